@@ -1,0 +1,41 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each sets itself up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: demo test test-fast check fix bench lab clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+lab: $(STAMP)
+	$(BIN)/python -m lab fetch
+
+demo: lab
+	$(BIN)/python -m lab.demo
+
+test: lab
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest --ignore=tests/integration
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+fix: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: lab
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .cache

@@ -1,0 +1,87 @@
+"""What goes into a decision and what comes out of it. Read this file first.
+
+    decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision      (policies/engine.py)
+
+An IncomingCall is what Asterisk said, parsed; Facts are what we know; a Decision is what to do and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from reputation.model import AuthClass, Attestation, Caller, Level, Reputation, Verification, auth_class_of
+
+
+class Action(IntEnum):
+    """What the policy orders, weakest first: the order is what a cap works on."""
+
+    ALLOW = 0
+    TAG = 1
+    WARN = 2
+    CHALLENGE = 3
+    ROUTE = 4
+    REJECT = 5
+
+    @property
+    def word(self) -> str:
+        """The word used in policies, in CALLSIEVE_ACTION and in the journal."""
+        return self.name.lower()
+
+
+ACTION_BY_WORD = {action.word: action for action in Action}
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """One inbound call as it reached us. Nothing here is trusted but `trunk`, `trusted` and `internal`.
+
+    `priority_callback`: the call carries `Priority: psap-callback`. `internal`: the channel is one of our own
+    endpoints. `diverted_from`: the number that redirected the call to us, the caller being the original one.
+    """
+
+    linkedid: str
+    caller: Caller
+    did: str | None = None
+    trunk: str | None = None
+    trusted: bool = False
+    internal: bool = False
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    priority_callback: bool = False
+    diverted_from: str | None = None
+
+    @property
+    def auth_class(self) -> AuthClass:
+        """The class that evidence about this call is kept under."""
+        return auth_class_of(self.attestation, self.verification, self.trusted)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision that explains itself.
+
+    `action` is what to do; `would_be` what a policy in observe mode would have done (else the same);
+    `step` the step of the written precedence (DESIGN section 4) that decided, 0 for fail-open;
+    `capped_by` why the policy's own action was weakened, or None.
+    """
+
+    action: Action
+    rule: str
+    reason: str
+    step: int
+    policy: str = ""
+    would_be: Action = Action.ALLOW
+    level: Level = Level.NONE
+    reputation: Reputation = Reputation()
+    capped_by: str | None = None
+    name: str | None = None
+    category: str | None = None
+
+
+FAIL_OPEN_RULE = "fail-open"
+
+
+def fail_open(reason: str) -> Decision:
+    """The decision when screening could not decide in time: the call goes on as if we were not there."""
+    return Decision(Action.ALLOW, FAIL_OPEN_RULE, reason, step=0)
