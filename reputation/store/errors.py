@@ -1,0 +1,61 @@
+"""What goes wrong with a store, in words for the person on duty: the file, the trouble and the way out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked. `damaged`: the file's content is broken, see `recovery`."""
+
+    def __init__(self, message: str, *, damaged: bool = False) -> None:
+        super().__init__(message)
+        self.damaged = damaged
+
+
+# Primary result codes of SQLite (sqlite.org/rescode.html) that mean a broken file.
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_NO_PERMISSION = "no permission to open or write it; run this as the user who owns it, or check the directory"
+_LOCKED = "another program has kept it locked for 5 s; let it finish, or end it, and try again"
+_FULL = "the disk is full, or the file may not grow; free some space and try again"
+
+TROUBLE = {
+    sqlite3.SQLITE_CORRUPT: "the store is damaged; `callsieve db restore` puts the last good backup in place",
+    sqlite3.SQLITE_NOTADB: "this is no CallSieve store, or it is damaged; `callsieve db restore` replaces it",
+    sqlite3.SQLITE_PERM: _NO_PERMISSION,
+    sqlite3.SQLITE_CANTOPEN: _NO_PERMISSION,
+    sqlite3.SQLITE_READONLY: _NO_PERMISSION,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: "reading or writing failed; look for a full or failing disk (`df`, `dmesg`)",
+}
+
+
+def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+    """The same trouble in plain words. Extended result codes are reduced to their primary one."""
+    if isinstance(error, OSError):
+        trouble = _NO_PERMISSION if isinstance(error, PermissionError) else "the file cannot be used"
+        return StoreError(f"{path}: {trouble} ({error.strerror or error})")
+    code = primary_code(error)
+    return StoreError(f"{path}: {TROUBLE.get(code, 'SQLite failed')} ({error})", damaged=code in DAMAGE)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code, 0 when the error comes from Python's module and not from SQLite."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Inside, what SQLite refuses becomes a StoreError. Broken constraints and misuse are bugs and pass."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error

@@ -1,0 +1,131 @@
+"""The one read of the hot path: everything the store knows about one call, in one statement.
+
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored. All
+branches take named parameters, and a caller without a number (NULL) simply matches nothing in most of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from typing import Any
+
+from reputation.levels import reputation_of
+from reputation.model import (
+    Did,
+    EntryKind,
+    Facts,
+    FactsQuery,
+    Identity,
+    Imported,
+    ListEntry,
+    ListName,
+    Person,
+    PersonalTie,
+    Tie,
+)
+
+FACTS = """
+SELECT 'moments',
+       (SELECT at FROM challenge_pass WHERE number = :number AND auth_class = :auth_class),
+       (SELECT max(at) FROM emergency_call),
+       EXISTS (SELECT 1 FROM did WHERE number = :number)
+       OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
+       NULL, NULL, NULL, NULL, NULL
+UNION ALL
+SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL
+  FROM did WHERE number = :did
+UNION ALL
+SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL
+  FROM person WHERE endpoint = :endpoint
+UNION ALL
+SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL
+  FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
+UNION ALL
+SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
+  FROM list_entry
+ WHERE first IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
+                 substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
+                 substr(:number, 1, 10), substr(:number, 1, 11), substr(:number, 1, 12),
+                 substr(:number, 1, 13), substr(:number, 1, 14), substr(:number, 1, 15), :number)
+   AND (kind = 'prefix' OR (kind = 'exact' AND first = :number))
+   AND (expires_at IS NULL OR expires_at > :now)
+UNION ALL
+SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
+  FROM list_entry
+ WHERE kind = 'range' AND length(first) = length(:number) AND first <= :number AND last >= :number
+   AND (expires_at IS NULL OR expires_at > :now)
+UNION ALL
+SELECT 'tie', verdict, person, grp, NULL, NULL, NULL, NULL, NULL
+  FROM personal_entry LEFT JOIN person ON extension = person WHERE number = :number
+UNION ALL
+SELECT 'tie', 'contact', nullif(person, ''), grp, NULL, NULL, NULL, NULL, NULL
+  FROM contact LEFT JOIN person ON extension = person WHERE number = :number
+UNION ALL
+SELECT 'tie', 'expected', person, grp, NULL, NULL, NULL, NULL, NULL
+  FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
+UNION ALL
+SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL
+  FROM identity WHERE number = :number AND expires_at > :now
+UNION ALL
+SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL
+  FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
+"""
+
+Row = tuple[Any, ...]
+
+# Exact beats prefix beats range (DESIGN section 4).
+_SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
+
+
+def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
+    """What the store knows at `query.now`. One statement, so one consistent view of the store."""
+    parameters = {
+        "number": query.number,
+        "auth_class": query.auth_class,
+        "did": query.did,
+        "endpoint": query.endpoint,
+        "now": query.now,
+    }
+    return facts_from_rows(db.execute(FACTS, parameters).fetchall())
+
+
+def facts_from_rows(rows: list[Row]) -> Facts:
+    """The rows of FACTS as one value."""
+    of: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        of[row[0]].append(row)
+    [(_, challenge_passed_at, emergency_at, own_number, *_)] = of["moments"]
+    entries = [_entry(row) for row in of["entry"]]
+    ties = [PersonalTie(Tie(tie), person, group) for _, tie, person, group, *_ in of["tie"]]
+    imported = tuple(Imported(*row[1:7]) for row in of["imported"])
+    return Facts(
+        did=next((Did(row[1], row[2], row[3], bool(row[4])) for row in of["did"]), None),
+        callee=next((Person(*row[1:6]) for row in of["callee"]), None),
+        allow=_most_specific(entries, ListName.ALLOW),
+        block=_most_specific(entries, ListName.BLOCK),
+        ties=tuple(dict.fromkeys(ties)),
+        identity=next((Identity(*row[1:5]) for row in of["identity"]), None),
+        imported=imported,
+        challenge_passed_at=challenge_passed_at,
+        emergency_at=emergency_at,
+        own_number=bool(own_number),
+        reputation=reputation_of(imported),
+    )
+
+
+def _entry(row: Row) -> ListEntry:
+    _, list_name, kind, first, last, action, note, expires_at, added_at = row
+    return ListEntry(
+        ListName(list_name), EntryKind(kind), first, last or None, action, note, expires_at, added_at
+    )
+
+
+def _most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
+    return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
+
+
+def _specificity(entry: ListEntry) -> tuple[int, int]:
+    """Kind first; then the longer prefix, the narrower range."""
+    width = int(entry.last) - int(entry.first) if entry.last else 0
+    return _SPECIFICITY[entry.kind], -width or len(entry.first)

@@ -1,0 +1,83 @@
+"""The store's file: how it is made and opened.
+
+Synchronous, and without asyncio: the command line, the standalone AGI script and the backups start here.
+The daemon's two connections (`connection.Store`) are opened by the same `connect`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from reputation.store.errors import primary_code, store_error, store_errors
+from reputation.store.migrations import migrate
+
+BUSY_SECONDS = 5.0
+
+# synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
+# error would be a SIGBUS. The cache is small (8 MB): the system's own page cache holds the file anyway.
+PRAGMAS = (
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -8192",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA journal_size_limit = 33554432",
+)
+
+
+def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection in autocommit mode to the file, which is created if it is missing. Nothing is migrated.
+
+    Raises StoreError.
+    """
+    with store_errors(path):
+        _create(path)
+        db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
+        try:
+            _use_wal(db)
+            for pragma in PRAGMAS:
+                db.execute(pragma)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+@contextmanager
+def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
+    """The store, brought up to date unless `migrated` is False, and closed at the end.
+
+    Whatever SQLite cannot do inside the block becomes a StoreError.
+    """
+    with closing(connect(path)) as db, store_errors(path):
+        if migrated:
+            migrate(db)
+        yield db
+
+
+def _create(path: Path) -> None:
+    """The directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise store_error(path, error) from error
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """SQLite does not wait for the lock when the journal mode changes, so two first starts would collide."""
+    give_up_at = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+        time.sleep(0.01)

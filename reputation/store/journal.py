@@ -1,0 +1,167 @@
+"""The journal of decisions: its rows, and the bounded queue that keeps writing them off the hot path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from operator import attrgetter
+
+from reputation.model import AuthClass, CallerKind, DecisionRecord
+from reputation.store.connection import Store
+from reputation.store.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.1  # DESIGN section 5 allows 0.2
+BATCH = 500
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 10.0
+
+_columns_of = attrgetter(*(field.name for field in fields(DecisionRecord)))
+
+RECORD = """
+INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, trunk, callee, action, would_be,
+                      rule, reason, level, log_odds, vector, policy, elapsed_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+"""
+BY_ID = "SELECT * FROM decision WHERE id = ?"
+BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
+BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
+BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
+CALL_TIMES = "SELECT caller, at FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
+
+
+def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
+    """Adds decisions; one that is already there (by id) changes nothing."""
+    db.executemany(RECORD, map(_columns_of, records))
+
+
+def decision_of(db: sqlite3.Connection, decision_id: str) -> DecisionRecord | None:
+    """The decision with this id."""
+    return next(map(_record, db.execute(BY_ID, (decision_id,))), None)
+
+
+def decisions(
+    db: sqlite3.Connection,
+    *,
+    caller: str | None = None,
+    linkedid: str | None = None,
+    since: float = -math.inf,
+    until: float = math.inf,
+    limit: int = 100,
+) -> list[DecisionRecord]:
+    """Decisions of one caller, of one call, or all, from `since` until before `until`, the latest first."""
+    if caller is not None:
+        rows = db.execute(BY_CALLER, (caller, since, until, limit))
+    elif linkedid is not None:
+        rows = db.execute(BY_LINKEDID, (linkedid, since, until, limit))
+    else:
+        rows = db.execute(BY_TIME, (since, until, limit))
+    return [_record(row) for row in rows]
+
+
+def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:
+    """(caller, at) of the decisions since then in time order: what velocity is rebuilt from at start."""
+    yield from db.execute(CALL_TIMES, (since,))
+
+
+def _record(row: tuple[object, ...]) -> DecisionRecord:
+    record = dict(zip((field.name for field in fields(DecisionRecord)), row, strict=True))
+    record["caller_kind"] = CallerKind(str(record["caller_kind"]))
+    record["auth_class"] = AuthClass(str(record["auth_class"]))
+    return DecisionRecord(**record)  # type: ignore[arg-type]
+
+
+class Journal:
+    """A bounded ring of decisions on their way to the store. Started by `start`, ended by `close`.
+
+    When the store cannot take them (locked, disk full) they stay, `degraded` is set, and the oldest are
+    dropped once the ring is full: `dropped` counts them.
+    """
+
+    def __init__(self, store: Store, size: int = 10_000) -> None:
+        self._store = store
+        self._size = size
+        self._ring: deque[DecisionRecord] = deque()
+        self._filled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.degraded = False
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def start(self) -> None:
+        """Begins to write. Needs a running loop."""
+        self._task = asyncio.create_task(self._run(), name="journal")
+
+    def add(self, record: DecisionRecord) -> None:
+        """Never blocks and never fails."""
+        if len(self._ring) >= self._size:
+            self._ring.popleft()
+            self.dropped += 1
+        self._ring.append(record)
+        self._filled.set()
+
+    async def close(self, seconds: float = 1.0) -> None:
+        """Writes what it can within `seconds`; what is left is lost and logged."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._ring and await self._flush():
+                    pass
+        except TimeoutError:
+            self._note_trouble(f"not written within {seconds:.1f} s")
+        if self._ring:
+            logger.warning("journal: %d decisions were not written at the end", len(self._ring))
+
+    async def _run(self) -> None:
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            await self._filled.wait()
+            await asyncio.sleep(FLUSH_SECONDS)  # lets a batch gather
+            if await self._flush():
+                retry_seconds = FIRST_RETRY_SECONDS
+            else:
+                await asyncio.sleep(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+
+    async def _flush(self) -> bool:
+        """Writes one batch. False when the store did not take it; then it is back in the ring."""
+        batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
+        try:
+            await self._store.write(record_decisions, batch)
+        except StoreError as error:
+            self._put_back(batch)
+            self._note_trouble(str(error))
+            return False
+        except asyncio.CancelledError:
+            self._put_back(batch)  # the write may still succeed: then writing it again changes nothing
+            raise
+        except Exception:
+            logger.exception("journal: %d decisions cannot be written and are dropped", len(batch))
+            self.dropped += len(batch)
+        if not self._ring:
+            self._filled.clear()
+        if self.degraded:
+            self.degraded = False
+            logger.warning("journal: the store takes decisions again, %d were dropped", self.dropped)
+        return True
+
+    def _put_back(self, batch: list[DecisionRecord]) -> None:
+        room = self._size - len(self._ring)
+        self.dropped += max(0, len(batch) - room)
+        self._ring.extendleft(reversed(batch[len(batch) - room :] if room < len(batch) else batch))
+
+    def _note_trouble(self, trouble: str) -> None:
+        if not self.degraded:
+            self.degraded = True
+            logger.warning("journal: decisions stay in memory until they can be written: %s", trouble)

@@ -1,0 +1,109 @@
+"""Numbered migrations: `migrations/0001_first.sql` and so on, applied in order, each in one transaction.
+
+A migration that has been released is never edited: its checksum is kept in the store and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import NamedTuple
+
+from reputation.store.errors import StoreError
+from reputation.store.transaction import transaction
+
+MIGRATION_TABLE = """
+CREATE TABLE IF NOT EXISTS migration (
+    version INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    at REAL NOT NULL
+) STRICT
+"""
+
+
+class Migration(NamedTuple):
+    """One step of the schema; `version` is the number at the head of the file's name."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the text as it was applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def known_migrations() -> list[Migration]:
+    """All migrations of this program, oldest first."""
+    folder = files("reputation.store") / "migrations"
+    texts = {
+        entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")
+    }
+    return [Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts)]
+
+
+def pending(db: sqlite3.Connection, known: list[Migration] | None = None) -> list[Migration]:
+    """What is still to be applied. Raises StoreError for an edited migration or a store newer than we are."""
+    known = known_migrations() if known is None else known
+    applied = _applied(db)
+    by_version = {migration.version: migration for migration in known}
+    for version, (name, sha256) in applied.items():
+        migration = by_version.get(version)
+        if migration is None:
+            raise StoreError(
+                f"{_path_of(db)}: written by a newer CallSieve (migration {name}); "
+                "update this one, or restore a backup from before the update (`callsieve db restore`)"
+            )
+        if migration.sha256 != sha256:
+            raise StoreError(
+                f"{_path_of(db)}: migration {name} is not the one that was applied here; "
+                "reinstall CallSieve, or restore a backup (`callsieve db restore`)"
+            )
+    return [migration for migration in known if migration.version not in applied]
+
+
+def migrate(db: sqlite3.Connection, known: list[Migration] | None = None) -> list[Migration]:
+    """Brings the store up to date and returns what was applied. Safe when several programs start at once."""
+    known = known_migrations() if known is None else known
+    return [migration for migration in pending(db, known) if _apply(db, migration)]
+
+
+def _apply(db: sqlite3.Connection, migration: Migration) -> bool:
+    """False when another program has just applied it."""
+    with transaction(db):
+        db.execute(MIGRATION_TABLE)
+        if migration.version in _applied(db):
+            return False
+        for statement in _statements(migration.sql):
+            db.execute(statement)
+        db.execute(
+            "INSERT INTO migration (version, name, sha256, at) VALUES (?, ?, ?, ?)",
+            (migration.version, migration.name, migration.sha256, time.time()),
+        )
+    return True
+
+
+def _applied(db: sqlite3.Connection) -> dict[int, tuple[str, str]]:
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
+        return {}
+    rows = db.execute("SELECT version, name, sha256 FROM migration ORDER BY version")
+    return {version: (name, sha256) for version, name, sha256 in rows}
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """The statements one by one: `executescript` would commit the transaction that we are in."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _path_of(db: sqlite3.Connection) -> str:
+    return str(db.execute("PRAGMA database_list").fetchone()[2]) or "the store"
