@@ -7,10 +7,10 @@ An IncomingCall is what Asterisk said, parsed; Facts are what we know; a Decisio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from reputation.model import AuthClass, Attestation, Caller, Level, Reputation, Verification, auth_class_of
+from reputation.model import Attestation, AuthClass, Caller, Level, Reputation, Verification, auth_class_of
 
 
 class Action(IntEnum):
@@ -34,10 +34,10 @@ ACTION_BY_WORD = {action.word: action for action in Action}
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """One inbound call as it reached us. Nothing here is trusted but `trunk`, `trusted` and `internal`.
+    """One inbound call as it reached us. Nothing here is trusted but `trunk` and `trusted`.
 
-    `priority_callback`: the call carries `Priority: psap-callback`. `internal`: the channel is one of our own
-    endpoints. `diverted_from`: the number that redirected the call to us, the caller being the original one.
+    `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
+    the call to us, the caller being the original one.
     """
 
     linkedid: str
@@ -45,7 +45,6 @@ class IncomingCall:
     did: str | None = None
     trunk: str | None = None
     trusted: bool = False
-    internal: bool = False
     attestation: Attestation = Attestation.NONE
     verification: Verification = Verification.NONE
     priority_callback: bool = False
@@ -61,9 +60,12 @@ class IncomingCall:
 class Decision:
     """A decision that explains itself.
 
-    `action` is what to do; `would_be` what a policy in observe mode would have done (else the same);
+    `action` is what to do; `would_be` what a policy in observe mode would have done (else the same), and
+    `observed` whether it was in that mode;
     `step` the step of the written precedence (DESIGN section 4) that decided, 0 for fail-open;
-    `capped_by` why the policy's own action was weakened, or None.
+    `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
+    `label` the rule's own prefix for the display; `category` what imported sources call the number; `callee` the
+    extension of the person the call is for, where known.
     """
 
     action: Action
@@ -72,11 +74,14 @@ class Decision:
     step: int
     policy: str = ""
     would_be: Action = Action.ALLOW
+    observed: bool = False
     level: Level = Level.NONE
-    reputation: Reputation = Reputation()
+    reputation: Reputation = field(default_factory=Reputation)
     capped_by: str | None = None
     name: str | None = None
+    label: str | None = None
     category: str | None = None
+    callee: str | None = None
 
 
 FAIL_OPEN_RULE = "fail-open"

@@ -5,7 +5,9 @@ Only the *feeds* family is here yet; marks, behaviour and the others join it as 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 from reputation.model import Family, Imported, Level, Reputation
 
@@ -46,3 +48,11 @@ def reputation_of(imported: Iterable[Imported]) -> Reputation:
     families = (feeds_of(imported),)
     log_odds = sum(family.log_odds for family in families)
     return Reputation(log_odds, level_of(log_odds), families)
+
+
+@lru_cache(maxsize=4096)
+def vector_of(families: tuple[Family, ...]) -> str:
+    """The evidence vector as the journal keeps it: JSON, per family its log-odds and counts."""
+    return json.dumps(
+        [{"family": f.name, "log_odds": round(f.log_odds, 6), "counts": dict(f.counts)} for f in families]
+    )

@@ -181,6 +181,7 @@ class PersonalTie:
     tie: Tie
     person: str | None
     group: str | None = None
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +208,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the store and the settings know about one call, read at one instant."""
+    """All that we know about one call, read at one instant.
+
+    `caller_person`: the channel is the endpoint of one of our own people. `recent_calls` are the instants of
+    earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
+    """
 
     did: Did | None = None
     callee: Person | None = None
+    caller_person: Person | None = None
     allow: ListEntry | None = None
     block: ListEntry | None = None
     ties: tuple[PersonalTie, ...] = ()
@@ -226,13 +232,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class FactsQuery:
-    """What the one read of the hot path asks for. `number` is None for a caller without a number."""
+    """What the one read of the hot path asks for.
+
+    `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
+    the phone it is for, where that is known (else the DID's own callee counts).
+    """
 
     number: str | None
     auth_class: AuthClass
     did: str | None
-    endpoint: str | None
     now: float
+    endpoint: str | None = None
+    channel_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

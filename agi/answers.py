@@ -1,0 +1,94 @@
+"""From a decision to the CALLSIEVE_* variables that the dialplan acts on: the only names we ever set.
+
+All values but _LABEL, _NAME and _REASON are of fixed alphabets. Names with two underscores are inherited by the
+channels that Dial makes, where the phone's part of the dialplan reads them.
+"""
+
+from __future__ import annotations
+
+from agi.quoting import set_variables
+from agi.site import SIP_CODE_BY_REJECT, Site
+from policies.decision import Action, Decision, IncomingCall
+from policies.relations import PerPhone
+
+# What a display shows before the name, by the category of an imported number; anything else is SPAM?.
+LABEL_BY_CATEGORY = {"scam": "Scam?", "fraud": "Scam?", "robocall": "Robocall?", "telemarketing": "Sales?"}
+LABEL = "SPAM?"
+
+# Runs on each phone's channel before it rings: b() is the only way to reach the phone's own INVITE.
+PHONE = "b(callsieve-phone^s^1)"
+# Runs on the phone that picked up, before the two talk.
+WHISPER = "U(callsieve-whisper^s^1)"
+
+# Shown, so that the phone must be told: the other actions never get there, or leave no trace.
+SHOWN = (Action.TAG, Action.WARN)
+
+
+def label_of(decision: Decision) -> str:
+    """The prefix for the display; empty when the action shows nothing."""
+    if decision.action not in SHOWN:
+        return ""
+    return decision.label or LABEL_BY_CATEGORY.get(decision.category or "", LABEL)
+
+
+def dial_options_of(decision: Decision, per_phone: PerPhone) -> str:
+    """What an administrator's own Dial() needs to carry, without commas."""
+    phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
+    return phone + (WHISPER if decision.action is Action.WARN else "")
+
+
+def answer_to_screen(
+    call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
+) -> bytes:
+    """The whole answer to `/screen`, the variables that matter most first. Empty ones are not sent."""
+    pairs = [
+        ("CALLSIEVE_RULE", decision.rule),
+        ("__CALLSIEVE_ID", decision_id),
+        ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
+        ("__CALLSIEVE_AUTH", call.auth_class.value),
+        ("__CALLSIEVE_KNOWN", "&".join(per_phone.known)),
+        ("__CALLSIEVE_BLOCKED", "&".join(per_phone.blocked)),
+        ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone)),
+        ("CALLSIEVE_LEVEL", decision.level.word),
+        ("CALLSIEVE_POINTS", str(decision.reputation.points)),
+        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
+        ("CALLSIEVE_ROUTE", _route_of(decision, site)),
+        ("CALLSIEVE_LABEL", label_of(decision)),
+        ("CALLSIEVE_NAME", decision.name or ""),
+        ("CALLSIEVE_REASON", decision.reason),
+        # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
+        ("__CALLSIEVE_ACTION", decision.action.word),
+    ]
+    return set_variables([(name, value) for name, value in pairs if value])
+
+
+def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
+    if decision.action is not Action.REJECT:
+        return ""
+    return str(SIP_CODE_BY_REJECT[site.reject_on(call.trunk)])
+
+
+def _route_of(decision: Decision, site: Site) -> str:
+    """Where the dialplan sends a routed call, or one that did not pass its challenge."""
+    if decision.action not in (Action.ROUTE, Action.CHALLENGE):
+        return ""
+    return site.route or (f"callsieve-voicemail,{decision.callee},1" if decision.callee else "")
+
+
+def answer_to_callee(decision: Decision | None, site: Site) -> bytes:
+    """The answer to `/callee`: what this one person wants differently, or that nothing is."""
+    if decision is None:
+        return set_variables([("CALLSIEVE_CALLEE", "same")])
+    sip_code = SIP_CODE_BY_REJECT[site.reject_on(None)]
+    pairs = [("CALLSIEVE_RULE", decision.rule), ("CALLSIEVE_SIP_CODE", str(sip_code))]
+    return set_variables([*pairs, ("CALLSIEVE_CALLEE", decision.action.word)])
+
+
+def answer_fail_open(reason: str) -> bytes:
+    """The answer when there is no decision: no action, and why, for the log of whoever looks."""
+    return set_variables([("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", reason)])
+
+
+def answer_done() -> bytes:
+    """The answer to a request that only tells us something."""
+    return set_variables([("CALLSIEVE_RULE", "recorded")])

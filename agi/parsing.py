@@ -1,0 +1,81 @@
+"""From an AGI request to an IncomingCall: the edge where text from the network is read, once.
+
+Arguments that give trust are made by the dialplan from Asterisk's own facts; the rest came from SIP and was
+filtered there. The caller's number comes from the header block only (ASTERISK-FACTS section 2).
+"""
+
+from __future__ import annotations
+
+from agi.protocol import ProtocolError, Request
+from agi.site import Site
+from policies.decision import IncomingCall
+from reputation.model import Attestation, AuthClass, Caller, CallerKind, Verification
+from reputation.numbers import caller_of, number_of
+
+# STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
+# spaces filtered out. Only what speaks against the *caller* failed; a certificate that could not be fetched, or
+# a clock that is off, says nothing about him and counts as not verified, like everything that is not here.
+VERIFICATION = {
+    "passed": Verification.PASSED,
+    "success": Verification.PASSED,
+    "Verificationpassed": Verification.PASSED,
+    "failed": Verification.FAILED,
+    "signature_validation": Verification.FAILED,
+    "cid_orig_tn_mismatch": Verification.FAILED,
+    "cert_not_trusted": Verification.FAILED,
+    "Signaturefailed": Verification.FAILED,
+    "Verificationmismatch": Verification.FAILED,
+}
+ATTESTATION = {"A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
+
+# agi_* header fields say "unknown" where Asterisk has nothing.
+NOTHING = ("", "unknown")
+MAX_ID = 64
+
+
+def incoming_call_of(request: Request, site: Site) -> IncomingCall:
+    """The call that `/screen` is asked about."""
+    arguments, variables = request.arguments, request.variables
+    trunk = site.trunk_of(arguments.get("trunk") or variables.get("agi_channel", ""))
+    raw_number = variables.get("agi_callerid", "")
+    return IncomingCall(
+        linkedid=linkedid_of(request),
+        caller=caller_of(raw_number, trunk.region, arguments.get("pres", "")),
+        did=did_of(arguments.get("did", ""), trunk.region),
+        trunk=trunk.name,
+        trusted=trunk.trusted,
+        attestation=ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE),
+        verification=VERIFICATION.get(arguments.get("verification", ""), Verification.NONE),
+        priority_callback=arguments.get("priority", "").lower() == "psap-callback",
+        diverted_from=_diverted_from(variables.get("agi_rdnis", ""), trunk.region),
+    )
+
+
+def linkedid_of(request: Request) -> str:
+    """The key of the call; the channel's own id when the dialplan did not pass it."""
+    return (request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID]
+
+
+def did_of(text: str, region: str) -> str | None:
+    """The dialled number as E.164 where it is one, else as it was dialled (an extension, `s`)."""
+    return (number_of(text, region) or text[:MAX_ID]) if text else None
+
+
+def known_caller_of(request: Request) -> tuple[Caller, AuthClass]:
+    """The caller as an earlier answer of ours named it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
+    number = number_of(request.arguments.get("caller", ""), "ZZ")
+    kind = CallerKind.NUMBER if number else CallerKind.INVALID
+    try:
+        auth_class = AuthClass(request.arguments.get("auth", AuthClass.UNKNOWN.value))
+    except ValueError:
+        raise ProtocolError("unknown auth class") from None
+    return Caller(number, number or "", kind), auth_class
+
+
+def instant_of(text: str) -> float | None:
+    """An instant that the dialplan keeps in AstDB, as UTC seconds; None when there is none."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+
+def _diverted_from(text: str, region: str) -> str | None:
+    return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])

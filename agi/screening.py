@@ -1,0 +1,245 @@
+"""Screening: from a request of the dialplan to the answer. One read, one pure decision, one write.
+
+    request -> IncomingCall -> Facts (the store's one read, and the velocity counters) -> decide -> variables
+
+The server around it holds the deadline and turns every failure into `fail-open`; here only the store's state is
+watched, so that a store that does not answer is not asked by every call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from reputation.velocity import Velocity
+
+from agi import answers
+from agi.breaker import Breaker
+from agi.parsing import incoming_call_of, instant_of, known_caller_of, linkedid_of
+from agi.protocol import ProtocolError, Request
+from agi.site import Site, endpoint_of
+from policies.decision import Decision, IncomingCall, fail_open
+from policies.engine import decide, decide_for_callee
+from policies.policy import PolicySet
+from policies.relations import per_phone_of
+from reputation.levels import vector_of
+from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, FactsQuery
+from reputation.numbers import masked
+
+logger = logging.getLogger("callsieve.screening")
+
+
+class Knowledge(Protocol):
+    """What screening needs of the store: one read, and three things to be told."""
+
+    async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
+        """All that is known about a call; gives up at that monotonic instant."""
+        ...
+
+    async def record_emergency(self, at: float) -> None:
+        """An emergency call was made from here."""
+        ...
+
+    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
+        """A caller passed a challenge."""
+        ...
+
+    def record_decision(self, record: DecisionRecord) -> None:
+        """Puts a decision into the journal's queue; never waits."""
+        ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the metrics show."""
+
+    by_action: dict[str, int] = field(default_factory=dict)
+    store_refused: int = 0
+
+
+@dataclass(slots=True)
+class Screening:
+    """Answers the requests of the dialplan. `site` and `policies` are replaced as wholes at a reload."""
+
+    site: Site
+    policies: PolicySet
+    knowledge: Knowledge
+    new_id: Callable[[], str]
+    deadline_seconds: float
+    wall_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    velocity: Velocity = field(default_factory=Velocity)
+    breaker: Breaker = field(default_factory=Breaker)
+    counts: Counts = field(default_factory=Counts)
+    _paths: dict[str, Callable[[Request], Awaitable[bytes]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._paths = {
+            "screen": self.screen,
+            "callee": self.callee,
+            "challenge": self.challenge,
+            "emergency": self.emergency,
+        }
+
+    async def answer(self, request: Request) -> bytes:
+        """The answer to any request. ProtocolError for a path that is not ours."""
+        path = self._paths.get(request.path)
+        if path is None:
+            raise ProtocolError("unknown path: /screen, /callee, /challenge and /emergency are answered")
+        return await path(request)
+
+    async def screen(self, request: Request) -> bytes:
+        """`/screen`: decide about a call at the trunk."""
+        started, now = self.monotonic(), self.wall_clock()
+        call = incoming_call_of(request, self.site)
+        query = FactsQuery(
+            number=call.caller.e164,
+            auth_class=call.auth_class,
+            did=call.did,
+            now=now,
+            channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")),
+        )
+        facts = await self._facts(query, started)
+        facts = self._with_recent(facts, call, now, request.arguments.get("emergency", ""))
+        policy = self.policies.policy_of(call, facts)
+        decision = decide(call, facts, policy, now, self.site.emergency_window_seconds)
+        decision_id = self.new_id()
+        per_phone = per_phone_of(call, facts, decision)
+        answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
+        self._record(decision_id, call, facts, decision, now, started)
+        return answer
+
+    async def callee(self, request: Request) -> bytes:
+        """`/callee`: what one person wants differently, now that it is known who the call is for."""
+        started, now = self.monotonic(), self.wall_clock()
+        caller, auth_class = known_caller_of(request)
+        query = FactsQuery(caller.e164, auth_class, None, now, endpoint=request.arguments.get("endpoint"))
+        facts = await self._facts(query, started)
+        call = IncomingCall(linkedid_of(request), caller, trusted=auth_class is AuthClass.AUTHENTICATED)
+        decision = decide_for_callee(call, facts, self.policies.policy_of(call, facts), now)
+        if decision is not None:
+            self._record(self.new_id(), call, facts, decision, now, started)
+        return answers.answer_to_callee(decision, self.site)
+
+    async def challenge(self, request: Request) -> bytes:
+        """`/challenge`: the caller pressed the right digit, and is remembered for it."""
+        caller, auth_class = known_caller_of(request)
+        if request.arguments.get("result") == "passed" and caller.e164 is not None:
+            await self.knowledge.record_challenge_pass(caller.e164, auth_class, self.wall_clock())
+        return answers.answer_done()
+
+    async def emergency(self, _request: Request) -> bytes:
+        """`/emergency`: somebody here is calling an emergency number. Opens the window."""
+        logger.warning("emergency call: screening stays open for %.0f s", self.site.emergency_window_seconds)
+        await self.knowledge.record_emergency(self.wall_clock())
+        return answers.answer_done()
+
+    def failed_open(self, reason: str) -> bytes:
+        """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""
+        now = self.wall_clock()
+        record = _record_of_failure(self.new_id(), fail_open(reason), now)
+        self.knowledge.record_decision(record)
+        self._count("fail-open")
+        return answers.answer_fail_open(reason)
+
+    async def _facts(self, query: FactsQuery, started: float) -> Facts:
+        if not self.breaker.allows(started):
+            self.counts.store_refused += 1
+            raise StoreUnavailable("the store did not answer lately")
+        try:
+            facts = await self.knowledge.facts(query, started + self.deadline_seconds)
+        except (Exception, asyncio.CancelledError):
+            self.breaker.failed(self.monotonic())
+            raise
+        self.breaker.succeeded()
+        return facts
+
+    def _with_recent(self, facts: Facts, call: IncomingCall, now: float, emergency: str) -> Facts:
+        """The facts with what the daemon counts itself, and what AstDB says about emergency calls."""
+        number = call.caller.e164
+        if number is None and not emergency:
+            return facts
+        recent = self.velocity.calls(number, now) if number else ()
+        block = self.velocity.block_calls(number, now) if number else ()
+        if number:
+            self.velocity.add(number, now)
+        instants = [at for at in (facts.emergency_at, instant_of(emergency)) if at is not None]
+        latest = max(instants, default=None)
+        if not recent and not block and latest == facts.emergency_at:
+            return facts
+        return replace(facts, recent_calls=recent, recent_block_calls=block, emergency_at=latest)
+
+    def _record(
+        self,
+        decision_id: str,
+        call: IncomingCall,
+        facts: Facts,
+        decision: Decision,
+        now: float,
+        started: float,
+    ) -> None:
+        elapsed_ms = round(1000 * (self.monotonic() - started), 3)
+        record = DecisionRecord(
+            id=decision_id,
+            at=now,
+            linkedid=call.linkedid,
+            caller=call.caller.e164,
+            caller_kind=call.caller.kind,
+            auth_class=call.auth_class,
+            did=call.did,
+            trunk=call.trunk,
+            callee=facts.callee.extension if facts.callee else None,
+            action=decision.action.word,
+            would_be=decision.would_be.word,
+            rule=decision.rule,
+            reason=decision.reason if decision.capped_by is None else f"{decision.reason} ({decision.capped_by})",
+            level=decision.level.word,
+            log_odds=decision.reputation.log_odds,
+            vector=vector_of(decision.reputation.families),
+            policy=decision.policy,
+            elapsed_ms=elapsed_ms,
+        )
+        self.knowledge.record_decision(record)
+        self._count(record.action)
+        logger.info(
+            "call %s from %s: %s by %s in %.1f ms",
+            decision_id,
+            masked(call.caller.e164) if call.caller.e164 else call.caller.kind.value,
+            record.action,
+            record.rule,
+            elapsed_ms,
+        )
+
+    def _count(self, action: str) -> None:
+        self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1
+
+
+class StoreUnavailable(Exception):
+    """The breaker is open: the call is not made to wait for a store that does not answer."""
+
+
+def _record_of_failure(decision_id: str, decision: Decision, now: float) -> DecisionRecord:
+    return DecisionRecord(
+        id=decision_id,
+        at=now,
+        linkedid="",
+        caller=None,
+        caller_kind=CallerKind.INVALID,
+        auth_class=AuthClass.UNKNOWN,
+        did=None,
+        trunk=None,
+        callee=None,
+        action=decision.action.word,
+        would_be=decision.would_be.word,
+        rule=decision.rule,
+        reason=decision.reason,
+        level=decision.level.word,
+        log_odds=0.0,
+        vector="[]",
+        policy="",
+        elapsed_ms=0.0,
+    )

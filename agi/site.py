@@ -1,0 +1,62 @@
+"""What the settings say about this PBX, as far as answering a call needs it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import translate
+from functools import lru_cache
+
+# What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
+# 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
+SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`)."""
+
+    name: str
+    channels: str
+    region: str
+    trusted: bool = False
+    reject: str = "603"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
+
+    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it.
+    """
+
+    region: str = "US"
+    trunks: tuple[Trunk, ...] = ()
+    route: str = ""
+    emergency_window_seconds: float = 7200.0
+    _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        patterns = tuple((re.compile(translate(trunk.channels)), trunk) for trunk in self.trunks)
+        object.__setattr__(self, "_patterns", patterns)
+
+    def trunk_of(self, channel: str) -> Trunk:
+        """The trunk of a channel; one that no `[[trunk]]` describes is untrusted and named as its endpoint."""
+        for pattern, trunk in self._patterns:
+            if pattern.match(channel):
+                return trunk
+        return _undescribed(endpoint_of(channel), self.region)
+
+    def reject_on(self, trunk: str | None) -> str:
+        """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT."""
+        return next((known.reject for known in self.trunks if known.name == trunk), "603")
+
+
+def endpoint_of(channel: str) -> str:
+    """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
+    return channel.rpartition("-")[0] or channel
+
+
+@lru_cache(maxsize=1024)
+def _undescribed(endpoint: str, region: str) -> Trunk:
+    return Trunk(name=endpoint[:80], channels="", region=region)

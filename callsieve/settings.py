@@ -1,0 +1,320 @@
+"""Settings: one TOML file, every key with a default, checked when it is read.
+
+An error names the file, the key and what is allowed:
+    /etc/callsieve/callsieve.toml: agi.deadline_ms: expected int <= 550, got 4000
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from policies.words import nearest
+from reputation.numbers import is_possible_region, number_of
+
+CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
+SERVICE_STATE = Path("/var/lib/callsieve")
+MAX_BYTES = 1 << 20
+
+# The dialplan gives up after 0.6 s, so our own deadline must come before it.
+Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
+InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
+Route = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_.-]+,[A-Za-z0-9_.*#+-]+,[0-9]+)?$")]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used. The text names the file, the key and the way out."""
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: fixed keys, each with a default or required."""
+
+
+class Agi(Table, frozen=True):
+    """Where Asterisk asks."""
+
+    listen: str = "127.0.0.1:4573"
+    socket: str = "agi.sock"
+    deadline_ms: Deadline = 400
+    in_flight: InFlight = 200
+
+
+class StoreTable(Table, frozen=True):
+    """Where what we know is kept."""
+
+    path: str = "callsieve.db"
+
+
+class Ami(Table, frozen=True):
+    """Where Asterisk tells how calls end. An empty user name: no listener."""
+
+    host: str = "127.0.0.1"
+    port: Port = 5038
+    username: str = ""
+    secret: str = ""
+
+
+class Numbers(Table, frozen=True):
+    """How national numbers are read, unless the trunk says otherwise."""
+
+    region: str = "US"
+
+
+class PolicyTable(Table, frozen=True):
+    """The policy of the whole PBX: a preset or a file in `policies/`."""
+
+    name: str = "cautious"
+
+
+class Actions(Table, frozen=True):
+    """Where calls go that are routed: `context,exten,1`; empty: the callee's voicemail, else ring on."""
+
+    route: Route = ""
+
+
+class Emergency(Table, frozen=True):
+    """How long screening stays open after an emergency call from here."""
+
+    window_minutes: Minutes = 120
+
+
+class Web(Table, frozen=True):
+    """The console."""
+
+    listen: str = "127.0.0.1:8480"
+    enabled: bool = False
+
+
+class AsteriskTable(Table, frozen=True):
+    """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would."""
+
+    command: str = "asterisk"
+
+
+class TrunkTable(Table, frozen=True):
+    """A trunk; `reject` is how a call is turned away on it."""
+
+    name: Name
+    channels: str
+    region: str | None = None
+    trusted: bool = False
+    own_numbers: tuple[str, ...] = ()
+    reject: Literal["603", "607", "608", "busy", "not-in-service"] = "603"
+
+
+class DidTable(Table, frozen=True):
+    """A number of ours that callers dial; `screen = false` for fax, alarm and lift."""
+
+    number: str
+    group: Name | None = None
+    callee: Name | None = None
+    screen: bool = True
+
+
+class PersonTable(Table, frozen=True):
+    """Someone of ours."""
+
+    extension: Name
+    endpoint: str | None = None
+    group: Name | None = None
+    language: str | None = None
+    name: str | None = None
+
+
+class ScopeTable(Table, frozen=True):
+    """A policy for part of the calls: exactly one of `did`, `trunk`, `group`."""
+
+    policy: str
+    did: str | None = None
+    trunk: str | None = None
+    group: str | None = None
+
+
+class Settings(Table, frozen=True):
+    """Everything in the file."""
+
+    agi: Agi = Agi()
+    store: StoreTable = StoreTable()
+    ami: Ami = Ami()
+    numbers: Numbers = Numbers()
+    policy: PolicyTable = PolicyTable()
+    actions: Actions = Actions()
+    emergency: Emergency = Emergency()
+    web: Web = Web()
+    asterisk: AsteriskTable = AsteriskTable()
+    trunk: tuple[TrunkTable, ...] = ()
+    did: tuple[DidTable, ...] = ()
+    person: tuple[PersonTable, ...] = ()
+    scope: tuple[ScopeTable, ...] = ()
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings and where they came from. `file` is None when there is none and all are defaults."""
+
+    settings: Settings
+    file: Path | None
+    state: Path
+
+    def state_path(self, text: str) -> Path:
+        """A path of the settings; a relative one is below the state directory."""
+        return self.state / text
+
+    @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.state_path(self.settings.store.path)
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket for the classic AGI script."""
+        return self.state_path(self.settings.agi.socket)
+
+    @property
+    def policy_directories(self) -> tuple[Path, ...]:
+        """Where policy files are looked for, in order: those activated from the console come first."""
+        own = (self.file.parent / "policies",) if self.file else ()
+        return (self.state / "policies", *own)
+
+
+def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """The settings of `--config`, else of CALLSIEVE_CONFIG, else of /etc/callsieve, else the defaults."""
+    named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
+    file = named or (CONFIG_FILE if CONFIG_FILE.exists() else None)
+    settings = parse_settings(_read(file), str(file)) if file else Settings()
+    secret = environment.get("CALLSIEVE_AMI_SECRET")
+    if secret:
+        settings = msgspec.structs.replace(settings, ami=msgspec.structs.replace(settings.ami, secret=secret))
+    return Loaded(settings=settings, file=file.absolute() if file else None, state=_state_directory(environment))
+
+
+def _state_directory(environment: Mapping[str, str]) -> Path:
+    """CALLSIEVE_STATE, else what systemd made for the service, else the service's own if we may use it, else XDG's."""
+    for variable in ("CALLSIEVE_STATE", "STATE_DIRECTORY"):
+        if environment.get(variable):
+            return Path(environment[variable].split(":")[0]).absolute()
+    if os.access(SERVICE_STATE, os.R_OK | os.W_OK | os.X_OK):
+        return SERVICE_STATE
+    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "callsieve"
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise SettingsError(f"{file}: larger than {MAX_BYTES} bytes: not a settings file")
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}: check --config and permissions") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
+
+
+def parse_settings(text: str, source: str) -> Settings:
+    """Settings from their text. SettingsError names `source`, the key, and what is allowed."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{source}: not TOML: {error}") from None
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{source}: {_explained(str(error))}") from None
+    for key, problem in _problems(settings):
+        raise SettingsError(f"{source}: {key}: {problem}")
+    return settings
+
+
+# msgspec's words, with the place at the end: "Expected `int`, got `str` - at `$.agi.in_flight`".
+_PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
+
+
+def _explained(message: str) -> str:
+    """msgspec's message as `key: what is allowed`."""
+    match = _PLACE.fullmatch(message)
+    what, place = (match["what"], match["place"] or "") if match else (message, "")
+    dot = f"{place}." if place else ""
+    if unknown := _UNKNOWN.fullmatch(what):
+        return f"{dot}{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(place))}"
+    if missing := _MISSING.fullmatch(what):
+        return f"{dot}{missing['key']}: required"
+    return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '')}"
+
+
+def _keys_at(place: str) -> tuple[str, ...]:
+    """The keys allowed at a place such as `agi` or `trunk[...]`."""
+    table: Any = Settings
+    for name in re.sub(r"\[.*?\]", "", place).split("."):
+        if name:
+            field = next((f for f in msgspec.structs.fields(table) if f.name == name), None)
+            if field is None:
+                return ()
+            table = field.type.__args__[0] if hasattr(field.type, "__args__") else field.type
+    return tuple(f.name for f in msgspec.structs.fields(table))
+
+
+def _problems(settings: Settings) -> list[tuple[str, str]]:
+    """What a type cannot say: addresses, regions, numbers, scopes. The first is reported."""
+    problems: list[tuple[str, str]] = []
+    for key, text in (("agi.listen", settings.agi.listen), ("web.listen", settings.web.listen)):
+        if (wrong := _address_problem(text)) is not None:
+            problems.append((key, wrong))
+    regions = [("numbers.region", settings.numbers.region)]
+    regions += [(f"trunk '{t.name}'.region", t.region) for t in settings.trunk if t.region is not None]
+    problems += [
+        (key, f"{region!r} is not a region: use two letters such as US, GB or CN")
+        for key, region in regions
+        if not is_possible_region(region)
+    ]
+    if problems:
+        return problems
+    for trunk in settings.trunk:
+        region = trunk.region or settings.numbers.region
+        problems += [
+            (f"trunk '{trunk.name}'.own_numbers", f"{text!r} is not a number: write it as +442071838750")
+            for text in trunk.own_numbers
+            if number_of(text, region) is None
+        ]
+    for scope in settings.scope:
+        if sum(value is not None for value in (scope.did, scope.trunk, scope.group)) != 1:
+            problems.append((f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"))
+    problems += _repeated("trunk", [trunk.name for trunk in settings.trunk])
+    problems += _repeated("did", [did.number for did in settings.did])
+    problems += _repeated("person", [person.extension for person in settings.person])
+    return problems
+
+
+def _repeated(table: str, keys: list[str]) -> list[tuple[str, str]]:
+    return [(f"[[{table}]]", f"{key!r} is there twice") for key in sorted({k for k in keys if keys.count(k) > 1})]
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """`127.0.0.1:4573` or `[::1]:4573` as host and port. ValueError when it is neither."""
+    host, _, port = text.rpartition(":")
+    address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(port)
+    return str(address), int(port)
+
+
+def _address_problem(text: str) -> str | None:
+    try:
+        host, _ = address_of(text)
+    except ValueError:
+        return f"{text!r} is not an address: write it as 127.0.0.1:4573"
+    if not ipaddress.ip_address(host).is_loopback:
+        return f"{text!r} is not on this machine: use 127.0.0.1 (the socket is worth root)"
+    return None

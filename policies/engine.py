@@ -1,0 +1,258 @@
+"""The written precedence (DESIGN section 4) as a table of steps, and the one pure function that decides.
+
+A step looks at a case and either decides or passes. The first that decides wins; caps weaken only what a rule
+or the default orders. Read this file after policies/decision.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
+from policies.policy import Case, Policy
+from policies.relations import (
+    FRIENDLY,
+    has_tie,
+    is_verified,
+    may_relate,
+    own_number_spoofed,
+    ties_in_reach,
+)
+from reputation.model import CallerKind, Facts, Tie
+
+EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
+CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
+REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a step ordered: the action, the rule's name, and the reason in words."""
+
+    action: Action
+    rule: str
+    reason: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the precedence: its number in DESIGN section 4, a title, and what it does."""
+
+    number: int
+    title: str
+    rule_on: Callable[[Case, float], Ruling | None]
+
+
+def never_screened(case: Case, _window: float) -> Ruling | None:
+    """Step 1: internal extensions, emergency numbers, DIDs set so."""
+    if case.facts.caller_person is not None:
+        return Ruling(Action.ALLOW, "internal", "the call comes from one of our own endpoints")
+    if case.call.caller.kind is CallerKind.EMERGENCY:
+        return Ruling(Action.ALLOW, "emergency-number", "an emergency number is calling")
+    if case.facts.did is not None and not case.facts.did.screen:
+        return Ruling(Action.ALLOW, "unscreened-did", "the dialled number is set not to be screened")
+    return None
+
+
+def emergency_window(case: Case, window: float) -> Ruling | None:
+    """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
+    at = case.facts.emergency_at
+    if at is not None and case.now - at < window:
+        return Ruling(Action.ALLOW, "emergency-window", "an emergency call was made from here a short while ago")
+    if case.call.priority_callback and case.call.trusted:
+        return Ruling(Action.ALLOW, "emergency-callback", "a trusted trunk marks this as an emergency call-back")
+    return None
+
+
+def callee_lists(case: Case, _window: float) -> Ruling | None:
+    """Step 3: the callee's own lists, when the callee is known."""
+    if has_tie(case.facts, Tie.ALLOW):
+        return Ruling(Action.ALLOW, "callee-allowlist", "the callee has allowed this caller")
+    if has_tie(case.facts, Tie.BLOCK):
+        return Ruling(Action.REJECT, "callee-blocklist", "the callee has blocked this caller")
+    if has_tie(case.facts, Tie.EXPECTED):
+        return Ruling(Action.ALLOW, "expected-call", "the callee expects a call")
+    return None
+
+
+def administrator_lists(case: Case, _window: float) -> Ruling | None:
+    """Step 4: the administrator's allowlist, then the blocklist; entries act as written."""
+    entry = case.facts.allow
+    if entry is not None:
+        action = ACTION_BY_WORD.get(entry.action or "allow", Action.ALLOW)
+        return Ruling(action, "allowlist", f"{entry.text} is on the allowlist")
+    entry = case.facts.block
+    if entry is not None:
+        action = ACTION_BY_WORD.get(entry.action or "reject", Action.REJECT)
+        return Ruling(action, "blocklist", f"{entry.text} is on the blocklist")
+    return None
+
+
+def relationship(case: Case, _window: float) -> Ruling | None:
+    """Step 6: the callee, or the company, knows this caller. (Step 5 only sets a fact and a cap.)"""
+    if not may_relate(case.call):
+        return None
+    if has_tie(case.facts, Tie.CONTACT):
+        return Ruling(Action.ALLOW, "contact", "the callee has this caller as a contact")
+    if any(tie.tie is Tie.CONTACT and tie.person is None for tie in case.facts.ties):
+        return Ruling(Action.ALLOW, "contact", "the caller is a contact of the company")
+    return None
+
+
+STEPS = (
+    Step(1, "never screened", never_screened),
+    Step(2, "emergency window", emergency_window),
+    Step(3, "the callee's own lists", callee_lists),
+    Step(4, "the administrator's lists", administrator_lists),
+    Step(6, "relationship", relationship),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A bound on what a rule or the default may do. `holds` tells whether it applies."""
+
+    highest: Action
+    reason: str
+    holds: Callable[[Case], bool]
+
+
+def redialled(case: Case) -> bool:
+    """Whether the same caller called within the last 3 minutes."""
+    since = case.now - REDIAL_SECONDS
+    return any(since < at < case.now for at in case.facts.recent_calls)
+
+
+def challenge_passed(case: Case) -> bool:
+    """Whether the caller passed a challenge within 30 days."""
+    at = case.facts.challenge_passed_at
+    return at is not None and case.now - at < CHALLENGE_PASS_SECONDS
+
+
+def somebody_knows(case: Case) -> bool:
+    """Whether the callee is not known yet and somebody the call may reach has a friendly tie to the caller.
+
+    Their own lists outrank the administrator's, but apply only when their phone rings: the call must get there.
+    """
+    if case.facts.callee is not None:
+        return False
+    listed = (tie.tie for tie in ties_in_reach(case.facts))
+    return any(tie in FRIENDLY and (tie is not Tie.CONTACT or may_relate(case.call)) for tie in listed)
+
+
+# Step 5 and 7. The weakest wins; the first of equals gives its reason.
+CAPS = (
+    Cap(Action.WARN, "somebody here knows the caller", somebody_knows),
+    Cap(Action.WARN, "shows one of our own numbers", lambda c: own_number_spoofed(c.call, c.facts)),
+    Cap(Action.WARN, "the caller is verified", lambda c: is_verified(c.call, c.facts)),
+    Cap(Action.WARN, "the caller passed a challenge", challenge_passed),
+    Cap(Action.WARN, "the caller called again within 3 min", redialled),
+)
+
+
+def policy_rules(case: Case, policy: Policy) -> Ruling:
+    """Steps 8 and 9: the rules in file order, else the default."""
+    for rule in policy.rules:
+        if rule.matches(case):
+            return Ruling(rule.action, rule.name, rule.reason, rule.label)
+    return Ruling(policy.default, "default", "no rule of the policy holds")
+
+
+def decide(
+    call: IncomingCall,
+    facts: Facts,
+    policy: Policy,
+    now: float,
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
+) -> Decision:
+    """What to do with a call, and why. `now` in UTC seconds. Pure: the same arguments, the same decision."""
+    case = Case(call, facts, now)
+    for step in STEPS:
+        ruling = step.rule_on(case, emergency_window_seconds)
+        if ruling is not None:
+            return _decision(case, policy, ruling, step.number, _cap_on_lists(case, step))
+    ruling = policy_rules(case, policy)
+    cap = next((cap for cap in CAPS if cap.highest < ruling.action and cap.holds(case)), None)
+    return _decision(case, policy, ruling, 9 if ruling.rule == "default" else 8, cap)
+
+
+def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
+    """What one phone does differently from what was decided at the trunk, now that its person is known.
+
+    Steps 3 and 6 only; None: nothing. In observe mode the decision is recorded and does not act.
+    """
+    case = Case(call, facts, now)
+    for number, rule_on in ((3, callee_lists), (6, relationship)):
+        ruling = rule_on(case, EMERGENCY_WINDOW_SECONDS)
+        if ruling is not None:
+            return _decision(case, policy, ruling, number, None)
+    return None
+
+
+def _cap_on_lists(case: Case, step: Step) -> Cap | None:
+    """Step 4 is capped only by step 3 of people whose phones have not rung yet (docs/decisions)."""
+    knows = CAPS[0]
+    return knows if step.number == 4 and knows.holds(case) else None
+
+
+def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, cap: Cap | None) -> Decision:
+    """The decision of a ruling, after its cap and after observe mode."""
+    capped = cap is not None and cap.highest < ruling.action
+    ordered = cap.highest if cap is not None and capped else ruling.action
+    verified = is_verified(case.call, case.facts) and case.facts.identity is not None
+    decision = Decision(
+        action=ordered,
+        rule=ruling.rule,
+        reason=ruling.reason,
+        step=step,
+        policy=policy.name,
+        would_be=ordered,
+        level=case.facts.reputation.level,
+        reputation=case.facts.reputation,
+        capped_by=cap.reason if cap is not None and capped else None,
+        name=case.facts.identity.name if verified and case.facts.identity is not None else None,
+        label=ruling.label,
+        category=next((row.category for row in case.facts.imported if row.category), None),
+        callee=case.facts.callee.extension if case.facts.callee is not None else None,
+    )
+    return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One line of an explanation: a step or a rule, and what it said."""
+
+    step: int
+    title: str
+    outcome: str
+
+
+def explain(
+    call: IncomingCall,
+    facts: Facts,
+    policy: Policy,
+    now: float,
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
+) -> tuple[Look, ...]:
+    """Every step and rule that is looked at for this call, in order, up to the one that decides."""
+    case = Case(call, facts, now)
+    looks: list[Look] = []
+    for step in STEPS:
+        ruling = step.rule_on(case, emergency_window_seconds)
+        looks.append(Look(step.number, step.title, ruling.reason if ruling else "passes"))
+        if ruling is not None:
+            return tuple(looks)
+    looks += [Look(7, "cap", f"{cap.highest.word} at most: {cap.reason}") for cap in CAPS if cap.holds(case)]
+    for rule in policy.rules:
+        held = rule.matches(case)
+        looks.append(Look(8, f"rule {rule.name}", _held(rule.action, held)))
+        if held:
+            return tuple(looks)
+    looks.append(Look(9, "default", policy.default.word))
+    return tuple(looks)
+
+
+def _held(action: Action, held: bool) -> str:
+    return action.word if held else "passes"

@@ -1,0 +1,99 @@
+"""What a policy is: ordered rules over closed conditions, a default, and perhaps observe mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from policies.decision import Action, IncomingCall
+from reputation.model import Facts
+
+
+class PolicyError(ValueError):
+    """A policy cannot be used. The text names the file, the rule and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call with all that is known about it at one instant: what a condition is tested on."""
+
+    call: IncomingCall
+    facts: Facts
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One named test with its operand, as loaded. `text` is how it is written in the file."""
+
+    name: str
+    operand: Any
+    holds: Callable[[Case], bool] = field(compare=False, repr=False)
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions, all of which must hold, and one action. `label` is the prefix a tag shows on the phone."""
+
+    name: str
+    when: tuple[Condition, ...]
+    action: Action
+    reason: str
+    label: str | None = None
+
+    def matches(self, case: Case) -> bool:
+        """Whether every condition holds."""
+        return all(condition.holds(case) for condition in self.when)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules in the order in which they are tried, and what happens when none matches.
+
+    `chain` names the policies this one was built from, itself first.
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    default: Action = Action.ALLOW
+    observe: bool = False
+    chain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which policy applies to part of the calls: those to a DID or a group, or from a trunk."""
+
+    policy: Policy
+    did: str | None = None
+    trunk: str | None = None
+    group: str | None = None
+
+    def covers(self, call: IncomingCall, facts: Facts) -> bool:
+        """Whether this call is in the scope."""
+        return (
+            (self.did is None or self.did == call.did)
+            and (self.trunk is None or self.trunk == call.trunk)
+            and (self.group is None or self.group == callee_group(facts))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """The policy of the whole PBX and its scopes, in order: the first that covers a call wins."""
+
+    default: Policy
+    scopes: tuple[Scope, ...] = ()
+
+    def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
+        """The policy that applies to a call."""
+        return next((scope.policy for scope in self.scopes if scope.covers(call, facts)), self.default)
+
+
+def callee_group(facts: Facts) -> str | None:
+    """The group the call is for: that of the person, else that of the DID."""
+    if facts.callee is not None and facts.callee.group is not None:
+        return facts.callee.group
+    return facts.did.group if facts.did is not None else None

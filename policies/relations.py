@@ -1,0 +1,92 @@
+"""What ties a caller to the callee, read from the facts: relationship, own lists, identity, spoofing.
+
+At the trunk the person is often not known yet (a ring group, an IVR). Then the ties that count are those of
+everybody the call may reach: the DID's group, or all of us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from policies.decision import Decision, IncomingCall
+from reputation.model import AuthClass, Facts, Identity, PersonalTie, Tie, Verification
+from reputation.numbers import NumberType, number_type_of
+
+# Ties that speak for the caller.
+FRIENDLY = frozenset({Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT})
+
+
+def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
+    """The ties of those whom this call may reach, and the company's own."""
+    if facts.callee is not None:
+        who = facts.callee.extension
+        return tuple(tie for tie in facts.ties if tie.person in (who, None))
+    group = facts.did.group if facts.did is not None else None
+    if group is None:
+        return facts.ties
+    return tuple(tie for tie in facts.ties if tie.person is None or tie.group == group)
+
+
+def has_tie(facts: Facts, tie: Tie) -> bool:
+    """Whether the callee, who is known, has this tie to the caller."""
+    callee = facts.callee
+    return callee is not None and any(t.tie is tie and t.person == callee.extension for t in facts.ties)
+
+
+def may_relate(call: IncomingCall) -> bool:
+    """Whether a relationship can speak for this caller: never a premium number, never a failed signature."""
+    return (
+        call.caller.e164 is not None
+        and call.verification is not Verification.FAILED
+        and number_type_of(call.caller.e164) is not NumberType.PREMIUM
+    )
+
+
+def has_relationship(call: IncomingCall, facts: Facts) -> bool:
+    """Whether somebody the call may reach has the caller as a contact or on the own allowlist."""
+    friendly = any(tie.tie in (Tie.CONTACT, Tie.ALLOW) for tie in ties_in_reach(facts))
+    return friendly and may_relate(call)
+
+
+def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
+    """The level of an identity in a call of this class (REPUTATION-MODEL section 3): 0 is none.
+
+    Authenticated, a stored L2 counts as L3; unknown counts as stored; unauthenticated counts for nothing.
+    """
+    if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
+        return 0
+    return 3 if identity.level >= 2 and auth_class is AuthClass.AUTHENTICATED else identity.level
+
+
+def is_verified(call: IncomingCall, facts: Facts) -> bool:
+    """Whether the caller's identity is proven well enough to show its name and to cap what is done."""
+    return effective_level(facts.identity, call.auth_class) >= 2
+
+
+def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
+    """Whether an untrusted trunk shows one of our own numbers as the caller."""
+    return facts.own_number and not call.trusted
+
+
+@dataclass(frozen=True, slots=True)
+class PerPhone:
+    """What single phones do differently from the decision: the endpoints that know the caller, and that block him."""
+
+    known: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+
+# Steps that no person's own list outranks: never screened, and the emergency window.
+OUTRANK_PEOPLE = (0, 1, 2)
+
+
+def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPhone:
+    """The own lists and contacts of everybody the call may ring, when the person is not known at the trunk."""
+    if facts.callee is not None or not facts.ties or decision.observed or decision.step in OUTRANK_PEOPLE:
+        return PerPhone()
+    ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
+    related = may_relate(call)
+    known = {who for who, tie in ties if tie is Tie.ALLOW or tie is Tie.EXPECTED or (tie is Tie.CONTACT and related)}
+    allowed = {who for who, tie in ties if tie is Tie.ALLOW}
+    blocked = {who for who, tie in ties if tie is Tie.BLOCK} - allowed
+    return PerPhone(tuple(sorted(known - blocked)), tuple(sorted(blocked)))

@@ -1,0 +1,309 @@
+"""The closed vocabulary of conditions: one table, checked when a policy is loaded.
+
+Each word has a reader (TOML value -> operand, or PolicyError), a test (case, operand -> bool) and `covers`:
+whether one operand holds wherever another does, which is how unreachable rules are found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from policies.policy import Case, PolicyError, callee_group
+from policies.relations import has_relationship, is_verified, own_number_spoofed
+from policies.words import nearest
+from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
+from reputation.numbers import NumberType, country_of, number_type_of, supported_regions
+
+LEVELS = {level.word: level for level in Level if level is not Level.NONE}
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# What the daemon's velocity counters keep: calls of the last hour, at most 64 a number.
+MAX_MINUTES = 60
+MAX_CALLS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One condition of the vocabulary. `value` says in a few words what it takes."""
+
+    value: str
+    read: Callable[[Any], Any]
+    holds: Callable[[Case, Any], bool]
+    covers: Callable[[Any, Any], bool]
+
+
+def read_boolean(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise PolicyError(f"takes true or false, not {value!r}")
+    return value
+
+
+def read_texts(value: Any) -> frozenset[str]:
+    """One text, or a list of at least one."""
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(v, str) and v for v in values):
+        raise PolicyError(f"takes a text or a list of texts, not {value!r}")
+    return frozenset(values)
+
+
+def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
+    """One word of a closed set, or a list of them."""
+    words = read_texts(value)
+    for word in sorted(words - allowed):
+        raise PolicyError(f"does not know {word!r}{nearest(word, allowed)}")
+    return words
+
+
+def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
+    """Texts that all match a pattern."""
+    texts = read_texts(value)
+    for text in sorted(texts):
+        if not pattern.fullmatch(text):
+            raise PolicyError(f"does not take {text!r}: write it as {example}")
+    return texts
+
+
+def read_level(value: Any) -> Level:
+    """A level by its word."""
+    if not isinstance(value, str) or value not in LEVELS:
+        raise PolicyError(f"does not know level {value!r}{nearest(str(value), LEVELS)}")
+    return LEVELS[value]
+
+
+def read_points(value: Any) -> tuple[int, int]:
+    """Two whole numbers, the smaller first."""
+    whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
+    if not whole or value[0] > value[1]:
+        raise PolicyError(f"takes [lowest, highest] in whole points, not {value!r}")
+    return value[0], value[1]
+
+
+def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A table with a fixed set of keys."""
+    if not isinstance(value, dict):
+        raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {value!r}")
+    for key in sorted(value.keys() - required - optional):
+        raise PolicyError(f"has no key {key!r}{nearest(key, required | optional)}")
+    for key in sorted(required - value.keys()):
+        raise PolicyError(f"needs the key {key!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class CallsWithin:
+    """At least so many earlier calls of the number, or of its block of 1000, in so many minutes."""
+
+    minutes: int
+    at_least: int
+    block: bool
+
+
+def read_calls_within(value: Any) -> CallsWithin:
+    """`{ minutes = 10, at_least = 5, of = "number" }`."""
+    table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
+    for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
+        if type(table[key]) is not int or not 1 <= table[key] <= highest:
+            raise PolicyError(f"takes {key} from 1 to {highest}, not {table[key]!r}")
+    of = table.get("of", "number")
+    if of not in ("number", "block"):
+        raise PolicyError(f'counts of = "number" or "block", not {of!r}')
+    return CallsWithin(table["minutes"], table["at_least"], of == "block")
+
+
+def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
+    """Counts the earlier calls that the facts carry."""
+    calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
+    since = case.now - 60 * operand.minutes
+    return sum(at > since for at in calls) >= operand.at_least
+
+
+def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
+    """More minutes and fewer calls hold wherever fewer minutes and more calls do."""
+    return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in a zone; `until` before `since` means over midnight."""
+
+    since: time
+    until: time
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days of the week in a zone."""
+
+    days: frozenset[str]
+    zone: tzinfo
+
+
+def read_zone(table: dict[str, Any]) -> ZoneInfo:
+    """The zone of a table, by its IANA name."""
+    name = table["zone"]
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise PolicyError(f"does not know the time zone {name!r}: write it as Europe/London") from None
+
+
+def read_time(text: Any) -> time:
+    """`22:00`."""
+    if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise PolicyError(f"takes a time as 22:00, not {text!r}")
+    return time(int(text[:2]), int(text[3:]))
+
+
+def read_hours(value: Any) -> Clock:
+    """`{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
+    table = read_table(value, frozenset({"from", "to", "zone"}))
+    clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
+    if clock.since == clock.until:
+        raise PolicyError("takes two different times: with equal ones it would never hold")
+    return clock
+
+
+def holds_hours(case: Case, operand: Clock) -> bool:
+    """Whether it is that time of day now; the first minute counts, the last does not."""
+    now = datetime.fromtimestamp(case.now, operand.zone).time()
+    if operand.since < operand.until:
+        return operand.since <= now < operand.until
+    return now >= operand.since or now < operand.until
+
+
+def read_weekdays(value: Any) -> Days:
+    """`{ days = ["sat", "sun"], zone = "Europe/London" }`."""
+    table = read_table(value, frozenset({"days", "zone"}))
+    return Days(read_words(frozenset(WEEKDAYS), table["days"]), read_zone(table))
+
+
+def holds_weekdays(case: Case, operand: Days) -> bool:
+    """Whether it is one of those days now."""
+    return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()] in operand.days
+
+
+def covers_weekdays(wide: Days, narrow: Days) -> bool:
+    """More days of the same zone hold wherever fewer do."""
+    return wide.zone == narrow.zone and wide.days >= narrow.days
+
+
+def one_of(fact: Callable[[Case], str | None]) -> Callable[[Case, frozenset[str]], bool]:
+    """A test: the fact is one of the operand's words."""
+    return lambda case, operand: fact(case) in operand
+
+
+def is_so(fact: Callable[[Case], bool]) -> Callable[[Case, bool], bool]:
+    """A test: the fact is true, or false, as the operand says."""
+    return lambda case, operand: fact(case) is operand
+
+
+def words(allowed: frozenset[str], fact: Callable[[Case], str | None]) -> Word:
+    """A condition over a closed set of words."""
+    value = "one or several of " + ", ".join(sorted(allowed)) if len(allowed) < 20 else "one or several codes"
+    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset)
+
+
+def texts(value: str, fact: Callable[[Case], str | None]) -> Word:
+    """A condition over names that the administrator chose."""
+    return Word(value, read_texts, one_of(fact), frozenset.issuperset)
+
+
+def boolean(fact: Callable[[Case], bool]) -> Word:
+    """A condition that is so or not."""
+    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow)
+
+
+def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]:
+    """A fact of the caller's number; None for a caller without one."""
+    return lambda case: fact(case.call.caller.e164) if case.call.caller.e164 is not None else None
+
+
+def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
+    """Whether the caller's number starts with one of the prefixes."""
+    number = case.call.caller.e164
+    return number is not None and number.startswith(tuple(prefixes))
+
+
+def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
+    """Shorter prefixes hold wherever longer ones do."""
+    return all(prefix.startswith(tuple(wide)) for prefix in narrow)
+
+
+def enum_words(members: Any) -> frozenset[str]:
+    """The words of a StrEnum."""
+    return frozenset(str(member) for member in members)
+
+
+PREFIX = re.compile(r"\+[1-9]\d{0,14}")
+
+VOCABULARY: dict[str, Word] = {
+    "level_at_least": Word(
+        "tag, warn, challenge, route or reject",
+        read_level,
+        lambda case, level: case.facts.reputation.level >= level,
+        lambda wide, narrow: wide <= narrow,
+    ),
+    "points_between": Word(
+        "[lowest, highest], both included",
+        read_points,
+        lambda case, span: span[0] <= case.facts.reputation.points <= span[1],
+        lambda wide, narrow: wide[0] <= narrow[0] and narrow[1] <= wide[1],
+    ),
+    "listed": Word(
+        "names of imported sources",
+        read_texts,
+        lambda case, names: any(row.source in names for row in case.facts.imported),
+        frozenset.issuperset,
+    ),
+    "category": Word(
+        "categories of imported numbers, such as scam",
+        read_texts,
+        lambda case, names: any(row.category in names for row in case.facts.imported),
+        frozenset.issuperset,
+    ),
+    "attestation": words(enum_words(Attestation), lambda case: case.call.attestation),
+    "verification": words(enum_words(Verification), lambda case: case.call.verification),
+    "auth_class": words(enum_words(AuthClass), lambda case: case.call.auth_class),
+    "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind),
+    "country": words(frozenset(supported_regions()), of_number(country_of)),
+    "number_type": words(enum_words(NumberType), of_number(number_type_of)),
+    "prefix": Word(
+        "starts of E.164 numbers, such as +1900",
+        partial(read_pattern, PREFIX, "+1900"),
+        starts_with,
+        covers_prefixes,
+    ),
+    "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
+    "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
+    "callee_group": texts("names of groups, as in [[person]]", lambda case: callee_group(case.facts)),
+    "relationship": boolean(lambda case: has_relationship(case.call, case.facts)),
+    "verified": boolean(lambda case: is_verified(case.call, case.facts)),
+    "own_number_spoofed": boolean(lambda case: own_number_spoofed(case.call, case.facts)),
+    "diverted": boolean(lambda case: case.call.diverted_from is not None),
+    "calls_within": Word(
+        '{ minutes = 10, at_least = 5, of = "number" } or of = "block"',
+        read_calls_within,
+        holds_calls_within,
+        covers_calls_within,
+    ),
+    "hours": Word(
+        '{ from = "22:00", to = "08:00", zone = "Europe/London" }',
+        read_hours,
+        holds_hours,
+        lambda wide, narrow: wide == narrow,
+    ),
+    "weekdays": Word(
+        '{ days = ["sat", "sun"], zone = "Europe/London" }',
+        read_weekdays,
+        holds_weekdays,
+        covers_weekdays,
+    ),
+}
