@@ -1,0 +1,419 @@
+"""What callers are called: national forms of many countries, what SIP lets through, and any text at all."""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.model import CallerKind
+from reputation.numbers import (
+    NumberType,
+    caller_of,
+    country_of,
+    is_emergency,
+    is_possible_region,
+    is_valid,
+    masked,
+    number_of,
+    number_type_of,
+    prefixes_of,
+    supported_regions,
+)
+
+LONDON = "+442071838750"
+JERSEY_CITY = "+12017421834"
+REGIONS = ["US", "GB", "DE", "CN", "FR", "IT", "AU", "IN", "BR", "AR", "JP", "LU", "FO", "ZZ", "us", ""]
+
+NUMBERS = [
+    pytest.param(JERSEY_CITY, "US", JERSEY_CITY, id="us-e164"),
+    pytest.param("2017421834", "US", JERSEY_CITY, id="us-ten-digits"),
+    pytest.param("12017421834", "US", JERSEY_CITY, id="us-eleven-digits"),
+    pytest.param("(201) 742-1834", "US", JERSEY_CITY, id="us-brackets"),
+    pytest.param("201.742.1834", "us", JERSEY_CITY, id="us-dots-and-a-lower-case-region"),
+    pytest.param("1 201 742 1834", "CA", JERSEY_CITY, id="ca-spaces"),
+    pytest.param("0000000000", "US", "+10000000000", id="us-possible-though-never-valid"),
+    pytest.param("011442071838750", "US", LONDON, id="us-011"),
+    pytest.param("00442071838750", "US", LONDON, id="us-00-though-it-is-not-its-prefix"),
+    pytest.param("442071838750", "US", LONDON, id="us-e164-without-plus"),
+    pytest.param("8613800138000", "US", "+8613800138000", id="us-chinese-mobile-without-plus"),
+    pytest.param("+01144 2071838750", "US", LONDON, id="us-plus-before-011"),
+    pytest.param(LONDON, "GB", LONDON, id="gb-e164"),
+    pytest.param("02071838750", "GB", LONDON, id="gb-trunk-prefix"),
+    pytest.param("020 7183 8750", "GB", LONDON, id="gb-spaces"),
+    pytest.param("2071838750", "GB", LONDON, id="gb-isdn-national-without-trunk-prefix"),
+    pytest.param("442071838750", "GB", LONDON, id="gb-e164-without-plus"),
+    pytest.param("00442071838750", "GB", LONDON, id="gb-00"),
+    pytest.param("+44 (0)20 7183 8750", "GB", LONDON, id="gb-plus-and-bracketed-zero"),
+    pytest.param("+4402071838750", "GB", LONDON, id="gb-plus-and-trunk-prefix"),
+    pytest.param("(+44) 20 7183 8750", "GB", LONDON, id="gb-bracketed-code"),
+    pytest.param("0012017421834", "GB", JERSEY_CITY, id="gb-call-from-the-us"),
+    pytest.param("07911 123456", "GB", "+447911123456", id="gb-mobile"),
+    pytest.param("030 1234567", "DE", "+49301234567", id="de-trunk-prefix"),
+    pytest.param("00493012345678", "DE", "+493012345678", id="de-00"),
+    pytest.param("+49 30-1234 5678", "DE", "+493012345678", id="de-dashes"),
+    pytest.param("442071838750", "DE", "+49442071838750", id="de-valid-national-wins-over-missing-plus"),
+    pytest.param("13800138000", "CN", "+8613800138000", id="cn-mobile"),
+    pytest.param("8613800138000", "CN", "+8613800138000", id="cn-mobile-without-plus"),
+    pytest.param("008613800138000", "CN", "+8613800138000", id="cn-00"),
+    pytest.param("010 8529 9999", "CN", "+861085299999", id="cn-beijing"),
+    pytest.param("01 42 68 53 00", "FR", "+33142685300", id="fr-pairs"),
+    pytest.param("01.42.68.53.00", "FR", "+33142685300", id="fr-dots"),
+    pytest.param("33142685300", "FR", "+33142685300", id="fr-without-plus"),
+    pytest.param("06 1234 5678", "IT", "+390612345678", id="it-leading-zero-stays"),
+    pytest.param("+390612345678", "US", "+390612345678", id="it-e164-leading-zero-stays"),
+    pytest.param("3471234567", "IT", "+393471234567", id="it-mobile"),
+    pytest.param("0412 345 678", "AU", "+61412345678", id="au-mobile"),
+    pytest.param("0011 44 20 7183 8750", "AU", LONDON, id="au-0011"),
+    pytest.param("00442071838750", "AU", LONDON, id="au-00-though-it-is-not-its-prefix"),
+    pytest.param("1300 123 456", "AU", "+611300123456", id="au-shared-cost"),
+    pytest.param("098765 43210", "IN", "+919876543210", id="in-trunk-prefix"),
+    pytest.param("919876543210", "IN", "+919876543210", id="in-without-plus"),
+    pytest.param("011 15 2345 6789", "AR", "+5491123456789", id="ar-mobile-is-rewritten"),
+    pytest.param("03-1234-5678", "JP", "+81312345678", id="jp-tokyo"),
+    pytest.param("010442071838750", "JP", LONDON, id="jp-010"),
+    pytest.param("211234", "FO", "+298211234", id="fo-six-digits-are-a-whole-number"),
+    pytest.param("+800 1234 5678", "US", "+80012345678", id="international-freephone"),
+    pytest.param(JERSEY_CITY, "ZZ", JERSEY_CITY, id="unknown-region-needs-the-plus"),
+    pytest.param("+4400207183875", "GB", "+44207183875", id="two-trunk-prefixes-settle"),
+    pytest.param("１２０１７４２１８３４", "US", JERSEY_CITY, id="full-width"),  # noqa: RUF001
+    pytest.param("＋４４２０７１８３８７５０", "US", LONDON, id="full-width-plus"),  # noqa: RUF001
+    pytest.param("+٤٤٢٠٧١٨٣٨٧٥٠", "US", LONDON, id="arabic-indic"),
+    pytest.param("०९८७६५४३२१०", "IN", "+919876543210", id="devanagari"),
+    pytest.param("\u202a+44 20 7183 8750\u202c", "US", LONDON, id="bidi-controls"),
+    pytest.param("+44\u00a020\u20117183\u200b8750", "US", LONDON, id="hard-space-hard-hyphen-zero-width"),
+    pytest.param(f' "{LONDON}"\r\n', "US", LONDON, id="quotes-and-line-end"),
+    pytest.param(f"tel:{LONDON}", "US", LONDON, id="tel-uri"),
+    pytest.param("TEL:+44-20-7183-8750;ext=12", "US", LONDON, id="tel-uri-parameters-are-cut"),
+    pytest.param("tel:863-1234;phone-context=+1-914", "GB", "+19148631234", id="global-phone-context"),
+    pytest.param("tel:02071838750;phone-context=+44", "US", LONDON, id="phone-context-and-trunk-prefix"),
+    pytest.param("tel:2017421834;phone-context=example.com", "US", JERSEY_CITY, id="local-phone-context"),
+    pytest.param(f"tel:{LONDON};phone-context=+1", "US", LONDON, id="context-of-a-global-number"),
+    pytest.param(f"{LONDON};isub=12345", "US", LONDON, id="isub"),
+    pytest.param("sip:+12017421834@198.51.100.7:5060;user=phone", "GB", JERSEY_CITY, id="sip-uri"),
+    pytest.param("sips:%2B12017421834;npdi@carrier", "GB", JERSEY_CITY, id="sips-uri-escaped-plus"),
+    pytest.param("sip:+12017421834", "GB", JERSEY_CITY, id="sip-uri-without-host"),
+    pytest.param('"Bob, Inc." <sip:2017421834@pbx>;tag=7', "US", JERSEY_CITY, id="name-addr"),
+]
+
+OTHERS = [
+    *(
+        pytest.param(word, "US", CallerKind.WITHHELD, id=f"withheld-{word or 'empty'}")
+        for word in [
+            "",
+            "anonymous",
+            "Anonymous",
+            "RESTRICTED",
+            "unknown",
+            "unavailable",
+            "private",
+            "asterisk",
+        ]
+    ),
+    pytest.param("sip:anonymous@anonymous.invalid", "US", CallerKind.WITHHELD, id="withheld-rfc-3323"),
+    pytest.param("anonymous@anonymous.invalid", "US", CallerKind.WITHHELD, id="withheld-without-scheme"),
+    pytest.param("<unknown>", "US", CallerKind.WITHHELD, id="withheld-in-brackets"),
+    pytest.param('""', "US", CallerKind.WITHHELD, id="withheld-quotes-only"),
+    pytest.param(" \u202e\u2069\t", "US", CallerKind.WITHHELD, id="withheld-bidi-only"),
+    pytest.param("Private_Number", "US", CallerKind.WITHHELD, id="withheld-two-words"),
+    pytest.param("911", "US", CallerKind.EMERGENCY, id="us-911"),
+    pytest.param("112", "US", CallerKind.EMERGENCY, id="us-112"),
+    pytest.param("999", "GB", CallerKind.EMERGENCY, id="gb-999"),
+    pytest.param("sip:112@pbx", "DE", CallerKind.EMERGENCY, id="de-112-as-uri"),
+    pytest.param("110", "CN", CallerKind.EMERGENCY, id="cn-110"),
+    pytest.param("15", "FR", CallerKind.EMERGENCY, id="fr-15"),
+    pytest.param("000", "AU", CallerKind.EMERGENCY, id="au-000"),
+    pytest.param("１１２", "IT", CallerKind.EMERGENCY, id="it-112-full-width"),  # noqa: RUF001
+    pytest.param("988", "US", CallerKind.SHORT_CODE, id="us-988"),
+    pytest.param("411", "US", CallerKind.SHORT_CODE, id="us-411"),
+    pytest.param("95588", "CN", CallerKind.SHORT_CODE, id="cn-bank"),
+    pytest.param("10086", "CN", CallerKind.SHORT_CODE, id="cn-carrier"),
+    pytest.param("116117", "DE", CallerKind.SHORT_CODE, id="de-doctor"),
+    pytest.param("5050415", "IN", CallerKind.SHORT_CODE, id="in-seven-digits"),
+    pytest.param("1784811", "HK", CallerKind.SHORT_CODE, id="hk-seven-digits-possible-but-not-valid"),
+    pytest.param("201", "US", CallerKind.INTERNAL, id="extension-three-digits"),
+    pytest.param("2001", "US", CallerKind.INTERNAL, id="extension-in-a-block-for-sms"),
+    pytest.param("22", "GB", CallerKind.INTERNAL, id="extension-two-digits"),
+    pytest.param("201", "CH", CallerKind.INTERNAL, id="extension-in-a-block-for-carriers"),
+    pytest.param("400123", "DE", CallerKind.INTERNAL, id="extension-six-digits"),
+    pytest.param("4012", "LU", CallerKind.INTERNAL, id="extension-four-digits-in-luxembourg"),
+    pytest.param("147812", "IT", CallerKind.INTERNAL, id="extension-no-whole-number"),
+    pytest.param("10000", "LU", CallerKind.INTERNAL, id="extension-five-digits-not-valid"),
+    pytest.param("20123", "ZZ", CallerKind.INTERNAL, id="extension-unknown-region"),
+    *(
+        pytest.param(text, "US", CallerKind.INVALID, id=f"invalid-{name}")
+        for name, text in {
+            "ampersand": "1&PJSIP/trunk",
+            "ampersand-digits": "1&2",
+            "slash": "PJSIP/201",
+            "slash-digits": "030/1234567",
+            "host-without-scheme": "2017421834@trunk",
+            "two-users": "sip:1@2@host",
+            "sip-host-only": "sip:10.0.0.1",
+            "parameters-only-left": "1&Local/9;x=2017421834",
+            "hangup": "hangup",
+            "vanity": "1-800-FLOWERS",
+            "extension-suffix": "2017421834 x12",
+            "comma": "2017421834,12",
+            "star": "*672017421834",
+            "hash": "#31#2017421834",
+            "dialplan": "${SHELL(id)}",
+            "nul-inside": "+1201\x007421834",
+            "newline-inside": "+1201\n7421834",
+            "surrogate": "\ud800",
+            "circled-digits": "①②③④",
+            "one-digit": "0",
+            "plus-only": "+",
+            "two-plus": "++12017421834",
+            "range": "+12015550100-+12015550199",
+            "damaged-phone-context": "tel:8631234;phone-context=+",
+            "plus-emergency": "+911",
+            "plus-extension": "+201",
+            "unknown-code": "+999123456789",
+            "within-an-area-only": "5550123",
+            "within-an-area-only-e164": "+15550123",
+            "four-trunk-prefixes": "+490000000301234",
+            "longer-than-e164": "+4930123456789012",
+            "long-national": "1" * 22,
+            "250-digits": "7" * 250,
+            "long-uri": f"sip:{'7' * 250}@host",
+        }.items()
+    ),
+    pytest.param("2017421834", "ZZ", CallerKind.INVALID, id="invalid-national-in-an-unknown-region"),
+    pytest.param("301234567890123", "DE", CallerKind.INVALID, id="invalid-national-beyond-fifteen-digits"),
+]
+
+
+@pytest.mark.parametrize(("raw", "region", "e164"), NUMBERS)
+def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164: str) -> None:
+    caller = caller_of(raw, region, "allowed_not_screened")
+    assert (caller.e164, caller.kind) == (e164, CallerKind.NUMBER)
+    assert number_of(raw, region) == e164
+    assert caller_of(e164, region).e164 == e164
+
+
+@pytest.mark.parametrize(("raw", "region", "kind"), OTHERS)
+def test_what_is_no_number_is_told_apart(raw: str, region: str, kind: CallerKind) -> None:
+    caller = caller_of(raw, region)
+    assert (caller.e164, caller.kind) == (None, kind)
+
+
+@pytest.mark.parametrize(
+    "presentation", ["prohib", "prohib_not_screened", "prohib_passed_screen", " PROHIB "]
+)
+@pytest.mark.parametrize("raw", [LONDON, "112", "201", ""])
+def test_a_caller_who_asked_not_to_be_shown_leaves_no_text(raw: str, presentation: str) -> None:
+    caller = caller_of(raw, "GB", presentation, "Bob")
+    assert (caller.e164, caller.raw, caller.kind) == (None, "", CallerKind.WITHHELD)
+
+
+def test_an_unavailable_number_is_withheld() -> None:
+    caller = caller_of("201\n", "GB", "unavailable")
+    assert (caller.e164, caller.raw, caller.kind) == (None, "201", CallerKind.WITHHELD)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "kind"),
+    [
+        pytest.param("0", "Anonymous", CallerKind.WITHHELD, id="placeholder"),
+        pytest.param("0", "Bob", CallerKind.INVALID, id="other-name"),
+        pytest.param(LONDON, "Anonymous", CallerKind.NUMBER, id="a-name-never-hides-a-number"),
+        pytest.param("201", "anonymous", CallerKind.INTERNAL, id="nor-an-extension"),
+    ],
+)
+def test_the_name_only_explains_an_invalid_number(raw: str, name: str, kind: CallerKind) -> None:
+    assert caller_of(raw, "GB", "allowed", name).kind is kind
+
+
+def test_raw_keeps_what_can_be_printed_safely() -> None:
+    assert caller_of("1\u202e2\x1b[31m\n\ud800" + "x" * 300, "US").raw == "12[31m" + "x" * 58
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "e164"),
+    [
+        pytest.param("030/1234567", "DE", "+49301234567", id="german-slash"),
+        pytest.param(" (030) / 123 4567", "DE", "+49301234567", id="german-slash-and-brackets"),
+        pytest.param("1234567/1234568", "DE", None, id="two-numbers"),
+        pytest.param("911", "US", None, id="emergency"),
+        pytest.param("201", "US", None, id="extension"),
+        pytest.param("", "US", None, id="nothing"),
+        pytest.param("unknown", "US", None, id="word"),
+    ],
+)
+def test_lists_and_imports_read_numbers_the_same_way(text: str, region: str, e164: str | None) -> None:
+    assert number_of(text, region) == e164
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        pytest.param("911", "us", True, id="us-911"),
+        pytest.param("112", "GB", True, id="gb-112"),
+        pytest.param(" 1 1 2 ", "FR", True, id="fr-spaces"),
+        pytest.param("tel:999", "GB", True, id="gb-uri"),
+        pytest.param("119", "JP", True, id="jp-119"),
+        pytest.param("190", "BR", True, id="br-190"),
+        pytest.param("10111", "ZA", True, id="za-five-digits"),
+        pytest.param("112", "GN", False, id="gn-knows-none"),
+        pytest.param("911", "DE", False, id="de-911"),
+        pytest.param("+112", "GB", False, id="plus"),
+        pytest.param("9112", "US", False, id="exact-only"),
+        pytest.param("112", "ZZ", False, id="unknown-region"),
+        pytest.param("hangup", "US", False, id="word"),
+        pytest.param("", "US", False, id="nothing"),
+    ],
+)
+def test_emergency_numbers_are_the_regions_own(text: str, region: str, expected: bool) -> None:
+    assert is_emergency(text, region) is expected
+
+
+@pytest.mark.parametrize(
+    ("e164", "country", "number_type"),
+    [
+        pytest.param(JERSEY_CITY, "US", NumberType.FIXED_OR_MOBILE, id="us"),
+        pytest.param("+14165550123", "CA", NumberType.FIXED_OR_MOBILE, id="ca-toronto"),
+        pytest.param("+18005551234", "US", NumberType.TOLL_FREE, id="us-toll-free"),
+        pytest.param("+19002345678", "US", NumberType.PREMIUM, id="us-premium"),
+        pytest.param(LONDON, "GB", NumberType.FIXED, id="gb-fixed"),
+        pytest.param("+447400123456", "GB", NumberType.MOBILE, id="gb-mobile"),
+        pytest.param("+447012345678", "GB", NumberType.PERSONAL, id="gb-personal"),
+        pytest.param("+447640123456", "GB", NumberType.PAGER, id="gb-pager"),
+        pytest.param("+445612345678", "GB", NumberType.VOIP, id="gb-voip"),
+        pytest.param("+443001234567", "GB", NumberType.UAN, id="gb-uan"),
+        pytest.param("+611300123456", "AU", NumberType.SHARED_COST, id="au-shared-cost"),
+        pytest.param("+80012345678", "001", NumberType.TOLL_FREE, id="no-country"),
+        pytest.param("+10000000000", "US", NumberType.UNALLOCATED, id="main-country-when-unallocated"),
+        pytest.param("+999123456789", None, NumberType.UNALLOCATED, id="unknown-code"),
+        pytest.param("2017421834", None, NumberType.UNALLOCATED, id="not-e164"),
+        pytest.param("", None, NumberType.UNALLOCATED, id="nothing"),
+    ],
+)
+def test_country_and_type_come_from_the_digits(
+    e164: str, country: str | None, number_type: NumberType
+) -> None:
+    assert country_of(e164) == country
+    assert number_type_of(e164) is number_type
+    assert is_valid(e164) is (number_type is not NumberType.UNALLOCATED)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param(LONDON, "+4420******50", id="e164"),
+        pytest.param(JERSEY_CITY, "+1201*****34", id="us"),
+        pytest.param("02071838750", "020******50", id="national"),
+        pytest.param("+4912345", "+4****45", id="short-number-hides-four"),
+        pytest.param("211234", "****34", id="six-digits"),
+        pytest.param("201", "***", id="extension"),
+        pytest.param("Anonymous", "anonymous", id="word-of-ours"),
+        pytest.param("1&PJSIP/trunk", "************", id="attack"),
+        pytest.param("a\nb", "***", id="newline"),
+        pytest.param("٤٤٢٠٧١٨", "*******", id="other-digits"),
+        pytest.param("", "-", id="empty"),
+        pytest.param(None, "-", id="none"),
+    ],
+)
+def test_logs_never_hold_a_whole_number(text: str | None, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_prefixes_run_from_the_first_digit_to_the_whole() -> None:
+    assert prefixes_of("+44207") == ("+4", "+44", "+442", "+4420", "+44207")
+    assert prefixes_of("44207") == ()
+    assert prefixes_of("+44207\n") == ()
+
+
+def test_regions_are_the_ones_with_a_numbering_plan() -> None:
+    assert {"US", "GB", "DE", "CN"} <= set(supported_regions())
+    assert list(supported_regions()) == sorted(supported_regions())
+    assert is_possible_region("GB")
+    assert is_possible_region("gb")
+    assert not is_possible_region("UK")
+    assert not is_possible_region("")
+
+
+# Any text at all: free text, and text made of what makes number readers stumble.
+PIECES = [
+    "+",
+    "00",
+    "011",
+    "1",
+    "44",
+    "39",
+    "0",
+    "(",
+    ")",
+    "-",
+    " ",
+    "/",
+    "&",
+    "@",
+    ";",
+    "<",
+    ">",
+    '"',
+    ":",
+    ".",
+]
+PIECES += [
+    "sip:",
+    "tel:",
+    ";isub=",
+    ";phone-context=",
+    "anonymous",
+    "x",
+    "\x00",
+    "\u202e",
+    "\ud800",
+    "٤",
+    "\uff12",
+]
+TEXTS = st.one_of(
+    st.text(alphabet=st.characters(), max_size=300),
+    st.lists(st.one_of(st.sampled_from(PIECES), st.from_regex(r"[0-9]{1,5}", fullmatch=True))).map("".join),
+    st.from_regex(r"\+?[0-9]{1,20}", fullmatch=True),
+    st.sampled_from([param.values[0] for param in NUMBERS + OTHERS]).map(str),
+)
+
+
+@given(TEXTS, st.sampled_from(REGIONS), st.sampled_from(["", "allowed", "prohib", "unavailable"]), TEXTS)
+def test_any_text_gives_a_caller_that_holds_to_the_law(
+    raw: str, region: str, presentation: str, name: str
+) -> None:
+    caller = caller_of(raw, region, presentation, name)
+    assert (caller.e164 is not None) == (caller.kind is CallerKind.NUMBER)
+    assert len(caller.raw) <= 64
+    assert not caller.raw or caller.raw.isprintable()
+    if presentation in ("prohib", "unavailable"):
+        assert caller.kind is CallerKind.WITHHELD
+    if caller.e164 is not None:
+        assert re.fullmatch(r"\+[1-9][0-9]{1,14}", caller.e164)
+        for other in REGIONS:
+            assert caller_of(caller.e164, other).e164 == caller.e164
+        assert country_of(caller.e164) is not None
+        assert prefixes_of(caller.e164)[-1] == caller.e164
+
+
+@given(TEXTS, st.sampled_from(REGIONS))
+def test_any_text_is_safe_to_ask_about(text: str, region: str) -> None:
+    number_of(text, region)
+    is_emergency(text, region)
+    is_valid(text)
+    country_of(text)
+    shown = masked(text)
+    assert shown.isprintable()
+    assert sum(char.isdecimal() for char in shown) <= 6
+
+
+@given(st.sampled_from(supported_regions()), st.from_regex(r"[0-9]{3,13}", fullmatch=True))
+def test_the_fast_path_agrees_with_the_library(region: str, national: str) -> None:
+    text = f"+{phonenumbers.country_code_for_region(region)}{national}"
+    caller = caller_of(text, "US")
+    if caller.e164 == text:
+        number = phonenumbers.parse(text, None)
+        assert phonenumbers.is_possible_number(number)
+        assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
