@@ -1,0 +1,248 @@
+"""AGI without I/O: bytes in, values out. Start here to see what Asterisk says to us.
+
+    session.receive_data(data)             b"" means that Asterisk hung up
+    event = session.next_event()           Request, then Reply or HungUp, then Closed; None: need more data
+
+Asterisk first sends one block of `agi_name: value` lines up to a blank line, and then one reply for each
+command. Any bytes, however they are cut, give the same events or the same ProtocolError. An error names what
+is wrong and never repeats what was said: that text is the caller's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+HEADER_LIMIT = 16 * 1024
+HEADER_LINES_LIMIT = 128
+LINE_LIMIT = 8 * 1024
+
+# What Asterisk 22 sends (res_agi.c, setup_env). Other names in the same style are taken as they are.
+_USUAL_NAMES = frozenset(
+    f"agi_{name}"
+    for name in (
+        *("network", "network_script", "request", "channel", "language", "type", "uniqueid", "version"),
+        *(
+            "callerid",
+            "calleridname",
+            "callingpres",
+            "callingani2",
+            "callington",
+            "callingtns",
+            "dnid",
+            "rdnis",
+        ),
+        *("context", "extension", "priority", "enhanced", "accountcode", "threadid"),
+    )
+)
+_NAME = re.compile(r"agi_[a-z0-9_]+")
+_KEY = re.compile(r"[a-z_]+")
+_RESULT = re.compile(r"result=(\S*)(?: \((.*)\))?(?: endpos=(\d{1,18}))?")
+
+# Replies with a sentence instead of a result (res_agi.c): trying, unknown command, dead channel, bad syntax.
+_SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
+
+
+class ProtocolError(Exception):
+    """What Asterisk (or whoever it was) sent is not AGI. The reason never contains any of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the dialplan asks.
+
+    `path` says what for: the script of `agi://host/screen`, or the file name of a classic script. `arguments`
+    are the dialplan's, in its order, and come from the caller in part. `variables` are all of Asterisk's own
+    header lines under Asterisk's names, `agi_callerid` for instance; every value is untrusted text.
+    """
+
+    path: str
+    arguments: Mapping[str, str]
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Asterisk's answer to one command. `result` is "" and `data` the sentence when `code` is not 200.
+
+    `data` is what stood in brackets: a caller's text at worst, so `(hangup)` means nothing here. `endpos` is
+    in samples.
+    """
+
+    code: int
+    result: str = ""
+    data: str = ""
+    endpos: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A `HANGUP` line: the channel is gone, the connection still stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Asterisk closed the connection, between two lines."""
+
+
+Event = Request | Reply | HungUp | Closed
+
+
+@dataclass(slots=True)
+class AgiSession:
+    """One AGI conversation, seen from the server. After a ProtocolError it stays broken and repeats it."""
+
+    _buffer: bytearray = field(default_factory=bytearray)
+    _searched: int = 0
+    _in_header: bool = True
+    _ended: bool = False
+    _usage: list[str] = field(default_factory=list)
+    _error: str = ""
+
+    def receive_data(self, data: bytes) -> None:
+        """What was read from the connection; b"" is its end, after which nothing counts."""
+        if not data:
+            self._ended = True
+        elif not self._ended:
+            self._buffer += data
+
+    def next_event(self) -> Event | None:
+        """The next thing that was said, or None until there is more data. Raises ProtocolError."""
+        if self._error:
+            raise ProtocolError(self._error)
+        if self._in_header:
+            return self._next_request()
+        while (line := self._next_line()) is not None:
+            if (event := self._event_of(line)) is not None:
+                return event
+        return Closed() if self._ended else None
+
+    def _next_request(self) -> Request | Closed | None:
+        if self._buffer.startswith(b"\n"):
+            self._fail("the header block is empty")
+        end = self._buffer.find(b"\n\n", self._searched, HEADER_LIMIT)
+        if end < 0:
+            return self._incomplete_header()
+        block = self._buffer[:end].decode("utf-8", "replace")
+        del self._buffer[: end + 2]
+        self._in_header = False
+        self._searched = 0
+        try:
+            return parse_request(block)
+        except ProtocolError as error:
+            self._fail(str(error))
+
+    def _incomplete_header(self) -> Closed | None:
+        size = len(self._buffer)
+        if size >= HEADER_LIMIT:
+            self._fail(f"the header block is longer than {HEADER_LIMIT} bytes")
+        self._searched = max(size - 1, 0)
+        if not self._ended:
+            return None
+        if size:
+            self._fail("the connection ended inside the header block")
+        return Closed()
+
+    def _next_line(self) -> str | None:
+        end = self._buffer.find(b"\n", self._searched, LINE_LIMIT)
+        if end < 0:
+            self._searched = size = len(self._buffer)
+            if size >= LINE_LIMIT:
+                self._fail(f"a line is longer than {LINE_LIMIT} bytes")
+            if self._ended and (size or self._usage):
+                self._fail("the connection ended inside a reply")
+            return None
+        line = self._buffer[:end].decode("utf-8", "replace")
+        del self._buffer[: end + 1]
+        self._searched = 0
+        return line
+
+    def _event_of(self, line: str) -> Reply | HungUp | None:
+        if self._usage or line.startswith("520-"):
+            return self._usage_line(line)
+        if line == "HANGUP":
+            return HungUp()
+        code, _, rest = line.partition(" ")
+        if code == "200":
+            if (match := _RESULT.match(rest)) is None:
+                self._fail("a reply has no result")
+            result, data, endpos = match.groups("")
+            return Reply(200, result, data, int(endpos) if endpos else None)
+        if code not in _SENTENCE_CODES:
+            self._fail("a line is not a reply")
+        return Reply(_SENTENCE_CODES[code], data=rest)
+
+    def _usage_line(self, line: str) -> Reply | None:
+        """`520-` opens an explanation of several lines, `520 ` ends it: one reply."""
+        self._usage.append(line[4:] if line.startswith(("520-", "520 ")) else line)
+        if sum(map(len, self._usage)) > LINE_LIMIT:
+            self._fail(f"a reply is longer than {LINE_LIMIT} characters")
+        if not line.startswith("520 "):
+            return None
+        text = "\n".join(self._usage)
+        self._usage.clear()
+        return Reply(520, data=text)
+
+    def _fail(self, reason: str) -> NoReturn:
+        self._error = reason
+        self._buffer.clear()
+        raise ProtocolError(reason)
+
+
+def parse_request(block: str) -> Request:
+    """The header block, without its blank line, as a Request. Raises ProtocolError.
+
+    A line that occurs twice, or an argument out of its turn, was forged by someone who could put a newline
+    into a name; a key that occurs twice, by someone who could put a comma into an argument.
+    """
+    lines = block.split("\n")
+    if len(lines) > HEADER_LINES_LIMIT:
+        raise ProtocolError(f"the header block has more than {HEADER_LINES_LIMIT} lines")
+    try:
+        variables = dict([line.split(": ", 1) for line in lines])
+    except ValueError:  # a line without ": ": an empty value that lost its space, or no header line at all
+        variables = dict([_split_header_line(line) for line in lines])
+    if len(variables) != len(lines):
+        raise ProtocolError("a header line occurs twice")
+    return request_of(variables)
+
+
+def request_of(variables: dict[str, str]) -> Request:
+    """The Request that these header lines make; the arguments are taken out of them. Raises ProtocolError."""
+    arguments: dict[str, str] = {}
+    count = 0
+    while (argument := variables.pop(f"agi_arg_{count + 1}", None)) is not None:
+        count += 1
+        key, equals, value = argument.partition("=")
+        if not equals:
+            raise ProtocolError("an argument is not key=value")
+        arguments[key] = value
+    if len(arguments) != count:
+        raise ProtocolError("an argument occurs twice")
+    if not all(map(_KEY.fullmatch, arguments)):
+        raise ProtocolError("the key of an argument is not written in a-z and _")
+    if not _USUAL_NAMES.issuperset(variables):
+        _check_names(variables)
+    path = variables.get("agi_network_script")
+    if path is None:
+        path = variables.get("agi_request", "").rpartition("/")[2]
+        if not path:
+            raise ProtocolError("the header block names no script")
+    return Request(path, arguments, variables)
+
+
+def _split_header_line(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise ProtocolError("a header line has no colon")
+    return name, value.removeprefix(" ")
+
+
+def _check_names(variables: Mapping[str, str]) -> None:
+    for name in variables:
+        if not _NAME.fullmatch(name):
+            raise ProtocolError("a header line has an impossible name")
+        if name.startswith("agi_arg_"):
+            raise ProtocolError("an argument is out of its turn")

@@ -1,0 +1,446 @@
+"""The AGI server: a thin shell around agi.protocol that always answers, and in time.
+
+    accepted -> READING the header block -> DECIDING -> answered in one write -> SETTLED till Asterisk closes
+
+Every call has one deadline, counted from the moment it was accepted, and one way out of every failure: the
+fail-open answer. After the answer our half of the connection is closed, and what Asterisk replies is read
+until it closes too: closing with replies unread would send a reset, which can destroy commands that Asterisk
+has not read yet. A decision whose caller hung up meanwhile is still finished: a mark keyed in at the last
+moment counts.
+
+A call costs one object, one timer and at most one task. The timer goes from phase to phase when it fires,
+which in normal use it never does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import inspect
+import ipaddress
+import logging
+import os
+import socket
+import stat
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import cast
+
+from agi.protocol import AgiSession, ProtocolError, Reply, Request
+
+logger = logging.getLogger(__name__)
+
+# A call in the queue of a frozen server is freed by the dialplan after 0.6 s; one that finds the queue full
+# waits for TCP to ask again, which takes 1 s and no dialplan bounds. So the TCP queue holds what Asterisk can
+# set up while we are busy: 640 calls/s for one deadline. A full Unix queue refuses at once, which is what the
+# relay wants, so that one is small.
+TCP_BACKLOG = 256
+UNIX_BACKLOG = 64
+
+DRAIN_SECONDS = 1.0
+DRAIN_LIMIT = 64 * 1024
+STOP_SECONDS = 0.25
+LOG_INTERVAL_SECONDS = 10.0
+SOCKET_MODE = 0o660
+
+_EXPECTED_REPLY = b"200 result=1\n"
+_DEAD_CHANNEL = 511  # the caller gave up while we decided
+
+
+class FailOpen(StrEnum):
+    """Why a call was answered without a decision: given to `fail_open`, and the keys of Stats.failed_open."""
+
+    TIMED_OUT = "timed out"
+    FAILED = "failed"
+    PROTOCOL = "protocol error"
+    HEADER = "incomplete request"
+    OVER_LIMIT = "too many calls"
+    STOPPING = "stopping"
+
+
+_LOG_LEVELS = {FailOpen.TIMED_OUT: logging.WARNING, FailOpen.OVER_LIMIT: logging.WARNING}
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters since the start. `in_flight` is now: accepted and neither answered nor hung up.
+
+    `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls
+    that hung up before either, `refused_commands` calls of which Asterisk did not take every command.
+    """
+
+    accepted: int = 0
+    in_flight: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    over_limit: int = 0
+    protocol_errors: int = 0
+    refused_commands: int = 0
+    failed_open: dict[str, int] = field(default_factory=lambda: {reason.value: 0 for reason in FailOpen})
+
+
+Handler = Callable[[Request], Awaitable[bytes] | bytes]
+
+
+@dataclass(slots=True)
+class AgiServer:
+    """Answers AGI connections with what `handle` says, or with `fail_open(reason)`.
+
+    `handle` returns the commands to send or an awaitable of them; the first is cheaper, it needs no task.
+    `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted.
+    """
+
+    handle: Handler
+    fail_open: Callable[[str], bytes]
+    deadline_seconds: float = 0.4
+    in_flight_limit: int = 200
+    header_seconds: float = 0.3
+    drain_seconds: float = DRAIN_SECONDS
+    stats: Stats = field(default_factory=Stats)
+    _connections: set[_Connection] = field(default_factory=set)
+    _servers: list[asyncio.Server] = field(default_factory=list)
+    _sockets: dict[str, int] = field(default_factory=dict)
+    _all_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _logged_at: dict[str, float] = field(default_factory=dict)
+
+    async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
+        """Serve a loopback address and return the port, for 0 means any. ValueError for any other address."""
+        loop = asyncio.get_running_loop()
+        addresses = await loopback_addresses_of(host)
+        server = await loop.create_server(self._make_connection, addresses, port, backlog=backlog)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
+        """Serve a Unix socket, 0660. A dead server's file is replaced; OSError if a live one owns it."""
+        loop = asyncio.get_running_loop()
+        sock = make_unix_socket(path)
+        server = await loop.create_unix_server(self._make_connection, sock=sock, backlog=backlog)
+        os.rename(_unborn(path), path)  # now that it listens: nobody ever sees a socket that refuses
+        self._servers.append(server)
+        self._sockets[path] = os.stat(path).st_ino
+
+    async def close(self, grace_seconds: float) -> None:
+        """Accept no more, give the calls in flight `grace_seconds`, answer the rest with fail-open."""
+        for server in self._servers:
+            server.close()
+        for path, inode in self._sockets.items():
+            _unlink_own(path, inode)
+        await self._connections_gone(grace_seconds)
+        for connection in list(self._connections):
+            connection.stop()
+        await self._connections_gone(STOP_SECONDS)
+        for connection in list(self._connections):
+            connection.abort()
+        await self._connections_gone(STOP_SECONDS)
+        self._servers.clear()
+        self._sockets.clear()
+
+    async def _connections_gone(self, seconds: float) -> None:
+        """Wait until no connection is left, `seconds` at most."""
+        if self._connections:
+            self._all_gone.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), seconds)
+
+    def _make_connection(self) -> _Connection:
+        return _Connection(self)
+
+    def _fail_open_answer(self, reason: FailOpen) -> bytes:
+        """The fail-open answer; nothing at all if even that fails, which means allow."""
+        self.stats.failed_open[reason.value] += 1
+        if self._may_log(reason.value):
+            logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
+        try:
+            return self.fail_open(reason.value)
+        except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
+            self._log_bug("the fail-open answer", error)
+            return b""
+
+    def _log_bug(self, what: str, error: Exception) -> None:
+        """Type and stack, never the message: it may quote a caller."""
+        if self._may_log(f"{what}: {type(error).__name__}"):
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("%s failed: the call goes on: %s\n%s", what, type(error).__name__, stack)
+
+    def _log_refused(self, code: int) -> None:
+        self.stats.refused_commands += 1
+        if self._may_log(f"reply {code}"):
+            level = logging.INFO if code == _DEAD_CHANNEL else logging.WARNING
+            logger.log(level, "Asterisk answered a command with %d", code)
+
+    def _may_log(self, key: str) -> bool:
+        """Once in a while for each key: at 400 calls/s an outage must not fill the disk as well."""
+        now = asyncio.get_running_loop().time()
+        if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
+            return False
+        self._logged_at[key] = now
+        return True
+
+
+class _State(Enum):
+    READING = "reading"
+    DECIDING = "deciding"
+    SETTLED = "settled"
+
+
+_READING, _DECIDING, _SETTLED = _State
+
+
+class _Connection(asyncio.Protocol):
+    """One call. SETTLED means answered or given up; the connection may outlive that, or end before it."""
+
+    __slots__ = (
+        "_accepted_at",
+        "_decision",
+        "_lost",
+        "_parsing",
+        "_peer_ended",
+        "_received",
+        "_server",
+        "_session",
+        "_state",
+        "_task",
+        "_timer",
+        "_transport",
+    )
+
+    def __init__(self, server: AgiServer) -> None:
+        self._server = server
+        self._session = AgiSession()
+        self._state = _READING
+        self._task: asyncio.Task[None] | None = None
+        self._decision: Awaitable[bytes] | None = None
+        self._parsing = True
+        self._peer_ended = False
+        self._lost = False
+        self._received = 0
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        server = self._server
+        loop = asyncio.get_running_loop()
+        self._accepted_at = loop.time()
+        first = min(server.header_seconds, server.deadline_seconds)
+        self._timer = loop.call_later(first, self._time_is_up)
+        server._connections.add(self)
+        stats = server.stats
+        stats.accepted += 1
+        stats.in_flight += 1
+        if stats.in_flight > server.in_flight_limit:
+            stats.over_limit += 1
+            self._fail_open(FailOpen.OVER_LIMIT)
+
+    def data_received(self, data: bytes) -> None:
+        if self._state is not _READING:
+            self._received += len(data)
+            if self._received > DRAIN_LIMIT:
+                self._transport.abort()
+                return
+        if self._state is _SETTLED and not data.replace(_EXPECTED_REPLY, b""):
+            return  # nothing but `200 result=1`: what nearly every call ends with
+        if self._parsing:
+            self._parse(data)
+
+    def eof_received(self) -> bool:
+        """True keeps our half open, for a peer that ended only its own."""
+        self._peer_ended = True
+        return self._state is _DECIDING
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        if self._state is _READING:
+            self._send(b"")
+        if self._state is _SETTLED:
+            self._forget()
+
+    # What happens then.
+
+    def _parse(self, data: bytes) -> None:
+        request = None
+        session = self._session
+        session.receive_data(data)
+        try:
+            while (event := session.next_event()) is not None:
+                if isinstance(event, Request):
+                    request = event
+                elif isinstance(event, Reply) and event.code != 200 and event.code != 100:
+                    self._parsing = False
+                    self._server._log_refused(event.code)
+                    return
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        if request is not None and self._state is _READING:
+            self._decide(request)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._parsing = False
+        server = self._server
+        server.stats.protocol_errors += 1
+        if server._may_log(str(error)):
+            logger.info("not AGI: %s", error)
+        self._give_up(FailOpen.PROTOCOL)
+
+    def _decide(self, request: Request) -> None:
+        self._state = _DECIDING
+        try:
+            decision = self._server.handle(request)
+            if isinstance(decision, bytes):
+                self._answer(decision)
+                return
+        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+            self._server._log_bug("screening", error)
+            self._fail_open(FailOpen.FAILED)
+            return
+        self._decision = decision
+        self._task = asyncio.get_running_loop().create_task(self._run(decision))
+
+    async def _run(self, decision: Awaitable[bytes]) -> None:
+        try:
+            self._answer(await decision)
+        except TimeoutError:
+            self._fail_open(FailOpen.TIMED_OUT)
+        except asyncio.CancelledError:
+            self._fail_open(FailOpen.FAILED)  # unless it was we who cancelled: then the call has its answer
+            raise
+        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+            self._server._log_bug("screening", error)
+            self._fail_open(FailOpen.FAILED)
+
+    def _time_is_up(self) -> None:
+        """The phase that began when the connection was accepted is over, or the timer moves on to its end."""
+        server = self._server
+        if self._state is _READING:
+            self._give_up(FailOpen.HEADER)
+        loop = asyncio.get_running_loop()
+        end = self._accepted_at + server.deadline_seconds
+        if self._state is _SETTLED:
+            end += server.drain_seconds
+        if loop.time() < end - 0.001:  # uvloop's clock ticks in milliseconds
+            self._timer = loop.call_at(end, self._time_is_up)
+        elif self._state is _SETTLED:
+            self._transport.abort()
+        else:
+            self._give_up(FailOpen.TIMED_OUT)
+
+    def _answer(self, answer: bytes) -> None:
+        if self._state is _SETTLED:
+            return  # too late
+        self._send(answer)
+        if not self._lost:
+            self._server.stats.answered += 1
+
+    def _give_up(self, reason: FailOpen) -> None:
+        """Fail open, and let a decision that is still being made know that it has come too late."""
+        self._fail_open(reason)
+        if self._task is None or self._task.done():
+            return
+        if (
+            inspect.iscoroutine(self._decision)
+            and inspect.getcoroutinestate(self._decision) == "CORO_CREATED"
+        ):
+            self._decision.close()  # its task was made but has not begun: nobody will await it
+        self._task.cancel()
+
+    def _fail_open(self, reason: FailOpen) -> None:
+        if self._state is not _SETTLED:
+            self._send(b"" if self._lost else self._server._fail_open_answer(reason))
+
+    def _send(self, answer: bytes) -> None:
+        """The one write of a call; from here on it is settled."""
+        if not self._lost:
+            self._transport.write(answer)
+        self._state = _SETTLED
+        self._server.stats.in_flight -= 1
+        if self._lost:
+            self._server.stats.abandoned += 1
+            self._forget()
+        elif self._peer_ended:
+            self._transport.close()
+        else:
+            self._half_close()
+
+    def _half_close(self) -> None:
+        try:
+            self._transport.write_eof()
+        except OSError:  # the peer reset the connection and the loop has not told us yet
+            self._transport.abort()
+
+    def _forget(self) -> None:
+        self._timer.cancel()
+        server = self._server
+        server._connections.discard(self)
+        if not server._connections:
+            server._all_gone.set()
+
+    # Called by AgiServer.close.
+
+    def stop(self) -> None:
+        """Answer now."""
+        self._give_up(FailOpen.STOPPING)
+
+    def abort(self) -> None:
+        """Close without waiting for Asterisk."""
+        self._transport.abort()
+
+
+async def loopback_addresses_of(host: str) -> list[str]:
+    """The addresses of `host`. ValueError unless all are loopback: this socket is worth root."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses):
+        raise ValueError(
+            f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1"
+        )
+    return addresses
+
+
+def make_unix_socket(path: str) -> socket.socket:
+    """A socket bound beside `path`, to be moved there. OSError if `path` is in use or not a socket."""
+    _refuse_if_alive(path)
+    unborn = _unborn(path)
+    if os.path.lexists(unborn):
+        os.unlink(unborn)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(unborn)
+        os.chmod(unborn, SOCKET_MODE)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _unborn(path: str) -> str:
+    return f"{path}.new"
+
+
+def _refuse_if_alive(path: str) -> None:
+    """Only a socket that refuses connections is left over from a dead server."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.EEXIST, "exists and is not a socket", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        if probe.connect_ex(path) != errno.ECONNREFUSED:
+            raise OSError(errno.EADDRINUSE, "another server owns this socket", path)
+
+
+def _unlink_own(path: str, inode: int) -> None:
+    """Remove our socket's file, unless another server has put its own there."""
+    try:
+        if os.lstat(path).st_ino == inode:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass

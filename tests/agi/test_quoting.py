@@ -1,0 +1,130 @@
+"""What Asterisk reads back is what we meant, whatever a caller is called."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agi.quoting import COMMAND_LIMIT, quote, set_variables
+
+
+def words_of(line: str) -> list[str]:
+    """An AGI command as Asterisk splits it (res_agi.c, parse_args)."""
+    words: list[str] = []
+    in_word = quoted = escaped = False
+    for character in line:
+        special = not escaped
+        escaped = False
+        if special and character == '"':
+            quoted = not quoted
+            if not in_word:
+                words.append("")
+                in_word = True
+        elif special and character == "\\":
+            escaped = True
+        elif special and not quoted and character in " \t":
+            in_word = False
+        else:
+            if not in_word:
+                words.append("")
+                in_word = True
+            words[-1] += character
+    assert not quoted
+    assert not escaped
+    return words
+
+
+def commands_in(block: bytes) -> list[tuple[str, str]]:
+    """Each SET VARIABLE of a block as name and value; nothing else may be in it."""
+    text = block.decode()
+    assert text == "" or text.endswith("\n")
+    pairs = []
+    for line in text.split("\n")[:-1]:
+        command, variable, name, value = words_of(line)
+        assert (command, variable) == ("SET", "VARIABLE")
+        pairs.append((name, value))
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        pytest.param("", '""', id="empty"),
+        pytest.param("allow", '"allow"', id="word"),
+        pytest.param('say "hi"', r'"say \"hi\""', id="quotes"),
+        pytest.param("back\\slash", r'"back\\slash"', id="backslash"),
+        pytest.param('\\"', r'"\\\""', id="escaped-quote"),
+        pytest.param('x"\nEXEC System "id', r'"x\" EXEC System \"id"', id="second-command"),
+        pytest.param("a\r\n\0\t\x7f\x85b", '"a      b"', id="controls"),
+        pytest.param("a\u2028b\u2029c", '"a b c"', id="unicode-line-ends"),
+        pytest.param("${SHELL(id)}", '"${SHELL(id)}"', id="an-expression-is-just-text"),
+        pytest.param("Zoë 老王", '"Zoë 老王"', id="unicode"),
+    ],
+)
+def test_quote(text: str, quoted: str) -> None:
+    assert quote(text) == quoted
+
+
+@given(st.text())
+def test_asterisk_reads_back_what_was_quoted(text: str) -> None:
+    (word,) = words_of(quote(text))
+    assert len(word) == len(text)
+    assert all(
+        read == meant or (read == " " and not meant.isprintable()) for read, meant in zip(word, text, strict=True)
+    )
+
+
+def test_variables_are_set_in_order_in_one_block() -> None:
+    block = set_variables({"CALLSIEVE_ACTION": "warn", "CALLSIEVE_NAME": 'Bob "x" \\', "CALLSIEVE_DIAL": ""})
+    assert block == (
+        b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
+        b'SET VARIABLE CALLSIEVE_NAME "Bob \\"x\\" \\\\"\n'
+        b'SET VARIABLE CALLSIEVE_DIAL ""\n'
+    )
+    assert set_variables([]) == b""
+
+
+@pytest.mark.parametrize("name", ["", "lower", "WITH SPACE", "A1", "A\nB", 'A"', "É", "CHANNEL(hangup)"])
+def test_a_name_is_ours_or_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match="A-Z and _"):
+        set_variables({name: "x"})
+
+
+def test_too_many_variables_are_an_error() -> None:
+    with pytest.raises(ValueError, match="200 variables do not fit"):
+        set_variables([("CALLSIEVE_ACTION", "")] * 200)
+
+
+# What is left for values beside two empty commands with names of 14 letters.
+ROOM = COMMAND_LIMIT - 2 * len(b'SET VARIABLE CALLSIEVE_NAME ""\n')
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        pytest.param("x" * 9999, ROOM, id="ascii"),
+        pytest.param("é" * 9999, (ROOM) // 2, id="two-bytes"),
+        pytest.param('"' * 9999, (ROOM) // 2, id="quotes"),
+        pytest.param("\\" * 9999, (ROOM) // 2, id="backslashes"),
+        pytest.param("😀" * 9999, (ROOM) // 4, id="four-bytes"),
+    ],
+)
+def test_a_long_value_is_cut_at_a_character_and_never_in_its_quote(value: str, kept: int) -> None:
+    block = set_variables([("CALLSIEVE_NAME", value), ("CALLSIEVE_RULE", "")])
+    assert len(block) <= COMMAND_LIMIT
+    assert commands_in(block) == [("CALLSIEVE_NAME", value[:kept]), ("CALLSIEVE_RULE", "")]
+
+
+NAMES = st.text(alphabet="ABCXYZ_", min_size=1, max_size=20)
+VALUES = st.text(max_size=60) | st.text(alphabet='a"\\\né😀', max_size=50).map(lambda text: text * 100)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=20))
+def test_any_values_make_whole_commands_within_the_limit(pairs: list[tuple[str, str]]) -> None:
+    block = set_variables(pairs)
+    assert len(block) <= COMMAND_LIMIT
+    read = commands_in(block)
+    assert [name for name, _ in read] == [name for name, _ in pairs]
+    for (_, value), (_, meant) in zip(read, pairs, strict=True):
+        assert quote(meant)[1:-1].startswith(quote(value)[1:-1])

@@ -1,0 +1,529 @@
+"""Every connection gets an answer in time, whatever the other side or the handler does."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import stat
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agi.protocol import HEADER_LIMIT, Request
+from agi.server import DRAIN_LIMIT, AgiServer, FailOpen, Handler, loopback_addresses_of
+
+HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"
+ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def fail_open(reason: str) -> bytes:
+    return f'SET VARIABLE CALLSIEVE_REASON "{reason}"\n'.encode()
+
+
+async def answer(request: Request) -> bytes:
+    return ANSWER
+
+
+async def hang(request: Request) -> bytes:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+@asynccontextmanager
+async def serving(handle: Handler = answer, **settings: Any) -> AsyncIterator[tuple[AgiServer, int]]:
+    server = AgiServer(handle, settings.pop("fail_open", fail_open), **settings)
+    port = await server.listen("127.0.0.1", 0)
+    try:
+        yield server, port
+    finally:
+        await server.close(grace_seconds=0)
+        assert server.stats.in_flight == 0
+        assert not server._connections
+
+
+@asynccontextmanager
+async def calling(port: int, data: bytes = b"") -> AsyncIterator[Streams]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def answer_to(port: int, data: bytes = HEADER) -> bytes:
+    """Everything the server says, as Asterisk would hear it: it replies to each line and then closes."""
+    async with calling(port, data) as (reader, writer):
+        said = await asyncio.wait_for(reader.read(), 5)
+        writer.write(b"200 result=1\n" * said.count(b"\n"))
+        return said
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 (counters have no events)
+            await asyncio.sleep(0.002)
+
+
+async def test_a_request_is_answered_in_one_piece_and_counted() -> None:
+    requests = []
+
+    async def handle(request: Request) -> bytes:
+        requests.append(request)
+        return ANSWER
+
+    async with serving(handle) as (server, port):
+        assert await answer_to(port) == ANSWER
+        await until(lambda: not server._connections)
+        assert (server.stats.accepted, server.stats.answered, server.stats.in_flight) == (1, 1, 0)
+    (request,) = requests
+    assert (request.path, dict(request.arguments)) == ("screen", {"trunk": "carrier"})
+
+
+async def test_a_handler_that_need_not_wait_answers_without_a_task() -> None:
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    def handle(request: Request) -> bytes:
+        tasks.append(asyncio.current_task())
+        return ANSWER
+
+    async with serving(handle) as (_, port):
+        assert await answer_to(port) == ANSWER
+    assert tasks == [None]
+
+
+async def test_a_handler_may_return_any_awaitable() -> None:
+    def handle(request: Request) -> Awaitable[bytes]:
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        future.set_result(ANSWER)
+        return future
+
+    async with serving(handle) as (_, port):
+        assert await answer_to(port) == ANSWER
+
+
+async def test_a_request_may_come_in_pieces() -> None:
+    async with serving() as (_, port), calling(port) as (reader, writer):
+        for byte in HEADER:
+            writer.write(bytes([byte]))
+            await writer.drain()
+        assert await reader.read() == ANSWER
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\n\n", id="not-agi"),
+        pytest.param(HEADER.replace(b"\n\n", b"\nagi_arg_2: trunk=trusted\n\n"), id="forged-key"),
+        pytest.param(HEADER.replace(b"\n\n", b"\nagi_callerid: 1\n\n"), id="forged-line"),
+        pytest.param(HEADER + b"agi_arg_2: did=1\n\n", id="forged-end-of-the-header"),
+        pytest.param(b"\xff\x00" * HEADER_LIMIT, id="garbage-without-end"),
+        pytest.param(b"agi_a: " + b"x" * HEADER_LIMIT, id="long-line-without-end"),
+    ],
+)
+async def test_what_is_not_agi_fails_open(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving() as (server, port):
+        assert await answer_to(port, data) == fail_open("protocol error")
+        assert server.stats.protocol_errors == server.stats.failed_open["protocol error"] == 1
+        assert server.stats.answered == 0
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+    assert "trusted" not in caplog.text
+
+
+@pytest.mark.parametrize("sent", [b"", b"agi_network_script: screen\nagi_", HEADER[:-1]])
+async def test_a_header_that_never_ends_fails_open_in_time(sent: bytes) -> None:
+    async with serving(header_seconds=0.05) as (server, port):
+        started = time.monotonic()
+        assert await answer_to(port, sent) == fail_open("incomplete request")
+        assert 0.04 < time.monotonic() - started < 1
+        assert server.stats.failed_open["incomplete request"] == 1
+
+
+async def test_a_header_that_drips_fails_open_in_time_and_is_not_screened_late() -> None:
+    async with serving(header_seconds=0.05) as (server, port), calling(port) as (reader, writer):
+        said = asyncio.ensure_future(reader.read())
+        for byte in HEADER[:-1]:
+            if not said.done():
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0.002)
+        assert await said == fail_open("incomplete request")
+        writer.write(HEADER)
+        writer.close()
+        await until(lambda: not server._connections)
+        assert server.stats.answered == 0
+
+
+@pytest.mark.parametrize("sent", [b"", b"agi_network_script: screen\n"])
+async def test_a_peer_that_leaves_before_the_blank_line_is_let_go(sent: bytes) -> None:
+    async with serving(header_seconds=5, deadline_seconds=5) as (server, port):
+        async with calling(port, sent) as (reader, writer):
+            writer.write_eof()
+            assert await reader.read() == b""
+        await until(lambda: not server._connections)
+        assert server.stats.abandoned == 1
+        assert sum(server.stats.failed_open.values()) == 0
+
+
+async def raise_error(request: Request) -> bytes:
+    raise ValueError(f"call from {request.variables['agi_callerid']}")
+
+
+def raise_error_at_once(request: Request) -> bytes:
+    raise ValueError(f"call from {request.variables['agi_callerid']}")
+
+
+async def raise_time_out(request: Request) -> bytes:
+    raise TimeoutError
+
+
+async def cancel_itself(request: Request) -> bytes:
+    raise asyncio.CancelledError
+
+
+async def answer_text(request: Request) -> Any:
+    return "text"
+
+
+@pytest.mark.parametrize(
+    ("handle", "reason"),
+    [
+        (raise_error, FailOpen.FAILED),
+        (raise_error_at_once, FailOpen.FAILED),
+        (raise_time_out, FailOpen.TIMED_OUT),
+        (cancel_itself, FailOpen.FAILED),
+        (answer_text, FailOpen.FAILED),
+        (hang, FailOpen.TIMED_OUT),
+    ],
+)
+async def test_a_handler_that_fails_fails_open(
+    handle: Handler, reason: FailOpen, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(handle, deadline_seconds=0.05) as (server, port):
+        assert await answer_to(port) == fail_open(reason.value)
+        assert await answer_to(port) == fail_open(reason.value)
+        assert server.stats.failed_open[reason.value] == 2
+        assert server.stats.answered == 0
+    assert "12017421834" not in caplog.text
+
+
+async def test_a_bug_is_logged_once_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(raise_error) as (_, port):
+        for _ in range(3):
+            await answer_to(port)
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "ValueError" in record.getMessage()
+    assert "in raise_error" in record.getMessage()
+
+
+async def test_the_deadline_answers_even_when_the_handler_does_not_listen() -> None:
+    release = asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            await release.wait()
+        return ANSWER
+
+    async with serving(handle, deadline_seconds=0.05) as (server, port):
+        assert await answer_to(port) == fail_open("timed out")
+        release.set()
+        await until(lambda: not server._connections)
+        assert server.stats.answered == 0
+
+
+async def test_when_even_failing_open_fails_nothing_is_said() -> None:
+    def broken(reason: str) -> bytes:
+        raise OSError("disk full")
+
+    async with serving(raise_error, fail_open=broken) as (server, port):
+        assert await answer_to(port) == b""
+        assert server.stats.failed_open["failed"] == 1
+
+
+async def test_calls_over_the_limit_are_answered_at_once_and_the_others_are_not_disturbed() -> None:
+    release = asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        await release.wait()
+        return ANSWER
+
+    async with serving(handle, in_flight_limit=3, deadline_seconds=5) as (server, port):
+        within = [asyncio.ensure_future(answer_to(port)) for _ in range(3)]
+        await until(lambda: server.stats.in_flight == 3)
+        assert await asyncio.gather(*(answer_to(port) for _ in range(4))) == [fail_open("too many calls")] * 4
+        assert server.stats.over_limit == server.stats.failed_open["too many calls"] == 4
+        assert server.stats.in_flight == 3
+        release.set()
+        assert await asyncio.gather(*within) == [ANSWER] * 3
+        assert await answer_to(port) == ANSWER
+
+
+async def test_a_decision_is_finished_though_the_caller_hung_up() -> None:
+    begun, release, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        begun.set()
+        await release.wait()
+        finished.set()
+        return ANSWER
+
+    async with serving(handle, deadline_seconds=5) as (server, port):
+        async with calling(port, HEADER) as (_, writer):
+            await begun.wait()
+            reset_on_close(writer)
+        await until(lambda: all(connection._lost for connection in server._connections))
+        assert server.stats.in_flight == 1
+        release.set()
+        await until(lambda: not server._connections)
+        assert finished.is_set()
+        assert (server.stats.abandoned, server.stats.answered) == (1, 0)
+
+
+async def test_a_decision_for_nobody_is_bounded_too() -> None:
+    async with serving(hang, deadline_seconds=0.1) as (server, port):
+        async with calling(port, HEADER) as (_, writer):
+            await until(lambda: server.stats.in_flight)
+            reset_on_close(writer)
+        await until(lambda: not server._connections)
+        assert server.stats.abandoned == 1
+
+
+def reset_on_close(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def test_a_reset_at_the_moment_of_the_answer_harms_nobody() -> None:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def handle(request: Request) -> bytes:
+        client.close()
+        return ANSWER  # to a second client too, for which closing again changes nothing
+
+    async with serving(handle) as (server, port):
+        await asyncio.get_running_loop().run_in_executor(None, client.connect, ("127.0.0.1", port))
+        client.sendall(HEADER)
+        await until(lambda: server.stats.accepted and not server._connections)
+        assert await answer_to(port) == ANSWER
+
+
+async def test_a_peer_that_closed_only_its_own_half_is_answered() -> None:
+    async with serving() as (server, port), calling(port, HEADER) as (reader, writer):
+        writer.write_eof()
+        assert await reader.read() == ANSWER
+        await until(lambda: not server._connections)
+
+
+async def test_replies_are_read_until_asterisk_closes() -> None:
+    async with serving() as (server, port), calling(port, HEADER) as (reader, writer):
+        assert await reader.read() == ANSWER
+        for part in (b"200 res", b"ult=1\nHANG", b"UP\n", b"200 result=1\n"):
+            writer.write(part)
+            await writer.drain()
+        assert server._connections
+        writer.close()
+        await until(lambda: not server._connections)
+        assert server.stats.refused_commands == server.stats.protocol_errors == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "level"),
+    [
+        pytest.param(b"510 Invalid or unknown command\n", logging.WARNING, id="unknown"),
+        pytest.param(b"520-Invalid\nUsage: 12017421834\n520 End\n", logging.WARNING, id="syntax"),
+        pytest.param(b"511 Command Not Permitted on a dead channel\n", logging.INFO, id="caller-gave-up"),
+    ],
+)
+async def test_a_refused_command_is_counted_once_a_call(
+    reply: bytes, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving() as (server, port):
+        for _ in range(2):
+            async with calling(port, HEADER) as (reader, writer):
+                await reader.read()
+                writer.write(b"200 result=1\n" + reply * 3)
+        await until(lambda: not server._connections)
+        assert server.stats.refused_commands == 2
+    assert [record.levelno for record in caplog.records] == [level]
+    assert reply[:3].decode() in caplog.text
+    assert "12017421834" not in caplog.text
+
+
+async def test_a_peer_that_never_closes_is_dropped() -> None:
+    settings: dict[str, Any] = {"deadline_seconds": 0.05, "drain_seconds": 0.05}
+    async with serving(**settings) as (server, port), calling(port, HEADER) as (reader, _):
+        assert await reader.read() == ANSWER
+        await until(lambda: not server._connections)
+
+
+async def test_a_peer_that_never_stops_talking_is_dropped() -> None:
+    async with serving() as (server, port), calling(port, HEADER) as (reader, writer):
+        assert await reader.read() == ANSWER
+        writer.write(b"200 result=1\n" * (DRAIN_LIMIT // 13 + 1))
+        await until(lambda: not server._connections)
+
+
+async def test_a_hang_up_while_deciding_does_not_disturb() -> None:
+    release = asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        await release.wait()
+        return ANSWER
+
+    async with serving(handle) as (server, port), calling(port, HEADER + b"HANGUP\n") as (reader, writer):
+        await until(lambda: server.stats.in_flight)
+        writer.write(b"HANGUP\n")
+        release.set()
+        assert await reader.read() == ANSWER
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.7", "::ffff:127.0.0.1"])
+async def test_only_loopback_is_served(host: str) -> None:
+    with pytest.raises(ValueError, match="not a loopback address"):
+        await loopback_addresses_of(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "localhost"])
+async def test_loopback_is_served(host: str) -> None:
+    server = AgiServer(answer, fail_open)
+    assert await server.listen(host, 0) > 0
+    await server.close(0)
+
+
+async def ask_unix(path: Path) -> bytes:
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(HEADER)
+    said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return said
+
+
+async def test_a_unix_socket_is_for_owner_and_group_and_leaves_with_its_server(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    server = AgiServer(answer, fail_open)
+    await server.listen_unix(str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert await ask_unix(path) == ANSWER
+    await server.close(1)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_what_a_dead_server_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    for name in (str(path), f"{path}.new"):
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(name)
+    server = AgiServer(answer, fail_open)
+    await server.listen_unix(str(path))
+    assert await ask_unix(path) == ANSWER
+    await server.close(1)
+
+
+async def test_a_live_servers_socket_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    first, second = AgiServer(answer, fail_open), AgiServer(hang, fail_open)
+    await first.listen_unix(str(path))
+    with pytest.raises(OSError, match="another server owns this socket") as refused:
+        await second.listen_unix(str(path))
+    assert refused.value.errno == errno.EADDRINUSE
+    assert await ask_unix(path) == ANSWER
+    await first.close(1)
+
+
+async def test_another_kind_of_file_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    path.write_text("precious")
+    with pytest.raises(OSError, match="exists and is not a socket"):
+        await AgiServer(answer, fail_open).listen_unix(str(path))
+    assert path.read_text() == "precious"
+
+
+async def test_closing_leaves_a_successors_socket_alone(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    server = AgiServer(answer, fail_open)
+    await server.listen_unix(str(path))
+    os.unlink(path)
+    path.write_text("someone else's")
+    await server.close(0)
+    assert path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_leaks_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"too long|No such file"):
+        await AgiServer(answer, fail_open).listen_unix(str(tmp_path / "missing" / ("x" * 200)))
+
+
+async def test_closing_lets_calls_in_flight_finish() -> None:
+    release = asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        await release.wait()
+        return ANSWER
+
+    async with serving(handle, deadline_seconds=5) as (server, port):
+        said = asyncio.ensure_future(answer_to(port))
+        await until(lambda: server.stats.in_flight)
+        closing = asyncio.ensure_future(server.close(grace_seconds=5))
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection("127.0.0.1", port)
+        release.set()
+        assert await said == ANSWER
+        await closing
+
+
+async def test_closing_answers_what_does_not_finish() -> None:
+    cancelled = asyncio.Event()
+
+    async def handle(request: Request) -> bytes:
+        try:
+            return await hang(request)
+        finally:
+            cancelled.set()
+
+    async with serving(handle, deadline_seconds=5, header_seconds=5) as (server, port):
+        deciding, reading = (asyncio.ensure_future(answer_to(port, data)) for data in (HEADER, b"agi_"))
+        await until(lambda: server.stats.in_flight == 2)
+        started = time.monotonic()
+        await server.close(grace_seconds=0.05)
+        assert time.monotonic() - started < 1
+        assert [await deciding, await reading] == [fail_open("stopping")] * 2
+        await cancelled.wait()
+
+
+async def test_closing_does_not_wait_for_a_peer_that_stays() -> None:
+    async with serving() as (server, port), calling(port, HEADER) as (reader, _):
+        assert await reader.read() == ANSWER
+        await server.close(grace_seconds=0.05)
+        assert not server._connections
+
+
+async def test_a_handler_that_never_began_is_closed_quietly() -> None:
+    server_of: list[AgiServer] = []
+
+    def handle(request: Request) -> Awaitable[bytes]:
+        (connection,) = server_of[0]._connections
+        asyncio.get_running_loop().call_soon(connection.stop)
+        return hang(request)
+
+    async with serving(handle) as (server, port):
+        server_of.append(server)
+        assert await answer_to(port) == fail_open("stopping")
