@@ -1,0 +1,25 @@
+"""A private Asterisk and SIPp on loopback: real calls for the tests, the demo and the benchmarks.
+
+Not in the wheel, and independent of it: the lab imports nothing of CallSieve, so that what it proves about
+CallSieve is what an Asterisk would see. Nothing is installed and no root is needed.
+"""
+
+from lab.asterisk import Asterisk
+from lab.carrier import CallSpec, Carrier
+from lab.fetch import LabUnavailable, PbxPaths, ensure_pbx
+from lab.messages import SipMessage
+from lab.phone import Answering, Phone
+from lab.result import CallResult
+
+__all__ = [
+    "Answering",
+    "Asterisk",
+    "CallResult",
+    "CallSpec",
+    "Carrier",
+    "LabUnavailable",
+    "PbxPaths",
+    "Phone",
+    "SipMessage",
+    "ensure_pbx",
+]

@@ -1,0 +1,93 @@
+"""A call under way: SIPp signals, `lab.audio` is the caller's ear, mouth and fingers, a thread keeps them together."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from lab.audio import TICK_SECONDS, AudioEnd
+from lab.messages import SipMessage
+from lab.result import CallResult, answer_in, result_of
+from lab.sipp import SippProcess
+
+_MEDIA = re.compile(r"^c=IN IP4 (?P<address>\S+).*?^m=audio (?P<port>\d+)", re.MULTILINE | re.DOTALL)
+
+
+class CallInProgress:
+    """A call that goes on in the background: `result` waits for its end, leaving the `with` block breaks it off.
+
+    `dtmf` is pressed `dtmf_after` seconds after the answer; more can be pressed at any time.
+    """
+
+    def __init__(self, process: SippProcess, audio: AudioEnd, *, dtmf: str, dtmf_after: float, inband: bool) -> None:
+        self._process = process
+        self._audio = audio
+        self._dtmf = dtmf
+        self._dtmf_after = dtmf_after
+        self._inband = inband
+        self._answered = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lab-call", daemon=True)
+        self._thread.start()
+
+    def result(self) -> CallResult:
+        """What the caller experienced, once the call is over."""
+        try:
+            self._process.wait()
+            self._stop_audio()
+            return result_of(self._process.messages(), self._audio.heard)
+        finally:
+            self.close()
+
+    def messages(self) -> list[SipMessage]:
+        """What was said so far."""
+        return self._process.messages()
+
+    def wait_until_answered(self, seconds: float = 10.0) -> None:
+        """Return once the call is answered; raises TimeoutError."""
+        if not self._answered.wait(seconds):
+            raise TimeoutError(f"the call was not answered within {seconds} s")
+
+    def press(self, digits: str) -> None:
+        """Press keys now."""
+        self._audio.press(digits, inband=self._inband)
+
+    def close(self) -> None:
+        self._stop_audio()
+        self._audio.close()
+        self._process.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stop_audio(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        """One turn every 20 ms: find out where the audio goes and whether it is answered, then hear and talk."""
+        due = time.monotonic()
+        while not self._over.is_set() and self._process.is_running():
+            if not self._answered.is_set():
+                self._follow_signalling()
+            self._audio.tick()
+            due += TICK_SECONDS
+            self._over.wait(max(0.0, due - time.monotonic()))
+
+    def _follow_signalling(self) -> None:
+        messages = self._process.messages()
+        remote = next((found for m in reversed(messages) if not m.sent and (found := _MEDIA.search(m.body))), None)
+        if remote is not None:
+            self._audio.remote = (remote["address"], int(remote["port"]))
+        answer = answer_in(messages)
+        if answer is not None and answer.code == 200:
+            self._audio.press(self._dtmf, after=self._dtmf_after, inband=self._inband)
+            self._answered.set()

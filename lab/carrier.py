@@ -1,0 +1,122 @@
+"""The carrier: calls that come in on a trunk, one at a time, and everything that was said about them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lab import scenario
+from lab.audio import AudioEnd
+from lab.call import CallInProgress
+from lab.configuration import TRUNK_ADDRESSES
+from lab.ports import free_port
+from lab.result import CallResult
+from lab.sipp import SippJob, SippProcess
+
+if TYPE_CHECKING:
+    from lab.asterisk import Asterisk
+
+DID = "+442071838750"
+CALLER = "+12017421834"
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpec:
+    """One call: who, to whom, and what the caller does. Times are in seconds.
+
+    Text goes out as it is given, hostile or not, except that `name` is quoted for SIP; `raw_from` replaces the whole
+    From header before its tag. `request_user` is the user part of the Request-URI when it is not the DID.
+    `privacy` withholds the number the way a carrier does that knows it: anonymous From, number in P-Asserted-Identity,
+    `Privacy: id`. `caller` None is a call the carrier itself knows nothing about.
+    `cancel_after` gives up so long after the last provisional response; `hang_up_after` None waits for the other side.
+    `dtmf` is pressed `dtmf_after` the answer, as RFC 4733 events or, `inband`, as tones; `hang_up_after` then counts
+    from the last key. With `voice` the caller makes a sound all the time, else he is silent.
+    """
+
+    caller: str | None = CALLER
+    name: str | None = None
+    did: str = DID
+    request_user: str | None = None
+    privacy: bool = False
+    diversion: str | None = None
+    raw_from: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hang_up_after: float | None = 0.5
+    cancel_after: float | None = None
+    dtmf: str = ""
+    dtmf_after: float = 0.3
+    inband: bool = False
+    voice: bool = False
+    timeout: float = 30.0
+
+    def from_header(self) -> str:
+        if self.raw_from is not None:
+            return self.raw_from
+        if self.caller is None or self.privacy:
+            return ANONYMOUS
+        uri = f"<sip:{self.caller}@127.0.0.1>"
+        return uri if self.name is None else f"{quoted(self.name)} {uri}"
+
+    def extra_headers(self) -> list[tuple[str, str]]:
+        extra = []
+        if self.privacy and self.caller is not None:
+            name = "" if self.name is None else f"{quoted(self.name)} "
+            extra.append(("P-Asserted-Identity", f"{name}<sip:{self.caller}@127.0.0.1>"))
+        if self.privacy:
+            extra.append(("Privacy", "id"))
+        if self.diversion is not None:
+            extra.append(("Diversion", f"<sip:{self.diversion}@127.0.0.1>;reason=unconditional"))
+        return [*extra, *self.headers.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A trunk's far end that calls us. `trunk` names the endpoint Asterisk takes it for."""
+
+    asterisk: Asterisk
+    trunk: str = "carrier"
+
+    def call(self, spec: CallSpec | None = None) -> CallResult:
+        """Make one call and wait for its end."""
+        return self.start(spec).result()
+
+    def start(self, spec: CallSpec | None = None) -> CallInProgress:
+        """Make one call in the background."""
+        return place_call(self.asterisk, TRUNK_ADDRESSES[self.trunk], spec or CallSpec())
+
+
+def place_call(asterisk: Asterisk, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
+    """A call from any address of loopback: Asterisk tells trunks from phones by it."""
+    audio = AudioEnd(address, voice=spec.voice)
+    pressing = spec.dtmf_after + 0.2 * len(spec.dtmf) if spec.dtmf else 0.0
+    job = SippJob(
+        scenario=scenario.outgoing_call(
+            hang_up_after=None if spec.hang_up_after is None else spec.hang_up_after + pressing,
+            cancel_after=spec.cancel_after,
+            telephone_event=not spec.inband,
+        ),
+        address=address,
+        port=free_port(address, socket.SOCK_DGRAM),
+        target=asterisk.sip_address,
+        calls=1,
+        seconds=spec.timeout,
+        keys={
+            "request_user": spec.did if spec.request_user is None else spec.request_user,
+            "did": spec.did,
+            "from": spec.from_header(),
+            "contact_user": user,
+            "extra_headers": "".join(f"\r\n{name}: {value}" for name, value in spec.extra_headers()),
+            "audio_port": str(audio.port),
+        },
+    )
+    process = SippProcess(asterisk.paths, job)
+    return CallInProgress(process, audio, dtmf=spec.dtmf, dtmf_after=spec.dtmf_after, inband=spec.inband)
+
+
+def quoted(name: str) -> str:
+    """A display name as a quoted-string (RFC 3261 section 25.1)."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,111 @@
+"""A phone, or the far end of a trunk: answers the calls that Asterisk sends it, and remembers each INVITE."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from lab import scenario
+from lab.call import CallInProgress
+from lab.carrier import CallSpec, place_call
+from lab.configuration import PHONE_ADDRESS, TRUNK_ADDRESSES
+from lab.messages import SipMessage
+from lab.ports import free_media_port
+from lab.sipp import SippJob, SippProcess
+
+if TYPE_CHECKING:
+    from lab.asterisk import Asterisk
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How a phone treats its calls, in seconds. `status` None rings until the caller gives up."""
+
+    status: str | None = "200 OK"
+    ring_seconds: float = 0.2
+    hang_up_after: float | None = None
+
+    @classmethod
+    def never(cls) -> Self:
+        return cls(status=None)
+
+    @classmethod
+    def busy(cls) -> Self:
+        return cls(status="486 Busy Here", ring_seconds=0)
+
+    @classmethod
+    def reject(cls) -> Self:
+        return cls(status="603 Decline", ring_seconds=0.1)
+
+
+class Phone:
+    """The phone 201, 202 or 203, or a trunk's far end for calls that go out; switched on for the `with` block."""
+
+    def __init__(
+        self, asterisk: Asterisk, name: str, answering: Answering | None = None, *, seconds: float = 300.0
+    ) -> None:
+        self.name = name
+        self._asterisk = asterisk
+        self._answering = answering or Answering()
+        self._seconds = seconds
+        is_trunk = name in TRUNK_ADDRESSES
+        self.address = TRUNK_ADDRESSES[name] if is_trunk else PHONE_ADDRESS
+        self.port = (asterisk.ports.trunks if is_trunk else asterisk.ports.phones)[name]
+
+    def __enter__(self) -> Self:
+        answering = self._answering
+        job = SippJob(
+            scenario=scenario.incoming_call(
+                status=answering.status,
+                ring_seconds=answering.ring_seconds,
+                hang_up_after=answering.hang_up_after,
+            ),
+            address=self.address,
+            port=self.port,
+            target=self._asterisk.sip_address,
+            seconds=self._seconds,
+            media_port=free_media_port(self.address),
+            keys={"contact_user": self.name},
+            options=("-rtp_echo",),
+        )
+        self._process = SippProcess(self._asterisk.paths, job)
+        try:
+            self._process.wait_until_listening()
+        except BaseException:
+            self._process.remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.remove()
+
+    def messages(self) -> list[SipMessage]:
+        """Everything sent and received so far."""
+        return self._process.messages()
+
+    def invites(self) -> list[SipMessage]:
+        """The INVITE of each call received so far, retransmissions left out."""
+        first: dict[str, SipMessage] = {}
+        for message in self.messages():
+            if not message.sent and message.code is None and message.method == "INVITE":
+                first.setdefault(message.header("Call-ID"), message)
+        return list(first.values())
+
+    def wait_for_invite(self, count: int = 1, seconds: float = 5.0) -> SipMessage:
+        """The count-th INVITE, once it is there; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            invites = self.invites()
+            if len(invites) >= count:
+                return invites[count - 1]
+            time.sleep(0.01)
+        raise TimeoutError(f"phone {self.name} got {len(self.invites())} of {count} calls within {seconds} s")
+
+    def dial(self, number: str, spec: CallSpec | None = None) -> CallInProgress:
+        """Call a number from this phone, in the background. It need not be on."""
+        spec = replace(spec or CallSpec(), caller=self.name, did=number)
+        return place_call(self._asterisk, self.address, spec, self.name)

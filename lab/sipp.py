@@ -1,0 +1,140 @@
+"""Run SIPp: a bounded process of ours, with its own directory, that traces every message.
+
+Raw text and SIPp: in a scenario `[...]` is a keyword and `\\x41` an escape, so text from a test never goes into one.
+It is given with `-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with
+every byte from 1 to 255, `[call_id]`, `${X}`, quotes and backslashes). What it cannot send is a NUL.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.fetch import PbxPaths
+from lab.messages import SipMessage, load_trace
+
+STOP_SECONDS = 3.0
+
+
+class SippError(Exception):
+    """SIPp could not run the scenario; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class SippJob:
+    """What to run: a scenario, from one loopback address and port, towards another."""
+
+    scenario: str
+    address: str
+    port: int
+    target: tuple[str, int]
+    calls: int = 0
+    seconds: float = 60.0
+    media_port: int = 0
+    keys: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    trace: bool = True
+
+
+class SippProcess:
+    """SIPp running a job, until it has made its calls, its time is up, or `stop`."""
+
+    def __init__(self, paths: PbxPaths, job: SippJob) -> None:
+        self.job = job
+        self.directory = Path(tempfile.mkdtemp(prefix="callsieve-sipp-"))
+        (self.directory / "scenario.xml").write_text(job.scenario, encoding="utf-8")
+        with (self.directory / "screen.log").open("wb") as screen:
+            self._process = subprocess.Popen(
+                (*paths.sipp, *_arguments(job)),
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                cwd=self.directory,
+                env={**os.environ, "TERM": "dumb"},
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def messages(self) -> list[SipMessage]:
+        """What was sent and received so far."""
+        return load_trace(self.directory / "messages.log")
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended by itself: 0 if every call went as its scenario says, 1 if not."""
+        try:
+            code = self._process.wait(self.job.seconds + STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise SippError(f"SIPp did not end within {self.job.seconds:.0f} s") from None
+        if code not in (0, 1, 97, 99):
+            raise SippError(f"SIPp ended with {code}: {self.complaints()}")
+        return code
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until_listening(self, seconds: float = 5.0) -> None:
+        """Return once its SIP port is bound."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.is_running():
+                raise SippError(f"SIPp ended with {self._process.returncode}: {self.complaints()}")
+            if _is_bound(self.job.address, self.job.port):
+                return
+            time.sleep(0.005)
+        raise SippError(f"SIPp did not listen within {seconds:.0f} s: {self.complaints()}")
+
+    def complaints(self) -> str:
+        """What SIPp wrote about errors, or the end of its screen."""
+        for name in ("errors.log", "screen.log"):
+            path = self.directory / name
+            if path.exists() and path.stat().st_size:
+                return path.read_text(errors="replace")[-800:].strip()
+        return "it said nothing"
+
+    def stop(self) -> None:
+        """End it at once, whatever calls it has."""
+        if self.is_running():
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def remove(self) -> None:
+        """Stop it and delete its directory."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _arguments(job: SippJob) -> list[bytes | str]:
+    arguments: list[bytes | str] = [f"{job.target[0]}:{job.target[1]}", "-sf", "scenario.xml", "-nostdin"]
+    arguments += ["-i", job.address, "-bind_local", "-p", str(job.port), "-mi", job.address, "-ci", "127.0.0.1"]
+    arguments += ["-trace_err", "-error_file", "errors.log", "-timeout", f"{max(1, round(job.seconds))}s", "-aa"]
+    if job.trace:
+        arguments += ["-trace_msg", "-message_file", "messages.log"]
+    if job.calls:
+        arguments += ["-m", str(job.calls)]
+    if job.media_port:
+        arguments += ["-min_rtp_port", str(job.media_port), "-max_rtp_port", str(job.media_port + 3)]
+    for name, value in job.keys.items():
+        arguments += ["-key", name, value.encode("utf-8", "surrogateescape")]
+    return [*arguments, *job.options]
+
+
+def _is_bound(address: str, port: int) -> bool:
+    """Whether a UDP socket of this machine is bound there, from the kernel's own table (nothing is sent)."""
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    return any(line.split()[1] == wanted for line in Path("/proc/net/udp").read_text().splitlines()[1:])
