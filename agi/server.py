@@ -274,18 +274,20 @@ class _Connection(asyncio.Protocol):
                     self._server._log_refused(event.code)
                     return
         except ProtocolError as error:
+            self._parsing = False
             self._refuse(error)
+            self._drop_decision()
             return
         if request is not None and self._state is _READING:
             self._decide(request)
 
     def _refuse(self, error: ProtocolError) -> None:
-        self._parsing = False
+        """What came is not AGI, or not a request of ours: forged, or from a dialplan of another version."""
         server = self._server
         server.stats.protocol_errors += 1
         if server._may_log(str(error)):
-            logger.info("not AGI: %s", error)
-        self._give_up(FailOpen.PROTOCOL)
+            logger.info("refused: %s", error)
+        self._fail_open(FailOpen.PROTOCOL)
 
     def _decide(self, request: Request) -> None:
         self._state = _DECIDING
@@ -295,8 +297,7 @@ class _Connection(asyncio.Protocol):
                 self._answer(decision)
                 return
         except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-            self._server._log_bug("screening", error)
-            self._fail_open(FailOpen.FAILED)
+            self._fail(error)
             return
         self._decision = decision
         self._task = asyncio.get_running_loop().create_task(self._run(decision))
@@ -304,12 +305,18 @@ class _Connection(asyncio.Protocol):
     async def _run(self, decision: Awaitable[bytes]) -> None:
         try:
             self._answer(await decision)
-        except TimeoutError:
-            self._fail_open(FailOpen.TIMED_OUT)
         except asyncio.CancelledError:
             self._fail_open(FailOpen.FAILED)  # unless it was we who cancelled: then the call has its answer
             raise
         except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, ProtocolError):
+            self._refuse(error)
+        elif isinstance(error, TimeoutError):
+            self._fail_open(FailOpen.TIMED_OUT)
+        else:
             self._server._log_bug("screening", error)
             self._fail_open(FailOpen.FAILED)
 
@@ -339,12 +346,12 @@ class _Connection(asyncio.Protocol):
     def _give_up(self, reason: FailOpen) -> None:
         """Fail open, and let a decision that is still being made know that it has come too late."""
         self._fail_open(reason)
+        self._drop_decision()
+
+    def _drop_decision(self) -> None:
         if self._task is None or self._task.done():
             return
-        if (
-            inspect.iscoroutine(self._decision)
-            and inspect.getcoroutinestate(self._decision) == "CORO_CREATED"
-        ):
+        if inspect.iscoroutine(self._decision) and inspect.getcoroutinestate(self._decision) == "CORO_CREATED":
             self._decision.close()  # its task was made but has not begun: nobody will await it
         self._task.cancel()
 
@@ -396,9 +403,7 @@ async def loopback_addresses_of(host: str) -> list[str]:
     found = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses):
-        raise ValueError(
-            f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1"
-        )
+        raise ValueError(f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1")
     return addresses
 
 

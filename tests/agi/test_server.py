@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from agi.protocol import HEADER_LIMIT, Request
+from agi.protocol import HEADER_LIMIT, ProtocolError, Request
 from agi.server import DRAIN_LIMIT, AgiServer, FailOpen, Handler, loopback_addresses_of
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"
@@ -190,6 +190,14 @@ async def raise_time_out(request: Request) -> bytes:
     raise TimeoutError
 
 
+async def refuse(request: Request) -> bytes:
+    raise ProtocolError("no such path")
+
+
+def refuse_at_once(request: Request) -> bytes:
+    raise ProtocolError("no such path")
+
+
 async def cancel_itself(request: Request) -> bytes:
     raise asyncio.CancelledError
 
@@ -204,6 +212,8 @@ async def answer_text(request: Request) -> Any:
         (raise_error, FailOpen.FAILED),
         (raise_error_at_once, FailOpen.FAILED),
         (raise_time_out, FailOpen.TIMED_OUT),
+        (refuse, FailOpen.PROTOCOL),
+        (refuse_at_once, FailOpen.PROTOCOL),
         (cancel_itself, FailOpen.FAILED),
         (answer_text, FailOpen.FAILED),
         (hang, FailOpen.TIMED_OUT),

@@ -1,0 +1,137 @@
+"""The classic AGI script: hands one call to the daemon and its answer back, and stays out of the way otherwise.
+
+    python -I -S /path/to/agi/relay.py [/run/callsieve/agi.sock]
+
+Asterisk starts one process per call, so the time this takes is start-up: it imports nothing of ours, and of the
+standard library only what is compiled in (`socket` and `signal` would double its time). Whatever goes wrong,
+within 0.4 s it ends with status 0 and has set nothing: the call goes on. Only a whole answer is passed on, in one
+write.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import _socket
+import os
+import sys
+import time
+from select import select
+
+DEFAULT_SOCKET = "/run/callsieve/agi.sock"
+DEADLINE_SECONDS = 0.4
+HEADER_LIMIT = 16 * 1024
+ANSWER_LIMIT = 4096  # PIPE_BUF: a pipe takes that much at once or not at all. agi.quoting never makes more
+REPLIES_LIMIT = 64 * 1024
+
+# Replies that end a command (res_agi.c). `100` and `520-` announce more.
+_FINAL = (b"200 ", b"510 ", b"511 ", b"520 ")
+
+
+class RelayError(Exception):
+    """Why the call goes on unscreened: words of ours only."""
+
+
+def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
+    """One call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
+
+    Raises RelayError or OSError, and then nothing was written.
+    """
+    deadline = time.monotonic() + seconds
+    header = _read_header(stdin, deadline)
+    daemon = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        answer = _answer_of(daemon, socket_path, header, deadline)
+        if not answer:
+            return
+        if not select([], [stdout], [], _left(deadline))[1]:
+            raise RelayError("Asterisk does not read")
+        os.write(stdout, answer)
+        _pass_replies(daemon, stdin, answer.count(b"\n"), deadline)
+    finally:
+        daemon.close()
+
+
+def _read_header(stdin: int, deadline: float) -> bytes:
+    """Asterisk's lines up to and with the blank one."""
+    data = b""
+    while b"\n\n" not in data:
+        if not select([stdin], [], [], _left(deadline))[0]:
+            raise RelayError("Asterisk sent no request in time")
+        chunk = os.read(stdin, HEADER_LIMIT)
+        data += chunk
+        if not chunk or len(data) > HEADER_LIMIT:
+            raise RelayError("Asterisk sent no request")
+    return data
+
+
+def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float) -> bytes:
+    """All commands of the daemon, which ends its half of the connection after them."""
+    daemon.settimeout(_left(deadline))
+    daemon.connect(path)
+    daemon.sendall(header)
+    answer = b""
+    while True:
+        daemon.settimeout(_left(deadline))
+        chunk = daemon.recv(ANSWER_LIMIT)
+        if not chunk:
+            break
+        answer += chunk
+        if len(answer) > ANSWER_LIMIT:
+            raise RelayError("the daemon's answer is too long")
+    if answer and not answer.endswith(b"\n"):
+        raise RelayError("the daemon died while it answered")
+    return answer
+
+
+def _pass_replies(daemon: _socket.socket, stdin: int, commands: int, deadline: float) -> None:
+    """Wait until Asterisk has done all commands, and let the daemon know what it said."""
+    replies = b""
+    while _finished(replies) < commands and len(replies) < REPLIES_LIMIT:
+        if not select([stdin], [], [], _left(deadline))[0]:
+            break
+        chunk = os.read(stdin, REPLIES_LIMIT)
+        if not chunk:
+            break
+        replies += chunk
+    try:
+        daemon.settimeout(_left(deadline))
+        daemon.sendall(replies)
+    except OSError:  # the daemon only counts them
+        pass
+
+
+def _finished(replies: bytes) -> int:
+    return sum(line.startswith(_FINAL) for line in replies.split(b"\n")[:-1])
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise RelayError("timed out")
+    return left
+
+
+def main(arguments: list[str]) -> int:
+    """The status is 0 whatever happens: to Asterisk, a call that goes on unscreened is no failure."""
+    _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)  # Asterisk's way to say that the caller hung up
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    try:
+        relay(arguments[0] if arguments else DEFAULT_SOCKET)
+    except RelayError as error:
+        _complain(str(error))
+    except OSError as error:
+        _complain(error.strerror or "timed out")
+    except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+        _complain(type(error).__name__)
+    return 0
+
+
+def _complain(reason: str) -> None:
+    try:  # noqa: SIM105 (contextlib takes longer to import than the rest)
+        os.write(2, f"callsieve-agi: the call goes on unscreened: {reason}\n".encode())
+    except OSError:  # nobody reads it
+        pass
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1:]))  # nothing is buffered, and taking the interpreter down costs time

@@ -1,0 +1,93 @@
+"""systemd hears what we say; without systemd nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agi import notify
+
+
+@pytest.fixture(params=["file", "abstract"])
+def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket that systemd listens on."""
+    abstract = f"callsieve-test-{os.getpid()}"
+    path = str(tmp_path / "notify") if request.param == "file" else f"\0{abstract}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(path)
+        sock.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", path.replace("\0", "@"))
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        yield sock
+
+
+def test_states_are_sent(systemd: socket.socket) -> None:
+    assert notify.ready()
+    assert systemd.recv(1000) == b"READY=1"
+    assert notify.ready("policy cautious")
+    assert systemd.recv(1000) == b"READY=1\nSTATUS=policy cautious"
+    assert notify.reloading()
+    reloading, clock = systemd.recv(1000).split(b"\n")
+    assert reloading == b"RELOADING=1"
+    assert clock.removeprefix(b"MONOTONIC_USEC=").isdigit()
+    assert notify.stopping()
+    assert systemd.recv(1000) == b"STOPPING=1"
+    assert notify.watchdog()
+    assert systemd.recv(1000) == b"WATCHDOG=1"
+
+
+@pytest.mark.parametrize("address", ["", "/nowhere/notify", "@nobody-listens-here", "vsock:2:1234"])
+def test_without_systemd_nothing_happens(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    assert not notify.ready()
+
+
+def test_a_systemd_that_does_not_read_does_not_stop_us(systemd: socket.socket) -> None:
+    for _ in range(10_000):
+        if not notify.watchdog():
+            break
+    else:
+        pytest.fail("the queue never filled up")
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "seconds"),
+    [
+        pytest.param("3000000", "", 3.0, id="watched"),
+        pytest.param("3000000", str(os.getpid()), 3.0, id="we-are-meant"),
+        pytest.param("3000000", "1", None, id="another-process-is-meant"),
+        pytest.param("", "", None, id="not-watched"),
+        pytest.param("0", "", None, id="zero"),
+        pytest.param("soon", "", None, id="not-a-number"),
+    ],
+)
+def test_the_watchdogs_time(usec: str, pid: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert notify.watchdog_seconds() == seconds
+
+
+async def test_the_watchdog_is_fed_three_times_within_its_time(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "60000")
+    systemd.setblocking(False)
+    loop = asyncio.get_running_loop()
+    feeding = asyncio.ensure_future(notify.run_watchdog())
+    started = loop.time()
+    for _ in range(4):
+        assert await asyncio.wait_for(loop.sock_recv(systemd, 1000), 5) == b"WATCHDOG=1"
+    assert loop.time() - started >= 0.055
+    feeding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await feeding
+
+
+async def test_an_unwatched_process_feeds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    await asyncio.wait_for(notify.run_watchdog(), 5)
