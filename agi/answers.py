@@ -92,3 +92,8 @@ def answer_fail_open(reason: str) -> bytes:
 def answer_done() -> bytes:
     """The answer to a request that only tells us something."""
     return set_variables([("CALLSIEVE_RULE", "recorded")])
+
+
+def answer_status(trouble: str) -> bytes:
+    """The answer to `/status`; an empty reason means that all is well."""
+    return set_variables([("CALLSIEVE_RULE", "status"), ("CALLSIEVE_REASON", trouble)])

@@ -72,6 +72,7 @@ class Screening:
     deadline_seconds: float
     wall_clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    trouble: Callable[[], str] = str
     velocity: Velocity = field(default_factory=Velocity)
     breaker: Breaker = field(default_factory=Breaker)
     counts: Counts = field(default_factory=Counts)
@@ -83,6 +84,7 @@ class Screening:
             "callee": self.callee,
             "challenge": self.challenge,
             "emergency": self.emergency,
+            "status": self.status,
         }
 
     async def answer(self, request: Request) -> bytes:
@@ -137,6 +139,10 @@ class Screening:
         logger.warning("emergency call: screening stays open for %.0f s", self.site.emergency_window_seconds)
         await self.knowledge.record_emergency(self.wall_clock())
         return answers.answer_done()
+
+    async def status(self, _request: Request) -> bytes:
+        """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""
+        return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str) -> bytes:
         """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""

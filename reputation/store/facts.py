@@ -1,7 +1,7 @@
 """The one read of the hot path: everything the store knows about one call, in one statement.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored. All
-branches take named parameters, and a caller without a number (NULL) simply matches nothing in most of them.
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored. A caller
+without a number (NULL) simply matches nothing in most of them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from reputation.model import (
     PersonalTie,
     Tie,
 )
+from reputation.store.lists import entry_of_row
 
 FACTS = """
 SELECT 'moments',
@@ -38,6 +39,9 @@ SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL
   FROM person WHERE endpoint = :endpoint
+UNION ALL
+SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL
+  FROM person WHERE endpoint = :channel_endpoint
 UNION ALL
 SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL
   FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
@@ -56,13 +60,13 @@ SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
  WHERE kind = 'range' AND length(first) = length(:number) AND first <= :number AND last >= :number
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
-SELECT 'tie', verdict, person, grp, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL
   FROM personal_entry LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'contact', nullif(person, ''), grp, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'expected', person, grp, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
 SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL
@@ -85,6 +89,7 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
         "auth_class": query.auth_class,
         "did": query.did,
         "endpoint": query.endpoint,
+        "channel_endpoint": query.channel_endpoint,
         "now": query.now,
     }
     return facts_from_rows(db.execute(FACTS, parameters).fetchall())
@@ -96,12 +101,13 @@ def facts_from_rows(rows: list[Row]) -> Facts:
     for row in rows:
         of[row[0]].append(row)
     [(_, challenge_passed_at, emergency_at, own_number, *_)] = of["moments"]
-    entries = [_entry(row) for row in of["entry"]]
-    ties = [PersonalTie(Tie(tie), person, group) for _, tie, person, group, *_ in of["tie"]]
+    entries = [entry_of_row(row[1:]) for row in of["entry"]]
+    ties = [PersonalTie(Tie(row[1]), row[2], row[3], row[4]) for row in of["tie"]]
     imported = tuple(Imported(*row[1:7]) for row in of["imported"])
     return Facts(
         did=next((Did(row[1], row[2], row[3], bool(row[4])) for row in of["did"]), None),
         callee=next((Person(*row[1:6]) for row in of["callee"]), None),
+        caller_person=next((Person(*row[1:6]) for row in of["caller"]), None),
         allow=_most_specific(entries, ListName.ALLOW),
         block=_most_specific(entries, ListName.BLOCK),
         ties=tuple(dict.fromkeys(ties)),
@@ -111,13 +117,6 @@ def facts_from_rows(rows: list[Row]) -> Facts:
         emergency_at=emergency_at,
         own_number=bool(own_number),
         reputation=reputation_of(imported),
-    )
-
-
-def _entry(row: Row) -> ListEntry:
-    _, list_name, kind, first, last, action, note, expires_at, added_at = row
-    return ListEntry(
-        ListName(list_name), EntryKind(kind), first, last or None, action, note, expires_at, added_at
     )
 
 

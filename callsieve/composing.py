@@ -1,0 +1,54 @@
+"""From settings to what the other packages take: the site, the policies, our people and numbers."""
+
+from __future__ import annotations
+
+from agi.parsing import did_of
+from agi.site import Site, Trunk
+from callsieve.settings import Loaded, Settings
+from policies.loader import load_policy
+from policies.policy import PolicySet, Scope
+from reputation.model import Did, Person
+from reputation.numbers import number_of
+
+
+def site_of(settings: Settings) -> Site:
+    """The PBX as answering a call needs it."""
+    region = settings.numbers.region
+    trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
+    return Site(region, trunks, settings.actions.route, 60.0 * settings.emergency.window_minutes)
+
+
+def policies_of(loaded: Loaded) -> PolicySet:
+    """The policy of the PBX and those of its scopes. PolicyError when one of them cannot be used."""
+    settings, directories = loaded.settings, loaded.policy_directories
+    region = settings.numbers.region
+    scopes = tuple(
+        Scope(
+            load_policy(scope.policy, directories),
+            did_of(scope.did, region) if scope.did else None,
+            scope.trunk,
+            scope.group,
+        )
+        for scope in settings.scope
+    )
+    return PolicySet(load_policy(settings.policy.name, directories), scopes)
+
+
+def people_of(settings: Settings) -> list[Person]:
+    """Our people as the settings name them; an endpoint that is not given is PJSIP's of the extension."""
+    return [
+        Person(p.extension, p.endpoint or f"PJSIP/{p.extension}", p.group, p.language, p.name) for p in settings.person
+    ]
+
+
+def dids_of(settings: Settings) -> list[Did]:
+    """The numbers that callers dial."""
+    region = settings.numbers.region
+    return [Did(did_of(d.number, region) or d.number, d.group, d.callee, d.screen) for d in settings.did]
+
+
+def own_numbers_of(settings: Settings) -> list[str]:
+    """The numbers that we call out from."""
+    region = settings.numbers.region
+    numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
+    return sorted({number for number in numbers if number is not None})

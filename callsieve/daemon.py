@@ -1,0 +1,247 @@
+"""The daemon: puts the parts together, and takes them apart again in the reverse order.
+
+    settings -> policies, site -> store -> screening -> FastAGI server -> "ready"
+
+A call is answered as soon as the server listens, whatever state the rest is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from agi import notify
+from agi.screening import Screening
+from agi.server import AgiServer
+from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
+from callsieve.keeper import Keeper
+from callsieve.settings import Loaded, SettingsError, address_of
+from policies.loader import load_policy
+from policies.policy import PolicyError, PolicySet
+from reputation.model import Did, Person
+from reputation.store.backup import backups_of, make_backup
+from reputation.store.errors import StoreError
+from reputation.store.journal import call_times
+from reputation.store.people import (
+    replace_settings_dids,
+    replace_settings_own_numbers,
+    replace_settings_people,
+)
+from reputation.store.retention import expire
+from reputation.velocity import WINDOW_SECONDS
+
+logger = logging.getLogger("callsieve.daemon")
+
+GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
+LOOK_SECONDS = 1.0  # how often policy files are looked at
+HOUSEKEEPING_SECONDS = 3600.0
+BACKUP_SECONDS = 86400.0
+ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread aloud
+
+
+def new_id() -> str:
+    """A decision's short id: eight characters, 40 random bits."""
+    bits = secrets.randbits(40)
+    return "".join(ID_ALPHABET[(bits >> shift) & 31] for shift in range(35, -1, -5))
+
+
+class Daemon:
+    """CallSieve as a service. `load` reads the settings again at a reload."""
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        self._load = load
+        self._loaded = load()
+        settings = self._loaded.settings
+        self.keeper = Keeper(self._loaded.store_path)
+        self.screening = Screening(
+            site=site_of(settings),
+            policies=self._first_policies(),
+            knowledge=self.keeper,
+            new_id=new_id,
+            deadline_seconds=settings.agi.deadline_ms / 1000,
+            trouble=self.trouble,
+        )
+        self.server = AgiServer(
+            handle=self.screening.answer,
+            fail_open=self.screening.failed_open,
+            deadline_seconds=settings.agi.deadline_ms / 1000,
+            in_flight_limit=settings.agi.in_flight,
+        )
+        self._policy_files = self._policy_signature()
+        self._policy_error = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set."""
+        settings = self._loaded.settings
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.keeper.close)
+            await self.keeper.start()
+            host, port = address_of(settings.agi.listen)
+            stack.push_async_callback(self.server.close, GRACE_SECONDS)
+            await self.server.listen(host, port)
+            await self.server.listen_unix(str(self._loaded.socket_path))
+            for background in (self._prepare, self._look_at_policies, self._keep_house, notify.run_watchdog):
+                stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
+            notify.ready()
+            logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
+            await stop.wait()
+            notify.stopping()
+        logger.info("stopped")
+
+    @property
+    def policy(self) -> str:
+        """The running policy's name, and whether it only observes."""
+        policy = self.screening.policies.default
+        return f"{policy.name} (observing: decides and records, never acts)" if policy.observe else policy.name
+
+    def trouble(self) -> str:
+        """What is wrong at the moment, in one line; empty when nothing is."""
+        journal = self.keeper.journal
+        return "; ".join(
+            text
+            for text in (
+                self.keeper.trouble,
+                self._policy_error,
+                f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
+                "the store did not answer lately" if self.screening.breaker.is_open else "",
+            )
+            if text
+        )
+
+    def reload(self) -> None:
+        """Read the settings and policies again (SIGHUP). What is broken leaves the old in place."""
+        notify.reloading()
+        try:
+            loaded = self._load()
+        except SettingsError as error:
+            logger.error("the old settings stay: %s", error)
+        else:
+            if loaded.settings.agi != self._loaded.settings.agi:
+                logger.warning("agi.* changed: restart to apply it")
+            self._loaded = loaded
+            self.screening.site = site_of(loaded.settings)
+            self._reload_policies()
+            self._background_write(self._sync_settings())
+        notify.ready()
+
+    def _first_policies(self) -> PolicySet:
+        try:
+            return policies_of(self._loaded)
+        except PolicyError as error:
+            self._policy_error = str(error)
+            logger.error("the policy cannot be used, calls are only observed: %s", error)
+            return PolicySet(load_policy("observe"))
+
+    def _reload_policies(self) -> None:
+        self._policy_files = self._policy_signature()
+        try:
+            self.screening.policies = policies_of(self._loaded)
+        except PolicyError as error:
+            self._policy_error = f"the old policy stays: {error}"
+            logger.error("%s", self._policy_error)
+        else:
+            self._policy_error = ""
+            logger.info("policy %s is in force", self.policy)
+
+    def _policy_signature(self) -> frozenset[tuple[Path, int, int]]:
+        """The policy files that there are, with the time and size of each."""
+        paths = [path for directory in self._loaded.policy_directories for path in directory.glob("*.toml")]
+        return frozenset((path, status.st_mtime_ns, status.st_size) for path in paths if (status := path.stat()))
+
+    async def _look_at_policies(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                signature = self._policy_signature()
+            except OSError:
+                continue  # a file went away between the listing and the look
+            if signature != self._policy_files:
+                self._reload_policies()
+
+    async def _prepare(self) -> None:
+        """What the first calls can do without: our people and numbers, and who called in the last hour."""
+        await self._sync_settings()
+        now = time.time()
+        for number, at in await self.keeper.read(lambda db: list(call_times(db, now - WINDOW_SECONDS))):
+            self.screening.velocity.add(number, at)
+
+    async def _sync_settings(self) -> None:
+        settings = self._loaded.settings
+        await self.keeper.write(_replace_settings, people_of(settings), dids_of(settings), own_numbers_of(settings))
+
+    def _background_write(self, write: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(write)
+        task.add_done_callback(_log_failure)
+
+    async def _keep_house(self) -> None:
+        """Once an hour: what is too old goes, and once a day a backup is made."""
+        while True:
+            now = time.time()
+            try:
+                counts = await self.keeper.write(expire, now)
+                logger.info("housekeeping: %s", ", ".join(f"{n} {table}" for table, n in counts.items() if n) or "nothing")
+                backups = backups_of(self.keeper.path)
+                if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
+                    logger.info("backup: %s", await asyncio.to_thread(make_backup, self.keeper.path, now))
+            except (StoreError, OSError) as error:
+                logger.warning("housekeeping: %s", error)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str]) -> None:
+    replace_settings_people(db, people)
+    replace_settings_dids(db, dids)
+    replace_settings_own_numbers(db, own_numbers)
+
+
+async def _guarded(background: Callable[[], Coroutine[None, None, None]]) -> None:
+    """A background part that fails is logged; it never takes the serving down with it."""
+    try:
+        await background()
+    except StoreError as error:
+        logger.warning("%s", error)
+    except Exception:
+        logger.exception("a part of the daemon ended: calls are answered all the same")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _log_failure(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.warning("%s", error)
+
+
+async def serve(load: Callable[[], Loaded]) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
+    stop = asyncio.Event()
+    daemon = Daemon(load)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await daemon.run(stop)
+
+
+def run(load: Callable[[], Loaded]) -> None:
+    """`callsieve serve`: on uvloop where it is installed."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve(load))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop when the extra `fast` is there, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,143 @@
+"""Keeps the store open: what screening knows it by, whatever happens to the file.
+
+While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
+aside and the last good backup takes its place; a store that cannot be opened is tried again until it can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from reputation.model import AuthClass, DecisionRecord, Facts, FactsQuery
+from reputation.store.challenges import record_challenge_pass
+from reputation.store.connection import Store
+from reputation.store.emergencies import record_emergency
+from reputation.store.errors import StoreError
+from reputation.store.journal import Journal
+from reputation.store.recovery import recover
+
+logger = logging.getLogger("callsieve.keeper")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 10.0
+
+
+class Keeper:
+    """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = Journal(self)
+        self.trouble = "the store is not open yet"
+        self._store: Store | None = None
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the store, or go on trying in the background: never raises for a store that cannot be used."""
+        if not await self._open():
+            self._wanted.set()
+        self.journal.start()
+        self._task = asyncio.create_task(self._keep_open(), name="keeper")
+
+    async def close(self) -> None:
+        """Write what the journal holds and close the store."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.journal.close()
+        await self._close_store()
+
+    async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
+        """The one read of the hot path."""
+        store = self._open_store()
+        try:
+            return await store.facts(query, give_up_at)
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """A read that no call waits for."""
+        return await self._open_store().read(fn, *args)
+
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """One write, from BEGIN to COMMIT."""
+        try:
+            return await self._open_store().write(fn, *args)
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    async def record_emergency(self, at: float) -> None:
+        """An emergency call was made from here."""
+        await self.write(record_emergency, at)
+
+    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
+        """A caller passed a challenge."""
+        await self.write(record_challenge_pass, number, auth_class, at)
+
+    def record_decision(self, record: DecisionRecord) -> None:
+        """Into the journal's queue."""
+        self.journal.add(record)
+
+    def _open_store(self) -> Store:
+        if self._store is None:
+            raise StoreError(self.trouble)
+        return self._store
+
+    def _note(self, error: StoreError) -> None:
+        if error.damaged and self._store is not None:
+            self.trouble = str(error)
+            self._wanted.set()
+
+    async def _open(self) -> bool:
+        try:
+            self._store = await Store.open(self.path)
+        except StoreError as error:
+            self.trouble = str(error)
+            logger.error("no store, calls are not screened: %s", error)
+            if error.damaged:
+                await self._recover()
+            return False
+        self.trouble = ""
+        return True
+
+    async def _recover(self) -> None:
+        try:
+            recovery = await asyncio.to_thread(recover, self.path, time.time())
+        except (StoreError, OSError) as error:
+            logger.error("the damaged store cannot be replaced: %s", error)
+        else:
+            logger.critical("%s", recovery.message)
+
+    async def _keep_open(self) -> None:
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            await self._wanted.wait()
+            if self._store is not None:
+                await self._close_store()
+                logger.error("the store is damaged, calls are not screened: %s", self.trouble)
+                await self._recover()
+            if await self._open() or await self._open():  # at once again after a recovery
+                retry_seconds = FIRST_RETRY_SECONDS
+                self._wanted.clear()
+                logger.warning("the store is open again")
+            else:
+                await asyncio.sleep(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+
+    async def _close_store(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            self.trouble = self.trouble or "the store is closed"
+            await store.close()

@@ -1,0 +1,150 @@
+"""CallSieve's daemon as a process of the lab's own, so that it can be killed, frozen and looked at like a real one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab.ports import free_port
+
+START_SECONDS = 15.0
+STOP_SECONDS = 5.0
+
+
+class Daemon:
+    """`callsieve serve` with a state directory and settings of its own; runs for the `with` block.
+
+    `settings` is added to the settings file; `agi.listen` is chosen here. `python` may be another interpreter.
+    """
+
+    def __init__(self, state: Path, settings: str = "", *, python: str = sys.executable) -> None:
+        self.state = state
+        self.port = free_port("127.0.0.1", socket.SOCK_STREAM)
+        self.config = state / "callsieve.toml"
+        self.log = state / "daemon.log"
+        self.store = state / "callsieve.db"
+        self._python = python
+        self._process: subprocess.Popen[bytes] | None = None
+        state.mkdir(parents=True, exist_ok=True)
+        self.write_settings(settings)
+        self.start_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """What the dialplan puts before `/screen`."""
+        return f"agi://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `callsieve` commands need to find this daemon's settings and store."""
+        return {**os.environ, "CALLSIEVE_CONFIG": str(self.config), "CALLSIEVE_STATE": str(self.state)}
+
+    @property
+    def pid(self) -> int:
+        """Of the running daemon."""
+        return self._running().pid
+
+    def write_settings(self, settings: str) -> None:
+        """Replace the settings file; `reload` or a new start applies it."""
+        table = f'listen = "127.0.0.1:{self.port}"\n'
+        head, found, rest = settings.partition("[agi]\n")
+        self.config.write_text(f"{head}[agi]\n{table}{rest}" if found else f"[agi]\n{table}{settings}")
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+        began = time.monotonic()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                (self._python, "-m", "callsieve.cli.main", "serve"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                cwd=Path(__file__).resolve().parent.parent,
+            )
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > began + START_SECONDS:
+                raise RuntimeError(f"the daemon did not start:\n{self.log.read_text()}")
+            time.sleep(0.005)
+        self.start_seconds = time.monotonic() - began
+
+    def stop(self) -> float:
+        """SIGTERM, and SIGKILL when that takes too long; how long it took, in seconds."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0.0
+        began = time.monotonic()
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """As a crash would."""
+        process, self._process = self._running(), None
+        process.kill()
+        process.wait()
+
+    def freeze(self) -> None:
+        """It keeps its sockets and does nothing any more."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._running().send_signal(signal.SIGCONT)
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        self._running().send_signal(signal.SIGHUP)
+
+    def callsieve(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """A `callsieve` command on this daemon's settings and store."""
+        return subprocess.run(
+            (self._python, "-m", "callsieve.cli.main", *arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=seconds,
+            env=self.environment,
+            cwd=Path(__file__).resolve().parent.parent,
+        )
+
+    def wait_for_log(self, text: str, seconds: float = 5.0) -> str:
+        """The first log line with this text, once it is there; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in self.log.read_text(errors="replace").splitlines():
+                if text in line:
+                    return line
+            time.sleep(0.02)
+        raise TimeoutError(f"no {text!r} in the daemon's log within {seconds} s:\n{self.log.read_text()[-3000:]}")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the daemon is not running")
+        return self._process
+
+    def _accepts(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0

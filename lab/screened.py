@@ -1,0 +1,141 @@
+"""A whole screened PBX: Asterisk with our dialplan, the daemon, and the numbers and people of a small office.
+
++44 20 7183 8750   sales: phones 201 and 202 ring together
++44 20 7183 8751   Alice, phone 201, has voicemail
++44 20 7183 8752   the fax, phone 203, never screened
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab.asterisk import Asterisk
+from lab.carrier import Carrier
+from lab.daemon import Daemon
+
+SALES = "+442071838750"
+ALICE = "+442071838751"
+FAX = "+442071838752"
+
+EXTENSIONS = """\
+[from-carrier]
+exten => _[+0-9A-Za-z].,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))
+ same => n,Goto(office,${FILTER(0-9A-Za-z+*#,${EXTEN})},1)
+
+[office]
+exten => +442071838750,1,Dial(PJSIP/201&PJSIP/202,20,${CALLSIEVE_DIAL})
+exten => +442071838751,1,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
+exten => +442071838752,1,Dial(PJSIP/203,20,${CALLSIEVE_DIAL})
+exten => i,1,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
+
+[spam-box]
+exten => s,1,Answer()
+ same => n,Wait(2)
+ same => n,Hangup()
+
+[from-internal]
+exten => 112,1,Gosub(callsieve-emergency,s,1)
+ same => n,Answer()
+ same => n,Wait(1)
+ same => n,Hangup()
+exten => _+X.,1,Dial(PJSIP/${EXTEN}@carrier,60)
+ same => n,Hangup()
+"""
+
+SETTINGS = """\
+[numbers]
+region = "US"
+
+[policy]
+name = "cautious"
+
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+
+[[trunk]]
+name = "trusted"
+channels = "PJSIP/carrier2-*"
+region = "GB"
+trusted = true
+reject = "busy"
+
+[[did]]
+number = "+442071838750"
+group = "sales"
+
+[[did]]
+number = "+442071838751"
+callee = "201"
+
+[[did]]
+number = "+442071838752"
+screen = false
+
+[[person]]
+extension = "201"
+group = "sales"
+name = "Alice"
+
+[[person]]
+extension = "202"
+group = "sales"
+name = "Bob"
+"""
+
+CONF = Path(__file__).resolve().parent.parent / "asterisk-conf" / "callsieve.conf"
+
+
+class ScreenedPbx:
+    """The office. `daemon` is started unless `start_daemon` is False; `agi` is where the dialplan asks.
+
+    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: str = SETTINGS,
+        extensions: str = EXTENSIONS,
+        noload: Sequence[str] = (),
+        globals: Mapping[str, str] | None = None,
+        start_daemon: bool = True,
+        agi: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._extensions = extensions
+        self._noload = noload
+        self._globals = dict(globals or {})
+        self._start_daemon = start_daemon
+        self._agi = agi
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callsieve-state-")))
+            self.daemon = Daemon(self.state, self._settings)
+            stack.callback(self.daemon.stop)
+            if self._start_daemon:
+                self.daemon.start()
+            self.asterisk = stack.enter_context(
+                Asterisk(
+                    extensions=self._extensions,
+                    includes=[CONF],
+                    globals={"CALLSIEVE_AGI": self._agi or self.daemon.url, **self._globals},
+                    noload=self._noload,
+                )
+            )
+            self.carrier = Carrier(self.asterisk)
+            self.trusted = Carrier(self.asterisk, "carrier2")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
