@@ -33,8 +33,9 @@ logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it prints b
 
 # Readers hardly ever wait in WAL mode, and a call cannot.
 READER_BUSY_SECONDS = 0.1
-# Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not): the writer waits in steps.
-WRITER_STEP_SECONDS = 0.05
+# Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not), and its own steps grow to 0.1 s:
+# the writer waits by itself, so that close() need not wait and a long import does not shut it out.
+WRITER_STEP_SECONDS = 0.002
 # Steps of SQLite's virtual machine between two looks at whether a read is still wanted: well below 1 ms.
 # A read of facts takes some 400 steps.
 STEPS_BETWEEN_LOOKS = 10_000
@@ -80,9 +81,7 @@ class Store:
         """The one read of the hot path. `give_up_at` is an instant of time.monotonic()."""
         return await self.read(facts_of, query, give_up_at=give_up_at)
 
-    async def read(
-        self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf
-    ) -> T:
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """What `fn(db, *args)` returns, in one hop to the reader's thread.
 
         Raises StoreError, and TimeoutError when `give_up_at` passes before it is done. When the awaiting task
@@ -125,7 +124,7 @@ class Store:
         db.execute("PRAGMA query_only = ON")
         # Connection.interrupt() hits whatever runs by the time it is called. This looks at the read that is
         # running: it cannot stop another one, and also keeps the deadline when nobody cancels.
-        db.set_progress_handler(lambda: self._turn.is_over(), STEPS_BETWEEN_LOOKS)
+        db.set_progress_handler(lambda: self._closing or self._turn.is_over(), STEPS_BETWEEN_LOOKS)
         return db
 
     def _read(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
@@ -146,7 +145,7 @@ class Store:
         try:
             with store_errors(self._path):
                 migrate(db)
-                db.execute(f"PRAGMA busy_timeout = {round(WRITER_STEP_SECONDS * 1000)}")
+                db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         except BaseException:
             db.close()
             raise
@@ -165,3 +164,4 @@ class Store:
                 waiting = primary_code(error) == sqlite3.SQLITE_BUSY and not self._closing
                 if not waiting or time.monotonic() >= give_up_at:
                     raise
+            time.sleep(WRITER_STEP_SECONDS)

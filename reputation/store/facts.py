@@ -7,7 +7,6 @@ without a number (NULL) simply matches nothing in most of them.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from typing import Any
 
 from reputation.levels import reputation_of
@@ -96,28 +95,32 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
 
 
 def facts_from_rows(rows: list[Row]) -> Facts:
-    """The rows of FACTS as one value."""
-    of: defaultdict[str, list[Row]] = defaultdict(list)
+    """The rows of FACTS as one value. Most calls bring two or three."""
+    of: dict[str, list[Row]] = {}
     for row in rows:
-        of[row[0]].append(row)
-    [(_, challenge_passed_at, emergency_at, own_number, *_)] = of["moments"]
-    entries = [entry_of_row(row[1:]) for row in of["entry"]]
-    ties = [PersonalTie(Tie(row[1]), row[2], row[3], row[4]) for row in of["tie"]]
-    imported = tuple(Imported(*row[1:7]) for row in of["imported"])
+        of.setdefault(row[0], []).append(row)
+    moments = of["moments"][0]
+    entries = [entry_of_row(row[1:]) for row in of.get("entry", ())]
+    ties = [PersonalTie(Tie(row[1]), row[2], row[3], row[4]) for row in of.get("tie", ())]
+    imported = tuple([Imported(*row[1:7]) for row in of.get("imported", ())])
     return Facts(
-        did=next((Did(row[1], row[2], row[3], bool(row[4])) for row in of["did"]), None),
-        callee=next((Person(*row[1:6]) for row in of["callee"]), None),
-        caller_person=next((Person(*row[1:6]) for row in of["caller"]), None),
+        did=_did(of["did"][0]) if "did" in of else None,
+        callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
+        caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
         allow=_most_specific(entries, ListName.ALLOW),
         block=_most_specific(entries, ListName.BLOCK),
-        ties=tuple(dict.fromkeys(ties)),
-        identity=next((Identity(*row[1:5]) for row in of["identity"]), None),
+        ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
+        identity=Identity(*of["identity"][0][1:5]) if "identity" in of else None,
         imported=imported,
-        challenge_passed_at=challenge_passed_at,
-        emergency_at=emergency_at,
-        own_number=bool(own_number),
+        challenge_passed_at=moments[1],
+        emergency_at=moments[2],
+        own_number=bool(moments[3]),
         reputation=reputation_of(imported),
     )
+
+
+def _did(row: Row) -> Did:
+    return Did(row[1], row[2], row[3], bool(row[4]))
 
 
 def _most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:

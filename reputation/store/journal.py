@@ -7,13 +7,16 @@ import logging
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from operator import attrgetter
+from typing import Protocol, TypeVar, TypeVarTuple
 
 from reputation.model import AuthClass, CallerKind, DecisionRecord
-from reputation.store.connection import Store
 from reputation.store.errors import StoreError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +81,14 @@ def _record(row: tuple[object, ...]) -> DecisionRecord:
     return DecisionRecord(**record)  # type: ignore[arg-type]
 
 
+class Writer(Protocol):
+    """What the journal needs of a store: `connection.Store`, or what stands in for it while there is none."""
+
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """See `Store.write`."""
+        ...
+
+
 class Journal:
     """A bounded ring of decisions on their way to the store. Started by `start`, ended by `close`.
 
@@ -85,7 +96,7 @@ class Journal:
     dropped once the ring is full: `dropped` counts them.
     """
 
-    def __init__(self, store: Store, size: int = 10_000) -> None:
+    def __init__(self, store: Writer, size: int = 10_000) -> None:
         self._store = store
         self._size = size
         self._ring: deque[DecisionRecord] = deque()

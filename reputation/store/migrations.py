@@ -41,9 +41,7 @@ class Migration(NamedTuple):
 def known_migrations() -> list[Migration]:
     """All migrations of this program, oldest first."""
     folder = files("reputation.store") / "migrations"
-    texts = {
-        entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")
-    }
+    texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return [Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts)]
 
 

@@ -1,0 +1,105 @@
+"""Backups: whole copies of the store in `backups/` next to it, each checked before it counts, the last 7 kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reputation.store.errors import DAMAGE, StoreError, primary_code, store_error, store_errors
+from reputation.store.file import connect
+
+KEPT = 7
+PREFIX = "callsieve-"
+
+
+def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
+    """Copies the store, checks the copy and drops all but the last `keep`. Others may read and write meanwhile.
+
+    Blocks for as long as the copy takes, so the daemon runs it in a thread. Raises StoreError.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
+    target = _free_name(backup_directory(path), now)
+    partial = target.with_suffix(".partial")
+    try:
+        target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        _copy(path, partial)
+        partial.chmod(0o640)
+        if problem := problem_of_backup(partial):
+            raise StoreError(f"{path}: the store, or the disk under its backup, is damaged ({problem})", damaged=True)
+        partial.rename(target)
+    except OSError as error:
+        raise store_error(target, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    for old in backups_of(path)[keep:]:
+        old.unlink(missing_ok=True)
+    return target
+
+
+def backup_directory(path: Path) -> Path:
+    """Where the backups of the store at `path` lie."""
+    return path.parent / "backups"
+
+
+def backups_of(path: Path) -> list[Path]:
+    """The backups of the store, the latest first."""
+    return sorted(backup_directory(path).glob(f"{PREFIX}*.db"), reverse=True)
+
+
+def last_good_backup(path: Path) -> Path | None:
+    """The latest backup that passes its check."""
+    return next((backup for backup in backups_of(path) if problem_of_backup(backup) is None), None)
+
+
+def problem_of_backup(backup: Path) -> str | None:
+    """What is wrong with a backup, None for nothing. An empty file is sound for SQLite, but no backup."""
+    with open_backup(backup) as db:
+        problem = problem_of(db)
+        if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
+            return "it holds no store"
+        return problem
+
+
+@contextmanager
+def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
+    """A backup to read from. Immutable: nobody writes it, and SQLite leaves no -wal next to it."""
+    uri = f"{backup.absolute().as_uri()}?mode=ro&immutable=1"
+    with store_errors(backup), closing(sqlite3.connect(uri, uri=True)) as db:
+        yield db
+
+
+def problem_of(db: sqlite3.Connection) -> str | None:
+    """What is wrong with the content of the store, None for nothing. Reads all of it."""
+    try:
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if primary_code(error) not in DAMAGE:
+            raise
+        return str(error)
+    return None if found == "ok" else str(found)
+
+
+def stamp_of(now: float) -> str:
+    """An instant as it stands in file names, UTC."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
+
+
+def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """All pages in one step: in steps it would begin again whenever somebody writes in between."""
+    source.backup(target, pages=-1)
+
+
+def _copy(path: Path, target: Path) -> None:
+    with closing(connect(path)) as source, store_errors(target), closing(sqlite3.connect(target)) as copy:
+        copy_store(source, copy)
+
+
+def _free_name(directory: Path, now: float) -> Path:
+    """A backup never takes the place of another one, not even within the same second."""
+    target = directory / f"{PREFIX}{stamp_of(now)}.db"
+    return _free_name(directory, now + 1) if target.exists() else target

@@ -1,0 +1,89 @@
+"""Our people, DIDs and own numbers: from the settings file, from imports, and from the endpoints seen.
+
+What the settings say wins over an import, and an import over what was only seen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from reputation.model import Did, Person
+
+SETTINGS = "settings"
+SEEN = "seen"
+
+UPSERT_PERSON = """
+INSERT INTO person (extension, endpoint, grp, language, name, source) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (extension) DO UPDATE
+SET endpoint = excluded.endpoint, grp = excluded.grp, language = excluded.language, name = excluded.name,
+    source = excluded.source
+WHERE excluded.source = 'settings'
+   OR (person.source <> 'settings' AND (excluded.source <> 'seen' OR person.source = 'seen'))
+"""
+UPSERT_DID = """
+INSERT INTO did (number, grp, callee, screen, source) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE
+SET grp = excluded.grp, callee = excluded.callee, screen = excluded.screen, source = excluded.source
+"""
+ADD_OWN_NUMBER = """
+INSERT INTO own_number (number, source) VALUES (?, ?)
+ON CONFLICT (number) DO UPDATE SET source = excluded.source
+"""
+PEOPLE = "SELECT extension, endpoint, grp, language, name FROM person ORDER BY extension"
+PERSON = "SELECT extension, endpoint, grp, language, name FROM person WHERE extension = ?"
+PERSON_OF_ENDPOINT = """
+SELECT extension, endpoint, grp, language, name FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1
+"""
+DIDS = "SELECT number, grp, callee, screen FROM did ORDER BY number"
+OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER BY number"
+
+
+def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
+    """Makes the people of the settings file exactly these. Call it in a transaction."""
+    db.execute("DELETE FROM person WHERE source = 'settings'")
+    upsert_people(db, people, SETTINGS)
+
+
+def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
+    """Makes the DIDs of the settings file exactly these. Call it in a transaction."""
+    db.execute("DELETE FROM did WHERE source = 'settings'")
+    db.executemany(UPSERT_DID, ((did.number, did.group, did.callee, int(did.screen), SETTINGS) for did in dids))
+
+
+def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
+    """Makes the own numbers of the settings file exactly these. Call it in a transaction."""
+    db.execute("DELETE FROM own_number WHERE source = 'settings'")
+    db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
+
+
+def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
+    """Adds people or brings them up to date, unless a better source has spoken. `source`: see the module."""
+    rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
+    db.executemany(UPSERT_PERSON, rows)
+
+
+def all_people(db: sqlite3.Connection) -> list[Person]:
+    """Everybody, by extension."""
+    return [Person(*row) for row in db.execute(PEOPLE)]
+
+
+def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
+    """The person with this extension."""
+    return next((Person(*row) for row in db.execute(PERSON, (extension,))), None)
+
+
+def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
+    """The person whose endpoint (`PJSIP/201`) this is; the lowest extension when several share it."""
+    return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
+
+
+def all_dids(db: sqlite3.Connection) -> list[Did]:
+    """Every DID, by number."""
+    rows = db.execute(DIDS)
+    return [Did(number, group, callee, bool(screen)) for number, group, callee, screen in rows]
+
+
+def own_numbers(db: sqlite3.Connection) -> list[str]:
+    """Every number of ours: own numbers and DIDs."""
+    return [number for (number,) in db.execute(OWN_NUMBERS)]

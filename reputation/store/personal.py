@@ -1,0 +1,93 @@
+"""What ties a caller to one of ours: personal lists, "I expect a call", and contacts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from reputation.model import ListName
+
+
+class PersonalEntry(NamedTuple):
+    """A number on a person's own list; a number is on one of a person's lists at a time."""
+
+    person: str
+    number: str
+    verdict: ListName
+    at: float
+
+
+class Contact(NamedTuple):
+    """A number somebody knows. `person` is an extension, None for a contact of the whole company."""
+
+    number: str
+    name: str | None = None
+    person: str | None = None
+
+
+SET_ENTRY = """
+INSERT INTO personal_entry (person, number, verdict, at) VALUES (?, ?, ?, ?)
+ON CONFLICT (number, person) DO UPDATE SET verdict = excluded.verdict, at = excluded.at
+WHERE excluded.at >= personal_entry.at
+"""
+REMOVE_ENTRY = "DELETE FROM personal_entry WHERE person = ? AND number = ? RETURNING person, number, verdict, at"
+ENTRIES = "SELECT person, number, verdict, at FROM personal_entry WHERE person = ? ORDER BY number"
+EXPECT = """
+INSERT INTO expected_call (person, until) VALUES (?, ?)
+ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)
+"""
+ADD_CONTACT = """
+INSERT INTO contact (number, person, source, name) VALUES (?, ?, ?, ?)
+ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name
+"""
+CONTACTS = """
+SELECT DISTINCT number, name, nullif(person, '') FROM contact WHERE person IN ('', :person) ORDER BY number, person
+"""
+
+
+def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
+    """Puts the number on that list of the person; what was said later stays."""
+    db.execute(SET_ENTRY, entry)
+
+
+def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> PersonalEntry | None:
+    """Takes the number off the person's lists, and returns the entry as it was."""
+    rows = db.execute(REMOVE_ENTRY, (person, number)).fetchall()
+    return next(map(_entry, rows), None)
+
+
+def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]:
+    """The person's own lists, by number."""
+    return [_entry(row) for row in db.execute(ENTRIES, (person,))]
+
+
+def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
+    """The person expects a call until then, or until later if that was said before."""
+    db.execute(EXPECT, (person, until))
+
+
+def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
+    """The call has come. False when none was expected."""
+    return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
+
+
+def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
+    """Makes the contacts of this source exactly these. Call it in a transaction."""
+    db.execute("DELETE FROM contact WHERE source = ?", (source,))
+    add_contacts(db, source, contacts)
+
+
+def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
+    """Adds contacts to those of the source, or brings their names up to date."""
+    db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name) for c in contacts))
+
+
+def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
+    """The contacts of a person and of the company; of the company alone for None."""
+    return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
+
+
+def _entry(row: tuple[str, str, str, float]) -> PersonalEntry:
+    person, number, verdict, at = row
+    return PersonalEntry(person, number, ListName(verdict), at)

@@ -1,0 +1,55 @@
+"""What the store knows about one number, and how it is forgotten (data protection law).
+
+Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
+the PBX would give the caller back. Backups still hold the number until the last of them is replaced (7 days),
+and an import that lists the number brings it back. Our own lines are named by the settings and stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+# Of the lists only what names this one number: a wider prefix or range is not about it.
+EXPORT = {
+    "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
+    "personal_entry": "SELECT * FROM personal_entry WHERE number = :number",
+    "contact": "SELECT * FROM contact WHERE number = :number",
+    "imported": """
+        SELECT import_source.name AS source, verdict, category, imported.name, note, imported_at
+          FROM imported JOIN import_source ON id = source WHERE number = :number
+    """,
+    "identity": "SELECT * FROM identity WHERE number = :number",
+    "challenge_pass": "SELECT * FROM challenge_pass WHERE number = :number",
+    "decision": "SELECT * FROM decision WHERE caller = :number ORDER BY at",
+    "did": "SELECT * FROM did WHERE number = :number",
+    "own_number": "SELECT * FROM own_number WHERE number = :number",
+}
+ERASE = {
+    "list_entry": "DELETE FROM list_entry WHERE first = :number AND last IN ('', :number)",
+    "personal_entry": "DELETE FROM personal_entry WHERE number = :number",
+    "contact": "DELETE FROM contact WHERE number = :number",
+    "imported": "DELETE FROM imported WHERE number = :number",
+    "identity": "DELETE FROM identity WHERE number = :number",
+    "challenge_pass": "DELETE FROM challenge_pass WHERE number = :number",
+    "decision": "DELETE FROM decision WHERE caller = :number",
+}
+
+
+def export_number(db: sqlite3.Connection, number: str) -> dict[str, list[dict[str, object]]]:
+    """Every row about the number, by table; ready for JSON."""
+    return {table: _rows(db, sql, number) for table, sql in EXPORT.items()}
+
+
+def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:
+    """Deletes every row about the number and returns how many went, by table. Call it in a transaction."""
+    db.execute("PRAGMA secure_delete = ON")  # the bytes are overwritten, not only unlinked
+    try:
+        return {table: db.execute(sql, {"number": number}).rowcount for table, sql in ERASE.items()}
+    finally:
+        db.execute("PRAGMA secure_delete = OFF")
+
+
+def _rows(db: sqlite3.Connection, sql: str, number: str) -> list[dict[str, object]]:
+    cursor = db.execute(sql, {"number": number})
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,0 +1,25 @@
+"""How long things are kept (DESIGN section 5)."""
+
+from __future__ import annotations
+
+import sqlite3
+
+DAY = 86_400.0
+DECISION_DAYS = 90
+# A passed challenge caps the action for 30 days (DESIGN section 4, step 7).
+CHALLENGE_PASS_DAYS = 30
+EMERGENCY_DAYS = 90
+
+EXPIRE = {
+    "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
+    "challenge_pass": ("DELETE FROM challenge_pass WHERE at < ?", CHALLENGE_PASS_DAYS),
+    "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
+    "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
+    "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
+    "identity": ("DELETE FROM identity WHERE expires_at <= ?", 0),
+}
+
+
+def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
+    """Deletes what is past its time and returns how many rows went, by table. Call it in a transaction, daily."""
+    return {table: db.execute(sql, (now - days * DAY,)).rowcount for table, (sql, days) in EXPIRE.items()}
