@@ -7,6 +7,7 @@ CallSieve is what an Asterisk would see. Nothing is installed and no root is nee
 from lab.asterisk import Asterisk
 from lab.carrier import CallSpec, Carrier
 from lab.fetch import LabUnavailable, PbxPaths, ensure_pbx
+from lab.load import Load, LoadResult
 from lab.messages import SipMessage
 from lab.phone import Answering, Phone
 from lab.result import CallResult
@@ -18,6 +19,8 @@ __all__ = [
     "CallSpec",
     "Carrier",
     "LabUnavailable",
+    "Load",
+    "LoadResult",
     "PbxPaths",
     "Phone",
     "SipMessage",

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,9 @@ class Asterisk:
     `extensions` is dialplan text and must have the contexts from-carrier and from-internal; `includes` are dialplan
     files included after it; `globals` are dialplan variables. `noload` names modules to do without.
     `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\\nstir_shaken = yes"}`.
-    With `keep` the directory stays for a look afterwards. Raises LabUnavailable if there is no Asterisk to be had.
+    Without `verbose` the log has no dialplan steps, which a benchmark would pay for; with `log_console` Asterisk writes
+    to our own output; with `keep` the directory stays for a look afterwards.
+    Raises LabUnavailable if there is no Asterisk to be had.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Asterisk:
         globals: Mapping[str, str] | None = None,
         noload: Sequence[str] = (),
         config: Mapping[str, str] | None = None,
+        verbose: bool = True,
         log_console: bool = False,
         keep: bool = False,
         paths: PbxPaths | None = None,
@@ -66,6 +70,7 @@ class Asterisk:
         self.globals = dict(globals or {})
         self._noload = noload
         self._config = dict(config or {})
+        self._verbose = verbose
         self._log_console = log_console
         self._keep = keep
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,6 +109,11 @@ class Asterisk:
         return AMI_USER, AMI_SECRET
 
     @property
+    def console_command(self) -> tuple[str, ...]:
+        """What attaches a console to it."""
+        return (*self._command(), "-rvvv")
+
+    @property
     def pid(self) -> int:
         return self._running().pid
 
@@ -113,7 +123,7 @@ class Asterisk:
         with (self.directories.top / "console.log").open("ab") as console:
             output = None if self._log_console else console
             self._process = subprocess.Popen(
-                (*self._command(), "-f", "-g", "-n"),
+                (*_ends_with_us(), *self._command(), "-f", "-g", "-n"),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -166,6 +176,25 @@ class Asterisk:
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
+    def wait_for_log(self, text: str, seconds: float = 5.0) -> str:
+        """The first log line with this text, once it is there; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in self.log_lines():
+                if text in line:
+                    return line
+            time.sleep(0.02)
+        raise TimeoutError(f"the log did not say {text!r} within {seconds} s")
+
+    def wait_until_idle(self, seconds: float = 5.0) -> None:
+        """Return once there is no channel left, so that no call reaches into the next test; raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if "0 active channels" in self.cli("core show channels count"):
+                return
+            time.sleep(0.02)
+        raise TimeoutError(f"calls are still going on after {seconds} s:\n{self.cli('core show channels')}")
+
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError("this Asterisk is not running")
@@ -208,8 +237,11 @@ class Asterisk:
             (directories.top / name).mkdir(parents=True)
         _link_data(self.paths, directories)
         etc = directories.etc
-        (etc / "asterisk.conf").write_text(configuration.asterisk_conf(directories, self.paths.modules))
-        for name, text in configuration.static_files(self.ports, self._noload, directories.data).items():
+        (etc / "asterisk.conf").write_text(
+            configuration.asterisk_conf(directories, self.paths.modules, verbose=self._verbose)
+        )
+        files = configuration.static_files(self.ports, self._noload, directories.data, verbose=self._verbose)
+        for name, text in files.items():
             (etc / name).write_text(text)
         for name, text in self._config.items():
             with (etc / name).open("a") as file:
@@ -219,6 +251,16 @@ class Asterisk:
     def _write_dialplan(self) -> None:
         text = configuration.extensions_conf(self.extensions, self.includes, self.globals)
         (self.directories.etc / "extensions.conf").write_text(text)
+
+
+def _ends_with_us() -> tuple[str, ...]:
+    """A prefix that has the kernel stop the child when we are killed, so that an aborted test run leaves none behind.
+
+    The kernel looks at the thread that started the child, so this is for the main thread only.
+    """
+    setpriv = shutil.which("setpriv")
+    is_main = threading.current_thread() is threading.main_thread()
+    return (setpriv, "--pdeathsig", "TERM") if setpriv and is_main else ()
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from types import TracebackType
@@ -12,8 +11,6 @@ from lab.audio import TICK_SECONDS, AudioEnd
 from lab.messages import SipMessage
 from lab.result import CallResult, answer_in, result_of
 from lab.sipp import SippProcess
-
-_MEDIA = re.compile(r"^c=IN IP4 (?P<address>\S+).*?^m=audio (?P<port>\d+)", re.MULTILINE | re.DOTALL)
 
 
 class CallInProgress:
@@ -84,9 +81,8 @@ class CallInProgress:
 
     def _follow_signalling(self) -> None:
         messages = self._process.messages()
-        remote = next((found for m in reversed(messages) if not m.sent and (found := _MEDIA.search(m.body))), None)
-        if remote is not None:
-            self._audio.remote = (remote["address"], int(remote["port"]))
+        offered = [m.audio_address for m in messages if not m.sent and m.audio_address]
+        self._audio.remote = offered[-1] if offered else None
         answer = answer_in(messages)
         if answer is not None and answer.code == 200:
             self._audio.press(self._dtmf, after=self._dtmf_after, inband=self._inband)

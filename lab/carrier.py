@@ -11,6 +11,7 @@ from lab import scenario
 from lab.audio import AudioEnd
 from lab.call import CallInProgress
 from lab.configuration import TRUNK_ADDRESSES
+from lab.load import Load, LoadResult, run_load
 from lab.ports import free_port
 from lab.result import CallResult
 from lab.sipp import SippJob, SippProcess
@@ -71,6 +72,15 @@ class CallSpec:
             extra.append(("Diversion", f"<sip:{self.diversion}@127.0.0.1>;reason=unconditional"))
         return [*extra, *self.headers.items()]
 
+    def keys(self) -> dict[str, str]:
+        """The text of the call, for SIPp's keywords."""
+        return {
+            "request_user": self.did if self.request_user is None else self.request_user,
+            "did": self.did,
+            "from": self.from_header(),
+            "extra_headers": "".join(f"\r\n{name}: {value}" for name, value in self.extra_headers()),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
@@ -86,6 +96,10 @@ class Carrier:
     def start(self, spec: CallSpec | None = None) -> CallInProgress:
         """Make one call in the background."""
         return place_call(self.asterisk, TRUNK_ADDRESSES[self.trunk], spec or CallSpec())
+
+    def load(self, load: Load) -> LoadResult:
+        """Make many calls at a rate and count how they went."""
+        return run_load(self.asterisk.paths, TRUNK_ADDRESSES[self.trunk], self.asterisk.sip_address, load)
 
 
 def place_call(asterisk: Asterisk, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
@@ -103,14 +117,7 @@ def place_call(asterisk: Asterisk, address: str, spec: CallSpec, user: str = "ca
         target=asterisk.sip_address,
         calls=1,
         seconds=spec.timeout,
-        keys={
-            "request_user": spec.did if spec.request_user is None else spec.request_user,
-            "did": spec.did,
-            "from": spec.from_header(),
-            "contact_user": user,
-            "extra_headers": "".join(f"\r\n{name}: {value}" for name, value in spec.extra_headers()),
-            "audio_port": str(audio.port),
-        },
+        keys={**spec.keys(), "contact_user": user, "audio_port": str(audio.port)},
     )
     process = SippProcess(asterisk.paths, job)
     return CallInProgress(process, audio, dtmf=spec.dtmf, dtmf_after=spec.dtmf_after, inband=spec.inband)

@@ -98,7 +98,7 @@ class Directories:
         return self.top / "log" / "asterisk.log"
 
 
-def asterisk_conf(directories: Directories, modules: Path) -> str:
+def asterisk_conf(directories: Directories, modules: Path, *, verbose: bool) -> str:
     top = directories.top
     return f"""\
 [directories]
@@ -115,7 +115,7 @@ astlogdir => {top}/log
 astsbindir => {top}/sbin
 
 [options]
-verbose = 5
+verbose = {5 if verbose else 0}
 nocolor = yes
 hideconnect = yes
 dontwarn = yes
@@ -139,15 +139,16 @@ def pjsip_conf(ports: Ports) -> str:
     return "\n".join(sections)
 
 
-def static_files(ports: Ports, noload: Sequence[str], data: Path) -> dict[str, str]:
+def static_files(ports: Ports, noload: Sequence[str], data: Path, *, verbose: bool) -> dict[str, str]:
     """The files that do not depend on the dialplan, by name."""
     mailboxes = "\n".join(f"{phone} => {phone},Phone {phone}" for phone in PHONES)
     members = "\n".join(f"member => PJSIP/{phone}" for phone in PHONES)
     modules = "\n".join(f"noload = {name.removesuffix('.so')}.so" for name in (*NOLOAD, *noload))
+    levels = "notice,warning,error" + (",dtmf,verbose" if verbose else "")
     return {
         "modules.conf": f"[modules]\nautoload = yes\n{modules}\n",
         "logger.conf": "[general]\ndateformat = %F %T.%3q\n\n[logfiles]\n"
-        "asterisk.log = notice,warning,error,verbose\nconsole = notice,warning,error,verbose\n",
+        f"asterisk.log = {levels}\nconsole = {levels}\n",
         "manager.conf": _MANAGER.format(address=ASTERISK_ADDRESS, port=ports.ami, user=AMI_USER, secret=AMI_SECRET),
         "pjsip.conf": pjsip_conf(ports),
         "rtp.conf": f"[general]\nrtpstart = {RTP_PORTS[0]}\nrtpend = {RTP_PORTS[1]}\nstrictrtp = no\n",

@@ -16,6 +16,7 @@ _TRACE_HEADING = re.compile(
     rb"^-{40,} (?P<at>\d{4}-\d\d-\d\dT[\d:.]+Z)\n\w+ message (?P<way>sent|received) [^\n]*\n\n", re.MULTILINE
 )
 _NAME_ADDR = re.compile(r'\s*(?:"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<token>[^<"]*?))\s*<(?P<uri>[^>]*)>', re.DOTALL)
+_SDP_AUDIO = re.compile(r"^c=IN IP4 (?P<address>\S+).*?^m=audio (?P<port>\d+)", re.MULTILINE | re.DOTALL)
 _URI_USER = re.compile(r"sips?:(?P<user>[^@]*)@|tel:(?P<tel>[^;>]*)")
 
 
@@ -62,6 +63,12 @@ class SipMessage:
     def from_number(self) -> str:
         """User part of the URI in From."""
         return uri_user(self.header("From"))
+
+    @property
+    def audio_address(self) -> tuple[str, int] | None:
+        """Where its SDP wants audio sent, if it has one."""
+        found = _SDP_AUDIO.search(self.body)
+        return (found["address"], int(found["port"])) if found else None
 
 
 def display_name(name_addr: str) -> str:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lab import scenario
+from lab.audio import TICK_SECONDS, AudioEnd
 from lab.call import CallInProgress
 from lab.carrier import CallSpec, place_call
 from lab.configuration import PHONE_ADDRESS, TRUNK_ADDRESSES
@@ -41,15 +42,26 @@ class Answering:
 
 
 class Phone:
-    """The phone 201, 202 or 203, or a trunk's far end for calls that go out; switched on for the `with` block."""
+    """The phone 201, 202 or 203, or a trunk's far end for calls that go out; switched on for the `with` block.
+
+    It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it was sent unless
+    `trace` is off (for loads).
+    """
 
     def __init__(
-        self, asterisk: Asterisk, name: str, answering: Answering | None = None, *, seconds: float = 300.0
+        self,
+        asterisk: Asterisk,
+        name: str,
+        answering: Answering | None = None,
+        *,
+        seconds: float = 300.0,
+        trace: bool = True,
     ) -> None:
         self.name = name
         self._asterisk = asterisk
         self._answering = answering or Answering()
         self._seconds = seconds
+        self._trace = trace
         is_trunk = name in TRUNK_ADDRESSES
         self.address = TRUNK_ADDRESSES[name] if is_trunk else PHONE_ADDRESS
         self.port = (asterisk.ports.trunks if is_trunk else asterisk.ports.phones)[name]
@@ -69,6 +81,7 @@ class Phone:
             media_port=free_media_port(self.address),
             keys={"contact_user": self.name},
             options=("-rtp_echo",),
+            trace=self._trace,
         )
         self._process = SippProcess(self._asterisk.paths, job)
         try:
@@ -104,6 +117,17 @@ class Phone:
                 return invites[count - 1]
             time.sleep(0.01)
         raise TimeoutError(f"phone {self.name} got {len(self.invites())} of {count} calls within {seconds} s")
+
+    def press(self, digits: str) -> None:
+        """Press keys in the call that came last, as RFC 4733 events, and return when that is done."""
+        audio = AudioEnd(self.address)
+        try:
+            audio.remote = self.invites()[-1].audio_address
+            for _ in range(round(audio.press(digits) / TICK_SECONDS)):
+                audio.tick()
+                time.sleep(TICK_SECONDS)
+        finally:
+            audio.close()
 
     def dial(self, number: str, spec: CallSpec | None = None) -> CallInProgress:
         """Call a number from this phone, in the background. It need not be on."""

@@ -6,7 +6,6 @@ whatever text a test wants to send is a `[keyword]` here, filled in by `-key` (s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 # Final answers a trunk may get: RFC 3261 section 21, and 607 (RFC 8197) and 608 (RFC 8688).
 REFUSALS = (
@@ -14,7 +13,6 @@ REFUSALS = (
     *(400, 401, 403, 404, 405, 406, 407, 408, 410, 413, 414, 415, 416, 420, 421, 423, 480, 481, 482, 483, 484, 485),
     *(486, 487, 488, 491, 493, 500, 501, 502, 503, 504, 505, 513, 580, 600, 603, 604, 606, 607, 608),
 )
-SCENARIOS = Path(__file__).parent / "scenarios"
 
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="{name}">
@@ -151,6 +149,32 @@ def outgoing_call(
             "<nop/>",
         ),
     )
+
+
+def load_call(*, expected: int, hang_up_after: float) -> str:
+    """One of many calls: anything but the expected answer makes it a failure. The caller is the next of a list."""
+    steps = [
+        request(
+            "INVITE",
+            branch="invite",
+            cseq=1,
+            to=_TO_DID,
+            body=sdp(port="[audio_port]"),
+            attributes=' retrans="500" start_rtd="setup"',
+        ),
+        *(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 181, 182, 183)),
+        f'<recv response="{expected}" rtd="setup"/>',
+    ]
+    if expected == 200:
+        steps += [
+            request("ACK", branch="ack", cseq=1, to=_TO_DIALOG),
+            f'<pause milliseconds="{milliseconds(hang_up_after)}"/>',
+            request("BYE", branch="bye", cseq=2, to=_TO_DIALOG, attributes=' retrans="500"'),
+            '<recv response="200"/>',
+        ]
+    else:
+        steps.append(request("ACK", branch="invite", cseq=1, to=_TO_DIALOG))
+    return document("load", steps).replace("From: [from];", "From: <sip:[field0]@[local_ip]>;")
 
 
 def incoming_call(

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from lab.asterisk import Asterisk
 from lab.carrier import Carrier
@@ -88,13 +90,19 @@ group = "sales"
 name = "Bob"
 """
 
-CONF = Path(__file__).resolve().parent.parent / "asterisk-conf" / "callsieve.conf"
+Asking = Literal["fastagi", "classic", "standalone"]
+PATHS = ("screen", "callee", "challenge", "emergency")
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = ROOT / "asterisk-conf" / "callsieve.conf"
 
 
 class ScreenedPbx:
-    """The office. `daemon` is started unless `start_daemon` is False; `agi` is where the dialplan asks.
+    """The office. `daemon` is started unless `start_daemon` is False.
 
-    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules.
+    `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
+    dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
+    by itself.
     """
 
     def __init__(
@@ -105,14 +113,14 @@ class ScreenedPbx:
         noload: Sequence[str] = (),
         globals: Mapping[str, str] | None = None,
         start_daemon: bool = True,
-        agi: str | None = None,
+        asking: Asking = "fastagi",
     ) -> None:
         self._settings = settings
         self._extensions = extensions
         self._noload = noload
         self._globals = dict(globals or {})
         self._start_daemon = start_daemon
-        self._agi = agi
+        self._asking = asking
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -126,10 +134,12 @@ class ScreenedPbx:
                 Asterisk(
                     extensions=self._extensions,
                     includes=[CONF],
-                    globals={"CALLSIEVE_AGI": self._agi or self.daemon.url, **self._globals},
+                    globals={"CALLSIEVE_AGI": self._agi(), **self._globals},
                     noload=self._noload,
                 )
             )
+            if self._asking != "fastagi":
+                self._write_scripts()
             self.carrier = Carrier(self.asterisk)
             self.trusted = Carrier(self.asterisk, "carrier2")
             self._stack = stack.pop_all()
@@ -139,3 +149,21 @@ class ScreenedPbx:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _agi(self) -> str:
+        return self.daemon.url if self._asking == "fastagi" else "callsieve-agi"
+
+    def _write_scripts(self) -> None:
+        """The wrappers that `callsieve asterisk install --classic` writes into Asterisk's AGI directory."""
+        if self._asking == "classic":
+            command = [sys.executable, "-I", "-S", str(ROOT / "agi" / "relay.py"), str(self.state / "agi.sock")]
+        else:
+            command = [sys.executable, "-m", "callsieve.agi_script", "--standalone"]
+            command += ["--config", str(self.daemon.config)]
+        environment = f"export CALLSIEVE_STATE={shlex.quote(str(self.state))} PYTHONPATH={shlex.quote(str(ROOT))}"
+        folder = self.asterisk.directories.top / "agi-bin" / "callsieve-agi"
+        folder.mkdir()
+        for path in PATHS:
+            script = folder / path
+            script.write_text(f"#!/bin/sh\n{environment}\nexec {shlex.join(command)}\n")
+            script.chmod(0o755)

@@ -7,6 +7,7 @@ every byte from 1 to 255, `[call_id]`, `${X}`, quotes and backslashes). What it 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from lab.fetch import PbxPaths
 from lab.messages import SipMessage, load_trace
 
 STOP_SECONDS = 3.0
+BREAK_OFF_SECONDS = 0.2
 
 
 class SippError(Exception):
@@ -41,6 +43,7 @@ class SippJob:
     seconds: float = 60.0
     media_port: int = 0
     keys: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     options: Sequence[str] = ()
     trace: bool = True
 
@@ -51,7 +54,8 @@ class SippProcess:
     def __init__(self, paths: PbxPaths, job: SippJob) -> None:
         self.job = job
         self.directory = Path(tempfile.mkdtemp(prefix="callsieve-sipp-"))
-        (self.directory / "scenario.xml").write_text(job.scenario, encoding="utf-8")
+        for name, text in {"scenario.xml": job.scenario, **job.files}.items():
+            (self.directory / name).write_text(text, encoding="utf-8")
         with (self.directory / "screen.log").open("wb") as screen:
             self._process = subprocess.Popen(
                 (*paths.sipp, *_arguments(job)),
@@ -104,14 +108,16 @@ class SippProcess:
         return "it said nothing"
 
     def stop(self) -> None:
-        """End it at once, whatever calls it has."""
-        if self.is_running():
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        """End it now; calls it still has are hung up or given up.
+
+        SIPp reads a first SIGUSR1 as "no new calls" and a second one as "break off", with BYE or CANCEL.
+        """
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGKILL):
+            if not self.is_running():
+                return
+            self._process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(BREAK_OFF_SECONDS if number == signal.SIGUSR1 else STOP_SECONDS)
 
     def remove(self) -> None:
         """Stop it and delete its directory."""

@@ -1,0 +1,66 @@
+"""`python -m lab fetch`: get Asterisk and SIPp. `python -m lab run`: an Asterisk to try things on, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from lab.asterisk import Asterisk
+from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
+from lab.fetch import LabUnavailable, ensure_pbx
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("fetch", help="fetch Asterisk and SIPp once, without installing them")
+    run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
+    run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
+    run.add_argument("--extensions", type=Path, help="a dialplan file instead of the lab's own")
+    arguments = parser.parse_args()
+    try:
+        print(ensure_pbx(lambda line: print(line, flush=True)).describe())
+        if arguments.command == "run":
+            _run(arguments.extensions, arguments.include)
+    except LabUnavailable as reason:
+        print(f"lab: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(extensions: Path | None, includes: list[Path]) -> None:
+    text = extensions.read_text(encoding="utf-8") if extensions else DEFAULT_EXTENSIONS
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Asterisk(extensions=text, includes=includes) as asterisk:
+        print(_describe(asterisk), flush=True)
+        stop.wait()
+
+
+def _describe(asterisk: Asterisk) -> str:
+    ports = asterisk.ports
+    trunks = [f"trunk {name}: from {address}" for name, address in TRUNK_ADDRESSES.items()]
+    phones = [f"phone {name}: at {PHONE_ADDRESS}:{port}" for name, port in ports.phones.items()]
+    host, sip = asterisk.sip_address
+    user, secret = asterisk.ami_login
+    return "\n".join(
+        (
+            f"\nAsterisk is up after {asterisk.start_seconds:.1f} s: SIP {host}:{sip}/udp, AMI {host}:{ports.ami}/tcp"
+            f" (user {user}, secret {secret})",
+            *trunks,
+            *phones,
+            f"directory  {asterisk.directories.top}",
+            f"log        {asterisk.directories.log}",
+            f"console    {shlex.join(asterisk.console_command)}",
+            "Ctrl-C stops it and removes the directory.",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

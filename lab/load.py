@@ -1,0 +1,128 @@
+"""Many calls at a rate, for the benchmarks: set-ups per second, failures, retransmissions, as SIPp counts them."""
+
+from __future__ import annotations
+
+import csv
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import scenario
+from lab.fetch import PbxPaths
+from lab.ports import free_port
+from lab.sipp import SippError, SippJob, SippProcess
+
+# How long calls may take to end after the last one was started: SIP gives a request up after 32 s.
+SETTLE_SECONDS = 35.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`calls` calls to a DID, `rate` a second and at most `concurrent` at once, from `callers` (numbers) in turn.
+
+    `expected` is the final answer that counts as success, 200 or a refusal; an answered call lasts `talk_seconds`.
+    """
+
+    rate: float
+    calls: int
+    did: str
+    callers: Sequence[str]
+    concurrent: int = 1000
+    expected: int = 200
+    talk_seconds: float = 0.2
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What SIPp counted. `seconds` is from its start to the end of the last call; set-up times are in seconds,
+
+    from INVITE to the final answer, in SIPp's clock of about a millisecond. `failures` says why, in SIPp's words.
+    """
+
+    calls: int
+    succeeded: int
+    failed: int
+    retransmissions: int
+    seconds: float
+    peak_concurrent: int
+    setup_mean: float
+    setup_deviation: float
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Successful calls per second, over all."""
+        return self.succeeded / self.seconds if self.seconds else 0.0
+
+
+def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load) -> LoadResult:
+    """Make the calls from an address of loopback; raises SippError if SIPp cannot."""
+    # Audio goes to a socket that nobody reads: the kernel drops it, and Asterisk sees no unreachable port.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind((address, 0))
+        job = SippJob(
+            scenario=scenario.load_call(expected=load.expected, hang_up_after=load.talk_seconds),
+            address=address,
+            port=free_port(address, socket.SOCK_DGRAM),
+            target=target,
+            calls=load.calls,
+            seconds=load.calls / load.rate + load.talk_seconds + SETTLE_SECONDS,
+            keys={
+                "request_user": load.did,
+                "did": load.did,
+                "contact_user": "carrier",
+                "audio_port": str(sink.getsockname()[1]),
+            },
+            files={"callers.csv": "\n".join(("SEQUENTIAL", *load.callers)) + "\n"},
+            options=(*_options(load), *load.options),
+            trace=False,
+        )
+        process = SippProcess(paths, job)
+        try:
+            process.wait()
+            return load_statistics(process.directory / "load.csv")
+        finally:
+            process.remove()
+
+
+def _options(load: Load) -> list[str]:
+    # SIPp takes a whole number of calls per period, so a period of 10 s gives rates to a tenth.
+    rate = ["-r", str(round(load.rate * 10)), "-rp", "10000", "-l", str(load.concurrent)]
+    return [*rate, "-inf", "callers.csv", "-trace_stat", "-stf", "load.csv", "-fd", "1"]
+
+
+def load_statistics(path: Path) -> LoadResult:
+    """SIPp's statistics file: one row a second, (C) columns cumulative, the last row is the end."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    if not rows:
+        raise SippError("SIPp left no statistics")
+    last = rows[-1]
+    failures = {
+        name.removeprefix("Failed").removesuffix("(C)"): int(count)
+        for name, count in last.items()
+        if name and name.startswith("Failed") and name.endswith("(C)") and name != "FailedCall(C)" and int(count)
+    }
+    return LoadResult(
+        calls=int(last["TotalCallCreated"]),
+        succeeded=int(last["SuccessfulCall(C)"]),
+        failed=int(last["FailedCall(C)"]),
+        retransmissions=int(last["Retransmissions(C)"]),
+        seconds=_epoch(last["CurrentTime"]) - _epoch(last["StartTime"]),
+        peak_concurrent=max(int(row["CurrentCall"]) for row in rows),
+        setup_mean=_duration(last["ResponseTimesetup(C)"]),
+        setup_deviation=_duration(last["ResponseTimesetupStDev(C)"]),
+        failures=failures,
+    )
+
+
+def _epoch(stamp: str) -> float:
+    """SIPp writes `date TAB time TAB epoch seconds`."""
+    return float(stamp.split("\t")[-1])
+
+
+def _duration(text: str) -> float:
+    hours, minutes, seconds, microseconds = (int(part) for part in text.split(":"))
+    return hours * 3600 + minutes * 60 + seconds + microseconds / 1e6
