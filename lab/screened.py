@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -102,7 +102,7 @@ class ScreenedPbx:
 
     `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
     dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
-    by itself.
+    by itself; `conf` changes the text of asterisk-conf/callsieve.conf.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class ScreenedPbx:
         globals: Mapping[str, str] | None = None,
         start_daemon: bool = True,
         asking: Asking = "fastagi",
+        conf: Callable[[str], str] = str,
     ) -> None:
         self._settings = settings
         self._extensions = extensions
@@ -121,6 +122,7 @@ class ScreenedPbx:
         self._globals = dict(globals or {})
         self._start_daemon = start_daemon
         self._asking = asking
+        self._conf = conf
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,7 +135,7 @@ class ScreenedPbx:
             self.asterisk = stack.enter_context(
                 Asterisk(
                     extensions=self._extensions,
-                    includes=[CONF],
+                    includes=[self._write_conf()],
                     globals={"CALLSIEVE_AGI": self._agi(), **self._globals},
                     noload=self._noload,
                 )
@@ -149,6 +151,11 @@ class ScreenedPbx:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _write_conf(self) -> Path:
+        path = self.state / "callsieve.conf"
+        path.write_text(self._conf(CONF.read_text()))
+        return path
 
     def _agi(self) -> str:
         return self.daemon.url if self._asking == "fastagi" else "callsieve-agi"

@@ -1,0 +1,88 @@
+"""What the integration tests put into the office's store, and how they look at the outcome."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab import CallResult, CallSpec, Carrier, Phone
+from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
+from reputation.store.connection import open_store, transaction
+from reputation.store.identities import set_identity
+from reputation.store.imports import import_numbers
+from reputation.store.journal import decisions
+from reputation.store.lists import add_entry
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+
+STRANGER = "+12015550100"
+BY_ACTION = {
+    "allow": "+12015550101",
+    "tag": "+12015550102",
+    "warn": "+12015550103",
+    "challenge": "+12015550104",
+    "route": "+12015550105",
+    "reject": "+12015550106",
+}
+SPAM = "+12015550110"
+BUSINESS = "+12015550111"
+ALICES_FRIEND = "+12015550112"
+ALICES_FOE = "+12015550113"
+ALICES_CONTACT = "+12015550114"
+COMPANY_CONTACT = "+12015550115"
+BLOCKED_PREFIX = "+12015559"
+
+
+def fill(path: Path) -> None:
+    """A block entry for each action, an imported spam number, a verified business, and what people want."""
+    now = time.time()
+    with open_store(path) as db:
+        with transaction(db):
+            for action, number in BY_ACTION.items():
+                add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=now))
+            add_entry(db, ListEntry(ListName.BLOCK, EntryKind.PREFIX, BLOCKED_PREFIX, added_at=now))
+            set_identity(db, Identity(BUSINESS, "ACME: Ltd, \"Leeds\"", 2, now + 86400), now)
+            set_personal_entry(db, PersonalEntry("201", ALICES_FRIEND, ListName.ALLOW, now))
+            set_personal_entry(db, PersonalEntry("201", ALICES_FOE, ListName.BLOCK, now))
+            contacts = [Contact(ALICES_CONTACT, "201", "Carol"), Contact(COMPANY_CONTACT, None, "The bank")]
+            add_contacts(db, "test", contacts)
+        import_numbers(db, "test-list", "spam", [(SPAM, "scam", None, None)])
+
+
+def journal(path: Path) -> list[DecisionRecord]:
+    """All decisions, the latest first."""
+    db = sqlite3.connect(path)
+    try:
+        return decisions(db, limit=10_000)
+    finally:
+        db.close()
+
+
+def decision_on(path: Path, caller: str | None, seconds: float = 3.0) -> DecisionRecord:
+    """The latest decision about a caller, once it is in the journal."""
+    found: list[DecisionRecord] = []
+
+    def there() -> bool:
+        found[:] = [record for record in journal(path) if record.caller == caller]
+        return bool(found)
+
+    wait_until(there, f"a decision about {caller}", seconds)
+    return found[0]
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
+    """Wait for something that another process does; raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {seconds} s")
+        time.sleep(0.02)
+
+
+def answered(carrier: Carrier, *phones: Phone, spec: CallSpec) -> CallResult:
+    """Place a call that a phone must answer."""
+    result = carrier.call(spec)
+    assert result.code == 200, f"the call ended with {result.code} {result.reason}"
+    assert any(phone.invites() for phone in phones), "no phone rang"
+    return result
