@@ -45,7 +45,7 @@ class Asterisk:
 
     `extensions` is dialplan text and must have the contexts from-carrier and from-internal; `includes` are dialplan
     files included after it; `globals` are dialplan variables. `noload` names modules to do without.
-    `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\\nstir_shaken = yes"}`.
+    `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\\nstir_shaken_profile = verify"}`.
     Without `verbose` the log has no dialplan steps, which a benchmark would pay for; with `log_console` Asterisk writes
     to our own output; with `keep` the directory stays for a look afterwards.
     Raises LabUnavailable if there is no Asterisk to be had.

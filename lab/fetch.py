@@ -111,6 +111,8 @@ def _fetch(cache: Path, root: Path, progress: Progress) -> None:
     missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
     if missing:
         raise LabUnavailable(f"no asterisk or sipp on PATH, and no {' or '.join(missing)} to fetch them with")
+    for aborted in cache.glob("fetch-*"):
+        shutil.rmtree(aborted, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as work_name:
         work = Path(work_name)
         archives = _download(work, progress)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lab import Answering, Asterisk, CallSpec, Carrier, LabUnavailable, Load, Phone
+from lab import Answering, Asterisk, CallSpec, Carrier, LabUnavailable, Load, Phone, ensure_pbx
 from lab.carrier import CALLER, quoted
 
 EXTENSIONS = """\
@@ -75,6 +76,34 @@ def test_asterisk_comes_back_after_a_crash() -> None:
         asterisk.kill()
         asterisk.start()
         assert Carrier(asterisk).call(CallSpec(did="reject")).code == 603
+
+
+def test_asterisk_is_shaped_by_its_arguments(tmp_path: Path) -> None:
+    included = tmp_path / "included.conf"
+    included.write_text(
+        "[from-carrier]\nexten => s,1,Verbose(1,saw <${COLOUR}> <${SHAPE}>)\n same => n,PJSIPHangup(608)\n"
+    )
+    try:
+        asterisk = Asterisk(
+            extensions="[from-internal]\n",
+            includes=[included],
+            globals={"COLOUR": "red"},
+            noload=["res_stir_shaken"],
+            config={"pjsip.conf": "[carrier](+)\nset_var = SHAPE=round"},
+        )
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+    with asterisk:
+        assert Carrier(asterisk).call(CallSpec(did="s")).code == 608
+        asterisk.wait_for_log("saw <red> <round>")
+        assert "Running" not in asterisk.cli("module show like res_stir_shaken")
+
+
+def test_lab_says_why_it_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(LabUnavailable, match="no apt-get or dpkg to fetch them with"):
+        ensure_pbx()
 
 
 def test_dialplan_can_be_replaced_while_it_runs() -> None:
@@ -206,7 +235,7 @@ def test_keys_can_be_pressed_at_any_time(asterisk: Asterisk) -> None:
 
 
 def test_callee_can_press_keys(asterisk: Asterisk) -> None:
-    with Phone(asterisk, "201") as phone, Carrier(asterisk).start(CallSpec(did="feature")) as call:
+    with Phone(asterisk, "201") as phone, Carrier(asterisk).start(CallSpec(did="feature", hang_up_after=None)) as call:
         call.wait_until_answered()
         phone.press("*7")
         asterisk.wait_for_log("DTMF end '7' received on PJSIP/201")
