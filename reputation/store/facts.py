@@ -46,17 +46,12 @@ SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NU
   FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
 UNION ALL
 SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
-  FROM list_entry
- WHERE first IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
-                 substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
-                 substr(:number, 1, 10), substr(:number, 1, 11), substr(:number, 1, 12),
-                 substr(:number, 1, 13), substr(:number, 1, 14), substr(:number, 1, 15), :number)
-   AND (kind = 'prefix' OR (kind = 'exact' AND first = :number))
-   AND (expires_at IS NULL OR expires_at > :now)
-UNION ALL
-SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
-  FROM list_entry
- WHERE kind = 'range' AND length(first) = length(:number) AND first <= :number AND last >= :number
+  FROM list_prefix JOIN list_entry ON id = entry
+ WHERE prefix IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
+                  substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
+                  substr(:number, 1, 10), substr(:number, 1, 11), substr(:number, 1, 12), substr(:number, 1, 13),
+                  substr(:number, 1, 14), substr(:number, 1, 15), :number)
+   AND (kind = 'prefix' OR length(first) = length(:number))
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
 SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL
@@ -77,6 +72,9 @@ SELECT 'imported', import_source.name, verdict, category, imported.name, note, i
 
 Row = tuple[Any, ...]
 
+# Of nearly every caller nothing is known.
+NO_EVIDENCE = reputation_of(())
+
 # Exact beats prefix beats range (DESIGN section 4).
 _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
@@ -85,7 +83,7 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
     """What the store knows at `query.now`. One statement, so one consistent view of the store."""
     parameters = {
         "number": query.number,
-        "auth_class": query.auth_class,
+        "auth_class": query.auth_class.value,  # a plain str: sqlite3 adapts subclasses, slowly
         "did": query.did,
         "endpoint": query.endpoint,
         "channel_endpoint": query.channel_endpoint,
@@ -115,7 +113,7 @@ def facts_from_rows(rows: list[Row]) -> Facts:
         challenge_passed_at=moments[1],
         emergency_at=moments[2],
         own_number=bool(moments[3]),
-        reputation=reputation_of(imported),
+        reputation=reputation_of(imported) if imported else NO_EVIDENCE,
     )
 
 

@@ -63,9 +63,8 @@ def _create(path: Path) -> None:
     """The directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
-    except FileExistsError:
-        return
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o640))
     except OSError as error:
         raise store_error(path, error) from error
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from reputation.model import EntryKind, ListEntry, ListName
 
-ADD = """
-INSERT INTO list_entry (list, kind, first, last, action, note, expires_at, added_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (first, kind, last, list) DO UPDATE
-SET action = excluded.action, note = excluded.note,
-    expires_at = excluded.expires_at, added_at = excluded.added_at
-"""
 REMOVE = """
-DELETE FROM list_entry WHERE first = ? AND kind = ? AND last = ? AND list = ?
+DELETE FROM list_entry WHERE first = ? AND last = ? AND kind = ? AND list = ?
 RETURNING list, kind, first, last, action, note, expires_at, added_at
 """
+ADD = """
+INSERT INTO list_entry (first, last, kind, list, action, note, expires_at, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+ADD_PREFIX = "INSERT INTO list_prefix (prefix, entry) VALUES (?, ?)"
 SHOW = """
 SELECT list, kind, first, last, action, note, expires_at, added_at
   FROM list_entry WHERE :list IS NULL OR list = :list ORDER BY first, last, list
@@ -25,15 +23,17 @@ SELECT list, kind, first, last, action, note, expires_at, added_at
 
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
-    """Adds the entry, or replaces the one that matches the same numbers on the same list."""
-    key = (entry.list_name, entry.kind, entry.first, entry.last or "")
-    db.execute(ADD, (*key, entry.action, entry.note, entry.expires_at, entry.added_at))
+    """Adds the entry, or replaces the one that matches the same numbers on the same list. Call it in a transaction."""
+    remove_entry(db, entry)
+    row = (*_key(entry), entry.action, entry.note, entry.expires_at, entry.added_at)
+    entry_id = db.execute(ADD, row).lastrowid
+    prefixes = covering_prefixes(entry.first, entry.last) if entry.last else [entry.first]
+    db.executemany(ADD_PREFIX, ((prefix, entry_id) for prefix in prefixes))
 
 
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
     """Removes the entry that matches the same numbers on the same list, and returns it as it was."""
-    rows = db.execute(REMOVE, (entry.first, entry.kind, entry.last or "", entry.list_name)).fetchall()
-    return next(map(entry_of_row, rows), None)
+    return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:
@@ -45,3 +45,28 @@ def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
     """From the columns list, kind, first, last, action, note, expires_at, added_at."""
     list_name, kind, first, last, *others = row
     return ListEntry(ListName(list_name), EntryKind(kind), first, last or None, *others)
+
+
+def covering_prefixes(first: str, last: str) -> Iterator[str]:
+    """The fewest prefixes that all numbers from first to last, and no others of their length, begin with.
+
+    At most 18 per digit: a range of whole hundreds or thousands, as numbers are given out, is one or a few.
+    """
+    if len(first) != len(last):
+        raise ValueError(f"{first} and {last} are not of the same length")
+    return _cover(first[:1], first[1:], last[1:])
+
+
+def _cover(prefix: str, low: str, high: str) -> Iterator[str]:
+    nothing, everything = "0" * len(low), "9" * len(low)
+    if (low, high) == (nothing, everything):
+        yield prefix
+        return
+    for digit in range(int(low[0]), int(high[0]) + 1):
+        rest_low = low[1:] if digit == int(low[0]) else nothing[1:]
+        rest_high = high[1:] if digit == int(high[0]) else everything[1:]
+        yield from _cover(f"{prefix}{digit}", rest_low, rest_high)
+
+
+def _key(entry: ListEntry) -> tuple[str, str, str, str]:
+    return entry.first, entry.last or "", entry.kind, entry.list_name

@@ -28,22 +28,30 @@ CREATE TABLE own_number (
 
 -- Lists: the administrator's, and each person's own -------------------------------------------------------
 
--- `first` leads the key, so that an exact entry and all prefixes of a number are one IN on the key.
--- `last` is '' except for ranges (a key has no NULLs).
+-- `last` is '' except for ranges, so that the entry's key has no NULL. Ids are not used again, so that an entry
+-- deleted by hand (the sqlite3 shell does not cascade) cannot lend its prefixes to another.
 CREATE TABLE list_entry (
-    first TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('exact', 'prefix', 'range')),
-    last TEXT NOT NULL CHECK ((kind = 'range') = (last <> '')),
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     list TEXT NOT NULL CHECK (list IN ('allow', 'block')),
+    kind TEXT NOT NULL CHECK (kind IN ('exact', 'prefix', 'range')),
+    first TEXT NOT NULL,
+    last TEXT NOT NULL CHECK ((kind = 'range') = (last <> '')),
     action TEXT,
     note TEXT NOT NULL,
     expires_at REAL,
     added_at REAL NOT NULL,
-    PRIMARY KEY (first, kind, last, list)
-) STRICT, WITHOUT ROWID;
--- A range matches numbers as long as its ends, in which text order is number order.
-CREATE INDEX list_entry_range ON list_entry (length(first), first, last) WHERE kind = 'range';
+    UNIQUE (first, last, kind, list)
+) STRICT;
 CREATE INDEX list_entry_expiry ON list_entry (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What an entry matches by: the number, the prefix, or for a range the prefixes that cover it. So all entries of a
+-- number are one IN over its prefixes, however many ranges there are.
+CREATE TABLE list_prefix (
+    prefix TEXT NOT NULL,
+    entry INTEGER NOT NULL REFERENCES list_entry (id) ON DELETE CASCADE,
+    PRIMARY KEY (prefix, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX list_prefix_entry ON list_prefix (entry);
 
 CREATE TABLE personal_entry (
     number TEXT NOT NULL,

@@ -1,0 +1,108 @@
+"""Builders for the store's tests: a store in a directory, and values that hide what a test does not care about."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    DecisionRecord,
+    EntryKind,
+    Facts,
+    FactsQuery,
+    ListEntry,
+    ListName,
+)
+from reputation.store.facts import facts_of
+from reputation.store.file import open_store
+from reputation.store.transaction import transaction
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+NOW = 1_767_000_000.0
+DAY = 86_400.0
+CALLER = "+12015550123"
+DID = "+442071838750"
+
+
+def write(path: Path, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+    """Writes as the command line does."""
+    with open_store(path) as db, transaction(db):
+        return fn(db, *args)
+
+
+def read(path: Path, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+    """Reads as the command line does."""
+    with open_store(path) as db:
+        return fn(db, *args)
+
+
+def make_query(
+    number: str | None = CALLER,
+    auth_class: AuthClass = AuthClass.UNKNOWN,
+    did: str | None = DID,
+    endpoint: str | None = None,
+    channel_endpoint: str | None = None,
+    now: float = NOW,
+) -> FactsQuery:
+    return FactsQuery(number, auth_class, did, now, endpoint, channel_endpoint)
+
+
+def facts(path: Path, query: FactsQuery | None = None) -> Facts:
+    return read(path, facts_of, query or make_query())
+
+
+def make_entry(
+    text: str = CALLER,
+    list_name: ListName = ListName.BLOCK,
+    note: str = "",
+    expires_at: float | None = None,
+    action: str | None = None,
+) -> ListEntry:
+    """An entry from its text: a number, `prefix*`, or `first-last`."""
+    first, _, last = text.partition("-")
+    kind = EntryKind.RANGE if last else EntryKind.PREFIX if text.endswith("*") else EntryKind.EXACT
+    return ListEntry(list_name, kind, first.rstrip("*"), last or None, action, note, expires_at, NOW)
+
+
+def make_record(
+    id: str = "d1",
+    at: float = NOW,
+    caller: str | None = CALLER,
+    linkedid: str = "1767000000.1",
+    reason: str = "nothing speaks against this number",
+) -> DecisionRecord:
+    return DecisionRecord(
+        id=id,
+        at=at,
+        linkedid=linkedid,
+        caller=caller,
+        caller_kind=CallerKind.NUMBER if caller else CallerKind.WITHHELD,
+        auth_class=AuthClass.UNKNOWN,
+        did=DID,
+        trunk="carrier",
+        callee=None,
+        action="allow",
+        would_be="allow",
+        rule="default",
+        reason=reason,
+        level="none",
+        log_odds=0.0,
+        vector="[]",
+        policy="cautious",
+        elapsed_ms=0.4,
+    )
+
+
+def run_python(script: str, *args: object) -> subprocess.Popen[str]:
+    """Another process with the same packages, its answers on stdout."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )

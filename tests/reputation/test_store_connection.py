@@ -1,0 +1,290 @@
+"""The daemon's store: one hop a read, one hop a write, nothing left behind by whoever stops waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.model import Facts
+from reputation.store.connection import Store, StoreError, open_store, transaction
+from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.file import BUSY_SECONDS
+from tests.reputation.store_builders import NOW, make_query, read, run_python
+
+# Runs for hours unless it is stopped, and stands for any statement that is slower than a call can wait.
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+HOLD_LOCK = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+db.execute("ROLLBACK")
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "callsieve.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(path)
+    yield store
+    await store.close()
+
+
+def in_good_time() -> float:
+    return time.monotonic() + 5.0
+
+
+def read_endlessly(db: sqlite3.Connection) -> None:
+    db.execute(ENDLESS).fetchone()
+
+
+def one(db: sqlite3.Connection) -> int:
+    (value,) = db.execute("SELECT 1").fetchone()
+    return int(value)
+
+
+@contextlib.contextmanager
+def lock_held_elsewhere(path: Path, seconds: float) -> Iterator[None]:
+    """Another process has the write lock for so long."""
+    process = run_python(HOLD_LOCK, path, seconds)
+    assert process.stdout
+    assert process.stdout.readline() == "locked\n"
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class TestOpening:
+    async def test_a_new_store_is_made_for_its_owner_and_group_only(self, store: Store, path: Path) -> None:
+        assert await store.facts(make_query(), in_good_time()) == await store.facts(make_query(), in_good_time())
+        assert stat.S_IMODE(path.parent.stat().st_mode) & 0o027 == 0
+        for name in ("callsieve.db", "callsieve.db-wal", "callsieve.db-shm"):
+            assert stat.S_IMODE((path.parent / name).stat().st_mode) & 0o137 == 0, name
+
+    async def test_the_store_is_in_wal_mode_with_foreign_keys(self, store: Store) -> None:
+        def settings(db: sqlite3.Connection) -> list[object]:
+            names = ("journal_mode", "synchronous", "foreign_keys", "mmap_size", "query_only")
+            return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+        assert await store.read(settings) == ["wal", 1, 1, 0, 1]
+
+    async def test_the_reader_cannot_write(self, store: Store) -> None:
+        with pytest.raises(StoreError, match="readonly"):
+            await store.read(record_emergency, NOW)
+
+    @pytest.mark.parametrize(
+        ("break_it", "words"),
+        [
+            pytest.param(lambda path: path.mkdir(parents=True), "no permission to open or write it", id="directory"),
+            pytest.param(lambda path: path.parent.write_text("a file"), "cannot be used", id="parent-is-a-file"),
+        ],
+    )
+    async def test_a_store_that_cannot_be_opened_says_why_and_ends_its_threads(
+        self, path: Path, break_it: object, words: str
+    ) -> None:
+        assert callable(break_it)
+        break_it(path)
+        with pytest.raises(StoreError, match=words) as caught:
+            await Store.open(path)
+        assert str(path) in str(caught.value)
+        assert not caught.value.damaged
+
+    def test_a_file_that_is_no_store_is_damaged(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"this is not a database, but a letter to my aunt. " * 100)
+        with pytest.raises(StoreError, match="damaged") as caught:
+            asyncio.run(Store.open(path))
+        assert caught.value.damaged
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    async def test_without_permission_the_error_says_so(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o500)
+        with pytest.raises(StoreError, match="no permission"):
+            await Store.open(path)
+
+    def test_the_libraries_never_log_bound_values(self) -> None:
+        assert logging.getLogger("aiosqlite").getEffectiveLevel() == logging.WARNING
+
+    async def test_many_processes_may_open_a_new_store_at_once(self, path: Path) -> None:
+        script = "import sys, pathlib; from reputation.store.file import open_store\n"
+        script += "with open_store(pathlib.Path(sys.argv[1])): print('ok')"
+        processes = [run_python(script, path) for _ in range(6)]
+        assert [process.communicate()[0] for process in processes] == ["ok\n"] * 6
+
+
+class TestReading:
+    async def test_a_read_returns_what_the_function_returns(self, store: Store) -> None:
+        assert await store.read(one) == 1
+        assert isinstance(await store.facts(make_query(), in_good_time()), Facts)
+
+    async def test_a_read_whose_time_is_over_is_not_begun(self, store: Store) -> None:
+        begun: list[sqlite3.Connection] = []
+        with pytest.raises(TimeoutError):
+            await store.read(begun.append, give_up_at=time.monotonic())
+        assert begun == []
+
+    async def test_a_slow_statement_is_stopped_at_its_deadline_though_nobody_cancels(self, store: Store) -> None:
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await store.read(read_endlessly, give_up_at=started + 0.05)
+        assert time.monotonic() - started < 1.0
+
+    async def test_a_slow_statement_does_not_hold_the_reader_after_its_caller_has_left(self, store: Store) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await store.read(read_endlessly)
+        started = time.monotonic()
+        assert await store.read(one, give_up_at=in_good_time()) == 1
+        assert time.monotonic() - started < 0.5
+
+    async def test_only_the_read_that_was_given_up_is_stopped(self, store: Store) -> None:
+        slow = asyncio.create_task(store.read(read_endlessly))
+        others = [asyncio.create_task(store.read(one)) for _ in range(20)]
+        await asyncio.sleep(0.02)
+        others[3].cancel()  # it waits for its turn: the one that runs is not its business
+        await asyncio.sleep(0.02)
+        assert not slow.done()
+        slow.cancel()
+        results = await asyncio.gather(*others, return_exceptions=True)
+        assert results[:3] + results[4:] == [1] * 19
+        assert isinstance(results[3], asyncio.CancelledError)
+
+    async def test_cancelling_at_any_instant_never_harms_the_next_read(self, store: Store) -> None:
+        for delay in range(200):
+            task = asyncio.create_task(store.read(one))
+            for _ in range(delay % 7):
+                await asyncio.sleep(0)
+            task.cancel()
+            assert await store.read(one, give_up_at=in_good_time()) == 1
+
+    async def test_reading_goes_on_while_another_process_has_the_write_lock(self, store: Store, path: Path) -> None:
+        with lock_held_elsewhere(path, 10):
+            await store.facts(make_query(), time.monotonic() + 0.4)
+
+
+class TestWriting:
+    async def test_a_write_counts_for_the_next_read(self, store: Store) -> None:
+        await store.write(record_emergency, NOW)
+        assert (await store.facts(make_query(), in_good_time())).emergency_at == NOW
+
+    async def test_a_write_that_fails_leaves_nothing(self, store: Store) -> None:
+        def fail(db: sqlite3.Connection) -> None:
+            record_emergency(db, NOW)
+            raise LookupError("a bug")
+
+        with pytest.raises(LookupError):
+            await store.write(fail)
+        assert await store.read(latest_emergency) is None
+
+    async def test_a_cancelled_write_is_finished_and_keeps_no_lock(self, store: Store, path: Path) -> None:
+        def write_slowly(db: sqlite3.Connection) -> None:
+            record_emergency(db, NOW)
+            time.sleep(0.1)
+
+        task = asyncio.create_task(store.write(write_slowly))
+        await asyncio.sleep(0.03)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await store.write(one)  # after the other in the queue
+        assert await store.read(latest_emergency) == NOW
+        with open_store(path) as db, transaction(db):
+            record_emergency(db, NOW + 1)
+
+    async def test_a_write_waits_for_another_process_to_finish(self, store: Store, path: Path) -> None:
+        with lock_held_elsewhere(path, 0.3):
+            started = time.monotonic()
+            await store.write(record_emergency, NOW)
+            assert 0.1 < time.monotonic() - started < 2.0
+
+    async def test_after_5_seconds_a_locked_store_is_an_error_with_a_way_out(self, store: Store, path: Path) -> None:
+        with lock_held_elsewhere(path, 60):
+            started = time.monotonic()
+            with pytest.raises(StoreError, match="another program has kept it locked"):
+                await store.write(record_emergency, NOW)
+            assert BUSY_SECONDS <= time.monotonic() - started < BUSY_SECONDS + 1
+
+    async def test_two_processes_write_at_once_and_nothing_is_lost(self, store: Store, path: Path) -> None:
+        script = """
+import sys, pathlib
+from reputation.store.file import open_store
+from reputation.store.transaction import transaction
+from reputation.store.emergencies import record_emergency
+with open_store(pathlib.Path(sys.argv[1])) as db:
+    for at in range(1, 401, 2):
+        with transaction(db):
+            record_emergency(db, float(at))
+"""
+        process = run_python(script, path)
+        for at in range(0, 400, 2):
+            await store.write(record_emergency, float(at))
+        output, _ = await asyncio.to_thread(process.communicate)
+        assert (process.returncode, output) == (0, "")
+        count = "SELECT count(*) FROM emergency_call"
+        assert read(path, lambda db: db.execute(count).fetchone()) == (400,)
+
+
+class TestClosing:
+    async def test_closing_does_not_wait_for_a_slow_read_or_for_a_lock(self, path: Path) -> None:
+        store = await Store.open(path)
+        with lock_held_elsewhere(path, 60):
+            waiting = [asyncio.create_task(store.read(read_endlessly)), asyncio.create_task(store.write(one))]
+            await asyncio.sleep(0.05)
+            started = time.monotonic()
+            await store.close()
+            assert time.monotonic() - started < 1.0
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [TimeoutError, StoreError]
+
+    async def test_a_closed_store_says_so(self, path: Path) -> None:
+        store = await Store.open(path)
+        await store.close()
+        await store.close()
+        with pytest.raises(StoreError, match="closed"):
+            await store.read(one)
+        with pytest.raises(StoreError, match="closed"):
+            await store.write(one)
+
+    async def test_closing_that_is_cancelled_still_ends_both_threads(self, path: Path) -> None:
+        store = await Store.open(path)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        threads = store._reader._thread, store._writer._thread
+        deadline = time.monotonic() + 5
+        while any(thread.is_alive() for thread in threads):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+    def test_a_program_that_closes_its_store_ends_within_2_seconds(self, path: Path, loop: str) -> None:
+        script = f"""
+import asyncio, sys, pathlib, {loop}
+from reputation.store.connection import Store
+async def main():
+    store = await Store.open(pathlib.Path(sys.argv[1]))
+    await store.close()
+{loop}.run(main())
+"""
+        started = time.monotonic()
+        process = run_python(script, path)
+        assert process.communicate(timeout=20)[0] == ""
+        assert time.monotonic() - started < 2.0

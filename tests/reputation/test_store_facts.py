@@ -1,0 +1,237 @@
+"""The one read of the hot path brings what is known, and only what is in force."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.model import (
+    AuthClass,
+    Did,
+    Facts,
+    Identity,
+    Imported,
+    ListName,
+    Person,
+    PersonalTie,
+    Tie,
+)
+from reputation.store.challenges import record_challenge_pass
+from reputation.store.emergencies import record_emergency
+from reputation.store.facts import FACTS, NO_EVIDENCE, facts_of
+from reputation.store.file import open_store
+from reputation.store.identities import set_identity
+from reputation.store.imports import import_numbers
+from reputation.store.lists import add_entry
+from reputation.store.migrations import migrate
+from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, write
+
+ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")
+BOB = Person("202", "PJSIP/202", "support", "zh", "Bob")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store that knows Ann, Bob and one DID."""
+    path = tmp_path / "callsieve.db"
+    write(path, replace_settings_people, [ANN, BOB])
+    write(path, replace_settings_dids, [Did(DID, "sales", "202")])
+    return path
+
+
+def test_of_a_stranger_nothing_is_known_but_where_he_called(store: Path) -> None:
+    assert facts(store) == Facts(did=Did(DID, "sales", "202"), callee=BOB, reputation=NO_EVIDENCE)
+
+
+def test_an_empty_store_answers(tmp_path: Path) -> None:
+    assert facts(tmp_path / "callsieve.db") == Facts(reputation=NO_EVIDENCE)
+
+
+def test_a_caller_without_a_number_still_has_a_did_a_callee_and_who_expects_a_call(store: Path) -> None:
+    write(store, expect_call, "201", NOW + 60)
+    write(store, record_emergency, NOW - 60)
+    write(store, add_entry, make_entry("+1*"))
+    assert facts(store, make_query(number=None)) == Facts(
+        did=Did(DID, "sales", "202"),
+        callee=BOB,
+        ties=(PersonalTie(Tie.EXPECTED, "201", "sales", "PJSIP/201"),),
+        emergency_at=NOW - 60,
+        reputation=NO_EVIDENCE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "did", "callee"),
+    [
+        pytest.param("PJSIP/201", DID, ANN, id="the-phone-outranks-the-did"),
+        pytest.param(None, DID, BOB, id="else-the-callee-of-the-did"),
+        pytest.param("PJSIP/999", DID, None, id="a-phone-that-is-nobodys"),
+        pytest.param(None, "+440000", None, id="a-did-that-is-not-ours"),
+        pytest.param(None, None, None, id="nothing-dialled"),
+    ],
+)
+def test_the_callee(store: Path, endpoint: str | None, did: str | None, callee: Person | None) -> None:
+    assert facts(store, make_query(endpoint=endpoint, did=did)).callee == callee
+
+
+def test_the_channel_of_one_of_our_people_is_known(store: Path) -> None:
+    assert facts(store, make_query(channel_endpoint="PJSIP/201")).caller_person == ANN
+    assert facts(store, make_query(channel_endpoint="PJSIP/carrier")).caller_person is None
+
+
+def test_a_did_that_is_not_screened(store: Path) -> None:
+    write(store, replace_settings_dids, [Did(DID, screen=False)])
+    assert facts(store).did == Did(DID, screen=False)
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        pytest.param(["+1*", "+12015550123", "+12015550100-+12015550199"], "+12015550123", id="exact-first"),
+        pytest.param(["+1*", "+120155*", "+1201*"], "+120155*", id="then-the-longest-prefix"),
+        pytest.param(["+12015550123-+12015550123", "+1*"], "+1*", id="any-prefix-before-any-range"),
+        pytest.param(
+            ["+12015550000-+12015559999", "+12015550100-+12015550199"], "+12015550100-+12015550199", id="narrowest"
+        ),
+        pytest.param(["+12015550123*"], "+12015550123*", id="a-prefix-as-long-as-the-number"),
+        pytest.param(["+12015550123-+12015550124"], "+12015550123-+12015550124", id="first-of-a-range"),
+        pytest.param(["+12015550122-+12015550123"], "+12015550122-+12015550123", id="last-of-a-range"),
+        pytest.param(["+12015550124-+12015550199"], None, id="just-below-a-range"),
+        pytest.param(["+1201555-+1202555"], None, id="a-range-of-shorter-numbers"),
+        pytest.param(["+120155501", "+12015550124", "+1202*", "+120155501234*"], None, id="none-matches"),
+    ],
+)
+def test_the_most_specific_entry_counts(store: Path, entries: list[str], found: str | None) -> None:
+    for text in entries:
+        write(store, add_entry, make_entry(text))
+    block = facts(store).block
+    assert (block.text if block else None) == found
+    assert facts(store).allow is None
+
+
+def test_both_lists_are_brought(store: Path) -> None:
+    block, allow = make_entry(action="challenge", note="often"), make_entry("+1201*", ListName.ALLOW)
+    write(store, add_entry, block)
+    write(store, add_entry, allow)
+    assert (facts(store).block, facts(store).allow) == (block, allow)
+
+
+def test_an_expired_entry_makes_room_for_a_wider_one(store: Path) -> None:
+    for text, expires_at in ((CALLER, NOW), ("+120*", NOW - 1), ("+12*", NOW + 1), ("+1*", None)):
+        write(store, add_entry, make_entry(text, expires_at=expires_at))
+    write(store, add_entry, make_entry("+12015550100-+12015550199", ListName.ALLOW, expires_at=NOW))
+    assert facts(store).block == make_entry("+12*", expires_at=NOW + 1)
+    assert facts(store).allow is None
+
+
+digits = st.text("01", min_size=1, max_size=5)
+
+
+@given(st.lists(digits, max_size=8), st.lists(st.tuples(digits, digits), max_size=8), digits)
+def test_matching_is_what_the_words_say(prefixes: list[str], ends: list[tuple[str, str]], digits: str) -> None:
+    ranges = [sorted(("+" + first, "+" + last)) for first, last in ends if len(first) == len(last)]
+    number = "+" + digits
+    texts = [f"+{prefix}*" for prefix in prefixes] + [f"{first}-{last}" for first, last in ranges]
+    longest = max((p for p in prefixes if number.startswith(f"+{p}")), key=len, default=None)
+    widths = [int(b) - int(a) for a, b in ranges if len(a) == len(number) and a <= number <= b]
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        migrate(db)
+        for text in texts:
+            add_entry(db, make_entry(text))
+        block = facts_of(db, make_query(number)).block
+    if longest is not None:
+        assert block is not None
+        assert block.text == f"+{longest}*"
+    elif widths:
+        assert block is not None
+        assert block.last is not None
+        assert int(block.last) - int(block.first) == min(widths)
+    else:
+        assert block is None
+
+
+def test_ties_name_the_person_the_group_and_the_phone(store: Path) -> None:
+    write(store, set_personal_entry, PersonalEntry("201", CALLER, ListName.ALLOW, NOW))
+    write(store, set_personal_entry, PersonalEntry("202", CALLER, ListName.BLOCK, NOW))
+    write(store, set_personal_entry, PersonalEntry("203", CALLER, ListName.BLOCK, NOW))
+    write(store, expect_call, "202", NOW + 1)
+    write(store, expect_call, "201", NOW)
+    for source in ("crm", "phones"):
+        write(store, add_contacts, source, [Contact(CALLER, "Carol"), Contact(CALLER, "Carol", "201")])
+    write(store, add_contacts, "crm", [Contact("+12015550999", "Dave", "201")])
+    assert set(facts(store).ties) == {
+        PersonalTie(Tie.ALLOW, "201", "sales", "PJSIP/201"),
+        PersonalTie(Tie.BLOCK, "202", "support", "PJSIP/202"),
+        PersonalTie(Tie.BLOCK, "203"),
+        PersonalTie(Tie.EXPECTED, "202", "support", "PJSIP/202"),
+        PersonalTie(Tie.CONTACT, None),
+        PersonalTie(Tie.CONTACT, "201", "sales", "PJSIP/201"),
+    }
+    assert len(facts(store).ties) == 6
+
+
+def test_an_identity_counts_until_it_expires(store: Path) -> None:
+    bank = Identity(CALLER, "First Bank", 2, NOW + DAY)
+    write(store, set_identity, bank, NOW)
+    assert facts(store).identity == bank
+    assert facts(store, make_query(now=NOW + DAY)).identity is None
+
+
+def test_imported_numbers_add_up_to_a_reputation(store: Path) -> None:
+    with open_store(store) as db:
+        import_numbers(db, "feed", "spam", [(CALLER, "scam", "Bad Co", "since May")], lambda: NOW)
+        import_numbers(db, "customers", "ok", [(CALLER, None, None, None)], lambda: NOW + 1)
+        import_numbers(db, "other", "spam", [("+12015550999", None, None, None)], lambda: NOW)
+    assert set(facts(store).imported) == {
+        Imported("feed", "spam", "scam", "Bad Co", "since May", NOW),
+        Imported("customers", "ok", imported_at=NOW + 1),
+    }
+    assert facts(store).reputation.families[0].counts == (("spam", 1), ("ok", 1))
+
+
+def test_a_source_that_is_not_live_does_not_count(store: Path) -> None:
+    def stage(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO import_source VALUES (7, 'feed', 'spam', 0, 0.0, 0.0, 1)")
+        db.execute("INSERT INTO imported VALUES (?, 7, NULL, NULL, NULL)", (CALLER,))
+
+    write(store, stage)
+    assert facts(store).imported == ()
+
+
+def test_the_latest_pass_of_the_same_class_counts(store: Path) -> None:
+    for at in (NOW - 5, NOW - 1, NOW - 3):
+        write(store, record_challenge_pass, CALLER, AuthClass.UNKNOWN, at)
+    write(store, record_challenge_pass, CALLER, AuthClass.UNAUTHENTICATED, NOW)
+    write(store, record_challenge_pass, "+12015550999", AuthClass.UNKNOWN, NOW)
+    assert facts(store).challenge_passed_at == NOW - 1
+    assert facts(store, make_query(auth_class=AuthClass.AUTHENTICATED)).challenge_passed_at is None
+
+
+def test_the_latest_emergency_call_counts(store: Path) -> None:
+    for at in (NOW - 5, NOW - 1, NOW - 3, NOW - 1):
+        write(store, record_emergency, at)
+    assert facts(store).emergency_at == NOW - 1
+
+
+@pytest.mark.parametrize(
+    ("number", "own"), [(DID, True), ("+442071838751", True), (CALLER, False)], ids=["did", "own-number", "stranger"]
+)
+def test_our_own_numbers_are_known(store: Path, number: str, own: bool) -> None:
+    write(store, replace_settings_own_numbers, ["+442071838751"])
+    assert facts(store, make_query(number)).own_number is own
+
+
+def test_no_part_of_the_read_scans_a_table(store: Path) -> None:
+    parameters = {"number": CALLER, "auth_class": "unknown", "did": DID, "endpoint": None, "now": NOW}
+    with open_store(store) as db:
+        plan = db.execute("EXPLAIN QUERY PLAN " + FACTS, parameters | {"channel_endpoint": None}).fetchall()
+    steps = [detail for *_, detail in plan if detail.startswith("SCAN")]
+    assert steps == ["SCAN CONSTANT ROW"]
