@@ -6,10 +6,12 @@ channels that Dial makes, where the phone's part of the dialplan reads them.
 
 from __future__ import annotations
 
+from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
 from policies.decision import Action, Decision, IncomingCall
 from policies.relations import PerPhone
+from reputation.model import Verification
 
 # What a display shows before the name, by the category of an imported number; anything else is SPAM?.
 LABEL_BY_CATEGORY = {"scam": "Scam?", "fraud": "Scam?", "robocall": "Robocall?", "telemarketing": "Sales?"}
@@ -19,6 +21,10 @@ LABEL = "SPAM?"
 PHONE = "b(callsieve-phone^s^1)"
 # Runs on the phone that picked up, before the two talk.
 WHISPER = "U(callsieve-whisper^s^1)"
+
+# So that what decides always fits into agi.quoting.COMMAND_LIMIT, in characters.
+MAX_ENDPOINTS = 900
+MAX_NAME = 80
 
 # Shown, so that the phone must be told: the other actions never get there, or leave no trace.
 SHOWN = (Action.TAG, Action.WARN)
@@ -45,21 +51,27 @@ def answer_to_screen(
         ("CALLSIEVE_RULE", decision.rule),
         ("__CALLSIEVE_ID", decision_id),
         ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
-        ("__CALLSIEVE_AUTH", call.auth_class.value),
-        ("__CALLSIEVE_KNOWN", "&".join(per_phone.known)),
-        ("__CALLSIEVE_BLOCKED", "&".join(per_phone.blocked)),
+        ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),
+        ("__CALLSIEVE_KNOWN", _joined(per_phone.known)),
+        ("__CALLSIEVE_BLOCKED", _joined(per_phone.blocked)),
         ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone)),
         ("CALLSIEVE_LEVEL", decision.level.word),
         ("CALLSIEVE_POINTS", str(decision.reputation.points)),
         ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
         ("CALLSIEVE_ROUTE", _route_of(decision, site)),
         ("CALLSIEVE_LABEL", label_of(decision)),
-        ("CALLSIEVE_NAME", decision.name or ""),
+        ("CALLSIEVE_NAME", (decision.name or "")[:MAX_NAME]),
         ("CALLSIEVE_REASON", decision.reason),
         # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
         ("__CALLSIEVE_ACTION", decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])
+
+
+def _joined(endpoints: tuple[str, ...]) -> str:
+    """Endpoints as the dialplan's LISTFILTER reads them; what does not fit is left out as a whole."""
+    joined = "&".join(endpoints)
+    return joined if len(joined) <= MAX_ENDPOINTS else joined[: MAX_ENDPOINTS + 1].rpartition("&")[0]
 
 
 def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
@@ -75,13 +87,16 @@ def _route_of(decision: Decision, site: Site) -> str:
     return site.route or (f"callsieve-voicemail,{decision.callee},1" if decision.callee else "")
 
 
-def answer_to_callee(decision: Decision | None, site: Site) -> bytes:
+def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
     """The answer to `/callee`: what this one person wants differently, or that nothing is."""
-    if decision is None:
+    if decision is None or decision.observed:
         return set_variables([("CALLSIEVE_CALLEE", "same")])
-    sip_code = SIP_CODE_BY_REJECT[site.reject_on(None)]
-    pairs = [("CALLSIEVE_RULE", decision.rule), ("CALLSIEVE_SIP_CODE", str(sip_code))]
-    return set_variables([*pairs, ("CALLSIEVE_CALLEE", decision.action.word)])
+    pairs = [
+        ("CALLSIEVE_RULE", decision.rule),
+        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
+        ("CALLSIEVE_CALLEE", decision.action.word),
+    ]
+    return set_variables([(name, value) for name, value in pairs if value])
 
 
 def answer_fail_open(reason: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from agi.protocol import ProtocolError, Request
 from agi.site import Site
 from policies.decision import IncomingCall
-from reputation.model import Attestation, AuthClass, Caller, CallerKind, Verification
+from reputation.model import Attestation, Caller, CallerKind, Verification
 from reputation.numbers import caller_of, number_of
 
 # STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
@@ -28,6 +28,16 @@ VERIFICATION = {
 }
 ATTESTATION = {"A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
 
+# What the answer to /screen says in CALLSIEVE_AUTH and the dialplan gives back: the auth class, and apart from the
+# others a failed signature, after which no contact counts.
+FAILED = "failed"
+AUTH = {
+    "authenticated": (Attestation.A, Verification.PASSED),
+    "unauthenticated": (Attestation.C, Verification.NONE),
+    "unknown": (Attestation.NONE, Verification.NONE),
+    FAILED: (Attestation.NONE, Verification.FAILED),
+}
+
 # agi_* header fields say "unknown" where Asterisk has nothing.
 NOTHING = ("", "unknown")
 MAX_ID = 64
@@ -37,10 +47,10 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     """The call that `/screen` is asked about."""
     arguments, variables = request.arguments, request.variables
     trunk = site.trunk_of(arguments.get("trunk") or variables.get("agi_channel", ""))
-    raw_number = variables.get("agi_callerid", "")
+    raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
     return IncomingCall(
         linkedid=linkedid_of(request),
-        caller=caller_of(raw_number, trunk.region, arguments.get("pres", "")),
+        caller=caller_of(raw_number, trunk.region, arguments.get("pres", ""), "" if name in NOTHING else name),
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
@@ -61,15 +71,23 @@ def did_of(text: str, region: str) -> str | None:
     return (number_of(text, region) or text[:MAX_ID]) if text else None
 
 
-def known_caller_of(request: Request) -> tuple[Caller, AuthClass]:
-    """The caller as an earlier answer of ours named it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
-    number = number_of(request.arguments.get("caller", ""), "ZZ")
-    kind = CallerKind.NUMBER if number else CallerKind.INVALID
-    try:
-        auth_class = AuthClass(request.arguments.get("auth", AuthClass.UNKNOWN.value))
-    except ValueError:
-        raise ProtocolError("unknown auth class") from None
-    return Caller(number, number or "", kind), auth_class
+def known_call_of(request: Request, site: Site) -> IncomingCall:
+    """The call as an earlier answer of ours described it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
+    arguments = request.arguments
+    number = number_of(arguments.get("caller", ""), "ZZ")
+    auth = AUTH.get(arguments.get("auth", "unknown"))
+    if auth is None:
+        raise ProtocolError("unknown auth class")
+    trunk = site.trunk_of(request.variables.get("agi_channel", ""))
+    return IncomingCall(
+        linkedid=linkedid_of(request),
+        caller=Caller(number, number or "", CallerKind.NUMBER if number else CallerKind.INVALID),
+        did=did_of(arguments.get("did", ""), trunk.region),
+        trunk=trunk.name,
+        trusted=trunk.trusted,
+        attestation=auth[0],
+        verification=auth[1],
+    )
 
 
 def instant_of(text: str) -> float | None:

@@ -15,11 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from reputation.velocity import Velocity
-
 from agi import answers
 from agi.breaker import Breaker
-from agi.parsing import incoming_call_of, instant_of, known_caller_of, linkedid_of
+from agi.parsing import incoming_call_of, instant_of, known_call_of
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, endpoint_of
 from policies.decision import Decision, IncomingCall, fail_open
@@ -29,6 +27,7 @@ from policies.relations import per_phone_of
 from reputation.levels import vector_of
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
+from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")
 
@@ -91,7 +90,7 @@ class Screening:
         """The answer to any request. ProtocolError for a path that is not ours."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError("unknown path: /screen, /callee, /challenge and /emergency are answered")
+            raise ProtocolError("unknown path: /screen, /callee, /challenge, /emergency and /status are answered")
         return await path(request)
 
     async def screen(self, request: Request) -> bytes:
@@ -106,7 +105,7 @@ class Screening:
             channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")),
         )
         facts = await self._facts(query, started)
-        facts = self._with_recent(facts, call, now, request.arguments.get("emergency", ""))
+        facts = self._with_recent(_with_emergency(facts, request), call, now)
         policy = self.policies.policy_of(call, facts)
         decision = decide(call, facts, policy, now, self.site.emergency_window_seconds)
         decision_id = self.new_id()
@@ -118,20 +117,21 @@ class Screening:
     async def callee(self, request: Request) -> bytes:
         """`/callee`: what one person wants differently, now that it is known who the call is for."""
         started, now = self.monotonic(), self.wall_clock()
-        caller, auth_class = known_caller_of(request)
-        query = FactsQuery(caller.e164, auth_class, None, now, endpoint=request.arguments.get("endpoint"))
-        facts = await self._facts(query, started)
-        call = IncomingCall(linkedid_of(request), caller, trusted=auth_class is AuthClass.AUTHENTICATED)
-        decision = decide_for_callee(call, facts, self.policies.policy_of(call, facts), now)
+        call = known_call_of(request, self.site)
+        endpoint = request.arguments.get("endpoint") or None
+        query = FactsQuery(call.caller.e164, call.auth_class, call.did, now, endpoint=endpoint)
+        facts = _with_emergency(await self._facts(query, started), request)
+        policy = self.policies.policy_of(call, facts)
+        decision = decide_for_callee(call, facts, policy, now, self.site.emergency_window_seconds)
         if decision is not None:
             self._record(self.new_id(), call, facts, decision, now, started)
-        return answers.answer_to_callee(decision, self.site)
+        return answers.answer_to_callee(call, decision, self.site)
 
     async def challenge(self, request: Request) -> bytes:
         """`/challenge`: the caller pressed the right digit, and is remembered for it."""
-        caller, auth_class = known_caller_of(request)
-        if request.arguments.get("result") == "passed" and caller.e164 is not None:
-            await self.knowledge.record_challenge_pass(caller.e164, auth_class, self.wall_clock())
+        call = known_call_of(request, self.site)
+        if request.arguments.get("result") == "passed" and call.caller.e164 is not None:
+            await self.knowledge.record_challenge_pass(call.caller.e164, call.auth_class, self.wall_clock())
         return answers.answer_done()
 
     async def emergency(self, _request: Request) -> bytes:
@@ -164,20 +164,14 @@ class Screening:
         self.breaker.succeeded()
         return facts
 
-    def _with_recent(self, facts: Facts, call: IncomingCall, now: float, emergency: str) -> Facts:
-        """The facts with what the daemon counts itself, and what AstDB says about emergency calls."""
+    def _with_recent(self, facts: Facts, call: IncomingCall, now: float) -> Facts:
+        """The facts with what the daemon counts itself: the earlier calls. This one counts from now on."""
         number = call.caller.e164
-        if number is None and not emergency:
+        if number is None:
             return facts
-        recent = self.velocity.calls(number, now) if number else ()
-        block = self.velocity.block_calls(number, now) if number else ()
-        if number:
-            self.velocity.add(number, now)
-        instants = [at for at in (facts.emergency_at, instant_of(emergency)) if at is not None]
-        latest = max(instants, default=None)
-        if not recent and not block and latest == facts.emergency_at:
-            return facts
-        return replace(facts, recent_calls=recent, recent_block_calls=block, emergency_at=latest)
+        recent, block = self.velocity.calls(number, now), self.velocity.block_calls(number, now)
+        self.velocity.add(number, now)
+        return replace(facts, recent_calls=recent, recent_block_calls=block) if recent or block else facts
 
     def _record(
         self,
@@ -226,6 +220,14 @@ class Screening:
 
 class StoreUnavailable(Exception):
     """The breaker is open: the call is not made to wait for a store that does not answer."""
+
+
+def _with_emergency(facts: Facts, request: Request) -> Facts:
+    """The facts with what AstDB says about emergency calls, of which the store may not have been told."""
+    at = instant_of(request.arguments.get("emergency", ""))
+    if at is None or (facts.emergency_at is not None and facts.emergency_at >= at):
+        return facts
+    return replace(facts, emergency_at=at)
 
 
 def _record_of_failure(decision_id: str, decision: Decision, now: float) -> DecisionRecord:

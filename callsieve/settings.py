@@ -1,7 +1,7 @@
 """Settings: one TOML file, every key with a default, checked when it is read.
 
 An error names the file, the key and what is allowed:
-    /etc/callsieve/callsieve.toml: agi.deadline_ms: expected int <= 550, got 4000
+    /etc/callsieve/callsieve.toml: agi.deadline_ms: expected int <= 550
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -27,8 +27,18 @@ MAX_BYTES = 1 << 20
 Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
 InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
-Route = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_.-]+,[A-Za-z0-9_.*#+-]+,[0-9]+)?$")]
+# In patterns \Z, not $: that one would let a newline at the end pass.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
+ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
+ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
+Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
+Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
+WRITTEN_AS = {
+    NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
+    ENDPOINT: "write it as PJSIP/201",
+    ROUTE: "write it as context,exten,1",
+}
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
 
 
@@ -125,7 +135,7 @@ class PersonTable(Table, frozen=True):
     """Someone of ours."""
 
     extension: Name
-    endpoint: str | None = None
+    endpoint: Endpoint | None = None
     group: Name | None = None
     language: str | None = None
     name: str | None = None
@@ -189,12 +199,14 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
     """The settings of `--config`, else of CALLSIEVE_CONFIG, else of /etc/callsieve, else the defaults."""
     named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
-    file = named or (CONFIG_FILE if CONFIG_FILE.exists() else None)
-    settings = parse_settings(_read(file), str(file)) if file else Settings()
+    file = named or CONFIG_FILE
+    text = _read(file, required=named is not None)
+    settings = Settings() if text is None else parse_settings(text, str(file))
     secret = environment.get("CALLSIEVE_AMI_SECRET")
     if secret:
         settings = msgspec.structs.replace(settings, ami=msgspec.structs.replace(settings.ami, secret=secret))
-    return Loaded(settings=settings, file=file.absolute() if file else None, state=_state_directory(environment))
+    place = None if text is None else file.absolute()
+    return Loaded(settings=settings, file=place, state=_state_directory(environment))
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path:
@@ -208,7 +220,8 @@ def _state_directory(environment: Mapping[str, str]) -> Path:
     return Path(base) / "callsieve"
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, *, required: bool) -> str | None:
+    """The text of a settings file; None when there is none and need not be."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -216,6 +229,8 @@ def _read(file: Path) -> str:
             raise SettingsError(f"{file}: larger than {MAX_BYTES} bytes: not a settings file")
         return raw.decode("utf-8")
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not required:
+            return None
         raise SettingsError(f"{file}: cannot be read: {error.strerror}: check --config and permissions") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
@@ -225,7 +240,7 @@ def parse_settings(text: str, source: str) -> Settings:
     """Settings from their text. SettingsError names `source`, the key, and what is allowed."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         raise SettingsError(f"{source}: not TOML: {error}") from None
     try:
         settings = msgspec.convert(table, Settings)
@@ -240,6 +255,7 @@ def parse_settings(text: str, source: str) -> Settings:
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
+_WORD = re.compile(r"Invalid enum value '(?P<word>.*)'")
 
 
 def _explained(message: str) -> str:
@@ -251,19 +267,28 @@ def _explained(message: str) -> str:
         return f"{dot}{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(place))}"
     if missing := _MISSING.fullmatch(what):
         return f"{dot}{missing['key']}: required"
+    if word := _WORD.fullmatch(what):
+        return f"{place}: does not know {word['word']!r}{nearest(word['word'], get_args(_type_at(place)))}"
+    for pattern, hint in WRITTEN_AS.items():
+        if what == f"Expected `str` matching regex {pattern!r}":
+            return f"{place}: {hint}"
+    if what == "Expected `array`, got `object`":
+        return f"{place}: a list of tables is written as [[{place}]]"
     return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '')}"
 
 
 def _keys_at(place: str) -> tuple[str, ...]:
-    """The keys allowed at a place such as `agi` or `trunk[...]`."""
-    table: Any = Settings
-    for name in re.sub(r"\[.*?\]", "", place).split("."):
-        if name:
-            field = next((f for f in msgspec.structs.fields(table) if f.name == name), None)
-            if field is None:
-                return ()
-            table = field.type.__args__[0] if hasattr(field.type, "__args__") else field.type
-    return tuple(f.name for f in msgspec.structs.fields(table))
+    """The keys allowed at a place such as `agi` or `trunk[0]`."""
+    return tuple(field.name for field in msgspec.structs.fields(_type_at(place)))
+
+
+def _type_at(place: str) -> Any:
+    """The type of what stands at a place that msgspec names: a table, a list's table or a value."""
+    found: Any = Settings
+    for name, index in re.findall(r"([a-z_]+)(\[[0-9]+\])?", place):
+        found = next(field.type for field in msgspec.structs.fields(found) if field.name == name)
+        found = get_args(found)[0] if index else found
+    return found
 
 
 def _problems(settings: Settings) -> list[tuple[str, str]]:
@@ -272,7 +297,8 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
     for key, text in (("agi.listen", settings.agi.listen), ("web.listen", settings.web.listen)):
         if (wrong := _address_problem(text)) is not None:
             problems.append((key, wrong))
-    regions = [("numbers.region", settings.numbers.region)]
+    home = settings.numbers.region
+    regions = [("numbers.region", home)]
     regions += [(f"trunk '{t.name}'.region", t.region) for t in settings.trunk if t.region is not None]
     problems += [
         (key, f"{region!r} is not a region: use two letters such as US, GB or CN")
@@ -282,7 +308,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
     if problems:
         return problems
     for trunk in settings.trunk:
-        region = trunk.region or settings.numbers.region
+        region = trunk.region or home
         problems += [
             (f"trunk '{trunk.name}'.own_numbers", f"{text!r} is not a number: write it as +442071838750")
             for text in trunk.own_numbers
@@ -292,7 +318,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
         if sum(value is not None for value in (scope.did, scope.trunk, scope.group)) != 1:
             problems.append((f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"))
     problems += _repeated("trunk", [trunk.name for trunk in settings.trunk])
-    problems += _repeated("did", [did.number for did in settings.did])
+    problems += _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
     problems += _repeated("person", [person.extension for person in settings.person])
     return problems
 

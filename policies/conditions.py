@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from policies.policy import Case, Condition, PolicyError
 from policies.vocabulary import VOCABULARY
-from policies.words import nearest
+from policies.words import nearest, shown
 
 COMBINATIONS = ("any", "all", "not")
 MAX_DEPTH = 8  # deeper nesting is a mistake, not a policy
@@ -44,7 +45,7 @@ def read_combination(name: str, value: Any, depth: int) -> Condition:
         inner = read_when(value, depth + 1)
         return Condition(name, inner, lambda case: not _all(inner, case), f"not = {toml_of(value)}")
     if not isinstance(value, list) or not value:
-        raise PolicyError(f"{name} takes a list of at least one table, not {value!r}")
+        raise PolicyError(f"{name} takes a list of at least one table, not {shown(value)}")
     branches = tuple(read_when(table, depth + 1) for table in value)
     combine = any if name == "any" else all
     return Condition(
@@ -77,8 +78,7 @@ def toml_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's too
     if isinstance(value, list):
         return "[" + ", ".join(toml_of(item) for item in value) + "]"
     if isinstance(value, dict):

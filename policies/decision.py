@@ -86,6 +86,14 @@ class Decision:
 
 FAIL_OPEN_RULE = "fail-open"
 
+# What decides where no rule of a policy does (policies/engine.py). No rule may have one of these names.
+OWN_RULES = frozenset(
+    {
+        *(FAIL_OPEN_RULE, "internal", "emergency-number", "unscreened-did", "emergency-window", "emergency-callback"),
+        *("callee-allowlist", "callee-blocklist", "expected-call", "allowlist", "blocklist", "contact", "default"),
+    }
+)
+
 
 def fail_open(reason: str) -> Decision:
     """The decision when screening could not decide in time: the call goes on as if we were not there."""

@@ -6,19 +6,12 @@ or the default orders. Read this file after policies/decision.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
-from policies.relations import (
-    FRIENDLY,
-    has_tie,
-    is_verified,
-    may_relate,
-    own_number_spoofed,
-    ties_in_reach,
-)
+from policies.relations import INVITED, has_tie, is_verified, may_relate, own_number_spoofed, ties_in_reach
 from reputation.model import CallerKind, Facts, Tie
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
@@ -131,20 +124,27 @@ def challenge_passed(case: Case) -> bool:
     return at is not None and case.now - at < CHALLENGE_PASS_SECONDS
 
 
-def somebody_knows(case: Case) -> bool:
-    """Whether the callee is not known yet and somebody the call may reach has a friendly tie to the caller.
+def somebody_invites(case: Case) -> bool:
+    """Whether the callee is not known yet and somebody the call may reach has allowed the caller or expects a call.
 
-    Their own lists outrank the administrator's, but apply only when their phone rings: the call must get there.
+    Their own lists apply only when their phone rings: the call must get there.
     """
-    if case.facts.callee is not None:
-        return False
-    listed = (tie.tie for tie in ties_in_reach(case.facts))
-    return any(tie in FRIENDLY and (tie is not Tie.CONTACT or may_relate(case.call)) for tie in listed)
+    return case.facts.callee is None and any(tie.tie in INVITED for tie in ties_in_reach(case.facts))
 
 
-# Step 5 and 7. The weakest wins; the first of equals gives its reason.
+def somebody_knows(case: Case) -> bool:
+    """The same for their contacts."""
+    ties = ties_in_reach(case.facts) if case.facts.callee is None and may_relate(case.call) else ()
+    return any(tie.tie is Tie.CONTACT for tie in ties)
+
+
+# The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
+INVITATION = Cap(Action.WARN, "somebody here has allowed the caller or expects a call", somebody_invites)
+
+# Step 5 and 7, the weakest bound first: the first that holds counts.
 CAPS = (
-    Cap(Action.WARN, "somebody here knows the caller", somebody_knows),
+    INVITATION,
+    Cap(Action.WARN, "somebody here has the caller as a contact", somebody_knows),
     Cap(Action.WARN, "shows one of our own numbers", lambda c: own_number_spoofed(c.call, c.facts)),
     Cap(Action.WARN, "the caller is verified", lambda c: is_verified(c.call, c.facts)),
     Cap(Action.WARN, "the caller passed a challenge", challenge_passed),
@@ -152,12 +152,12 @@ CAPS = (
 )
 
 
-def policy_rules(case: Case, policy: Policy) -> Ruling:
-    """Steps 8 and 9: the rules in file order, else the default."""
+def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
+    """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
     for rule in policy.rules:
         if rule.matches(case):
-            return Ruling(rule.action, rule.name, rule.reason, rule.label)
-    return Ruling(policy.default, "default", "no rule of the policy holds")
+            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label)
+    return 9, Ruling(policy.default, "default", "no rule of the policy holds")
 
 
 def decide(
@@ -172,36 +172,40 @@ def decide(
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            return _decision(case, policy, ruling, step.number, _cap_on_lists(case, step))
-    ruling = policy_rules(case, policy)
-    cap = next((cap for cap in CAPS if cap.highest < ruling.action and cap.holds(case)), None)
-    return _decision(case, policy, ruling, 9 if ruling.rule == "default" else 8, cap)
+            return _decision(case, policy, ruling, step.number, (INVITATION,) if step.number == 4 else ())
+    number, ruling = policy_rules(case, policy)
+    return _decision(case, policy, ruling, number, CAPS)
 
 
-def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
+# What the callee's own ties decide. All other steps did so at the trunk, where they were known already.
+STEPS_OF_CALLEE = (3, 6)
+
+
+def decide_for_callee(
+    call: IncomingCall,
+    facts: Facts,
+    policy: Policy,
+    now: float,
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
+) -> Decision | None:
     """What one phone does differently from what was decided at the trunk, now that its person is known.
 
-    Steps 3 and 6 only; None: nothing. In observe mode the decision is recorded and does not act.
+    Steps 3 and 6 only, and only where no step before them decides; None: nothing. In observe mode the decision is
+    recorded and does not act.
     """
     case = Case(call, facts, now)
-    for number, rule_on in ((3, callee_lists), (6, relationship)):
-        ruling = rule_on(case, EMERGENCY_WINDOW_SECONDS)
+    for step in STEPS:
+        ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            return _decision(case, policy, ruling, number, None)
+            return _decision(case, policy, ruling, step.number, ()) if step.number in STEPS_OF_CALLEE else None
     return None
 
 
-def _cap_on_lists(case: Case, step: Step) -> Cap | None:
-    """Step 4 is capped only by step 3 of people whose phones have not rung yet (docs/decisions)."""
-    knows = CAPS[0]
-    return knows if step.number == 4 and knows.holds(case) else None
-
-
-def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, cap: Cap | None) -> Decision:
-    """The decision of a ruling, after its cap and after observe mode."""
-    capped = cap is not None and cap.highest < ruling.action
-    ordered = cap.highest if cap is not None and capped else ruling.action
-    verified = is_verified(case.call, case.facts) and case.facts.identity is not None
+def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:
+    """The decision of a ruling, after the first of its caps that holds and after observe mode."""
+    cap = next((cap for cap in caps if cap.highest < ruling.action and cap.holds(case)), None)
+    ordered = ruling.action if cap is None else cap.highest
+    identity = case.facts.identity
     decision = Decision(
         action=ordered,
         rule=ruling.rule,
@@ -211,13 +215,16 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, cap: Cap | 
         would_be=ordered,
         level=case.facts.reputation.level,
         reputation=case.facts.reputation,
-        capped_by=cap.reason if cap is not None and capped else None,
-        name=case.facts.identity.name if verified and case.facts.identity is not None else None,
+        capped_by=None if cap is None else cap.reason,
+        name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
         label=ruling.label,
-        category=next((row.category for row in case.facts.imported if row.category), None),
+        category=next((row.category for row in case.facts.imported if row.category and row.verdict == "spam"), None),
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
     )
     return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
+
+
+PASSES = "passes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,23 +243,31 @@ def explain(
     now: float,
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> tuple[Look, ...]:
-    """Every step and rule that is looked at for this call, in order, up to the one that decides."""
+    """Every step and rule that is looked at for this call, in order, up to the one that decides; last, the decision."""
     case = Case(call, facts, now)
-    looks: list[Look] = []
+    decision = decide(call, facts, policy, now, emergency_window_seconds)
+    return (*_looks(case, policy, emergency_window_seconds), Look(decision.step, "decision", _in_words(decision)))
+
+
+def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
     for step in STEPS:
-        ruling = step.rule_on(case, emergency_window_seconds)
-        looks.append(Look(step.number, step.title, ruling.reason if ruling else "passes"))
+        ruling = step.rule_on(case, window)
+        yield Look(step.number, step.title, PASSES if ruling is None else f"{ruling.action.word}: {ruling.reason}")
         if ruling is not None:
-            return tuple(looks)
-    looks += [Look(7, "cap", f"{cap.highest.word} at most: {cap.reason}") for cap in CAPS if cap.holds(case)]
+            return
+    for cap in CAPS:
+        if cap.holds(case):
+            yield Look(7, "cap", f"{cap.highest.word} at most: {cap.reason}")
     for rule in policy.rules:
         held = rule.matches(case)
-        looks.append(Look(8, f"rule {rule.name}", _held(rule.action, held)))
+        yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES)
         if held:
-            return tuple(looks)
-    looks.append(Look(9, "default", policy.default.word))
-    return tuple(looks)
+            return
+    yield Look(9, "default", policy.default.word)
 
 
-def _held(action: Action, held: bool) -> str:
-    return action.word if held else "passes"
+def _in_words(decision: Decision) -> str:
+    """`warn by level-challenge, no more: the caller passed a challenge`."""
+    capped = f", no more: {decision.capped_by}" if decision.capped_by is not None else ""
+    ordered = f"{decision.would_be.word} by {decision.rule}{capped}"
+    return f"{decision.action.word}; without observe it would be {ordered}" if decision.observed else ordered

@@ -6,6 +6,7 @@ An error names the file, the rule and the way out:
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from policies.conditions import implies, read_when
-from policies.decision import ACTION_BY_WORD, Action
+from policies.decision import ACTION_BY_WORD, OWN_RULES, Action
 from policies.policy import Policy, PolicyError, Rule
-from policies.words import nearest
+from policies.words import nearest, shown
 
 PRESETS = ("observe", "cautious", "balanced", "strict")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -36,14 +37,14 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     if name in chain:
         raise PolicyError(f"{chain[-1]}.toml: extends goes round in a circle: {' -> '.join((*chain, name))}")
     if not NAME.fullmatch(name):
-        raise PolicyError(f"{name!r} is not a policy's name: use small letters, digits, - and _")
+        raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     text, source = _text_of(name, directories)
     return parse_policy(text, name, source, lambda base: _load(base, directories, (*chain, name)))
 
 
 def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
     """The text of a policy and the name of its file for errors."""
-    own = next((d / f"{name}.toml" for d in directories if (d / f"{name}.toml").is_file()), None)
+    own = next((d / f"{name}.toml" for d in directories if os.path.lexists(d / f"{name}.toml")), None)
     if name in PRESETS:
         if own is not None:
             raise PolicyError(f"{own}: {name} is the name of a preset: give the file another name")
@@ -73,13 +74,11 @@ def read_text(path: Path) -> str:
 def parse_policy(text: str, name: str, source: str, base_of: Callable[[str], Policy]) -> Policy:
     """A policy from its text. `source` is the file's name for errors; `base_of` resolves `extends`."""
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{source}: not TOML: {error}") from None
-    try:
-        return _policy_from(table, name, base_of)
+        return _policy_from(tomllib.loads(text), name, base_of)
     except _Located as error:
         raise PolicyError(f"{source}: {error}") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
+        raise PolicyError(f"{source}: not TOML: {error}") from None
 
 
 class _Located(PolicyError):
@@ -93,7 +92,7 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: Callable[[str], P
     base = _base(extends, base_of) if extends is not None else Policy("")
     observe = table.get("observe", base.observe)
     if not isinstance(observe, bool):
-        raise _Located(f"observe takes true or false, not {observe!r}")
+        raise _Located(f"observe takes true or false, not {shown(observe)}")
     rules = _rules_from(table.get("rule", []))
     names = {rule.name for rule in rules}
     return Policy(
@@ -132,6 +131,8 @@ def _rule_from(table: Mapping[str, Any], position: int) -> Rule:
     name = table.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _Located(f"rule number {position}: needs a name of small letters, digits, - and _")
+    if name in OWN_RULES:
+        raise _Located(f"rule '{name}': the name means a decision of CallSieve's own: give the rule another name")
     try:
         for key in sorted(table.keys() - RULE_KEYS):
             raise PolicyError(f"unknown key {key}{nearest(key, RULE_KEYS)}")
@@ -151,7 +152,7 @@ def _rule_from(table: Mapping[str, Any], position: int) -> Rule:
 
 def _action(value: Any, key: str) -> Action:
     if not isinstance(value, str) or value not in ACTION_BY_WORD:
-        raise _Located(f"{key} does not know {value!r}{nearest(str(value), ACTION_BY_WORD)}")
+        raise _Located(f"{key} does not know {shown(value)}{nearest(str(value), ACTION_BY_WORD)}")
     return ACTION_BY_WORD[value]
 
 
@@ -170,5 +171,5 @@ def _label(value: Any) -> str | None:
 def _text(table: Mapping[str, Any], key: str, default: str | None) -> str | None:
     value = table.get(key, default)
     if value is not None and not isinstance(value, str):
-        raise _Located(f"{key} takes a text, not {value!r}")
+        raise _Located(f"{key} takes a text, not {shown(value)}")
     return value

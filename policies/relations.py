@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.decision import Decision, IncomingCall
+from policies.decision import Action, Decision, IncomingCall
 from reputation.model import AuthClass, Facts, Identity, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
 
-# Ties that speak for the caller.
-FRIENDLY = frozenset({Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT})
+# Ties of step 3 that speak for the caller: they outrank the administrator's lists, as a contact (step 6) does not.
+INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
@@ -70,23 +70,25 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PerPhone:
-    """What single phones do differently from the decision: the endpoints that know the caller, and that block him."""
+    """What single phones do differently: the endpoints that know the caller and need no warning, and that block him."""
 
     known: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
 
 
-# Steps that no person's own list outranks: never screened, and the emergency window.
-OUTRANK_PEOPLE = (0, 1, 2)
+LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never screened, and the emergency window
+STEP_OF_CONTACTS = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPhone:
     """The own lists and contacts of everybody the call may ring, when the person is not known at the trunk."""
-    if facts.callee is not None or not facts.ties or decision.observed or decision.step in OUTRANK_PEOPLE:
+    if facts.callee is not None or not facts.ties or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone()
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
-    related = may_relate(call)
-    known = {who for who, tie in ties if tie is Tie.ALLOW or tie is Tie.EXPECTED or (tie is Tie.CONTACT and related)}
     allowed = {who for who, tie in ties if tie is Tie.ALLOW}
     blocked = {who for who, tie in ties if tie is Tie.BLOCK} - allowed
+    if decision.action is Action.ALLOW:
+        return PerPhone(blocked=tuple(sorted(blocked)))
+    contacts_count = decision.step > STEP_OF_CONTACTS and may_relate(call)
+    known = {who for who, tie in ties if tie in INVITED or (tie is Tie.CONTACT and contacts_count)}
     return PerPhone(tuple(sorted(known - blocked)), tuple(sorted(blocked)))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.policy import Case, PolicyError, callee_group
 from policies.relations import has_relationship, is_verified, own_number_spoofed
-from policies.words import nearest
+from policies.words import nearest, shown
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
 from reputation.numbers import NumberType, country_of, number_type_of, supported_regions
 
@@ -41,7 +41,7 @@ class Word:
 def read_boolean(value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise PolicyError(f"takes true or false, not {value!r}")
+        raise PolicyError(f"takes true or false, not {shown(value)}")
     return value
 
 
@@ -49,15 +49,15 @@ def read_texts(value: Any) -> frozenset[str]:
     """One text, or a list of at least one."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
-        raise PolicyError(f"takes a text or a list of texts, not {value!r}")
+        raise PolicyError(f"takes a text or a list of texts, not {shown(value)}")
     return frozenset(values)
 
 
 def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
-    """One word of a closed set, or a list of them."""
+    """One word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
     words = read_texts(value)
     for word in sorted(words - allowed):
-        raise PolicyError(f"does not know {word!r}{nearest(word, allowed)}")
+        raise PolicyError(f"does not know {shown(word)}{nearest(word, allowed) or ': write a code such as GB'}")
     return words
 
 
@@ -66,14 +66,14 @@ def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozense
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
-            raise PolicyError(f"does not take {text!r}: write it as {example}")
+            raise PolicyError(f"does not take {shown(text)}: write it as {example}")
     return texts
 
 
 def read_level(value: Any) -> Level:
     """A level by its word."""
     if not isinstance(value, str) or value not in LEVELS:
-        raise PolicyError(f"does not know level {value!r}{nearest(str(value), LEVELS)}")
+        raise PolicyError(f"does not know level {shown(value)}{nearest(str(value), LEVELS)}")
     return LEVELS[value]
 
 
@@ -81,14 +81,14 @@ def read_points(value: Any) -> tuple[int, int]:
     """Two whole numbers, the smaller first."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
-        raise PolicyError(f"takes [lowest, highest] in whole points, not {value!r}")
+        raise PolicyError(f"takes [lowest, highest] in whole points, not {shown(value)}")
     return value[0], value[1]
 
 
 def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     """A table with a fixed set of keys."""
     if not isinstance(value, dict):
-        raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {value!r}")
+        raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {shown(value)}")
     for key in sorted(value.keys() - required - optional):
         raise PolicyError(f"has no key {key!r}{nearest(key, required | optional)}")
     for key in sorted(required - value.keys()):
@@ -110,10 +110,10 @@ def read_calls_within(value: Any) -> CallsWithin:
     table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
     for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
-            raise PolicyError(f"takes {key} from 1 to {highest}, not {table[key]!r}")
+            raise PolicyError(f"takes {key} from 1 to {highest}, not {shown(table[key])}")
     of = table.get("of", "number")
     if of not in ("number", "block"):
-        raise PolicyError(f'counts of = "number" or "block", not {of!r}')
+        raise PolicyError(f'counts of = "number" or "block", not {shown(of)}')
     return CallsWithin(table["minutes"], table["at_least"], of == "block")
 
 
@@ -152,13 +152,13 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise PolicyError(f"does not know the time zone {name!r}: write it as Europe/London") from None
+        raise PolicyError(f"does not know the time zone {shown(name)}: write it as Europe/London") from None
 
 
 def read_time(text: Any) -> time:
     """`22:00`."""
-    if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise PolicyError(f"takes a time as 22:00, not {text!r}")
+    if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise PolicyError(f"takes a time as 22:00, not {shown(text)}")
     return time(int(text[:2]), int(text[3:]))
 
 
@@ -207,7 +207,8 @@ def is_so(fact: Callable[[Case], bool]) -> Callable[[Case, bool], bool]:
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None]) -> Word:
     """A condition over a closed set of words."""
-    value = "one or several of " + ", ".join(sorted(allowed)) if len(allowed) < 20 else "one or several codes"
+    value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
+    value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset)
 
 
@@ -242,7 +243,8 @@ def enum_words(members: Any) -> frozenset[str]:
     return frozenset(str(member) for member in members)
 
 
-PREFIX = re.compile(r"\+[1-9]\d{0,14}")
+PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
+COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no country, such as satellite telephones
 
 VOCABULARY: dict[str, Word] = {
     "level_at_least": Word(
@@ -273,7 +275,7 @@ VOCABULARY: dict[str, Word] = {
     "verification": words(enum_words(Verification), lambda case: case.call.verification),
     "auth_class": words(enum_words(AuthClass), lambda case: case.call.auth_class),
     "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind),
-    "country": words(frozenset(supported_regions()), of_number(country_of)),
+    "country": words(COUNTRIES, of_number(country_of)),
     "number_type": words(enum_words(NumberType), of_number(number_type_of)),
     "prefix": Word(
         "starts of E.164 numbers, such as +1900",

@@ -1,0 +1,295 @@
+"""Builders: each makes one value of the field and hides what a test does not care about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agi.protocol import Request, parse_request
+from agi.screening import Screening
+from agi.site import Site, Trunk
+from policies.decision import IncomingCall
+from policies.loader import load_policy, parse_policy
+from policies.policy import Policy, PolicySet
+from reputation.levels import level_of
+from reputation.model import (
+    Attestation,
+    AuthClass,
+    Caller,
+    CallerKind,
+    DecisionRecord,
+    Did,
+    EntryKind,
+    Facts,
+    FactsQuery,
+    Family,
+    Identity,
+    Imported,
+    Level,
+    ListEntry,
+    ListName,
+    Person,
+    PersonalTie,
+    Reputation,
+    Tie,
+    Verification,
+)
+
+NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC, a Thursday
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+CALLER = "+12017421834"  # a fixed or mobile line in New Jersey
+PREMIUM = "+19002345678"
+LONDON = "+442071838750"  # our number
+
+# What is not a telephone number, by its kind, as the network wrote it.
+RAW_BY_KIND = {
+    CallerKind.WITHHELD: "anonymous",
+    CallerKind.INVALID: "1&PJSIP/trunk",
+    CallerKind.INTERNAL: "201",
+    CallerKind.EMERGENCY: "911",
+    CallerKind.SHORT_CODE: "411",
+}
+
+
+def make_caller(number: str | None = CALLER, kind: CallerKind = CallerKind.WITHHELD) -> Caller:
+    """A caller by number; without one, of a kind."""
+    if number is None:
+        return Caller(None, RAW_BY_KIND[kind], kind)
+    return Caller(number, number, CallerKind.NUMBER)
+
+
+def make_call(
+    number: str | None = CALLER,
+    *,
+    kind: CallerKind = CallerKind.WITHHELD,
+    did: str | None = LONDON,
+    trunk: str | None = "carrier",
+    trusted: bool = False,
+    attestation: Attestation = Attestation.NONE,
+    verification: Verification = Verification.NONE,
+    priority_callback: bool = False,
+    diverted_from: str | None = None,
+) -> IncomingCall:
+    """A call over the carrier's trunk; `kind` counts for a caller without a number."""
+    return IncomingCall(
+        linkedid="1767258007.1",
+        caller=make_caller(number, kind),
+        did=did,
+        trunk=trunk,
+        trusted=trusted,
+        attestation=attestation,
+        verification=verification,
+        priority_callback=priority_callback,
+        diverted_from=diverted_from,
+    )
+
+
+def make_signed_call(number: str | None = CALLER) -> IncomingCall:
+    """A call that the network vouches for."""
+    return make_call(number, attestation=Attestation.A, verification=Verification.PASSED)
+
+
+def make_person(extension: str = "201", group: str | None = "sales") -> Person:
+    """One of our people, with the endpoint that is usual for the extension."""
+    return Person(extension, f"PJSIP/{extension}", group)
+
+
+def make_did(number: str = LONDON, group: str | None = None, *, screen: bool = True) -> Did:
+    """One of our numbers."""
+    return Did(number, group, screen=screen)
+
+
+def make_tie(
+    tie: Tie, person: str | None = "201", group: str | None = "sales", *, endpoint: str | None = ""
+) -> PersonalTie:
+    """A tie of one of our people to the caller; `person` None for a contact of the company."""
+    if person is None:
+        return PersonalTie(tie, None)
+    return PersonalTie(tie, person, group, f"PJSIP/{person}" if endpoint == "" else endpoint)
+
+
+def make_entry(list_name: ListName, first: str = CALLER, action: str | None = None) -> ListEntry:
+    """An administrator's entry; a trailing `*` makes it a prefix."""
+    if first.endswith("*"):
+        return ListEntry(list_name, EntryKind.PREFIX, first[:-1], action=action)
+    return ListEntry(list_name, EntryKind.EXACT, first, action=action)
+
+
+def allowed(action: str | None = None) -> ListEntry:
+    """The caller on the administrator's allowlist."""
+    return make_entry(ListName.ALLOW, action=action)
+
+
+def blocked(action: str | None = None) -> ListEntry:
+    """The caller on the administrator's blocklist."""
+    return make_entry(ListName.BLOCK, action=action)
+
+
+def make_identity(level: int = 2, name: str = "Acme Bank") -> Identity:
+    """Who the caller's number belongs to."""
+    return Identity(CALLER, name, level, expires_at=NOW + 365 * DAY)
+
+
+def make_imported(source: str = "ftc", verdict: str = "spam", category: str | None = None) -> Imported:
+    """The caller's number as an imported source lists it."""
+    return Imported(source, verdict, category)
+
+
+def make_reputation(log_odds: float = 0.0, level: Level | None = None) -> Reputation:
+    """A reputation; its level follows the log-odds unless it is given."""
+    families = (Family("marks", log_odds, (("reporters", 2),)),) if log_odds else ()
+    return Reputation(log_odds, level_of(log_odds) if level is None else level, families)
+
+
+def make_facts(
+    log_odds: float = 0.0,
+    *,
+    level: Level | None = None,
+    did: Did | None = None,
+    callee: Person | None = None,
+    caller_person: Person | None = None,
+    allow: ListEntry | None = None,
+    block: ListEntry | None = None,
+    ties: Iterable[PersonalTie] = (),
+    identity: Identity | None = None,
+    imported: Iterable[Imported] = (),
+    challenge_passed_at: float | None = None,
+    emergency_at: float | None = None,
+    own_number: bool = False,
+    recent_calls: Iterable[float] = (),
+    recent_block_calls: Iterable[float] = (),
+) -> Facts:
+    """What we know of a call: nothing, but for what is given."""
+    return Facts(
+        did=did,
+        callee=callee,
+        caller_person=caller_person,
+        allow=allow,
+        block=block,
+        ties=tuple(ties),
+        identity=identity,
+        imported=tuple(imported),
+        challenge_passed_at=challenge_passed_at,
+        emergency_at=emergency_at,
+        own_number=own_number,
+        reputation=make_reputation(log_odds, level),
+        recent_calls=tuple(recent_calls),
+        recent_block_calls=tuple(recent_block_calls),
+    )
+
+
+def make_policy(text: str = "", name: str = "house") -> Policy:
+    """A policy from its TOML; `extends` finds the presets."""
+    return parse_policy(text, name, f"{name}.toml", load_policy)
+
+
+def policy_ordering(action: str, *, observe: bool = False) -> Policy:
+    """A policy that orders the same of every call that it is asked about."""
+    return make_policy(f'default = "{action}"\nobserve = {str(observe).lower()}')
+
+
+@dataclass
+class Clock:
+    """A clock that a test turns."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Memory:
+    """What screening needs of a store (`agi.screening.Knowledge`), in memory. Keeps what it is asked and told.
+
+    `failure` is raised by every read; `reads_take` is turned on `clock` by each of them.
+    """
+
+    clock: Clock
+    facts_now: Facts = field(default_factory=make_facts)
+    failure: Exception | None = None
+    reads_take: float = 0.0
+    queries: list[FactsQuery] = field(default_factory=list)
+    give_up_at: list[float] = field(default_factory=list)
+    emergencies: list[float] = field(default_factory=list)
+    passes: list[tuple[str, AuthClass, float]] = field(default_factory=list)
+    decisions: list[DecisionRecord] = field(default_factory=list)
+
+    async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
+        self.queries.append(query)
+        self.give_up_at.append(give_up_at)
+        self.clock.now += self.reads_take
+        if self.failure is not None:
+            raise self.failure
+        return self.facts_now
+
+    async def record_emergency(self, at: float) -> None:
+        self.emergencies.append(at)
+
+    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
+        self.passes.append((number, auth_class, at))
+
+    def record_decision(self, record: DecisionRecord) -> None:
+        self.decisions.append(record)
+
+
+CARRIER = Trunk("carrier", "PJSIP/carrier-*", "US")
+BACKBONE = Trunk("backbone", "PJSIP/backbone-*", "GB", trusted=True, reject="607")
+
+
+def make_site(*, route: str = "") -> Site:
+    """A PBX in the US with an untrusted trunk and a trusted one."""
+    return Site("US", (CARRIER, BACKBONE), route)
+
+
+def make_screening(
+    memory: Memory, policies: Policy | PolicySet | None = None, *, site: Site | None = None
+) -> Screening:
+    """Screening by the memory's clock; decisions are called D1, D2 and so on."""
+    if policies is None:
+        policies = load_policy("strict")
+    ids = iter(range(1, 1_000_000))
+    return Screening(
+        site=site or make_site(),
+        policies=policies if isinstance(policies, PolicySet) else PolicySet(policies),
+        knowledge=memory,
+        new_id=lambda: f"D{next(ids)}",
+        deadline_seconds=0.4,
+        wall_clock=memory.clock,
+        monotonic=memory.clock,
+    )
+
+
+# What Asterisk 22 sends with every request, in its order; "unknown" is its word for nothing.
+HEADER = {
+    "agi_network": "yes",
+    "agi_network_script": "screen",
+    "agi_request": "agi://127.0.0.1/screen",
+    "agi_channel": "PJSIP/carrier-00000001",
+    "agi_language": "en",
+    "agi_type": "PJSIP",
+    "agi_uniqueid": "1767258007.12",
+    "agi_version": "22.10.1",
+    "agi_callerid": CALLER,
+    "agi_calleridname": "unknown",
+    "agi_callingpres": "0",
+    "agi_callingani2": "0",
+    "agi_callington": "0",
+    "agi_callingtns": "0",
+    "agi_dnid": "442071838750",
+    "agi_rdnis": "unknown",
+    "agi_context": "from-carrier",
+    "agi_extension": "442071838750",
+    "agi_priority": "2",
+    "agi_enhanced": "0.0",
+    "agi_accountcode": "",
+    "agi_threadid": "140244",
+}
+
+
+def make_request(path: str = "screen", arguments: str = "did=+442071838750", /, **header: str) -> Request:
+    """A request as the dialplan makes it: `AGI(agi://127.0.0.1/PATH,ARGUMENTS)`. Header fields without `agi_`."""
+    lines = HEADER | {"agi_network_script": path} | {f"agi_{name}": value for name, value in header.items()}
+    given = [f"agi_arg_{count}: {text}" for count, text in enumerate(arguments.split(","), start=1) if text]
+    return parse_request("\n".join([*(f"{name}: {value}" for name, value in lines.items()), *given]))

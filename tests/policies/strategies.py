@@ -1,0 +1,201 @@
+"""Calls, facts and policy texts as hypothesis makes them: from few values, so that they meet."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from policies.conditions import toml_of
+from policies.decision import Action, IncomingCall
+from policies.policy import Case
+from reputation.model import (
+    Attestation,
+    CallerKind,
+    Facts,
+    Level,
+    ListEntry,
+    ListName,
+    PersonalTie,
+    Tie,
+    Verification,
+)
+from tests.builders import (
+    CALLER,
+    DAY,
+    LONDON,
+    MINUTE,
+    NOW,
+    PREMIUM,
+    make_call,
+    make_did,
+    make_entry,
+    make_facts,
+    make_identity,
+    make_imported,
+    make_person,
+    make_tie,
+)
+
+NUMBERS = (CALLER, "+12017421999", LONDON, "+447911123456", PREMIUM, "+10000000000", "+870773111632")
+KINDS = tuple(kind for kind in CallerKind if kind is not CallerKind.NUMBER)
+EXTENSIONS = ("201", "202")
+GROUPS = ("sales", "support")
+SOURCES = ("ftc", "company")
+CATEGORIES = ("scam", "telemarketing")
+ACTION_WORDS = tuple(action.word for action in Action)
+
+
+def instants() -> st.SearchStrategy[float]:
+    """Moments up to forty days ago, with the limits that matter among them."""
+    limits = st.sampled_from([0.0, 1.0, 3 * MINUTE, 120 * MINUTE, 30 * DAY])
+    ages = limits | st.floats(0.0, 40 * DAY)
+    return ages.map(lambda age: NOW - age)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> IncomingCall:
+    return make_call(
+        draw(st.none() | st.sampled_from(NUMBERS)),
+        kind=draw(st.sampled_from(KINDS)),
+        did=draw(st.sampled_from([None, LONDON, "s"])),
+        trunk=draw(st.sampled_from([None, "carrier", "backbone"])),
+        trusted=draw(st.booleans()),
+        attestation=draw(st.sampled_from(Attestation)),
+        verification=draw(st.sampled_from(Verification)),
+        priority_callback=draw(st.booleans()),
+        diverted_from=draw(st.sampled_from([None, "+12015550123"])),
+    )
+
+
+def entries(list_name: ListName) -> st.SearchStrategy[ListEntry | None]:
+    """No entry, or one with any action."""
+    actions = st.none() | st.sampled_from(ACTION_WORDS)
+    return st.none() | actions.map(lambda action: make_entry(list_name, action=action))
+
+
+@st.composite
+def ties(draw: st.DrawFn) -> PersonalTie:
+    person = draw(st.sampled_from([None, *EXTENSIONS]))
+    if person is None:
+        return make_tie(Tie.CONTACT, None)
+    endpoint = draw(st.sampled_from([None, f"PJSIP/{person}"]))
+    return make_tie(draw(st.sampled_from(Tie)), person, draw(st.sampled_from([None, *GROUPS])), endpoint=endpoint)
+
+
+@st.composite
+def facts(draw: st.DrawFn, *, lists: bool = True, levels: bool = True) -> Facts:
+    """Any facts; without `lists` nobody has put the caller on a list, without `levels` there is no evidence."""
+    rare = st.integers(0, 3).map(lambda roll: roll == 0)
+    log_odds = draw(st.floats(-5, 12)) if levels else 0.0
+    return make_facts(
+        log_odds,
+        level=draw(st.none() | st.sampled_from(Level)) if levels else Level.NONE,
+        did=draw(st.none() | st.builds(make_did, group=st.sampled_from([None, *GROUPS]), screen=st.just(True))),
+        callee=draw(st.none() | st.builds(make_person, st.sampled_from(EXTENSIONS), st.sampled_from([None, *GROUPS]))),
+        caller_person=make_person() if draw(rare) else None,
+        allow=draw(entries(ListName.ALLOW)) if lists else None,
+        block=draw(entries(ListName.BLOCK)) if lists else None,
+        ties=draw(st.lists(ties(), max_size=3)) if lists else (),
+        identity=draw(st.none() | st.sampled_from([1, 2]).map(make_identity)),
+        imported=draw(
+            st.lists(
+                st.builds(
+                    make_imported,
+                    st.sampled_from(SOURCES),
+                    st.sampled_from(["spam", "ok"]),
+                    st.sampled_from([None, *CATEGORIES]),
+                ),
+                max_size=2,
+            )
+        ),
+        challenge_passed_at=draw(st.none() | instants()),
+        emergency_at=draw(instants()) if draw(rare) else None,
+        own_number=draw(rare),
+        recent_calls=draw(st.lists(st.floats(0, 60 * MINUTE).map(lambda age: NOW - age), max_size=4)),
+        recent_block_calls=draw(st.lists(st.floats(0, 60 * MINUTE).map(lambda age: NOW - age), max_size=4)),
+    )
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """A call and facts at a moment within the week."""
+    return st.builds(Case, calls(), facts(), st.floats(0, 7 * DAY).map(lambda after: NOW + after))
+
+
+def some_of(*values: str) -> st.SearchStrategy[str | list[str]]:
+    """One of the words, or several."""
+    return st.sampled_from(values) | st.lists(st.sampled_from(values), min_size=1, max_size=3)
+
+
+ZONES = st.sampled_from(["Europe/London", "Asia/Shanghai"])
+CLOCK_TIMES = ["00:00", "08:00", "12:30", "22:00"]
+
+# What each condition may take, as TOML values; the same words as in calls() and facts().
+OPERANDS: dict[str, st.SearchStrategy[object]] = {
+    "level_at_least": st.sampled_from([level.word for level in Level if level is not Level.NONE]),
+    "points_between": st.tuples(st.integers(-25, 55), st.integers(0, 30)).map(lambda t: [t[0], t[0] + t[1]]),
+    "listed": some_of(*SOURCES),
+    "category": some_of(*CATEGORIES),
+    "attestation": some_of("A", "B", "C", "none"),
+    "verification": some_of("passed", "failed", "none"),
+    "auth_class": some_of("authenticated", "unauthenticated", "unknown"),
+    "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "short-code"),
+    "country": some_of("US", "GB", "001"),
+    "number_type": some_of("fixed-or-mobile", "mobile", "premium", "unallocated"),
+    "prefix": some_of("+1", "+1201", "+1900", "+44", "+447"),
+    "did": some_of(LONDON, "s"),
+    "trunk": some_of("carrier", "backbone"),
+    "callee_group": some_of(*GROUPS),
+    "relationship": st.booleans(),
+    "verified": st.booleans(),
+    "own_number_spoofed": st.booleans(),
+    "diverted": st.booleans(),
+    "calls_within": st.fixed_dictionaries(
+        {"minutes": st.sampled_from([1, 10, 60]), "at_least": st.integers(1, 4)},
+        optional={"of": st.sampled_from(["number", "block"])},
+    ),
+    "hours": st.builds(
+        lambda times, zone: {"from": times[0], "to": times[1], "zone": zone},
+        st.lists(st.sampled_from(CLOCK_TIMES), min_size=2, max_size=2, unique=True),
+        ZONES,
+    ),
+    "weekdays": st.fixed_dictionaries({"days": some_of("mon", "thu", "sat", "sun"), "zone": ZONES}),
+}
+
+
+@st.composite
+def flat_tables(draw: st.DrawFn) -> dict[str, object]:
+    """A `when` table of one to three conditions."""
+    names = draw(st.lists(st.sampled_from(sorted(OPERANDS)), min_size=1, max_size=3, unique=True))
+    return {name: draw(OPERANDS[name]) for name in names}
+
+
+def when_tables() -> st.SearchStrategy[dict[str, object]]:
+    """A `when` table, perhaps with any, all and not in it."""
+    combined = st.recursive(
+        flat_tables(),
+        lambda inner: st.builds(
+            lambda name, tables: {name: tables[0] if name == "not" else tables},
+            st.sampled_from(["any", "all", "not"]),
+            st.lists(inner, min_size=1, max_size=2),
+        ),
+        max_leaves=4,
+    )
+    return st.builds(lambda a, b: {**a, **b}, flat_tables(), combined) | flat_tables()
+
+
+def toml_of_rule(name: str, when: dict[str, object], action: str = "tag") -> str:
+    """A rule as a policy file has it."""
+    return f'[[rule]]\nname = "{name}"\nwhen = {toml_of(when)}\naction = "{action}"\nreason = "a test"\n'
+
+
+def policy_texts() -> st.SearchStrategy[str]:
+    """Policies of up to four rules; some cannot be loaded, because a rule is never reached."""
+    rules = st.lists(st.tuples(when_tables(), st.sampled_from(ACTION_WORDS)), max_size=4)
+    return st.builds(
+        lambda default, observe, rules: (
+            f'default = "{default}"\nobserve = {toml_of(observe)}\n'
+            + "".join(toml_of_rule(f"rule-{n}", when, action) for n, (when, action) in enumerate(rules))
+        ),
+        st.sampled_from(ACTION_WORDS),
+        st.booleans(),
+        rules,
+    )
