@@ -26,18 +26,17 @@ def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
     partial = target.with_suffix(".partial")
     try:
         target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        _copy(path, partial)
-        partial.chmod(0o640)
-        if problem := problem_of_backup(partial):
-            raise StoreError(f"{path}: the store, or the disk under its backup, is damaged ({problem})", damaged=True)
-        partial.rename(target)
+        try:
+            _copy(path, partial)
+            if problem := problem_of_backup(partial):
+                raise StoreError(f"{path}: the store, or the disk of its backup, is damaged ({problem})", damaged=True)
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        for old in backups_of(path)[keep:]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise store_error(target, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    for old in backups_of(path)[keep:]:
-        old.unlink(missing_ok=True)
     return target
 
 
@@ -95,7 +94,9 @@ def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
     with closing(connect(path)) as source, store_errors(target), closing(sqlite3.connect(target)) as copy:
+        target.chmod(0o640)
         copy_store(source, copy)
 
 

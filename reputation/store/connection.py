@@ -21,7 +21,6 @@ from reputation.model import Facts, FactsQuery
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
 from reputation.store.file import BUSY_SECONDS, connect, open_store
-from reputation.store.migrations import migrate
 from reputation.store.transaction import begin_immediate, transaction
 
 __all__ = ["Store", "StoreError", "open_store", "transaction"]
@@ -68,6 +67,9 @@ class Store:
     @classmethod
     async def open(cls, path: Path) -> Store:
         """The store at `path`, made and migrated if need be. Raises StoreError."""
+        # Whatever can fail fails here: aiosqlite lets the thread of a connection that did not open end by itself,
+        # which it cannot once the loop is closed.
+        await asyncio.to_thread(_prepare, path)
         store = cls(path)
         await store._writer
         try:
@@ -142,13 +144,7 @@ class Store:
 
     def _connect_writer(self) -> sqlite3.Connection:
         self._write_db = db = connect(self._path)
-        try:
-            with store_errors(self._path):
-                migrate(db)
-                db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
-        except BaseException:
-            db.close()
-            raise
+        db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return db
 
     def _write(self, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
@@ -165,3 +161,8 @@ class Store:
                 if not waiting or time.monotonic() >= give_up_at:
                     raise
             time.sleep(WRITER_STEP_SECONDS)
+
+
+def _prepare(path: Path) -> None:
+    with open_store(path):
+        pass

@@ -104,5 +104,9 @@ def make_record(
 def run_python(script: str, *args: object) -> subprocess.Popen[str]:
     """Another process with the same packages, its answers on stdout."""
     return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", script, *map(str, args)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )

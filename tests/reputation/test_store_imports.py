@@ -1,0 +1,161 @@
+"""Imports: any order, any size, all or nothing for the reader, and nobody else waits long."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.store.emergencies import record_emergency
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.imports import ImportedRow, ImportSource, import_numbers, remove_source, sources
+from reputation.store.migrations import migrate
+from reputation.store.transaction import transaction
+from tests.reputation.store_builders import CALLER, NOW, facts, make_query, run_python
+
+IMPORT = """
+import sys, pathlib
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+with open_store(pathlib.Path(sys.argv[1])) as db:
+    print("begun", flush=True)
+    rows = ((f"+1{(i * 7919) % 10_000_000:010d}", None, None, None) for i in range(int(sys.argv[2])))
+    import_numbers(db, "feed", "spam", rows)
+"""
+
+
+def rows_of(*numbers: str) -> list[ImportedRow]:
+    return [(number, None, None, None) for number in numbers]
+
+
+def stored(db: sqlite3.Connection) -> list[tuple[str, int]]:
+    return db.execute("SELECT number, source FROM imported").fetchall()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "callsieve.db"
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(path) as db:
+        yield db
+
+
+def test_an_import_says_what_it_has_brought(db: sqlite3.Connection) -> None:
+    imported = import_numbers(db, "feed", "spam", rows_of("+2", "+1"), lambda: NOW)
+    assert imported == ImportSource("feed", "spam", NOW, 2)
+    import_numbers(db, "customers", "ok", rows_of("+1"), lambda: NOW)
+    assert sources(db) == [ImportSource("customers", "ok", NOW, 1), imported]
+
+
+def test_an_empty_import_is_one_too(db: sqlite3.Connection) -> None:
+    assert import_numbers(db, "feed", "spam", [], lambda: NOW) == ImportSource("feed", "spam", NOW, 0)
+
+
+def test_the_last_row_of_a_number_counts(db: sqlite3.Connection, path: Path) -> None:
+    rows = [(CALLER, "scam", "Old", None), ("+1", None, None, None), (CALLER, None, "New", "note")]
+    assert import_numbers(db, "feed", "spam", rows, lambda: NOW).numbers == 2
+    [imported] = facts(path).imported
+    assert (imported.category, imported.name, imported.note) == (None, "New", "note")
+
+
+def test_an_import_takes_the_place_of_the_one_before(db: sqlite3.Connection) -> None:
+    import_numbers(db, "feed", "spam", rows_of("+1", "+2"), lambda: NOW)
+    import_numbers(db, "other", "spam", rows_of("+1"), lambda: NOW)
+    import_numbers(db, "feed", "ok", rows_of("+2", "+3"), lambda: NOW + 1)
+    assert sources(db) == [ImportSource("feed", "ok", NOW + 1, 2), ImportSource("other", "spam", NOW, 1)]
+    assert [number for number, _ in stored(db)] == ["+1", "+2", "+3"]
+
+
+def test_a_removed_source_is_gone(db: sqlite3.Connection) -> None:
+    import_numbers(db, "feed", "spam", rows_of("+1"), lambda: NOW)
+    assert remove_source(db, "feed", lambda: NOW)
+    assert not remove_source(db, "feed", lambda: NOW)
+    assert sources(db) == []
+    assert stored(db) == []
+
+
+def test_what_fails_half_way_is_never_seen_and_is_cleaned_up_by_the_next(db: sqlite3.Connection, path: Path) -> None:
+    def broken() -> Iterator[ImportedRow]:
+        yield CALLER, None, None, None
+        raise LookupError("line 2 is no number")
+
+    import_numbers(db, "feed", "ok", rows_of(CALLER), lambda: NOW)
+    with pytest.raises(LookupError):
+        import_numbers(db, "feed", "spam", broken(), lambda: NOW)
+    assert [imported.verdict for imported in facts(path).imported] == ["ok"]
+
+
+def test_the_rest_of_an_import_that_died_is_dropped_after_an_hour(db: sqlite3.Connection) -> None:
+    with transaction(db):
+        db.execute("INSERT INTO import_source VALUES (7, 'feed', 'spam', 0, ?, ?, 1)", (NOW, NOW))
+        db.execute("INSERT INTO imported VALUES ('+1', 7, NULL, NULL, NULL)")
+    import_numbers(db, "other", "spam", [], lambda: NOW + 3600)  # it may still be at work
+    assert stored(db) == [("+1", 7)]
+    import_numbers(db, "other", "spam", [], lambda: NOW + 3601)
+    assert stored(db) == []
+    assert [source.name for source in sources(db)] == ["other"]
+
+
+def test_an_import_that_was_taken_for_dead_says_so(db: sqlite3.Connection, path: Path) -> None:
+    def slow() -> Iterator[ImportedRow]:
+        yield CALLER, None, None, None
+        with open_store(path) as other:
+            import_numbers(other, "other", "spam", [], lambda: NOW + 3601)
+
+    with pytest.raises(StoreError, match="start it again"):
+        import_numbers(db, "feed", "spam", slow(), lambda: NOW)
+    assert stored(db) == []
+
+
+numbers = st.text("01", min_size=1, max_size=3)
+rows = st.lists(st.tuples(numbers, st.none() | st.just("scam"), st.none(), st.none()), max_size=30)
+
+
+@given(rows)
+def test_any_rows_in_any_order_end_as_the_last_of_each_number(given_rows: list[ImportedRow]) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        import_numbers(db, "feed", "spam", given_rows, lambda: NOW)
+        found = dict(db.execute("SELECT number, category FROM imported").fetchall())
+    assert found == {number: category for number, category, *_ in given_rows}
+
+
+def test_others_write_and_the_old_numbers_count_while_a_large_import_runs(db: sqlite3.Connection, path: Path) -> None:
+    import_numbers(db, "feed", "ok", rows_of(CALLER))
+    process = run_python(IMPORT, path, 300_000)
+    assert process.stdout
+    assert process.stdout.readline() == "begun\n"
+    longest, written = 0.0, 0
+    while process.poll() is None:
+        started = time.monotonic()
+        with transaction(db):
+            record_emergency(db, float(written))
+        longest, written = max(longest, time.monotonic() - started), written + 1
+        verdicts = [imported.verdict for imported in facts(path).imported]
+        assert verdicts in (["ok"], [])
+        time.sleep(0.01)
+    assert process.communicate()[0] == ""
+    assert written > 10
+    assert longest < 2.0
+    assert sources(db)[0].numbers == 300_000
+    assert len(facts(path, make_query("+10000007919")).imported) == 1
+
+
+def test_200_000_numbers_take_less_than_100_bytes_each(db: sqlite3.Connection, path: Path) -> None:
+    count = 200_000
+    rows = [(f"+1{(i * 7_919_113) % 10_000_000_000:010d}", "scam", None, None) for i in range(count)]
+    assert import_numbers(db, "feed", "spam", rows).numbers == count
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    bytes_per_number = path.stat().st_size / count
+    print(f"{bytes_per_number:.1f} bytes of file per number")
+    assert bytes_per_number < 100

@@ -1,0 +1,129 @@
+"""A number can be told what is known about it and can be forgotten; and nothing is kept for ever."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from reputation.model import AuthClass, Did, Facts, Identity, ListName
+from reputation.store.challenges import record_challenge_pass
+from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.facts import NO_EVIDENCE
+from reputation.store.file import open_store
+from reputation.store.identities import all_identities, set_identity
+from reputation.store.imports import import_numbers
+from reputation.store.journal import decisions, record_decisions
+from reputation.store.lists import add_entry, list_entries
+from reputation.store.people import replace_settings_dids
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
+from reputation.store.retention import EXPIRE, expire
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_record, read, write
+
+OTHER = "+12015550999"
+# Tables that hold no caller's number: our own people and lines, and what has no number at all.
+NOT_ABOUT_CALLERS = {"migration", "person", "expected_call", "emergency_call", "import_source", "list_prefix"}
+
+
+def know_all_about(db: sqlite3.Connection, number: str) -> None:
+    add_entry(db, make_entry(number))
+    set_personal_entry(db, PersonalEntry("201", number, ListName.BLOCK, NOW))
+    add_contacts(db, "crm", [Contact(number, "Carol")])
+    set_identity(db, Identity(number, "Carol Ltd", 1, NOW + DAY), NOW)
+    record_challenge_pass(db, number, AuthClass.UNKNOWN, NOW)
+    record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "callsieve.db"
+    for number in (CALLER, OTHER):
+        write(path, know_all_about, number)
+    write(path, add_entry, make_entry("+1201*", note="all of New Jersey"))
+    with open_store(path) as db:
+        import_numbers(db, "feed", "spam", [(CALLER, "scam", None, None), (OTHER, None, None, None)], lambda: NOW)
+    return path
+
+
+def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
+    names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
+    assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
+    assert set(ERASE) == set(EXPORT) - {"did", "own_number"}
+
+
+def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
+    export = read(store, export_number, CALLER)
+    assert {table: len(rows) for table, rows in export.items() if rows} == {
+        "list_entry": 1,
+        "personal_entry": 1,
+        "contact": 1,
+        "imported": 1,
+        "identity": 1,
+        "challenge_pass": 1,
+        "decision": 2,
+    }
+    assert export["imported"][0]["source"] == "feed"
+    assert export["identity"][0]["name"] == "Carol Ltd"
+    text = json.dumps(export)
+    assert CALLER in text
+    assert OTHER not in text
+
+
+def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) -> None:
+    before = read(store, export_number, OTHER)
+    erased = write(store, erase_number, CALLER)
+    assert erased == {
+        "list_entry": 1,
+        "personal_entry": 1,
+        "contact": 1,
+        "imported": 1,
+        "identity": 1,
+        "challenge_pass": 1,
+        "decision": 2,
+    }
+    assert not any(read(store, export_number, CALLER).values())
+    assert read(store, export_number, OTHER) == before
+    prefix = make_entry("+1201*", note="all of New Jersey")  # it names many numbers: it stays
+    assert facts(store) == Facts(block=prefix, reputation=NO_EVIDENCE)
+    assert not any(write(store, erase_number, CALLER).values())
+
+
+def test_no_byte_of_an_erased_number_is_left_in_the_file(store: Path) -> None:
+    digits = CALLER.encode()
+    assert digits in store.read_bytes()
+    write(store, erase_number, CALLER)
+    assert digits not in store.read_bytes()
+
+
+def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
+    write(store, replace_settings_dids, [Did(DID)])
+    assert len(read(store, export_number, DID)["did"]) == 1
+    write(store, erase_number, DID)
+    assert len(read(store, export_number, DID)["did"]) == 1
+
+
+def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
+    write(path, record_decisions, [make_record("old", NOW - 91 * DAY), make_record("young", NOW - 89 * DAY)])
+    write(path, add_entry, make_entry("+1*", expires_at=NOW))
+    for entry in (make_entry("+2*", expires_at=NOW + 1), make_entry("+3*")):
+        write(path, add_entry, entry)
+    for person, until in (("201", NOW), ("202", NOW + 1)):
+        write(path, expect_call, person, until)
+    for number, days in ((CALLER, 31), (OTHER, 29)):
+        write(path, record_challenge_pass, number, AuthClass.UNKNOWN, NOW - days * DAY)
+        write(path, set_identity, Identity(number, "Carol", 1, NOW + 30 * DAY - days * DAY), NOW)
+    for days in (91, 89):
+        write(path, record_emergency, NOW - days * DAY)
+
+    assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 1)
+    assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)
+    assert [record.id for record in read(path, decisions)] == ["young"]
+    assert [entry.text for entry in read(path, list_entries)] == ["+2*", "+3*"]
+    assert [tie.person for tie in facts(path).ties] == ["202"]
+    assert [identity.number for identity in read(path, all_identities)] == [OTHER]
+    assert read(path, latest_emergency) == NOW - 89 * DAY

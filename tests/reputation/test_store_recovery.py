@@ -1,0 +1,199 @@
+"""Backups that count only when they are sound, and damaged stores that are replaced, loudly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.store.backup import KEPT, backups_of, last_good_backup, make_backup, problem_of
+from reputation.store.connection import Store
+from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+from reputation.store.recovery import quarantine, recover, restore
+from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
+
+PAGE = 4096
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with a few hundred pages and one known fact."""
+    path = tmp_path / "callsieve.db"
+    write(path, record_emergency, NOW)
+    with open_store(path) as db:
+        import_numbers(db, "feed", "spam", [(f"+1201{i:07d}", "scam", None, None) for i in range(20_000)])
+    return path
+
+
+def damage(path: Path, page: int = 1) -> None:
+    """Overwrites all pages from that one on (the first is page 0, the file's head), as a dying disk does."""
+    with path.open("r+b") as file:
+        file.seek(page * PAGE)
+        file.write(os.urandom(path.stat().st_size - page * PAGE))
+
+
+class TestBackups:
+    def test_a_backup_is_a_whole_sound_store(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        assert backup == path.parent / "backups" / "callsieve-20251229T092000.db"
+        assert list(backup.parent.iterdir()) == [backup]
+        assert backup.stat().st_mode & 0o137 == 0
+        assert read(backup, latest_emergency) == NOW
+        assert read(backup, problem_of) is None
+
+    def test_what_is_not_yet_in_the_file_proper_is_in_the_backup(self, path: Path) -> None:
+        with open_store(path) as db:
+            record_emergency(db, NOW + 1)
+            assert path.with_name("callsieve.db-wal").stat().st_size > 0
+            backup = make_backup(path, NOW)
+        assert read(backup, latest_emergency) == NOW + 1
+
+    def test_the_last_7_are_kept(self, path: Path) -> None:
+        made = [make_backup(path, NOW + day * 86_400) for day in range(9)]
+        assert backups_of(path) == made[:-8:-1]
+        assert len(backups_of(path)) == KEPT
+
+    def test_a_backup_never_takes_the_place_of_another(self, path: Path) -> None:
+        assert make_backup(path, NOW) != make_backup(path, NOW)
+        assert len(backups_of(path)) == 2
+
+    def test_a_damaged_store_makes_no_backup(self, path: Path) -> None:
+        good = make_backup(path, NOW)
+        damage(path)
+        with pytest.raises(StoreError) as caught:
+            make_backup(path, NOW + 1)
+        assert caught.value.damaged
+        assert list(good.parent.iterdir()) == [good]
+
+    def test_where_there_is_no_store_there_is_no_backup(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="there is no store to back up"):
+            make_backup(tmp_path / "nowhere.db", NOW)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_directory_that_cannot_be_made_is_an_error_in_words(self, path: Path) -> None:
+        path.with_name("backups").write_text("in the way")
+        with pytest.raises(StoreError, match="cannot be used"):
+            make_backup(path, NOW)
+
+    def test_the_last_good_backup_is_the_latest_that_is_sound(self, path: Path) -> None:
+        good, damaged, empty = (make_backup(path, NOW + i) for i in range(3))
+        damage(damaged)
+        empty.write_bytes(b"")
+        assert last_good_backup(path) == good
+        good.unlink()
+        assert last_good_backup(path) is None
+
+    async def test_others_write_while_a_backup_is_made(self, path: Path) -> None:
+        store = await Store.open(path)
+        try:
+            backup = asyncio.create_task(asyncio.to_thread(make_backup, path, NOW))
+            at = NOW
+            while not backup.done():
+                at += 1
+                await store.write(record_emergency, at)
+            assert await asyncio.to_thread(read, await backup, latest_emergency) in [NOW + i for i in range(10_000)]
+        finally:
+            await store.close()
+
+
+class TestDamage:
+    @pytest.mark.parametrize("page", [0, 1, 2], ids=["all-of-it", "all-but-the-head", "from-the-third-page"])
+    def test_a_damaged_store_is_quarantined_and_the_backup_takes_its_place(self, path: Path, page: int) -> None:
+        backup = make_backup(path, NOW)
+        write(path, record_emergency, NOW + 1)
+        damage(path, page)
+        damaged = path.read_bytes()
+        recovery = recover(path, NOW + 2)
+        assert recovery.backup == backup
+        assert recovery.quarantined == path.with_name("callsieve.db.damaged-20251229T092002")
+        assert recovery.quarantined.read_bytes() == damaged
+        assert read(path, latest_emergency) == NOW
+        assert len(facts(path, make_query("+12010000007")).imported) == 1
+        assert "DAMAGED" in recovery.message
+        assert backup.name in recovery.message
+
+    def test_without_a_good_backup_an_empty_store_takes_its_place(self, path: Path) -> None:
+        damage(make_backup(path, NOW))
+        damage(path)
+        recovery = recover(path, NOW)
+        assert recovery.backup is None
+        assert "EMPTY" in recovery.message
+        assert read(path, latest_emergency) is None
+
+    def test_the_write_ahead_log_goes_into_quarantine_with_its_file(self, path: Path) -> None:
+        db = sqlite3.connect(path, isolation_level=None)
+        record_emergency(db, NOW + 1)  # still in the log: the connection stays open
+        quarantined = quarantine(path, NOW)
+        assert [file for file in path.parent.iterdir() if "damaged" not in file.name] == []
+        db.close()
+        assert read(quarantined, latest_emergency) == NOW + 1
+
+    async def test_damage_that_is_found_by_a_read_says_so(self, path: Path) -> None:
+        await asyncio.to_thread(damage, path, 60)  # the schema lies before that, the numbers do not
+        store = await Store.open(path)
+        try:
+            with pytest.raises(StoreError, match="damaged") as caught:
+                await store.facts(make_query("+12010019999"), time.monotonic() + 5)
+            assert caught.value.damaged
+        finally:
+            await store.close()
+
+    def test_a_check_finds_what_is_broken(self, path: Path) -> None:
+        damage(path, 60)
+        with open_store(path, migrated=False) as db:
+            assert problem_of(db) is not None
+
+
+class TestRestore:
+    def test_a_backup_is_put_back_and_what_was_there_is_kept(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        write(path, record_emergency, NOW + 1)
+        before = restore(path, backup, NOW)
+        assert read(path, latest_emergency) == NOW
+        assert before is not None
+        assert read(before, latest_emergency) == NOW + 1
+        assert sorted(backup.parent.iterdir()) == sorted([backup, before])
+
+    async def test_it_is_put_back_under_a_running_daemon(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        store = await Store.open(path)
+        try:
+            await store.write(record_emergency, NOW + 1)
+            await asyncio.to_thread(restore, path, backup, NOW + 2)
+            assert (await store.facts(make_query(), time.monotonic() + 5)).emergency_at == NOW
+            await store.write(record_emergency, NOW + 3)
+        finally:
+            await store.close()
+        assert await asyncio.to_thread(read, path, latest_emergency) == NOW + 3
+
+    def test_a_damaged_store_is_quarantined_first(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        damage(path, 0)
+        assert restore(path, backup, NOW) is None
+        assert read(path, latest_emergency) == NOW
+        assert path.with_name("callsieve.db.damaged-20251229T092000").exists()
+
+    def test_a_store_that_is_gone_is_put_back_too(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        path.unlink()
+        assert restore(path, backup, NOW) is None
+        assert read(path, latest_emergency) == NOW
+
+    def test_a_damaged_backup_changes_nothing(self, path: Path) -> None:
+        backup = make_backup(path, NOW)
+        damage(backup)
+        with pytest.raises(StoreError, match=r"this backup is damaged .* try an older one"):
+            restore(path, backup, NOW)
+        assert read(path, latest_emergency) == NOW
+
+    def test_a_backup_of_an_older_program_is_brought_up_to_date(self, path: Path, tmp_path: Path) -> None:
+        backup = make_backup(path, NOW)
+        assert restore(path, backup, NOW) is not None
+        assert facts(path, make_query(CALLER)).imported == ()
