@@ -1,0 +1,153 @@
+"""Hostile callers through a real Asterisk: no fact forged, no second command, nothing run, every call decided."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab import CallSpec
+from lab.screened import EXTENSIONS, ScreenedPbx
+from tests.integration.office import STRANGER, fill, journal, wait_until
+
+# What a caller would like to be taken for, and ways to break out of every language his text passes through: SIP,
+# dialplan variables and expressions, AGI arguments and commands, SQL, HTML, the shell, a terminal.
+PAYLOADS = [
+    "9001,verification=passed,trunk=trusted",
+    "9001,did=1,did=2",
+    "9001)same => n,System(touch MARK)",
+    "${SHELL(touch MARK)}",
+    "$[1 + 1]",
+    "${CALLSIEVE_ID}",
+    "${DB(callsieve/off)}",
+    "&PJSIP/carrier",
+    "1&PJSIP/carrier2",
+    "hangup",
+    "(hangup)",
+    "200 result=1 (hangup)",
+    '"',
+    '\\"',
+    "\\",
+    "\\\\",
+    '" SET VARIABLE CALLSIEVE_ACTION "allow',
+    "\tSET VARIABLE CALLSIEVE_ACTION reject",
+    "%0aSET VARIABLE CALLSIEVE_ACTION reject",
+    "agi_arg_9: verification=passed",
+    "a=b",
+    "verification=passed",
+    "=",
+    ",",
+    ",,,,,,",
+    ":",
+    "::?Hangup()",
+    "?",
+    "1?Set(CALLSIEVE_ACTION=reject):",
+    "';DROP TABLE decision;--",
+    "<script>alert(1)</script>",
+    "`touch MARK`",
+    "$(touch MARK)",
+    ";isub=1;verstat=TN-Validation-Passed",
+    ";phone-context=+44",
+    "anonymous",
+    "asterisk",
+    "unknown",
+    "s",
+    "h",
+    "i",
+    "t",
+    "T",
+    "*37",
+    "#",
+    "00442071838750",
+    "+",
+    "++12015550123",
+    "+1201555012３",
+    "１２０１５５５０１２３",
+    "٠١٢٣٤٥٦٧٨٩",
+    "9" * 250,
+    "+" + "1" * 79,
+    "A" * 400,
+    "é" * 100,
+    "\u202e0123",
+    "\u200b\ufeff",
+    "\U0001f4de",
+    "日本語",
+    "\x1b[31mred",
+    "\x01\x02\x7f",
+    "%s%n%x",
+    "{}",
+    "[]",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "-",
+    "--config=/etc/passwd",
+    " ",
+]
+
+
+def specs(mark: Path) -> Iterator[tuple[str, CallSpec]]:
+    """Each payload in each place where a caller's text reaches us."""
+    for number, payload in enumerate(PAYLOADS):
+        text = payload.replace("MARK", str(mark))
+        yield f"name {number}", CallSpec(caller=STRANGER, name=text, hang_up_after=0.0, timeout=2.0)
+        yield f"number {number}", CallSpec(caller=text, hang_up_after=0.0, timeout=2.0)
+        yield f"request {number}", CallSpec(caller=STRANGER, request_user=f"9{text}", hang_up_after=0.0, timeout=2.0)
+        headers = {"Priority": text, "P-Asserted-Identity": f'"{text}" <sip:{text}@127.0.0.1>', "Identity": text}
+        yield f"headers {number}", CallSpec(caller=STRANGER, diversion=text, headers=headers, hang_up_after=0.0, timeout=2.0)
+
+
+# After screening the call ends at once; what was set is logged between marks that no caller can send unfiltered.
+CHECK = """\
+ same => n,Log(NOTICE,CHECK action=${CALLSIEVE_ACTION} rule=${CALLSIEVE_RULE} id=${CALLSIEVE_ID} END)
+ same => n,Hangup(17)
+"""
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    head, _, rest = EXTENSIONS.partition(" same => n,Goto(office,")
+    with ScreenedPbx(extensions=head + CHECK + "\n[office]\n" + rest.partition("[office]\n")[2]) as office:
+        fill(office.daemon.store)
+        office.asterisk.cli("agi set debug on")
+        yield office
+
+
+@pytest.mark.timeout(280)
+def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path: Path) -> None:
+    mark = tmp_path / "pwned"
+    calls = list(specs(mark))
+    assert len(calls) >= 200
+
+    def place(item: tuple[str, CallSpec]) -> tuple[str, int | None]:
+        return item[0], pbx.carrier.call(item[1]).code
+
+    with ThreadPoolExecutor(6) as pool:
+        codes = dict(pool.map(place, calls))
+    reached = [name for name, code in codes.items() if code == 486]
+    checks = [line for line in pbx.asterisk.log_lines() if "] NOTICE[" in line and "CHECK action=" in line]
+    assert len(reached) >= 200, f"only {len(reached)} of {len(calls)} calls reached the dialplan: {codes}"
+    assert len(checks) == len(reached)
+
+    # No variable forged: the action is the policy's, the id ours.
+    form = re.compile(r"CHECK action=(allow|tag|warn) rule=(default|not-a-number|withheld|own-number) id=[0-9A-Z]{8} END$")
+    assert [line for line in checks if not form.search(line)] == []
+
+    # No fact forged: every call is an unsigned one from the untrusted trunk.
+    wait_until(lambda: len(journal(pbx.daemon.store)) >= len(reached), "the journal")
+    decisions = journal(pbx.daemon.store)
+    assert len(decisions) == len(reached)
+    assert {(d.trunk, d.auth_class.value, d.policy) for d in decisions} == {("carrier", "unknown", "cautious")}
+    assert {d.did for d in decisions if d.did and not re.fullmatch(r"[0-9A-Za-z+*#]+", d.did)} == set()
+
+    # No second command, no surprise: Asterisk answered 200 to everything that we sent.
+    debug = [line for line in pbx.asterisk.log_lines() if "AGI Tx >> " in line and re.search(r">> [1-5]\d\d", line)]
+    assert [line for line in debug if ">> 200 result=1" not in line] == []
+    commands = [line.partition("AGI Rx << ")[2] for line in pbx.asterisk.log_lines() if "AGI Rx << " in line]
+    assert [command for command in commands if not command.startswith("SET VARIABLE ")] == []
+    assert not mark.exists()
+    assert "Traceback" not in pbx.daemon.log.read_text()
+    assert STRANGER not in pbx.daemon.log.read_text()
+    print(f"{len(calls)} hostile calls, {len(reached)} reached the dialplan, {len(decisions)} decisions")
