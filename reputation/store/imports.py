@@ -10,13 +10,15 @@ These functions make their own transactions: run them on a connection of `open_s
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
-from reputation.store.errors import StoreError
+from reputation.store.errors import StoreError, store_errors
 from reputation.store.transaction import transaction
 
 # number, category, name, note
@@ -107,8 +109,12 @@ def _touch(db: sqlite3.Connection, source: int | None, at: float, numbers: int) 
 
 
 def _sorted(rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-    """Any number of rows by number, in little memory: SQLite sorts them in a private temporary file."""
-    with closing(sqlite3.connect("", isolation_level=None)) as scratch:
+    """Any number of rows by number, in little memory: SQLite sorts them in private temporary files.
+
+    They take some 100 bytes a row where TMPDIR says; a disk that is full there is told as such.
+    """
+    place = Path(tempfile.gettempdir())
+    with store_errors(place), closing(sqlite3.connect("", isolation_level=None)) as scratch:
         scratch.execute("CREATE TABLE row (number, category, name, note)")
         with transaction(scratch):
             scratch.executemany("INSERT INTO row VALUES (?, ?, ?, ?)", rows)

@@ -1,8 +1,9 @@
 """What the store knows about one number, and how it is forgotten (data protection law).
 
 Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
-the PBX would give the caller back. Backups still hold the number until the last of them is replaced (7 days),
-and an import that lists the number brings it back. Our own lines are named by the settings and stay.
+the PBX would give the caller back. Backups still hold the number until the last of them is replaced (7 days), the
+-wal file until it is next overwritten, and an import that lists the number brings it back. Our own lines are named
+by the settings and stay.
 """
 
 from __future__ import annotations

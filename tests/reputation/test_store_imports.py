@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -159,3 +160,20 @@ def test_200_000_numbers_take_less_than_100_bytes_each(db: sqlite3.Connection, p
     bytes_per_number = path.stat().st_size / count
     print(f"{bytes_per_number:.1f} bytes of file per number")
     assert bytes_per_number < 100
+
+
+def test_a_full_temporary_directory_is_named(db: sqlite3.Connection, path: Path) -> None:
+    script = """
+import pathlib, resource, sys
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+with open_store(pathlib.Path(sys.argv[1])) as db:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    try:
+        import_numbers(db, "feed", "spam", ((f"+1{i:010d}", None, None, None) for i in range(1_000_000)))
+    except StoreError as error:
+        print(error)
+"""
+    output, _ = run_python(script, path).communicate(timeout=60)
+    assert output.startswith(f"{tempfile.gettempdir()}: ")

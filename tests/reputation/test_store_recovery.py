@@ -186,6 +186,15 @@ class TestRestore:
         assert restore(path, backup, NOW) is None
         assert read(path, latest_emergency) == NOW
 
+    def test_without_room_to_keep_what_is_there_nothing_changes(self, path: Path) -> None:
+        backup = make_backup(path, NOW).rename(path.with_name("elsewhere.db"))
+        path.with_name("backups").rmdir()
+        path.with_name("backups").write_text("in the way")
+        write(path, record_emergency, NOW + 1)
+        with pytest.raises(StoreError, match="cannot be used"):
+            restore(path, backup, NOW)
+        assert read(path, latest_emergency) == NOW + 1
+
     def test_a_damaged_backup_changes_nothing(self, path: Path) -> None:
         backup = make_backup(path, NOW)
         damage(backup)
