@@ -338,3 +338,15 @@ def test_an_action_that_the_dialplan_does_not_know(record_delay: RecordDelay) ->
         fill(pbx.daemon.store)
         with Phone(pbx.asterisk, "201"):
             call_as_rejected(pbx, record_delay)
+
+
+def test_policy_broken_at_start(record_delay: RecordDelay) -> None:
+    with ScreenedPbx(start_daemon=False) as pbx, Phone(pbx.asterisk, "201"):
+        (pbx.state / "policies").mkdir()
+        (pbx.state / "policies" / "office.toml").write_text("[[rule]\n")
+        pbx.daemon.write_settings(SETTINGS.replace('name = "cautious"', 'name = "office"'))
+        pbx.daemon.start()
+        fill(pbx.daemon.store)
+        assert "office.toml: not TOML" in pbx.daemon.wait_for_log("the policy cannot be used")
+        call_as_rejected(pbx, record_delay)
+        assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).would_be == "reject"

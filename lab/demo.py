@@ -1,0 +1,317 @@
+"""`make demo`: a small office on this machine, a dozen calls, and what becomes of each, live.
+
+Everything is real: Asterisk, SIP calls by SIPp, `callsieve serve`, its store, and the commands an administrator
+would type. The numbers are invented. Exits 0 only if each call ended as it should.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from lab import CallResult, CallSpec, LabUnavailable, Phone, ensure_pbx
+from lab.screened import ALICE, EXTENSIONS, SALES, SETTINGS, ScreenedPbx
+
+CONTACT = "+12015550101"
+STRANGER = "+12015550102"
+BUSINESS = "+12015550103"
+SALES_CALL = "+12015550104"
+TWICE_LISTED = "+12015550105"
+SCAM = "+12015550106"
+ROBOT = "+12015550107"
+BLOCKED = "+12015559123"
+
+# Five rules of an administrator's own on top of the preset, so that every action is seen.
+POLICY = """\
+extends = "cautious"
+
+[[rule]]
+name = "robots"
+when = { category = "robocall" }
+action = "route"
+reason = "machines may talk to the voicemail"
+
+[[rule]]
+name = "scams"
+when = { category = "scam" }
+action = "challenge"
+reason = "a person will press a digit, most robots do not"
+
+[[rule]]
+name = "listed-twice"
+when = { points_between = [10, 99] }
+action = "warn"
+reason = "more than one source lists this number"
+"""
+
+LISTED = {
+    "complaints": [(SALES_CALL, "telemarketing"), (TWICE_LISTED, "scam-like"), (SCAM, "scam"), (ROBOT, "robocall")],
+    "neighbours": [(TWICE_LISTED, "telemarketing")],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One call: who calls, how it is placed, and how it must end."""
+
+    story: str
+    caller: str
+    place: Callable[[Office], CallResult]
+    action: str
+    rule: str
+    code: int = 200
+    shown: str | None = None  # the caller name on the phone; None: no phone rings
+
+
+@dataclass(slots=True)
+class Office:
+    """What the scenes work with."""
+
+    pbx: ScreenedPbx
+    alice: Phone
+
+    def call(self, caller: str, **details: Any) -> CallResult:
+        """One call to Alice."""
+        return self.pbx.carrier.call(CallSpec(caller=caller, did=ALICE, **{"hang_up_after": 0.3, **details}))
+
+
+def frozen(office: Office) -> CallResult:
+    """The daemon keeps its sockets and does nothing any more."""
+    office.pbx.daemon.freeze()
+    try:
+        return office.call(BLOCKED, name="Joe")
+    finally:
+        office.pbx.daemon.thaw()
+
+
+def killed(office: Office) -> CallResult:
+    """The daemon is killed while it should be deciding, and started again afterwards."""
+    office.pbx.daemon.freeze()
+    with office.pbx.carrier.start(CallSpec(caller=BLOCKED, name="Joe", did=ALICE, hang_up_after=0.3)) as call:
+        time.sleep(0.2)  # within the 0.6 s that the dialplan waits
+        office.pbx.daemon.kill()
+        result = call.result()
+    office.pbx.daemon.start()
+    return result
+
+
+def in_emergency_window(office: Office) -> CallResult:
+    """Somebody calls 112 first."""
+    with office.alice.dial("112") as call:
+        call.result()
+    return office.call(BLOCKED, name="Dispatch")
+
+
+def pressing_the_digit(office: Office) -> CallResult:
+    """A person listens and presses what is asked for."""
+    asterisk = office.pbx.asterisk
+    with office.pbx.carrier.start(CallSpec(caller=SCAM, name="Ann", did=ALICE, hang_up_after=3.0)) as call:
+        line = asterisk.wait_for_log("Playing 'digits/", 10.0)
+        call.press(line.partition("digits/")[2][0])
+        return call.result()
+
+
+def switched_off(office: Office) -> CallResult:
+    """`callsieve off`, and on again."""
+    office.pbx.daemon.callsieve("off", "--for", "1h")
+    try:
+        return office.call(BLOCKED, name="Joe")
+    finally:
+        office.pbx.daemon.callsieve("on")
+
+
+SCENES = (
+    Scene("a contact", CONTACT, lambda o: o.call(CONTACT, name="Carol"), "allow", "contact", shown="Carol"),
+    Scene("a stranger", STRANGER, lambda o: o.call(STRANGER, name="Joe"), "allow", "default", shown="Joe"),
+    Scene("a verified business", BUSINESS, lambda o: o.call(BUSINESS, name="?"), "allow", "default", shown="ACME Ltd"),
+    Scene(
+        "a telemarketer on a list",
+        SALES_CALL,
+        lambda o: o.call(SALES_CALL, name="Deals"),
+        "tag",
+        "level-tag",
+        shown="Sales? Deals",
+    ),
+    Scene(
+        "listed by two sources",
+        TWICE_LISTED,
+        lambda o: o.call(TWICE_LISTED, name="Deals"),
+        "warn",
+        "listed-twice",
+        shown="Sales? Deals",
+    ),
+    Scene("a scam number, a person", SCAM, pressing_the_digit, "challenge", "scams", shown="Ann"),
+    Scene("a robot", ROBOT, lambda o: o.call(ROBOT, name="Offer"), "route", "robots"),
+    Scene("a blocked prefix", BLOCKED, lambda o: o.call(BLOCKED, name="Joe"), "reject", "blocklist", code=603),
+    Scene(
+        "withheld",
+        "withheld",
+        lambda o: o.call(STRANGER, privacy=True),
+        "tag",
+        "withheld",
+        shown="Anonymous",
+    ),
+    Scene(
+        "our own number, from outside",
+        SALES,
+        lambda o: o.call(SALES, name="Boss"),
+        "warn",
+        "own-number",
+        shown="Own number? Boss",
+    ),
+    Scene(
+        "a hostile caller name",
+        "+12015550108",
+        lambda o: o.call("+12015550108", name='${SHELL(id)},verification=passed" \\'),
+        "allow",
+        "default",
+        shown='${SHELL(id)},verification=passed" \\',
+    ),
+    Scene("blocked, daemon frozen", BLOCKED, frozen, "", "", shown="Joe"),
+    Scene("blocked, daemon killed", BLOCKED, killed, "", "", shown="Joe"),
+    Scene("blocked, switched off", BLOCKED, switched_off, "", "", shown="Joe"),
+    Scene("blocked, after a 112 call", BLOCKED, in_emergency_window, "allow", "emergency-window", shown="Dispatch"),
+)
+
+
+def main() -> int:
+    """The demo; the exit status."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    try:
+        with console.status("fetching Asterisk and SIPp (once, about 10 s)"):
+            ensure_pbx()
+    except LabUnavailable as error:
+        console.print(f"[red]no Asterisk can be had here:[/] {error}")
+        return 1
+    with ExitStack() as stack:
+        with console.status("starting Asterisk, the daemon and a phone"):
+            office = open_office(stack)
+        return play(console, office)
+
+
+def open_office(stack: ExitStack) -> Office:
+    """Asterisk, the daemon, what the store is to know, and Alice's phone."""
+    pbx = stack.enter_context(ScreenedPbx(extensions=EXTENSIONS, settings=SETTINGS))
+    (pbx.state / "policies").mkdir()
+    (pbx.state / "policies" / "demo.toml").write_text(POLICY)
+    settings = SETTINGS.replace('name = "cautious"', 'name = "demo"')
+    pbx.daemon.write_settings(settings + f"\n[asterisk]\ncommand = {json.dumps(shlex.join(pbx.asterisk.console_command))}\n")
+    pbx.daemon.reload()
+    pbx.daemon.wait_for_log("policy demo is in force")
+    with tempfile.TemporaryDirectory() as folder:
+        for command in commands(Path(folder)):
+            done = pbx.daemon.callsieve(*command)
+            if done.returncode:
+                raise RuntimeError(f"callsieve {' '.join(command)}: {done.stderr}")
+    return Office(pbx, stack.enter_context(Phone(pbx.asterisk, "201")))
+
+
+def commands(folder: Path) -> Iterator[tuple[str, ...]]:
+    """What an administrator would type."""
+    for source, rows in LISTED.items():
+        path = folder / f"{source}.csv"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([("number", "category"), *rows])
+        yield "import", "numbers", str(path), "--source", source
+    contacts = folder / "contacts.csv"
+    contacts.write_text(f"number,name\n{CONTACT},Carol\n")
+    yield "import", "contacts", str(contacts), "--source", "demo"
+    yield "identity", "add", BUSINESS, "--name", "ACME Ltd", "--level", "2", "--note", "called back, register checked"
+    yield "list", "add", "block", "+12015559*", "--note", "nothing but robots"
+
+
+def play(console: Console, office: Office) -> int:
+    """Place the calls one after the other and show each as it ends."""
+    table = Table(title="CallSieve: a dozen calls to a real Asterisk", expand=True, show_lines=False)
+    for name, style in (("call", "bold"), ("caller", "cyan"), ("the store knew", "dim")):
+        table.add_column(name, style=style)
+    for name in ("decision", "rule", "reason", "SIP, and what the phone shows"):
+        table.add_column(name)
+    table.add_column("ms", justify="right")
+    table.add_column("")
+    wrong = 0
+    with Live(table, console=console, refresh_per_second=8, vertical_overflow="visible"):
+        for scene in SCENES:
+            row, good = run(office, scene)
+            wrong += not good
+            table.add_row(*row, Text("✓", "green") if good else Text("✗", "bold red"))
+    if wrong:
+        console.print(f"[bold red]{wrong} of {len(SCENES)} calls did not end as they should[/]")
+        return 1
+    console.print(
+        f"All {len(SCENES)} calls ended as they should. ms: from the INVITE to ringing, or to the final answer."
+    )
+    return 0
+
+
+STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "magenta", "route": "red", "reject": "red"}
+
+
+def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
+    """One scene: the row for the table, and whether all was as it should."""
+    knew = sentence(office, scene.caller)
+    rung_before, decided_before = len(office.alice.invites()), latest(office)
+    result = scene.place(office)
+    rung = office.alice.invites()[rung_before:]
+    record = decision_after(office, decided_before) if scene.action else {}
+    shown = rung[0].from_name if rung else None
+    good = (result.code, shown) == (scene.code, scene.shown) and (
+        (record.get("action", ""), record.get("rule", "")) == (scene.action, scene.rule)
+    )
+    seconds = result.ringing_seconds if rung and not result.early_media else result.final_seconds
+    answer = f"{result.code} {result.reason}" + (f"  “{shown}”" if shown is not None else "  no phone rings")
+    action = record.get("action") or "goes on"
+    return (
+        scene.story,
+        scene.caller,
+        knew,
+        Text(action, STYLES.get(action, "dim")),
+        record.get("rule", ""),
+        record.get("reason", "nobody was asked, or nobody answered"),
+        answer,
+        f"{1000 * (seconds or 0):.0f}",
+    ), good
+
+
+def sentence(office: Office, caller: str) -> str:
+    """What `callsieve lookup` says about a number."""
+    if not caller.startswith("+"):
+        return ""
+    done = office.pbx.daemon.callsieve("lookup", caller, "--json")
+    return str(json.loads(done.stdout)["sentence"]) if done.returncode == 0 else done.stderr.strip()
+
+
+def latest(office: Office) -> dict[str, Any]:
+    """The latest decision in the journal, as `callsieve calls show` gives it."""
+    done = office.pbx.daemon.callsieve("calls", "show", "--last", "1", "--json")
+    rows = json.loads(done.stdout) if done.returncode == 0 else []
+    return dict(rows[0]) if rows else {}
+
+
+def decision_after(office: Office, before: dict[str, Any], seconds: float = 3.0) -> dict[str, Any]:
+    """The decision that was made since; empty when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        record = latest(office)
+        if record and record.get("id") != before.get("id"):
+            return record
+        time.sleep(0.05)
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
