@@ -1,0 +1,132 @@
+"""What Asterisk's console prints, as values. Each function takes the output of the command that its name says.
+
+The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/test_doctor.py has examples of older ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_VERSION = re.compile(r"Asterisk (?P<kind>certified[/-]|GIT-)?(?P<numbers>\d+(?:\.\d+){0,3})(?:-cert(?P<cert>\d+))?")
+_MODULE = re.compile(r"^(\S+)\s.*\s(Running|Not Running)\s+\S+\s*$", re.MULTILINE)
+_CONTEXT = re.compile(r"^\[ (?:Included c|C)ontext '([^']+)' (?:\(.*\) )?created by '[^']*' ]")
+_EXTENSION = re.compile(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+(?:\d+|hint:?)\.? ?(.*)$")
+_PRIORITY = re.compile(r"^\s+(?:\[[^]]+]\s+)?\d+\. (.*)$")
+_INCLUDED = re.compile(r"^  Include =>\s+'([^'|,]+)")
+_FEATURE = re.compile(r"^(\S.*?)\s{2,}(\S+)\s+(\S+)\s*$")
+_SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A release of Asterisk, (22, 10, 1) for instance. `certified` ones have fixes of their own."""
+
+    text: str
+    numbers: tuple[int, ...]
+    certified: bool = False
+
+    @property
+    def branch(self) -> int:
+        return self.numbers[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A priority of the dialplan: `application` is what runs, with its arguments."""
+
+    context: str
+    extension: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    """The dialplan that is loaded. `includes` are (context, the context it includes)."""
+
+    contexts: frozenset[str]
+    steps: tuple[Step, ...]
+    includes: tuple[tuple[str, str], ...]
+
+    def reached_from(self, context: str) -> frozenset[str]:
+        """A context and all that it includes."""
+        reached: set[str] = set()
+        waiting = [context]
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += [inner for outer, inner in self.includes if outer == one]
+        return frozenset(reached)
+
+
+def version_in(output: str) -> Version | None:
+    """`core show version`."""
+    match = _VERSION.search(output)
+    if match is None:
+        return None
+    numbers = tuple(int(part) for part in match["numbers"].split("."))
+    text = match[0].removeprefix("Asterisk ")
+    return Version(text, numbers, certified=match["cert"] is not None or (match["kind"] or "").startswith("cert"))
+
+
+def setting_in(output: str, name: str) -> str | None:
+    """`core show settings`: the value of, say, `AGI Scripts directory`."""
+    match = re.search(rf"^\s*{re.escape(name)}:[ \t]+(\S.*?)\s*$", output, re.MULTILINE)
+    return match[1] if match else None
+
+
+def modules_in(output: str) -> frozenset[str]:
+    """`module show`: the names of the modules that run, without `.so`."""
+    return frozenset(name.removesuffix(".so") for name, status in _MODULE.findall(output) if status == "Running")
+
+
+def dialplan_in(output: str) -> Dialplan:
+    """`dialplan show`, all of it."""
+    contexts: list[str] = []
+    steps: list[Step] = []
+    includes: list[tuple[str, str]] = []
+    context = extension = ""
+    for line in output.splitlines():
+        if match := _CONTEXT.match(line):
+            context, extension = match[1], ""
+            contexts.append(context)
+        elif match := _INCLUDED.match(line):
+            includes.append((context, match[1]))
+        elif match := _EXTENSION.match(line):
+            extension = match[1]
+            steps.append(Step(context, extension, _SOURCE.sub("", match[2]).rstrip()))
+        elif context and (match := _PRIORITY.match(line)):
+            steps.append(Step(context, extension, _SOURCE.sub("", match[1]).rstrip()))
+    return Dialplan(frozenset(contexts), tuple(steps), tuple(includes))
+
+
+def globals_in(output: str) -> dict[str, str]:
+    """`dialplan show globals`."""
+    pairs = (line.strip().partition("=") for line in output.splitlines())
+    return {name: value for name, equals, value in pairs if equals and name.isidentifier()}
+
+
+def features_in(output: str) -> dict[str, str]:
+    """`features show`: the code of each feature that has one, by its name."""
+    codes = {}
+    for line in output.splitlines():
+        match = _FEATURE.match(line)
+        if match and re.fullmatch(r"[0-9*#A-D]+", match[3]):
+            codes[match[1]] = match[3]
+    return codes
+
+
+def endpoint_context_in(output: str) -> str | None:
+    """`pjsip show endpoint NAME`: the context that its calls arrive in."""
+    match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)
+    return match[1] if match else None
+
+
+def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
+    """`manager show user NAME`: what it may read and write, or None when there is no such user."""
+    found = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
+    if found["read"] is None or found["write"] is None:
+        return None
+    read, write = (frozenset(filter(None, match[1].split(","))) for match in found.values() if match)
+    return read, write

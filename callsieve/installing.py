@@ -1,0 +1,176 @@
+"""What `callsieve asterisk install` would change. Nothing is written here: see callsieve.writing."""
+
+from __future__ import annotations
+
+import grp
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from callsieve.asterisk_text import read_text, walk, with_lines
+from callsieve.changes import (
+    OUR_AGI,
+    OUR_DIALPLAN,
+    OUR_UNIT,
+    Change,
+    InstallError,
+    Place,
+    Plan,
+    asked_for,
+    asterisk_conf,
+    changes_something,
+    is_included,
+    own_file,
+    packaged,
+    place_of,
+)
+from callsieve.manager_user import plan_manager
+from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
+
+__all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
+
+# What asterisk-conf/callsieve.conf asks when nothing else is set.
+PACKAGED_URL = "agi://127.0.0.1:4573"
+TRUNK_LINES = (
+    "exten => _X.,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))",
+    " same => n,Dial(PJSIP/201,30,${CALLSIEVE_DIAL})",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to install. `new_secret` is for the manager user, if there is no secret yet."""
+
+    loaded: Loaded
+    new_secret: str
+    freepbx: bool = False
+    classic: bool = False
+    systemd: bool = False
+    ami: bool = True
+
+
+def plan_install(place: Place, wanted: Wanted) -> Plan:
+    """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
+    dialplan, agi = _our_dialplan(place, wanted), _our_agi(place, wanted)
+    manager, remarks = _manager(place, wanted)
+    unit = [own_file(place.unit, unit_text(wanted.loaded, _group_name(place)))] if wanted.systemd else []
+    # What is included comes before what includes it: Asterisk may read its files at any moment.
+    changes = [*dialplan, *agi, *unit, _include_of_dialplan(place, wanted.freepbx), *manager]
+    return Plan(
+        changes=tuple(change for change in changes if changes_something(change)),
+        remarks=(*remarks, *_readability(wanted)),
+    )
+
+
+def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
+    if not wanted.ami:
+        return [], []
+    return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
+
+
+def _our_dialplan(place: Place, wanted: Wanted) -> list[Change]:
+    agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
+    main = dialplan_text(packaged("callsieve.conf"), agi)
+    changes = [own_file(place.dialplan / "callsieve.conf", main)]
+    if wanted.freepbx:
+        changes.append(own_file(place.dialplan / "callsieve-freepbx.conf", packaged("callsieve-freepbx.conf")))
+    return changes
+
+
+def dialplan_text(template: str, agi: str) -> str:
+    """The dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts."""
+    if PACKAGED_URL not in template:
+        raise InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
+    return template.replace(PACKAGED_URL, agi)
+
+
+def _include_of_dialplan(place: Place, freepbx: bool) -> Change:
+    target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
+    names = ("callsieve.conf", "callsieve-freepbx.conf") if freepbx else ("callsieve.conf",)
+    lines = list(walk(place.etc, place.etc / "extensions.conf"))
+    missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
+    before = read_text(target)
+    if before is None:
+        raise InstallError(f"{target} is not there: --freepbx is for FreePBX only")
+    if not missing:
+        return Change(target, before, before)
+    if freepbx and not is_included(place.etc, lines, target):
+        raise InstallError(f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx")
+    patterns = ["*.conf"] if len(missing) == len(names) else missing
+    added = [f'#include "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
+    return Change(target, before, with_lines(before, added), copied=True)
+
+
+# The classic script
+
+
+def _our_agi(place: Place, wanted: Wanted) -> list[Change]:
+    if not wanted.classic:
+        return []
+    if place.agi_bin is None:
+        raise InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
+    text = wrapper_text(Path(sys.executable), relay_path(), classic_socket(place, wanted))
+    names = asked_for(packaged("callsieve.conf"))
+    return [own_file(place.agi_bin / OUR_AGI / name, text, mode=0o755) for name in names]
+
+
+def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
+    """The script that Asterisk starts for a call. `-I -S`: nothing of the environment, no site-packages, no delay."""
+    command = shlex.join([str(python), "-I", "-S", str(relay), str(socket)])
+    return (
+        f"#!/bin/sh\n# CallSieve's classic AGI script, from `callsieve asterisk install --classic`.\nexec {command}\n"
+    )
+
+
+def relay_path() -> Path:
+    """Where agi/relay.py is; it is run as a file."""
+    spec = find_spec("agi.relay")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).resolve()
+
+
+def classic_socket(place: Place, wanted: Wanted) -> Path:
+    """The daemon's Unix socket: the service's own state directory when there is, or will be, a service."""
+    state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
+    return state / wanted.loaded.settings.agi.socket
+
+
+def _readability(wanted: Wanted) -> Iterator[str]:
+    """What Asterisk's user, or the service, could not reach."""
+    for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
+        closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)
+        if closed is not None:
+            yield f"{closed} is closed to other users: Asterisk may not be able to run {path}; install it in /opt, say"
+    if wanted.systemd and any(Path(sys.prefix).is_relative_to(home) for home in ("/root", "/home")):
+        yield f"the service cannot see {sys.prefix} (ProtectHome): install CallSieve in /opt, say"
+
+
+# systemd
+
+
+def unit_text(loaded: Loaded, group: str) -> str:
+    """The service: it starts the program that is running now, in Asterisk's group."""
+    words = [str(Path(sys.executable).parent / "callsieve"), "serve"]
+    if loaded.file is not None and loaded.file != CONFIG_FILE:
+        words += ["--config", str(loaded.file)]
+    command = " ".join(_systemd_word(word) for word in words)
+    text = packaged(OUR_UNIT).replace("@CALLSIEVE@ serve", command)
+    return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
+
+
+def _group_name(place: Place) -> str:
+    """The group that Asterisk reads its files by, as far as /etc says; the usual one else."""
+    try:
+        return grp.getgrgid(place.group).gr_name if place.group else "asterisk"
+    except KeyError:
+        return "asterisk"
+
+
+def _systemd_word(word: str) -> str:
+    """systemd.service(5): `%` and `$` are special, and a word with a space is quoted."""
+    word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    return f'"{word}"' if " " in word else word

@@ -1,0 +1,103 @@
+"""The manager user: its file, the line that includes it, and [ami] in our own settings. All with one secret."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from callsieve.asterisk_text import Line, read_text, walk, with_lines
+from callsieve.changes import OUR_MANAGER, Change, InstallError, Place, is_included, own_file, packaged
+from callsieve.settings import CONFIG_FILE, Ami, Loaded
+
+PRIVATE_MODE = 0o640
+DEFAULT_PORT = 5038
+
+SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
+
+
+def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool) -> tuple[list[Change], list[str]]:
+    """The changes and remarks. The secret is `new_secret` if there is none yet. InstallError."""
+    ami = loaded.settings.ami
+    user = ami.username or "callsieve"
+    main = place.etc / "manager.conf"
+    if read_text(main) is None:
+        raise InstallError(f"{main} is not there: Asterisk has no manager interface; without it: --no-ami")
+    lines = list(walk(place.etc, main))
+    other = next((line for line in lines if line.section == user and line.file != place.manager), None)
+    if other is not None:
+        where = f"{other.file}:{other.number}"
+        return [], [f"the manager user {user} is already in {where}: put its secret into [ami] of the settings"]
+    secret = _secret_of(ami, read_text(place.manager)) or new_secret
+    if not secret.isprintable() or " " in secret:
+        raise InstallError("[ami] secret: Asterisk takes no spaces or control characters in a secret: choose another")
+    text = manager_text(packaged("callsieve-manager.conf"), user, secret)
+    own = own_file(place.manager, text, PRIVATE_MODE, place.group)
+    target = place.etc / "manager_custom.conf" if freepbx else main
+    port = _port(_general(lines, "port"))
+    ours, remarks = _our_settings(place, loaded, user, secret, port)
+    if not _is_on(_general(lines, "enabled")):
+        remarks.append(f"the manager interface is off: set `enabled = yes` in [general] of {main}")
+    return [own, _include_of_manager(place, target, lines), *ours], remarks
+
+
+def _secret_of(ami: Ami, text: str | None) -> str:
+    """The secret there is: that of our settings, else the one in Asterisk's file."""
+    found = SECRET_LINE.search(text or "")
+    return ami.secret or (found[1].replace("\\;", ";") if found else "")
+
+
+def manager_text(template: str, user: str, secret: str) -> str:
+    """The manager user. A `;` would begin a comment."""
+    return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
+
+
+def _include_of_manager(place: Place, target: Path, lines: list[Line]) -> Change:
+    before = read_text(target)
+    if is_included(place.etc, lines, place.manager):
+        return Change(target, before, before)
+    return Change(target, before, with_lines(before, [f'#include "{OUR_MANAGER}"']), copied=before is not None)
+
+
+def _general(lines: list[Line], key: str) -> str:
+    """The value of a key in [general] of manager.conf; empty when it is not set."""
+    section, value = "", ""
+    for line in lines:
+        section = line.section or section
+        name, equals, rest = line.text.partition("=")
+        if section == "general" and equals and name.strip().lower() == key:
+            value = rest.removeprefix(">").strip()
+    return value
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in ("yes", "true", "y", "t", "1", "on")
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else DEFAULT_PORT
+
+
+def _our_settings(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[Change], list[str]]:
+    """The other end of the manager user: [ami] in our own settings, unless there is one."""
+    ami = loaded.settings.ami
+    file = loaded.file or CONFIG_FILE
+    before = read_text(file)
+    if before is not None and "ami" in tomllib.loads(before):
+        remarks = [] if ami.port == port else [f"{file}: [ami] needs port = {port}, that of {place.etc}/manager.conf"]
+        if not (ami.username and ami.secret):
+            remarks.append(f"{file}: [ami] lacks its username or secret: take them from {place.manager}")
+        return [], remarks
+    lines = ["[ami]", f'username = "{user}"']
+    if not ami.secret:  # else it is in the environment, and stays there
+        lines.append(f"secret = {_toml_text(secret)}")
+    if port != DEFAULT_PORT:
+        lines.append(f"port = {port}")
+    mode = PRIVATE_MODE if before is None else file.stat().st_mode & 0o770
+    group = place.group if before is None or file.stat().st_gid == 0 else None
+    return [Change(file, before, with_lines(before, lines, "#"), mode, group, copied=before is not None)], []
+
+
+def _toml_text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,96 @@
+"""What `callsieve asterisk uninstall` would change. Nothing is written here: see callsieve.writing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
+from callsieve.changes import OUR_AGI, Change, InstallError, Place, Plan, copy_of, is_ours
+from callsieve.settings import CONFIG_FILE
+
+# How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
+_USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)?(?=[,^ )|]|$)|from-trunk-callsieve")
+_USE_BY_FILE = {
+    "extensions.conf": _USE,
+    "extensions.ael": _USE,
+    "extensions.lua": re.compile(r"callsieve"),
+    "pjsip.conf": re.compile(r"from-trunk-callsieve"),
+}
+
+
+def plan_uninstall(place: Place, settings_file: Path | None) -> Plan:
+    """The changes that take CallSieve out again. InstallError while the dialplan still calls it."""
+    if users := uses_of(place):
+        where = ", ".join(f"{line.file}:{line.number}" for line in users[:3])
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
+    shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
+    shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
+    shared.append(settings_file or CONFIG_FILE)
+    changes = [change for path in shared for change in _restored(path)]
+    changes += [change for path in _our_files(place) for change in _removed(path)]
+    directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
+    if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
+        directories.append(place.manager.parent)
+    return Plan(tuple(changes), directories=tuple(directories))
+
+
+def uses_of(place: Place) -> list[Line]:
+    """The lines of other people's files that need ours. None: no call is screened."""
+    return [
+        line
+        for name, use in _USE_BY_FILE.items()
+        for line in _lines_of(place, name)
+        if line.file.parent != place.dialplan and line.included is None and use.search(line.text)
+    ]
+
+
+def _lines_of(place: Place, name: str) -> Iterator[Line]:
+    path = place.etc / name
+    if name.endswith(".conf"):
+        yield from walk(place.etc, path)
+        return
+    for number, text in enumerate((read_text(path) or "").split("\n"), 1):  # AEL and Lua, comments of their own
+        if not text.lstrip().startswith(("//", "--")):
+            yield Line(path, number, text.strip())
+
+
+def _restored(path: Path) -> Iterator[Change]:
+    """A shared file without our lines; its copy goes when it says the same."""
+    before = read_text(path)
+    if before is None:
+        return
+    after, copy = without_our_lines(before), copy_of(path)
+    copied = read_text(copy)
+    if after != before:
+        yield Change(path, before, after if after or copied is not None else None)
+    if copied is not None and copied == after:
+        yield Change(copy, copied, None)
+
+
+def _our_files(place: Place) -> Iterator[Path]:
+    yield from (place.dialplan / name for name in ("callsieve.conf", "callsieve-freepbx.conf"))
+    yield place.manager
+    yield place.unit
+    if place.agi_bin is not None:
+        yield from sorted((place.agi_bin / OUR_AGI).glob("*"))
+
+
+def _removed(path: Path) -> Iterator[Change]:
+    """A file of ours goes, and what was in its place before comes back."""
+    before, copied = read_text(path), read_text(copy_of(path))
+    if before is not None and is_ours(before):
+        copy = copy_of(path)
+        if copied is None:
+            yield Change(path, before, None)
+        else:
+            yield Change(path, before, copied, copy.stat().st_mode & 0o777)
+            yield Change(copy, copied, None)
+
+
+def is_classic_installed(place: Place) -> bool:
+    """Whether the installed dialplan starts the classic script."""
+    text = read_text(place.dialplan / "callsieve.conf") or ""
+    return f"LOCAL(agi)={OUR_AGI})" in text

@@ -1,0 +1,86 @@
+"""Writing what callsieve.installing planned: each file whole or not at all, with the mode and the owner it had."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from callsieve.asterisk_text import read_text
+from callsieve.changes import Change, InstallError, Plan
+
+NEW_MODE = 0o644
+
+
+def write(plan: Plan) -> None:
+    """Make the changes, in order. InstallError or OSError at the first that cannot be made.
+
+    What was written by then stays: no file needs one that comes after it, and the next run goes on from there.
+    """
+    for change in plan.changes:
+        _check_unchanged(change)
+    for change in plan.changes:
+        _write_one(change)
+    for directory in plan.directories:
+        with suppress(OSError):  # something else is in it, or it is not there
+            directory.rmdir()
+
+
+def _check_unchanged(change: Change) -> None:
+    if read_text(change.path) != change.before:
+        raise InstallError(f"{change.path}: somebody changed it meanwhile: run the command again")
+
+
+def _write_one(change: Change) -> None:
+    if change.after is None:
+        change.path.unlink()
+        return
+    path = change.path.resolve()  # a link stays one, and its target changes
+    _make_directory(path.parent)
+    status = path.stat() if change.before is not None else None
+    owner = status or path.parent.stat()
+    mode = change.mode if change.mode is not None else (status.st_mode & 0o7777 if status else NEW_MODE)
+    group = owner.st_gid if change.group is None else change.group
+    copy = change.copy_path
+    if change.copied and change.before is not None and status is not None and not copy.exists():
+        _replace(copy, change.before, status.st_mode & 0o7777, (status.st_uid, status.st_gid))
+    _replace(path, change.after, mode, (owner.st_uid, group))
+
+
+def _make_directory(directory: Path) -> None:
+    """With the owner of the directory that it is in, so that whoever reads that one can read it."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(mode=0o755)
+    above = directory.parent.stat()
+    _give(directory, directory, above.st_uid, above.st_gid)
+
+
+def _replace(path: Path, text: str, mode: int, owner: tuple[int, int]) -> None:
+    """A temporary file beside it, then a rename: a reader sees the old file or the new one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            _give(descriptor, path, *owner)
+            os.fchmod(descriptor, mode)
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _give(what: int | Path, path: Path, uid: int, gid: int) -> None:
+    status = os.stat(what)
+    if (status.st_uid, status.st_gid) == (uid, gid):
+        return
+    try:
+        os.chown(what, uid, gid)
+    except PermissionError:
+        raise InstallError(
+            f"{path}: this user may not give it the owner that it needs: run the command as root"
+        ) from None

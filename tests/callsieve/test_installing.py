@@ -1,0 +1,499 @@
+"""`callsieve asterisk install` and `uninstall`: what they plan, what they write, and that the one undoes the other."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callsieve.asterisk_text import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
+from callsieve.changes import Change, InstallError, Place, Plan, asked_for, asterisk_conf, packaged, place_of
+from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
+from callsieve.settings import Loaded, Settings, parse_settings
+from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
+from callsieve.writing import write
+
+PLAIN = {
+    "extensions.conf": "[general]\n\n[from-carrier]\nexten => _X.,1,Dial(PJSIP/201)\n",
+    "manager.conf": "[general]\nenabled = yes\n\n[admin]\nsecret = hunter2\n",
+}
+DEBIAN = {
+    **PLAIN,
+    "manager.conf": '[general]\nenabled = yes\n#include "manager.d/*.conf" \n',
+    "manager.d/README.conf": "",
+}
+FREEPBX = {
+    "extensions.conf": "#include extensions_additional.conf\n#include extensions_custom.conf\n",
+    "extensions_additional.conf": "[globals]\nA=1\n",
+    "extensions_custom.conf": "",
+    "manager.conf": "; generated\n[general]\nenabled = yes\n#include manager_custom.conf\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def _settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings file that is there when none is named must not be this machine's."""
+    for module in ("manager_user", "uninstalling", "installing"):
+        monkeypatch.setattr(f"callsieve.{module}.CONFIG_FILE", tmp_path / "callsieve" / "callsieve.toml")
+
+
+def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
+    etc = tmp_path / "etc"
+    for name, text in files.items():
+        path = etc / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return place_of(etc, tmp_path / "agi-bin", tmp_path / "units")
+
+
+def make_wanted(tmp_path: Path, settings: str = "", file: Path | None = None, /, **options: bool) -> Wanted:
+    loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path / "state")
+    return Wanted(loaded, "new-secret", **options)
+
+
+def reloaded(wanted: Wanted, tmp_path: Path) -> Wanted:
+    """The same, with the settings as they are on disk now."""
+    loaded, file = wanted.loaded, wanted.loaded.file or tmp_path / "callsieve" / "callsieve.toml"
+    settings = parse_settings(file.read_text(), str(file)) if file.exists() else Settings()
+    again = Loaded(settings=settings, file=loaded.file, state=loaded.state)
+    return replace(wanted, loaded=again, new_secret="another-secret")
+
+
+def snapshot(directory: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a directory: its mode and its bytes."""
+    return {
+        str(path.relative_to(directory)): (stat.S_IMODE(path.stat().st_mode), path.read_bytes())
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def names_of(plan: Plan) -> list[str]:
+    return [change.path.name for change in plan.changes]
+
+
+# Asterisk's text
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern"),
+    [
+        ('#include "callsieve.d/*.conf"', "callsieve.d/*.conf"),
+        ("#include <callsieve.d/*.conf>", "callsieve.d/*.conf"),
+        ("#include callsieve.d/*.conf", "callsieve.d/*.conf"),
+        ('  #tryinclude\t"callsieve.d/*.conf"  ', "callsieve.d/*.conf"),
+        ('#INCLUDE "a b.conf"', "a b.conf"),
+        ("# include callsieve.d/*.conf", None),
+        ("include => callsieve", None),
+        ("#exec something", None),
+        ("#include", None),
+    ],
+)
+def test_an_include_is_known_in_every_spelling(line: str, pattern: str | None) -> None:
+    assert included_by(line) == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        pytest.param("a\n\n;b\nc ; d\n", [(1, "a"), (4, "c")], id="comments"),
+        pytest.param("a\\;b ; c", [(1, "a\\;b")], id="escaped"),
+        pytest.param(";-- a\nb\n--; c\nd", [(3, "c"), (4, "d")], id="block"),
+        pytest.param("a ;-- b --; c\nd", [(1, "a  c"), (2, "d")], id="block-within-a-line"),
+        pytest.param(";--- a\nb", [(2, "b")], id="three-dashes-are-no-block"),
+        pytest.param("a\r\nb\r\n", [(1, "a"), (2, "b")], id="dos"),
+    ],
+)
+def test_what_counts_of_a_file(text: str, lines: list[tuple[int, str]]) -> None:
+    assert [(line.number, line.text) for line in lines_of(Path("x"), text)] == lines
+
+
+@pytest.mark.parametrize("text", ["", "a", "a\n", "a\n\n", "a\r\nb\r\n", "\n", "ä\udcff\n"])
+def test_our_lines_leave_no_trace(text: str) -> None:
+    added = with_lines(text, ["[globals]", '#include "callsieve.d/*.conf"'])
+    assert added != text
+    assert without_our_lines(added) == text
+    assert added.startswith(text)
+
+
+def test_our_lines_are_found_after_others_were_added() -> None:
+    added = with_lines("a", ["x"]) + "\nb\n"
+    assert without_our_lines(added) == "a\nb\n"
+
+
+def test_includes_are_followed_in_order_and_not_for_ever(tmp_path: Path) -> None:
+    place = make_place(
+        tmp_path,
+        {
+            "extensions.conf": "a\n#include sub/*.conf\nz\n#include extensions.conf\n",
+            "sub/1.conf": "b\n",
+            "sub/2.conf": "c\n",
+        },
+    )
+    lines = [line.text for line in walk(place.etc, place.etc / "extensions.conf") if not line.included]
+    assert lines[:4] == ["a", "b", "c", "z"]
+    assert len(lines) < 100
+
+
+def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
+    wanted = tmp_path / "callsieve.d" / "callsieve.conf"
+    patterns = ["callsieve.d/*.conf", "*/callsieve.conf", str(tmp_path / "callsieve.d" / "c*")]
+    assert all(covers(tmp_path, pattern, wanted) for pattern in patterns)
+    assert not any(covers(tmp_path, pattern, wanted) for pattern in ["*.conf", "callsieve.d/x.conf", "x.d/*.conf"])
+
+
+# Installing and uninstalling
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "changed"),
+    [
+        pytest.param(
+            PLAIN,
+            {"ami": False},
+            ["callsieve.conf", "extensions.conf"],
+            id="dialplan-only",
+        ),
+        pytest.param(
+            PLAIN,
+            {},
+            ["callsieve.conf", "extensions.conf", "callsieve.conf", "manager.conf", "callsieve.toml"],
+            id="plain",
+        ),
+        pytest.param(
+            DEBIAN,
+            {},
+            ["callsieve.conf", "extensions.conf", "callsieve.conf", "callsieve.toml"],
+            id="debian-includes-manager.d",
+        ),
+        pytest.param(
+            FREEPBX,
+            {"freepbx": True},
+            [
+                *("callsieve.conf", "callsieve-freepbx.conf", "extensions_custom.conf"),
+                *("callsieve.conf", "manager_custom.conf", "callsieve.toml"),
+            ],
+            id="freepbx",
+        ),
+        pytest.param(
+            PLAIN,
+            {"ami": False, "classic": True, "systemd": True},
+            ["callsieve.conf", *asked_for(packaged("callsieve.conf")), "callsieve.service", "extensions.conf"],
+            id="classic-and-systemd",
+        ),
+        pytest.param(
+            {**PLAIN, "extensions.conf": "[x]\n#tryinclude   <callsieve.d/*.conf>\n"},
+            {"ami": False},
+            ["callsieve.conf"],
+            id="already-included",
+        ),
+    ],
+)
+def test_what_is_installed_is_complete_and_comes_out_again(
+    tmp_path: Path, files: Mapping[str, str], options: Mapping[str, bool], changed: list[str]
+) -> None:
+    place = make_place(tmp_path, files)
+    before = snapshot(tmp_path)
+    wanted = make_wanted(tmp_path, **options)
+    plan = plan_install(place, wanted)
+    assert names_of(plan) == changed
+
+    write(plan)
+    assert plan_install(place, reloaded(wanted, tmp_path)).changes == (), "a second run finds nothing to change"
+    included = [line.included for line in walk(place.etc, place.etc / "extensions.conf") if line.included]
+    assert sum(covers(place.etc, pattern, place.dialplan / "callsieve.conf") for pattern in included) == 1
+    for name, (mode, content) in before.items():
+        after = snapshot(tmp_path)[name]
+        assert after[0] == mode
+        assert after[1].startswith(content), "lines of others are as they were"
+
+    write(plan_uninstall(place, None))
+    assert snapshot(tmp_path) == before
+    assert not place.dialplan.exists()
+
+
+def test_a_file_without_a_last_newline_keeps_it_that_way(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-carrier]"})
+    write(plan_install(place, make_wanted(tmp_path)))
+    write(plan_uninstall(place, None))
+    assert (place.etc / "extensions.conf").read_bytes() == b"[from-carrier]"
+
+
+def test_a_change_by_hand_after_the_installation_stays(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path)))
+    path = place.etc / "extensions.conf"
+    path.write_text("; mine\n" + path.read_text() + "[more]\n")
+    write(plan_uninstall(place, None))
+    assert path.read_text() == "; mine\n" + PLAIN["extensions.conf"] + "[more]\n"
+    assert (place.etc / "extensions.conf.before-callsieve").read_text() == PLAIN["extensions.conf"], "the copy stays"
+
+
+def test_somebody_elses_file_in_our_place_comes_back(tmp_path: Path) -> None:
+    files = {**PLAIN, "callsieve.d/callsieve.conf": "[mine]\n", "manager.d/callsieve.conf": "[theirs]\nsecret = a-b\n"}
+    place = make_place(tmp_path, files)
+    before = snapshot(tmp_path)
+    write(plan_install(place, make_wanted(tmp_path)))
+    assert (place.dialplan / "callsieve.conf.before-callsieve").read_text() == "[mine]\n"
+    write(plan_uninstall(place, None))
+    assert snapshot(tmp_path) == before
+
+
+def test_an_older_version_of_ours_is_replaced_without_a_copy(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "callsieve.d/callsieve.conf": "; CallSieve 0.0\n"})
+    write(plan_install(place, make_wanted(tmp_path)))
+    assert "Gosub" in (place.dialplan / "callsieve.conf").read_text()
+    assert not (place.dialplan / "callsieve.conf.before-callsieve").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("extensions.conf", "[c]\nexten => _X.,1,Gosub(callsieve,s,1(${EXTEN}))\n"),
+        ("extensions.conf", "[c]\nexten => 112,1,Gosub(callsieve-emergency,s,1)\n"),
+        ("extensions.conf", "[c]\ninclude => callsieve-features\n"),
+        ("extensions.conf", "[c]\nexten => 1,1,Dial(PJSIP/1,,b(callsieve-phone^s^1))\n"),
+        ("pjsip.conf", "[trunk]\ncontext = from-trunk-callsieve\n"),
+        ("extensions.ael", "context c { _X. => &callsieve(${EXTEN}); Gosub(callsieve,s,1); }\n"),
+    ],
+)
+def test_it_does_not_go_while_calls_need_it(tmp_path: Path, name: str, text: str) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path)))
+    path = place.etc / name
+    path.write_text(text + (path.read_text() if path.exists() else ""))
+    with pytest.raises(InstallError, match=r"would be lost: first take it out of .*:\d"):
+        plan_uninstall(place, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["; Gosub(callsieve,s,1)", "exten => 1,1,NoOp(${CALLSIEVE_ACTION})", "exten => 1,1,Set(DB(callsieve/off)=1)"],
+)
+def test_what_does_not_need_our_contexts_does_not_keep_them(tmp_path: Path, line: str) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": f"[c]\n{line}\n"})
+    assert uses_of(place) == []
+
+
+def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
+    files = {**FREEPBX, "extensions_custom.conf": "#include callsieve.d/callsieve.conf\n"}
+    place = make_place(tmp_path, files)
+    write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
+    text = (place.etc / "extensions_custom.conf").read_text()
+    assert text.splitlines()[1] == f'#include "callsieve.d/callsieve-freepbx.conf" ; {MARK}'
+
+
+# The parts
+
+
+def test_the_dialplan_asks_where_we_listen(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path, '[agi]\nlisten = "[::1]:4999"\n')))
+    text = (place.dialplan / "callsieve.conf").read_text()
+    assert "agi://[::1]:4999" in text
+    assert "agi://127.0.0.1:4573" not in text
+    assert not is_classic_installed(place)
+
+
+def test_the_classic_scripts_are_run_with_absolute_paths(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path, classic=True)))
+    assert is_classic_installed(place)
+    script = tmp_path / "agi-bin" / "callsieve-agi" / "screen"
+    assert os.access(script, os.X_OK)
+    words = shlex.split(script.read_text().splitlines()[-1])
+    assert words == ["exec", sys.executable, "-I", "-S", words[4], str(tmp_path / "state" / "agi.sock")]
+    assert Path(words[4]).is_file()
+    done = subprocess.run([script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), "without a daemon the call goes on"
+
+
+def test_paths_are_quoted_for_the_shell() -> None:
+    text = wrapper_text(Path("/opt/it's mine/python"), Path("/a b/relay.py"), Path("/run/$x/agi.sock"))
+    assert shlex.split(text.splitlines()[-1])[1:] == [
+        "/opt/it's mine/python", "-I", "-S", "/a b/relay.py", "/run/$x/agi.sock",
+    ]  # fmt: skip
+
+
+def test_a_directory_closed_to_asterisk_is_remarked_on(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    place = make_place(tmp_path, PLAIN)
+    plan = plan_install(place, make_wanted(tmp_path, classic=True))
+    executable = Path(sys.executable)
+    closed = any(not folder.stat().st_mode & 0o001 for folder in executable.parents)
+    assert any("closed to other users" in remark and str(executable) in remark for remark in plan.remarks) == closed
+
+
+def test_the_unit_starts_this_program(tmp_path: Path) -> None:
+    loaded = make_wanted(tmp_path, "", Path("/etc/my 100%/c.toml")).loaded
+    text = unit_text(loaded, "pbx")
+    assert f'ExecStart={Path(sys.executable).parent}/callsieve serve --config "/etc/my 100%%/c.toml"\n' in text
+    assert "\nGroup=pbx\n" in text
+    assert "@CALLSIEVE@" not in text
+
+
+def test_asterisk_conf_is_where_the_files_are() -> None:
+    names = {path.name for path in asterisk_conf().iterdir()}
+    assert {"callsieve.conf", "callsieve-freepbx.conf", "callsieve-manager.conf", "callsieve.service"} <= names
+    assert {"screen", "callee", "challenge", "emergency"} <= set(asked_for(packaged("callsieve.conf")))
+
+
+# The manager user
+
+
+def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    wanted = make_wanted(tmp_path)
+    write(plan_install(place, wanted))
+    settings = tmp_path / "callsieve" / "callsieve.toml"
+    assert "\nsecret = new-secret\n" in place.manager.read_text()
+    assert parse_settings(settings.read_text(), "").ami.secret == "new-secret"
+    for path in (place.manager, settings):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    place.manager.chmod(0o644)
+    (change,) = plan_install(place, reloaded(wanted, tmp_path)).changes
+    write(Plan((change,)))
+    assert stat.S_IMODE(place.manager.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "secret"),
+    [
+        pytest.param('[ami]\nusername = "u"\nsecret = "ours"\n', "", "ours", id="settings-win"),
+        pytest.param("", "; CallSieve\n[callsieve]\nsecret = theirs\n", "theirs", id="the-file's-is-kept"),
+        pytest.param('[ami]\nusername = "u"\nsecret = "a;b"\n', "", "a\\;b", id="a-semicolon-is-escaped"),
+        pytest.param("", "; CallSieve\n[callsieve]\nsecret = a\\;b\n", "a\\;b", id="and-unescaped"),
+    ],
+)
+def test_which_secret_it_is(tmp_path: Path, settings: str, there: str, secret: str) -> None:
+    place = make_place(tmp_path, {**PLAIN, **({"manager.d/callsieve.conf": there} if there else {})})
+    plan = plan_install(place, make_wanted(tmp_path, settings))
+    (text,) = [change.after for change in plan.changes if change.path == place.manager] or [there]
+    assert text is not None
+    assert f"secret = {secret}\n" in text
+
+
+def test_the_settings_get_the_other_end(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "manager.conf": "[general]\nenabled=yes\nport => 5099\n"})
+    file = tmp_path / "my.toml"
+    file.write_text('[agi]\nlisten = "127.0.0.1:4600"')
+    file.chmod(0o644)
+    write(plan_install(place, make_wanted(tmp_path, file.read_text(), file)))
+    settings = parse_settings(file.read_text(), "")
+    assert (settings.ami.username, settings.ami.secret, settings.ami.port) == ("callsieve", "new-secret", 5099)
+    assert settings.agi.listen == "127.0.0.1:4600"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    write(plan_uninstall(place, file))
+    assert file.read_text() == '[agi]\nlisten = "127.0.0.1:4600"'
+
+
+@pytest.mark.parametrize(
+    ("settings", "manager", "remark"),
+    [
+        pytest.param("", "[general]\nenabled = no\n", "enabled = yes", id="off"),
+        pytest.param("", "[general]\nport = 5038\n", "enabled = yes", id="off-unless-said"),
+        pytest.param('[ami]\nusername = "u"\n', PLAIN["manager.conf"], "lacks its username or secret", id="half"),
+        pytest.param(
+            '[ami]\nusername = "u"\nsecret = "s"\n',
+            "[general]\nenabled = yes\nport = 5050\n",
+            "needs port = 5050",
+            id="another-port",
+        ),
+        pytest.param("", "[general]\nenabled = yes\n[callsieve]\nsecret = x\n", "manager.conf:3", id="user-is-there"),
+    ],
+)
+def test_what_the_administrator_must_see_to(tmp_path: Path, settings: str, manager: str, remark: str) -> None:
+    place = make_place(tmp_path, {**PLAIN, "manager.conf": manager})
+    file = tmp_path / "callsieve.toml"
+    file.write_text(settings)
+    plan = plan_install(place, make_wanted(tmp_path, settings, file))
+    assert any(remark in text for text in plan.remarks), plan.remarks
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "settings", "error"),
+    [
+        pytest.param({}, {}, "", "--etc names the directory", id="no-asterisk"),
+        pytest.param({"extensions.conf": ""}, {}, "", "--no-ami", id="no-manager"),
+        pytest.param(PLAIN, {"freepbx": True}, "", "--freepbx is for FreePBX only", id="no-freepbx"),
+        pytest.param(
+            {**PLAIN, "extensions_custom.conf": ""}, {"freepbx": True}, "", "does not include", id="not-included"
+        ),
+        pytest.param(PLAIN, {}, '[ami]\nsecret = "a b"', "no spaces", id="secret-with-a-space"),
+    ],
+)
+def test_what_cannot_be_installed_says_why(
+    tmp_path: Path, files: Mapping[str, str], options: Mapping[str, bool], settings: str, error: str
+) -> None:
+    with pytest.raises(InstallError, match=error):
+        plan_install(make_place(tmp_path, files), make_wanted(tmp_path, settings, **options))
+
+
+def test_the_classic_script_needs_a_directory(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    with pytest.raises(InstallError, match="--agi-bin"):
+        plan_install(Place(place.etc, 0, None, place.units), make_wanted(tmp_path, classic=True))
+
+
+# Writing
+
+
+def test_what_somebody_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    plan = plan_install(place, make_wanted(tmp_path))
+    (place.etc / "extensions.conf").write_text("[new]\n")
+    with pytest.raises(InstallError, match="changed it meanwhile"):
+        write(plan)
+    assert not place.dialplan.exists(), "nothing was written"
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    path, real = place.etc / "extensions.conf", tmp_path / "real.conf"
+    path.rename(real)
+    path.symlink_to(real)
+    real.chmod(0o604)
+    write(plan_install(place, make_wanted(tmp_path)))
+    assert path.is_symlink()
+    assert MARK in real.read_text()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o604
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.conf"
+    path.write_text("old\n")
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write(Plan((Change(path, "old\n", "new\n"),)))
+    assert [file.name for file in tmp_path.iterdir()] == ["x.conf"]
+    assert path.read_text() == "old\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_owner_is_kept_and_new_files_belong_with_their_directory(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    os.chown(place.etc, 4711, 4712)
+    os.chown(place.etc / "extensions.conf", 4713, 4714)
+    place = place_of(place.etc, None, place.units)
+    write(plan_install(place, make_wanted(tmp_path)))
+
+    def owner(path: Path) -> tuple[int, int]:
+        return path.stat().st_uid, path.stat().st_gid
+
+    assert owner(place.etc / "extensions.conf") == (4713, 4714)
+    assert owner(place.etc / "extensions.conf.before-callsieve") == (4713, 4714)
+    assert owner(place.dialplan / "callsieve.conf") == owner(place.dialplan) == owner(place.manager) == (4711, 4712)
