@@ -172,8 +172,7 @@ class TestQueue:
         await until(lambda: journal.degraded)
         assert (len(journal), journal.dropped) == (10, 4)
         faltering.trouble = None
-        await until(lambda: len(journal) == 0)
-        assert faltering.taken == [str(i) for i in range(4, 14)]
+        await until(lambda: faltering.taken == [str(i) for i in range(4, 14)])
 
     async def test_a_full_ring_that_fills_while_it_is_written_stays_bounded(self, journal: Journal) -> None:
         for i in range(8):
@@ -251,6 +250,7 @@ async def main():
     else:
         sys.stdin.readline()
     await until(lambda: len(journal) == 0 and not journal.degraded)
+    await store.write(lambda db: None)  # after the batch that may still be on its way
     count = "SELECT count(*) FROM decision"
     (written,) = await store.read(lambda db: db.execute(count).fetchone())
     print("written", written == added, journal.dropped)
