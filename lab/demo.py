@@ -209,7 +209,9 @@ def open_office(stack: ExitStack) -> Office:
     (pbx.state / "policies").mkdir()
     (pbx.state / "policies" / "demo.toml").write_text(POLICY)
     settings = SETTINGS.replace('name = "cautious"', 'name = "demo"')
-    pbx.daemon.write_settings(settings + f"\n[asterisk]\ncommand = {json.dumps(shlex.join(pbx.asterisk.console_command))}\n")
+    pbx.daemon.write_settings(
+        settings + f"\n[asterisk]\ncommand = {json.dumps(shlex.join(pbx.asterisk.console_command))}\n"
+    )
     pbx.daemon.reload()
     pbx.daemon.wait_for_log("policy demo is in force")
     with tempfile.TemporaryDirectory() as folder:

@@ -42,7 +42,7 @@ def fill(path: Path) -> None:
             for action, number in BY_ACTION.items():
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=now))
             add_entry(db, ListEntry(ListName.BLOCK, EntryKind.PREFIX, BLOCKED_PREFIX, added_at=now))
-            set_identity(db, Identity(BUSINESS, "ACME: Ltd, \"Leeds\"", 2, now + 86400), now)
+            set_identity(db, Identity(BUSINESS, 'ACME: Ltd, "Leeds"', 2, now + 86400), now)
             set_personal_entry(db, PersonalEntry("201", ALICES_FRIEND, ListName.ALLOW, now))
             set_personal_entry(db, PersonalEntry("201", ALICES_FOE, ListName.BLOCK, now))
             contacts = [Contact(ALICES_CONTACT, "201", "Carol"), Contact(COMPANY_CONTACT, None, "The bank")]

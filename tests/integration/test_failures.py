@@ -291,9 +291,7 @@ def fill_up(filler: Path) -> None:
             return
 
 
-def test_switched_off_with_the_daemon_alive_and_dead(
-    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
-) -> None:
+def test_switched_off_with_the_daemon_alive_and_dead(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.asterisk.cli(f"database put callsieve off {int(time.time()) + 60}")
     call_as_rejected(pbx, record_delay)
     pbx.daemon.kill()

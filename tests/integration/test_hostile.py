@@ -96,7 +96,10 @@ def specs(mark: Path) -> Iterator[tuple[str, CallSpec]]:
         yield f"number {number}", CallSpec(caller=text, hang_up_after=0.0, timeout=2.0)
         yield f"request {number}", CallSpec(caller=STRANGER, request_user=f"9{text}", hang_up_after=0.0, timeout=2.0)
         headers = {"Priority": text, "P-Asserted-Identity": f'"{text}" <sip:{text}@127.0.0.1>', "Identity": text}
-        yield f"headers {number}", CallSpec(caller=STRANGER, diversion=text, headers=headers, hang_up_after=0.0, timeout=2.0)
+        yield (
+            f"headers {number}",
+            CallSpec(caller=STRANGER, diversion=text, headers=headers, hang_up_after=0.0, timeout=2.0),
+        )
 
 
 # After screening the call ends at once; what was set is logged between marks that no caller can send unfiltered.
@@ -132,7 +135,9 @@ def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path:
     assert len(checks) == len(reached)
 
     # No variable forged: the action is the policy's, the id ours.
-    form = re.compile(r"CHECK action=(allow|tag|warn) rule=(default|not-a-number|withheld|own-number) id=[0-9A-Z]{8} END$")
+    form = re.compile(
+        r"CHECK action=(allow|tag|warn) rule=(default|not-a-number|withheld|own-number) id=[0-9A-Z]{8} END$"
+    )
     assert [line for line in checks if not form.search(line)] == []
 
     # No fact forged: every call is an unsigned one from the untrusted trunk.
