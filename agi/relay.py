@@ -34,7 +34,9 @@ class RelayError(Exception):
 def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
     """One call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
 
-    Raises RelayError or OSError, and then nothing was written.
+    `stdout` is closed after the answer: Asterisk reads all commands at once but, as long as the script might send
+    more, waits for more after the first (res_agi.c, run_agi). Raises RelayError or OSError, and then nothing was
+    written.
     """
     deadline = time.monotonic() + seconds
     header = _read_header(stdin, deadline)
@@ -46,6 +48,7 @@ def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DE
         if not select([], [stdout], [], _left(deadline))[1]:
             raise RelayError("Asterisk does not read")
         os.write(stdout, answer)
+        os.close(stdout)
         _pass_replies(daemon, stdin, answer.count(b"\n"), deadline)
     finally:
         daemon.close()
@@ -86,17 +89,17 @@ def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float
 def _pass_replies(daemon: _socket.socket, stdin: int, commands: int, deadline: float) -> None:
     """Wait until Asterisk has done all commands, and let the daemon know what it said."""
     replies = b""
-    while _finished(replies) < commands and len(replies) < REPLIES_LIMIT:
-        if not select([stdin], [], [], _left(deadline))[0]:
-            break
-        chunk = os.read(stdin, REPLIES_LIMIT)
-        if not chunk:
-            break
-        replies += chunk
     try:
+        while _finished(replies) < commands and len(replies) < REPLIES_LIMIT:
+            if not select([stdin], [], [], _left(deadline))[0]:
+                break
+            chunk = os.read(stdin, REPLIES_LIMIT)
+            if not chunk:
+                break
+            replies += chunk
         daemon.settimeout(_left(deadline))
         daemon.sendall(replies)
-    except OSError:  # the daemon only counts them
+    except (OSError, RelayError):  # the call has its answer, and the daemon only counts
         pass
 
 

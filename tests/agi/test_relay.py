@@ -48,19 +48,22 @@ def started(path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def run_call(path: Path, header: bytes = HEADER, replies: bytes | None = None) -> tuple[bytes, bytes, int]:
-    """One call: what the script said to Asterisk, what it complained of, and its status."""
+    """One call: what the script said to Asterisk, what it complained of, and its status.
+
+    Like Asterisk, which runs a second command only when it has seen the end of them all, this replies then.
+    """
     with started(path) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
         process.stdin.write(header)
         process.stdin.flush()
-        said = os.read(process.stdout.fileno(), 100_000)
+        said = process.stdout.read()
         with suppress(BrokenPipeError):
             process.stdin.write(b"200 result=1\n" * said.count(b"\n") if replies is None else replies)
             process.stdin.flush()
         process.wait(5)
-        return said + process.stdout.read(), process.stderr.read(), process.returncode
+        return said, process.stderr.read(), process.returncode
 
 
 async def call(path: Path, header: bytes = HEADER, replies: bytes | None = None) -> tuple[bytes, bytes, int]:

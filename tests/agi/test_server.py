@@ -343,7 +343,7 @@ async def test_a_peer_that_closed_only_its_own_half_is_answered() -> None:
 async def test_replies_are_read_until_asterisk_closes() -> None:
     async with serving() as (server, port), calling(port, HEADER) as (reader, writer):
         assert await reader.read() == ANSWER
-        for part in (b"200 res", b"ult=1\nHANG", b"UP\n", b"200 result=1\n"):
+        for part in (b"200 result=1\nHANGUP\n", b"200 res", b"ult=1\nHANG", b"UP\n", b"200 result=1\n"):
             writer.write(part)
             await writer.drain()
         assert server._connections
@@ -384,7 +384,7 @@ async def test_a_peer_that_never_closes_is_dropped() -> None:
 
 
 async def test_a_peer_that_never_stops_talking_is_dropped() -> None:
-    async with serving() as (server, port), calling(port, HEADER) as (reader, writer):
+    async with serving(drain_seconds=60) as (server, port), calling(port, HEADER) as (reader, writer):
         assert await reader.read() == ANSWER
         writer.write(b"200 result=1\n" * (DRAIN_LIMIT // 13 + 1))
         await until(lambda: not server._connections)
@@ -415,6 +415,12 @@ async def test_loopback_is_served(host: str) -> None:
     server = AgiServer(answer, fail_open)
     assert await server.listen(host, 0) > 0
     await server.close(0)
+
+
+async def test_a_port_in_use_is_an_error() -> None:
+    async with serving() as (_, port):
+        with pytest.raises(OSError, match="in use"):
+            await AgiServer(answer, fail_open).listen("127.0.0.1", port)
 
 
 async def ask_unix(path: Path) -> bytes:
