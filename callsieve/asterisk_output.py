@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 
 _VERSION = re.compile(r"Asterisk (?P<kind>certified[/-]|GIT-)?(?P<numbers>\d+(?:\.\d+){0,3})(?:-cert(?P<cert>\d+))?")
-_MODULE = re.compile(r"^(\S+)\s.*\s(Running|Not Running)\s+\S+\s*$", re.MULTILINE)
+_MODULE = re.compile(r"^(\S+)\s.*?\s(Not Running|Running)\s+\S+\s*$", re.MULTILINE)
 _CONTEXT = re.compile(r"^\[ (?:Included c|C)ontext '([^']+)' (?:\(.*\) )?created by '[^']*' ]")
 _EXTENSION = re.compile(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+(?:\d+|hint:?)\.? ?(.*)$")
 _PRIORITY = re.compile(r"^\s+(?:\[[^]]+]\s+)?\d+\. (.*)$")
 _INCLUDED = re.compile(r"^  Include =>\s+'([^'|,]+)")
-_FEATURE = re.compile(r"^(\S.*?)\s{2,}(\S+)\s+(\S+)\s*$")
+_FEATURE = re.compile(r"^(\S.*?)\s{2,}(?:(?:\S+|no def)\s+)?(\S+)\s*$")
 _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 
@@ -112,8 +112,8 @@ def features_in(output: str) -> dict[str, str]:
     codes = {}
     for line in output.splitlines():
         match = _FEATURE.match(line)
-        if match and re.fullmatch(r"[0-9*#A-D]+", match[3]):
-            codes[match[1]] = match[3]
+        if match and re.fullmatch(r"[0-9*#A-D]+", match[2]):
+            codes[match[1]] = match[2]
     return codes
 
 

@@ -33,7 +33,8 @@ def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool
         raise InstallError("[ami] secret: Asterisk takes no spaces or control characters in a secret: choose another")
     text = manager_text(packaged("callsieve-manager.conf"), user, secret)
     own = own_file(place.manager, text, PRIVATE_MODE, place.group)
-    target = place.etc / "manager_custom.conf" if freepbx else main
+    custom = place.etc / "manager_custom.conf"  # FreePBX writes manager.conf itself, and includes this
+    target = custom if freepbx and is_included(place.etc, lines, custom) else main
     port = _port(_general(lines, "port"))
     ours, remarks = _our_settings(place, loaded, user, secret, port)
     if not _is_on(_general(lines, "enabled")):

@@ -254,6 +254,8 @@ def _steps_after_install(
         steps.append(
             ("start the daemon", [*_make_user(), "systemctl daemon-reload", "systemctl enable --now callsieve"])
         )
+    elif any(change.path.name == "callsieve.toml" for change in plan.changes) and place.unit.exists():
+        steps.append(("let the daemon read its settings", ["systemctl restart callsieve"]))
     if not uses_of(place):
         if freepbx:
             title = "for each trunk, Connectivity > Trunks > pjsip Settings > Context"

@@ -38,7 +38,7 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
         database_put(settings_of(config).settings, OFF_KEY, str(until))
     except ConsoleError as error:
         raise CommandError(str(error)) from None
-    print(f"Screening is off {until_words(until, now)}: every call goes on. `callsieve on` ends that.")
+    print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
 
 
 def on(config: ConfigOption = None) -> None:

@@ -1,0 +1,69 @@
+"""`callsieve doctor`: what is well, what is not, and the way out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import typer
+
+from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from callsieve.examining import Check
+
+STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `doctor`."""
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Look at everything that screening needs. Exit code 1 when something must be put right."""
+    from callsieve.console import console
+    from callsieve.doctor import examine
+    from callsieve.examining import Ground, Status
+
+    loaded = settings_of(config)
+    ground = Ground(loaded, lambda command: console(loaded.settings, command), time.time())
+    checks = list(examine(ground))
+    if as_json:
+        print_json(checks)
+    else:
+        show_checks(checks)
+    if any(check.status is Status.FAIL for check in checks):
+        raise SystemExit(1)
+
+
+def show_checks(checks: list[Check]) -> None:
+    """A line for each check, the way out below, and how many are how."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(_table(checks))
+    counts = Counter(check.status.value for check in checks)
+    words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
+    parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
+    console.print(Text(", ").join(Text(text, style) for text, style in parts))
+
+
+def _table(checks: list[Check]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        found = Text(check.detail)
+        if check.way_out:
+            found.append(f"\n→ {check.way_out}", style="cyan")
+        table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)
+    return table

@@ -1,0 +1,53 @@
+"""`callsieve doctor`: is everything as it must be for calls to be screened? Start here.
+
+Each check is a small function from what is on the ground to one finding; none changes anything, and each is bounded:
+Asterisk's console answers in 5 s or is asked no more, sockets and the store have 2 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
+from callsieve.console import ConsoleError
+from callsieve.examining import Check, Finding, Ground, Status
+
+__all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
+
+# In the order in which a call meets them: Asterisk, its dialplan, the daemon, what the daemon knows.
+CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
+    ("Asterisk", doctor_asterisk.is_reachable),
+    ("advisories", doctor_asterisk.is_safe),
+    ("modules", doctor_asterisk.has_modules),
+    ("reject codes", doctor_asterisk.can_reject),
+    ("off switch", doctor_asterisk.is_on),
+    ("dialplan", doctor_dialplan.is_loaded),
+    ("trunks", doctor_dialplan.is_asked),
+    ("asks at", doctor_dialplan.asks_us),
+    ("phones", doctor_dialplan.reaches_phones),
+    ("emergency calls", doctor_dialplan.hears_of_emergencies),
+    ("feature codes", doctor_dialplan.has_free_codes),
+    ("daemon", doctor_ourselves.daemon_answers),
+    ("classic socket", doctor_ourselves.socket_answers),
+    ("manager user", doctor_manager.has_user),
+    ("manager login", doctor_manager.can_log_in),
+    ("settings", doctor_ourselves.settings_are_private),
+    ("policy", doctor_ourselves.policy_loads),
+    ("store", doctor_ourselves.store_opens),
+    ("backup", doctor_ourselves.has_backup),
+    ("people", doctor_ourselves.knows_us),
+)
+
+
+def examine(ground: Ground) -> Iterator[Check]:
+    """All checks, one after the other."""
+    for name, check in CHECKS:
+        try:
+            found = check(ground)
+        except ConsoleError:
+            found = Finding(Status.UNKNOWN, "Asterisk could not be asked")
+        except PermissionError as error:
+            found = Finding(Status.UNKNOWN, f"{error.filename}: this user may not look", "run this as root")
+        except OSError as error:
+            found = Finding(Status.UNKNOWN, f"{error.filename or 'a file'}: {error.strerror}")
+        yield Check(name, found.status, found.detail, found.way_out)

@@ -1,0 +1,221 @@
+"""The doctor's checks of the dialplan: ours is loaded, others' calls it, and it asks us."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
+from callsieve.asterisk_text import lines_of, read_text, walk
+from callsieve.changes import OUR_AGI, InstallError, asked_for, is_included, packaged
+from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.installing import TRUNK_LINES, dialplan_text
+from callsieve.settings import TrunkTable, address_of
+
+# Mark as spam, explain, allow, expect a call: see [callsieve-features] and docs/operations.md.
+FEATURE_CODES = ("*35", "*36", "*37", "*38")
+FREEPBX_CONTEXT = "from-trunk-callsieve"
+DEFAULT_FASTAGI_PORT = 4573
+TRUNKS_ASKED = 20
+
+_CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
+_EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
+_AGI_LINE = re.compile(r"Set\(LOCAL\(agi\)=(.*?)\)")
+_ENDPOINT = re.compile(r"PJSIP/([\w.@+-]+?)-\*")
+_DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
+_NESTED = re.compile(r"\([^()]*\)")
+INSTALL = "callsieve asterisk install"
+RELOAD = 'asterisk -rx "dialplan reload"'
+
+
+def others(dialplan: Dialplan) -> list[Step]:
+    """The steps that are not ours."""
+    return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
+
+
+def askers(dialplan: Dialplan) -> frozenset[str]:
+    """The contexts that ask us about a call."""
+    return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
+
+
+def is_loaded(ground: Ground) -> Finding:
+    """Asterisk has all of our contexts, as this version has them."""
+    name = Path("callsieve.conf")
+    ours = {line.section for line in lines_of(name, packaged("callsieve.conf")) if line.section} - {"globals"}
+    missing = sorted(ours - ground.dialplan.contexts)
+    if not missing:
+        return _same_version(ground, len(ours))
+    way_out = RELOAD if _is_installed(ground) else INSTALL
+    if lost := askers(ground.dialplan):
+        return fail(f"calls are LOST: {', '.join(sorted(lost))} calls [callsieve], and it is not loaded", way_out)
+    return fail("not loaded" if len(missing) == len(ours) else f"not loaded: {', '.join(missing)}", way_out)
+
+
+def _is_installed(ground: Ground) -> bool:
+    place = ground.place
+    lines = list(walk(place.etc, place.etc / "extensions.conf"))
+    path = place.dialplan / "callsieve.conf"
+    return path.exists() and is_included(place.etc, lines, path)
+
+
+def _same_version(ground: Ground, count: int) -> Finding:
+    path = ground.place.dialplan / "callsieve.conf"
+    text = read_text(path)
+    found = _AGI_LINE.search(text or "")
+    if text is None or found is None:
+        etc = ground.place.etc
+        where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
+        if where is None:
+            return warn(f"{count} contexts are loaded, but in no file: they go at the next reload", INSTALL)
+        return ok(f"{count} contexts are loaded, from {where.file}")
+    try:
+        current = dialplan_text(packaged("callsieve.conf"), found[1])
+    except InstallError as error:
+        return fail(str(error))
+    if text != current:
+        return warn(f"{path} is not that of this version", f"{INSTALL}: shows what differs")
+    return ok(f"{count} contexts are loaded")
+
+
+def is_asked(ground: Ground) -> Finding:
+    """The calls of each trunk come by us."""
+    dialplan = ground.dialplan
+    asking = askers(dialplan)
+    if not asking:
+        return fail(
+            "no context asks CallSieve: no call is screened", f"first in each trunk's context: {TRUNK_LINES[0]}"
+        )
+    quiet = []
+    for trunk in islice(ground.loaded.settings.trunk, TRUNKS_ASKED):
+        context = _context_of(ground, trunk)
+        if context is not None and not asking & dialplan.reached_from(context):
+            quiet.append(f"{trunk.name} arrives in {context}, where nobody asks")
+    if quiet:
+        return warn("; ".join(quiet), f"first in that context: {TRUNK_LINES[0]}")
+    return ok(f"asked in {', '.join(sorted(asking))}")
+
+
+def _context_of(ground: Ground, trunk: TrunkTable) -> str | None:
+    """The context of a trunk that is one PJSIP endpoint; None when its channels do not name one."""
+    match = _ENDPOINT.fullmatch(trunk.channels)
+    return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[1]}")) if match else None
+
+
+def asks_us(ground: Ground) -> Finding:
+    """The dialplan asks where the daemon of these settings answers."""
+    asked = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "") or _default_agi(ground.dialplan)
+    if asked is None:
+        return unknown("[callsieve-ask] is not loaded")
+    listen = ground.loaded.settings.agi.listen
+    if asked == OUR_AGI:
+        return _classic(ground)
+    if _fastagi_address(asked) != address_of(listen):
+        return fail(f"the dialplan asks {asked}, these settings say {listen}", f"{INSTALL}; {RELOAD}")
+    return ok(asked)
+
+
+def _default_agi(dialplan: Dialplan) -> str | None:
+    found = (_AGI_LINE.search(step.application) for step in dialplan.steps if step.context == "callsieve-ask")
+    return next((match[1] for match in found if match and "CALLSIEVE_AGI" not in match[1]), None)
+
+
+def _fastagi_address(url: str) -> tuple[str, int] | None:
+    address = url.removeprefix("agi://").partition("/")[0]
+    for text in (address, f"{address}:{DEFAULT_FASTAGI_PORT}"):
+        try:
+            return address_of(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _classic(ground: Ground) -> Finding:
+    """The classic scripts are there and go to our socket."""
+    directory, socket = ground.place.agi_bin, ground.loaded.socket_path
+    if directory is None:
+        return unknown("the classic script is asked, and Asterisk does not say where its scripts are")
+    for name in asked_for(packaged("callsieve.conf")):
+        path = directory / OUR_AGI / name
+        text = read_text(path)
+        if text is None or not path.stat().st_mode & stat.S_IXOTH:
+            return fail(f"{path} is not there, or not to be run by Asterisk", f"{INSTALL} --classic")
+        if str(socket) not in text:
+            return warn(f"{path} does not go to {socket}", f"{INSTALL} --classic, as the daemon's user or root")
+    return ok(f"the classic scripts in {directory / OUR_AGI}")
+
+
+def reaches_phones(ground: Ground) -> Finding:
+    """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
+    steps = others(ground.dialplan)
+    if askers(ground.dialplan) == {FREEPBX_CONTEXT}:
+        return ok("FreePBX makes its own Dial: tags and distinctive rings, no whisper")
+    if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
+        return ok("Dial carries ${CALLSIEVE_DIAL}")
+    return warn("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own", TRUNK_LINES[1].strip())
+
+
+def hears_of_emergencies(ground: Ground) -> Finding:
+    """Emergency calls open the window in which nobody who calls back is turned away."""
+    if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
+        return ok("open the window for those who call back")
+    return warn(
+        "nothing tells us of emergency calls: who calls back is screened",
+        "before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)",
+    )
+
+
+def has_free_codes(ground: Ground) -> Finding:
+    """Nobody else uses our feature codes."""
+    features = features_in(ground.ask("features show"))
+    clashes = [f"{code} is {name}" for name, code in features.items() if code in FEATURE_CODES]
+    clashes += code_clashes(others(ground.dialplan))
+    if clashes:
+        return warn("; ".join(clashes[:4]), "leave ours out, or give the other one a code of its own")
+    swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
+    if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
+        return warn(
+            f"during a call {swallowing[0]} hears our codes first",
+            "in features.conf give it a code of two keys, or take h and H out of Dial's options",
+        )
+    return ok(f"{FEATURE_CODES[0]} to {FEATURE_CODES[-1]} are free")
+
+
+def code_clashes(steps: Iterable[Step]) -> list[str]:
+    """The extensions that our codes would reach: exact ones, and patterns that ask for at least a first key."""
+    found: dict[tuple[str, str], str] = {}
+    for step in steps:
+        for code in FEATURE_CODES:
+            if step.extension == code or pattern_takes(step.extension, code):
+                found.setdefault((step.extension, step.context), f"{code} is {step.extension} in {step.context}")
+    return list(found.values())
+
+
+def pattern_takes(pattern: str, code: str) -> bool:
+    """Whether an extension pattern takes a code as its own. One that takes whatever is dialled does not count."""
+    if not pattern.startswith("_") or pattern[1:2] in (".", "!"):
+        return False
+    parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
+    try:
+        return re.fullmatch("".join(_regex_of(part) for part in parts), code) is not None
+    except re.error:
+        return False
+
+
+def _regex_of(part: str) -> str:
+    """One part of an extension pattern (pbx.c) as a regular expression."""
+    classes = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
+    return part if part.startswith("[") else classes.get(part.upper(), re.escape(part))
+
+
+def lets_hang_up(application: str) -> bool:
+    """Whether a Dial has option h or H, with which a key hangs up."""
+    if not application.startswith("Dial("):
+        return False
+    arguments = application[5:].removesuffix(")")
+    while _NESTED.search(arguments):
+        arguments = _NESTED.sub("", arguments)
+    options = arguments.split(",")[2:3]
+    return bool(options and re.search(r"[hH]", re.sub(r"\$\{[^}]*}", "", options[0])))

@@ -1,0 +1,204 @@
+"""The doctor's checks of ourselves: the daemon answers, and what it needs is there, sound and private."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from callsieve.composing import policies_of
+from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.settings import address_of
+from policies.policy import PolicyError
+from reputation.store.backup import backups_of
+from reputation.store.errors import StoreError, store_errors
+from reputation.store.migrations import known_migrations, pending
+
+STATUS_SECONDS = 2.0
+ANSWER_LIMIT = 64 * 1024
+STORE_SECONDS = 2.0
+BACKUP_DAYS = 2.0
+# Below this the journal may stop at any moment; a backup needs the size of the store once more.
+LEAST_FREE = 50 * 1024 * 1024
+START = "systemctl start callsieve, or callsieve serve"
+
+_COMMAND = re.compile(rb'SET VARIABLE ([A-Z_]+) "((?:[^"\\]|\\.)*)"\n')
+_ESCAPED = re.compile(r"\\(.)")
+_REQUEST = b"agi_network: yes\nagi_network_script: status\nagi_request: agi://127.0.0.1/status\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the daemon said to `/status`, and how long it took in milliseconds."""
+
+    variables: dict[str, str]
+    milliseconds: float
+
+
+def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
+    """A test call, as Asterisk would make one. `connect` is given the seconds it may take. OSError."""
+    began = time.monotonic()
+    deadline = began + STATUS_SECONDS
+    with closing(connect(STATUS_SECONDS)) as connection:
+        connection.sendall(_REQUEST)
+        said = b""
+        while len(said) < ANSWER_LIMIT:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            chunk = connection.recv(ANSWER_LIMIT)
+            if not chunk:
+                break
+            said += chunk
+        milliseconds = 1000 * (time.monotonic() - began)
+        variables = variables_in(said)
+        connection.sendall(b"200 result=1\n" * len(variables))
+    return Answer(variables, milliseconds)
+
+
+def variables_in(said: bytes) -> dict[str, str]:
+    """The variables that an answer sets."""
+    return {
+        name.decode(): _ESCAPED.sub(r"\1", value.decode("utf-8", "replace")) for name, value in _COMMAND.findall(said)
+    }
+
+
+def daemon_answers(ground: Ground) -> Finding:
+    """A test call over FastAGI is answered, and the daemon says that all is well."""
+    address = address_of(ground.loaded.settings.agi.listen)
+    try:
+        answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
+    except ConnectionRefusedError:
+        return fail(f"nobody answers on {ground.loaded.settings.agi.listen}: calls go on unscreened", START)
+    except TimeoutError:
+        return fail("it does not answer: calls wait 0.6 s, then go on unscreened", "systemctl restart callsieve")
+    return _judged(answer, ground.loaded.settings.agi.listen)
+
+
+def socket_answers(ground: Ground) -> Finding:
+    """The same over the Unix socket, which the classic script uses."""
+    path = ground.loaded.socket_path
+
+    def connect(seconds: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(seconds)
+        try:
+            connection.connect(str(path))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        answer = ask_status(connect)
+    except FileNotFoundError:
+        return warn(
+            f"{path} is not there", "only the classic script needs it: is the daemon's state directory another?"
+        )
+    except PermissionError:
+        return unknown(f"this user may not use {path}", "run this as root or in Asterisk's group")
+    except ConnectionRefusedError:
+        return warn(f"nobody answers on {path}", START)
+    except TimeoutError:
+        return fail(f"no answer on {path}", "systemctl restart callsieve")
+    return _judged(answer, str(path))
+
+
+def _judged(answer: Answer, where: str) -> Finding:
+    rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
+    took = f"{answer.milliseconds:.1f} ms"
+    if rule == "status":
+        return warn(f"it answers ({took}), but: {reason}", "its log says more") if reason else ok(f"{where}, {took}")
+    if rule == "fail-open":
+        return warn(f"it lets calls go on unscreened ({took}): {reason}", "its log says more")
+    return fail(f"what answers on {where} is not CallSieve", "choose another [agi] listen, and install again")
+
+
+def settings_are_private(ground: Ground) -> Finding:
+    """Nobody else reads the secret, or writes where we read."""
+    file, state = ground.loaded.file, ground.loaded.state
+    if file is not None:
+        mode = file.stat().st_mode
+        if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
+            return fail(f"others may change {file}", f"chmod o-w {file} {file.parent}")
+        if mode & 0o004 and "secret" in file.read_text("utf-8"):
+            return fail(f"others may read the secret in {file}", f"chmod o-r {file}")
+    if state.exists() and state.stat().st_mode & 0o002:
+        return fail(f"others may write in {state}", f"chmod o-w {state}")
+    return ok(f"{file or 'no file, all as it comes'}; state in {state}")
+
+
+def policy_loads(ground: Ground) -> Finding:
+    """The policy, and those of its scopes, can be used."""
+    try:
+        policies = policies_of(ground.loaded)
+    except PolicyError as error:
+        return fail(str(error), "callsieve policy check")
+    policy = policies.default
+    more = f", and {len(policies.scopes)} for parts of the calls" if policies.scopes else ""
+    if policy.observe:
+        return ok(f"{policy.name}{more}: observes, never acts")
+    return ok(f"{policy.name}{more}")
+
+
+def store_opens(ground: Ground) -> Finding:
+    """The store opens, is of this version, and has room to grow."""
+    path = ground.loaded.store_path
+    if not path.exists():
+        return warn(f"{path} is not there yet", START)
+    if not os.access(path, os.R_OK):
+        return unknown(f"this user may not read {path}", "run this as root or the daemon's user")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+            waiting = pending(db)
+    except StoreError as error:
+        return fail(str(error))
+    size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
+    about = f"{_size(size)}, schema {known_migrations()[-1].version}, {_size(free)} free"
+    if waiting:
+        return warn(f"{path} is of an older version ({len(waiting)} steps behind)", "callsieve db migrate")
+    if free < LEAST_FREE:
+        return fail(f"the disk is full: {about}", f"free some space in {path.parent}")
+    if free < LEAST_FREE + 2 * size:
+        return warn(
+            f"there is little space: {about}", f"free some space in {path.parent}: a backup needs {_size(size)}"
+        )
+    if damaged := sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]")):
+        return warn(f"{about}; an older one was damaged: {damaged[-1].name}", "look into it, then delete it")
+    return ok(about)
+
+
+def has_backup(ground: Ground) -> Finding:
+    """There is a backup of yesterday or today."""
+    path = ground.loaded.store_path
+    backups = backups_of(path)
+    if not backups:
+        return warn("none yet: the daemon makes one a day", "callsieve db backup")
+    days = (ground.now - backups[0].stat().st_mtime) / 86400
+    if days > BACKUP_DAYS:
+        return warn(f"the last one is {days:.0f} days old", "callsieve db backup; does the daemon run?")
+    return ok(f"{len(backups)}, the last one {24 * days:.0f} h old")
+
+
+def knows_us(ground: Ground) -> Finding:
+    """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
+    settings = ground.loaded.settings
+    counts = ((len(settings.trunk), "trunk"), (len(settings.did), "DID"), (len(settings.person), "person"))
+    words = ", ".join(
+        f"{count} {name}{'s' if count != 1 else ''}".replace("persons", "people") for count, name in counts
+    )
+    if not settings.trunk:
+        return warn(f"{words}: without a trunk's name no caller can be authenticated", "[[trunk]] in the settings")
+    return ok(words)
+
+
+def _size(count: int) -> str:
+    for limit, unit in ((1 << 30, "GB"), (1 << 20, "MB")):
+        if count >= limit:
+            return f"{count / limit:.1f} {unit}"
+    return f"{count / 1024:.0f} kB"

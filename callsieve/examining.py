@@ -1,0 +1,109 @@
+"""What the doctor's checks are made of: the ground they look at, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+from callsieve.asterisk_output import Dialplan, Version, dialplan_in, modules_in, setting_in, version_in
+from callsieve.changes import Place
+from callsieve.console import ConsoleError
+from callsieve.settings import Loaded
+
+ETC = Path("/etc/asterisk")
+
+
+class Status(StrEnum):
+    """`fail`: calls are not screened, or something is unsafe. `warn`: they are, but not as well as they could."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, and the way out if that is not as it should be."""
+
+    status: Status
+    detail: str
+    way_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A finding under its name."""
+
+    name: str
+    status: Status
+    detail: str
+    way_out: str = ""
+
+
+def ok(detail: str) -> Finding:
+    """All is well."""
+    return Finding(Status.OK, detail)
+
+
+def warn(detail: str, way_out: str = "") -> Finding:
+    """Calls are screened, but something is less than it could be."""
+    return Finding(Status.WARN, detail, way_out)
+
+
+def fail(detail: str, way_out: str = "") -> Finding:
+    """Calls are not screened, or something is unsafe."""
+    return Finding(Status.FAIL, detail, way_out)
+
+
+def unknown(detail: str, way_out: str = "") -> Finding:
+    """It could not be found out."""
+    return Finding(Status.UNKNOWN, detail, way_out)
+
+
+@dataclass
+class Ground:
+    """What the checks look at. Asterisk is asked each thing once, and no more after it failed to answer.
+
+    `console` raises ConsoleError; `now` is in epoch seconds.
+    """
+
+    loaded: Loaded
+    console: Callable[[str], str]
+    now: float
+    _error: str = field(default="", init=False)
+
+    def ask(self, command: str) -> str:
+        """What Asterisk's console says. ConsoleError."""
+        if self._error:
+            raise ConsoleError(self._error)
+        try:
+            return self.console(command)
+        except ConsoleError as error:
+            self._error = str(error)
+            raise
+
+    @cached_property
+    def version(self) -> Version | None:
+        return version_in(self.ask("core show version"))
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        return modules_in(self.ask("module show"))
+
+    @cached_property
+    def dialplan(self) -> Dialplan:
+        return dialplan_in(self.ask("dialplan show"))
+
+    @cached_property
+    def place(self) -> Place:
+        """Where Asterisk says its files are; the usual place when it cannot be asked."""
+        try:
+            said = self.ask("core show settings")
+        except ConsoleError:
+            return Place(ETC, 0)
+        agi_bin = setting_in(said, "AGI Scripts directory")
+        return Place(Path(setting_in(said, "Configuration directory") or ETC), 0, Path(agi_bin) if agi_bin else None)

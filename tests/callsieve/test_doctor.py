@@ -1,0 +1,875 @@
+"""The doctor's eyes: what Asterisk's console prints, and what is made of it. A real Asterisk: tests/integration."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from callsieve import console as asterisk_console
+from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
+from callsieve.asterisk_output import (
+    Step,
+    Version,
+    dialplan_in,
+    endpoint_context_in,
+    features_in,
+    globals_in,
+    modules_in,
+    permissions_in,
+    setting_in,
+    version_in,
+)
+from callsieve.changes import asked_for, packaged
+from callsieve.cli.common import CommandError
+from callsieve.cli.doctor import show_checks
+from callsieve.cli.switch import parse_duration
+from callsieve.console import ConsoleError, console, database_del, database_get, database_put, off_until, until_words
+from callsieve.doctor import CHECKS, examine
+from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
+from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
+from callsieve.doctor_ourselves import variables_in
+from callsieve.examining import Finding, Ground, Status
+from callsieve.installing import wrapper_text
+from callsieve.settings import Loaded, Settings, parse_settings
+from reputation.store.backup import make_backup
+from reputation.store.file import open_store
+
+NOW = 1_790_000_000.0
+
+
+# What Asterisk prints
+
+
+@pytest.mark.parametrize(
+    ("output", "version"),
+    [
+        (
+            "Asterisk 22.10.1+dfsg+~cs6.17.60671434-1 built by nobody @ buildd on a unknown running Linux",
+            Version("22.10.1", (22, 10, 1)),
+        ),
+        ("Asterisk 18.10.0~dfsg+~cs6.10.40431411-2 built by", Version("18.10.0", (18, 10, 0))),
+        ("Asterisk certified/18.9-cert5 built by root @ x", Version("certified/18.9-cert5", (18, 9), certified=True)),
+        ("Asterisk certified-20.7-cert2 built by", Version("certified-20.7-cert2", (20, 7), certified=True)),
+        ("Asterisk 20.7-cert2 built by", Version("20.7-cert2", (20, 7), certified=True)),
+        ("Asterisk GIT-22-0a1b2c3M built by", Version("GIT-22", (22,))),
+        ("No such command 'core show version'", None),
+        ("", None),
+    ],
+)
+def test_versions(output: str, version: Version | None) -> None:
+    assert version_in(output) == version
+
+
+DIALPLAN = """\
+[ Context 'from-carrier' created by 'pbx_config' ]
+  '_[+0-9].' =>     1. Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})})) [extensions.conf:7]
+                    2. Dial(PJSIP/201,30,${CALLSIEVE_DIAL})       [extensions.conf:8]
+     [busy]         3. Busy()                                     [extensions.conf:9]
+  'beep' (CID match '') =>  1. Answer()                                   [func_periodic_hook]
+
+[ Context 'from-internal' created by 'pbx_config' ]
+  '*37' =>          1. NoOp()                                     [extensions.conf:19]
+  '201' =>          hint: PJSIP/201                               [extensions.conf:20]
+  Include =>        'from-carrier'                                [pbx_config]
+  Include =>        'office|9:00-17:00|mon-fri|*|*'               [pbx_config]
+
+-= 6 extensions (6 priorities) in 2 contexts. =-
+"""
+
+
+def test_the_dialplan() -> None:
+    dialplan = dialplan_in(DIALPLAN)
+    assert dialplan.contexts == {"from-carrier", "from-internal"}
+    assert dialplan.steps == (
+        Step("from-carrier", "_[+0-9].", "Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))"),
+        Step("from-carrier", "_[+0-9].", "Dial(PJSIP/201,30,${CALLSIEVE_DIAL})"),
+        Step("from-carrier", "_[+0-9].", "Busy()"),
+        Step("from-carrier", "beep", "Answer()"),
+        Step("from-internal", "*37", "NoOp()"),
+        Step("from-internal", "201", "PJSIP/201"),
+    )
+    assert dialplan.reached_from("from-internal") == {"from-internal", "from-carrier", "office"}
+
+
+def test_contexts_that_include_each_other() -> None:
+    dialplan = dialplan_in(
+        "[ Context 'a' created by 'x' ]\n  Include => 'b' [x]\n[ Context 'b' created by 'x' ]\n  Include => 'a' [x]"
+    )
+    assert dialplan.reached_from("a") == {"a", "b"}
+
+
+def test_a_context_that_is_not_there() -> None:
+    said = "There is no existence of 'callsieve' context\nCommand 'dialplan show callsieve' failed.\n"
+    assert dialplan_in(said).contexts == frozenset()
+
+
+def test_modules() -> None:
+    said = (
+        "Module                         Description                              Use Count  Status      Support Level\n"
+        "acl                            Named ACL system                         2          Running              core\n"
+        "app_read.so                    Read Variable Application                0          Running              core\n"
+        "app_audiosocket.so             AudioSocket Application                  0          Not Running      extended\n"
+        "3 modules loaded\n"
+    )
+    assert modules_in(said) == {"acl", "app_read"}
+
+
+def test_features() -> None:
+    said = (
+        "Builtin Feature           Default Current\n"
+        "---------------           ------- -------\n"
+        "Pickup                    *8      *8     \n"
+        "Attended Transfer                        \n"
+        "Disconnect Call           *       *1     \n"
+        "\nDynamic Feature           Default Current\n"
+        "---------------           ------- -------\n"
+        "mark                      no def  *37    \n"
+    )
+    assert features_in(said) == {"Pickup": "*8", "Disconnect Call": "*1", "mark": "*37"}
+
+
+def test_other_outputs() -> None:
+    settings = (
+        "* Directories\n  AGI Scripts directory:       /usr/share/asterisk/agi bin\n  Cache directory:             \n"
+    )
+    assert setting_in(settings, "AGI Scripts directory") == "/usr/share/asterisk/agi bin"
+    assert setting_in(settings, "Cache directory") is None
+    assert globals_in("   A=b=c\n   D=\n\n    -- 2 variable(s)\n") == {"A": "b=c", "D": ""}
+    assert (
+        endpoint_context_in(" connected  : x\n context                            : from-carrier\n") == "from-carrier"
+    )
+    assert endpoint_context_in("Unable to find object carrier.\n") is None
+    user = "          read perm: call,cdr,user\n         write perm: reporting\n"
+    assert permissions_in(user) == (frozenset({"call", "cdr", "user"}), frozenset({"reporting"}))
+    assert permissions_in("There is no manager called x\n") is None
+
+
+# The tables
+
+
+@pytest.mark.parametrize(
+    ("numbers", "concerned"),
+    [
+        ((18, 26, 2), ["CVE-2025-49832"]),
+        ((18, 26, 3), []),
+        ((18, 9), ["CVE-2025-49832", "CVE-2022-26498 and -26499"]),
+        ((19, 8, 1), ["CVE-2025-49832"]),
+        ((20, 15, 0), ["CVE-2025-49832"]),
+        ((20, 15, 1), []),
+        ((21, 10, 0), ["CVE-2025-49832"]),
+        ((22, 5, 0), ["CVE-2025-49832"]),
+        ((22, 5, 1), []),
+        ((23, 0, 0), []),
+    ],
+)
+def test_advisories(numbers: tuple[int, ...], concerned: list[str]) -> None:
+    version = Version(".".join(map(str, numbers)), numbers)
+    assert [advisory.name for advisory in ADVISORIES if advisory.concerns(version)] == concerned
+
+
+@pytest.mark.parametrize(
+    ("pattern", "takes"),
+    [
+        ("_*3X", True),
+        ("_*3[0-9]", True),
+        ("_*.", True),
+        ("_*3-7", True),
+        ("_*37", True),
+        ("_*4X", False),
+        ("_X.", False),
+        ("_*3", False),
+        ("_.", False),
+        ("_!", False),
+        ("*37", False),
+        ("_[9-0].", False),
+    ],
+)
+def test_patterns_that_take_a_feature_code(pattern: str, takes: bool) -> None:
+    assert pattern_takes(pattern, "*37") is takes
+
+
+@pytest.mark.parametrize(
+    ("application", "hangs_up"),
+    [
+        ("Dial(PJSIP/201,30,hT)", True),
+        ("Dial(PJSIP/201&PJSIP/202,,H)", True),
+        ("Dial(PJSIP/201,30,tT)", False),
+        ("Dial(PJSIP/201,30,b(hook^s^1)tU(h))", False),
+        ("Dial(PJSIP/${FILTER(0-9,${EXTEN})},30,t)", False),
+        ("Dial(PJSIP/201,30,${HIGH})", False),
+        ("Dial(PJSIP/201)", False),
+        ("Hangup()", False),
+    ],
+)
+def test_dials_with_which_a_key_hangs_up(application: str, hangs_up: bool) -> None:
+    assert lets_hang_up(application) is hangs_up
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400), (" 2H ", 7200), ("366d", 366 * 86400)],
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-2h", "2x", "0s", "1.5h", "2h30m", "367d", "9999999d", "\uff12h"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(CommandError, match="write it as 90s, 30m, 2h or 1d"):
+        parse_duration(text)
+
+
+def test_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    assert until_words(1_790_000_000, NOW) == "until 2026-09-21 14:13 UTC"
+    assert until_words(9_999_999_999, NOW) == "until it is switched on"
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_what_the_daemon_answers() -> None:
+    said = b'SET VARIABLE CALLSIEVE_RULE "status"\nSET VARIABLE CALLSIEVE_REASON "say \\"no\\" \\\\ \xff"\nSET VAR'
+    assert variables_in(said) == {"CALLSIEVE_RULE": "status", "CALLSIEVE_REASON": 'say "no" \\ �'}
+
+
+# Findings
+
+
+ANSWERS = {
+    "core show version": "Asterisk 22.10.1 built by nobody",
+    "core show settings": "  Configuration directory:     {etc}\n  AGI Scripts directory:       {etc}/agi-bin\n",
+    "module show": "\n".join(f"{name}.so  x  0  Running  core" for name in (*NEEDED, *WANTED)),
+    "core show application PJSIPHangup": "  -= Info about application 'PJSIPHangup' =- \n",
+    "database get callsieve off": "Database entry not found.\n",
+    "dialplan show": "",
+    "dialplan show globals": "",
+    "features show": "",
+    "pjsip show endpoint carrier": " context   : from-carrier\n",
+    "manager show user callsieve": "  read perm: call,cdr,user,agent\n write perm: reporting\n",
+}
+OURS = "".join(
+    f"[ Context '{name}' created by 'pbx_config' ]\n  's' =>  1. Return() [callsieve.conf:1]\n"
+    for name in sorted({line[1:].split("]")[0] for line in packaged("callsieve.conf").splitlines() if line[:1] == "["})
+)
+ASKING = (
+    "[ Context 'callsieve-ask' created by 'pbx_config' ]\n"
+    "  's' =>  1. Set(LOCAL(agi)=agi://127.0.0.1:4573) [callsieve.conf:1]\n"
+)
+TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
+MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'
+
+
+def make_ground(
+    tmp_path: Path, answers: Mapping[str, str] | None = None, settings: str = "", file: Path | None = None
+) -> Ground:
+    said = {**ANSWERS, **(answers or {})}
+
+    def ask(command: str) -> str:
+        return said[command].replace("{etc}", str(tmp_path / "etc"))
+
+    loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path / "state")
+    return Ground(loaded, ask, NOW)
+
+
+def dialplan_with(*steps: str, context: str = "from-carrier", more: str = "") -> dict[str, str]:
+    lines = "\n".join(f"  '_X.' =>  1. {step} [extensions.conf:1]" for step in steps)
+    return {"dialplan show": f"{OURS}[ Context '{context}' created by 'pbx_config' ]\n{lines}\n{more}"}
+
+
+GOSUB = "Gosub(callsieve,s,1(${FILTER(0-9,${EXTEN})}))"
+Look = Callable[[Ground], Finding]
+
+
+@pytest.mark.parametrize(
+    ("look", "answers", "settings", "status", "words"),
+    [
+        pytest.param(doctor_asterisk.is_reachable, {}, "", "ok", "22.10.1", id="22"),
+        pytest.param(
+            doctor_asterisk.is_reachable,
+            {"core show version": "Asterisk 20.15.1 x"},
+            "",
+            "ok",
+            "own tests",
+            id="not-run",
+        ),
+        pytest.param(
+            doctor_asterisk.is_reachable, {"core show version": "Asterisk 16.2 x"}, "", "fail", "too old", id="16"
+        ),
+        pytest.param(
+            doctor_asterisk.is_reachable, {"core show version": "eh?"}, "", "unknown", "version", id="no-version"
+        ),
+        pytest.param(doctor_asterisk.is_safe, {}, "", "ok", "none", id="safe"),
+        pytest.param(
+            doctor_asterisk.is_safe,
+            {"core show version": "Asterisk 22.5.0 x"},
+            "",
+            "warn",
+            "not loaded",
+            id="hole-closed",
+        ),
+        pytest.param(
+            doctor_asterisk.is_safe,
+            {"core show version": "Asterisk 22.5.0 x", "module show": "res_stir_shaken.so x 0 Running core"},
+            "",
+            "fail",
+            "CVE-2025-49832",
+            id="hole-open",
+        ),
+        pytest.param(
+            doctor_asterisk.is_safe,
+            {"core show version": "Asterisk 20.7-cert2 x"},
+            "",
+            "unknown",
+            "fixes",
+            id="certified",
+        ),
+        pytest.param(doctor_asterisk.has_modules, {}, "", "ok", "without res_stir_shaken", id="modules"),
+        pytest.param(
+            doctor_asterisk.has_modules,
+            {"module show": ANSWERS["module show"].replace("func_db.so", "x.so")},
+            "",
+            "fail",
+            "func_db",
+            id="module-missing",
+        ),
+        pytest.param(
+            doctor_asterisk.has_modules,
+            {"module show": ANSWERS["module show"].replace("app_read.so", "x.so")},
+            "",
+            "warn",
+            "challenges",
+            id="module-wanted",
+        ),
+        pytest.param(
+            doctor_asterisk.has_modules,
+            {"module show": ANSWERS["module show"].replace("app_voicemail.so", "app_voicemail_odbc.so")},
+            "",
+            "ok",
+            "all",
+            id="another-voicemail",
+        ),
+        pytest.param(doctor_asterisk.can_reject, {}, "", "ok", "PJSIPHangup", id="reject"),
+        pytest.param(
+            doctor_asterisk.can_reject,
+            {
+                "core show application PJSIPHangup": "Your application(s) is (are) not registered\n",
+                "module show": "chan_pjsip.so x 0 Running core",
+            },
+            "",
+            "warn",
+            "403, 404 or 486",
+            id="reject-otherwise",
+        ),
+        pytest.param(doctor_asterisk.is_on, {}, "", "ok", "on", id="on"),
+        pytest.param(
+            doctor_asterisk.is_on,
+            {"database get callsieve off": "Value: 9999999999\n"},
+            "",
+            "warn",
+            "off until",
+            id="off",
+        ),
+        pytest.param(
+            doctor_asterisk.is_on, {"database get callsieve off": "Value: 1789999999\n"}, "", "ok", "on", id="off-was"
+        ),
+        pytest.param(doctor_dialplan.is_loaded, {}, "", "fail", "not loaded", id="not-loaded"),
+        pytest.param(
+            doctor_dialplan.is_loaded,
+            {"dialplan show": f"[ Context 'x' created by 'y' ]\n  's' => 1. {GOSUB} [z:1]"},
+            "",
+            "fail",
+            "LOST: x",
+            id="calls-are-lost",
+        ),
+        pytest.param(doctor_dialplan.is_loaded, dialplan_with(GOSUB), "", "warn", "in no file", id="loaded-once"),
+        pytest.param(doctor_dialplan.is_asked, {}, "", "fail", "no context asks", id="nobody-asks"),
+        pytest.param(doctor_dialplan.is_asked, dialplan_with(GOSUB), TRUNK, "ok", "from-carrier", id="asked"),
+        pytest.param(
+            doctor_dialplan.is_asked,
+            dialplan_with(GOSUB, context="other"),
+            TRUNK,
+            "warn",
+            "carrier arrives in from-carrier",
+            id="another-context-asks",
+        ),
+        pytest.param(
+            doctor_dialplan.is_asked,
+            dialplan_with(
+                GOSUB,
+                context="other",
+                more="[ Context 'from-carrier' created by 'x' ]\n  Include => 'other' [x]\n",
+            ),
+            TRUNK,
+            "ok",
+            "other",
+            id="an-included-context-asks",
+        ),
+        pytest.param(
+            doctor_dialplan.asks_us, {"dialplan show": ASKING}, "", "ok", "agi://127.0.0.1:4573", id="asks-us"
+        ),
+        pytest.param(
+            doctor_dialplan.asks_us,
+            {"dialplan show": ASKING},
+            '[agi]\nlisten = "127.0.0.1:4600"',
+            "fail",
+            "these settings say 127.0.0.1:4600",
+            id="asks-elsewhere",
+        ),
+        pytest.param(
+            doctor_dialplan.asks_us,
+            {"dialplan show": ASKING, "dialplan show globals": "   CALLSIEVE_AGI=agi://127.0.0.1:4600\n"},
+            '[agi]\nlisten = "127.0.0.1:4600"',
+            "ok",
+            "4600",
+            id="a-global-wins",
+        ),
+        pytest.param(
+            doctor_dialplan.asks_us,
+            {"dialplan show globals": "   CALLSIEVE_AGI=agi://127.0.0.1\n"},
+            "",
+            "ok",
+            "agi://127.0.0.1",
+            id="the-usual-port",
+        ),
+        pytest.param(
+            doctor_dialplan.asks_us,
+            {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"},
+            "",
+            "fail",
+            "callsieve-agi/callee is not there",
+            id="no-classic-script",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            dialplan_with(GOSUB, "Dial(PJSIP/201,30,${CALLSIEVE_DIAL})"),
+            "",
+            "ok",
+            "Dial",
+            id="dial-options",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            dialplan_with(GOSUB, "Dial(PJSIP/201)"),
+            "",
+            "warn",
+            "no Dial",
+            id="bare-dial",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            dialplan_with(GOSUB, context="from-trunk-callsieve"),
+            "",
+            "ok",
+            "FreePBX",
+            id="freepbx",
+        ),
+        pytest.param(
+            doctor_dialplan.hears_of_emergencies,
+            dialplan_with("Gosub(callsieve-emergency,s,1)"),
+            "",
+            "ok",
+            "window",
+            id="emergency",
+        ),
+        pytest.param(doctor_dialplan.hears_of_emergencies, {}, "", "warn", "nothing tells us", id="no-emergency"),
+        pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*35 to *38", id="codes"),
+        pytest.param(
+            doctor_dialplan.has_free_codes,
+            {"features show": "record    *1      *37    \n"},
+            "",
+            "warn",
+            "*37 is record",
+            id="code-of-a-feature",
+        ),
+        pytest.param(
+            doctor_dialplan.has_free_codes,
+            {"dialplan show": "[ Context 'x' created by 'y' ]\n  '_*3X' => 1. NoOp() [z:1]"},
+            "",
+            "warn",
+            "*35 is _*3X in x",
+            id="code-of-a-pattern",
+        ),
+        pytest.param(
+            doctor_dialplan.has_free_codes,
+            {"features show": "Disconnect Call   *   *   \n", **dialplan_with("Dial(PJSIP/1,,H)")},
+            "",
+            "warn",
+            "during a call Disconnect Call (*)",
+            id="code-that-hangs-up",
+        ),
+        pytest.param(doctor_manager.has_user, {}, "", "warn", "no manager user", id="no-manager"),
+        pytest.param(doctor_manager.has_user, {}, MANAGER, "ok", "may listen", id="manager"),
+        pytest.param(
+            doctor_manager.has_user,
+            {"manager show user callsieve": "There is no manager called callsieve\n"},
+            MANAGER,
+            "fail",
+            "no manager user callsieve",
+            id="manager-missing",
+        ),
+        pytest.param(
+            doctor_manager.has_user,
+            {"manager show user callsieve": " read perm: call\n write perm: reporting\n"},
+            MANAGER,
+            "fail",
+            "may not read agent, cdr, user",
+            id="manager-deaf",
+        ),
+        pytest.param(
+            doctor_manager.has_user,
+            {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: all,originate\n"},
+            MANAGER,
+            "warn",
+            "as good as a shell",
+            id="manager-mighty",
+        ),
+        pytest.param(doctor_ourselves.policy_loads, {}, "", "ok", "cautious", id="policy"),
+        pytest.param(
+            doctor_ourselves.policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"
+        ),
+        pytest.param(doctor_ourselves.policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
+        pytest.param(doctor_ourselves.store_opens, {}, "", "warn", "not there yet", id="no-store"),
+        pytest.param(doctor_ourselves.has_backup, {}, "", "warn", "none yet", id="no-backup"),
+        pytest.param(doctor_ourselves.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
+        pytest.param(doctor_ourselves.knows_us, {}, TRUNK, "ok", "1 trunk, 0 DIDs, 0 people", id="a-trunk"),
+    ],
+)
+def test_findings(
+    tmp_path: Path, look: Look, answers: Mapping[str, str], settings: str, status: str, words: str
+) -> None:
+    finding = look(make_ground(tmp_path, answers, settings))
+    assert (finding.status, words in finding.detail) == (status, True), finding
+    if status in ("warn", "fail"):
+        assert finding.way_out or look is doctor_asterisk.is_reachable
+
+
+def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
+    ground = make_ground(tmp_path, {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"})
+    directory = tmp_path / "etc" / "agi-bin" / "callsieve-agi"
+    directory.mkdir(parents=True)
+    scripts = [directory / name for name in asked_for(packaged("callsieve.conf"))]
+    for script in scripts:
+        script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), ground.loaded.socket_path))
+        script.chmod(0o755)
+    assert doctor_dialplan.asks_us(ground).status is Status.OK
+    scripts[0].write_text("#!/bin/sh\nexec python relay.py /elsewhere/agi.sock\n")
+    assert "does not go to" in doctor_dialplan.asks_us(ground).detail
+    scripts[0].chmod(0o644)
+    assert "not to be run" in doctor_dialplan.asks_us(ground).detail
+
+
+def test_the_unix_socket(tmp_path: Path) -> None:
+    ground = make_ground(tmp_path)
+    path = ground.loaded.socket_path
+    path.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert "nobody answers" in doctor_ourselves.socket_answers(ground).detail
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b'SET VARIABLE CALLSIEVE_RULE "status"\n')
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(4096)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        finding = doctor_ourselves.socket_answers(ground)
+        thread.join()
+    assert finding.status is Status.OK
+    assert finding.detail.startswith(f"{path}, ")
+
+
+def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = make_ground(tmp_path)
+    with open_store(ground.loaded.store_path):
+        pass
+    for free, status in ((10 << 20, Status.FAIL), ((50 << 20) + 4096, Status.WARN), (1 << 30, Status.OK)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: shutil._ntuple_diskusage(1 << 40, 0, free))
+        assert doctor_ourselves.store_opens(ground).status is status
+    (ground.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
+    assert "an older one was damaged" in doctor_ourselves.store_opens(ground).detail
+
+
+def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_ground: Ground) -> Finding:
+        raise PermissionError(13, "Permission denied", "/etc/asterisk/x")
+
+    monkeypatch.setattr("callsieve.doctor.CHECKS", (("x", refuse),))
+    (check,) = examine(make_ground(tmp_path))
+    assert (check.status, check.detail) == (Status.UNKNOWN, "/etc/asterisk/x: this user may not look")
+
+
+def test_it_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    settings = f'[agi]\nlisten = "127.0.0.1:{closed}"\n{MANAGER}port = {closed}\n'
+    show_checks(list(examine(make_ground(tmp_path, settings=settings))))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
+    assert any(line.strip() == "→ callsieve asterisk install" for line in lines)
+    assert lines[-1].startswith("4 to be put right, ")
+
+
+def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
+    directory = tmp_path / "etc" / "callsieve.d"
+    directory.mkdir(parents=True)
+    (directory / "callsieve.conf").write_text(packaged("callsieve.conf").replace("127.0.0.1:4573", "127.0.0.1:4600"))
+    ground = make_ground(tmp_path, dialplan_with(GOSUB))
+    assert doctor_dialplan.is_loaded(ground).status is Status.OK
+    with (directory / "callsieve.conf").open("a") as file:
+        file.write("; edited\n")
+    assert "not that of this version" in doctor_dialplan.is_loaded(ground).detail
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"), [(0o640, Status.OK), (0o644, Status.FAIL), (0o642, Status.FAIL), (0o600, Status.OK)]
+)
+def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status) -> None:
+    file = tmp_path / "callsieve.toml"
+    file.write_text(MANAGER)
+    file.chmod(mode)
+    finding = doctor_ourselves.settings_are_private(make_ground(tmp_path, settings=MANAGER, file=file))
+    assert finding.status is status
+    assert "secret = " not in finding.detail
+
+
+def test_the_store(tmp_path: Path) -> None:
+    ground = make_ground(tmp_path)
+    path = ground.loaded.store_path
+    with open_store(path):
+        assert doctor_ourselves.store_opens(ground).status is Status.OK
+    backup = make_backup(path, NOW)
+    os.utime(backup, (NOW - 3600, NOW - 3600))
+    assert doctor_ourselves.has_backup(ground).detail == "1, the last one 1 h old"
+    os.utime(backup, (NOW - 5 * 86400, NOW - 5 * 86400))
+    assert doctor_ourselves.has_backup(ground).status is Status.WARN
+    with open_store(path, migrated=False) as db:
+        db.execute("DROP TABLE migration")
+    assert "older version" in doctor_ourselves.store_opens(ground).detail
+    path.write_bytes(b"no store at all, but a letter to my aunt" * 100)
+    assert doctor_ourselves.store_opens(ground).status is Status.FAIL
+
+
+# Bounds
+
+
+@contextmanager
+def listening(answer: bytes | None) -> Iterator[int]:
+    """A server on loopback that says `answer` and closes; None: it accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = threading.Event()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                if answer is None:
+                    done.wait(10)
+                else:
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+                    done.wait(1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        pytest.param(b'SET VARIABLE CALLSIEVE_RULE "status"\n', Status.OK, " ms", id="well"),
+        pytest.param(
+            b'SET VARIABLE CALLSIEVE_RULE "status"\nSET VARIABLE CALLSIEVE_REASON "no store"\n',
+            Status.WARN,
+            "no store",
+            id="trouble",
+        ),
+        pytest.param(
+            b'SET VARIABLE CALLSIEVE_RULE "fail-open"\nSET VARIABLE CALLSIEVE_REASON "too many calls"\n',
+            Status.WARN,
+            "too many calls",
+            id="fail-open",
+        ),
+        pytest.param(b"220 mail.example ESMTP\r\n", Status.FAIL, "is not CallSieve", id="somebody-else"),
+        pytest.param(b"", Status.FAIL, "is not CallSieve", id="nothing-said"),
+        pytest.param(None, Status.FAIL, "does not answer", id="frozen"),
+    ],
+)
+def test_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
+) -> None:
+    monkeypatch.setattr(doctor_ourselves, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
+    with listening(answer) as port:
+        ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
+        finding = doctor_ourselves.daemon_answers(ground)
+    assert (finding.status, words in finding.detail) == (status, True), finding
+
+
+def test_no_daemon(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
+    assert "nobody answers" in doctor_ourselves.daemon_answers(ground).detail
+    assert "is not there" in doctor_ourselves.socket_answers(ground).detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: x\r\n\r\n", Status.OK, "as callsieve"),
+        (b"Asterisk Call Manager/11.0.0\r\nResponse: Error\r\n\r\n", Status.FAIL, "refuses callsieve"),
+        (b"220 mail.example ESMTP\r\n", Status.UNKNOWN, "not Asterisk"),
+        (None, Status.FAIL, "does not answer"),
+    ],
+)
+def test_the_manager_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
+) -> None:
+    monkeypatch.setattr(doctor_manager, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
+    with listening(answer) as port:
+        finding = doctor_manager.can_log_in(make_ground(tmp_path, settings=f"{MANAGER}port = {port}\n"))
+    assert (finding.status, words in finding.detail) == (status, True), finding
+
+
+def test_an_asterisk_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    asked = []
+
+    def ask(command: str) -> str:
+        asked.append(command)
+        raise ConsoleError("Asterisk did not answer within 5 s")
+
+    ground = Ground(Loaded(settings=Settings(), file=None, state=tmp_path), ask, NOW)
+    checks = list(examine(ground))
+    assert len(asked) == 1
+    assert [check.name for check in checks] == [name for name, _ in CHECKS]
+    assert (checks[0].status, checks[0].detail) == (Status.FAIL, "Asterisk did not answer within 5 s")
+    assert {check.status for check in checks[1:9]} == {Status.UNKNOWN}
+    json.dumps([check.status for check in checks])
+
+
+# The console
+
+
+def settings_for(script: str, tmp_path: Path) -> Settings:
+    """Settings whose Asterisk is a Python script."""
+    path = tmp_path / "asterisk.py"
+    path.write_text(script)
+    command = shlex.join([sys.executable, "-I", "-S", str(path)])
+    return parse_settings(f"[asterisk]\ncommand = {json.dumps(command)}\n", "test")
+
+
+ASTDB = """\
+import pathlib, sys
+file = pathlib.Path(__file__).with_suffix(".db")
+verb, family, key, *value = sys.argv[2].split()[1:]
+assert family == "callsieve"
+if verb == "put":
+    file.write_text(value[0])
+    print("Updated database successfully")
+elif verb == "get":
+    print(f"Value: {file.read_text()}" if file.exists() else "Database entry not found.")
+elif file.exists():
+    file.unlink()
+    print("Database entry removed.")
+else:
+    print("Database entry could not be removed.")
+"""
+
+
+def test_asterisks_database(tmp_path: Path) -> None:
+    settings = settings_for(ASTDB, tmp_path)
+    assert database_get(settings, "off") is None
+    assert database_del(settings, "off") is False
+    database_put(settings, "off", "1790000000")
+    assert (database_get(settings, "off"), off_until(settings)) == ("1790000000", 1790000000)
+    assert database_del(settings, "off") is True
+    assert off_until(settings) is None
+
+
+def test_a_database_that_does_not_keep_is_an_error(tmp_path: Path) -> None:
+    settings = settings_for("print('Value: something else')", tmp_path)
+    with pytest.raises(ConsoleError, match="did not keep callsieve/off"):
+        database_put(settings, "off", "1")
+    with pytest.raises(ConsoleError, match="did not delete callsieve/off"):
+        database_del(settings, "off")
+
+
+def test_the_console_gives_text(tmp_path: Path) -> None:
+    script = r"import sys; sys.stdout.buffer.write(b'\x1b[1;32mgreen\x1b[0m \xff ' + sys.argv[2].encode() + b'\r\n')"
+    assert console(settings_for(script, tmp_path), "core show x") == "green � core show x\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        pytest.param(
+            "print('Unable to connect to remote asterisk (does /run/x exist?)'); raise SystemExit(1)",
+            "is it running",
+            id="not-running",
+        ),
+        pytest.param("print('sudo: a password is required'); raise SystemExit(1)", "ended with 1: sudo: a", id="sudo"),
+        pytest.param("raise SystemExit(3)", "ended with 3: it said nothing", id="silent"),
+        pytest.param("import time; time.sleep(60)", "did not answer within", id="frozen"),
+        pytest.param("import os, time; os.close(1); os.close(2); time.sleep(60)", "did not answer within", id="mute"),
+        pytest.param("while True: print('x' * 65536)", "longer than", id="endless"),
+    ],
+)
+def test_a_console_that_fails_says_why_and_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, error: str
+) -> None:
+    monkeypatch.setattr(asterisk_console, "CONSOLE_SECONDS", 0.5 if "sleep" in script else 5.0)
+    monkeypatch.setattr(asterisk_console, "OUTPUT_LIMIT", 1 << 20)
+    began = time.monotonic()
+    with pytest.raises(ConsoleError, match=error) as caught:
+        console(settings_for(script, tmp_path), "core show version")
+    assert time.monotonic() - began < 5
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("/nonsense/asterisk", "not found"),
+        ("asterisk 'x", "cannot be split"),
+        ("", "is empty"),
+        ("/etc/passwd", "Permission denied"),
+    ],
+)
+def test_a_command_that_cannot_be_run(command: str, error: str) -> None:
+    settings = parse_settings(f"[asterisk]\ncommand = {json.dumps(command)}\n", "test")
+    with pytest.raises(ConsoleError, match=error):
+        console(settings, "core show version")
+
+
+def test_nothing_slips_into_a_command() -> None:
+    settings = Settings()
+    with pytest.raises(ValueError, match="one line"):
+        console(settings, "core show version\ncore stop now")
+    for key, value in (("off on", "1"), ("off", "1 2"), ("off", ""), ("", "1"), ("off", "1\n")):
+        with pytest.raises(ValueError, match="AstDB"):
+            database_put(settings, key, value)

@@ -1,0 +1,299 @@
+"""Install into a real Asterisk, call through it, switch off, look with the doctor, and take it out again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.asterisk_text import lines_of
+from callsieve.changes import asterisk_conf
+from callsieve.doctor_asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
+from lab import Asterisk, CallSpec, Carrier, Phone
+from lab.asterisk import COMPLAINT
+from lab.daemon import Daemon
+
+# The commands of this part alone, as the console script would run them.
+PROGRAM = """\
+import typer
+from callsieve.cli import asterisk, doctor, switch
+from callsieve.cli.common import errors_in_one_line
+app = typer.Typer(pretty_exceptions_enable=False)
+for module in (asterisk, doctor, switch):
+    module.add_to(app)
+with errors_in_one_line():
+    app()
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+BARE = """\
+[from-carrier]
+exten => _[+0-9].,1,Dial(PJSIP/201,20)
+
+[from-internal]
+exten => 112,1,Hangup()
+"""
+SCREENED = """\
+[from-carrier]
+exten => _[+0-9].,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))
+ same => n,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
+
+[from-internal]
+exten => 112,1,Gosub(callsieve-emergency,s,1)
+ same => n,Hangup()
+"""
+SETTINGS = """\
+[asterisk]
+command = {command}
+
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+"""
+
+
+class Office:
+    """A lab Asterisk without CallSieve, and the settings of a daemon that is not started yet."""
+
+    def __init__(self, asterisk: Asterisk, state: Path) -> None:
+        self.asterisk = asterisk
+        self.etc = asterisk.directories.etc
+        command = shlex.join([*asterisk.paths.asterisk, "-C", str(self.etc / "asterisk.conf")])
+        self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command)))
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """A command that must end with this exit code; all that it printed."""
+        done = subprocess.run(
+            (sys.executable, "-c", PROGRAM, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env={**self.daemon.environment, "COLUMNS": "200"},
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout
+        return done.stdout
+
+    def install(self, *options: str) -> str:
+        units = str(self.daemon.state / "units")
+        return self.run("asterisk", "install", "--etc", str(self.etc), "--systemd-dir", units, "--yes", *options)
+
+    def uninstall(self, *options: str, code: int = 0) -> str:
+        units = str(self.daemon.state / "units")
+        return self.run(
+            "asterisk", "uninstall", "--etc", str(self.etc), "--systemd-dir", units, "--yes", *options, code=code
+        )
+
+    def write_dialplan(self, text: str) -> None:
+        """Replace the contexts of the office; lines that were installed stay."""
+        path = self.etc / "extensions.conf"
+        path.write_text(
+            "[globals]\n\n" + text + "".join(f"{line}\n" for line in path.read_text().splitlines() if "#inc" in line)
+        )
+        self.asterisk.cli("dialplan reload")
+
+    def doctor(self, code: int) -> dict[str, dict[str, str]]:
+        """What the doctor found, by the name of the check."""
+        return {check["name"]: check for check in json.loads(self.run("doctor", "--json", code=code))}
+
+    def files(self) -> dict[str, bytes]:
+        directories = (self.etc, self.asterisk.directories.agi_bin, self.daemon.state)
+        paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+        return {str(path): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    with Asterisk(extensions=BARE) as asterisk:
+        manager = asterisk.directories.etc / "manager.conf"
+        manager.write_text(manager.read_text().split("[callsieve]")[0])  # the lab's own user has our user's name
+        asterisk.cli("manager reload")
+        office = Office(asterisk, tmp_path / "state")
+        yield office
+        office.daemon.stop()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="fastagi"),
+        pytest.param(["--classic"], id="classic"),
+        pytest.param(["--freepbx"], id="freepbx"),
+        pytest.param(["--no-ami", "--systemd"], id="systemd"),
+    ],
+)
+def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, options: list[str]) -> None:
+    if "--freepbx" in options:
+        (office.etc / "extensions_custom.conf").write_text("")
+        with (office.etc / "extensions.conf").open("a") as file:
+            file.write("#include extensions_custom.conf\n")
+        with (office.etc / "manager.conf").open("a") as file:
+            file.write("#tryinclude manager_custom.conf\n")
+    before = office.files()
+    seen = len(office.asterisk.log_lines())
+
+    said = office.install("--reload", *options)
+    assert "Asterisk has read its dialplan" in said
+    assert "nothing to change" in office.install(*options)
+    complaints = [line for line in office.asterisk.log_lines()[seen:] if COMPLAINT.search(line)]
+    assert complaints == []
+    names = ["callsieve.conf", *(["callsieve-freepbx.conf"] if "--freepbx" in options else [])]
+    for name in names:
+        for line in lines_of(Path(name), (asterisk_conf() / name).read_text()):
+            if line.section not in (None, "globals"):
+                assert f"Context '{line.section}'" in office.asterisk.cli(f"dialplan show {line.section}")
+    user = office.asterisk.cli("manager show user callsieve")
+    assert ("no manager" in user) if "--no-ami" in options else ("write perm: reporting" in user)
+
+    office.uninstall("--reload")
+    assert office.files() == before
+    assert "no existence" in office.asterisk.cli("dialplan show callsieve")
+    assert "no manager" in office.asterisk.cli("manager show user callsieve")
+
+
+@pytest.mark.parametrize("options", [pytest.param([], id="fastagi"), pytest.param(["--classic"], id="classic")])
+def test_calls_come_by_us_once_the_trunk_says_so(office: Office, options: list[str]) -> None:
+    office.install("--reload", *options)
+    office.write_dialplan(SCREENED)
+    office.daemon.start()
+    carrier = Carrier(office.asterisk)
+    with Phone(office.asterisk, "201"):
+        assert carrier.call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
+    office.daemon.wait_for_log("call ")
+
+    checks = office.doctor(code=0)
+    assert {name: check for name, check in checks.items() if check["status"] not in ("ok", "warn")} == {}
+    for name in ("dialplan", "trunks", "asks at", "phones", "emergency calls", "daemon", "classic socket", "store"):
+        assert checks[name]["status"] == "ok", checks[name]
+    assert checks["manager login"]["status"] == "ok", checks["manager login"]
+    assert office.asterisk.warnings() == []
+
+    said = office.uninstall("--reload", code=2)
+    assert "would be lost" in said
+    assert f"{office.etc}/extensions.conf:4" in said
+    office.write_dialplan(BARE)
+    office.uninstall("--reload")
+
+
+def test_the_switch_is_in_asterisks_database(office: Office) -> None:
+    began = int(time.time())
+    assert "Screening is off until " in office.run("off", "--for", "2h")
+    found = re.search(r"Value: (\d+)", office.asterisk.cli("database get callsieve off"))
+    assert found
+    assert began + 7200 <= int(found[1]) <= time.time() + 7200
+    office.run("off")
+    assert "Value: 9999999999" in office.asterisk.cli("database get callsieve off")
+    assert office.doctor(code=1)["off switch"]["status"] == "warn"
+    assert "on again" in office.run("on")
+    assert "not found" in office.asterisk.cli("database get callsieve off")
+    assert "was not off" in office.run("on")
+    assert "write it as 90s, 30m, 2h or 1d" in office.run("off", "--for", "soon", code=2)
+
+
+def test_calls_go_on_while_it_is_off(office: Office) -> None:
+    office.install("--reload", "--no-ami")
+    office.write_dialplan(SCREENED)
+    office.daemon.start()
+    office.run("off")
+    with Phone(office.asterisk, "201"):
+        assert Carrier(office.asterisk).call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
+        assert "from +" not in office.daemon.log.read_text()
+        office.run("on")
+        assert Carrier(office.asterisk).call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
+    office.daemon.wait_for_log("call ")
+
+
+def test_the_doctor_without_a_daemon(office: Office) -> None:
+    office.install("--reload")
+    office.write_dialplan(SCREENED)
+    checks = office.doctor(code=1)
+    assert [name for name, check in checks.items() if check["status"] == "fail"] == ["daemon"]
+    assert "nobody answers" in checks["daemon"]["detail"]
+
+
+def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:
+    checks = office.doctor(code=1)
+    assert checks["dialplan"] == {
+        "name": "dialplan", "status": "fail", "detail": "not loaded", "way_out": "callsieve asterisk install",
+    }  # fmt: skip
+    assert checks["trunks"]["status"] == "fail"
+    assert checks["manager user"]["way_out"] == "callsieve asterisk install"
+
+
+def test_calls_that_would_be_lost_are_cried_about(office: Office) -> None:
+    office.write_dialplan(SCREENED)
+    assert "LOST: from-carrier" in office.doctor(code=1)["dialplan"]["detail"]
+
+
+def test_a_frozen_asterisk_and_a_frozen_daemon_keep_nobody_waiting(office: Office) -> None:
+    office.daemon.start()
+    office.daemon.freeze()
+    os.kill(office.asterisk.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        checks = office.doctor(code=1)
+        said = office.run("off", code=2)
+    finally:
+        os.kill(office.asterisk.pid, signal.SIGCONT)
+        office.daemon.thaw()
+    assert time.monotonic() - began < 20
+    assert "did not answer within 5 s" in checks["Asterisk"]["detail"]
+    assert checks["modules"]["status"] == "unknown"
+    assert "does not answer" in checks["daemon"]["detail"]
+    assert said.splitlines() == ["callsieve: Asterisk did not answer within 5 s: is it frozen or overloaded?"]
+
+
+def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
+    office.asterisk.terminate()
+    for command in (["off"], ["on"], ["off", "--for", "1h"]):
+        (line,) = office.run(*command, code=2).splitlines()
+        assert line.startswith("callsieve: Asterisk does not answer on its console: is it running")
+
+
+def test_nobody_to_ask_is_no_consent(office: Office) -> None:
+    before = office.files()
+    said = office.run("asterisk", "install", "--etc", str(office.etc), code=2)
+    assert "callsieve: nobody is there to be asked" in said
+    said = office.run("asterisk", "install", "--etc", str(office.etc), "--dry-run")
+    assert '+#include "callsieve.d/*.conf"' in said
+    assert "nothing was written" in said
+    assert office.files() == before
+
+
+def test_no_secret_is_shown(office: Office) -> None:
+    said = office.install()
+    settings = office.daemon.config.read_text()
+    found = re.search(r'secret = "([^"]+)"', settings)
+    assert found
+    assert len(found[1]) >= 32
+    assert found[1] not in said
+    assert found[1] not in office.uninstall()
+
+
+def test_the_doctor_knows_every_module_that_our_dialplan_needs(office: Office) -> None:
+    text = "\n".join(
+        line.text for path in asterisk_conf().glob("*.conf") for line in lines_of(path, path.read_text("utf-8"))
+    )
+    functions = set(re.findall(r"(?:\$\{|Set\()([A-Z_]+)\(", text))
+    applications = set(re.findall(r"(?:,|[?(])([A-Z][A-Za-z]+)\(", text))
+    known = {*NEEDED, *WANTED, *OPTIONAL, *(name for names in ALTERNATIVES.values() for name in names)}
+    missing = {}
+    for kind, names in (("function", functions), ("application", applications)):
+        for name in names:
+            found = re.search(r"\[Provided By\]\s*\n(\S+)", office.asterisk.cli(f"core show {kind} {name}"))
+            provider = found[1] if found else "unknown"
+            if provider not in known and provider not in ("builtin", "chan_pjsip"):
+                missing[name] = provider
+    assert missing == {}
