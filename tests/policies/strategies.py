@@ -14,6 +14,7 @@ from reputation.model import (
     Level,
     ListEntry,
     ListName,
+    Person,
     PersonalTie,
     Tie,
     Verification,
@@ -31,13 +32,11 @@ from tests.builders import (
     make_facts,
     make_identity,
     make_imported,
-    make_person,
-    make_tie,
 )
 
 NUMBERS = (CALLER, "+12017421999", LONDON, "+447911123456", PREMIUM, "+10000000000", "+870773111632")
 KINDS = tuple(kind for kind in CallerKind if kind is not CallerKind.NUMBER)
-EXTENSIONS = ("201", "202")
+PEOPLE = (Person("201", "PJSIP/201", "sales"), Person("202", "PJSIP/202", "support"), Person("203"))
 GROUPS = ("sales", "support")
 SOURCES = ("ftc", "company")
 CATEGORIES = ("scam", "telemarketing")
@@ -72,13 +71,14 @@ def entries(list_name: ListName) -> st.SearchStrategy[ListEntry | None]:
     return st.none() | actions.map(lambda action: make_entry(list_name, action=action))
 
 
-@st.composite
-def ties(draw: st.DrawFn) -> PersonalTie:
-    person = draw(st.sampled_from([None, *EXTENSIONS]))
-    if person is None:
-        return make_tie(Tie.CONTACT, None)
-    endpoint = draw(st.sampled_from([None, f"PJSIP/{person}"]))
-    return make_tie(draw(st.sampled_from(Tie)), person, draw(st.sampled_from([None, *GROUPS])), endpoint=endpoint)
+def ties() -> st.SearchStrategy[PersonalTie]:
+    """A contact of the company, or any tie of one of our people."""
+    personal = st.builds(
+        lambda tie, person: PersonalTie(tie, person.extension, person.group, person.endpoint),
+        st.sampled_from(Tie),
+        st.sampled_from(PEOPLE),
+    )
+    return st.just(PersonalTie(Tie.CONTACT, None)) | personal
 
 
 @st.composite
@@ -90,8 +90,8 @@ def facts(draw: st.DrawFn, *, lists: bool = True, levels: bool = True) -> Facts:
         log_odds,
         level=draw(st.none() | st.sampled_from(Level)) if levels else Level.NONE,
         did=draw(st.none() | st.builds(make_did, group=st.sampled_from([None, *GROUPS]), screen=st.just(True))),
-        callee=draw(st.none() | st.builds(make_person, st.sampled_from(EXTENSIONS), st.sampled_from([None, *GROUPS]))),
-        caller_person=make_person() if draw(rare) else None,
+        callee=draw(st.none() | st.sampled_from(PEOPLE)),
+        caller_person=draw(st.sampled_from(PEOPLE)) if draw(rare) else None,
         allow=draw(entries(ListName.ALLOW)) if lists else None,
         block=draw(entries(ListName.BLOCK)) if lists else None,
         ties=draw(st.lists(ties(), max_size=3)) if lists else (),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policies.decision import OWN_RULES, Action, Decision, IncomingCall, fail_open
 from policies.engine import CAPS, STEPS, Look, decide, decide_for_callee, explain
 from policies.loader import load_policy
-from policies.policy import Policy, PolicyError, PolicySet, Scope
+from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
 from reputation.model import Attestation, CallerKind, Facts, Level, Tie, Verification
 from tests.builders import (
     DAY,
@@ -430,6 +430,9 @@ def test_the_same_call_is_always_decided_alike_and_explained_as_decided(
         assume(False)
     decision = decide(call, facts, policy, NOW)
     assert decision == decide(call, facts, policy, NOW)
+    if decision.step >= 8:
+        holding = (rule.name for rule in policy.rules if rule.matches(Case(call, facts, NOW)))
+        assert decision.rule == next(holding, "default")
     looks = explain(call, facts, policy, NOW)
     assert [look.step for look in looks] == sorted(look.step for look in looks)
     *_, decided, last = looks

@@ -1,0 +1,303 @@
+"""Every condition: when it holds, when it does not, where it begins, and what it says of a caller without a number."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+
+from policies.conditions import read_when, toml_of
+from policies.decision import IncomingCall
+from policies.policy import Case, PolicyError
+from policies.vocabulary import VOCABULARY
+from reputation.model import Attestation, CallerKind, Facts, Level, Tie, Verification
+from tests.builders import (
+    LONDON,
+    MINUTE,
+    NOW,
+    PREMIUM,
+    make_call,
+    make_did,
+    make_facts,
+    make_identity,
+    make_imported,
+    make_person,
+    make_signed_call,
+    make_tie,
+)
+from tests.policies.strategies import OPERANDS, cases, when_tables
+
+
+def holds(when: str, call: IncomingCall, facts: Facts, now: float = NOW) -> bool:
+    """Whether `when = { ... }` holds, as it is written in a policy."""
+    table = tomllib.loads(f"when = {{ {when} }}")["when"]
+    return all(condition.holds(Case(call, facts, now)) for condition in read_when(table))
+
+
+WITHHELD = make_call(None)
+CALL, NOTHING = make_call(), make_facts()
+LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_imported("company", "ok")])
+SALES, SUPPORT = make_person("201", "sales"), make_did(group="support")
+MINUTES_AGO = [NOW - minutes * MINUTE for minutes in (30, 10, 5, 1)]
+
+CONDITIONS = [
+    ("level", 'level_at_least = "warn"', CALL, make_facts(level=Level.WARN), True),
+    ("higher-level", 'level_at_least = "warn"', CALL, make_facts(level=Level.REJECT), True),
+    ("lower-level", 'level_at_least = "warn"', CALL, make_facts(level=Level.TAG), False),
+    ("level-none", 'level_at_least = "tag"', CALL, NOTHING, False),
+    ("level-withheld", 'level_at_least = "tag"', WITHHELD, NOTHING, False),
+    ("points-lowest", "points_between = [10, 20]", CALL, make_facts(2.3), True),  # 9.98: 10 points
+    ("points-highest", "points_between = [10, 20]", CALL, make_facts(4.6), True),  # 19.96: 20 points
+    ("points-below", "points_between = [10, 20]", CALL, make_facts(2.15), False),  # 9.3: 9 points
+    ("points-above", "points_between = [10, 20]", CALL, make_facts(4.75), False),  # 20.6: 21 points
+    ("points-exact", "points_between = [0, 0]", WITHHELD, NOTHING, True),
+    ("points-negative", "points_between = [-30, -10]", CALL, make_facts(-3.0), True),
+    ("listed", 'listed = "ftc"', CALL, LISTED, True),
+    ("listed-in-one-of-them", 'listed = ["none", "company"]', CALL, LISTED, True),
+    ("listed-elsewhere", 'listed = "fcc"', CALL, LISTED, False),
+    ("listed-nowhere", 'listed = "ftc"', WITHHELD, NOTHING, False),
+    ("category", 'category = ["fraud", "scam"]', CALL, LISTED, True),
+    ("other-category", 'category = "telemarketing"', CALL, LISTED, False),
+    ("no-category", 'category = "scam"', CALL, make_facts(imported=[make_imported()]), False),
+    ("attestation", 'attestation = ["B", "C"]', make_call(attestation=Attestation.C), NOTHING, True),
+    ("other-attestation", 'attestation = "A"', make_call(attestation=Attestation.B), NOTHING, False),
+    ("no-attestation", 'attestation = "none"', CALL, NOTHING, True),
+    ("verification", 'verification = "failed"', make_call(verification=Verification.FAILED), NOTHING, True),
+    ("other-verification", 'verification = ["failed", "none"]', make_signed_call(), NOTHING, False),
+    ("auth-class", 'auth_class = "authenticated"', make_signed_call(), NOTHING, True),
+    ("trusted-trunk", 'auth_class = "authenticated"', make_call(trusted=True), NOTHING, True),
+    ("unsigned", 'auth_class = "authenticated"', CALL, NOTHING, False),
+    ("kind", 'caller_kind = ["withheld", "invalid"]', WITHHELD, NOTHING, True),
+    ("other-kind", 'caller_kind = "withheld"', make_call(None, kind=CallerKind.INVALID), NOTHING, False),
+    ("kind-with-a-dash", 'caller_kind = "short-code"', make_call(None, kind=CallerKind.SHORT_CODE), NOTHING, True),
+    ("a-number", 'caller_kind = "number"', CALL, NOTHING, True),
+    ("country", 'country = ["GB", "US"]', CALL, NOTHING, True),
+    ("other-country", 'country = "CA"', CALL, NOTHING, False),
+    ("country-of-none", 'country = "001"', make_call("+870773111632"), NOTHING, True),
+    ("country-withheld", 'country = "US"', WITHHELD, NOTHING, False),
+    ("type", 'number_type = ["premium", "shared-cost"]', make_call(PREMIUM), NOTHING, True),
+    ("other-type", 'number_type = "premium"', CALL, NOTHING, False),
+    ("unallocated", 'number_type = "unallocated"', make_call("+10000000000"), NOTHING, True),
+    ("type-withheld", 'number_type = "unallocated"', WITHHELD, NOTHING, False),
+    ("prefix", 'prefix = ["+44", "+1201"]', CALL, NOTHING, True),
+    ("whole-number", 'prefix = "+12017421834"', CALL, NOTHING, True),
+    ("other-prefix", 'prefix = "+1202"', CALL, NOTHING, False),
+    ("longer-prefix", 'prefix = "+120174218340"', CALL, NOTHING, False),
+    ("prefix-withheld", 'prefix = "+1"', WITHHELD, NOTHING, False),
+    ("did", 'did = ["+442071838750", "s"]', CALL, NOTHING, True),
+    ("other-did", 'did = "+442071838751"', CALL, NOTHING, False),
+    ("no-did", 'did = "+442071838750"', make_call(did=None), NOTHING, False),
+    ("trunk", 'trunk = "carrier"', CALL, NOTHING, True),
+    ("other-trunk", 'trunk = "backbone"', CALL, NOTHING, False),
+    ("no-trunk", 'trunk = "carrier"', make_call(trunk=None), NOTHING, False),
+    ("group-of-the-callee", 'callee_group = "sales"', CALL, make_facts(callee=SALES, did=SUPPORT), True),
+    ("group-of-the-did", 'callee_group = "support"', CALL, make_facts(did=SUPPORT), True),
+    ("callee-before-did", 'callee_group = "support"', CALL, make_facts(callee=SALES, did=SUPPORT), False),
+    ("no-group", 'callee_group = "sales"', CALL, NOTHING, False),
+    ("contact", "relationship = true", CALL, make_facts(ties=[make_tie(Tie.CONTACT)]), True),
+    ("contact-of-the-company", "relationship = true", CALL, make_facts(ties=[make_tie(Tie.CONTACT, None)]), True),
+    ("allowed", "relationship = true", CALL, make_facts(ties=[make_tie(Tie.ALLOW)]), True),
+    ("only-expected", "relationship = true", CALL, make_facts(ties=[make_tie(Tie.EXPECTED)]), False),
+    ("only-blocked", "relationship = true", CALL, make_facts(ties=[make_tie(Tie.BLOCK)]), False),
+    ("stranger", "relationship = false", CALL, NOTHING, True),
+    ("known-elsewhere", "relationship = true", CALL, make_facts(did=SUPPORT, ties=[make_tie(Tie.CONTACT)]), False),
+    ("premium", "relationship = true", make_call(PREMIUM), make_facts(ties=[make_tie(Tie.CONTACT)]), False),
+    ("relationship-withheld", "relationship = false", WITHHELD, make_facts(ties=[make_tie(Tie.ALLOW)]), True),
+    ("verified", "verified = true", make_signed_call(), make_facts(identity=make_identity(2)), True),
+    ("half-verified", "verified = true", make_signed_call(), make_facts(identity=make_identity(1)), False),
+    ("not-verified", "verified = false", CALL, NOTHING, True),
+    ("own-number", "own_number_spoofed = true", CALL, make_facts(own_number=True), True),
+    ("own-trunk", "own_number_spoofed = false", make_call(trusted=True), make_facts(own_number=True), True),
+    ("not-own-number", "own_number_spoofed = true", CALL, NOTHING, False),
+    ("diverted", "diverted = true", make_call(diverted_from="+12015550123"), NOTHING, True),
+    ("not-diverted", "diverted = true", CALL, NOTHING, False),
+    ("direct", "diverted = false", WITHHELD, NOTHING, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("when", "call", "facts", "expected"), [pytest.param(*rest, id=name) for name, *rest in CONDITIONS]
+)
+def test_a_condition(when: str, call: IncomingCall, facts: Facts, expected: bool) -> None:
+    assert holds(when, call, facts) is expected
+    assert holds(f"not = {{ {when} }}", call, facts) is not expected
+
+
+CALLS_WITHIN = [
+    pytest.param("{ minutes = 10, at_least = 2 }", MINUTES_AGO, (), True, id="enough"),
+    pytest.param("{ minutes = 10, at_least = 3 }", MINUTES_AGO, (), False, id="ten-minutes-ago-is-no-longer-within"),
+    pytest.param("{ minutes = 11, at_least = 3 }", MINUTES_AGO, (), True, id="one-more-minute"),
+    pytest.param("{ minutes = 60, at_least = 5 }", MINUTES_AGO, (), False, id="one-short"),
+    pytest.param("{ minutes = 60, at_least = 1 }", (), MINUTES_AGO, False, id="the-blocks-calls-are-not-the-numbers"),
+    pytest.param('{ minutes = 60, at_least = 1, of = "number" }', MINUTES_AGO, (), True, id="of-number"),
+    pytest.param('{ minutes = 60, at_least = 4, of = "block" }', (), MINUTES_AGO, True, id="of-block"),
+    pytest.param('{ minutes = 60, at_least = 1, of = "block" }', MINUTES_AGO, (), False, id="of-block-alone"),
+    pytest.param("{ minutes = 60, at_least = 1 }", (), (), False, id="none"),
+]
+
+
+@pytest.mark.parametrize(("operand", "number", "block", "expected"), CALLS_WITHIN)
+def test_calls_within(operand: str, number: list[float], block: list[float], expected: bool) -> None:
+    facts = make_facts(recent_calls=number, recent_block_calls=block)
+    assert holds(f"calls_within = {operand}", CALL, facts) is expected
+
+
+def at(text: str) -> float:
+    """An instant, from `2026-01-01 09:00` in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+NIGHT = 'hours = { from = "22:00", to = "08:00", zone = "Europe/London" }'
+LUNCH = 'hours = { from = "12:30", to = "13:00", zone = "Europe/London" }'
+CHINA = 'hours = { from = "22:00", to = "08:00", zone = "Asia/Shanghai" }'
+WEEKEND = 'weekdays = { days = ["sat", "sun"], zone = "Europe/London" }'
+SATURDAY = 'weekdays = { days = "sat", zone = "Asia/Shanghai" }'
+
+
+@pytest.mark.parametrize(
+    ("when", "now", "expected"),
+    [
+        pytest.param(NIGHT, "2026-01-01 22:00", True, id="night-begins"),
+        pytest.param(NIGHT, "2026-01-01 21:59", False, id="before-night"),
+        pytest.param(NIGHT, "2026-01-02 00:00", True, id="midnight"),
+        pytest.param(NIGHT, "2026-01-02 07:59", True, id="last-minute-of-the-night"),
+        pytest.param(NIGHT, "2026-01-02 08:00", False, id="night-is-over"),
+        pytest.param(NIGHT, "2026-07-01 21:00", True, id="in-summer-an-hour-earlier"),
+        pytest.param(NIGHT, "2026-07-01 07:00", False, id="in-summer-over-an-hour-earlier"),
+        pytest.param(NIGHT, "2026-03-29 01:30", True, id="in-the-night-the-clocks-change"),
+        pytest.param(CHINA, "2026-01-01 14:00", True, id="night-in-shanghai"),
+        pytest.param(CHINA, "2026-01-02 00:00", False, id="morning-in-shanghai"),
+        pytest.param(LUNCH, "2026-01-01 12:30", True, id="lunch-begins"),
+        pytest.param(LUNCH, "2026-01-01 13:00", False, id="lunch-is-over"),
+        pytest.param(LUNCH, "2026-01-01 12:29", False, id="before-lunch"),
+        pytest.param(WEEKEND, "2026-01-03 00:00", True, id="saturday-begins"),
+        pytest.param(WEEKEND, "2026-01-02 23:59", False, id="still-friday"),
+        pytest.param(WEEKEND, "2026-01-04 23:59", True, id="sunday"),
+        pytest.param(WEEKEND, "2026-01-05 00:00", False, id="monday"),
+        pytest.param(SATURDAY, "2026-01-02 16:00", True, id="already-saturday-in-shanghai"),
+    ],
+)
+def test_time_of_day_and_week(when: str, now: str, expected: bool) -> None:
+    assert holds(when, CALL, NOTHING, at(now)) is expected
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        pytest.param('trunk = "carrier", country = "US"', True, id="all-of-a-table"),
+        pytest.param('trunk = "carrier", country = "GB"', False, id="one-of-a-table-does-not"),
+        pytest.param('any = [{ country = "GB" }, { trunk = "carrier" }]', True, id="any"),
+        pytest.param('any = [{ country = "GB" }, { trunk = "backbone" }]', False, id="any-of-none"),
+        pytest.param('any = [{ country = "US", trunk = "backbone" }]', False, id="within-a-branch-all-must-hold"),
+        pytest.param('all = [{ country = "US" }, { trunk = "carrier" }]', True, id="all"),
+        pytest.param('all = [{ country = "US" }, { country = "GB" }]', False, id="all-but-one"),
+        pytest.param('not = { country = "GB" }', True, id="not"),
+        pytest.param('not = { country = "US", trunk = "backbone" }', True, id="not-both"),
+        pytest.param('not = { country = "US", trunk = "carrier" }', False, id="not-neither"),
+        pytest.param('not = { any = [{ country = "GB" }, { not = { trunk = "carrier" } }] }', True, id="nested"),
+        pytest.param('country = "US", not = { trunk = "backbone" }', True, id="beside-a-condition"),
+    ],
+)
+def test_any_all_and_not(when: str, expected: bool) -> None:
+    assert holds(when, CALL, NOTHING) is expected
+
+
+def test_nothing_is_left_untested() -> None:
+    """Each condition is in a table above, once true and once false, and in the strategies."""
+    seen = {(when.partition(" ")[0], expected) for _, when, _, _, expected in CONDITIONS}
+    timed = {"calls_within", "hours", "weekdays"}
+    assert seen == {(name, expected) for name in VOCABULARY.keys() - timed for expected in (True, False)}
+    assert OPERANDS.keys() == VOCABULARY.keys()
+
+
+ERRORS = [
+    ('level_at_least = "wran"', "condition level_at_least does not know level 'wran' (did you mean warn?)"),
+    ('level_at_least = "none"', "allowed: challenge, reject, route, tag, warn"),
+    ("level_at_least = 3", "condition level_at_least does not know level 3"),
+    ("points_between = [20, 10]", "condition points_between takes [lowest, highest] in whole points, not [20, 10]"),
+    ("points_between = [1]", "takes [lowest, highest]"),
+    ("points_between = 10", "takes [lowest, highest]"),
+    ("points_between = [1.5, 2]", "takes [lowest, highest]"),
+    ("points_between = [true, 2]", "takes [lowest, highest]"),
+    ("listed = []", "condition listed takes a text or a list of texts, not []"),
+    ('listed = [""]', "condition listed takes a text or a list of texts"),
+    ("listed = 5", "takes a text or a list of texts, not 5"),
+    ('category = ["scam", 1]', "condition category takes a text"),
+    ('attestation = "D"', "condition attestation does not know 'D' (allowed: A, B, C, none)"),
+    ('attestation = "a"', "condition attestation does not know 'a' (did you mean A?)"),
+    ('verification = ["passed", "fail"]', "condition verification does not know 'fail' (did you mean failed?)"),
+    ('auth_class = "trusted"', "allowed: authenticated, unauthenticated, unknown"),
+    ('caller_kind = "anonymous"', "condition caller_kind does not know 'anonymous'"),
+    ('country = "gb"', "condition country does not know 'gb' (did you mean GB?)"),
+    ('country = "UK"', "condition country does not know 'UK': write a code such as GB"),
+    ('number_type = "cell"', "condition number_type does not know 'cell' (allowed: fixed, "),
+    ('prefix = "0044"', "condition prefix does not take '0044': write it as +1900"),
+    ('prefix = "+"', "write it as +1900"),
+    ('prefix = "+44 20"', "write it as +1900"),
+    ('prefix = "+٤٤"', "write it as +1900"),
+    ("did = 442071838750", "condition did takes a text"),
+    ("relationship = 1", "condition relationship takes true or false, not 1"),
+    ('verified = "yes"', "condition verified takes true or false, not 'yes'"),
+    ("calls_within = 5", "condition calls_within takes a table with at_least, minutes, of, not 5"),
+    ("calls_within = { minutes = 10 }", "condition calls_within needs the key 'at_least'"),
+    ("calls_within = { minutes = 61, at_least = 1 }", "takes minutes from 1 to 60, not 61"),
+    ("calls_within = { minutes = 0, at_least = 1 }", "takes minutes from 1 to 60, not 0"),
+    ("calls_within = { minutes = true, at_least = 1 }", "takes minutes from 1 to 60, not True"),
+    ("calls_within = { minutes = 10, at_least = 65 }", "takes at_least from 1 to 64, not 65"),
+    ('calls_within = { minutes = 10, at_least = 1, of = "trunk" }', 'counts of = "number" or "block", not \'trunk\''),
+    ("calls_within = { minutes = 10, atleast = 1 }", "has no key 'atleast' (did you mean at_least?)"),
+    ('hours = { from = "22:00", to = "08:00" }', "condition hours needs the key 'zone'"),
+    ('hours = { from = "22:00", to = "24:00", zone = "UTC" }', "condition hours takes a time as 22:00, not '24:00'"),
+    ('hours = { from = "9:00", to = "10:00", zone = "UTC" }', "takes a time as 22:00, not '9:00'"),
+    ('hours = { from = 22:00:00, to = "08:00", zone = "UTC" }', "takes a time as 22:00"),
+    ('hours = { from = "22:00", to = "22:00", zone = "UTC" }', "takes two different times"),
+    ('hours = { from = "22:00", to = "08:00", zone = "London" }', "does not know the time zone 'London'"),
+    ('hours = { from = "22:00", to = "08:00", zone = "/etc/passwd" }', "does not know the time zone"),
+    ('hours = { from = "22:00", to = "08:00", zone = "" }', "does not know the time zone"),
+    ('hours = { from = "22:00", to = "08:00", zone = ["UTC"] }', "write it as Europe/London"),
+    ('hours = { from = "22:00", to = "08:00", zone = "Europe" }', "write it as Europe/London"),
+    ('weekdays = { days = "saturday", zone = "UTC" }', "condition weekdays does not know 'saturday'"),
+    ('weekdays = ["sat"]', "condition weekdays takes a table with days, zone"),
+    ('level_atleast = "warn"', "unknown condition level_atleast (did you mean level_at_least?)"),
+    ("spammer = 5", "unknown condition spammer (allowed: all, any, attestation, "),
+    ("any = []", "any takes a list of at least one table, not []"),
+    ('all = { trunk = "carrier" }', "all takes a list of at least one table"),
+    ("any = [5]", "conditions are a table such as"),
+    ("not = {}", "has no condition and would always hold: use the policy's default for that"),
+    ('not = [{ trunk = "carrier" }]', "conditions are a table such as"),
+    ("not = {" * 9 + "diverted = true" + "}" * 9, "nests any, all and not more than 8 deep"),
+]
+
+
+@pytest.mark.parametrize(("when", "message"), [pytest.param(*error, id=error[0][:60]) for error in ERRORS])
+def test_what_a_condition_does_not_take_is_refused_with_the_way_out(when: str, message: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        holds(when, CALL, NOTHING)
+    assert message in str(refused.value)
+
+
+def test_eight_levels_of_nesting_are_read() -> None:
+    assert holds("not = {" * 8 + "diverted = true" + "}" * 8, CALL, NOTHING) is False
+
+
+def test_an_error_stays_short_whatever_the_file_holds() -> None:
+    with pytest.raises(PolicyError) as refused:
+        read_when({"listed": ["x" * 100_000, *range(100_000)]})
+    assert len(str(refused.value)) < 300
+
+
+@given(when_tables(), cases())
+def test_conditions_are_shown_as_they_are_read(table: dict[str, object], case: Case) -> None:
+    conditions = read_when(table)
+    shown = tomllib.loads("when = { " + ", ".join(condition.text for condition in conditions) + " }")["when"]
+    assert shown == table
+    again = read_when(shown)
+    assert again == conditions
+    assert [condition.holds(case) for condition in again] == [condition.holds(case) for condition in conditions]
+
+
+@pytest.mark.parametrize("text", ['say "hi"', "back\\slash", "tab\tnewline\nbell\x07del\x7f", "Zürich 上海 😀", LONDON])
+def test_any_text_is_shown_as_toml(text: str) -> None:
+    assert tomllib.loads(f"shown = {toml_of([text, True, 5])}")["shown"] == [text, True, 5]
