@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
 from callsieve.console import ConsoleError
-from callsieve.examining import Check, Finding, Ground, Status
+from callsieve.examining import NOT_ASKED, Check, Finding, Ground, Status, unknown
 
 __all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
 
@@ -45,9 +45,9 @@ def examine(ground: Ground) -> Iterator[Check]:
         try:
             found = check(ground)
         except ConsoleError:
-            found = Finding(Status.UNKNOWN, "Asterisk could not be asked")
+            found = unknown(NOT_ASKED)
         except PermissionError as error:
-            found = Finding(Status.UNKNOWN, f"{error.filename}: this user may not look", "run this as root")
+            found = unknown(f"{error.filename}: this user may not look", "run this as root")
         except OSError as error:
-            found = Finding(Status.UNKNOWN, f"{error.filename or 'a file'}: {error.strerror}")
+            found = unknown(f"{error.filename or 'a file'}: {error.strerror}")
         yield Check(name, found.status, found.detail, found.way_out)

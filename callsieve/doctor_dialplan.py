@@ -88,6 +88,11 @@ def is_asked(ground: Ground) -> Finding:
         return fail(
             "no context asks CallSieve: no call is screened", f"first in each trunk's context: {TRUNK_LINES[0]}"
         )
+    if asking == {FREEPBX_CONTEXT} and not _freepbx_trunks(ground):
+        return warn(
+            f"no PJSIP trunk arrives in {FREEPBX_CONTEXT}: no call is screened",
+            f"Connectivity > Trunks > pjsip Settings > Context: {FREEPBX_CONTEXT}",
+        )
     quiet = []
     for trunk in islice(ground.loaded.settings.trunk, TRUNKS_ASKED):
         context = _context_of(ground, trunk)
@@ -96,6 +101,11 @@ def is_asked(ground: Ground) -> Finding:
     if quiet:
         return warn("; ".join(quiet), f"first in that context: {TRUNK_LINES[0]}")
     return ok(f"asked in {', '.join(sorted(asking))}")
+
+
+def _freepbx_trunks(ground: Ground) -> bool:
+    etc = ground.place.etc
+    return any(FREEPBX_CONTEXT in line.text for line in walk(etc, etc / "pjsip.conf"))
 
 
 def _context_of(ground: Ground, trunk: TrunkTable) -> str | None:

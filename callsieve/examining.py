@@ -14,6 +14,7 @@ from callsieve.console import ConsoleError
 from callsieve.settings import Loaded
 
 ETC = Path("/etc/asterisk")
+NOT_ASKED = "Asterisk could not be asked"
 
 
 class Status(StrEnum):

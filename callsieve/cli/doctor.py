@@ -53,6 +53,15 @@ def show_checks(checks: list[Check]) -> None:
     console.print(Text(", ").join(Text(text, style) for text, style in parts))
 
 
+def _gathered(checks: list[Check]) -> list[Check]:
+    """What could not be asked of Asterisk in one line, where the first of it stood."""
+    from callsieve.examining import NOT_ASKED, Check, Status
+
+    unasked = [check.name for check in checks if check.detail == NOT_ASKED]
+    line = Check("not asked", Status.UNKNOWN, ", ".join(unasked))
+    return [line if check.name in unasked else check for check in checks if check.name not in unasked[1:]]
+
+
 def _table(checks: list[Check]) -> Table:
     from rich.table import Table
     from rich.text import Text
@@ -61,7 +70,7 @@ def _table(checks: list[Check]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for check in checks:
+    for check in _gathered(checks):
         found = Text(check.detail)
         if check.way_out:
             found.append(f"\n→ {check.way_out}", style="cyan")

@@ -398,6 +398,14 @@ Look = Callable[[Ground], Finding]
         pytest.param(doctor_dialplan.is_asked, dialplan_with(GOSUB), TRUNK, "ok", "from-carrier", id="asked"),
         pytest.param(
             doctor_dialplan.is_asked,
+            dialplan_with(GOSUB, context="from-trunk-callsieve"),
+            "",
+            "warn",
+            "no PJSIP trunk arrives",
+            id="freepbx-without-a-trunk",
+        ),
+        pytest.param(
+            doctor_dialplan.is_asked,
             dialplan_with(GOSUB, context="other"),
             TRUNK,
             "warn",
@@ -628,6 +636,18 @@ def test_it_fits_a_terminal(
     assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
     assert any(line.strip() == "→ callsieve asterisk install" for line in lines)
     assert lines[-1].startswith("4 to be put right, ")
+
+
+def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def refuse(_command: str) -> str:
+        raise ConsoleError("it is not there")
+
+    show_checks(list(examine(Ground(Loaded(settings=Settings(), file=None, state=tmp_path), refuse, NOW))))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0].split(maxsplit=2) == ["fail", "Asterisk", "it is not there"]
+    assert lines[1].startswith("unknown not asked")
+    assert sum("not asked" in line for line in lines) == 1
+    assert not any("could not be asked" in line for line in lines)
 
 
 def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
