@@ -208,7 +208,7 @@ class Memory:
 
     clock: Clock
     facts_now: Facts = field(default_factory=make_facts)
-    failure: Exception | None = None
+    failure: BaseException | None = None
     reads_take: float = 0.0
     queries: list[FactsQuery] = field(default_factory=list)
     give_up_at: list[float] = field(default_factory=list)

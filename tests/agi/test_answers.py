@@ -1,0 +1,221 @@
+"""What the dialplan is told, command by command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agi.answers import (
+    MAX_ENDPOINTS,
+    PHONE,
+    WHISPER,
+    answer_done,
+    answer_fail_open,
+    answer_status,
+    answer_to_callee,
+    answer_to_screen,
+    label_of,
+)
+from agi.quoting import COMMAND_LIMIT
+from agi.site import Site
+from policies.decision import Action, Decision, IncomingCall, fail_open
+from policies.relations import PerPhone
+from reputation.model import Attestation, Verification
+from tests.agi.test_quoting import commands_in
+from tests.builders import CALLER, make_call, make_reputation, make_signed_call, make_site
+
+SITE = make_site()
+NOBODY = PerPhone()
+
+
+def make_decision(action: Action = Action.ALLOW, **more: object) -> Decision:
+    reputation = make_reputation(3.0)
+    decision = Decision(action, "a-rule", "as somebody wrote", 8, "house", action, False, reputation.level, reputation)
+    return replace(decision, **more)  # type: ignore[arg-type]
+
+
+def said(
+    decision: Decision, call: IncomingCall | None = None, site: Site = SITE, per_phone: PerPhone = NOBODY
+) -> dict[str, str]:
+    """The variables of an answer to /screen, in order."""
+    commands = commands_in(answer_to_screen(call or make_call(), decision, "4F2K9TQZ", site, per_phone))
+    assert len(dict(commands)) == len(commands)
+    return dict(commands)
+
+
+ALWAYS = {
+    "CALLSIEVE_RULE": "a-rule",
+    "__CALLSIEVE_ID": "4F2K9TQZ",
+    "__CALLSIEVE_CALLER": CALLER,
+    "__CALLSIEVE_AUTH": "unknown",
+    "CALLSIEVE_LEVEL": "warn",
+    "CALLSIEVE_POINTS": "13",
+    "CALLSIEVE_REASON": "as somebody wrote",
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "variables"),
+    [
+        pytest.param(Action.ALLOW, {}, id="allow"),
+        pytest.param(Action.TAG, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE}, id="tag"),
+        pytest.param(Action.WARN, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE + WHISPER}, id="warn"),
+        pytest.param(Action.CHALLENGE, {}, id="challenge"),
+        pytest.param(Action.ROUTE, {}, id="route"),
+        pytest.param(Action.REJECT, {"CALLSIEVE_SIP_CODE": "603"}, id="reject"),
+    ],
+)
+def test_an_action_brings_what_the_dialplan_needs_for_it(action: Action, variables: dict[str, str]) -> None:
+    assert said(make_decision(action)) == ALWAYS | variables | {"__CALLSIEVE_ACTION": action.word}
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_the_action_comes_last(action: Action) -> None:
+    """Until then the call is allowed, whatever cuts the answer short."""
+    assert list(said(make_decision(action)))[-1] == "__CALLSIEVE_ACTION"
+
+
+def test_a_caller_without_a_number_is_named_by_nothing() -> None:
+    assert "__CALLSIEVE_CALLER" not in said(make_decision(), make_call(None))
+
+
+@pytest.mark.parametrize(
+    ("call", "auth"),
+    [
+        pytest.param(make_signed_call(), "authenticated", id="signed"),
+        pytest.param(make_call(attestation=Attestation.B), "unauthenticated", id="gateway"),
+        pytest.param(make_call(), "unknown", id="no-signatures"),
+        pytest.param(make_call(trusted=True, verification=Verification.FAILED), "failed", id="failed"),
+    ],
+)
+def test_how_far_the_number_is_to_be_trusted(call: IncomingCall, auth: str) -> None:
+    assert said(make_decision(), call)["__CALLSIEVE_AUTH"] == auth
+
+
+@pytest.mark.parametrize(
+    ("decision", "label"),
+    [
+        pytest.param(make_decision(Action.TAG, label="Withheld", category="scam"), "Withheld", id="the-rules-own"),
+        pytest.param(make_decision(Action.TAG, category="scam"), "Scam?", id="by-category"),
+        pytest.param(make_decision(Action.WARN, category="telemarketing"), "Sales?", id="sales"),
+        pytest.param(make_decision(Action.WARN, category="debt"), "SPAM?", id="another-category"),
+        pytest.param(make_decision(Action.ALLOW, label="Withheld"), "", id="allow-shows-nothing"),
+        pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="nor-does-a-challenge"),
+    ],
+)
+def test_what_the_display_shows_before_the_name(decision: Decision, label: str) -> None:
+    assert label_of(decision) == label
+
+
+def test_the_name_of_a_verified_business_is_shown_and_bounded() -> None:
+    assert said(make_decision(name="Acme: Ltd"))["CALLSIEVE_NAME"] == "Acme: Ltd"
+    assert said(make_decision(name="x" * 500))["CALLSIEVE_NAME"] == "x" * 80
+
+
+@pytest.mark.parametrize(
+    ("trunk", "code"), [("carrier", "603"), ("backbone", "607"), ("SIP/old", "603"), (None, "603")]
+)
+def test_a_call_is_rejected_as_its_trunk_wants_it(trunk: str | None, code: str) -> None:
+    call = make_call(trunk=trunk)
+    assert said(make_decision(Action.REJECT), call)["CALLSIEVE_SIP_CODE"] == code
+    answer = answer_to_callee(call, make_decision(Action.REJECT), SITE)
+    assert ("CALLSIEVE_SIP_CODE", code) in commands_in(answer)
+
+
+@pytest.mark.parametrize(
+    ("decision", "site", "route"),
+    [
+        pytest.param(make_decision(Action.ROUTE, callee="201"), SITE, "callsieve-voicemail,201,1", id="voicemail"),
+        pytest.param(make_decision(Action.ROUTE), SITE, None, id="callee-unknown-rings-on"),
+        pytest.param(make_decision(Action.ROUTE), make_site(route="desk,s,1"), "desk,s,1", id="where-the-settings-say"),
+        pytest.param(make_decision(Action.CHALLENGE), make_site(route="desk,s,1"), "desk,s,1", id="challenge-failed"),
+        pytest.param(make_decision(Action.WARN), make_site(route="desk,s,1"), None, id="not-for-a-warning"),
+    ],
+)
+def test_where_a_call_goes_that_is_not_for_the_phones(decision: Decision, site: Site, route: str | None) -> None:
+    assert said(decision, site=site).get("CALLSIEVE_ROUTE") == route
+
+
+@pytest.mark.parametrize(
+    ("action", "per_phone", "options"),
+    [
+        pytest.param(Action.ALLOW, PerPhone(blocked=("PJSIP/202",)), PHONE, id="somebody-blocked-him"),
+        pytest.param(Action.TAG, PerPhone(known=("PJSIP/201",)), PHONE, id="somebody-knows-him"),
+        pytest.param(Action.WARN, PerPhone(known=("PJSIP/201",)), PHONE + WHISPER, id="and-the-others-are-warned"),
+        pytest.param(Action.ALLOW, NOBODY, None, id="all-alike"),
+    ],
+)
+def test_what_dial_has_to_carry(action: Action, per_phone: PerPhone, options: str | None) -> None:
+    variables = said(make_decision(action), per_phone=per_phone)
+    assert variables.get("CALLSIEVE_DIAL") == options
+    assert "," not in variables.get("CALLSIEVE_DIAL", "")
+    assert variables.get("__CALLSIEVE_KNOWN", "") == "&".join(per_phone.known)
+    assert variables.get("__CALLSIEVE_BLOCKED", "") == "&".join(per_phone.blocked)
+
+
+@pytest.mark.parametrize(
+    ("length", "fitting"),
+    [
+        pytest.param(8, 100, id="899-characters"),  # nine each with the & after it, which the last has not
+        pytest.param(9, 90, id="899-characters-and-no-tenth-of-one"),
+        pytest.param(10, 81, id="890-characters"),
+        pytest.param(MAX_ENDPOINTS + 1, 0, id="none"),
+    ],
+)
+def test_endpoints_that_do_not_fit_are_left_out_whole(length: int, fitting: int) -> None:
+    everybody = tuple(f"{n:0{length}d}" for n in range(200))
+    sent = said(make_decision(), per_phone=PerPhone(known=everybody)).get("__CALLSIEVE_KNOWN", "")
+    assert len(sent) <= MAX_ENDPOINTS
+    assert sent == "&".join(everybody[:fitting])
+
+
+def test_the_largest_answer_still_ends_with_its_action() -> None:
+    everybody = tuple(f"PJSIP/{n:06d}" for n in range(1000))
+    decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason="语" * 200, name='"' * 500, callee="2" * 64)
+    site = make_site(route=f"{'c' * 79},{'e' * 79},9999")
+    answer = answer_to_screen(make_call(), decision, "4F2K9TQZ", site, PerPhone(everybody, everybody))
+    assert len(answer) < COMMAND_LIMIT
+    variables = dict(commands_in(answer))
+    assert variables["__CALLSIEVE_ACTION"] == "challenge"
+    assert variables["CALLSIEVE_REASON"] == "语" * 200
+
+
+# The other answers.
+
+
+@pytest.mark.parametrize(
+    ("decision", "commands"),
+    [
+        pytest.param(None, [("CALLSIEVE_CALLEE", "same")], id="nothing-is-different"),
+        pytest.param(
+            make_decision(Action.ALLOW, would_be=Action.REJECT, observed=True),
+            [("CALLSIEVE_CALLEE", "same")],
+            id="seen",
+        ),
+        pytest.param(
+            make_decision(Action.ALLOW), [("CALLSIEVE_RULE", "a-rule"), ("CALLSIEVE_CALLEE", "allow")], id="allow"
+        ),
+        pytest.param(
+            make_decision(Action.REJECT),
+            [("CALLSIEVE_RULE", "a-rule"), ("CALLSIEVE_SIP_CODE", "603"), ("CALLSIEVE_CALLEE", "reject")],
+            id="reject",
+        ),
+    ],
+)
+def test_the_answer_to_callee(decision: Decision | None, commands: list[tuple[str, str]]) -> None:
+    assert commands_in(answer_to_callee(make_call(), decision, SITE)) == commands
+
+
+def test_failing_open_sets_no_action() -> None:
+    commands = commands_in(answer_fail_open("timed out"))
+    assert commands == [("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", "timed out")]
+    assert commands[0][1] == fail_open("timed out").rule
+
+
+def test_what_is_only_told_is_acknowledged() -> None:
+    assert commands_in(answer_done()) == [("CALLSIEVE_RULE", "recorded")]
+
+
+def test_the_state_of_the_daemon() -> None:
+    assert commands_in(answer_status("disk full")) == [("CALLSIEVE_RULE", "status"), ("CALLSIEVE_REASON", "disk full")]

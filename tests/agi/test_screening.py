@@ -1,0 +1,540 @@
+"""From a request of the dialplan to its answer, with a store in memory and a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agi.protocol import ProtocolError, Request
+from agi.screening import Screening, StoreUnavailable
+from policies.decision import Action
+from policies.loader import load_policy
+from policies.policy import PolicySet, Scope
+from reputation.model import AuthClass, CallerKind, FactsQuery, Level, Tie
+from tests.agi.test_quoting import commands_in
+from tests.builders import (
+    CALLER,
+    HOUR,
+    LONDON,
+    MINUTE,
+    NOW,
+    Clock,
+    Memory,
+    blocked,
+    make_did,
+    make_facts,
+    make_identity,
+    make_imported,
+    make_person,
+    make_policy,
+    make_reputation,
+    make_request,
+    make_screening,
+    make_tie,
+    policy_ordering,
+)
+
+
+def memory_of(**facts: object) -> Memory:
+    """A store that knows this of every caller."""
+    return Memory(Clock(), make_facts(**facts))  # type: ignore[arg-type]
+
+
+async def variables(screening: Screening, request: Request | None = None) -> dict[str, str]:
+    """What the dialplan has after the answer; the two underscores that let phones inherit do not count."""
+    commands = commands_in(await screening.answer(request or make_request()))
+    return {name.removeprefix("__"): value for name, value in commands}
+
+
+async def action_of(screening: Screening, request: Request | None = None) -> str:
+    return (await variables(screening, request))["CALLSIEVE_ACTION"]
+
+
+# /screen
+
+
+async def test_a_call_is_answered_with_what_the_dialplan_acts_on() -> None:
+    memory = memory_of(level=Level.WARN, imported=[make_imported(category="scam")])
+    assert await variables(make_screening(memory)) == {
+        "CALLSIEVE_RULE": "level-warn",
+        "CALLSIEVE_ID": "D1",
+        "CALLSIEVE_CALLER": CALLER,
+        "CALLSIEVE_AUTH": "unknown",
+        "CALLSIEVE_DIAL": "b(callsieve-phone^s^1)U(callsieve-whisper^s^1)",
+        "CALLSIEVE_LEVEL": "warn",
+        "CALLSIEVE_POINTS": "0",
+        "CALLSIEVE_LABEL": "Scam?",
+        "CALLSIEVE_REASON": "others have complained about this number",
+        "CALLSIEVE_ACTION": "warn",
+    }
+
+
+async def test_the_store_is_asked_once_about_the_call() -> None:
+    memory = memory_of()
+    arguments = "trunk=PJSIP/backbone-0000001a,verification=failed,attestation=A,did=02071838750"
+    await make_screening(memory).answer(
+        make_request("screen", arguments, callerid="02079460123", channel="PJSIP/backbone-0000001a")
+    )
+    assert memory.queries == [
+        FactsQuery("+442079460123", AuthClass.UNAUTHENTICATED, LONDON, NOW, channel_endpoint="PJSIP/backbone")
+    ]
+    assert memory.give_up_at == [NOW + 0.4]
+
+
+async def test_what_single_people_want_comes_with_the_first_answer() -> None:
+    memory = memory_of(level=Level.WARN, ties=[make_tie(Tie.ALLOW, "201"), make_tie(Tie.BLOCK, "202")])
+    answer = await variables(make_screening(memory))
+    assert (answer["CALLSIEVE_KNOWN"], answer["CALLSIEVE_BLOCKED"]) == ("PJSIP/201", "PJSIP/202")
+
+
+async def test_a_scope_decides_which_policy_applies() -> None:
+    policies = PolicySet(policy_ordering("allow"), (Scope(policy_ordering("tag"), did=LONDON),))
+    screening = make_screening(memory_of(), policies)
+    assert await action_of(screening) == "tag"
+    assert await action_of(screening, make_request("screen", "did=200")) == "allow"
+
+
+async def test_in_observe_mode_every_call_goes_on_and_is_written_down() -> None:
+    memory = memory_of(block=blocked())
+    assert await action_of(make_screening(memory, load_policy("observe"))) == "allow"
+    [record] = memory.decisions
+    assert (record.action, record.would_be, record.rule) == ("allow", "reject", "blocklist")
+
+
+@pytest.mark.parametrize("path", ["", "mark", "screen/x", "SCREEN", "../screen", "answer", "failed_open"])
+async def test_a_path_that_is_not_ours_is_a_protocol_error(path: str) -> None:
+    request = Request(path, {}, {})
+    with pytest.raises(ProtocolError, match="unknown path: /screen, /callee, /challenge, /emergency and /status"):
+        await make_screening(memory_of()).answer(request)
+
+
+# The journal and the log.
+
+
+async def test_a_decision_is_recorded_as_it_was_made() -> None:
+    memory = memory_of(callee=make_person("201"), recent_calls=(), challenge_passed_at=NOW - HOUR, level=Level.REJECT)
+    memory.facts_now = replace(memory.facts_now, reputation=make_reputation(7.5, Level.REJECT))
+    memory.reads_take = 0.0125
+    await make_screening(memory).answer(make_request("screen", "attestation=B,linkedid=1767258007.11,did=02071838750"))
+    [record] = memory.decisions
+    assert (record.id, record.at, record.linkedid) == ("D1", NOW, "1767258007.11")
+    assert (record.caller, record.caller_kind, record.auth_class) == (
+        CALLER,
+        CallerKind.NUMBER,
+        AuthClass.UNAUTHENTICATED,
+    )
+    assert (record.did, record.trunk, record.callee) == ("02071838750", "carrier", "201")
+    assert (record.action, record.would_be, record.rule, record.policy) == ("warn", "warn", "level-reject", "strict")
+    assert record.reason.endswith("from several groups of people (the caller passed a challenge)")
+    assert (record.level, record.log_odds, record.elapsed_ms) == ("reject", 7.5, 12.5)
+    assert record.vector == '[{"family": "marks", "log_odds": 7.5, "counts": {"reporters": 2}}]'
+
+
+async def test_a_withheld_caller_is_recorded_without_a_number() -> None:
+    memory = memory_of()
+    await make_screening(memory).answer(make_request("screen", "pres=prohib", callerid=CALLER))
+    [record] = memory.decisions
+    assert (record.caller, record.caller_kind, record.rule) == (None, CallerKind.WITHHELD, "withheld")
+
+
+@pytest.mark.parametrize(
+    ("callerid", "shown"),
+    [
+        pytest.param(CALLER, "+1201*****34", id="number"),
+        pytest.param("anonymous", "withheld", id="withheld"),
+        pytest.param("1&PJSIP/trunk", "invalid", id="invalid"),
+    ],
+)
+async def test_one_line_is_logged_for_a_call_and_no_number_in_it(
+    callerid: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    memory = memory_of(block=blocked())
+    memory.reads_take = 0.001
+    await make_screening(memory).answer(make_request("screen", "did=+442071838750", callerid=callerid))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"call D1 from {shown}: reject by blocklist in 1.0 ms"
+    ]
+    assert CALLER[2:] not in caplog.text
+    assert LONDON[3:] not in caplog.text
+
+
+async def test_actions_are_counted() -> None:
+    screening = make_screening(memory_of())
+    for _ in range(3):
+        await screening.answer(make_request())
+    await screening.answer(make_request("screen", "", callerid="anonymous"))
+    screening.failed_open("timed out")
+    assert screening.counts.by_action == {"allow": 3, "tag": 1, "fail-open": 1}
+
+
+# Velocity and redialling.
+
+
+async def test_who_calls_again_within_three_minutes_is_warned_about_at_most() -> None:
+    memory = memory_of(level=Level.REJECT)
+    screening = make_screening(memory)
+    actions = []
+    for seconds in (0, 60, 179, 181):
+        memory.clock.now += seconds
+        actions.append(await action_of(screening))
+    assert actions == ["reject", "warn", "warn", "reject"]
+
+
+COUNTING = """
+[[rule]]
+name = "number"
+when = { calls_within = { minutes = 10, at_least = 2 } }
+action = "challenge"
+reason = "calls again and again"
+
+[[rule]]
+name = "block"
+when = { calls_within = { minutes = 10, at_least = 3, of = "block" } }
+action = "tag"
+reason = "a block that calls in turn"
+"""
+
+
+async def rules_of(screening: Screening, memory: Memory, *calls: tuple[str, float]) -> list[str]:
+    """The rules that decide about calls of these numbers, so many minutes apart."""
+    rules = []
+    for callerid, minutes in calls:
+        memory.clock.now += minutes * MINUTE
+        rules.append((await variables(screening, make_request("screen", "", callerid=callerid)))["CALLSIEVE_RULE"])
+    return rules
+
+
+async def test_earlier_calls_of_a_number_count_but_not_the_call_itself() -> None:
+    memory = memory_of()
+    screening = make_screening(memory, make_policy(COUNTING))
+    calls = [(CALLER, minutes) for minutes in (0.0, 4.0, 4.0, 4.0, 9.5)]
+    assert await rules_of(screening, memory, *calls) == ["default", "default", "number", "number", "default"]
+
+
+async def test_calls_of_the_same_thousand_numbers_count_together() -> None:
+    memory = memory_of()
+    screening = make_screening(memory, make_policy(COUNTING))
+    calls = [(f"+12017421{last}", 1.0) for last in ("001", "002", "003", "004")]
+    assert await rules_of(screening, memory, *calls, ("+12017422005", 1.0)) == [*["default"] * 3, "block", "default"]
+
+
+async def test_withheld_callers_are_not_taken_for_one() -> None:
+    memory = memory_of()
+    screening = make_screening(memory, make_policy(COUNTING))
+    assert await rules_of(screening, memory, *[("anonymous", 0.1)] * 6) == ["default"] * 6
+    assert len(screening.velocity) == 0
+
+
+# Emergencies.
+
+
+async def test_an_emergency_call_opens_screening() -> None:
+    memory = memory_of(block=blocked())
+    screening = make_screening(memory)
+    assert await variables(screening, make_request("emergency", "linkedid=1")) == {"CALLSIEVE_RULE": "recorded"}
+    assert memory.emergencies == [NOW]
+    memory.facts_now = replace(memory.facts_now, emergency_at=memory.emergencies[-1])
+    assert (await variables(screening))["CALLSIEVE_RULE"] == "emergency-window"
+
+
+@pytest.mark.parametrize(
+    ("astdb", "stored", "rule"),
+    [
+        pytest.param(f"{NOW - HOUR:.0f}", None, "emergency-window", id="astdb-knows-what-the-store-was-not-told"),
+        pytest.param(f"{NOW - HOUR:.0f}", NOW - 5 * HOUR, "emergency-window", id="the-later-counts"),
+        pytest.param(f"{NOW - 5 * HOUR:.0f}", NOW - HOUR, "emergency-window", id="the-stores-is-later"),
+        pytest.param(f"{NOW - 3 * HOUR:.0f}", None, "blocklist", id="long-ago"),
+        pytest.param("", None, "blocklist", id="never"),
+        pytest.param("soon", None, "blocklist", id="no-instant"),
+    ],
+)
+async def test_the_instant_that_astdb_keeps_opens_the_window_too(astdb: str, stored: float | None, rule: str) -> None:
+    memory = memory_of(block=blocked(), emergency_at=stored)
+    answer = await variables(make_screening(memory), make_request("screen", f"emergency={astdb},did=200"))
+    assert answer["CALLSIEVE_RULE"] == rule
+
+
+# /callee
+
+
+def callee_request(arguments: str = "auth=unknown") -> Request:
+    given = f"linkedid=1767258007.11,caller={CALLER},{arguments},endpoint=PJSIP/201"
+    return make_request("callee", given, callerid="anonymous")
+
+
+async def test_a_persons_own_list_counts_once_it_is_known_who_the_call_is_for() -> None:
+    memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)])
+    answer = await variables(make_screening(memory), callee_request())
+    assert answer == {
+        "CALLSIEVE_RULE": "callee-blocklist",
+        "CALLSIEVE_SIP_CODE": "603",
+        "CALLSIEVE_CALLEE": "reject",
+    }
+    assert memory.queries == [FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201")]
+    [record] = memory.decisions
+    assert (record.linkedid, record.callee, record.trunk) == ("1767258007.11", "201", "carrier")
+    assert (record.rule, record.action, record.auth_class) == ("callee-blocklist", "reject", AuthClass.UNKNOWN)
+
+
+async def test_nothing_is_recorded_when_nothing_is_different() -> None:
+    memory = memory_of(callee=make_person("201"), level=Level.REJECT)
+    assert await variables(make_screening(memory), callee_request()) == {"CALLSIEVE_CALLEE": "same"}
+    assert memory.decisions == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        pytest.param("auth=unknown", "allow", id="a-contact"),
+        pytest.param("auth=unauthenticated", "allow", id="through-a-gateway"),
+        pytest.param("auth=failed", "same", id="whose-signature-failed-at-the-trunk"),
+        pytest.param(f"auth=unknown,emergency={NOW - HOUR:.0f}", "same", id="all-are-let-in-after-an-emergency-call"),
+    ],
+)
+async def test_a_contact_is_let_through_to_the_person(arguments: str, answer: str) -> None:
+    memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.CONTACT)])
+    assert (await variables(make_screening(memory), callee_request(arguments)))["CALLSIEVE_CALLEE"] == answer
+
+
+async def test_the_number_dialled_matters_for_the_person_too() -> None:
+    """Where the dialplan says it: a line that is not screened is not blocked by anybody's own list."""
+    memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)], did=make_did(screen=False))
+    answer = await variables(make_screening(memory), callee_request("auth=unknown,did=442071838750"))
+    assert answer == {"CALLSIEVE_CALLEE": "same"}
+    assert memory.queries[0].did == LONDON
+
+
+async def test_a_policy_that_observes_its_trunk_does_not_act_for_the_person() -> None:
+    memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)])
+    observing = Scope(load_policy("observe"), trunk="carrier")
+    screening = make_screening(memory, PolicySet(load_policy("strict"), (observing,)))
+    assert await variables(screening, callee_request()) == {"CALLSIEVE_CALLEE": "same"}
+    assert [record.would_be for record in memory.decisions] == ["reject"]
+
+
+async def test_asking_for_the_person_is_no_second_call() -> None:
+    memory = memory_of(callee=make_person("201"))
+    screening = make_screening(memory)
+    await screening.answer(callee_request())
+    assert screening.velocity.calls(CALLER, NOW) == ()
+
+
+@pytest.mark.parametrize("arguments", ["caller=+12017421834,endpoint=", "caller=+12017421834"])
+async def test_no_phone_is_no_phone(arguments: str) -> None:
+    memory = memory_of()
+    await make_screening(memory).answer(make_request("callee", arguments))
+    assert memory.queries[0].endpoint is None
+
+
+# /challenge and /status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passes"),
+    [
+        pytest.param(f"caller={CALLER},auth=unknown,result=passed", [(CALLER, AuthClass.UNKNOWN, NOW)], id="passed"),
+        pytest.param(
+            f"caller={CALLER},auth=failed,result=passed",
+            [(CALLER, AuthClass.UNAUTHENTICATED, NOW)],
+            id="in-the-class-of-the-call",
+        ),
+        pytest.param(f"caller={CALLER},auth=unknown,result=silent", [], id="pressed-nothing"),
+        pytest.param("caller=,auth=unknown,result=passed", [], id="a-caller-without-a-number"),
+    ],
+)
+async def test_who_passed_a_challenge_is_remembered(arguments: str, passes: list[tuple[str, AuthClass, float]]) -> None:
+    memory = memory_of()
+    answer = await variables(make_screening(memory), make_request("challenge", arguments))
+    assert answer == {"CALLSIEVE_RULE": "recorded"}
+    assert memory.passes == passes
+
+
+async def test_an_auth_class_that_is_none_is_refused() -> None:
+    memory = memory_of()
+    with pytest.raises(ProtocolError, match="unknown auth class"):
+        await make_screening(memory).answer(make_request("challenge", f"caller={CALLER},auth=x,result=passed"))
+    assert memory.passes == []
+
+
+async def test_the_state_is_told_on_request() -> None:
+    screening = make_screening(memory_of())
+    assert await variables(screening, make_request("status", "")) == {
+        "CALLSIEVE_RULE": "status",
+        "CALLSIEVE_REASON": "",
+    }
+    screening.trouble = lambda: "the store is damaged"
+    assert (await variables(screening, make_request("status", "")))["CALLSIEVE_REASON"] == "the store is damaged"
+
+
+# Failing open, and the breaker.
+
+
+def test_failing_open_is_recorded_and_counted() -> None:
+    memory = memory_of()
+    screening = make_screening(memory)
+    commands = commands_in(screening.failed_open("timed out"))
+    assert commands == [("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", "timed out")]
+    [record] = memory.decisions
+    assert (record.id, record.at, record.rule, record.reason) == ("D1", NOW, "fail-open", "timed out")
+    assert (record.action, record.would_be, record.caller, record.linkedid) == ("allow", "allow", None, "")
+    assert screening.counts.by_action == {"fail-open": 1}
+
+
+async def fails(screening: Screening, with_error: type[BaseException]) -> None:
+    with pytest.raises(with_error):
+        await screening.answer(make_request())
+
+
+async def test_a_store_that_fails_five_times_is_left_alone_for_two_seconds() -> None:
+    memory = memory_of()
+    memory.failure = OSError("locked")
+    screening = make_screening(memory)
+    for _ in range(5):
+        await fails(screening, OSError)
+    for _ in range(10):
+        await fails(screening, StoreUnavailable)
+    assert (len(memory.queries), screening.counts.store_refused) == (5, 10)
+    memory.clock.now += 1.999
+    await fails(screening, StoreUnavailable)
+    memory.clock.now += 0.001
+    await fails(screening, OSError)
+    await fails(screening, StoreUnavailable)
+    assert len(memory.queries) == 6
+
+
+async def test_a_store_that_answers_again_is_asked_again() -> None:
+    memory = memory_of()
+    memory.failure = OSError("locked")
+    screening = make_screening(memory)
+    for _ in range(5):
+        await fails(screening, OSError)
+    memory.failure = None
+    await fails(screening, StoreUnavailable)
+    memory.clock.now += 2
+    assert [await action_of(screening) for _ in range(3)] == ["allow"] * 3
+    assert not screening.breaker.is_open
+
+
+async def test_a_store_that_does_not_answer_in_time_has_failed() -> None:
+    """The server cancels at the deadline."""
+    memory = memory_of()
+    memory.failure = asyncio.CancelledError()
+    screening = make_screening(memory)
+    for _ in range(5):
+        await fails(screening, asyncio.CancelledError)
+    assert screening.breaker.is_open
+
+
+async def test_for_the_person_the_breaker_counts_too() -> None:
+    memory = memory_of()
+    memory.failure = OSError("locked")
+    screening = make_screening(memory)
+    for _ in range(5):
+        with pytest.raises(OSError, match="locked"):
+            await screening.answer(callee_request())
+    await fails(screening, StoreUnavailable)
+
+
+async def test_a_request_that_is_not_ours_says_nothing_about_the_store() -> None:
+    screening = make_screening(memory_of())
+    for _ in range(5):
+        with pytest.raises(ProtocolError):
+            await screening.answer(Request("x", {}, {}))
+    assert not screening.breaker.is_open
+
+
+# Whatever a caller writes.
+
+# Every variable that is ever set, with all that it may hold; `None`: caller-ID text or log text only.
+ALPHABETS = {
+    "CALLSIEVE_RULE": "[a-z0-9_-]+",
+    "__CALLSIEVE_ID": "D[0-9]+",
+    "__CALLSIEVE_CALLER": r"\+[1-9][0-9]+",
+    "__CALLSIEVE_AUTH": "authenticated|unauthenticated|unknown|failed",
+    "__CALLSIEVE_KNOWN": "PJSIP/201",
+    "__CALLSIEVE_BLOCKED": "PJSIP/202",
+    "CALLSIEVE_DIAL": r"b\(callsieve-phone\^s\^1\)(U\(callsieve-whisper\^s\^1\))?",
+    "CALLSIEVE_LEVEL": "none|tag|warn|challenge|route|reject",
+    "CALLSIEVE_POINTS": "-?[0-9]+",
+    "CALLSIEVE_SIP_CODE": "603|607",
+    "CALLSIEVE_ROUTE": "callsieve-voicemail,201,1",
+    "CALLSIEVE_LABEL": None,
+    "CALLSIEVE_NAME": None,
+    "CALLSIEVE_REASON": None,
+    "CALLSIEVE_CALLEE": "same|allow|reject",
+    "__CALLSIEVE_ACTION": "|".join(action.word for action in Action),
+}
+KEYS = [
+    *("trunk", "verification", "attestation", "linkedid", "pres", "priority", "emergency", "did"),
+    *("caller", "auth", "endpoint", "result"),
+]
+HEADER_FIELDS = [
+    *("agi_channel", "agi_callerid", "agi_calleridname", "agi_rdnis", "agi_dnid", "agi_uniqueid"),
+    *("agi_extension", "agi_context", "agi_callingpres", "agi_accountcode", "agi_language"),
+]
+HOSTILE = st.text(max_size=80) | st.sampled_from(
+    [
+        '"\nSET VARIABLE CALLSIEVE_ACTION "reject"',
+        "hangup",
+        "${SHELL(id)}",
+        "1&PJSIP/trunk",
+        "201,verification=passed",
+        "passed",
+        "A",
+        CALLER,
+        "PJSIP/backbone-1",
+    ]
+)
+
+
+@given(
+    st.sampled_from(["screen", "callee", "challenge", "emergency"]),
+    st.dictionaries(st.sampled_from(KEYS), HOSTILE),
+    st.dictionaries(st.sampled_from(HEADER_FIELDS), HOSTILE),
+    st.sampled_from([None, Level.TAG, Level.ROUTE, Level.REJECT]),
+)
+async def test_nothing_that_a_caller_writes_changes_what_can_be_set(
+    path: str, arguments: dict[str, str], header: dict[str, str], level: Level | None
+) -> None:
+    memory = memory_of(
+        level=level,
+        callee=make_person("201") if level is Level.ROUTE else None,
+        ties=[make_tie(Tie.ALLOW, "201"), make_tie(Tie.BLOCK, "202")] if level is Level.TAG else [],
+        identity=make_identity(2, 'Jane "\n Doe'),
+    )
+    screening = make_screening(memory)
+    try:
+        answer = await screening.answer(Request(path, arguments, header))
+    except ProtocolError:
+        answer = screening.failed_open("protocol error")
+    commands = commands_in(answer)
+    assert len(dict(commands)) == len(commands)
+    for name, value in commands:
+        alphabet = ALPHABETS[name]
+        assert alphabet is None or re.fullmatch(alphabet, value)
+    if path == "screen":
+        assert commands[-1][0] == "__CALLSIEVE_ACTION"
+        assert commands[-1][1] == memory.decisions[-1].action
+
+
+@given(HOSTILE, HOSTILE)
+async def test_what_is_done_with_a_number_does_not_depend_on_names(name: str, rdnis: str) -> None:
+    """Everything but the number itself may say what it wants."""
+    request = Request("screen", {}, {"agi_callerid": CALLER, "agi_calleridname": name, "agi_rdnis": rdnis})
+    plain = Request("screen", {}, {"agi_callerid": CALLER})
+    answers = [await make_screening(memory_of(level=Level.REJECT)).answer(each) for each in (request, plain)]
+    assert answers[0] == answers[1]
+
+
+async def test_a_new_policy_decides_the_next_call() -> None:
+    screening = make_screening(memory_of(), policy_ordering("tag"))
+    assert await action_of(screening) == "tag"
+    screening.policies = PolicySet(policy_ordering("warn"))
+    assert await action_of(screening) == "warn"
