@@ -1,0 +1,133 @@
+"""Entries of the administrator's lists, as they are typed: a number, a prefix or a range.
+
+    +12015550123                    one number; also as it is dialled here (201-555-0123)
+    +1900*                          every number that begins so
+    +12015550100-+12015550199       every number from the one to the other
+
+Pure. An error says what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from reputation.model import CallerKind, EntryKind, ListEntry, ListName
+from reputation.numbers import caller_of, country_of, is_emergency, is_valid, number_of, number_type_of
+
+ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
+LONGEST_PREFIX = 14  # with all 15 digits it would be a number
+SHORTEST_START = 2  # digits that a block entry must fix, unless it is forced
+
+_SEPARATORS = re.compile(r"[ .()\[\]/-]")
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,13}")
+_END = re.compile(r"\+[1-9][0-9]{3,14}")
+_BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
+
+# Why text that is plainly something else is no number.
+INSTEAD_OF_A_NUMBER = {
+    CallerKind.WITHHELD: "a caller who withholds the number: that is a matter of the policy (caller_kind)",
+    CallerKind.EMERGENCY: "an emergency number: those are never screened",
+    CallerKind.INTERNAL: "too short for a telephone number: calls of our own extensions are never screened",
+    CallerKind.SHORT_CODE: "a short code, not a telephone number",
+}
+
+
+class EntryError(ValueError):
+    """The text is no entry. It says what is allowed."""
+
+
+def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
+    """An entry of that list without note, action and expiry. National numbers are read by the region's plan."""
+    text = text.strip()
+    if is_emergency(text.rstrip("*"), region):
+        raise EntryError(f"{text!r} is an emergency number: those are never screened, and cannot be listed")
+    ends = _BETWEEN_ENDS.split(text)
+    if len(ends) > 1:
+        return ListEntry(list_name, EntryKind.RANGE, *_range(text, ends))
+    if "*" in text:
+        return ListEntry(list_name, EntryKind.PREFIX, _prefix(text))
+    return ListEntry(list_name, EntryKind.EXACT, number_from(text, region))
+
+
+def number_from(text: str, region: str) -> str:
+    """E.164 of one number as it is typed. EntryError says why it is none."""
+    number = number_of(text, region)
+    if number is not None:
+        return number
+    shown = "".join(filter(str.isprintable, text))[:40]
+    kind = caller_of(text, region).kind if text.strip() else CallerKind.INVALID
+    instead = INSTEAD_OF_A_NUMBER.get(kind)
+    if instead:
+        raise EntryError(f"{shown!r} is {instead}")
+    raise EntryError(f"{shown!r} is no telephone number: write it as +12015550123, or as it is dialled in {region}")
+
+
+def _prefix(text: str) -> str:
+    start = _SEPARATORS.sub("", text.removesuffix("*"))
+    if not _PREFIX.fullmatch(start):
+        raise EntryError(
+            f"{text!r} is no prefix: write + and 1 to {LONGEST_PREFIX} digits with the country's code first, "
+            "and one * at the end (+1900*)"
+        )
+    return start
+
+
+def _range(text: str, ends: list[str]) -> tuple[str, str]:
+    first, last = (_SEPARATORS.sub("", end) for end in (ends[0], ends[-1]))
+    if len(ends) != 2 or not (_END.fullmatch(first) and _END.fullmatch(last)):
+        raise EntryError(f"{text!r} is no range: write two whole numbers (+12015550100-+12015550199)")
+    if len(first) != len(last):
+        raise EntryError(f"{text!r} is no range: its two numbers must have the same number of digits")
+    if first > last:
+        raise EntryError(f"{text!r} is no range: its first number comes after its last; swap them")
+    return first, last
+
+
+def covers(entry: ListEntry, number: str) -> bool:
+    """Whether the entry matches the number: what the one read of a decision does in SQL."""
+    if entry.kind is EntryKind.EXACT:
+        return entry.first == number
+    if entry.kind is EntryKind.PREFIX:
+        return number.startswith(entry.first)
+    return entry.last is not None and len(number) == len(entry.first) and entry.first <= number <= entry.last
+
+
+def coverage(entry: ListEntry) -> str:
+    """What the entry matches, in words."""
+    if entry.kind is EntryKind.PREFIX:
+        return f"every number that begins with {entry.first}"
+    if entry.kind is EntryKind.RANGE and entry.last is not None:
+        count = int(entry.last) - int(entry.first) + 1
+        return f"{count:,} numbers, {entry.first} to {entry.last}{_in(country_of(entry.first))}"
+    kind = number_type_of(entry.first).value if is_valid(entry.first) else "in no allocated block"
+    return f"the number {entry.first} ({country_of(entry.first) or 'no country'}, {kind})"
+
+
+def _in(country: str | None) -> str:
+    return f" ({country})" if country and country != "001" else ""
+
+
+def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
+    """What speaks against adding the entry, unless it is forced. Nothing speaks against allowing."""
+    if entry.list_name is ListName.ALLOW:
+        return []
+    objections = []
+    fixed = len(_shared_start(entry))
+    if fixed < SHORTEST_START:
+        objections.append(f"{entry.text} would block whole countries: at least {SHORTEST_START} digits")
+    own = sorted(number for number in own_numbers if covers(entry, number))
+    if own:
+        shown = ", ".join(own[:3]) + (f" and {len(own) - 3} more" if len(own) > 3 else "")
+        what = "one of our own numbers" if len(own) == 1 else f"{len(own)} of our own numbers"
+        objections.append(f"{entry.text} would block {what} ({shown}), and people of ours who call in")
+    return objections
+
+
+def _shared_start(entry: ListEntry) -> str:
+    """The digits that all numbers of the entry begin with."""
+    first, last = entry.first[1:], (entry.last or entry.first)[1:]
+    same = 0
+    while same < len(first) and first[same] == last[same]:
+        same += 1
+    return first[:same]

@@ -1,0 +1,201 @@
+"""Tables in text files: CSV with a header, of any size and from anybody.
+
+    table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: this is no such table
+    for number, name in table: ...                                         what cannot be read is in table.problems
+
+Everything is bounded: a field to 200 characters, a line to 64 kB, a quoted field to 20 lines. A quote that is never
+closed costs one row, not the rest of the file, which is why lines are put together here and not by the csv module.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+FIELD_CHARACTERS = 200
+LINE_BYTES = 64 * 1024
+RECORD_LINES = 20
+DELIMITERS = ",;\t"
+KEPT_PROBLEMS = 10
+
+# What a file that is no text begins with.
+_OTHER_FORMATS = (
+    (b"\x1f\x8b", "compressed: unpack it first (gunzip)"),
+    (b"PK\x03\x04", "a spreadsheet or a zip archive: save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet: save it as CSV"),
+    (codecs.BOM_UTF16_LE, "UTF-16: save it as UTF-8"),
+    (codecs.BOM_UTF16_BE, "UTF-16: save it as UTF-8"),
+    (b"SQLite format 3\x00", "a database, not a table in text"),
+)
+
+
+class TableError(ValueError):
+    """The file is no table that can be read. The text names the file and says what to do."""
+
+
+class Problem(NamedTuple):
+    """A row that was passed over: its line in the file, counted from 1, and why."""
+
+    line: int
+    text: str
+
+
+class Table:
+    """A table being read, row by row. Each row is a tuple in the order of `columns`; what is missing is empty text.
+
+    `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
+    ten. `ignored` names the columns that nobody asked for.
+    """
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str) -> None:
+        """Reads the header. The first of `columns` must be there."""
+        self.read = self.skipped = self.cut = self.bytes_read = 0
+        self.problems: list[Problem] = []
+        self._stream = stream
+        self._name = name
+        self._again: deque[tuple[int, str]] = deque()
+        self._lines_read = 0
+        self._line = 1
+        header = self._header()
+        self._delimiter = _delimiter_of(header, columns[0])
+        names = [field.strip().strip('"').strip().lower() for field in header.split(self._delimiter)]
+        self._check(names, columns[0])
+        self._width = len(names)
+        self._places = tuple(names.index(column) if column in names else -1 for column in columns)
+        self.ignored = tuple(_shown(field) for field in names if field not in columns and field)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        while (record := self._next_record()) is not None:
+            self._line, text = record
+            if not text.strip():
+                continue
+            self.read += 1
+            fields = self._fields(text)
+            if fields is None:
+                continue
+            if len(text) <= FIELD_CHARACTERS and text.isprintable():  # nearly every row: nothing in it to mend
+                yield tuple([fields[place].strip() if 0 <= place < len(fields) else "" for place in self._places])
+            else:
+                yield tuple([self._field(fields, place) for place in self._places])
+
+    def refuse(self, problem: str) -> None:
+        """The row that was read last is passed over, for this reason."""
+        self.skipped += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(Problem(self._line, problem))
+
+    def _fields(self, text: str) -> list[str] | None:
+        """The fields of a record, None when it was refused."""
+        problem = ""
+        fields = text.split(self._delimiter) if '"' not in text else self._split(text)
+        if "\0" in text:
+            problem = "contains a NUL character"
+        elif fields is None:
+            problem = "has a quote in the wrong place, or one that is not closed"
+        elif len(fields) > self._width and any(map(str.strip, fields[self._width :])):
+            problem = f"has {len(fields)} fields where the header has {self._width}: put the text in quotes"
+        if problem:
+            self.refuse(problem)
+            return None
+        return fields
+
+    def _split(self, text: str) -> list[str] | None:
+        """The fields of a record with quotes; None when it is none."""
+        try:
+            records = list(csv.reader([text], delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+        return records[0] if len(records) == 1 else None
+
+    def _field(self, fields: list[str], place: int) -> str:
+        if not 0 <= place < len(fields):
+            return ""
+        field = fields[place].strip()
+        if len(field) > FIELD_CHARACTERS:
+            field = field[:FIELD_CHARACTERS]
+            self.cut += 1
+        return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field).strip()
+
+    def _next_record(self) -> tuple[int, str] | None:
+        """The next line, with those after it that a quoted field goes on in; None at the end."""
+        first = self._next_line()
+        if first is None or first[1].count('"') % 2 == 0:
+            return first
+        lines = [first]
+        size = len(first[1])
+        while len(lines) < RECORD_LINES and size < LINE_BYTES and (line := self._next_line()) is not None:
+            lines.append(line)
+            size += len(line[1])
+            if line[1].count('"') % 2:
+                break
+        together = "\n".join(text for _, text in lines)
+        if len(lines) > 1 and self._split(together) is not None:
+            return first[0], together
+        self._again.extendleft(reversed(lines[1:]))
+        return first
+
+    def _next_line(self) -> tuple[int, str] | None:
+        if self._again:
+            return self._again.popleft()
+        while raw := self._stream.readline(LINE_BYTES + 1):
+            self._lines_read += 1
+            self.bytes_read += len(raw)
+            if len(raw) <= LINE_BYTES:
+                return self._lines_read, self._decoded(raw).rstrip("\r\n")
+            self._pass_over_the_rest(raw)
+            self._line = self._lines_read
+            self.read += 1
+            self.refuse(f"is longer than {LINE_BYTES} bytes")
+        return None
+
+    def _pass_over_the_rest(self, raw: bytes) -> None:
+        while raw and not raw.endswith(b"\n"):
+            raw = self._stream.readline(LINE_BYTES)
+            self.bytes_read += len(raw)
+
+    def _decoded(self, raw: bytes) -> str:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TableError(
+                f"{self._name}: line {self._lines_read}: not UTF-8 (byte 0x{raw[error.start]:02x}); "
+                "convert the file first (iconv -f windows-1252 -t utf-8)"
+            ) from None
+
+    def _header(self) -> str:
+        raw = self._stream.readline(LINE_BYTES + 1)
+        for start, what in _OTHER_FORMATS:
+            if raw.startswith(start):
+                raise TableError(f"{self._name}: {what}")
+        if not raw.strip():
+            raise TableError(f"{self._name}: the file is empty, or its first line is: that must name the columns")
+        if b"\0" in raw or len(raw) > LINE_BYTES:
+            raise TableError(f"{self._name}: not a table in text: expected CSV with the names of columns in line 1")
+        if b"\r" in raw.rstrip(b"\r\n"):
+            raise TableError(f"{self._name}: its lines end with CR alone; convert the file first (tr '\\r' '\\n')")
+        self._lines_read = 1
+        self.bytes_read = len(raw)
+        return self._decoded(raw.removeprefix(codecs.BOM_UTF8)).rstrip("\r\n")
+
+    def _check(self, names: list[str], required: str) -> None:
+        found = ", ".join(_shown(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
+        if required not in names:
+            raise TableError(f"{self._name}: no column {required!r} in line 1; the columns there are: {found}")
+        for name in names:
+            if names.count(name) > 1 and name:
+                raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
+
+
+def _delimiter_of(header: str, required: str) -> str:
+    """The one that makes the required column one of the names; else the one that makes most names."""
+    for delimiter in DELIMITERS:
+        if required in (name.strip().strip('"').strip().lower() for name in header.split(delimiter)):
+            return delimiter
+    return max(DELIMITERS, key=header.count)
+
+
+def _shown(name: str) -> str:
+    return "".join(filter(str.isprintable, name))[:40]

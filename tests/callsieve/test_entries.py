@@ -1,0 +1,146 @@
+"""What list entries are written as, what they match, and what speaks against them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.entries import EntryError, coverage, covers, number_from, objections_to, parse_entry
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.lists import covering_prefixes
+
+OWN = ("+12025550100", "+442071838750")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        pytest.param("+12015550123", EntryKind.EXACT, "+12015550123", id="e164"),
+        pytest.param(" 201-555-0123 ", EntryKind.EXACT, "+12015550123", id="as-dialled"),
+        pytest.param("(201) 555 0123", EntryKind.EXACT, "+12015550123", id="parentheses"),
+        pytest.param("+1900*", EntryKind.PREFIX, "+1900*", id="prefix"),
+        pytest.param("+1 900 *", EntryKind.PREFIX, "+1900*", id="prefix-with-spaces"),
+        pytest.param("+12015550100-+12015550199", EntryKind.RANGE, "+12015550100-+12015550199", id="range"),
+        pytest.param(
+            "+1 201-555-0100 - +1 201-555-0199", EntryKind.RANGE, "+12015550100-+12015550199", id="range-as-written"
+        ),
+        pytest.param("+12015550100..+12015550199", EntryKind.RANGE, "+12015550100-+12015550199", id="range-of-dots"),
+        pytest.param("+12015550100–+12015550199", EntryKind.RANGE, "+12015550100-+12015550199", id="range-of-a-dash"),
+    ],
+)
+def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown: str) -> None:
+    entry = parse_entry(text, ListName.BLOCK, "US")
+    assert (entry.kind, entry.text) == (kind, shown)
+    assert parse_entry(entry.text, ListName.BLOCK, "DE") == entry
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "no telephone number", id="nothing"),
+        pytest.param("abc", "no telephone number", id="word"),
+        pytest.param("*", "no prefix", id="star"),
+        pytest.param("+*", "no prefix", id="plus-star"),
+        pytest.param("1900*", "country's code", id="national-prefix"),
+        pytest.param("+1*900", "no prefix", id="star-in-the-middle"),
+        pytest.param("+1900**", "no prefix", id="two-stars"),
+        pytest.param("+123456789012345*", "1 to 14 digits", id="prefix-too-long"),
+        pytest.param("+12015550199-+12015550100", "swap them", id="range-backwards"),
+        pytest.param("+12015550100-+442071838750", "same number of digits", id="range-of-two-lengths"),
+        pytest.param("+12015550100-+12015550110-+12015550120", "two whole numbers", id="three-ends"),
+        pytest.param("+1-+9", "two whole numbers", id="range-of-everything"),
+        pytest.param("911", "emergency number", id="emergency"),
+        pytest.param("911*", "emergency number", id="emergency-prefix"),
+        pytest.param("201", "extensions", id="extension"),
+        pytest.param("411", "short code", id="short-code"),
+        pytest.param("anonymous", "caller_kind", id="withheld"),
+        pytest.param("+12015550123\n+12015550124", "no telephone number", id="two-lines"),
+    ],
+)
+def test_what_is_no_entry_says_what_is_allowed(text: str, says: str) -> None:
+    with pytest.raises(EntryError, match=says.replace("+", r"\+")) as caught:
+        parse_entry(text, ListName.BLOCK, "US")
+    assert str(caught.value).isprintable()
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_an_entry_or_an_error(text: str) -> None:
+    try:
+        entry = parse_entry(text, ListName.BLOCK, "US")
+    except EntryError:
+        return
+    assert parse_entry(entry.text, ListName.BLOCK, "US") == entry
+
+
+@given(st.integers(10**9, 10**10 - 1), st.integers(0, 500), st.integers(-600, 1100))
+def test_a_range_covers_what_the_store_matches_by_prefixes(first: int, width: int, offset: int) -> None:
+    entry = ListEntry(ListName.BLOCK, EntryKind.RANGE, f"+{first}", f"+{first + width}")
+    if entry.last is None or len(entry.last) != len(entry.first):
+        return
+    number = f"+{first + offset}"
+    by_prefix = any(number.startswith(prefix) for prefix in covering_prefixes(entry.first, entry.last))
+    assert covers(entry, number) == (by_prefix and len(number) == len(entry.first))
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "does"),
+    [
+        ("+1900*", "+19005550123", True),
+        ("+1900*", "+19015550123", False),
+        ("+12015550123", "+12015550123", True),
+        ("+12015550123", "+120155501234", False),
+        ("+12015550100-+12015550199", "+12015550150", True),
+        ("+12015550100-+12015550199", "+12015550200", False),
+        ("+12015550100-+12015550199", "+1201555015", False),
+    ],
+)
+def test_an_entry_covers_exactly_its_numbers(text: str, number: str, does: bool) -> None:
+    assert covers(parse_entry(text, ListName.BLOCK, "US"), number) is does
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("+1900*", "every number that begins with +1900"),
+        ("+12015550100-+12015550199", "100 numbers, +12015550100 to +12015550199 (US)"),
+        ("+12017421834", "the number +12017421834 (US, fixed-or-mobile)"),
+        ("+11115550123", "the number +11115550123 (US, in no allocated block)"),
+    ],
+)
+def test_an_entry_says_what_it_covers(text: str, words: str) -> None:
+    assert coverage(parse_entry(text, ListName.BLOCK, "US")) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("+1*", "whole countries", id="one-digit"),
+        pytest.param("+10000000000-+19999999999", "whole countries", id="the-same-as-a-range"),
+        pytest.param("+12025550100", "one of our own numbers (+12025550100)", id="own-number"),
+        pytest.param("+4420*", "one of our own numbers (+442071838750)", id="own-number-under-a-prefix"),
+        pytest.param("+12025550000-+12025559999", "one of our own numbers", id="own-number-in-a-range"),
+    ],
+)
+def test_blocking_what_hurts_us_is_objected_to(text: str, says: str) -> None:
+    assert any(says in objection for objection in objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN))
+
+
+@pytest.mark.parametrize("text", ["+19*", "+12015550123", "+12015550100-+12015550199"])
+def test_blocking_strangers_is_not_objected_to(text: str) -> None:
+    assert objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN) == []
+
+
+def test_allowing_is_never_objected_to() -> None:
+    assert objections_to(parse_entry("+1*", ListName.ALLOW, "US"), OWN) == []
+
+
+def test_many_own_numbers_are_counted() -> None:
+    own = [f"+1202555010{digit}" for digit in range(6)]
+    [objection] = objections_to(parse_entry("+1202555*", ListName.BLOCK, "US"), own)
+    assert "6 of our own numbers" in objection
+    assert "and 3 more" in objection
+
+
+def test_a_number_of_a_german_with_a_slash_is_one() -> None:
+    assert number_from("030/1234567", "DE") == "+49301234567"

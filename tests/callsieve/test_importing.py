@@ -1,0 +1,122 @@
+"""From rows to numbers, contacts and people; and Asterisk's own blacklist."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from callsieve.astdb import BlacklistLine, parse_blacklist
+from callsieve.importing import (
+    CONTACT_COLUMNS,
+    NUMBER_COLUMNS,
+    PEOPLE_COLUMNS,
+    contacts_in,
+    numbers_in,
+    numbers_of_blacklist,
+    people_in,
+)
+from callsieve.rows import Table
+from reputation.model import Person
+from reputation.store.personal import Contact
+
+
+def table_of(columns: tuple[str, ...], content: str) -> Table:
+    return Table(io.BytesIO(content.encode()), columns, "list.csv")
+
+
+def test_numbers_are_possible_numbers_and_categories_small_letters() -> None:
+    table = table_of(NUMBER_COLUMNS, "number,category,name,note\n(201) 742-1834,Scam,Joe,x\n+11115550123,,,\n")
+    assert list(numbers_in(table, "US")) == [
+        ("+12017421834", "scam", "Joe", "x"),
+        ("+11115550123", None, None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [("", "has no number"), ("911", "'911' is no telephone number"), ("1&PJSIP/x", "no telephone number")],
+)
+def test_what_is_no_number_is_refused(number: str, says: str) -> None:
+    table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
+    assert list(numbers_in(table, "US")) == []
+    assert says in table.problems[0].text
+
+
+def test_contacts_are_the_companys_or_a_persons() -> None:
+    table = table_of(CONTACT_COLUMNS, "number,name,person\n+12017421834,Acme,\n2017421835,,201\nx,,\n1,,\n")
+    assert list(contacts_in(table, "US")) == [
+        Contact("+12017421834", "Acme", None),
+        Contact("+12017421835", None, "201"),
+    ]
+    assert table.skipped == 2
+
+
+def test_a_contacts_person_is_an_extension() -> None:
+    table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
+    assert list(contacts_in(table, "US")) == []
+    assert "'&rm' is no extension" in table.problems[0].text
+
+
+def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
+    table = table_of(
+        PEOPLE_COLUMNS, "extension,endpoint,group,language,name\n201,,sales,en,Alice\n202,SIP/202,,pt_BR,\n"
+    )
+    assert list(people_in(table)) == [
+        Person("201", "PJSIP/201", "sales", "en", "Alice"),
+        Person("202", "SIP/202", None, "pt_BR", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (",PJSIP/201,,,", "has no extension"),
+        ("2&1,,,,", "extension '2&1' is none"),
+        ("201,201,,,", "endpoint '201' is none: write it as PJSIP/201"),
+        ("201,,a/b,,", "group 'a/b' is none"),
+        ("201,,,english please,", "language 'english please' is none"),
+    ],
+)
+def test_a_person_that_asterisk_could_not_have_is_refused(row: str, says: str) -> None:
+    table = table_of(PEOPLE_COLUMNS, f"extension,endpoint,group,language,name\n{row}\n")
+    assert list(people_in(table)) == []
+    assert says in table.problems[0].text
+
+
+# As Asterisk 22 and FreePBX 16 print it.
+BLACKLIST = """\
+/blacklist/12017421834                            : 1
+/blacklist/2017421835                             : Sells windows : daily
+/blacklist/blocked                                : 1
+/blacklist/dest                                   : app-blackhole,hangup,1
+/blacklist/private                                : 1
+5 results found.
+"""
+
+
+def test_asterisks_blacklist_is_read_with_freepbxs_notes_and_settings() -> None:
+    assert list(parse_blacklist(BLACKLIST)) == [
+        BlacklistLine("12017421834", ""),
+        BlacklistLine("2017421835", "Sells windows : daily"),
+        BlacklistLine("blocked", ""),
+        BlacklistLine("dest", "app-blackhole,hangup,1"),
+        BlacklistLine("private", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0 results found.\n", "No such command 'database show'\n", "/other/1 : 1\n", "/blacklist/\n"]
+)
+def test_what_is_no_blacklist_has_no_lines(text: str) -> None:
+    assert list(parse_blacklist(text)) == []
+
+
+def test_the_blacklists_numbers_are_read_as_callers_were_shown() -> None:
+    refused: list[str] = []
+    rows = numbers_of_blacklist(parse_blacklist(BLACKLIST), "US", refused.append)
+    assert list(rows) == [
+        ("+12017421834", None, None, None),
+        ("+12017421835", None, None, "Sells windows : daily"),
+    ]
+    assert len(refused) == 3

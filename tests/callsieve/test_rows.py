@@ -1,0 +1,173 @@
+"""Tables in text files, from anybody: everything is read or said, and nothing costs more than its row."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.rows import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, Problem, Table, TableError
+
+COLUMNS = ("number", "name", "note")
+
+
+def make_table(content: bytes | str, columns: tuple[str, ...] = COLUMNS) -> Table:
+    raw = content.encode() if isinstance(content, str) else content
+    return Table(io.BytesIO(raw), columns, "list.csv")
+
+
+def rows_of(content: bytes | str) -> list[tuple[str, ...]]:
+    return list(make_table(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("number,name,note\n1,Joe,x\n", id="commas"),
+        pytest.param("number;name;note\n1;Joe;x\n", id="semicolons"),
+        pytest.param("number\tname\tnote\n1\tJoe\tx\n", id="tabs"),
+        pytest.param("number,name,note\r\n1,Joe,x\r\n", id="windows-lines"),
+        pytest.param("number,name,note\n1,Joe,x", id="no-line-end-at-the-end"),
+        pytest.param("\ufeffnumber,name,note\n1,Joe,x\n", id="byte-order-mark"),
+        pytest.param("Number, NAME ,note\n 1 , Joe , x \n", id="spaces-and-capitals"),
+        pytest.param('"number","name","note"\n"1","Joe","x"\n', id="quotes"),
+        pytest.param("note,name,number\nx,Joe,1\n", id="any-order"),
+        pytest.param("id,number,name,note\n7,1,Joe,x\n", id="more-columns"),
+        pytest.param("number,name,note\n\n  \n1,Joe,x\n\n", id="empty-lines"),
+        pytest.param("number,name,note\n1,Joe,x,,\n", id="empty-fields-too-many"),
+    ],
+)
+def test_tables_as_programs_write_them(content: str) -> None:
+    assert rows_of(content) == [("1", "Joe", "x")]
+
+
+def test_columns_that_are_missing_are_empty() -> None:
+    assert rows_of("number\n1\n2\n") == [("1", "", ""), ("2", "", "")]
+    assert rows_of("number,name,note\n1,Joe\n") == [("1", "Joe", "")]
+
+
+def test_columns_that_nobody_asked_for_are_named() -> None:
+    assert make_table("number,colour,size\n").ignored == ("colour", "size")
+
+
+def test_a_quoted_field_holds_delimiters_quotes_and_lines() -> None:
+    assert rows_of('number,name\n1,"Smith, ""Joe""\nand Sons"\n2,Ann\n') == [
+        ("1", 'Smith, "Joe" and Sons', ""),
+        ("2", "Ann", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"", "empty", id="nothing"),
+        pytest.param(b"\n1\n", "must name the columns", id="first-line-empty"),
+        pytest.param(b"+12015550123\n", "no column 'number' in line 1; the columns there are: +12015550123", id="none"),
+        pytest.param(b"phone,name\n", "the columns there are: phone, name", id="another-name"),
+        pytest.param(b"phone;name\n", "the columns there are: phone, name", id="another-name-and-delimiter"),
+        pytest.param(b"number,number\n", "there twice", id="twice"),
+        pytest.param("number\n1\n".encode("utf-16"), "UTF-16", id="utf-16"),
+        pytest.param(b"\x1f\x8b\x08\x00abc", "gunzip", id="gzip"),
+        pytest.param(b"PK\x03\x04abc", "spreadsheet", id="xlsx"),
+        pytest.param(b"SQLite format 3\x00", "a database", id="sqlite"),
+        pytest.param(b"\x7fELF\x02\x01\x01\x00\x00", "not a table", id="program"),
+        pytest.param(b"num\xe9ro,number\n", "not UTF-8 (byte 0xe9)", id="header-in-latin-1"),
+        pytest.param(b"number,name\r1,Joe\r", "CR alone", id="old-mac-lines"),
+        pytest.param(b"x" * (LINE_BYTES + 10), "not a table", id="one-endless-line"),
+    ],
+)
+def test_a_file_that_is_no_such_table_says_so(content: bytes, says: str) -> None:
+    with pytest.raises(TableError) as caught:
+        make_table(content)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("list.csv: ")
+
+
+def test_text_that_is_not_utf_8_names_the_line_and_the_way_out() -> None:
+    table = make_table(b"number,name\n1,Joe\n2,Jos\xe9\n")
+    with pytest.raises(TableError, match=r"line 3: not UTF-8 \(byte 0xe9\); convert the file first"):
+        list(table)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        pytest.param(b"7,a,b,c,d", "has 5 fields where the header has 3", id="too-many-fields"),
+        pytest.param(b"7,a\x00b,c", "NUL", id="nul"),
+        pytest.param(b'7,"open', "quote", id="quote-not-closed"),
+        pytest.param(b'7,"a"b,c', "quote in the wrong place", id="text-after-a-quote"),
+        pytest.param(b"7," + b"x" * (LINE_BYTES + 1), "longer than 65536 bytes", id="endless-line"),
+        pytest.param(b"7," + b"x" * (5 * LINE_BYTES), "longer than 65536 bytes", id="very-endless-line"),
+    ],
+)
+def test_a_bad_row_costs_itself_alone(row: bytes, says: str) -> None:
+    table = make_table(b"number,name,note\n1,Joe,x\n" + row + b"\n2,Ann,y\n3,Bob,z\n")
+    assert list(table) == [("1", "Joe", "x"), ("2", "Ann", "y"), ("3", "Bob", "z")]
+    [problem] = table.problems
+    assert problem.line == 3
+    assert says in problem.text
+    assert (table.read, table.skipped) == (4, 1)
+
+
+def test_two_open_quotes_near_each_other_cost_two_rows() -> None:
+    table = make_table('number,name\n1,"Joe\n2,Ann\n3,"Bob\n4,Eve\n')
+    assert [row[0] for row in table] == ["2", "4"]
+    assert [problem.line for problem in table.problems] == [2, 4]
+
+
+def test_a_quote_in_a_name_is_a_character() -> None:
+    assert rows_of('number,name\n1,5" pipe\n2,6" pipe\n') == [("1", '5" pipe', ""), ("2", '6" pipe', "")]
+
+
+def test_a_row_can_be_refused_by_who_reads_it() -> None:
+    table = make_table("number\nx\n\n1\ny\n")
+    for number, *_rest in table:
+        if not number.isdigit():
+            table.refuse(f"{number} is no number")
+    assert table.problems == [Problem(2, "x is no number"), Problem(5, "y is no number")]
+    assert (table.read, table.skipped) == (3, 2)
+
+
+def test_only_the_first_problems_are_kept() -> None:
+    table = make_table("number\n" + '"x\n' * 100)
+    assert list(table) == []
+    assert len(table.problems) == KEPT_PROBLEMS
+    assert table.skipped == 100
+
+
+def test_fields_are_cut_and_cannot_steer_a_terminal() -> None:
+    table = make_table(f"number,name,note\n1,{'n' * 1000},\x1b[31mred\x07\u202e\n")
+    [(_, name, note)] = table
+    assert name == "n" * FIELD_CHARACTERS
+    assert note == "[31mred"
+    assert table.cut == 1
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_rows_or_an_error(content: bytes) -> None:
+    try:
+        rows = rows_of(b"number,name\n" + content)
+    except TableError:
+        return
+    for row in rows:
+        assert len(row) == len(COLUMNS)
+        assert all(len(field) <= FIELD_CHARACTERS and field.isprintable() for field in row)
+
+
+@given(st.lists(st.text(alphabet='1,;"\n\r x', max_size=12), max_size=30))
+def test_every_row_that_is_read_is_yielded_or_refused(lines: list[str]) -> None:
+    table = make_table("number,name\n" + "\n".join(lines))
+    assert len(list(table)) + table.skipped == table.read
+
+
+def test_a_hostile_file_needs_little_memory() -> None:
+    content = b"number\n" + (b'"' + b"x" * (LINE_BYTES - 10) + b"\n") * 100
+    tracemalloc.start()
+    try:
+        assert list(make_table(content)) == []
+        assert tracemalloc.get_traced_memory()[1] < len(content) + 3_000_000
+    finally:
+        tracemalloc.stop()

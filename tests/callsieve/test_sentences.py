@@ -1,0 +1,87 @@
+"""What is known about a number, in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from callsieve.sentences import sentence_of
+from reputation.levels import reputation_of
+from reputation.model import (
+    EntryKind,
+    Facts,
+    Family,
+    Identity,
+    Imported,
+    ListEntry,
+    ListName,
+    PersonalTie,
+    Reputation,
+    Tie,
+)
+
+SPAM = Imported("ftc", "spam", "scam")
+OTHER_SPAM = Imported("mine", "spam", "telemarketing")
+FINE = Imported("partners", "ok")
+
+
+def of_imports(*imported: Imported) -> Facts:
+    return Facts(imported=imported, reputation=reputation_of(imported))
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        pytest.param(Facts(), "Nothing is known about this number.", id="nothing"),
+        pytest.param(of_imports(SPAM), "One imported source lists it as spam (scam).", id="one-source"),
+        pytest.param(
+            of_imports(SPAM, OTHER_SPAM, FINE),
+            "2 imported sources list it as spam (scam, telemarketing) and one imported source lists it as fine.",
+            id="three-sources",
+        ),
+        pytest.param(
+            Facts(allow=ListEntry(ListName.ALLOW, EntryKind.EXACT, "+12017421834")),
+            "It is on the allowlist.",
+            id="allowed",
+        ),
+        pytest.param(
+            Facts(block=ListEntry(ListName.BLOCK, EntryKind.PREFIX, "+1900")),
+            "+1900* is on the blocklist.",
+            id="prefix",
+        ),
+        pytest.param(
+            Facts(identity=Identity("+12017421834", "Acme", 2, 9e9)), "It belongs to Acme (level 2).", id="identity"
+        ),
+        pytest.param(
+            Facts(ties=(PersonalTie(Tie.CONTACT, None), PersonalTie(Tie.CONTACT, "201"))),
+            "It is a contact of the company; 201 has it as a contact.",
+            id="contacts",
+        ),
+        pytest.param(
+            Facts(ties=(PersonalTie(Tie.BLOCK, "201"), PersonalTie(Tie.BLOCK, "202"))),
+            "201 and 202 blocked it.",
+            id="two",
+        ),
+        pytest.param(
+            Facts(ties=tuple(PersonalTie(Tie.ALLOW, str(extension)) for extension in range(201, 205))),
+            "4 of our people allowed it.",
+            id="many",
+        ),
+        pytest.param(
+            Facts(ties=(PersonalTie(Tie.EXPECTED, "201"),)), "Nothing is known about this number.", id="expected"
+        ),
+        pytest.param(
+            Facts(own_number=True, challenge_passed_at=1.0),
+            "It is one of our own numbers; its caller has passed a challenge.",
+            id="own-and-challenged",
+        ),
+        pytest.param(
+            Facts(
+                reputation=Reputation(1.2, families=(Family("behaviour", 1.2, (("hung up", 3), ("called back", 0))),))
+            ),
+            "Behaviour: 3 hung up.",
+            id="families-to-come",
+        ),
+    ],
+)
+def test_the_sentence_says_what_counts(facts: Facts, sentence: str) -> None:
+    assert sentence_of(facts) == sentence
