@@ -1,0 +1,40 @@
+"""Where contacts and people came from: the imports beside those of numbers (imports.py)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from reputation.store.people import SEEN, SETTINGS
+
+CONTACT_SOURCES = "SELECT source, count(*) FROM contact GROUP BY source ORDER BY source"
+PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source NOT IN (?, ?) GROUP BY source ORDER BY source"
+REMOVE_CONTACTS = "DELETE FROM contact WHERE source = ?"
+REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source NOT IN (?, ?)"
+
+
+class NamedSource(NamedTuple):
+    """An import of contacts or people, and how many rows it has here."""
+
+    name: str
+    rows: int
+
+
+def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:
+    """The imports of contacts, by name."""
+    return [NamedSource(*row) for row in db.execute(CONTACT_SOURCES)]
+
+
+def people_sources(db: sqlite3.Connection) -> list[NamedSource]:
+    """The imports of people, by name. Those of the settings and those that were only seen are none."""
+    return [NamedSource(*row) for row in db.execute(PEOPLE_SOURCES, (SETTINGS, SEEN))]
+
+
+def remove_contacts(db: sqlite3.Connection, source: str) -> int:
+    """Deletes the contacts of an import and returns how many went."""
+    return db.execute(REMOVE_CONTACTS, (source,)).rowcount
+
+
+def remove_people(db: sqlite3.Connection, source: str) -> int:
+    """Deletes the people of an import and returns how many went."""
+    return db.execute(REMOVE_PEOPLE, (source, SETTINGS, SEEN)).rowcount
