@@ -172,16 +172,21 @@ class Tie(StrEnum):
     BLOCK = "block"  # on the person's own blocklist
     EXPECTED = "expected"  # the person said "I expect a call"
     CONTACT = "contact"  # in the person's (or, with no person, everybody's) contacts
+    TALKED = "talked"  # the person called the number and talked for 30 s or more
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalTie:
-    """One tie between a caller and one of ours. `person` is an extension, None for a company contact."""
+    """One tie between a caller and one of ours. `person` is an extension, None for a company contact.
+
+    `at` is set for TALKED only: when the latest such talk ended.
+    """
 
     tie: Tie
     person: str | None
     group: str | None = None
     endpoint: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +215,9 @@ class Identity:
 class Facts:
     """All that we know about one call, read at one instant.
 
-    `caller_person`: the channel is the endpoint of one of our own people. `recent_calls` are the instants of
-    earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
+    `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
+    for 6 s or less and gave up, if that is less than a day ago. `recent_calls` are the instants of earlier calls of
+    the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
     """
 
     did: Did | None = None
@@ -224,6 +230,7 @@ class Facts:
     imported: tuple[Imported, ...] = ()
     challenge_passed_at: float | None = None
     emergency_at: float | None = None
+    one_ring_at: float | None = None
     own_number: bool = False
     reputation: Reputation = field(default_factory=Reputation)
     recent_calls: tuple[float, ...] = ()
@@ -271,3 +278,158 @@ class DecisionRecord:
     vector: str
     policy: str
     elapsed_ms: float
+
+
+# How calls end, and what is learnt from it.
+
+
+class Direction(StrEnum):
+    """Where a call came from and went to, seen from this PBX."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+class Disposition(StrEnum):
+    """What became of a call. ANSWERED: a person or a machine of ours took it; voicemail and menus alone did not."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class EndedBy(StrEnum):
+    """Who hung up. SYSTEM: the PBX, a time-out, a restart."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    SYSTEM = "system"
+
+
+class ChallengeResult(StrEnum):
+    """What a challenged caller pressed: the right digit, another one, or nothing at all."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """How one call ended, normalised, as it is stored. The key is `linkedid`: one call, one outcome.
+
+    `at` is the start. Inbound, `caller` is E.164 or None (withheld, invalid: see `caller_kind`) and `did` our number
+    that was dialled. Outbound, `caller` is our person and `dialled` the number, E.164 where it is one. People are
+    extensions; a phone that is nobody's keeps its endpoint (`PJSIP/201`), and the store puts the person in its place
+    where it knows one. `answered_by` is the person who answered, `rung` all whose phones rang, `forked` how many.
+
+    `ended_by` is None where the source does not know (CDRs). `complete` is False for a call that was not seen whole:
+    nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
+    """
+
+    linkedid: str
+    at: float
+    direction: Direction
+    disposition: Disposition
+    caller: str | None = None
+    caller_kind: CallerKind = CallerKind.NUMBER
+    did: str | None = None
+    dialled: str | None = None
+    own_number: str | None = None
+    trunk: str | None = None
+    answered_by: str | None = None
+    group: str | None = None
+    queue: str | None = None
+    rung: tuple[str, ...] = ()
+    forked: int = 0
+    ring_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    cause: int | None = None
+    sip_code: int | None = None
+    ended_by: EndedBy | None = None
+    voicemail_left: bool = False
+    transferred: bool = False
+    parked: bool = False
+    conference: bool = False
+    challenge: ChallengeResult | None = None
+    complete: bool = True
+    source: str = "ami"
+    auth_class: AuthClass = AuthClass.UNKNOWN
+    decision_id: str | None = None
+    action: str | None = None
+
+    @property
+    def ended_at(self) -> float:
+        """When the call was over: what is learnt from it is dated so."""
+        return self.at + self.ring_seconds + self.talk_seconds
+
+    @property
+    def callee(self) -> str | None:
+        """Whom an inbound call was for: the person who answered, else the DID or the group that was dialled."""
+        return self.answered_by or self.did or self.queue or self.group
+
+
+class SignalCategory(StrEnum):
+    """What one call showed (REPUTATION-MODEL section 3)."""
+
+    HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
+    ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing
+    UNANSWERED = "unanswered"
+    CHALLENGE_SILENT = "challenge-silent"  # was challenged and pressed nothing at all
+    VOICEMAIL = "voicemail"  # left a message
+    LONG_TALK = "long-talk"  # more than 60 s
+    CHALLENGE_PASSED = "challenge-passed"
+    CALLED_BACK = "called-back"  # the callee called the number and talked for 30 s or more
+    SECOND_TALK = "second-talk"  # talked for 30 s or more with the same callee on another day
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A weak, dated observation about a number. Of one callee and category only the latest is kept."""
+
+    number: str
+    auth_class: AuthClass
+    callee: str
+    category: SignalCategory
+    at: float
+    linkedid: str
+    epoch: int = 0
+
+
+class Verdict(StrEnum):
+    """What a person says about a number. RETRACTED: said something, and took it back."""
+
+    SPAM = "spam"
+    OK = "ok"
+    RETRACTED = "retracted"
+
+
+class MarkChannel(StrEnum):
+    """How a mark reached us; its weight depends on it."""
+
+    EXTENSION = "extension"
+    WEB = "web"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A person's statement about a number, in the class of the call it is about. The reporter's latest is kept.
+
+    `reporter` is an extension, `group` the reporter's at that time; `linkedid` the call it is about, if one is known.
+    """
+
+    number: str
+    auth_class: AuthClass
+    reporter: str
+    verdict: Verdict
+    at: float
+    channel: MarkChannel
+    group: str | None = None
+    category: str | None = None
+    reason: str = ""
+    linkedid: str | None = None
+    epoch: int = 0
