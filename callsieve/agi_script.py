@@ -1,7 +1,7 @@
 """`callsieve-agi`: the classic AGI script. Asterisk starts one process a call.
 
-    callsieve-agi [SOCKET]                        hand the call to the daemon (agi/relay.py, which wrappers run bare)
-    callsieve-agi --standalone [--config FILE]    decide from the store file, with no daemon at all
+`callsieve-agi [SOCKET]` hands the call to the daemon (agi/relay.py, which the installed wrappers run bare);
+`callsieve-agi --standalone` decides from the store file, with no daemon at all.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from agi import relay
 def main() -> None:
     """The console script."""
     parser = ArgumentParser(prog="callsieve-agi", description="Answer one call for Asterisk's AGI().")
-    parser.add_argument("socket", nargs="?", default=relay.DEFAULT_SOCKET, help="the daemon's Unix socket")
+    parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; else that of the settings")
     parser.add_argument("--standalone", action="store_true", help="decide without a daemon")
-    parser.add_argument("--config", type=Path, default=None, help="settings file, for --standalone")
+    parser.add_argument("--config", type=Path, default=None, help="settings file")
     arguments = parser.parse_args()
     if arguments.standalone:
         _standalone(arguments.config)
     else:
-        sys.exit(relay.main([arguments.socket]))
+        sys.exit(relay.main([arguments.socket or _socket_of(arguments.config)]))
+
+
+def _socket_of(config: Path | None) -> str:
+    from callsieve.settings import load_settings
+
+    return str(load_settings(config).socket_path)
 
 
 def _standalone(config: Path | None) -> None:

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import CallResult, CallSpec, LabUnavailable, Phone, ensure_pbx
+from lab.carrier import quoted
 from lab.screened import ALICE, EXTENSIONS, SALES, SETTINGS, ScreenedPbx
 
 CONTACT = "+12015550101"
@@ -34,6 +35,7 @@ TWICE_LISTED = "+12015550105"
 SCAM = "+12015550106"
 ROBOT = "+12015550107"
 BLOCKED = "+12015559123"
+HOSTILE = '${SHELL(id)},verification=passed" \\'
 
 # Five rules of an administrator's own on top of the preset, so that every action is seen.
 POLICY = """\
@@ -59,7 +61,7 @@ reason = "more than one source lists this number"
 """
 
 LISTED = {
-    "complaints": [(SALES_CALL, "telemarketing"), (TWICE_LISTED, "scam-like"), (SCAM, "scam"), (ROBOT, "robocall")],
+    "complaints": [(SALES_CALL, "telemarketing"), (TWICE_LISTED, "telemarketing"), (SCAM, "scam"), (ROBOT, "robocall")],
     "neighbours": [(TWICE_LISTED, "telemarketing")],
 }
 
@@ -176,10 +178,10 @@ SCENES = (
     Scene(
         "a hostile caller name",
         "+12015550108",
-        lambda o: o.call("+12015550108", name='${SHELL(id)},verification=passed" \\'),
+        lambda o: o.call("+12015550108", name=HOSTILE),
         "allow",
         "default",
-        shown='${SHELL(id)},verification=passed" \\',
+        shown=quoted(HOSTILE)[1:-1],  # Asterisk keeps SIP's own escapes, and escapes them once more
     ),
     Scene("blocked, daemon frozen", BLOCKED, frozen, "", "", shown="Joe"),
     Scene("blocked, daemon killed", BLOCKED, killed, "", "", shown="Joe"),
@@ -251,6 +253,7 @@ def play(console: Console, office: Office) -> int:
             row, good = run(office, scene)
             wrong += not good
             table.add_row(*row, Text("✓", "green") if good else Text("✗", "bold red"))
+    console.print()
     if wrong:
         console.print(f"[bold red]{wrong} of {len(SCENES)} calls did not end as they should[/]")
         return 1
@@ -274,7 +277,7 @@ def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
     good = (result.code, shown) == (scene.code, scene.shown) and (
         (record.get("action", ""), record.get("rule", "")) == (scene.action, scene.rule)
     )
-    seconds = result.ringing_seconds if rung and not result.early_media else result.final_seconds
+    seconds = result.ringing_seconds or result.final_seconds
     answer = f"{result.code} {result.reason}" + (f"  “{shown}”" if shown is not None else "  no phone rings")
     action = record.get("action") or "goes on"
     return (

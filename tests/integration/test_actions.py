@@ -37,6 +37,7 @@ def pbx(request: pytest.FixtureRequest) -> Iterator[ScreenedPbx]:
         fill(office.daemon.store)
         if asking == "standalone":
             office.daemon.stop()  # our people are in the store by now, and nobody else answers
+        assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
         yield office
         # A phone that is not to ring is hung up in b(), and app_stack warns of a Gosub that ends so: nothing else may.
         complaints = [line for line in office.asterisk.warnings() if "Gosub(callsieve-phone,s,1)' exit" not in line]

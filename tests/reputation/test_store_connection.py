@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import stat
 import time
@@ -113,9 +112,9 @@ class TestOpening:
             asyncio.run(Store.open(path))
         assert caught.value.damaged
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-    async def test_without_permission_the_error_says_so(self, path: Path) -> None:
+    async def test_without_permission_the_error_says_so(self, path: Path, request: pytest.FixtureRequest) -> None:
         path.parent.mkdir(mode=0o500)
+        request.getfixturevalue("as_nobody")
         with pytest.raises(StoreError, match="no permission"):
             await Store.open(path)
 

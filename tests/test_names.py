@@ -1,0 +1,66 @@
+"""Names that stand in two places: the dialplan's, the code's and the docs' must be the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DIALPLAN = "\n".join(
+    line
+    for path in sorted((ROOT / "asterisk-conf").glob("callsieve*.conf"))
+    for line in path.read_text().splitlines()
+    if not line.startswith(";")
+)
+# Read from an administrator's own [globals], or used within the dialplan only.
+DIALPLANS_OWN = {"CALLSIEVE_AGI", "CALLSIEVE_ALERT_TAG", "CALLSIEVE_ALERT_WARN"}
+DIALPLANS_OWN |= {"CALLSIEVE_PLAIN", "CALLSIEVE_TAGGED", "CALLSIEVE_PRESSED"}
+# For an administrator's own dialplan and logs: ours does not need them.
+FOR_OTHERS = {"CALLSIEVE_REASON", "CALLSIEVE_LEVEL", "CALLSIEVE_POINTS", "CALLSIEVE_DIAL"}
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"CALLSIEVE_[A-Z_]+[A-Z]", text))
+
+
+def test_the_dialplan_reads_what_the_code_sets_and_the_reverse() -> None:
+    answers = variables((ROOT / "agi" / "answers.py").read_text())
+    assert variables(DIALPLAN) - answers == DIALPLANS_OWN
+    assert answers - variables(DIALPLAN) <= FOR_OTHERS
+
+
+def test_every_variable_is_documented() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    missing = [name for name in variables(DIALPLAN) if f"_{name.removeprefix('CALLSIEVE_')}" not in page]
+    assert missing == []
+
+
+def test_contexts_that_the_dialplan_goes_to_exist_once() -> None:
+    contexts = re.findall(r"^\[([\w-]+)\]$", DIALPLAN, re.MULTILINE)
+    assert len(contexts) == len(set(contexts))
+    code = (ROOT / "agi" / "answers.py").read_text()
+    used = set(re.findall(r"(?:Gosub|Goto)\((callsieve[\w-]*),", DIALPLAN)) | set(
+        re.findall(r"(callsieve-\w+)\^", code)
+    )
+    assert used <= set(contexts)
+
+
+def test_every_line_of_the_dialplan_is_dialplan() -> None:
+    form = re.compile(r"^(\[[\w-]+\]|exten => \S+,1,.+| same => n(\(\w+\))?,.+|\w+ = .+|)$")
+    assert [line for line in DIALPLAN.splitlines() if not form.match(line)] == []
+
+
+def test_paths_that_the_dialplan_asks_are_answered() -> None:
+    asked = set(re.findall(r"callsieve-ask,s,1\((\w+),", DIALPLAN))
+    screening = (ROOT / "agi" / "screening.py").read_text()
+    answered = set(re.findall(r'"(\w+)": self\.\w+,', screening))
+    assert asked <= answered
+    assert answered - asked == {"status"}
+
+
+def test_every_failure_has_its_test() -> None:
+    tests = (ROOT / "tests" / "integration" / "test_failures.py").read_text()
+    page = (ROOT / "docs" / "failures.md").read_text()
+    named = re.findall(r"`(test_\w+)", page)
+    assert named
+    assert [name for name in named if f"def {name}" not in tests] == []
