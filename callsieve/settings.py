@@ -29,13 +29,16 @@ InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 # In patterns \Z, not $: that one would let a newline at the end pass.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
+EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
 ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
 WRITTEN_AS = {
     NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
+    EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
     ENDPOINT: "write it as PJSIP/201",
     ROUTE: "write it as context,exten,1",
 }
@@ -127,14 +130,14 @@ class DidTable(Table, frozen=True):
 
     number: str
     group: Name | None = None
-    callee: Name | None = None
+    callee: Extension | None = None
     screen: bool = True
 
 
 class PersonTable(Table, frozen=True):
     """Someone of ours."""
 
-    extension: Name
+    extension: Extension
     endpoint: Endpoint | None = None
     group: Name | None = None
     language: str | None = None

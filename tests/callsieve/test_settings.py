@@ -1,0 +1,445 @@
+"""The settings file: every default, every kind of error, where it is looked for, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import callsieve.settings
+from agi.site import Site, Trunk
+from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
+from callsieve.settings import (
+    MAX_BYTES,
+    Loaded,
+    Settings,
+    SettingsError,
+    address_of,
+    load_settings,
+    parse_settings,
+)
+from policies.policy import PolicyError
+from reputation.model import Did, Person
+from tests.builders import make_call, make_did, make_facts
+
+# Everything that DESIGN section 7 shows, with values that are not the defaults.
+EVERYTHING = """
+[agi]
+listen = "127.0.0.1:4574"
+socket = "/run/callsieve/agi.sock"
+deadline_ms = 300
+in_flight = 100
+[store]
+path = "calls.db"
+[ami]
+host = "pbx.example"
+port = 5039
+username = "callsieve"
+secret = "from the file"
+[numbers]
+region = "GB"
+[policy]
+name = "balanced"
+[actions]
+route = "desk,s,1"
+[emergency]
+window_minutes = 60
+[asterisk]
+command = "docker exec pbx asterisk"
+[web]
+listen = "[::1]:8481"
+enabled = true
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+region = "US"
+trusted = true
+own_numbers = ["+442071838750", "(201) 742-1834"]
+reject = "busy"
+[[trunk]]
+name = "Second one"
+channels = "SIP/second-*"
+own_numbers = ["020 7183 8751"]
+[[did]]
+number = "020 7183 8750"
+group = "sales"
+[[did]]
+number = "+442071838752"
+callee = "201"
+[[did]]
+number = "s"
+screen = false
+[[person]]
+extension = "201"
+endpoint = "PJSIP/phone-201"
+group = "sales"
+language = "en"
+name = "Alice"
+[[person]]
+extension = "202"
+[[scope]]
+did = "020 7183 8750"
+policy = "strict"
+[[scope]]
+trunk = "carrier"
+policy = "observe"
+[[scope]]
+group = "sales"
+policy = "cautious"
+"""
+
+DEFAULTS: dict[str, Any] = {
+    "agi": {"listen": "127.0.0.1:4573", "socket": "agi.sock", "deadline_ms": 400, "in_flight": 200},
+    "store": {"path": "callsieve.db"},
+    "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
+    "numbers": {"region": "US"},
+    "policy": {"name": "cautious"},
+    "actions": {"route": ""},
+    "emergency": {"window_minutes": 120},
+    "web": {"listen": "127.0.0.1:8480", "enabled": False},
+    "asterisk": {"command": "asterisk"},
+    "trunk": (),
+    "did": (),
+    "person": (),
+    "scope": (),
+}
+
+
+def refusal(text: str) -> str:
+    """What is said about a settings file that cannot be used."""
+    with pytest.raises(SettingsError) as refused:
+        parse_settings(text, "callsieve.toml")
+    message = str(refused.value)
+    assert message.startswith("callsieve.toml: ")
+    return message.removeprefix("callsieve.toml: ")
+
+
+def test_every_key_has_a_default() -> None:
+    settings = parse_settings("", "callsieve.toml")
+    assert settings == Settings()
+    assert msgspec.to_builtins(settings) == DEFAULTS
+
+
+def test_every_key_can_be_set() -> None:
+    settings = parse_settings(EVERYTHING, "callsieve.toml")
+    tables = msgspec.to_builtins(settings)
+    for name, default in DEFAULTS.items():
+        assert tables[name] != default
+        if isinstance(default, dict):
+            assert [key for key in default if tables[name][key] == default[key]] == []
+
+
+TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
+PERSON = '[[person]]\nextension = "201"\n'
+
+ERRORS = [
+    ("not-toml", "[agi", "not TOML: "),
+    ("brackets", "x = " + "[" * 100_000, "not TOML: "),
+    ("a-number-of-5000-digits", "x = " + "9" * 5000, "not TOML: "),
+    ("table", "[agii]", "agii: unknown key (did you mean agi?)"),
+    ("table-far-off", "[zzz]", "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, emergency, numbers, "),
+    ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
+    ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
+    ("key-in-a-list", TRUNK + "own_number = []", "trunk[0].own_number: unknown key (did you mean own_numbers?)"),
+    ("key-of-the-second", PERSON + PERSON + "grup = 'x'", "person[1].grup: unknown key (did you mean group?)"),
+    ("required", "[[trunk]]\nname = 'x'", "trunk[0].channels: required"),
+    ("required-of-a-scope", "[[scope]]\ngroup = 'x'", "scope[0].policy: required"),
+    ("type", "[agi]\nin_flight = '5'", "agi.in_flight: expected int, got str"),
+    ("type-float", "[agi]\ndeadline_ms = 400.0", "agi.deadline_ms: expected int, got float"),
+    ("type-of-a-switch", "[web]\nenabled = 1", "web.enabled: expected bool, got int"),
+    ("type-of-a-table", "agi = 5", "agi: expected object, got int"),
+    ("type-in-a-list", TRUNK + "own_numbers = [1]", "trunk[0].own_numbers[0]: expected str, got int"),
+    ("type-or-none", TRUNK + "region = 1", "trunk[0].region: expected str | null, got int"),
+    ("one-table-for-a-list", "[did]\nnumber = '1'", "did: a list of tables is written as [[did]]"),
+    ("deadline-after-the-dialplans", "[agi]\ndeadline_ms = 600", "agi.deadline_ms: expected int <= 550"),
+    ("deadline-too-short", "[agi]\ndeadline_ms = 9", "agi.deadline_ms: expected int >= 10"),
+    ("nobody-in-flight", "[agi]\nin_flight = 0", "agi.in_flight: expected int >= 1"),
+    ("port", "[ami]\nport = 65536", "ami.port: expected int <= 65535"),
+    ("window", "[emergency]\nwindow_minutes = 1441", "emergency.window_minutes: expected int <= 1440"),
+    ("window-negative", "[emergency]\nwindow_minutes = -1", "emergency.window_minutes: expected int >= 0"),
+    ("name", TRUNK.replace('"carrier"', '"a,b"'), "trunk[0].name: takes at most 64 letters, digits, spaces, _ . and -"),
+    ("name-empty", TRUNK.replace('"carrier"', '""'), "trunk[0].name: takes at most 64 letters"),
+    ("name-and-a-newline", TRUNK.replace('"carrier"', '"a\\n"'), "trunk[0].name: takes at most 64 letters"),
+    ("extension", PERSON.replace("201", "2 01"), "person[0].extension: takes at most 64 letters, digits, _ . and -"),
+    ("callee", "[[did]]\nnumber = '1'\ncallee = '201,1'", "did[0].callee: takes at most 64 letters, digits, _ . and -"),
+    ("endpoint", PERSON + "endpoint = 'PJSIP/1&2'", "person[0].endpoint: write it as PJSIP/201"),
+    ("endpoint-of-no-channel", PERSON + "endpoint = '201'", "person[0].endpoint: write it as PJSIP/201"),
+    ("route", "[actions]\nroute = 'voicemail'", "actions.route: write it as context,exten,1"),
+    ("route-with-a-second", "[actions]\nroute = 'a,b,1&c'", "actions.route: write it as context,exten,1"),
+    ("route-too-long", f"[actions]\nroute = '{'c' * 80},s,1'", "actions.route: write it as context,exten,1"),
+    ("reject", TRUNK + "reject = 'bussy'", "trunk[0].reject: does not know 'bussy' (did you mean busy?)"),
+    ("reject-far-off", TRUNK + "reject = 'x'", "does not know 'x' (allowed: 603, 607, 608, busy, not-in-service)"),
+    ("listen", "[agi]\nlisten = 'localhost:4573'", "agi.listen: 'localhost:4573' is not an address: write it as 127."),
+    ("listen-no-port", "[agi]\nlisten = '127.0.0.1'", "agi.listen: '127.0.0.1' is not an address"),
+    ("listen-port-0", "[agi]\nlisten = '127.0.0.1:0'", "agi.listen: '127.0.0.1:0' is not an address"),
+    ("listen-port-99999", "[agi]\nlisten = '127.0.0.1:99999'", "is not an address"),
+    ("listen-odd-digits", "[agi]\nlisten = '127.0.0.1:٤٥٧٣'", "is not an address"),
+    ("listen-to-all", "[agi]\nlisten = '0.0.0.0:4573'", "agi.listen: '0.0.0.0:4573' is not on this machine: use 127"),
+    ("listen-to-the-network", "[agi]\nlisten = '192.0.2.7:4573'", "is not on this machine: use 127.0.0.1"),
+    ("web-listen", "[web]\nlisten = '[::]:8480'", "web.listen: '[::]:8480' is not on this machine"),
+    (
+        "region",
+        "[numbers]\nregion = 'UK'",
+        "numbers.region: 'UK' is not a region: use two letters such as US, GB or CN",
+    ),
+    ("region-of-a-trunk", TRUNK + "region = 'England'", "trunk 'carrier'.region: 'England' is not a region"),
+    (
+        "own-number",
+        TRUNK + "own_numbers = ['12']",
+        "trunk 'carrier'.own_numbers: '12' is not a number: write it as +44",
+    ),
+    (
+        "scope-of-none",
+        "[[scope]]\npolicy = 'strict'",
+        "scope with policy 'strict': needs exactly one of did, trunk, gro",
+    ),
+    ("scope-of-two", "[[scope]]\npolicy = 'x'\ndid = '1'\ngroup = 'y'", "scope with policy 'x': needs exactly one of"),
+    ("trunk-twice", TRUNK + TRUNK, "[[trunk]]: 'carrier' is there twice"),
+    ("person-twice", PERSON + PERSON, "[[person]]: '201' is there twice"),
+    ("did-twice", "[[did]]\nnumber = 's'\n[[did]]\nnumber = 's'", "[[did]]: 's' is there twice"),
+    (
+        "did-twice-in-two-ways",
+        "[[did]]\nnumber = '+12017421834'\n[[did]]\nnumber = '(201) 742-1834'",
+        "[[did]]: '+12017421834' is there twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), [pytest.param(text, message, id=name) for name, text, message in ERRORS])
+def test_an_error_names_the_key_and_what_is_allowed(text: str, message: str) -> None:
+    assert message in refusal(text)
+
+
+@given(st.text() | st.text("[]{}=\"'.\n agitrunk#0", max_size=60))
+def test_any_text_is_a_settings_file_or_a_clean_error(text: str) -> None:
+    try:
+        parse_settings(text, "callsieve.toml")
+    except SettingsError as error:
+        assert str(error).startswith("callsieve.toml: ")  # noqa: PT017 (both ways are right)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:4573", ("127.0.0.1", 4573)),
+        ("127.0.0.53:1", ("127.0.0.53", 1)),
+        ("[::1]:65535", ("::1", 65535)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert address_of(text) == address
+    assert parse_settings(f'[agi]\nlisten = "{text}"', "callsieve.toml").agi.listen == text
+
+
+# Where the file is.
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without /etc/callsieve and /var/lib/callsieve: they would be in the directory given."""
+    monkeypatch.setattr(callsieve.settings, "CONFIG_FILE", tmp_path / "etc" / "callsieve.toml")
+    monkeypatch.setattr(callsieve.settings, "SERVICE_STATE", tmp_path / "var")
+    return tmp_path
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def named(policy: str) -> str:
+    return f'[policy]\nname = "{policy}"\n'
+
+
+def test_without_a_file_all_defaults_hold(nowhere: Path) -> None:
+    loaded = load_settings(None, {"XDG_STATE_HOME": str(nowhere / "state")})
+    assert (loaded.settings, loaded.file) == (Settings(), None)
+    assert loaded.state == nowhere / "state" / "callsieve"
+
+
+def test_the_files_are_looked_for_in_order(nowhere: Path) -> None:
+    etc = written(nowhere / "etc" / "callsieve.toml", named("etc"))
+    variable = written(nowhere / "variable.toml", named("variable"))
+    option = written(nowhere / "option.toml", named("option"))
+    environment = {"CALLSIEVE_CONFIG": str(variable)}
+    for loaded, file, policy in (
+        (load_settings(option, environment), option, "option"),
+        (load_settings(None, environment), variable, "variable"),
+        (load_settings(None, {}), etc, "etc"),
+    ):
+        assert (loaded.file, loaded.settings.policy.name) == (file, policy)
+
+
+def test_an_empty_variable_names_no_file(nowhere: Path) -> None:
+    assert load_settings(None, {"CALLSIEVE_CONFIG": ""}).file is None
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_file_that_is_asked_for_must_be_there(nowhere: Path, by_option: bool) -> None:
+    missing = nowhere / "missing.toml"
+    with pytest.raises(SettingsError) as refused:
+        load_settings(missing if by_option else None, {} if by_option else {"CALLSIEVE_CONFIG": str(missing)})
+    assert str(refused.value) == f"{missing}: cannot be read: No such file or directory: check --config and permissions"
+
+
+def test_a_file_in_its_place_that_cannot_be_read_is_not_passed_over(nowhere: Path) -> None:
+    (nowhere / "etc" / "callsieve.toml").mkdir(parents=True)
+    with pytest.raises(SettingsError, match=r"callsieve\.toml: cannot be read: Is a directory"):
+        load_settings(None, {})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path) -> None:
+    etc = written(nowhere / "etc" / "callsieve.toml", "")
+    etc.parent.chmod(0)
+    try:
+        with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
+            load_settings(None, {})
+    finally:
+        etc.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        pytest.param(b"# Z\xfcrich", "not UTF-8 at byte 3", id="latin-1"),
+        pytest.param(b"#" * (MAX_BYTES + 1), "larger than 1048576 bytes: not a settings file", id="too-large"),
+        pytest.param(b"[agi]\nx = 1", "agi.x: unknown key", id="an-error-names-the-file"),
+    ],
+)
+def test_a_file_that_is_none(nowhere: Path, raw: bytes, message: str) -> None:
+    file = nowhere / "callsieve.toml"
+    file.write_bytes(raw)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, {})
+    assert str(refused.value).startswith(f"{file}: {message}")
+
+
+def test_a_relative_file_is_remembered_by_its_whole_path(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(nowhere / "callsieve.toml", "")
+    monkeypatch.chdir(nowhere)
+    assert load_settings(Path("callsieve.toml"), {}).file == nowhere / "callsieve.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "secret"),
+    [
+        pytest.param("", {}, "", id="none"),
+        pytest.param('[ami]\nsecret = "file"\nhost = "pbx"', {}, "file", id="of-the-file"),
+        pytest.param(
+            '[ami]\nsecret = "file"\nhost = "pbx"', {"CALLSIEVE_AMI_SECRET": "variable"}, "variable", id="variable"
+        ),
+        pytest.param(
+            '[ami]\nsecret = "file"\nhost = "pbx"', {"CALLSIEVE_AMI_SECRET": ""}, "file", id="an-empty-variable"
+        ),
+    ],
+)
+def test_the_ami_secret(nowhere: Path, text: str, environment: dict[str, str], secret: str) -> None:
+    settings = load_settings(written(nowhere / "callsieve.toml", text), environment).settings
+    assert settings.ami.secret == secret
+    assert settings.ami.host == ("pbx" if text else "127.0.0.1")
+
+
+def test_the_ami_secret_needs_no_file(nowhere: Path) -> None:
+    assert load_settings(None, {"CALLSIEVE_AMI_SECRET": "variable"}).settings.ami.secret == "variable"
+
+
+# Where things are kept.
+
+
+@pytest.mark.parametrize(
+    ("environment", "service", "state"),
+    [
+        pytest.param({"CALLSIEVE_STATE": "{}/a", "STATE_DIRECTORY": "{}/b"}, True, "a", id="our-own-variable-first"),
+        pytest.param({"STATE_DIRECTORY": "{}/b", "XDG_STATE_HOME": "{}/c"}, True, "b", id="then-systemds"),
+        pytest.param({"STATE_DIRECTORY": "{}/b:{}/second"}, False, "b", id="the-first-of-several"),
+        pytest.param({"XDG_STATE_HOME": "{}/c"}, True, "var", id="then-the-services-where-we-may-use-it"),
+        pytest.param({"XDG_STATE_HOME": "{}/c"}, False, "c/callsieve", id="else-a-persons-own"),
+        pytest.param({"HOME": "{}"}, False, ".local/state/callsieve", id="by-default-in-the-home"),
+        pytest.param({"CALLSIEVE_STATE": "", "XDG_STATE_HOME": "{}/c"}, False, "c/callsieve", id="empty-is-none"),
+    ],
+)
+def test_the_state_directory(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], service: bool, state: str
+) -> None:
+    if service:
+        (nowhere / "var").mkdir()
+    environment = {name: value.replace("{}", str(nowhere)) for name, value in environment.items()}
+    monkeypatch.setenv("HOME", environment.get("HOME", "/nonexistent"))
+    assert load_settings(None, environment).state == nowhere / state
+
+
+def loaded_of(text: str, state: Path = Path("/state"), file: Path | None = None) -> Loaded:
+    return Loaded(settings=parse_settings(text, "callsieve.toml"), file=file, state=state)
+
+
+def test_relative_paths_are_below_the_state_directory_and_others_are_not() -> None:
+    loaded = loaded_of("")
+    assert (loaded.store_path, loaded.socket_path) == (Path("/state/callsieve.db"), Path("/state/agi.sock"))
+    assert loaded_of(EVERYTHING).socket_path == Path("/run/callsieve/agi.sock")
+
+
+def test_policies_of_the_console_come_before_those_beside_the_file() -> None:
+    assert loaded_of("").policy_directories == (Path("/state/policies"),)
+    loaded = loaded_of("", file=Path("/etc/callsieve/callsieve.toml"))
+    assert loaded.policy_directories == (Path("/state/policies"), Path("/etc/callsieve/policies"))
+
+
+# What becomes of them.
+
+
+def test_the_site() -> None:
+    assert site_of(parse_settings(EVERYTHING, "callsieve.toml")) == Site(
+        region="GB",
+        trunks=(
+            Trunk("carrier", "PJSIP/carrier-*", "US", trusted=True, reject="busy"),
+            Trunk("Second one", "SIP/second-*", "GB"),
+        ),
+        route="desk,s,1",
+        emergency_window_seconds=3600.0,
+    )
+    assert site_of(Settings()) == Site()
+
+
+def test_our_people() -> None:
+    assert people_of(parse_settings(EVERYTHING, "callsieve.toml")) == [
+        Person("201", "PJSIP/phone-201", "sales", "en", "Alice"),
+        Person("202", "PJSIP/202"),
+    ]
+
+
+def test_our_numbers() -> None:
+    settings = parse_settings(EVERYTHING, "callsieve.toml")
+    assert dids_of(settings) == [
+        Did("+442071838750", "sales"),
+        Did("+442071838752", callee="201"),
+        Did("s", screen=False),
+    ]
+    assert own_numbers_of(settings) == ["+12017421834", "+442071838750", "+442071838751"]
+
+
+def test_the_policies_and_their_scopes(tmp_path: Path) -> None:
+    policies = policies_of(loaded_of(EVERYTHING, tmp_path))
+    assert policies.default.name == "balanced"
+    dialled = make_call(did="+442071838750", trunk=None)
+    assert policies.policy_of(dialled, make_facts()).name == "strict"
+    assert policies.policy_of(make_call(did="200"), make_facts()).name == "observe"
+    sales = make_facts(did=make_did(group="sales"))
+    assert policies.policy_of(make_call(did="200", trunk=None), sales).name == "cautious"
+    assert policies.policy_of(make_call(did="200", trunk=None), make_facts()).name == "balanced"
+
+
+def test_a_policy_of_the_console_is_found_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+    loaded = loaded_of(named("house"), tmp_path)
+    with pytest.raises(PolicyError, match="there is no policy 'house'"):
+        policies_of(loaded)
+    written(tmp_path / "policies" / "house.toml", 'extends = "strict"')
+    assert policies_of(loaded).default.chain == ("house", "strict", "balanced", "cautious")
+    with pytest.raises(PolicyError, match="there is no policy 'hause'"):
+        policies_of(loaded_of("[[scope]]\ngroup = 'x'\npolicy = 'hause'", tmp_path))
