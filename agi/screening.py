@@ -17,15 +17,15 @@ from typing import Protocol
 
 from agi import answers
 from agi.breaker import Breaker
-from agi.parsing import incoming_call_of, instant_of, known_call_of
+from agi.parsing import incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, endpoint_of
-from policies.decision import Decision, IncomingCall, fail_open
+from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.policy import PolicySet
 from policies.relations import per_phone_of
 from reputation.levels import vector_of
-from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, FactsQuery
+from reputation.model import AuthClass, Caller, CallerKind, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
 from reputation.velocity import Velocity
 
@@ -144,13 +144,20 @@ class Screening:
         """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""
         return answers.answer_status(self.trouble())
 
-    def failed_open(self, reason: str) -> bytes:
+    def failed_open(self, reason: str, request: Request | None = None) -> bytes:
         """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""
-        now = self.wall_clock()
-        record = _record_of_failure(self.new_id(), fail_open(reason), now)
-        self.knowledge.record_decision(record)
-        self._count("fail-open")
+        call = self._call_of(request)
+        self._journal(self.new_id(), call, None, fail_open(reason), self.wall_clock(), 0.0)
         return answers.answer_fail_open(reason)
+
+    def _call_of(self, request: Request | None) -> IncomingCall:
+        """The call that a request was about, as far as it can be told: it may be the request that is broken."""
+        try:
+            if request is not None and request.path == "screen":
+                return incoming_call_of(request, self.site)
+        except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
+            logger.debug("a request that cannot be parsed")
+        return IncomingCall(linkedid_of(request) if request else "", Caller(None, "", CallerKind.INVALID))
 
     async def _facts(self, query: FactsQuery, started: float) -> Facts:
         if not self.breaker.allows(started):
@@ -174,15 +181,29 @@ class Screening:
         return replace(facts, recent_calls=recent, recent_block_calls=block) if recent or block else facts
 
     def _record(
+        self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
+    ) -> None:
+        """Journal, counters, and the one log line of a call."""
+        elapsed_ms = round(1000 * (self.monotonic() - started), 3)
+        self._journal(decision_id, call, facts, decision, now, elapsed_ms)
+        logger.info(
+            "call %s from %s: %s by %s in %.1f ms",
+            decision_id,
+            masked(call.caller.e164) if call.caller.e164 else call.caller.kind.value,
+            decision.action.word,
+            decision.rule,
+            elapsed_ms,
+        )
+
+    def _journal(
         self,
         decision_id: str,
         call: IncomingCall,
-        facts: Facts,
+        facts: Facts | None,
         decision: Decision,
         now: float,
-        started: float,
+        elapsed_ms: float,
     ) -> None:
-        elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         record = DecisionRecord(
             id=decision_id,
             at=now,
@@ -192,7 +213,7 @@ class Screening:
             auth_class=call.auth_class,
             did=call.did,
             trunk=call.trunk,
-            callee=facts.callee.extension if facts.callee else None,
+            callee=facts.callee.extension if facts is not None and facts.callee else None,
             action=decision.action.word,
             would_be=decision.would_be.word,
             rule=decision.rule,
@@ -204,15 +225,7 @@ class Screening:
             elapsed_ms=elapsed_ms,
         )
         self.knowledge.record_decision(record)
-        self._count(record.action)
-        logger.info(
-            "call %s from %s: %s by %s in %.1f ms",
-            decision_id,
-            masked(call.caller.e164) if call.caller.e164 else call.caller.kind.value,
-            record.action,
-            record.rule,
-            elapsed_ms,
-        )
+        self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else record.action)
 
     def _count(self, action: str) -> None:
         self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1
@@ -228,26 +241,3 @@ def _with_emergency(facts: Facts, request: Request) -> Facts:
     if at is None or (facts.emergency_at is not None and facts.emergency_at >= at):
         return facts
     return replace(facts, emergency_at=at)
-
-
-def _record_of_failure(decision_id: str, decision: Decision, now: float) -> DecisionRecord:
-    return DecisionRecord(
-        id=decision_id,
-        at=now,
-        linkedid="",
-        caller=None,
-        caller_kind=CallerKind.INVALID,
-        auth_class=AuthClass.UNKNOWN,
-        did=None,
-        trunk=None,
-        callee=None,
-        action=decision.action.word,
-        would_be=decision.would_be.word,
-        rule=decision.rule,
-        reason=decision.reason,
-        level=decision.level.word,
-        log_odds=0.0,
-        vector="[]",
-        policy="",
-        elapsed_ms=0.0,
-    )

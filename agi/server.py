@@ -17,19 +17,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import inspect
-import ipaddress
 import logging
 import os
-import socket
-import stat
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import cast
 
+from agi import listening
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
 
 logger = logging.getLogger(__name__)
@@ -48,7 +45,6 @@ DRAIN_SECONDS = 1.0
 DRAIN_LIMIT = 64 * 1024
 STOP_SECONDS = 0.25
 LOG_INTERVAL_SECONDS = 10.0
-SOCKET_MODE = 0o660
 
 # What Asterisk says after the answer of nearly every call; `HANGUP` is its good-bye when it sees our end.
 _EXPECTED_REPLY = b"200 result=1\n"
@@ -94,14 +90,14 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 
 @dataclass(slots=True)
 class AgiServer:
-    """Answers AGI connections with what `handle` says, or with `fail_open(reason)`.
+    """Answers AGI connections with what `handle` says, or with `fail_open(reason, request)`.
 
     `handle` returns the commands to send or an awaitable of them; the first is cheaper, it needs no task.
     `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted.
     """
 
     handle: Handler
-    fail_open: Callable[[str], bytes]
+    fail_open: Callable[[str, Request | None], bytes]
     deadline_seconds: float = 0.4
     in_flight_limit: int = 200
     header_seconds: float = 0.3
@@ -117,8 +113,8 @@ class AgiServer:
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
         """Serve a loopback address and return the port, for 0 means any. ValueError for any other address."""
         loop = asyncio.get_running_loop()
-        for address in await loopback_addresses_of(host):
-            sock = make_tcp_socket(address, port)
+        for address in await listening.loopback_addresses_of(host):
+            sock = listening.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._servers.append(await loop.create_server(self._make_connection, sock=sock, backlog=backlog))
         return port
@@ -126,9 +122,9 @@ class AgiServer:
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
         """Serve a Unix socket, 0660. A dead server's file is replaced; OSError if a live one owns it."""
         loop = asyncio.get_running_loop()
-        sock = make_unix_socket(path)
+        sock = listening.make_unix_socket(path)
         server = await loop.create_unix_server(self._make_connection, sock=sock, backlog=backlog)
-        os.rename(_unborn(path), path)  # now that it listens: nobody ever sees a socket that refuses
+        os.rename(listening.unborn_path_of(path), path)  # now that it listens: nobody ever sees a socket that refuses
         self._servers.append(server)
         self._sockets[path] = os.stat(path).st_ino
 
@@ -137,7 +133,7 @@ class AgiServer:
         for server in self._servers:
             server.close()
         for path, inode in self._sockets.items():
-            _unlink_own(path, inode)
+            listening.unlink_own(path, inode)
         await self._connections_gone(grace_seconds)
         for connection in list(self._connections):
             connection.stop()
@@ -168,13 +164,13 @@ class AgiServer:
     def _make_connection(self) -> _Connection:
         return _Connection(self)
 
-    def _fail_open_answer(self, reason: FailOpen) -> bytes:
+    def _fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
         """The fail-open answer; nothing at all if even that fails, which means allow."""
         self.stats.failed_open[reason.value] += 1
         if self._may_log(reason.value):
             logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
         try:
-            return self.fail_open(reason.value)
+            return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
             self._log_bug("the fail-open answer", error)
             return b""
@@ -219,6 +215,7 @@ class _Connection(asyncio.Protocol):
         "_parsing",
         "_peer_ended",
         "_received",
+        "_request",
         "_server",
         "_session",
         "_state",
@@ -233,6 +230,7 @@ class _Connection(asyncio.Protocol):
         self._state = _READING
         self._task: asyncio.Task[None] | None = None
         self._decision: Awaitable[bytes] | None = None
+        self._request: Request | None = None
         self._parsing = True
         self._peer_ended = False
         self._lost = False
@@ -310,6 +308,7 @@ class _Connection(asyncio.Protocol):
 
     def _decide(self, request: Request) -> None:
         self._state = _DECIDING
+        self._request = request
         try:
             decision = self._server.handle(request)
             if isinstance(decision, bytes):
@@ -376,7 +375,7 @@ class _Connection(asyncio.Protocol):
 
     def _fail_open(self, reason: FailOpen) -> None:
         if self._state is not _SETTLED:
-            self._send(b"" if self._lost else self._server._fail_open_answer(reason))
+            self._send(b"" if self._lost else self._server._fail_open_answer(reason, self._request))
 
     def _send(self, answer: bytes) -> None:
         """The one write of a call; from here on it is settled."""
@@ -422,68 +421,3 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close without waiting for Asterisk."""
         self._transport.abort()
-
-
-async def loopback_addresses_of(host: str) -> list[str]:
-    """The addresses of `host`. ValueError unless all are loopback: this socket is worth root."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses):
-        raise ValueError(f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1")
-    return addresses
-
-
-def make_tcp_socket(address: str, port: int) -> socket.socket:
-    """A socket bound to a loopback address. OSError if another server has it."""
-    with contextlib.ExitStack() as undo:
-        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        undo.callback(sock.close)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by every connection: the answer leaves with our end in one packet, which wakes Asterisk once.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        sock.bind((address, port))
-        undo.pop_all()
-        return sock
-
-
-def make_unix_socket(path: str) -> socket.socket:
-    """A socket bound beside `path`, to be moved there. OSError if `path` is in use or not a socket."""
-    _refuse_if_alive(path)
-    unborn = _unborn(path)
-    if os.path.lexists(unborn):
-        os.unlink(unborn)
-    with contextlib.ExitStack() as undo:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        undo.callback(sock.close)
-        sock.setblocking(False)
-        sock.bind(unborn)
-        os.chmod(unborn, SOCKET_MODE)
-        undo.pop_all()
-        return sock
-
-
-def _unborn(path: str) -> str:
-    return f"{path}.new"
-
-
-def _refuse_if_alive(path: str) -> None:
-    """Only a socket that refuses connections is left over from a dead server."""
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise OSError(errno.EEXIST, "exists and is not a socket", path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        if probe.connect_ex(path) != errno.ECONNREFUSED:
-            raise OSError(errno.EADDRINUSE, "another server owns this socket", path)
-
-
-def _unlink_own(path: str, inode: int) -> None:
-    """Remove our socket's file, unless another server has put its own there."""
-    with contextlib.suppress(FileNotFoundError):
-        if os.lstat(path).st_ino == inode:
-            os.unlink(path)

@@ -63,10 +63,10 @@ def _standalone(config: Path | None) -> None:
                 await keeper.start()
                 return await screening.answer(request)
         except TimeoutError:
-            return screening.failed_open("timed out")
+            return screening.failed_open("timed out", request)
         except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
             logging.getLogger("callsieve").warning("the call goes on unscreened: %s", error)
-            return screening.failed_open("failed")
+            return screening.failed_open("failed", request)
 
     with asyncio.Runner() as runner:
         run_standalone(lambda request: runner.run(answer(request)), sys.stdin.buffer, sys.stdout.buffer)

@@ -28,7 +28,7 @@ SILENT = b"callsieve-agi: the call goes on unscreened: "
 
 @asynccontextmanager
 async def daemon(path: Path, handle: Handler) -> AsyncIterator[AgiServer]:
-    server = AgiServer(handle, lambda reason: b"")
+    server = AgiServer(handle, lambda reason, request: b"")
     await server.listen_unix(str(path))
     try:
         yield server

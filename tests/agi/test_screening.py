@@ -387,6 +387,24 @@ def test_failing_open_is_recorded_and_counted() -> None:
     assert screening.counts.by_action == {"fail-open": 1}
 
 
+def test_a_failure_names_the_call_it_was_about() -> None:
+    memory = memory_of()
+    make_screening(memory).failed_open("timed out", make_request())
+    [record] = memory.decisions
+    assert (record.caller, record.trunk, record.rule) == (CALLER, "carrier", "fail-open")
+    assert record.linkedid
+
+
+def test_a_failure_about_a_request_that_cannot_be_read_is_recorded_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = memory_of()
+    screening = make_screening(memory)
+    monkeypatch.setattr("agi.screening.incoming_call_of", None)
+    screening.failed_open("failed", make_request())
+    assert [record.rule for record in memory.decisions] == ["fail-open"]
+
+
 async def fails(screening: Screening, with_error: type[BaseException]) -> None:
     with pytest.raises(with_error):
         await screening.answer(make_request())

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from agi.listening import loopback_addresses_of
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
-from agi.server import DRAIN_LIMIT, AgiServer, FailOpen, Handler, loopback_addresses_of
+from agi.server import DRAIN_LIMIT, AgiServer, FailOpen, Handler
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"
 ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
@@ -27,7 +28,7 @@ ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def fail_open(reason: str) -> bytes:
+def fail_open(reason: str, _request: Request | None = None) -> bytes:
     return f'SET VARIABLE CALLSIEVE_REASON "{reason}"\n'.encode()
 
 
@@ -257,7 +258,7 @@ async def test_the_deadline_answers_even_when_the_handler_does_not_listen() -> N
 
 
 async def test_when_even_failing_open_fails_nothing_is_said() -> None:
-    def broken(reason: str) -> bytes:
+    def broken(reason: str, request: Request | None) -> bytes:
         raise OSError("disk full")
 
     async with serving(raise_error, fail_open=broken) as (server, port):
