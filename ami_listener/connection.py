@@ -1,0 +1,294 @@
+"""One connection to Asterisk's manager interface. The only module that imports panoramisk.
+
+    opened -> greeted by Asterisk -> logged in -> packets go to the inbox, answers to who asked -> lost, for a reason
+
+Of panoramisk 1.4 its `Manager` carries the protocol and sends, and its `Action` numbers and writes what is sent. The
+rest has defects (docs/decisions/fenced-libraries.md), so the protocol is ours and is all that ever hears the socket:
+
+- it decodes each chunk by itself, keeps any amount, and splits it again each time: bytes are framed by `framing`
+- its `Message` gives a str or a list for the same header, unquotes `Result`, and loses a last header without value:
+  packets are passed on as bytes, to be read by our own field parser
+- its `dispatch` loses the rest of a chunk when a callback raises, and makes tasks that nobody holds: nothing is
+  registered there; a packet is put into the inbox, which is all that happens on reading
+- `Manager.connect` tries again every 2 s when refused, and so does `Manager.connection_lost` even after `close`: the
+  socket is opened here and handed over, and the Manager is never told of the end
+- it repeats the login on its own: it is not given the account; it repeats actions on the next connection: there is a
+  new Manager for each; its pinger does not wait for answers: it is stopped, the supervisor asks
+- it logs actions that cannot be sent, secret and all, and lets a value forge further headers: `send` is ours
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from panoramisk.actions import Action
+from panoramisk.manager import Manager
+
+from ami_listener.framing import Framer, FramingError
+from ami_listener.inbox import Channels, Inbox
+from ami_listener.trouble import AmiError, Kind, error_of
+
+# What is learnt from: calls, their records, feature codes, queues. Nothing else is sent to us.
+EVENTS = "call,cdr,user,agent"
+
+# None changes anything in Asterisk.
+ACTIONS = frozenset({"Login", "Ping", "CoreShowChannels", "Logoff"})
+
+# An answer that lists more than this is given up: no Asterisk has so many channels.
+ANSWER_LIMIT = 50_000
+LOGOFF_SECONDS = 0.5
+
+_ACTION_ID = b"\r\nActionID: "
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where Asterisk's manager interface is, and who we are there."""
+
+    host: str
+    port: int
+    username: str
+    secret: str = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response to an action and, for a list, its items, each as it came. Header names and values are bytes."""
+
+    response: Mapping[bytes, bytes]
+    items: tuple[bytes, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.response.get(b"Response") == b"Success"
+
+    @property
+    def message(self) -> str:
+        return self.response.get(b"Message", b"").decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An action that has no whole answer yet. `done` is the future of panoramisk's Action."""
+
+    name: str
+    done: asyncio.Future[Answer]
+    response: Mapping[bytes, bytes] = field(default_factory=dict)
+    items: list[bytes] = field(default_factory=list)
+
+
+class AmiProtocol(asyncio.Protocol):
+    """What panoramisk's Manager holds as its protocol: it calls `send` and `close`, and sets attributes we ignore."""
+
+    def __init__(self, inbox: Inbox, clock: Callable[[], float]) -> None:
+        loop = asyncio.get_running_loop()
+        self.greeted: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[AmiError] = loop.create_future()
+        self.received_bytes = 0
+        self.heard_at = clock()
+        self._inbox = inbox
+        self._clock = clock
+        self._framer = Framer()
+        self._asked: dict[bytes, _Asked] = {}
+        self._transport: asyncio.Transport | None = None
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.lost.done():
+            return
+        self.received_bytes += len(data)
+        at = self.heard_at = self._clock()
+        try:
+            packets = self._framer.receive_data(data)
+        except FramingError as error:
+            self.fail(AmiError(Kind.NOT_AMI, str(error)))
+            return
+        if self._framer.version is not None and not self.greeted.done():
+            self.greeted.set_result(None)
+        for raw in packets:
+            if _ACTION_ID in raw and self._take_answer(raw, at):
+                continue
+            self._inbox.put(raw, at)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # `exc` is an OSError or None; a bare end of file says nothing more.
+        detail = exc.strerror if isinstance(exc, OSError) and exc.strerror else ""
+        self.fail(AmiError(Kind.LOST, detail))
+
+    # Called by Manager.
+
+    def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Answer]:
+        """Write one of our actions; its future gets the answer, or nothing if the connection is lost before.
+
+        ValueError, without the values: they may be the secret.
+        """
+        name = action["Action"]
+        if name not in ACTIONS:
+            raise ValueError(f"{name} is not an action of ours")
+        if any(not value.isprintable() for value in action.values()):
+            raise ValueError(f"{name}: a value has control characters in it")
+        numbered = Action(dict(action))
+        self._asked[str(numbered.id).encode()] = _Asked(name, numbered.future)
+        if self._transport is not None and not self.lost.done():
+            self._transport.write(str(numbered).encode())
+        return cast("asyncio.Future[Answer]", numbered.future)
+
+    def close(self) -> None:
+        """End the connection at once: what is not written yet is of no use any more."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What happens then.
+
+    def fail(self, error: AmiError) -> None:
+        """The connection is over, for this reason; the first reason counts."""
+        if not self.lost.done():
+            self.lost.set_result(error)
+        self.close()
+
+    def _take_answer(self, raw: bytes, at: float) -> bool:
+        """Whether this packet is (part of) the answer to something asked here."""
+        headers = _headers_of(raw)
+        action_id = headers.get(b"ActionID", b"")
+        asked = self._asked.get(action_id)
+        if asked is None:
+            return False
+        begins_or_ends = headers.get(b"EventList", b"").lower()
+        if b"Response" in headers:
+            asked.response = headers
+            is_whole = begins_or_ends != b"start"
+        else:
+            is_whole = begins_or_ends in (b"complete", b"cancelled")
+            if not is_whole:
+                asked.items.append(raw)
+        if len(asked.items) > ANSWER_LIMIT:
+            self.fail(AmiError(Kind.NOT_AMI, f"a list of more than {ANSWER_LIMIT} items"))
+        elif is_whole:
+            del self._asked[action_id]
+            self._finish(asked, at)
+        return True
+
+    def _finish(self, asked: _Asked, at: float) -> None:
+        answer = Answer(asked.response, tuple(asked.items))
+        if asked.name == "CoreShowChannels" and answer.succeeded:
+            # Here and not where it is awaited, so that it stays in its place among the events.
+            self._inbox.put_channels(Channels(at, answer.items))
+        if not asked.done.done():
+            asked.done.set_result(answer)
+
+
+class Connection:
+    """An open connection. Made by `connect`; `abort` ends it, `log_off` ends it politely."""
+
+    def __init__(self, manager: Any, protocol: AmiProtocol) -> None:
+        self._manager = manager
+        self._protocol = protocol
+
+    @property
+    def lost(self) -> asyncio.Future[AmiError]:
+        """Done when the connection is over; the result says why."""
+        return self._protocol.lost
+
+    @property
+    def received_bytes(self) -> int:
+        """Everything that was ever received: as long as it grows, the other side is alive."""
+        return self._protocol.received_bytes
+
+    @property
+    def heard_at(self) -> float:
+        """When something was last received, or the connection was made."""
+        return self._protocol.heard_at
+
+    def ask(self, action: str, **values: str) -> asyncio.Future[Answer]:
+        """Send an action. ValueError if it is not one of ours."""
+        return cast("asyncio.Future[Answer]", self._manager.send_action({"Action": action, **values}))
+
+    async def greeting(self, seconds: float) -> None:
+        """Wait until Asterisk has said who it is: nobody else gets our secret. AmiError."""
+        await self.wait_for(self._protocol.greeted, seconds, Kind.SILENT)
+
+    async def log_in(self, account: Account, seconds: float) -> None:
+        """Log in. AmiError; after a refusal or no answer the secret may have been a wrong one."""
+        try:
+            asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
+        except ValueError:
+            raise AmiError(Kind.BAD_LOGIN) from None  # whose context would have the secret
+        answer = await self.wait_for(asked, seconds, Kind.SILENT)
+        if not answer.succeeded:
+            raise AmiError(Kind.LOGIN_REFUSED, answer.message)
+
+    async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: Kind) -> Any:
+        """The future's result; AmiError if the connection is lost before, or of `kind` when it takes too long."""
+        await self.either(future, seconds)
+        if future.done():
+            return future.result()
+        raise self.lost.result() if self.lost.done() else AmiError(kind)
+
+    async def either(self, future: asyncio.Future[Any], seconds: float) -> None:
+        """Wait for the future or the end of the connection, `seconds` at most."""
+        futures: set[asyncio.Future[Any]] = {future, self.lost}
+        await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    async def log_off(self) -> None:
+        """Say good-bye, and end it within half a second whether or not it is heard."""
+        with contextlib.suppress(AmiError):
+            await self.wait_for(self.ask("Logoff"), LOGOFF_SECONDS, Kind.DEAF)
+        self.abort()
+
+    def abort(self) -> None:
+        """End it at once. What is read from now on is not looked at."""
+        self._protocol.fail(AmiError(Kind.LOST, "we closed it"))
+        self._manager.close()
+
+
+async def connect(account: Account, inbox: Inbox, clock: Callable[[], float]) -> Connection:
+    """Open a connection, to the first address of the host that takes it; not yet logged in. AmiError."""
+    loop = asyncio.get_running_loop()
+    manager = Manager(
+        loop=loop,
+        host=account.host,
+        port=account.port,
+        protocol_factory=lambda: AmiProtocol(inbox, clock),
+    )
+    opened = loop.create_future()
+    opened.set_result(await _open(manager.config["protocol_factory"], account))
+    manager.connection_made(opened)
+    manager.pinger.cancel()
+    return Connection(manager, opened.result()[1])
+
+
+async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[asyncio.Transport, AmiProtocol]:
+    """One address after the other: asyncio would lose the error numbers when it does this."""
+    loop = asyncio.get_running_loop()
+    error: OSError = OSError("no address")
+    try:
+        addresses = await loop.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
+    except OSError as reason:
+        raise error_of(reason) from None
+    except UnicodeError:  # a label that is empty or too long
+        raise AmiError(Kind.NO_HOST) from None
+    for *_, address in addresses:
+        try:
+            return await loop.create_connection(factory, str(address[0]), account.port)
+        except OSError as reason:
+            error = reason
+    raise error_of(error) from None
+
+
+def _headers_of(raw: bytes) -> dict[bytes, bytes]:
+    """The headers of an answer to one of our actions, where none is there twice."""
+    lines = (line.partition(b":") for line in raw.split(b"\r\n"))
+    return {name: value.strip() for name, _, value in lines}

@@ -1,0 +1,140 @@
+"""What came from Asterisk and waits to be looked at: bounded, in order, and honest about what it could not hold.
+
+The connection only puts in here, so that however slow the consumer is Asterisk is always read: one that finds its
+reader stalled for a second disconnects it.
+
+    taking everything -> full: the first loss is marked by a Gap, all packets are counted and dropped
+                      -> half empty again: `on_room`, taking everything
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+# 27,000 events of the usual size: 5 s of 5,000 a second.
+LIMIT_BYTES = 16 * 1024 * 1024
+
+# The consumer shares its loop with calls that wait for a decision, so it gives way after this long.
+SLICE_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One packet as it came: header lines ending in CRLF, without the empty line. `at` is when it was read."""
+
+    at: float
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """From `since` on something may have been missed: no call in progress at `at` was seen whole."""
+
+    at: float
+    since: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """The channels that were up at `at`, one CoreShowChannel packet each: a Gap is over, or we have just begun.
+
+    A channel that is not here is gone. One that is here was seen whole only if its Newchannel came after the last
+    Gap, which may be before or shortly after this.
+    """
+
+    at: float
+    raw: tuple[bytes, ...]
+
+
+Notice = Received | Gap | Channels
+
+
+class Inbox:
+    """`put...` in, `notices` out. `on_room` is called when packets are taken again after a loss."""
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.received = 0
+        self.received_at: float | None = None
+        self.dropped = 0
+        self.gaps = 0
+        self.on_room: Callable[[], None] = lambda: None
+        self._limit = limit_bytes
+        self._items: deque[Notice] = deque()
+        self._bytes = 0
+        self._losing = False
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the first notice that still waits came."""
+        return self._items[0].at if self._items else None
+
+    @property
+    def losing(self) -> bool:
+        """Whether packets are being dropped now."""
+        return self._losing
+
+    def put(self, raw: bytes, at: float) -> None:
+        """Add a packet, or count it as lost; before the first that is lost there is a Gap."""
+        self.received += 1
+        self.received_at = at
+        if self._losing:
+            self.dropped += 1
+        elif self._bytes + len(raw) > self._limit:
+            self._losing = True
+            self.dropped += 1
+            self.put_gap(Gap(at, at, "more events than could be looked at"))
+        else:
+            self._bytes += len(raw)
+            self._add(Received(at, raw))
+
+    def put_gap(self, gap: Gap) -> None:
+        """Add a Gap, whatever the bound."""
+        self.gaps += 1
+        self._add(gap)
+
+    def put_channels(self, channels: Channels) -> None:
+        """Add what is up now; not while packets are lost, for then the Gap is not over."""
+        if not self._losing:
+            self._add(channels)
+
+    def close(self) -> None:
+        """`notices` ends when what waits has been taken."""
+        self._closed = True
+        self._wake.set()
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Everything in order. For one consumer; after `close` it ends."""
+        loop = asyncio.get_running_loop()
+        while True:
+            give_way_at = loop.time() + SLICE_SECONDS
+            while self._items:
+                yield self._take()
+                if loop.time() >= give_way_at:
+                    await asyncio.sleep(0)
+                    give_way_at = loop.time() + SLICE_SECONDS
+            if self._closed:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _add(self, notice: Notice) -> None:
+        self._items.append(notice)
+        self._wake.set()
+
+    def _take(self) -> Notice:
+        notice = self._items.popleft()
+        if isinstance(notice, Received):
+            self._bytes -= len(notice.raw)
+            if self._losing and self._bytes <= self._limit // 2:
+                self._losing = False
+                self.on_room()
+        return notice
