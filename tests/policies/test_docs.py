@@ -1,0 +1,149 @@
+"""docs/policy-reference.md says all there is to say, in words that the code knows, and every example loads."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agi.answers import LABEL, LABEL_BY_CATEGORY
+from callsieve.settings import parse_settings
+from policies.conditions import COMBINATIONS
+from policies.decision import OWN_RULES, Action
+from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS
+from policies.loader import MAX_REASON, POLICY_KEYS, PRESETS, RULE_KEYS, load_policy
+from policies.vocabulary import MAX_CALLS, MAX_MINUTES, VOCABULARY
+from reputation.levels import THRESHOLDS
+from reputation.model import Attestation, AuthClass, CallerKind, Level, Reputation, Verification
+from reputation.numbers import NumberType
+from tests.builders import make_policy
+
+PAGE = (Path(__file__).parents[2] / "docs" / "policy-reference.md").read_text(encoding="utf-8")
+HEADINGS = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the first table under a heading, without its head."""
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    table = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)
+    return [[cell.strip() for cell in row.split("|")] for row in table[2:]]
+
+
+def words_in(text: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+@pytest.mark.parametrize("name", [*VOCABULARY, *COMBINATIONS])
+def test_each_condition_has_its_heading_what_it_takes_and_an_example(name: str) -> None:
+    section = SECTIONS[name]
+    assert section.strip().startswith("Takes ")
+    assert f"{name} = " in section.split("```toml")[1]
+
+
+def test_no_condition_is_described_that_is_none() -> None:
+    assert SECTIONS.keys() - {"extends", "observe", "default"} == {*VOCABULARY, *COMBINATIONS}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("level_at_least", [level.word for level in Level if level is not Level.NONE]),
+        ("attestation", list(Attestation)),
+        ("verification", list(Verification)),
+        ("auth_class", list(AuthClass)),
+        ("caller_kind", list(CallerKind)),
+        ("number_type", list(NumberType)),
+        ("weekdays", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
+    ],
+)
+def test_all_that_a_condition_takes_is_named(name: str, words: list[str]) -> None:
+    assert words_in(SECTIONS[name].split("```toml")[0]) >= {str(word) for word in words}
+
+
+def test_the_bounds_of_calls_within() -> None:
+    assert f"`at_least` (1 to {MAX_CALLS})" in SECTIONS["calls_within"]
+    assert f"`minutes` (1 to {MAX_MINUTES})" in SECTIONS["calls_within"]
+
+
+@pytest.mark.parametrize("key", [*sorted(POLICY_KEYS - {"rule"}), "[[rule]]"])
+def test_each_key_of_a_file_has_its_heading(key: str) -> None:
+    assert f"`{key}`" in HEADINGS
+
+
+def test_each_key_of_a_rule_has_its_row() -> None:
+    assert {words_in(row[0]).pop() for row in rows("The keys of a file")} == RULE_KEYS
+    assert f"at most {MAX_REASON} characters" in PAGE
+
+
+def test_the_names_that_no_rule_may_have() -> None:
+    paragraph = PAGE.split("no rule may have one: ")[1].split("\n\n")[0]
+    assert words_in(paragraph) == OWN_RULES
+
+
+def test_the_actions_in_their_order() -> None:
+    assert [row[0] for row in rows("Actions")] == [f"`{action.word}`" for action in Action]
+
+
+def test_the_levels_with_their_thresholds() -> None:
+    expected = [["`none`", "", ""]]
+    for log_odds, level in reversed(THRESHOLDS):
+        expected.append([f"`{level.word}`", f"{log_odds:g}", str(Reputation(log_odds).points)])
+    assert [row[:3] for row in rows("Levels and points")] == expected
+
+
+def test_the_presets() -> None:
+    assert [row[0] for row in rows("Presets")][: len(PRESETS)] == [f"`{preset}`" for preset in PRESETS]
+
+
+def test_the_rules_of_the_presets() -> None:
+    """The second table under the heading: each rule of strict, in order, with its action and label."""
+    table = [row for row in rows("Presets") if len(row) == 4 and row[0].startswith("`")]
+    expected = [(rule.name, rule.action.word, rule.label) for rule in load_policy("strict").rules]
+    found = [(words_in(name).pop(), words_in(action).pop(), words_in(label)) for name, _, action, label in table]
+    assert [(name, action, labels.pop() if labels else None) for name, action, labels in found] == expected
+
+
+def test_the_precedence() -> None:
+    steps = {int(row[0]): row[1] for row in rows("Precedence and caps")}
+    assert list(steps) == list(range(1, 10))
+    assert all(steps[step.number] == step.title for step in STEPS)
+    assert f"{EMERGENCY_WINDOW_SECONDS / 60:.0f} minutes" in PAGE
+
+
+def test_the_caps() -> None:
+    """Two of the code's caps are one line of the page."""
+    assert {cap.highest for cap in CAPS} == {Action.WARN}
+    caps = PAGE.split("**Caps.**")[1].split("**Who")[0]
+    assert len(re.findall(r"^- ", caps, re.MULTILINE)) == len(CAPS) - 1
+
+
+def test_the_labels() -> None:
+    section = PAGE.split("\n## Labels\n")[1].split("\n## ")[0]
+    assert words_in(section) >= {*LABEL_BY_CATEGORY, *LABEL_BY_CATEGORY.values(), LABEL, "label", "tag", "warn"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_loads(example: str) -> None:
+    if "[[scope]]" in example:
+        assert parse_settings(example, "callsieve.toml").scope
+    elif example.startswith("when = "):
+        rule = f'[[rule]]\nname = "example"\naction = "tag"\nreason = "an example"\n{example}'
+        assert make_policy(rule).rules[0].when
+    else:
+        assert make_policy(example).rules
+
+
+def test_the_examples_do_not_repeat_the_presets() -> None:
+    """What is shown as one's own is one's own."""
+    for example in EXAMPLES:
+        names = {rule["name"] for rule in tomllib.loads(example).get("rule", [])}
+        assert not names & {rule.name for rule in load_policy("strict").rules}
+
+
+def test_every_link_within_the_page_leads_somewhere() -> None:
+    anchors = {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in HEADINGS}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors
