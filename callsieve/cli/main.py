@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
-from callsieve.cli.common import ConfigOption, errors_in_one_line, settings_of
+from callsieve.cli import (
+    asterisk,
+    calls,
+    db,
+    doctor,
+    emergency,
+    identity,
+    imports,
+    lists,
+    lookup,
+    policy,
+    privacy,
+    switch,
+)
+from callsieve.cli.common import EXIT_INTERRUPTED, ConfigOption, errors_in_one_line, settings_of, warn
 
 app = typer.Typer(
     name="callsieve",
@@ -21,11 +37,9 @@ app = typer.Typer(
 def callsieve(
     version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
 ) -> None:
-    """Call screening for Asterisk. Start with `callsieve doctor`; docs/ has the rest."""
+    """Call screening for Asterisk. Start with `callsieve doctor`; docs/commands.md has every command."""
     if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"callsieve {version_of('callsieve')}")
+        typer.echo(f"callsieve {_version()}")
         raise typer.Exit
 
 
@@ -42,10 +56,27 @@ def serve(
     run(lambda: settings_of(config))
 
 
-def main() -> None:
-    """The console script."""
+# In the order in which `callsieve --help` lists them.
+for group in (switch, doctor, lookup, calls, lists, identity, imports, policy, emergency, db, privacy, asterisk):
+    group.add_to(app)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("callsieve")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Ends with SystemExit; `arguments` are those of the command line if not given."""
     with errors_in_one_line():
-        app()
+        code = app(arguments, prog_name="callsieve", standalone_mode=False)
+    if code == EXIT_INTERRUPTED:  # typer's answer to Ctrl-C
+        warn("interrupted")
+    raise SystemExit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,112 @@
+"""What the daemon would decide for a call, asked from outside of it: `lookup`, `policy explain` and the console.
+
+The facts are read from the store as the daemon reads them. Who called within the hour, which the daemon counts in
+memory, is read from the journal; an emergency call that only Asterisk's own database knows is not seen here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+
+from agi.parsing import did_of
+from agi.site import Site, Trunk
+from policies.decision import Decision, IncomingCall
+from policies.engine import Look, decide, explain
+from policies.policy import Policy, PolicySet
+from policies.words import nearest
+from reputation.model import Attestation, Facts, FactsQuery, Verification
+from reputation.numbers import caller_of
+from reputation.store.facts import facts_of
+from reputation.store.journal import call_times
+from reputation.store.people import person_of
+from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
+
+
+class QuestionError(ValueError):
+    """The question names something that is not there. The text says what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call as somebody describes it. `trunk` is the name of a [[trunk]]; None: the only one, else none of them."""
+
+    caller: str
+    did: str | None = None
+    trunk: str | None = None
+    callee: str | None = None
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    withheld: bool = False
+    callback: bool = False
+    diverted_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What would be decided, and every step on the way there."""
+
+    call: IncomingCall
+    facts: Facts
+    policy: Policy
+    decision: Decision
+    looks: tuple[Look, ...]
+
+
+def call_of(question: Question, site: Site) -> IncomingCall:
+    """The call that is asked about, as `/screen` would read it. QuestionError for a trunk that is none of ours."""
+    trunk = _trunk_of(question.trunk, site)
+    return IncomingCall(
+        linkedid="",
+        caller=caller_of(question.caller, trunk.region, "prohib" if question.withheld else ""),
+        did=did_of(question.did or "", trunk.region),
+        trunk=trunk.name or None,
+        trusted=trunk.trusted,
+        attestation=question.attestation,
+        verification=question.verification,
+        priority_callback=question.callback,
+        diverted_from=did_of(question.diverted_from or "", trunk.region),
+    )
+
+
+def facts_about(db: sqlite3.Connection, call: IncomingCall, now: float, callee: str | None = None) -> Facts:
+    """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger."""
+    query = FactsQuery(call.caller.e164, call.auth_class, call.did, now)
+    facts = _with_recent(db, facts_of(db, query), call.caller.e164, now)
+    if callee is None:
+        return facts
+    person = person_of(db, callee)
+    if person is None:
+        raise QuestionError(f"there is no person {callee!r}: `callsieve import people` or [[person]] adds one")
+    return replace(facts, callee=person)
+
+
+def opinion_of(call: IncomingCall, facts: Facts, policies: PolicySet | Policy, site: Site, now: float) -> Opinion:
+    """What the policy that applies to the call, or this one, would decide. Pure."""
+    policy = policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
+    window = site.emergency_window_seconds
+    return Opinion(
+        call, facts, policy, decide(call, facts, policy, now, window), explain(call, facts, policy, now, window)
+    )
+
+
+def _trunk_of(name: str | None, site: Site) -> Trunk:
+    if name is None:
+        return site.trunks[0] if len(site.trunks) == 1 else Trunk("", "", site.region)
+    for trunk in site.trunks:
+        if trunk.name == name:
+            return trunk
+    names = [trunk.name for trunk in site.trunks]
+    raise QuestionError(f"there is no trunk {name!r}{nearest(name, names) if names else ': no [[trunk]] is set'}")
+
+
+def _with_recent(db: sqlite3.Connection, facts: Facts, number: str | None, now: float) -> Facts:
+    """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
+    if number is None:
+        return facts
+    block = [(who, at) for who, at in call_times(db, now - WINDOW_SECONDS) if at <= now and who[:-3] == number[:-3]]
+    return replace(
+        facts,
+        recent_calls=tuple(at for who, at in block if who == number)[-KEPT_CALLS:],
+        recent_block_calls=tuple(at for _, at in block)[-KEPT_CALLS:],
+    )

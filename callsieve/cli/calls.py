@@ -1,0 +1,168 @@
+"""`callsieve calls`: decisions from the journal."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from callsieve.settings import Loaded
+    from reputation.model import DecisionRecord
+
+# A decision's id, as callsieve.daemon makes it: eight characters of Crockford's alphabet.
+_ID = re.compile(r"[0-9A-Z]{8}")
+_MISREAD = str.maketrans("OIL", "011")  # how Crockford's alphabet is read when people write it down
+MOST_SHOWN = 100_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `calls show`."""
+    group = typer.Typer(help="What was decided about calls, and why.", no_args_is_help=True)
+    group.callback()(_calls)
+    group.command("show")(show)
+    app.add_typer(group, name="calls")
+
+
+def _calls() -> None:
+    """Typer would make a group of one command that command itself."""
+
+
+def show(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID|NUMBER]", help="One decision, or those about one caller.", show_default=False),
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show decisions: the latest, those about a caller, or one with all that is recorded of it."""
+    from callsieve.cli.show import say
+    from callsieve.known import decision_as_json
+    from reputation.store.journal import decisions
+
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        record = None if what is None else _by_id(db, what)
+        caller = None if what is None or record is not None else _caller(what, loaded)
+        records = [record] if record is not None else decisions(db, caller=caller, limit=last)
+    if as_json:
+        print_json([decision_as_json(one) for one in records] if record is None else decision_as_json(record))
+    elif record is not None:
+        _show_one(record)
+    elif records:
+        _show_table(records)
+    else:
+        say("No decisions yet." if caller is None else f"No decisions about {caller}.")
+
+
+def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
+    from reputation.store.journal import decision_of
+
+    wanted = text.strip().upper().translate(_MISREAD)
+    return decision_of(db, wanted) if _ID.fullmatch(wanted) else None
+
+
+def _caller(text: str, loaded: Loaded) -> str:
+    from callsieve.entries import EntryError, number_from
+
+    try:
+        return number_from(text, loaded.settings.numbers.region)
+    except EntryError:
+        if re.search(r"[A-Za-z]", text):
+            raise CommandError(
+                f"there is no decision {text[:40]!r}, and it is no number: `callsieve calls show`"
+            ) from None
+    return number_argument(text, loaded)
+
+
+def _show_table(records: Sequence[DecisionRecord]) -> None:
+    from callsieve.cli.show import print_table
+    from callsieve.known import points_of
+    from callsieve.times import when
+
+    rows = (
+        (
+            when(one.at),
+            one.id,
+            one.caller or one.caller_kind.value,
+            one.did or "",
+            _action(one),
+            one.rule,
+            f"{one.level} {points_of(one):+d}" if one.log_odds else "",
+            f"{one.elapsed_ms:.1f}",
+        )
+        for one in records
+    )
+    print_table(("time", "id", "caller", "DID", "action", "rule", "level", "ms"), rows, keep=(0, 1, 2, 3, 7))
+
+
+def _action(record: DecisionRecord) -> Text:
+    """The action; in observe mode also what it would have been."""
+    from rich.text import Text
+
+    from callsieve.cli.show import word
+
+    if record.would_be == record.action:
+        return word(record.action)
+    return Text.assemble(f"{record.action}, not ", word(record.would_be))
+
+
+def _show_one(record: DecisionRecord) -> None:
+    from callsieve.cli.show import bold, print_pairs, say, word
+    from callsieve.known import points_of
+    from callsieve.times import when_exactly
+
+    say(bold(record.id), "  ", when_exactly(record.at))
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", word(record.action)),
+            ("would be", word(record.would_be) if observed else ""),
+            ("rule", record.rule),
+            ("reason", record.reason),
+            ("policy", f"{record.policy}{' (observes only)' if observed else ''}"),
+            ("caller", record.caller or record.caller_kind.value),
+            ("signed", record.auth_class.value),
+            ("DID", record.did or ""),
+            ("trunk", record.trunk or ""),
+            ("callee", record.callee or ""),
+            ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
+            *_evidence(record),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
+
+
+def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
+    """The families of the evidence vector that said something."""
+    from callsieve.known import value_of
+
+    vector = value_of(record.vector)
+    if not isinstance(vector, list):
+        return [("evidence", record.vector)]
+    lines = [
+        f"{family['family']} {family['log_odds']:+.2f}: "
+        + ", ".join(f"{count} {what}" for what, count in family["counts"].items() if count)
+        for family in vector
+        if family["log_odds"] or any(family["counts"].values())
+    ]
+    return [("evidence", "\n".join(lines) or "none")]

@@ -1,0 +1,247 @@
+"""`callsieve db`: the store's file: bring it up to date, check it, copy it, put a copy back."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    any_store,
+    confirmed,
+    existing_store,
+    give_to_owner,
+    has_store,
+    print_json,
+    settings_of,
+)
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+CONNECT_SECONDS = 1.0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `db migrate`, `check`, `backup` and `restore`."""
+    group = typer.Typer(help="The store's file.", no_args_is_help=True)
+    group.command("migrate")(migrate_store)
+    group.command("check")(check)
+    group.command("backup")(backup)
+    group.command("restore")(restore_backup)
+    app.add_typer(group, name="db")
+
+
+def migrate_store(config: ConfigOption = None) -> None:
+    """Bring the store up to date, or make it. `serve` does that by itself."""
+    from callsieve.cli.show import plural, say
+    from reputation.store.file import open_store
+    from reputation.store.migrations import known_migrations, migrate, pending
+
+    loaded = settings_of(config)
+    if not has_store(loaded):
+        with any_store(loaded):
+            say(f"{loaded.store_path}: made, with {plural(len(known_migrations()), 'migration')}.")
+        return
+    with open_store(loaded.store_path, migrated=False) as db:
+        if not pending(db):
+            say(f"{loaded.store_path}: up to date.")
+            return
+        applied = migrate(db)
+    say(f"{loaded.store_path}: applied {', '.join(migration.name for migration in applied)}.")
+
+
+def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
+    from reputation.store.backup import backup_directory, backups_of, problem_of
+    from reputation.store.file import open_store
+    from reputation.store.migrations import pending
+
+    loaded = settings_of(config)
+    if not has_store(loaded):
+        with existing_store(loaded):
+            """Says that there is none."""
+    path = loaded.store_path
+    with open_store(path, migrated=False) as db:
+        problem = problem_of(db)
+        waiting = [] if problem else [migration.name for migration in pending(db)]
+    backups = backups_of(path)
+    found = {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "problem": problem,
+        "pending_migrations": waiting,
+        "daemon_running": is_daemon_live(loaded.socket_path),
+        "backups": str(backup_directory(path)),
+        "backup_count": len(backups),
+        "last_backup_at": backups[0].stat().st_mtime if backups else None,
+    }
+    if as_json:
+        print_json(found)
+    elif problem is None:
+        _show_check(found)
+    if problem is not None:
+        raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` puts the last good backup in place")
+
+
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; else beside the store, in backups/.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the store while it is in use, and check the copy."""
+    from callsieve.cli.show import say
+    from reputation.store.backup import make_backup
+
+    loaded = settings_of(config)
+    with existing_store(loaded):
+        """Says when there is none, or when it cannot be used."""
+    if file is None:
+        made = make_backup(loaded.store_path, time.time(), keep=sys.maxsize)
+        give_to_owner(made.parent)
+        give_to_owner(made)
+    else:
+        made = file
+        _copy_to(loaded.store_path, file)
+    say(f"{made}: {_size(made.stat().st_size)}, checked.")
+
+
+def restore_backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Which backup; else the last good one.", show_default=False)
+    ] = None,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put a backup in the place of the store. The daemon must be stopped; the store as it was is kept."""
+    from callsieve.cli.show import say
+    from callsieve.times import when
+    from reputation.store.recovery import restore
+
+    loaded = settings_of(config)
+    path = loaded.store_path
+    if is_daemon_live(loaded.socket_path):
+        raise CommandError(
+            f"the daemon is running (it answers on {loaded.socket_path}): stop it first (systemctl stop callsieve)"
+        )
+    chosen = _backup_to_restore(path, file)
+    _verify(chosen)
+    question = f"Put {chosen} of {when(chosen.stat().st_mtime)} in the place of {path}?"
+    if not confirmed(question, yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    before = restore(path, chosen, time.time())
+    give_to_owner(path)
+    say(f"{path}: restored from {chosen}.")
+    kept = before or next(iter(sorted(path.parent.glob(f"{path.name}.damaged-*"), reverse=True)), None)
+    if kept is not None:
+        give_to_owner(kept)
+        say(f"The store as it was{'' if before else ', which was damaged,'} is kept as {kept}.")
+
+
+def is_daemon_live(path: Path) -> bool:
+    """Whether something answers on the daemon's Unix socket. A socket that nobody listens on is left from a crash."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        try:
+            probe.connect(str(path))
+        except TimeoutError:
+            return True  # frozen or overloaded, but there
+        except PermissionError:
+            return True  # there, for others than us: better to say so than to pull the file away under it
+        except OSError:
+            return False
+    return True
+
+
+def _show_check(found: dict[str, Any]) -> None:
+    from callsieve.cli.show import print_pairs
+    from callsieve.times import ago
+
+    waiting = found["pending_migrations"]
+    last = found["last_backup_at"]
+    print_pairs(
+        [
+            ("store", f"{found['path']}, {_size(found['bytes'])}"),
+            ("content", "sound"),
+            ("schema", f"waits for {', '.join(waiting)}: `callsieve db migrate`" if waiting else "up to date"),
+            ("daemon", "running" if found["daemon_running"] else "not running"),
+            ("backups", f"{found['backup_count']} in {found['backups']}"),
+            ("last backup", "none yet: `callsieve db backup`" if last is None else ago(last, time.time())),
+        ]
+    )
+
+
+def _copy_to(path: Path, file: Path) -> None:
+    """A checked copy at a place of the administrator's choice; the file that was there goes only when all is well."""
+    from reputation.store.backup import copy_store, problem_of_backup
+    from reputation.store.errors import store_errors
+    from reputation.store.file import connect
+
+    if file.is_dir():
+        raise CommandError(f"{file}: this is a directory: name the file")
+    if file.exists() and file.samefile(path):
+        raise CommandError(f"{file}: this is the store itself: name another file")
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640))
+        with closing(connect(path)) as source, store_errors(partial), closing(sqlite3.connect(partial)) as copy:
+            copy_store(source, copy)
+        problem = problem_of_backup(partial)
+        if problem:
+            raise CommandError(f"{path}: the store, or the disk of its copy, is damaged ({problem})")
+        partial.rename(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _backup_to_restore(path: Path, file: Path | None) -> Path:
+    from reputation.store.backup import backup_directory, last_good_backup
+
+    chosen = file or last_good_backup(path)
+    if chosen is None:
+        raise CommandError(f"there is no good backup in {backup_directory(path)}: name one (callsieve db restore FILE)")
+    if file is not None:
+        with file.open("rb"):
+            """Missing, a directory, no permission: said before anything else happens."""
+        if path.exists() and file.samefile(path):
+            raise CommandError(f"{file}: this is the store itself: name a backup")
+    return chosen
+
+
+def _verify(backup: Path) -> None:
+    """CommandError unless the backup is sound, ours, and not of a newer CallSieve."""
+    from reputation.store.backup import open_backup, problem_of_backup
+    from reputation.store.errors import StoreError
+    from reputation.store.migrations import pending
+
+    try:
+        problem = problem_of_backup(backup)
+    except StoreError as error:
+        if not error.damaged:
+            raise
+        problem = "it is no store"
+    if problem:
+        raise CommandError(
+            f"{backup}: this is no good backup ({problem}); `callsieve db restore` finds the last good one"
+        )
+    with open_backup(backup) as db:
+        pending(db)
+
+
+def _size(count: int) -> str:
+    """`1.2 MB`."""
+    size, units = float(count), ["B", "kB", "MB", "GB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"

@@ -1,0 +1,168 @@
+"""`callsieve identity`: who a number belongs to, and how well that is proven."""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    any_store,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+from reputation.model import Identity
+
+DEFAULT_DAYS = 365
+TEXT_CHARACTERS = 200
+PROVEN = 2  # the level that needs a note on how it was proven
+
+NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `identity add`, `identity show` and `identity remove`."""
+    group = typer.Typer(help="Who a number belongs to, and how well that is proven.", no_args_is_help=True)
+    group.command("add")(add)
+    group.command("show")(show)
+    group.command("remove")(remove)
+    app.add_typer(group, name="identity")
+
+
+def add(
+    number: NumberArgument,
+    name: Annotated[str, typer.Option(help="The owner, as phones show it.", show_default=False)],
+    level: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=2,
+            help="1: an answered call-back to the number; 2: documents too, and a call-back to a published number.",
+            show_default=False,
+        ),
+    ],
+    note: Annotated[str, typer.Option(help="How it was proven; level 2 needs it.")] = "",
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="180d, 2y or 2026-12-31; 12 months if not given.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
+    from callsieve.cli.show import say
+    from callsieve.times import TimeError, expiry_of, when
+    from reputation.store.identities import identity_of, set_identity
+    from reputation.store.transaction import transaction
+
+    loaded = settings_of(config)
+    now = time.time()
+    e164 = number_argument(number, loaded)
+    for option, text in (("--name", name), ("--note", note)):
+        if len(text) > TEXT_CHARACTERS or not text.isprintable():
+            raise CommandError(f"{option} takes one line of at most {TEXT_CHARACTERS} characters")
+    if not name.strip():
+        raise CommandError("--name is empty: say who the number belongs to")
+    if level >= PROVEN and not note.strip():
+        raise CommandError("level 2 needs --note: say how it was proven (documents seen, number called back)")
+    try:
+        expires_at = expiry_of(expires or f"{DEFAULT_DAYS}d", now)
+    except TimeError as error:
+        raise CommandError(f"--expires: {error}") from None
+    identity = Identity(e164, name.strip(), level, expires_at)
+    with any_store(loaded) as db, transaction(db):
+        before = identity_of(db, e164)
+        set_identity(db, identity, now, note.strip())
+    say(f"{e164} belongs to {identity.name}, level {level}, until {when(expires_at)}.")
+    if before is not None:
+        say(f"Before, it was {before.name}, level {before.level}, until {when(before.expires_at)}.")
+
+
+def show(
+    number: Annotated[str | None, typer.Argument(help="Only this number.", show_default=False)] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show who numbers belong to."""
+    from callsieve.cli.show import dim, print_table, say
+    from callsieve.times import when
+    from reputation.store.identities import all_identities
+
+    loaded = settings_of(config)
+    e164 = None if number is None else number_argument(number, loaded)
+    now = time.time()
+    with existing_store(loaded) as db:
+        found = [(one, _note_of(db, one.number)) for one in all_identities(db) if e164 in (None, one.number)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "number": one.number,
+                    "name": one.name,
+                    "level": one.level,
+                    "expires_at": one.expires_at,
+                    "expired": one.expires_at <= now,
+                    "note": note,
+                }
+                for one, note in found
+            ]
+        )
+    elif found:
+        print_table(
+            ("number", "name", "level", "until", "proven by"),
+            (
+                (
+                    one.number,
+                    one.name,
+                    str(one.level),
+                    dim("expired") if one.expires_at <= now else when(one.expires_at),
+                    note,
+                )
+                for one, note in found
+            ),
+            keep=(0,),
+        )
+    else:
+        say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")
+
+
+def remove(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Forget who a number belongs to, and print the command that puts it back."""
+    from callsieve.cli.show import say
+    from reputation.store.identities import remove_identity
+    from reputation.store.transaction import transaction
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db, transaction(db):
+        note = _note_of(db, e164)
+        removed = remove_identity(db, e164)
+    if removed is None:
+        raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
+    say(f"It is forgotten that {e164} belongs to {removed.name}. To put it back:")
+    say(f"  {undo(removed, note, config, time.time())}")
+
+
+def undo(identity: Identity, note: str, config: Path | None, now: float) -> str:
+    """The command that records the identity again."""
+    from callsieve.times import iso
+
+    words = ["callsieve", "identity", "add", identity.number, "--name", identity.name, "--level", str(identity.level)]
+    words += ["--note", note] if note else []
+    words += ["--expires", iso(identity.expires_at)] if identity.expires_at > now else []
+    words += ["--config", str(config)] if config else []
+    return shlex.join(words)
+
+
+def _note_of(db: sqlite3.Connection, number: str) -> str:
+    from reputation.store.privacy import export_number
+
+    rows = export_number(db, number)["identity"]
+    return str(rows[0]["note"]) if rows else ""

@@ -1,0 +1,286 @@
+"""`callsieve import`: numbers, contacts and people from files, and from Asterisk's own blacklist."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.meter import meter, watched
+from callsieve.cli.storing import in_transaction, nothing_usable, some, store_numbers, stores
+from callsieve.cli.summary import Kind, Summary, print_summary
+from callsieve.settings import Loaded
+
+if TYPE_CHECKING:
+    from callsieve.rows import Table
+    from reputation.store.imports import ImportSource
+
+T = TypeVar("T")
+
+MOST_ROWS_IN_MEMORY = 250_000  # contacts and people: they are written in one transaction
+SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
+
+
+class Verdict(StrEnum):
+    """What being on the list means."""
+
+    SPAM = "spam"
+    OK = "ok"
+
+
+class Origin(StrEnum):
+    """Where numbers come from when there is no file."""
+
+    ASTDB = "astdb"
+
+
+FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
+SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `import numbers`, `contacts`, `people`, `list` and `remove`."""
+    group = typer.Typer(help="Numbers, contacts and people from files.", no_args_is_help=True)
+    group.command("numbers")(import_numbers_file)
+    group.command("contacts")(import_contacts)
+    group.command("people")(import_people)
+    group.command("list")(show_imports)
+    group.command("remove")(remove_import)
+    app.add_typer(group, name="import")
+
+
+def import_numbers_file(
+    file: Annotated[Path | None, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
+    ] = None,
+    origin: Annotated[
+        Origin | None, typer.Option("--from", help="No file: the blacklist in Asterisk's own database, and FreePBX's.")
+    ] = None,
+    verdict: Annotated[Verdict, typer.Option(help="What being on the list means.")] = Verdict.SPAM,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Import a list of numbers: evidence against them, or for them. Header: number[,category][,name][,note]."""
+    from callsieve.importing import NUMBER_COLUMNS, numbers_in
+
+    if (file is None) == (origin is None):
+        raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
+    loaded = settings_of(config)
+    name = origin.value if source is None and origin is not None else source
+    summary = Summary(Kind.NUMBERS, _source_name(name), dry_run)
+    if file is None:
+        _import_blacklist(loaded, summary, verdict.value)
+    else:
+        with _table(file, NUMBER_COLUMNS) as table, meter(file) as tell:
+            rows = numbers_in(table, loaded.settings.numbers.region)
+            rows = watched(rows, lambda: table.bytes_read, tell)
+            usable = store_numbers(loaded, summary, verdict.value, rows, table.problems)
+            summary.take(table, summary.imported, usable)
+    print_summary(summary, as_json=as_json)
+
+
+def import_contacts(
+    file: FileArgument,
+    source: SourceOption,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Import contacts, whose calls ring through: the company's, or one person's. Header: number,name[,person]."""
+    from callsieve.composing import people_of
+    from callsieve.importing import CONTACT_COLUMNS, contacts_in
+    from reputation.store.people import all_people
+    from reputation.store.personal import replace_contacts
+    from reputation.store.sources import contact_sources
+
+    loaded = settings_of(config)
+    summary = Summary(Kind.CONTACTS, _source_name(source), dry_run)
+    with _table(file, CONTACT_COLUMNS) as table:
+        contacts = _in_memory(table, contacts_in(table, loaded.settings.numbers.region))
+    by_key = {(contact.number, contact.person): contact for contact in contacts}
+    summary.take(table, len(by_key), len(contacts))
+    with stores(loaded, dry_run=dry_run) as (known, written):
+        extensions = {person.extension for person in (*all_people(known), *people_of(loaded.settings))}
+        summary.before = next((one.rows for one in contact_sources(known) if one.name == summary.source), None)
+        in_transaction(written, lambda: replace_contacts(written, summary.source, by_key.values()))
+    strangers = sorted({contact.person for contact in by_key.values() if contact.person} - extensions)
+    if strangers:
+        summary.remarks.append(f"nobody here has the extension {some(strangers)}")
+    print_summary(summary, as_json=as_json)
+
+
+def import_people(
+    file: FileArgument,
+    source: SourceOption,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name]."""
+    from callsieve.importing import PEOPLE_COLUMNS, people_in
+    from reputation.store.people import SEEN, SETTINGS, all_people, upsert_people
+
+    loaded = settings_of(config)
+    summary = Summary(Kind.PEOPLE, _source_name(source), dry_run)
+    if summary.source in (SEEN, SETTINGS):
+        raise CommandError(f"--source {summary.source} is a name of CallSieve's own: use another")
+    with _table(file, PEOPLE_COLUMNS) as table:
+        people = _in_memory(table, people_in(table))
+    by_extension = {person.extension: person for person in people}
+    summary.take(table, len(by_extension), len(people))
+    with stores(loaded, dry_run=dry_run) as (_, written):
+        in_transaction(written, lambda: upsert_people(written, by_extension.values(), summary.source))
+        stored = {person.extension: person for person in all_people(written)}
+    of_settings = {person.extension for person in loaded.settings.person}
+    kept = sorted(e for e, person in by_extension.items() if e in of_settings or stored.get(e) != person)
+    if kept:
+        summary.remarks.append(f"the settings say who has {some(kept)}, and they win")
+    print_summary(summary, as_json=as_json)
+
+
+def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show what was imported, and when."""
+    from callsieve.cli.show import print_table, say
+    from callsieve.times import when
+    from reputation.store.imports import sources
+    from reputation.store.sources import contact_sources, people_sources
+
+    with existing_store(settings_of(config)) as db:
+        numbers = sources(db)
+        others = [(Kind.CONTACTS, *one) for one in contact_sources(db)]
+        others += [(Kind.PEOPLE, *one) for one in people_sources(db)]
+    if as_json:
+        rows = [_source_as_json(Kind.NUMBERS, one.name, one.numbers, one) for one in numbers]
+        print_json(rows + [_source_as_json(*one) for one in others])
+    elif numbers or others:
+        table = [("numbers", one.name, one.verdict, f"{one.numbers:,}", when(one.imported_at)) for one in numbers]
+        table += [(kind.value, name, "", f"{count:,}", "") for kind, name, count in others]
+        print_table(("what", "source", "verdict", "rows", "imported"), table, keep=(0, 2, 3, 4))
+    else:
+        say("Nothing was imported.")
+
+
+def _source_as_json(kind: Kind, name: str, rows: int, source: ImportSource | None = None) -> dict[str, object]:
+    about = {"verdict": source.verdict, "imported_at": source.imported_at} if source else {}
+    return {"kind": kind, "source": name, "rows": rows, **about}
+
+
+def remove_import(
+    name: Annotated[str, typer.Argument(help="The name of the source.", show_default=False)],
+    kind: Annotated[Kind | None, typer.Option(help="Which, when several imports have this name.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Remove an import with everything that it brought. The same file brings it back."""
+    from callsieve.cli.show import plural, say
+    from reputation.store.imports import remove_source
+    from reputation.store.sources import remove_contacts, remove_people
+
+    with existing_store(settings_of(config)) as db:
+        found, count = _import_called(db, name, kind)
+        if found is Kind.NUMBERS:
+            remove_source(db, name)
+        else:
+            remove_rows = remove_contacts if found is Kind.CONTACTS else remove_people
+            in_transaction(db, lambda: remove_rows(db, name))
+    say(f"Removed {plural(count, 'row')} of {found.value}: the import {name}. The same file brings it back.")
+
+
+def _import_called(db: sqlite3.Connection, name: str, kind: Kind | None) -> tuple[Kind, int]:
+    """The one import of this name, and perhaps kind, and its rows."""
+    from policies.words import nearest
+    from reputation.store.imports import sources
+    from reputation.store.sources import contact_sources, people_sources
+
+    there = {
+        Kind.NUMBERS: {one.name: one.numbers for one in sources(db)},
+        Kind.CONTACTS: dict(contact_sources(db)),
+        Kind.PEOPLE: dict(people_sources(db)),
+    }
+    found = [(one, names[name]) for one, names in there.items() if name in names and kind in (None, one)]
+    if not found:
+        names = {known for one, names in there.items() if kind in (None, one) for known in names}
+        raise CommandError(f"there is no import {name[:80]!r}{nearest(name, names) if names else ''}")
+    if len(found) > 1:
+        raise CommandError(f"there are {' and '.join(one for one, _ in found)} of this name: say which with --kind")
+    return found[0]
+
+
+# Reading.
+
+
+def _source_name(source: str | None) -> str:
+    from callsieve.importing import NAME
+
+    if source is None:
+        raise CommandError("import numbers: missing option --source NAME: what this list is called")
+    if not NAME.fullmatch(source):
+        raise CommandError(f"--source {source[:40]!r}: letters, digits, space, _, . and -, 64 at most")
+    return source
+
+
+@contextmanager
+def _table(file: Path, columns: tuple[str, ...]) -> Iterator[Table]:
+    """The table in the file, and its errors as ours."""
+    from callsieve.rows import Table, TableError
+
+    name = "standard input" if str(file) == "-" else str(file)
+    with _opened(file) as stream:
+        try:
+            yield Table(stream, columns, name)
+        except TableError as error:
+            raise CommandError(str(error)) from None
+
+
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb")
+
+
+def _in_memory(table: Table, rows: Iterator[T]) -> list[T]:
+    found: list[T] = []
+    for row in rows:
+        found.append(row)
+        if len(found) > MOST_ROWS_IN_MEMORY:
+            raise CommandError(f"more than {MOST_ROWS_IN_MEMORY:,} rows: that is no list of contacts or people")
+    if not found:
+        raise nothing_usable(table.problems)
+    return found
+
+
+def _import_blacklist(loaded: Loaded, summary: Summary, verdict: str) -> None:
+    """What `database show blacklist` lists, read by the region of the settings."""
+    from callsieve.astdb import FAMILY_COMMAND, SETTINGS, parse_blacklist
+    from callsieve.console import ConsoleError, console
+    from callsieve.importing import numbers_of_blacklist
+
+    try:
+        lines = list(parse_blacklist(console(loaded.settings, FAMILY_COMMAND)))
+    except ConsoleError as error:
+        raise CommandError(str(error)) from None
+    numbers = [line for line in lines if line.key not in SETTINGS]
+    if not numbers:
+        raise CommandError("Asterisk's blacklist is empty (database show blacklist). Nothing was changed")
+    summary.read = len(numbers)
+    rows = numbers_of_blacklist(numbers, loaded.settings.numbers.region, summary.refuse)
+    store_numbers(loaded, summary, verdict, rows, summary.problems)
+    if any(line.key == "blocked" for line in lines):
+        summary.remarks.append(
+            "FreePBX also turns away callers without a number; here a policy does that: "
+            'when = { caller_kind = "withheld" }'
+        )

@@ -1,0 +1,331 @@
+"""`callsieve list`: the administrator's allowlist and blocklist, and those of single people."""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    JsonOption,
+    any_store,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+from callsieve.settings import Loaded
+from reputation.model import ListEntry, ListName
+from reputation.store.personal import PersonalEntry
+
+NOTE_CHARACTERS = 200
+LOOK_BACK_DAYS = 7
+
+ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="Which list.", show_default=False)]
+EntryArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ENTRY",
+        help="A number (+12015550123), a prefix ('+1900*') or a range (+12015550100-+12015550199).",
+        show_default=False,
+    ),
+]
+PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", help="That person's own list.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `list add`, `list remove` and `list show`."""
+    group = typer.Typer(help="Allowlists and blocklists: the administrator's, and people's own.", no_args_is_help=True)
+    group.command("add")(add)
+    group.command("remove")(remove)
+    group.command("show")(show)
+    app.add_typer(group, name="list")
+
+
+def add(
+    list_name: ListArgument,
+    entry: EntryArgument,
+    note: Annotated[str, typer.Option(help="Why, for those who come after you.")] = "",
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="Instead of allow or reject: tag, warn, challenge, route.")
+    ] = None,
+    person: PersonOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Add what would block our own numbers or countries.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
+    loaded = settings_of(config)
+    now = time.time()
+    if person is not None:
+        if note or expires or action:
+            raise CommandError("--note, --expires and --action are for the administrator's lists, not with --person")
+        _add_personal(loaded, list_name, number_argument(entry, loaded), person, now, force=force)
+        return
+    parsed = _with_options(_parsed(entry, list_name, loaded), note, expires, action, now)
+    with any_store(loaded) as db:
+        if not force:
+            _object(db, loaded, parsed)
+        before, other = _add(db, parsed)
+        matching = _calls_lately(db, parsed, now)
+    _say_added(parsed, before, other, matching)
+
+
+def remove(
+    list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: ConfigOption = None
+) -> None:
+    """Take an entry off a list, and print the command that puts it back."""
+    from callsieve.cli.show import say
+    from reputation.store.lists import remove_entry
+    from reputation.store.transaction import transaction
+
+    loaded = settings_of(config)
+    if person is not None:
+        _remove_personal(loaded, list_name, number_argument(entry, loaded), person, config)
+        return
+    wanted = _parsed(entry, list_name, loaded)
+    with existing_store(loaded) as db, transaction(db):
+        removed = remove_entry(db, wanted)
+    if removed is None:
+        raise CommandError(
+            f"{wanted.text} is not on the {list_name.value}list: `callsieve list show {list_name.value}`"
+        )
+    say(f"{removed.text} is off the {list_name.value}list. To put it back:")
+    say(f"  {undo(removed, config, time.time())}")
+
+
+def show(
+    list_name: Annotated[
+        ListName | None, typer.Argument(metavar="[allow|block]", help="Which list; else both.", show_default=False)
+    ] = None,
+    entry: Annotated[
+        str | None, typer.Argument(metavar="NUMBER", help="Only what matches this number.", show_default=False)
+    ] = None,
+    person: PersonOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the lists, or with --person somebody's own."""
+    from callsieve.entries import covers
+    from callsieve.known import entry_as_json
+    from reputation.store.lists import list_entries
+
+    loaded = settings_of(config)
+    number = None if entry is None else number_argument(entry, loaded)
+    if person is not None:
+        _show_personal(loaded, list_name, number, person, as_json=as_json)
+        return
+    with existing_store(loaded) as db:
+        entries = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
+    if as_json:
+        print_json([entry_as_json(one, time.time()) for one in entries])
+    else:
+        _show_entries(entries)
+
+
+def undo(entry: ListEntry, config: Path | None, now: float) -> str:
+    """The command that adds the entry again."""
+    from callsieve.times import iso
+
+    words = ["callsieve", "list", "add", entry.list_name.value, entry.text]
+    words += ["--note", entry.note] if entry.note else []
+    words += ["--action", entry.action] if entry.action else []
+    words += ["--expires", iso(entry.expires_at)] if entry.expires_at and entry.expires_at > now else []
+    words += ["--config", str(config)] if config else []
+    return shlex.join(words)
+
+
+# The administrator's lists.
+
+
+def _parsed(text: str, list_name: ListName, loaded: Loaded) -> ListEntry:
+    from callsieve.entries import EntryError, parse_entry
+
+    try:
+        return parse_entry(text, list_name, loaded.settings.numbers.region)
+    except EntryError as error:
+        raise CommandError(str(error)) from None
+
+
+def _with_options(entry: ListEntry, note: str, expires: str | None, action: str | None, now: float) -> ListEntry:
+    from callsieve.times import TimeError, expiry_of
+
+    if len(note) > NOTE_CHARACTERS or not note.isprintable():
+        raise CommandError(f"--note takes one line of at most {NOTE_CHARACTERS} characters")
+    try:
+        expires_at = None if expires is None else expiry_of(expires, now)
+    except TimeError as error:
+        raise CommandError(f"--expires: {error}") from None
+    return replace(entry, note=note, expires_at=expires_at, action=_action(entry, action), added_at=now)
+
+
+def _action(entry: ListEntry, word: str | None) -> str | None:
+    from policies.decision import ACTION_BY_WORD
+    from policies.words import nearest
+
+    if word is None:
+        return None
+    if word not in ACTION_BY_WORD:
+        raise CommandError(f"--action does not know {word[:40]!r}{nearest(word, ACTION_BY_WORD)}")
+    if (entry.list_name, word) == (ListName.BLOCK, "allow"):
+        raise CommandError("a blocklist entry cannot allow: use `callsieve list add allow`, which is tried first")
+    if (entry.list_name, word) == (ListName.ALLOW, "reject"):
+        raise CommandError("an allowlist entry cannot reject: use `callsieve list add block`")
+    return word
+
+
+def _object(db: sqlite3.Connection, loaded: Loaded, entry: ListEntry) -> None:
+    from callsieve.composing import dids_of, own_numbers_of
+    from callsieve.entries import objections_to
+    from reputation.store.people import own_numbers
+
+    settings = loaded.settings
+    own = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
+    objections = objections_to(entry, own)
+    if objections:
+        raise CommandError(f"{'; '.join(objections)}. If that is meant, add --force")
+
+
+def _add(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
+    """Adds it, and returns the entry that it replaces and the one on the other list that matches the same."""
+    from reputation.store.lists import add_entry, list_entries
+    from reputation.store.transaction import transaction
+
+    with transaction(db):
+        same = [
+            one for one in list_entries(db) if (one.kind, one.first, one.last) == (entry.kind, entry.first, entry.last)
+        ]
+        add_entry(db, entry)
+    return (
+        next((one for one in same if one.list_name is entry.list_name), None),
+        next((one for one in same if one.list_name is not entry.list_name), None),
+    )
+
+
+def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
+    """How many calls of the last days the entry would have matched."""
+    from callsieve.entries import covers
+    from reputation.store.journal import call_times
+
+    return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))
+
+
+def _say_added(entry: ListEntry, before: ListEntry | None, other: ListEntry | None, matching: int) -> None:
+    from callsieve.cli.show import plural, say, word
+    from callsieve.entries import coverage
+    from callsieve.times import when
+
+    action = entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
+    until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
+    say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(action), ".")
+    if matching:
+        say(f"It matches {plural(matching, 'call')} of the last {LOOK_BACK_DAYS} days.")
+    if before is not None:
+        note = f' ("{before.note}")' if before.note else ""
+        say(f"It replaces the entry of {when(before.added_at)}{note}.")
+    if other is not None:
+        say(f"It is on the {other.list_name.value}list too: the allowlist is tried first.")
+
+
+def _show_entries(entries: Sequence[ListEntry]) -> None:
+    from callsieve.cli.show import dim, print_table, say, word
+    from callsieve.known import is_over
+    from callsieve.times import when
+
+    if not entries:
+        say("No entries.")
+        return
+    now = time.time()
+    print_table(
+        ("list", "entry", "action", "added", "expires", "note"),
+        (
+            (
+                entry.list_name.value,
+                entry.text,
+                word(entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")),
+                when(entry.added_at),
+                dim("expired") if is_over(entry, now) else when(entry.expires_at) if entry.expires_at else "",
+                entry.note,
+            )
+            for entry in entries
+        ),
+        keep=(0, 2),
+    )
+
+
+# People's own lists.
+
+
+def _add_personal(loaded: Loaded, list_name: ListName, number: str, person: str, now: float, *, force: bool) -> None:
+    from callsieve.cli.show import say
+    from reputation.store.personal import set_personal_entry
+    from reputation.store.transaction import transaction
+
+    with any_store(loaded) as db:
+        name = _name_of(db, loaded, person, force=force)
+        with transaction(db):
+            set_personal_entry(db, PersonalEntry(person, number, list_name, now))
+    say(f"On the {list_name.value}list of {name}: {number}. It counts for that person alone.")
+
+
+def _remove_personal(loaded: Loaded, list_name: ListName, number: str, person: str, config: Path | None) -> None:
+    from callsieve.cli.show import say
+    from reputation.store.personal import personal_entries, remove_personal_entry
+    from reputation.store.transaction import transaction
+
+    with existing_store(loaded) as db, transaction(db):
+        there = [one for one in personal_entries(db, person) if (one.number, one.verdict) == (number, list_name)]
+        if not there:
+            raise CommandError(f"{number} is not on the {list_name.value}list of {person}")
+        remove_personal_entry(db, person, number)
+    words = ["callsieve", "list", "add", list_name.value, number, "--person", person]
+    words += ["--config", str(config)] if config else []
+    say(f"{number} is off the {list_name.value}list of {person}. To put it back:")
+    say(f"  {shlex.join(words)}")
+
+
+def _show_personal(
+    loaded: Loaded, list_name: ListName | None, number: str | None, person: str, *, as_json: bool
+) -> None:
+    from callsieve.cli.show import print_table, say
+    from callsieve.times import when
+    from reputation.store.personal import personal_entries
+
+    with existing_store(loaded) as db:
+        name = _name_of(db, loaded, person, force=True)
+        entries = [
+            one
+            for one in personal_entries(db, person)
+            if list_name in (None, one.verdict) and number in (None, one.number)
+        ]
+    if as_json:
+        print_json([{"list": one.verdict, "entry": one.number, "person": one.person, "at": one.at} for one in entries])
+    elif entries:
+        print_table(("list", "number", "since"), ((one.verdict.value, one.number, when(one.at)) for one in entries))
+    else:
+        say(f"Nothing is on the lists of {name}.")
+
+
+def _name_of(db: sqlite3.Connection, loaded: Loaded, person: str, *, force: bool) -> str:
+    """`201 (Alice)`. CommandError for an extension that nobody has, unless it is forced."""
+    from callsieve.composing import people_of
+    from policies.words import nearest
+    from reputation.store.people import all_people
+
+    people = {one.extension: one.name for one in (*all_people(db), *people_of(loaded.settings))}
+    if person not in people and not force:
+        raise CommandError(
+            f"there is no person {person[:40]!r}{nearest(person, people)}. If that is meant, add --force"
+        )
+    name = people.get(person)
+    return f"{person} ({name})" if name else person

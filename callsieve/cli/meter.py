@@ -1,0 +1,58 @@
+"""How far a long command is, on a terminal; elsewhere nothing is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+ROWS_BETWEEN_LOOKS = 2000
+
+# How many bytes of the file and how many rows are read.
+Tell = Callable[[int, int], None]
+
+
+@contextmanager
+def meter(file: Path) -> Iterator[Tell]:
+    """A bar while the file is read, then a sign of life while its rows are being stored."""
+    if not sys.stderr.isatty():
+        yield _nobody
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    size = file.stat().st_size if file.is_file() else None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=size, rows=0)
+
+        def tell(bytes_read: int, rows: int) -> None:
+            if bytes_read < 0:
+                progress.reset(task, total=None, description="storing", rows=rows)
+            else:
+                progress.update(task, completed=bytes_read, rows=rows)
+
+        yield tell
+
+
+def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
+    """The rows; every few of them, and at the end, it is told how far that is."""
+    count = 0
+    for count, row in enumerate(rows, 1):
+        if count % ROWS_BETWEEN_LOOKS == 0:
+            tell(bytes_read(), count)
+        yield row
+    tell(-1, count)
+
+
+def _nobody(_bytes_read: int, _rows: int) -> None:
+    """Nobody is looking."""

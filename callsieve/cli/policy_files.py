@@ -1,0 +1,104 @@
+"""Which policies there are and where, for `callsieve policy`: presets, files of the settings, and files anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callsieve.cli.common import existing_store, has_store
+from callsieve.settings import Loaded
+
+if TYPE_CHECKING:
+    from policies.policy import Policy
+
+
+def policies_there(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Name, where it is, and what is wrong with it; presets first."""
+    from policies.loader import PRESETS
+    from policies.policy import PolicyError
+
+    files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
+    used = {loaded.settings.policy.name, *(scope.policy for scope in loaded.settings.scope)}
+    for name in (*PRESETS, *sorted({*files, *used} - set(PRESETS))):
+        problem = ""
+        try:
+            policy_called(name, loaded)
+        except PolicyError as error:
+            problem = str(error)
+        yield name, str(files.get(name, "preset" if name in PRESETS else "")), problem
+
+
+def in_force(name: str, loaded: Loaded) -> list[str]:
+    """The scopes that the policy is in force for; `all other calls` for the policy of the PBX."""
+    scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
+    texts = [
+        f"{what} {value}"
+        for scope in scopes
+        for what, value in (("DID", scope.did), ("trunk", scope.trunk), ("group", scope.group))
+        if value is not None
+    ]
+    if name == loaded.settings.policy.name:
+        texts.append("all other calls" if loaded.settings.scope else "all calls")
+    return texts
+
+
+def names_to_check(loaded: Loaded) -> list[str]:
+    """All files, and what the settings name."""
+    from policies.loader import PRESETS
+
+    used = {loaded.settings.policy.name, *(scope.policy for scope in loaded.settings.scope)}
+    return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
+
+
+def _is_file(name: str) -> bool:
+    return "/" in name or name.endswith(".toml")
+
+
+def policy_called(name: str, loaded: Loaded) -> Policy:
+    """A policy by name, or of a file wherever it is."""
+    from policies.loader import load_policy, parse_policy, read_text
+
+    if not _is_file(name):
+        return load_policy(name, loaded.policy_directories)
+    file = Path(name)
+    directories = (*loaded.policy_directories, file.parent)
+    return parse_policy(read_text(file), file.stem, name, lambda base: load_policy(base, directories))
+
+
+def all_problems(name: str, loaded: Loaded) -> list[str]:
+    """Everything that is wrong with the file of a policy; nothing when there is no such file."""
+    from policies.checking import problems_of_policy
+    from policies.loader import load_policy, read_text
+    from policies.policy import PolicyError
+
+    places = [Path(name)] if _is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
+    file = next((path for path in places if path.is_file()), None)
+    if file is None:
+        return []
+    directories = (*loaded.policy_directories, file.parent)
+    try:
+        text = read_text(file)
+    except PolicyError as error:
+        return [str(error)]
+    return problems_of_policy(text, file.stem, str(file), lambda base: load_policy(base, directories))
+
+
+def known_names(loaded: Loaded) -> Mapping[str, frozenset[str]]:
+    """What conditions may name; sources and groups only as far as the store can be asked."""
+    from callsieve.composing import dids_of
+    from reputation.store.imports import sources
+    from reputation.store.people import all_dids, all_people
+
+    settings = loaded.settings
+    groups = {person.group for person in settings.person} | {did.group for did in settings.did}
+    known = {
+        "trunk": frozenset(trunk.name for trunk in settings.trunk),
+        "did": frozenset(did.number for did in dids_of(settings)),
+    }
+    if not has_store(loaded):
+        return known
+    with existing_store(loaded) as db:
+        groups |= {person.group for person in all_people(db)} | {did.group for did in all_dids(db)}
+        listed = frozenset(source.name for source in sources(db))
+    return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}

@@ -1,0 +1,127 @@
+"""`callsieve privacy`: what is stored about one number, and how it is forgotten."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from callsieve.cli.common import (
+    CommandError,
+    ConfigOption,
+    confirmed,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
+
+# What the tables of the store are called to people.
+WHAT_BY_TABLE = {
+    "list_entry": ("list entry", "list entries"),
+    "personal_entry": ("entry of people's own lists", "entries of people's own lists"),
+    "contact": ("contact", "contacts"),
+    "imported": ("row of imports", "rows of imports"),
+    "identity": ("identity", "identities"),
+    "challenge_pass": ("passed challenge", "passed challenges"),
+    "decision": ("decision", "decisions"),
+    "did": ("number that callers dial", "numbers that callers dial"),
+    "own_number": ("own number", "own numbers"),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `privacy export` and `privacy erase`."""
+    group = typer.Typer(help="What is stored about one number: data protection.", no_args_is_help=True)
+    group.command("export")(export)
+    group.command("erase")(erase)
+    app.add_typer(group, name="privacy")
+
+
+def export(
+    number: NumberArgument,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there, for you alone (0600).")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print every row about a number as JSON, by table: what its owner may ask for."""
+    from reputation.store.privacy import export_number
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        rows = export_number(db, e164)
+    document = {"number": e164, "tables": rows}
+    if out is None:
+        print_json(document)
+    else:
+        _write(out, document)
+        _say_counts({table: len(found) for table, found in rows.items()}, f"{out}: all about {e164}", file=sys.stdout)
+
+
+def erase(
+    number: NumberArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Forget a number: delete every row about it. This cannot be undone."""
+    from callsieve.cli.show import say
+    from reputation.store.privacy import ERASE, erase_number, export_number
+    from reputation.store.transaction import transaction
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        counts = {table: len(rows) for table, rows in export_number(db, e164).items()}
+        if not any(counts[table] for table in ERASE):
+            say(f"Nothing is stored about {e164}.")
+            _say_ours(counts, e164)
+            return
+        if not yes:
+            _say_counts({table: counts[table] for table in ERASE}, f"About {e164}", file=sys.stderr)
+        if not confirmed("Delete all of that for good?", yes=yes):
+            say("Nothing was changed.")
+            raise SystemExit(1)
+        with transaction(db):
+            erased = erase_number(db, e164)
+    _say_counts(erased, f"Erased of {e164}", file=sys.stdout)
+    say("The daemon counts recent calls in memory and forgets this one within the hour.")
+    say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
+    _say_ours(counts, e164)
+
+
+def _say_ours(counts: Mapping[str, int], e164: str) -> None:
+    from callsieve.cli.show import say
+
+    if counts.get("did") or counts.get("own_number"):
+        say(f"{e164} is one of our own numbers: the settings name it, and it stays.")
+
+
+def _say_counts(counts: Mapping[str, int], head: str, file: TextIO) -> None:
+    from callsieve.cli.show import plural
+
+    parts = [plural(count, *WHAT_BY_TABLE.get(table, (table, table))) for table, count in counts.items() if count]
+    print(f"{head}: {', '.join(parts) or 'nothing'}.", file=file)
+
+
+def _write(out: Path, document: object) -> None:
+    """Personal data: nobody else may read it, and a file that is there is not overwritten."""
+    import msgspec
+
+    try:
+        handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    except OSError:
+        out.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,106 @@
+"""How commands show things in a terminal: plain columns, few colours, and never a character that a terminal obeys.
+
+Names and notes come from callers and from files of strangers: they pass through `clean` and are never markup.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Of levels and actions, which have the same words.
+COLOURS = {
+    "none": "",
+    "allow": "green",
+    "tag": "cyan",
+    "warn": "yellow",
+    "challenge": "magenta",
+    "route": "magenta",
+    "reject": "red",
+}
+WIDTH_OF_FILES = 200  # where the output is no terminal nobody wants it folded at 80
+
+Cell = str | Text
+
+
+def console() -> Console:
+    """Standard output. Colours only on a terminal, and not with NO_COLOR."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_FILES
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
+
+
+def clean(text: object) -> str:
+    """Text as a terminal may be given it: escape sequences and controls become `?`."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def word(text: str) -> Text:
+    """A level or an action, in its colour."""
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def dim(text: str) -> Text:
+    """Less important."""
+    return Text(clean(text), style="dim")
+
+
+def bold(text: str) -> Text:
+    """More important."""
+    return Text(clean(text), style="bold")
+
+
+def say(*parts: Cell) -> None:
+    """One line; it is folded only by the terminal itself, so that it can be copied."""
+    console().print(_joined(parts), soft_wrap=True)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Sequence[int] = ()) -> None:
+    """Columns without lines between them. `keep`: columns that are never folded; no headings: none are shown."""
+    rows = list(rows)
+    table = _plain_table(show_header=bool(headings))
+    for index in range(len(headings) or max(map(len, rows), default=0)):
+        table.add_column(Text(headings[index] if headings else ""), no_wrap=index in keep, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(cell) for cell in row))
+    _print(table)
+
+
+def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
+    """`name   value` lines without those whose value is empty; values that are too long go on below themselves."""
+    table = _plain_table(show_header=False)
+    table.add_column(no_wrap=True, style="dim", min_width=width)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if str(value):
+            table.add_row(Text(name), _cell(value))
+    _print(table)
+
+
+def _plain_table(*, show_header: bool) -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=show_header)
+
+
+def _print(table: Table) -> None:
+    """Without the spaces that fill the last column: they get in the way when somebody copies a line."""
+    out = console()
+    with out.capture() as captured:
+        out.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 number`, `1,000 numbers`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _cell(cell: Cell) -> Text:
+    return cell if isinstance(cell, Text) else Text(clean(cell))
+
+
+def _joined(parts: Iterable[Cell]) -> Text:
+    return Text.assemble(*(_cell(part) for part in parts))

@@ -1,0 +1,115 @@
+"""How imports write: the numbers as one generation, all else in one transaction, and a dry run into thin air."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from callsieve.cli.common import CommandError, any_store, existing_store, has_store, warn
+from callsieve.cli.summary import Summary
+from callsieve.settings import Loaded
+
+if TYPE_CHECKING:
+    from callsieve.rows import Problem
+    from reputation.store.imports import ImportedRow
+
+
+@contextmanager
+def stores(loaded: Loaded, *, dry_run: bool) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    """The store as it is known, and where to write: for a dry run one that is thrown away, so all else is the same."""
+    from reputation.store.file import open_store
+
+    if not dry_run:
+        with any_store(loaded) as db:
+            yield db, db
+        return
+    with TemporaryDirectory(prefix="callsieve-") as folder, open_store(Path(folder) / "dry-run.db") as thrown_away:
+        if has_store(loaded):
+            with existing_store(loaded) as known:
+                yield known, thrown_away
+        else:
+            yield thrown_away, thrown_away
+
+
+def in_transaction(db: sqlite3.Connection, write: Callable[[], object]) -> None:
+    """All of the write or nothing."""
+    from reputation.store.transaction import transaction
+
+    with transaction(db):
+        write()
+
+
+def store_numbers(
+    loaded: Loaded, summary: Summary, verdict: str, rows: Iterable[ImportedRow], problems: list[Problem]
+) -> int:
+    """Makes the rows the numbers of the source, at once or not at all; returns how many could be used.
+
+    `problems` is what the rows were refused for, filled while they are read.
+    """
+    from reputation.store.imports import import_numbers
+
+    started = time.monotonic()
+    with stores(loaded, dry_run=summary.dry_run) as (known, written):
+        summary.before = _numbers_of(known, summary.source)
+        counted = _Counted(_own_numbers(known, loaded), problems)
+        try:
+            live = import_numbers(written, summary.source, verdict, counted.of(rows))
+        except KeyboardInterrupt:
+            if _numbers_of(known, summary.source) == summary.before:
+                warn(f"the import was stopped: {summary.source} is as it was before")
+            raise
+    summary.imported, summary.duplicates = live.numbers, counted.rows - live.numbers
+    summary.seconds = time.monotonic() - started
+    if counted.own and verdict == "spam":
+        summary.remarks.append(f"our own numbers are listed: {some(sorted(counted.own))}: have them taken off")
+    return counted.rows
+
+
+class _Counted:
+    """Counts the rows that pass, and notes which of them are our own numbers."""
+
+    def __init__(self, own_numbers: frozenset[str], problems: list[Problem]) -> None:
+        self.rows = 0
+        self.own: set[str] = set()
+        self._own_numbers = own_numbers
+        self._problems = problems
+
+    def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
+        """The rows. CommandError at the end when there was none: nothing is no reason to drop what is in force."""
+        for row in rows:
+            self.rows += 1
+            if row[0] in self._own_numbers:
+                self.own.add(row[0])
+            yield row
+        if not self.rows:
+            raise nothing_usable(self._problems)
+
+
+def nothing_usable(problems: Sequence[Problem]) -> CommandError:
+    """The error for a table of which nothing can be used."""
+    first = f": {f'line {problems[0].line}: ' if problems[0].line else ''}{problems[0].text}" if problems else ""
+    return CommandError(f"not one row can be used{first}. Nothing was changed")
+
+
+def some(words: Sequence[str]) -> str:
+    """The first five, and how many more there are."""
+    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+
+
+def _numbers_of(db: sqlite3.Connection, source: str) -> int | None:
+    from reputation.store.imports import sources
+
+    return next((live.numbers for live in sources(db) if live.name == source), None)
+
+
+def _own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
+    from callsieve.composing import dids_of, own_numbers_of
+    from reputation.store.people import own_numbers
+
+    dids = (did.number for did in dids_of(loaded.settings))
+    return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

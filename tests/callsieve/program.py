@@ -1,0 +1,220 @@
+"""The command line as an administrator meets it: `callsieve` with a state directory and settings of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+from callsieve.cli.main import main
+from reputation.model import AuthClass, CallerKind, DecisionRecord
+from reputation.store.file import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.transaction import transaction
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NOBODY = 65534
+CALLER = "+12017421834"
+
+SETTINGS = """\
+[numbers]
+region = "US"
+
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+own_numbers = ["+12025550100"]
+
+[[did]]
+number = "+442071838750"
+group = "sales"
+
+[[person]]
+extension = "201"
+group = "sales"
+name = "Alice"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What `--json` printed."""
+        return json.loads(self.out)
+
+
+class Program:
+    """`program("list", "show")` runs in this process; `program.process(...)` is a program of its own."""
+
+    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self.store = self.state / "callsieve.db"
+        self.config = folder / "callsieve.toml"
+        self.config.write_text(settings)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What tells the program where its settings and its state are."""
+        return {
+            **os.environ,
+            "CALLSIEVE_CONFIG": str(self.config),
+            "CALLSIEVE_STATE": str(self.state),
+            "TZ": "UTC",
+            "PYTHONWARNINGS": "default",
+        }
+
+    def __call__(self, *arguments: str | Path) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        code: object = None
+        with (
+            patch.dict(os.environ, self.environment),
+            patch.object(sys, "stdin", io.StringIO()),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main([str(argument) for argument in arguments])
+            except SystemExit as end:
+                code = end.code
+        assert isinstance(code, int)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def ok(self, *arguments: str | Path) -> str:
+        """What the command printed; it must end well."""
+        result = self(*arguments)
+        assert result.code == 0, result.err
+        return result.out
+
+    def fails(self, *arguments: str | Path) -> str:
+        """The one line that the command ended with; it must end with exit code 2 and print nothing else."""
+        result = self(*arguments)
+        assert result.code == 2, result
+        assert result.out == ""
+        return one_line(result.err)
+
+    def process(
+        self,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        most_bytes: int | None = None,
+        seconds: float = 60.0,
+        **environment: str,
+    ) -> Result:
+        """A real process. `most_bytes`: no file may grow beyond that, as on a disk that is full."""
+        done = subprocess.run(
+            (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments)),
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=seconds,
+            env={**self.environment, **environment},
+            cwd=ROOT,
+            preexec_fn=_limit(most_bytes) if most_bytes is not None else None,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def as_nobody(self, *arguments: str | Path) -> Result:
+        """The same without root's rights, to whom permissions count for nothing.
+
+        Once before as root, elsewhere, so that all is imported that may be root's to read.
+        """
+        if os.geteuid() != 0:
+            return self(*arguments)
+        with TemporaryDirectory() as elsewhere:
+            warm = Program(Path(elsewhere))
+            warm.ok("list", "add", "block", CALLER)
+            warm(*arguments)
+        os.seteuid(NOBODY)
+        try:
+            return self(*arguments)
+        finally:
+            os.seteuid(0)
+
+    def start(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """A real process that goes on; SIGINT reaches it as from a terminal."""
+        return subprocess.Popen(
+            (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments)),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+            cwd=ROOT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        """A file beside the settings."""
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def add_decisions(self, *records: DecisionRecord) -> None:
+        """Puts decisions into the journal."""
+        with open_store(self.store) as db, transaction(db):
+            record_decisions(db, records)
+
+
+def make_record(decision_id: str = "7KQ2M4XA", **fields: Any) -> DecisionRecord:
+    """A decision of the journal."""
+    known: dict[str, Any] = {
+        "id": decision_id,
+        "at": time.time() - 60,
+        "linkedid": "1767258007.12",
+        "caller": CALLER,
+        "caller_kind": CallerKind.NUMBER,
+        "auth_class": AuthClass.UNKNOWN,
+        "did": "+442071838750",
+        "trunk": "carrier",
+        "callee": None,
+        "action": "tag",
+        "would_be": "tag",
+        "rule": "level-tag",
+        "reason": "there is some evidence against this number",
+        "level": "tag",
+        "log_odds": 1.5,
+        "vector": '[{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}]',
+        "policy": "cautious",
+        "elapsed_ms": 0.7,
+    }
+    return DecisionRecord(**(known | fields))
+
+
+def one_line(text: str) -> str:
+    """The text, which must be one line of the program's."""
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    assert lines[0].startswith("callsieve: "), text
+    assert "Traceback" not in text
+    return lines[0].removeprefix("callsieve: ")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Until it is so; fails when it takes too long."""
+    give_up_at = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def _limit(most_bytes: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))

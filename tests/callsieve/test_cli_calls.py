@@ -1,0 +1,98 @@
+"""`callsieve calls show`: the journal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.model import CallerKind
+from tests.callsieve.program import CALLER, Program, make_record
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    now = time.time()
+    program.add_decisions(
+        make_record("AAAAAAAA", at=now - 300),
+        make_record("BBBBBBBB", at=now - 200, action="allow", would_be="reject", policy="observe"),
+        make_record("CCCCCCCC", at=now - 100, caller=None, caller_kind=CallerKind.WITHHELD, did=None, log_odds=0.0),
+        make_record("0123456X", at=now - 50, caller="+442071838750", vector="not json"),
+    )
+    return program
+
+
+def test_the_latest_come_first(callsieve: Program) -> None:
+    lines = callsieve.ok("calls", "show").splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["0123456X", "CCCCCCCC", "BBBBBBBB", "AAAAAAAA"]
+    assert "withheld" in lines[2]
+    assert "allow, not reject" in lines[3]
+    assert "tag +7" in lines[4]
+
+
+def test_only_so_many(callsieve: Program) -> None:
+    assert [one["id"] for one in callsieve("calls", "show", "--last", "2", "--json").json] == ["0123456X", "CCCCCCCC"]
+
+
+def test_those_of_one_caller(callsieve: Program) -> None:
+    assert [one["id"] for one in callsieve("calls", "show", "201-742-1834", "--json").json] == ["BBBBBBBB", "AAAAAAAA"]
+    assert callsieve.ok("calls", "show", "+12015550123") == "No decisions about +12015550123.\n"
+
+
+@pytest.mark.parametrize("text", ["AAAAAAAA", "aaaaaaaa", " aaaaaaaa "])
+def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
+    out = callsieve.ok("calls", "show", text)
+    for part in (
+        "AAAAAAAA",
+        "level-tag",
+        CALLER,
+        "carrier",
+        "+7 points",
+        "feeds +1.50: 1 spam",
+        "1767258007.12",
+        "0.7 ms",
+    ):
+        assert part in out
+    assert "would be" not in out
+
+
+def test_letters_that_are_misread_find_it_too(callsieve: Program) -> None:
+    assert callsieve("calls", "show", "OI23456X", "--json").json["id"] == "0123456X"
+
+
+def test_in_observe_mode_both_actions_are_shown(callsieve: Program) -> None:
+    out = callsieve.ok("calls", "show", "BBBBBBBB")
+    assert "action    allow\nwould be  reject\n" in out
+    assert "observe (observes only)" in out
+
+
+def test_one_in_json_has_its_evidence_as_a_value(callsieve: Program) -> None:
+    found = callsieve("calls", "show", "AAAAAAAA", "--json").json
+    assert found["vector"] == [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}]
+    assert found["points"] == 7
+
+
+def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
+    assert "not json" in callsieve.ok("calls", "show", "0123456X")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["ZZZZZZZZ"], "there is no decision 'ZZZZZZZZ'", id="no-such-id"),
+        pytest.param(["hello"], "there is no decision 'hello'", id="word"),
+        pytest.param(["12"], "too short", id="short"),
+        pytest.param(["--last", "0"], "--last", id="none"),
+        pytest.param(["--last", "many"], "--last", id="no-count"),
+    ],
+)
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    assert says in callsieve.fails("calls", "show", *arguments)
+
+
+def test_an_empty_journal_says_so(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    assert program.ok("calls", "show") == "No decisions yet.\n"

@@ -1,0 +1,222 @@
+"""However a command fails: one line on standard error that says what to do, exit code 2, and nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import CALLER, ROOT, Program, one_line
+
+READING = [
+    pytest.param(("lookup", CALLER), id="lookup"),
+    pytest.param(("list", "show"), id="list-show"),
+    pytest.param(("list", "remove", "block", CALLER), id="list-remove"),
+    pytest.param(("list", "show", "--person", "201"), id="list-show-person"),
+    pytest.param(("identity", "show"), id="identity-show"),
+    pytest.param(("identity", "remove", CALLER), id="identity-remove"),
+    pytest.param(("import", "list"), id="import-list"),
+    pytest.param(("import", "remove", "ftc"), id="import-remove"),
+    pytest.param(("calls", "show"), id="calls-show"),
+    pytest.param(("db", "check"), id="db-check"),
+    pytest.param(("db", "backup"), id="db-backup"),
+    pytest.param(("privacy", "export", CALLER), id="privacy-export"),
+    pytest.param(("privacy", "erase", CALLER, "--yes"), id="privacy-erase"),
+    pytest.param(("emergency", "status"), id="emergency-status"),
+]
+WRITING = [
+    pytest.param(("list", "add", "block", CALLER), id="list-add"),
+    pytest.param(("list", "add", "block", CALLER, "--person", "201"), id="list-add-person"),
+    pytest.param(("identity", "add", CALLER, "--name", "Acme", "--level", "1"), id="identity-add"),
+    pytest.param(("import", "numbers", "{numbers}", "--source", "ftc"), id="import-numbers"),
+    pytest.param(("import", "contacts", "{numbers}", "--source", "crm"), id="import-contacts"),
+    pytest.param(("import", "people", "{people}", "--source", "hr"), id="import-people"),
+    pytest.param(("emergency", "open"), id="emergency-open"),
+]
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Program]:
+    """Settings and a store in a directory that everybody may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="callsieve-test-"))
+    folder.chmod(0o755)
+    program = Program(folder)
+    program.ok("list", "add", "block", CALLER)
+    program.state.chmod(0o755)
+    yield program
+    shutil.rmtree(folder)
+
+
+def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
+    places = {
+        "numbers": callsieve.file("numbers.csv", f"number\n{CALLER}\n"),
+        "people": callsieve.file("people.csv", "extension\n202\n"),
+    }
+    return [argument.format(**places) for argument in arguments]
+
+
+@pytest.mark.parametrize("arguments", READING)
+def test_who_only_looks_makes_no_store(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    line = callsieve.fails(*arguments)
+    assert "there is no store" in line
+    assert not callsieve.state.exists()
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+def test_a_directory_in_place_of_the_store_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.store.mkdir(parents=True)
+    assert "callsieve.db" in callsieve.fails(*filled_in(callsieve, arguments))
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    with callsieve.store.open("r+b") as file:
+        file.write(b"\0" * callsieve.store.stat().st_size)
+    assert "callsieve db restore" in callsieve.fails(*filled_in(callsieve, arguments))
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    filled = filled_in(callsieve, arguments)
+    assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder / "missing.toml")
+    assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder)
+    wrong = callsieve.file("wrong.toml", b"\xff\xfe")
+    assert "not UTF-8" in callsieve.fails(*filled, "--config", wrong)
+    assert not callsieve.state.exists()
+
+
+@pytest.mark.parametrize("arguments", WRITING)
+def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+    filled = filled_in(open_to_all, arguments)
+    open_to_all.store.chmod(0o444)
+    open_to_all.state.chmod(0o555)
+    result = open_to_all.as_nobody(*filled)
+    open_to_all.state.chmod(0o755)
+    open_to_all.store.chmod(0o644)
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+    assert [one["entry"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+def test_who_may_not_read_gets_one_line(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+    open_to_all.store.chmod(0o000)
+    result = open_to_all.as_nobody(*filled_in(open_to_all, arguments))
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+
+
+def test_who_may_not_enter_the_directory_gets_one_line(open_to_all: Program) -> None:
+    open_to_all.state.chmod(0o000)
+    result = open_to_all.as_nobody("lookup", CALLER)
+    open_to_all.state.chmod(0o755)
+    assert result.code == 2
+    assert "no permission" in one_line(result.err)
+
+
+def test_a_file_that_may_not_be_read_is_one_line(open_to_all: Program) -> None:
+    file = open_to_all.file("secret.csv", "number\n1\n")
+    file.chmod(0o000)
+    result = open_to_all.as_nobody("import", "numbers", str(file), "--source", "x")
+    assert result.code == 2
+    assert "secret.csv: no permission" in one_line(result.err)
+
+
+def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    holder = sqlite3.connect(callsieve.store, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        assert "locked for 5 s" in callsieve.fails("list", "add", "block", CALLER)
+        assert callsieve.ok("list", "show") == "No entries.\n"  # reading goes on
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize("arguments", WRITING)
+def test_a_full_disk_is_one_line_and_changes_nothing(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("db", "migrate")
+    result = callsieve.process(*filled_in(callsieve, arguments), most_bytes=4096)
+    assert (result.code, result.out) == (2, "")
+    line = one_line(result.err)
+    assert "full" in line
+    for shown in (("list", "show", "--json"), ("identity", "show", "--json"), ("import", "list", "--json")):
+        assert callsieve(*shown).json == []
+
+
+@pytest.mark.parametrize("arguments", [("lookup", CALLER), ("lookup", CALLER, "--json"), ("list", "show"), ("--help",)])
+def test_standard_output_on_a_full_disk_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            (sys.executable, "-m", "callsieve.cli.main", *arguments),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=callsieve.environment,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "No space left" in one_line(done.stderr.decode())
+
+
+def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
+    for index in range(100):
+        callsieve.ok("list", "add", "block", f"+120155501{index:02d}")
+    command = f"{sys.executable} -m callsieve.cli.main list show --json | head -1"
+    done = subprocess.run(("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=True)
+    assert done.stdout == b"[\n"
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["nonsense"], "no such command 'nonsense' (callsieve --help)", id="command"),
+        pytest.param(["list", "nonsense"], "list: no such command 'nonsense' (callsieve list --help)", id="subcommand"),
+        pytest.param(["lookup"], "lookup: missing argument 'number' (callsieve lookup --help)", id="argument"),
+        pytest.param(["lookup", "1", "2"], "unexpected extra argument", id="extra-argument"),
+        pytest.param(["lookup", CALLER, "--colour"], "no such option: --colour", id="option"),
+        pytest.param(["list", "add", "grey", CALLER], "'grey' is not one of 'allow', 'block'", id="choice"),
+        pytest.param(["lookup", CALLER, "--config"], "'--config' requires an argument", id="option-value"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    line = callsieve.fails(*arguments)
+    assert says in line
+    assert line.endswith("--help)")
+
+
+@pytest.mark.parametrize("arguments", [[], ["list"], ["policy"], ["calls"], ["import"], ["db"]])
+def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) -> None:
+    result = callsieve(*arguments)
+    assert result.err == ""
+    assert "Usage: callsieve" in result.out
+    assert result.code in (0, 2)  # as the version of click has it
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["list", "add", "-h"], ["--version"]])
+def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> None:
+    assert callsieve.ok(*arguments)
+
+
+def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("callsieve.known.known_of", broken)
+    callsieve.ok("db", "migrate")
+    with pytest.raises(ZeroDivisionError):
+        callsieve("lookup", CALLER)

@@ -1,0 +1,81 @@
+"""`callsieve identity`: who a number belongs to."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import CALLER, Program
+
+NOTE = "register 4711, called back on the number of its web site"
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def test_an_identity_lasts_twelve_months(callsieve: Program) -> None:
+    out = callsieve.ok("identity", "add", "201-742-1834", "--name", "Acme Ltd", "--level", "1")
+    assert "+12017421834 belongs to Acme Ltd, level 1, until " in out
+    [identity] = callsieve("identity", "show", "--json").json
+    assert identity["expires_at"] == pytest.approx(time.time() + 365 * 86400, abs=60)
+
+
+def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
+    assert "needs --note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2")
+    assert "needs --note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", " ")
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", NOTE)
+    assert NOTE in callsieve.ok("identity", "show", CALLER)
+
+
+def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
+    assert "it was Acme, level 1" in callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
+    assert [one["name"] for one in callsieve("identity", "show", "--json").json] == ["Apex"]
+
+
+def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: Program) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Joe's Shop", "--level", "2", "--note", NOTE, "--expires", "90d")
+    [before] = callsieve("identity", "show", "--json").json
+    out = callsieve.ok("identity", "remove", CALLER)
+    assert callsieve.ok("identity", "show", CALLER) == f"It is not recorded who {CALLER} belongs to.\n"
+    callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
+    [after] = callsieve("identity", "show", "--json").json
+    assert after["expires_at"] == pytest.approx(before["expires_at"], abs=1)
+    assert {**after, "expires_at": 0} == {**before, "expires_at": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param([CALLER, "--name", "Acme", "--level", "3"], "--level", id="no-such-level"),
+        pytest.param([CALLER, "--name", "Acme", "--level", "high"], "--level", id="level-in-words"),
+        pytest.param([CALLER, "--name", "Acme"], "missing option '--level'", id="no-level"),
+        pytest.param([CALLER, "--level", "1"], "missing option '--name'", id="no-name"),
+        pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name is empty", id="empty-name"),
+        pytest.param([CALLER, "--name", "a\nb", "--level", "1"], "one line", id="name-of-two-lines"),
+        pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "never"], "--expires", id="no-time"),
+        pytest.param(["911", "--name", "Police", "--level", "1"], "emergency number", id="emergency-number"),
+    ],
+)
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    assert says in callsieve.fails("identity", "add", *arguments)
+    assert not callsieve.store.exists()
+
+
+def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    assert "not recorded" in callsieve.fails("identity", "remove", CALLER)
+    assert callsieve.ok("identity", "show") == "No identities.\n"
+
+
+def test_an_expired_identity_is_shown_as_such(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "1h")
+    later = time.time() + 7200
+    monkeypatch.setattr("callsieve.cli.identity.time.time", lambda: later)
+    assert "expired" in callsieve.ok("identity", "show")
+    assert "--expires" not in callsieve.ok("identity", "remove", CALLER)

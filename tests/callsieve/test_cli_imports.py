@@ -1,0 +1,368 @@
+"""`callsieve import`: what is read, what is passed over and why, and that a source changes at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reputation.store.file import open_store
+from reputation.store.lists import list_entries
+from reputation.store.people import all_people
+from reputation.store.personal import Contact, contacts_of
+from tests.callsieve.program import CALLER, Program, wait_until
+
+NUMBERS = "number,category,name,note\n+12017421834,Scam,Joe,x\n201-742-1835,,,\nabc,,,\n2017421835,,,\n"
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def sources_of(callsieve: Program) -> dict[str, int]:
+    return {row["source"]: row["rows"] for row in callsieve("import", "list", "--json").json}
+
+
+def numbers_file(callsieve: Program, count: int, start: int = 2_000_000) -> Path:
+    rows = "".join(f"+1201{start + index}\n" for index in range(count))
+    return callsieve.file(f"numbers-{count}.csv", f"number\n{rows}")
+
+
+# Numbers.
+
+
+def test_an_import_says_what_it_read_skipped_and_found_twice(callsieve: Program) -> None:
+    result = callsieve("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 numbers as ftc: 4 rows read, 1 skipped, 1 duplicate, ")
+    assert result.err == "callsieve: skipped line 4: 'abc' is no telephone number\n"
+    assert sources_of(callsieve) == {"ftc": 2}
+    assert 'ftc: spam, scam, "Joe", x' in callsieve.ok("lookup", CALLER)
+
+
+def test_the_same_in_json(callsieve: Program) -> None:
+    found = callsieve("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc", "--json").json
+    assert (found["read"], found["imported"], found["skipped"], found["duplicates"]) == (4, 2, 1, 1)
+    assert found["problems"] == [{"line": 4, "problem": "'abc' is no telephone number"}]
+
+
+def test_a_second_import_takes_the_place_of_the_first(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    out = callsieve.ok("import", "numbers", callsieve.file("m.csv", "number\n+12017421999\n"), "--source", "ftc")
+    assert "The import of before (2) is replaced." in out
+    assert sources_of(callsieve) == {"ftc": 1}
+    assert "Nothing is known" in callsieve.ok("lookup", CALLER)
+
+
+def test_a_list_may_speak_for_numbers(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "partners", "--verdict", "ok")
+    assert "lists it as fine" in callsieve.ok("lookup", CALLER)
+
+
+def test_a_dry_run_counts_the_same_and_changes_nothing(callsieve: Program) -> None:
+    file = callsieve.file("n.csv", NUMBERS)
+    dry = callsieve("import", "numbers", file, "--source", "ftc", "--dry-run", "--json").json
+    assert not callsieve.store.exists()
+    wet = callsieve("import", "numbers", file, "--source", "ftc", "--json").json
+    assert {**dry, "seconds": 0, "dry_run": 0} == {**wet, "seconds": 0, "dry_run": 0}
+    out = callsieve.ok(
+        "import", "numbers", callsieve.file("m.csv", "number\n911\n2\n+12017421999\n"), "--source", "ftc", "--dry-run"
+    )
+    assert out.startswith("Would import 1 numbers")
+    assert "The import of before (2) would be replaced.\nNothing was changed.\n" in out
+    assert sources_of(callsieve) == {"ftc": 2}
+
+
+def test_the_first_ten_bad_rows_are_named_and_the_others_counted(callsieve: Program) -> None:
+    file = callsieve.file("n.csv", "number\n" + "x\n" * 25 + "+12017421834\n")
+    result = callsieve("import", "numbers", file, "--source", "ftc")
+    lines = result.err.splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("callsieve: skipped line 2: ")
+    assert lines[-1] == "callsieve: skipped 15 more rows"
+
+
+def test_cut_fields_and_columns_that_are_not_read_are_said(callsieve: Program) -> None:
+    file = callsieve.file("n.csv", f"number,note,colour\n+12017421834,{'x' * 300},red\n")
+    result = callsieve("import", "numbers", file, "--source", "ftc")
+    assert "cut 1 field longer than 200 characters" in result.err
+    assert "did not read the columns colour" in result.err
+
+
+def test_our_own_numbers_on_a_spam_list_are_said(callsieve: Program) -> None:
+    file = callsieve.file("n.csv", "number\n+12025550100\n+12017421834\n")
+    result = callsieve("import", "numbers", file, "--source", "ftc")
+    assert "our own numbers are listed: +12025550100: have them taken off" in result.err
+
+
+def test_a_file_without_a_single_number_leaves_what_is_in_force(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    for content in ("number\n", "number\nx\n", "number\n\n\n"):
+        line = callsieve.fails("import", "numbers", callsieve.file("m.csv", content), "--source", "ftc")
+        assert "not one row can be used" in line
+    assert sources_of(callsieve) == {"ftc": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(
+            b"phone,name\n1,2\n", "no column 'number' in line 1; the columns there are: phone, name", id="column"
+        ),
+        pytest.param(b"number\n+12017421834\n\xff\n", "line 3: not UTF-8 (byte 0xff)", id="latin-1"),
+        pytest.param(b"\x7fELF\x02\x01\x01\x00\x00\x00", "not a table in text", id="binary"),
+        pytest.param(b"PK\x03\x04", "save it as CSV", id="spreadsheet"),
+        pytest.param(b"", "empty", id="empty"),
+    ],
+)
+def test_a_file_that_is_no_list_is_one_line(callsieve: Program, content: bytes, says: str) -> None:
+    line = callsieve.fails("import", "numbers", callsieve.file("n.csv", content), "--source", "ftc")
+    assert says in line
+    assert "n.csv: " in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["{missing}", "--source", "x"], "missing.csv: there is no such file", id="missing"),
+        pytest.param(["{folder}", "--source", "x"], "this is a directory, not a file", id="directory"),
+        pytest.param(["{file}/x", "--source", "x"], "a part of this path is not a directory", id="below-a-file"),
+        pytest.param(["{file}"], "missing option --source NAME", id="no-source"),
+        pytest.param(["{file}", "--source", "a/b"], "letters, digits", id="bad-source"),
+        pytest.param(["{file}", "--source", ""], "letters, digits", id="empty-source"),
+        pytest.param(["--source", "x"], "either a FILE or --from astdb", id="neither"),
+        pytest.param(["{file}", "--from", "astdb"], "either a FILE or --from astdb", id="both"),
+        pytest.param(["{file}", "--source", "x", "--verdict", "bad"], "--verdict", id="bad-verdict"),
+    ],
+)
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    places = {"missing": callsieve.folder / "missing.csv", "folder": callsieve.folder, "file": callsieve.config}
+    assert says in callsieve.fails("import", "numbers", *(argument.format(**places) for argument in arguments))
+    assert not callsieve.store.exists()
+
+
+def test_standard_input_is_a_file(callsieve: Program) -> None:
+    result = callsieve.process("import", "numbers", "-", "--source", "ftc", stdin=NUMBERS.encode())
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 numbers")
+    wrong = callsieve.process("import", "numbers", "-", "--source", "ftc", stdin=b"phone\n1\n")
+    assert wrong.err == "callsieve: standard input: no column 'number' in line 1; the columns there are: phone\n"
+
+
+# At once or not at all.
+
+
+def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    process = callsieve.start("import", "numbers", "-", "--source", "ftc", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(b"number\n" + b"".join(b"+1201%07d\n" % (2_000_000 + index) for index in range(50_000)))
+    process.stdin.flush()  # and more is to come: it is in the middle of its file
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == b""
+    assert err.decode().splitlines()[-1] == "callsieve: interrupted"
+    assert b"Traceback" not in err
+    assert sources_of(callsieve) == {"ftc": 2}
+    assert "scam" in callsieve.ok("lookup", CALLER)
+
+
+def test_ctrl_c_while_it_is_stored_leaves_the_old_list_in_force(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    process = callsieve.start("import", "numbers", numbers_file(callsieve, 200_000), "--source", "ftc")
+    wait_until(lambda: staged_rows(callsieve) > 10_000)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the import was stopped: ftc is as it was before" in err.decode()
+    assert sources_of(callsieve) == {"ftc": 2}
+
+
+def staged_rows(callsieve: Program) -> int:
+    with open_store(callsieve.store) as db:
+        (count,) = db.execute("SELECT count(*) FROM imported").fetchone()
+    return int(count)
+
+
+def test_others_write_while_a_list_is_imported(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
+    added = 0
+    while process.poll() is None and added < 50:
+        callsieve.ok("list", "add", "block", f"+120155501{added:02d}")
+        added += 1
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.startswith(b"Imported 100,000 numbers as ftc")
+    assert added > 2
+    with open_store(callsieve.store) as db:
+        assert len(list_entries(db)) == added
+
+
+def test_two_imports_of_one_name_at_once_leave_one_of_them_whole(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    files = [numbers_file(callsieve, count) for count in (30_000, 20_000)]
+    processes = [callsieve.start("import", "numbers", file, "--source", "ftc") for file in files]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert sources_of(callsieve)["ftc"] in (30_000, 20_000)
+
+
+def test_a_full_disk_is_one_line_and_the_old_list_stays(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    file = numbers_file(callsieve, 100_000)
+    result = callsieve.process("import", "numbers", file, "--source", "ftc", most_bytes=1_500_000)
+    assert result.code == 2
+    assert result.out == ""
+    [line] = result.err.splitlines()
+    assert "full" in line
+    assert sources_of(callsieve) == {"ftc": 2}
+
+
+# Contacts and people.
+
+
+def test_contacts_are_the_companys_or_a_persons(callsieve: Program) -> None:
+    file = callsieve.file("c.csv", "number,name,person\n+12017421834,Acme,\n2017421835,Joe,201\n2017421836,Eve,301\n")
+    result = callsieve("import", "contacts", file, "--source", "crm")
+    assert result.out == "Imported 3 contacts as crm: 3 rows read.\n"
+    assert result.err == "callsieve: nobody here has the extension 301\n"
+    with open_store(callsieve.store) as db:
+        assert contacts_of(db, "201") == [Contact("+12017421834", "Acme"), Contact("+12017421835", "Joe", "201")]
+    assert "contact of the company" in callsieve.ok("lookup", CALLER)
+
+
+def test_a_second_import_of_contacts_replaces_the_first(callsieve: Program) -> None:
+    callsieve.ok("import", "contacts", callsieve.file("c.csv", "number,name\n+12017421834,Acme\n"), "--source", "crm")
+    out = callsieve.ok("import", "contacts", callsieve.file("d.csv", "number\n+12017421835\n"), "--source", "crm")
+    assert "The import of before (1) is replaced." in out
+    assert "Nothing is known" in callsieve.ok("lookup", CALLER)
+
+
+def test_contacts_in_a_dry_run_are_thrown_away(callsieve: Program) -> None:
+    file = callsieve.file("c.csv", "number,name\n+12017421834,Acme\n+12017421834,Acme\n")
+    assert "1 duplicate" in callsieve.ok("import", "contacts", file, "--source", "crm", "--dry-run")
+    assert not callsieve.store.exists()
+
+
+def test_people_are_added_and_brought_up_to_date(callsieve: Program) -> None:
+    callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n203,Carol\n"), "--source", "hr")
+    callsieve.ok(
+        "import", "people", callsieve.file("q.csv", "extension,name,group\n202,Bobby,sales\n"), "--source", "hr"
+    )
+    with open_store(callsieve.store) as db:
+        people = {person.extension: person for person in all_people(db)}
+    assert (people["202"].name, people["202"].group, people["202"].endpoint) == ("Bobby", "sales", "PJSIP/202")
+    assert people["203"].name == "Carol"
+
+
+def test_people_of_the_settings_win(callsieve: Program) -> None:
+    file = callsieve.file("p.csv", "extension,name\n201,Mallory\n202,Bob\n")
+    result = callsieve("import", "people", file, "--source", "hr")
+    assert result.err == "callsieve: the settings say who has 201, and they win\n"
+
+
+@pytest.mark.parametrize("name", ["settings", "seen"])
+def test_names_of_our_own_are_no_sources_of_people(callsieve: Program, name: str) -> None:
+    file = callsieve.file("p.csv", "extension\n202\n")
+    assert "CallSieve's own" in callsieve.fails("import", "people", file, "--source", name)
+
+
+def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
+    file = callsieve.file("p.csv", "extension\n&\n")
+    assert "not one row can be used: line 2: extension '&'" in callsieve.fails(
+        "import", "people", file, "--source", "hr"
+    )
+
+
+def test_a_file_of_numbers_is_no_list_of_contacts(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callsieve.cli.imports.MOST_ROWS_IN_MEMORY", 10)
+    assert "more than 10 rows" in callsieve.fails("import", "contacts", numbers_file(callsieve, 11), "--source", "crm")
+
+
+# Asterisk's own blacklist.
+
+BLACKLIST = """\
+/blacklist/12017421834                            : 1
+/blacklist/2017421835                             : Sells windows
+/blacklist/blocked                                : 1
+/blacklist/private                                : 1
+4 results found.
+"""
+
+
+def asterisk_that_prints(callsieve: Program, text: str) -> Program:
+    script = callsieve.file("asterisk", f"#!{sys.executable}\nprint({text!r}, end='')\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return Program(callsieve.folder, f'[asterisk]\ncommand = "{script}"\n{callsieve.config.read_text()}')
+
+
+def test_asterisks_blacklist_becomes_a_source(callsieve: Program) -> None:
+    result = asterisk_that_prints(callsieve, BLACKLIST)("import", "numbers", "--from", "astdb")
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 numbers as astdb: 3 rows read, 1 skipped, ")
+    assert "skipped 'private' is no telephone number" in result.err
+    assert 'when = { caller_kind = "withheld" }' in result.err
+    assert "Sells windows" in callsieve.ok("lookup", "2017421835")
+
+
+def test_an_empty_blacklist_changes_nothing(callsieve: Program) -> None:
+    program = asterisk_that_prints(callsieve, "0 results found.\n")
+    assert "blacklist is empty" in program.fails("import", "numbers", "--from", "astdb")
+    assert not program.store.exists()
+
+
+def test_without_asterisk_it_is_one_line(callsieve: Program) -> None:
+    program = Program(callsieve.folder, f'[asterisk]\ncommand = "{callsieve.folder}/asterisk"\n')
+    assert "not found" in program.fails("import", "numbers", "--from", "astdb")
+
+
+# The imports there are.
+
+
+def test_imports_are_listed_and_removed(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    callsieve.ok("import", "contacts", callsieve.file("c.csv", "number\n+12017421834\n"), "--source", "crm")
+    callsieve.ok("import", "people", callsieve.file("p.csv", "extension\n202\n"), "--source", "hr")
+    assert [line.split()[:3] for line in callsieve.ok("import", "list").splitlines()[1:]] == [
+        ["numbers", "ftc", "spam"],
+        ["contacts", "crm", "1"],
+        ["people", "hr", "1"],
+    ]
+    for name in ("ftc", "crm", "hr"):
+        assert f"the import {name}" in callsieve.ok("import", "remove", name)
+    assert callsieve.ok("import", "list") == "Nothing was imported.\n"
+    assert "Nothing is known" in callsieve.ok("lookup", CALLER)
+
+
+def test_removing_an_import_that_is_not_there_names_the_nearest(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
+    assert "there is no import 'fct' (did you mean ftc?)" in callsieve.fails("import", "remove", "fct")
+    assert "there is no import 'ftc'" in callsieve.fails("import", "remove", "ftc", "--kind", "people")
+
+
+def test_one_name_for_two_imports_needs_its_kind(callsieve: Program) -> None:
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "crm")
+    callsieve.ok("import", "contacts", callsieve.file("c.csv", "number\n+12017421834\n"), "--source", "crm")
+    assert "say which with --kind" in callsieve.fails("import", "remove", "crm")
+    callsieve.ok("import", "remove", "crm", "--kind", "contacts")
+    assert sources_of(callsieve) == {"crm": 2}
+
+
+def test_a_long_list_needs_little_memory(callsieve: Program) -> None:
+    file = numbers_file(callsieve, 200_000)
+    process = callsieve.start("import", "numbers", file, "--source", "big")
+    process.stdout.read()  # type: ignore[union-attr]
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    process.stdout.close()  # type: ignore[union-attr]
+    process.stderr.close()  # type: ignore[union-attr]
+    assert usage.ru_maxrss < 120_000  # kB; it does not grow with the rows

@@ -1,0 +1,175 @@
+"""`callsieve list`: what is added is in force, what hurts is refused, what is removed can be put back."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import CALLER, Program, make_record
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        pytest.param("201-742-1834", "the number +12017421834 (US, fixed-or-mobile): reject.", id="number"),
+        pytest.param("+1900*", "every number that begins with +1900: reject.", id="prefix"),
+        pytest.param(
+            "+12015550100-+12015550199", "100 numbers, +12015550100 to +12015550199 (US): reject.", id="range"
+        ),
+    ],
+)
+def test_adding_says_what_it_covers(callsieve: Program, entry: str, says: str) -> None:
+    assert callsieve.ok("list", "add", "block", entry) == f"On the blocklist: {says}\n"
+    [listed] = callsieve("list", "show", "--json").json
+    assert (listed["list"], listed["action"], listed["expired"]) == ("block", "reject", False)
+
+
+def test_an_entry_has_a_note_an_action_and_an_end(callsieve: Program) -> None:
+    out = callsieve.ok("list", "add", "allow", CALLER, "--note", "the bank", "--action", "tag", "--expires", "2h")
+    assert "On the allowlist until " in out
+    [listed] = callsieve("list", "show", "--json").json
+    assert (listed["note"], listed["action"]) == ("the bank", "tag")
+    assert listed["expires_at"] == pytest.approx(listed["added_at"] + 7200)
+    assert "the bank" in callsieve.ok("list", "show", "allow")
+
+
+def test_adding_again_replaces_and_says_so(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", CALLER, "--note", "first")
+    assert '("first")' in callsieve.ok("list", "add", "block", CALLER, "--note", "second")
+    assert [listed["note"] for listed in callsieve("list", "show", "--json").json] == ["second"]
+
+
+def test_an_entry_on_both_lists_is_said(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    assert "on the blocklist too" in callsieve.ok("list", "add", "allow", CALLER)
+
+
+def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB"), make_record("CCCCCCCC", caller="+4411"))
+    assert "matches 2 calls of the last 7 days" in callsieve.ok("list", "add", "block", "+1201*")
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        pytest.param("911", "emergency number", id="emergency-number"),
+        pytest.param("+1*", "whole countries", id="country"),
+        pytest.param("+12025550100", "one of our own numbers", id="own-number-of-the-settings"),
+        pytest.param("+4420*", "one of our own numbers (+442071838750)", id="did-under-a-prefix"),
+        pytest.param("hello", "no telephone number", id="word"),
+        pytest.param("1900*", "country's code first", id="national-prefix"),
+    ],
+)
+def test_what_must_not_be_blocked_is_refused_and_no_store_is_left(callsieve: Program, entry: str, says: str) -> None:
+    assert says in callsieve.fails("list", "add", "block", entry)
+    assert callsieve("list", "show", "--json").out in ("", "[]\n")
+
+
+def test_force_overrides_what_may_be_meant_but_not_an_emergency_number(callsieve: Program) -> None:
+    assert "+1" in callsieve.ok("list", "add", "block", "+1*", "--force")
+    assert "emergency" in callsieve.fails("list", "add", "block", "911", "--force")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(["--action", "rejct"], "did you mean reject?", id="misspelt-action"),
+        pytest.param(["--action", "allow"], "use `callsieve list add allow`", id="blocklist-that-allows"),
+        pytest.param(["--expires", "soon"], "write it as 2h, 30d", id="no-time"),
+        pytest.param(["--expires", "2020-01-01"], "in the past", id="past"),
+        pytest.param(["--note", "x" * 201], "at most 200 characters", id="long-note"),
+        pytest.param(["--note", "a\x1b[31m"], "one line", id="note-that-steers-the-terminal"),
+        pytest.param(["--person", "201", "--note", "x"], "not with --person", id="personal-note"),
+        pytest.param(["--person", "203"], "there is no person '203' (did you mean 201?)", id="no-such-person"),
+    ],
+)
+def test_wrong_options_are_one_line(callsieve: Program, options: list[str], says: str) -> None:
+    assert says in callsieve.fails("list", "add", "block", CALLER, *options)
+
+
+def test_the_allowlist_does_not_reject(callsieve: Program) -> None:
+    assert "list add block" in callsieve.fails("list", "add", "allow", CALLER, "--action", "reject")
+
+
+def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", "+1900*", "--note", 'it\'s "premium"', "--expires", "30d", "--action", "warn")
+    before = callsieve("list", "show", "--json").json
+    out = callsieve.ok("list", "remove", "block", "+1900*")
+    assert callsieve("list", "show", "--json").json == []
+    undo = out.splitlines()[-1].strip()
+    callsieve.ok(*shlex.split(undo)[1:])
+    [after] = callsieve("list", "show", "--json").json
+    assert after["expires_at"] == pytest.approx(before[0]["expires_at"], abs=1)
+    assert {**after, "added_at": 0, "expires_at": 0} == {**before[0], "added_at": 0, "expires_at": 0}
+
+
+def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", "+1900*")
+    assert "is not on the blocklist" in callsieve.fails("list", "remove", "block", "+1901*")
+    assert "is not on the allowlist" in callsieve.fails("list", "remove", "allow", "+1900*")
+
+
+def test_show_finds_what_matches_a_number(callsieve: Program) -> None:
+    for entry in ("+1201*", "+12017421800-+12017421899", CALLER, "+1900*"):
+        callsieve.ok("list", "add", "block", entry)
+    assert [listed["kind"] for listed in callsieve("list", "show", "block", CALLER, "--json").json] == [
+        "prefix",
+        "range",
+        "exact",
+    ]
+    assert callsieve.ok("list", "show", "allow") == "No entries.\n"
+
+
+def test_a_note_cannot_steer_the_terminal_nor_be_markup(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", CALLER, "--note", "[red]bank[/red]")
+    assert "[red]bank[/red]" in callsieve.ok("list", "show")
+
+
+def test_a_persons_own_list_is_that_persons_alone(callsieve: Program) -> None:
+    assert "201 (Alice)" in callsieve.ok("list", "add", "block", CALLER, "--person", "201")
+    assert callsieve("list", "show", "--json").json == []
+    [entry] = callsieve("list", "show", "--person", "201", "--json").json
+    assert (entry["list"], entry["entry"], entry["person"]) == ("block", CALLER, "201")
+    assert CALLER in callsieve.ok("list", "show", "--person", "201")
+    assert "Nothing" in callsieve.ok("list", "show", "allow", "--person", "201")
+
+
+def test_a_personal_entry_is_removed_and_comes_back(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "allow", CALLER, "--person", "201")
+    assert "is not on the blocklist of 201" in callsieve.fails("list", "remove", "block", CALLER, "--person", "201")
+    out = callsieve.ok("list", "remove", "allow", CALLER, "--person", "201")
+    assert callsieve("list", "show", "--person", "201", "--json").json == []
+    callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
+    assert len(callsieve("list", "show", "--person", "201", "--json").json) == 1
+
+
+def test_people_block_single_numbers_only(callsieve: Program) -> None:
+    assert "no telephone number" in callsieve.fails("list", "add", "block", "+1900*", "--person", "201")
+
+
+def test_an_expired_entry_is_shown_as_such_and_put_back_without_its_end(
+    callsieve: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callsieve.ok("list", "add", "block", CALLER, "--expires", "1h")
+    import time
+
+    later = time.time() + 7200
+    monkeypatch.setattr("callsieve.cli.lists.time.time", lambda: later)
+    assert "expired" in callsieve.ok("list", "show")
+    assert "--expires" not in callsieve.ok("list", "remove", "block", CALLER)
+
+
+def test_the_config_file_is_part_of_the_undo_command(callsieve: Program, tmp_path: Path) -> None:
+    other = tmp_path / "my settings.toml"
+    other.write_text(callsieve.config.read_text())
+    callsieve.ok("list", "add", "block", CALLER, "--config", other)
+    out = callsieve.ok("list", "remove", "block", CALLER, "--config", other)
+    assert re.search(r"--config '.*my settings.toml'", out)

@@ -1,0 +1,154 @@
+"""`callsieve lookup`: everything about a number, and what would be decided now."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.model import AuthClass
+from reputation.store.challenges import record_challenge_pass
+from reputation.store.emergencies import record_emergency
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+from reputation.store.personal import Contact, add_contacts, expect_call
+from tests.callsieve.program import CALLER, Program, make_record
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def known(callsieve: Program) -> Program:
+    """A store that knows CALLER from every side."""
+    callsieve.ok("list", "add", "block", "+1201*", "--note", "New Jersey", "--action", "warn", "--expires", "30d")
+    callsieve.ok("list", "add", "block", CALLER, "--person", "201")
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme Ltd", "--level", "1", "--note", "called back")
+    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB", at=time.time() - 3000))
+    with open_store(callsieve.store) as db:
+        add_contacts(db, "crm", [Contact(CALLER, "Acme"), Contact(CALLER, "Joe at Acme", "201")])
+        expect_call(db, "201", time.time() + 3600)
+        record_challenge_pass(db, CALLER, AuthClass.UNKNOWN, time.time() - 86400)
+        import_numbers(db, "ftc", "spam", [(CALLER, "scam", "Joe", "warranty")])
+    return callsieve
+
+
+def test_of_a_stranger_nothing_is_known(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    out = callsieve.ok("lookup", "(201) 742-1834")
+    assert out.startswith("+12017421834  US, fixed-or-mobile\nNothing is known about this number.\n")
+    assert "allow by default" in out
+
+
+def test_all_that_is_known_is_shown(known: Program) -> None:
+    out = known.ok("lookup", CALLER)
+    for part in (
+        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); one imported source lists it as spam (scam)",
+        "+7 points, level tag  log-odds +1.50",
+        "feeds       +1.50  1 spam",
+        'ftc: spam, scam, "Joe", warranty (just now)',
+        'blocklist +1201*: warn "New Jersey" since ',
+        "on the blocklist of 201 since ",
+        'contact of the company as "Acme"',
+        'contact of 201 as "Joe at Acme"',
+        "a call, from anybody, by 201",
+        "Acme Ltd, level 1, until ",
+        "called back",
+        "passed 1 d ago (unknown)",
+        "for an unsigned call on trunk carrier, by policy cautious",
+        "AAAAAAAA",
+        "BBBBBBBB",
+    ):
+        assert part in out, part
+
+
+def test_the_decision_is_the_one_that_the_daemon_would_make(known: Program) -> None:
+    now = known("lookup", CALLER, "--json").json["now"]
+    assert (now["action"], now["rule"], now["step"]) == ("warn", "blocklist", 4)
+    with open_store(known.store) as db:
+        record_emergency(db, time.time())
+    assert known("lookup", CALLER, "--json").json["now"]["rule"] == "emergency-window"
+
+
+def test_the_same_in_json(known: Program) -> None:
+    found = known("lookup", CALLER, "--json").json
+    assert (found["number"], found["country"], found["number_type"], found["valid"]) == (
+        CALLER,
+        "US",
+        "fixed-or-mobile",
+        True,
+    )
+    assert found["reputation"] == {
+        "log_odds": 1.5,
+        "points": 7,
+        "level": "tag",
+        "families": [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}],
+    }
+    assert [entry["entry"] for entry in found["lists"]] == ["+1201*"]
+    assert {(one["what"], one["person"]) for one in found["personal"]} == {
+        ("block", "201"),
+        ("contact", "201"),
+        ("contact", None),
+    }
+    assert found["identity"]["note"] == "called back"
+    assert found["imported"][0]["category"] == "scam"
+    assert [one["id"] for one in found["decisions"]] == ["AAAAAAAA", "BBBBBBBB"]
+    assert found["decisions"][0]["vector"][0]["family"] == "feeds"
+    assert found["calls_within_the_hour"] == 2
+    assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes"}
+
+
+def test_our_own_number_is_said_to_be_ours(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db:
+        from reputation.store.people import replace_settings_own_numbers
+
+        replace_settings_own_numbers(db, ["+12025550100"])
+    assert "It is one of our own numbers." in callsieve.ok("lookup", "+12025550100")
+
+
+def test_in_observe_mode_it_says_what_would_be_done(callsieve: Program) -> None:
+    program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "observe"\n')
+    program.ok("list", "add", "block", CALLER)
+    out = program.ok("lookup", CALLER)
+    assert "reject by blocklist" in out
+    assert "by policy observe, which only observes: the call goes on" in out
+
+
+def test_a_policy_that_cannot_be_used_does_not_hide_the_rest(callsieve: Program) -> None:
+    program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "mine"\n')
+    program.ok("db", "migrate")
+    out = program.ok("lookup", CALLER)
+    assert "Nothing is known" in out
+    assert "the policy cannot be used: there is no policy 'mine'" in out
+
+
+def test_names_of_strangers_cannot_steer_the_terminal(callsieve: Program) -> None:
+    evil = "\x1b]0;owned\x07[bold]\u202e\u009b31m"
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db:
+        import_numbers(db, "ftc", "spam", [(CALLER, evil, evil, evil)])
+        add_contacts(db, "crm", [Contact(CALLER, evil)])
+    out = callsieve.ok("lookup", CALLER)
+    assert "[bold]" in out
+    assert all(char.isprintable() or char == "\n" for char in out)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        pytest.param("911", "emergency number", id="emergency"),
+        pytest.param("201", "too short", id="extension"),
+        pytest.param("anonymous", "withholds the number", id="withheld"),
+        pytest.param("", "no telephone number", id="nothing"),
+        pytest.param("\x1b[31m", "no telephone number", id="escape-sequence"),
+        pytest.param("hello world", "write it as +12015550123", id="words"),
+    ],
+)
+def test_what_is_no_number_is_one_line(callsieve: Program, number: str, says: str) -> None:
+    line = callsieve.fails("lookup", number)
+    assert says in line
+    assert line.isprintable()

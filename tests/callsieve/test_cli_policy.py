@@ -1,0 +1,253 @@
+"""`callsieve policy`: checked whole, shown in the order of trying, explained step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import CALLER, Program
+
+OFFICE = """
+extends = "cautious"
+
+[[rule]]
+name = "premium"
+when = { prefix = ["+1900", "+1976"] }
+action = "reject"
+reason = "premium numbers do not call"
+"""
+BROKEN = OFFICE.replace("prefix", "prefxi") + OFFICE.replace('extends = "cautious"', "").replace("reject", "rejct")
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    (tmp_path / "policies").mkdir()
+    return Program(tmp_path)
+
+
+def policy_file(callsieve: Program, text: str, name: str = "office") -> Path:
+    path = callsieve.folder / "policies" / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_list_shows_presets_files_and_what_is_in_force(callsieve: Program) -> None:
+    path = policy_file(callsieve, OFFICE)
+    scope = '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
+    program = Program(callsieve.folder, callsieve.config.read_text() + scope)
+    rows = {row["name"]: row for row in program("policy", "list", "--json").json}
+    assert list(rows) == ["observe", "cautious", "balanced", "strict", "office"]
+    assert rows["office"]["where"] == str(path)
+    assert rows["office"]["in_force_for"] == ["group sales"]
+    assert rows["cautious"]["in_force_for"] == ["all other calls"]
+    assert "group sales" in program.ok("policy", "list")
+
+
+def test_list_shows_a_file_that_cannot_be_used(callsieve: Program) -> None:
+    policy_file(callsieve, BROKEN)
+    assert "error: " in callsieve.ok("policy", "list")
+
+
+def test_a_good_policy_is_said_to_be_good(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    assert callsieve.ok("policy", "check", "office") == "office: 8 rules, else allow: it can be used\n"
+
+
+def test_check_without_a_name_looks_at_all_files_and_at_what_is_in_force(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    out = callsieve.ok("policy", "check")
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["cautious", "office"]
+
+
+def test_every_problem_of_a_file_is_a_line_of_its_own(callsieve: Program) -> None:
+    path = policy_file(callsieve, BROKEN)
+    result = callsieve("policy", "check", "office")
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.splitlines() == [
+        f"callsieve: {path}: rule 'premium': unknown condition prefxi (did you mean prefix?)",
+        f"callsieve: {path}: rule 'premium': action does not know 'rejct' (did you mean reject?)",
+    ]
+
+
+def test_one_broken_file_does_not_hide_the_others(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    policy_file(callsieve, "[[rule", "wrong")
+    result = callsieve("policy", "check")
+    assert result.code == 2
+    assert "office: 8 rules" in result.out
+    assert "not TOML" in result.err
+
+
+def test_a_file_that_is_not_installed_yet_can_be_checked_and_shown(callsieve: Program) -> None:
+    draft = callsieve.file("draft.toml", OFFICE)
+    assert "draft: 8 rules" in callsieve.ok("policy", "check", draft)
+    assert "+1900" in callsieve.ok("policy", "show", draft)
+    broken = callsieve.file("broken.toml", BROKEN)
+    assert callsieve("policy", "check", broken).err.count(f"{broken}: ") == 2
+
+
+def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
+    text = OFFICE.replace('{ prefix = ["+1900", "+1976"] }', '{ trunk = "carier", listed = "ftc" }')
+    policy_file(callsieve, text)
+    result = callsieve("policy", "check", "office")
+    assert result.code == 0
+    assert "rule 'premium': trunk 'carier' is no [[trunk]]: it never holds" in result.err
+    assert "ftc" not in result.err  # no store: nothing is known about sources
+    callsieve.ok("db", "migrate")
+    assert "listed 'ftc' is no imported source" in callsieve("policy", "check", "office").err
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        pytest.param("cautios", "there is no policy 'cautios' (did you mean cautious?)", id="misspelt"),
+        pytest.param("/nowhere/x.toml", "cannot be read", id="missing-file"),
+        pytest.param("{folder}/", "cannot be read", id="directory"),
+        pytest.param("../x", "cannot be read", id="missing-path"),
+        pytest.param("A B", "is not a policy's name", id="no-name"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_a_policy_that_is_not_there_is_one_line(callsieve: Program, command: str, name: str, says: str) -> None:
+    assert says in callsieve.fails("policy", command, name.format(folder=callsieve.folder))
+
+
+def test_show_has_the_precedence_the_rules_in_order_and_the_caps(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    out = callsieve.ok("policy", "show", "office")
+    places = [
+        out.index(part)
+        for part in (
+            "office (extends cautious)",
+            "never screened",
+            "the administrator's lists",
+            "relationship",
+            'prefix = ["+1900", "+1976"]',
+            "level-challenge",
+            'shown as "Withheld"',
+            "no rule holds",
+            "the caller passed a challenge",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_show_says_that_a_policy_only_observes(callsieve: Program) -> None:
+    assert "every call goes on" in callsieve.ok("policy", "show", "observe")
+
+
+def test_show_in_json(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    shown = callsieve("policy", "show", "office", "--json").json
+    assert (shown["name"], shown["chain"], shown["default"]) == ("office", ["office", "cautious"], "allow")
+    assert shown["rules"][0] == {
+        "name": "premium",
+        "when": ['prefix = ["+1900", "+1976"]'],
+        "action": "reject",
+        "reason": "premium numbers do not call",
+        "label": None,
+    }
+
+
+def test_show_without_a_name_shows_what_is_in_force(callsieve: Program) -> None:
+    assert callsieve("policy", "show", "--json").json["name"] == "cautious"
+
+
+# explain
+
+
+def test_explain_shows_every_step_up_to_the_one_that_decides(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    callsieve.ok("db", "migrate")
+    out = callsieve.ok("policy", "explain", "office", "--caller", "+19005550123", "--did", "+442071838750")
+    assert "+19005550123 to +442071838750 on trunk carrier, auth class unknown" in out
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[3:9]] == ["1", "2", "3", "4", "6", "8"]
+    assert "rule premium" in lines[8]
+    assert lines[-1] == "reject by premium"
+
+
+def test_explain_uses_what_the_store_knows(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "allow", CALLER)
+    found = callsieve("policy", "explain", "--caller", CALLER, "--json").json
+    assert (found["action"], found["rule"], found["step"]) == ("allow", "allowlist", 4)
+
+
+def test_explain_for_one_person_uses_that_persons_lists(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", CALLER, "--person", "201")
+    callsieve.ok("import", "people", callsieve.file("p.csv", "extension\n202\n"), "--source", "hr")
+    assert callsieve("policy", "explain", "--caller", CALLER, "--json").json["action"] == "allow"
+    callsieve.ok("import", "people", callsieve.file("q.csv", "extension\n203\n"), "--source", "hr")
+    callsieve.ok("list", "add", "block", CALLER, "--person", "203")
+    found = callsieve("policy", "explain", "--caller", CALLER, "--callee", "203", "--json").json
+    assert (found["action"], found["rule"]) == ("reject", "callee-blocklist")
+    assert "there is no person '999'" in callsieve.fails("policy", "explain", "--caller", CALLER, "--callee", "999")
+
+
+@pytest.mark.parametrize(
+    ("options", "action", "rule"),
+    [
+        pytest.param(["--caller", CALLER], "allow", "default", id="stranger"),
+        pytest.param(["--caller", CALLER, "--withheld"], "tag", "withheld", id="withheld"),
+        pytest.param(["--caller", "anonymous"], "tag", "withheld", id="anonymous"),
+        pytest.param(["--caller", "1&PJSIP/x"], "tag", "not-a-number", id="not-a-number"),
+        pytest.param(["--caller", "911"], "allow", "emergency-number", id="emergency-number"),
+        pytest.param(["--caller", CALLER, "--verification", "failed"], "tag", "failed-signature", id="failed"),
+        pytest.param(["--caller", CALLER, "--attestation", "A", "--verification=passed"], "allow", "default", id="A"),
+        pytest.param(["--caller", CALLER, "--trunk", "carrier"], "allow", "default", id="trunk"),
+    ],
+)
+def test_explain_takes_what_a_call_can_be(callsieve: Program, options: list[str], action: str, rule: str) -> None:
+    callsieve.ok("db", "migrate")
+    found = callsieve("policy", "explain", *options, "--json").json
+    assert (found["action"], found["rule"]) == (action, rule)
+
+
+def test_explain_at_another_time(callsieve: Program) -> None:
+    policy_file(
+        callsieve,
+        """
+[[rule]]
+name = "night"
+when = { hours = { from = "22:00", to = "08:00", zone = "UTC" } }
+action = "challenge"
+reason = "nobody calls at night"
+""",
+        "night",
+    )
+    callsieve.ok("db", "migrate")
+    for at, action in (("2026-01-01T23:00Z", "challenge"), ("2026-01-01T12:00Z", "allow")):
+        found = callsieve("policy", "explain", "night", "--caller", CALLER, "--at", at, "--json").json
+        assert found["action"] == action
+
+
+def test_explain_without_a_store_says_that_nothing_is_known(callsieve: Program) -> None:
+    result = callsieve("policy", "explain", "--caller", CALLER)
+    assert result.code == 0
+    assert "there is no store yet" in result.err
+    assert result.out.endswith("allow by default\n")
+    assert not callsieve.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param([], "missing option '--caller'", id="no-caller"),
+        pytest.param(["--caller", CALLER, "--trunk", "carier"], "no trunk 'carier' (did you mean carrier", id="trunk"),
+        pytest.param(["--caller", CALLER, "--at", "noon"], "--at: 'noon' is no time", id="time"),
+        pytest.param(["--caller", CALLER, "--attestation", "D"], "--attestation", id="attestation"),
+        pytest.param(["mine", "--caller", CALLER], "there is no policy 'mine'", id="policy"),
+    ],
+)
+def test_explain_with_wrong_options_is_one_line(callsieve: Program, options: list[str], says: str) -> None:
+    assert says in callsieve.fails("policy", "explain", *options)
+
+
+def test_a_trunk_that_is_trusted_makes_the_caller_authenticated(callsieve: Program) -> None:
+    trusted = '\n[[trunk]]\nname = "trusted"\nchannels = "PJSIP/carrier2-*"\ntrusted = true\n'
+    program = Program(callsieve.folder, callsieve.config.read_text() + trusted)
+    program.ok("db", "migrate")
+    found = program("policy", "explain", "--caller", CALLER, "--trunk", "trusted", "--json").json
+    assert (found["trunk"], found["auth_class"]) == ("trusted", "authenticated")

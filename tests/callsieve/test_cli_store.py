@@ -1,0 +1,313 @@
+"""`callsieve db`, `privacy` and `emergency`: what concerns the store as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import stat
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from lab.daemon import Daemon
+from reputation.store.backup import backups_of
+from reputation.store.file import open_store
+from reputation.store.migrations import known_migrations
+from tests.callsieve.program import CALLER, NOBODY, Program, make_record
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def filled(callsieve: Program) -> Program:
+    """A store with a list entry and two decisions."""
+    callsieve.ok("list", "add", "block", CALLER)
+    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB"))
+    return callsieve
+
+
+def damage(path: Path) -> None:
+    """Writes nonsense over the pages behind the first."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"nonsense" * 4096)
+
+
+# db
+
+
+def test_migrate_makes_a_store_and_then_finds_it_up_to_date(callsieve: Program) -> None:
+    assert f"{callsieve.store}: made, with {len(known_migrations())} migration" in callsieve.ok("db", "migrate")
+    assert callsieve.ok("db", "migrate") == f"{callsieve.store}: up to date.\n"
+    assert stat.S_IMODE(callsieve.store.stat().st_mode) == 0o640
+
+
+def test_check_says_what_is_well(filled: Program) -> None:
+    out = filled.ok("db", "check")
+    for part in ("content      sound", "schema       up to date", "daemon       not running", "none yet"):
+        assert part in out
+    filled.ok("db", "backup")
+    found = filled("db", "check", "--json").json
+    assert (found["problem"], found["pending_migrations"], found["backup_count"]) == (None, [], 1)
+
+
+def test_a_damaged_store_is_one_line_that_says_the_way_out(filled: Program) -> None:
+    damage(filled.store)
+    for command in (("db", "check"), ("lookup", CALLER), ("list", "show"), ("db", "backup")):
+        line = filled.fails(*command)
+        assert "damaged" in line
+        assert "callsieve db restore" in line
+
+
+def test_a_file_that_is_no_store_is_one_line(callsieve: Program) -> None:
+    callsieve.state.mkdir()
+    callsieve.store.write_bytes(b"hello " * 1000)
+    for command in (("db", "check"), ("db", "migrate"), ("lookup", CALLER), ("list", "add", "block", CALLER)):
+        assert "callsieve db restore" in callsieve.fails(*command)
+    assert callsieve.store.read_bytes() == b"hello " * 1000
+
+
+def test_a_backup_is_put_back_and_the_store_as_it_was_is_kept(filled: Program) -> None:
+    filled.ok("db", "backup")
+    filled.ok("list", "add", "block", "+1900*")
+    out = filled.ok("db", "restore", "--yes")
+    assert [entry["entry"] for entry in filled("list", "show", "--json").json] == [CALLER]
+    kept = out.splitlines()[-1].partition("is kept as ")[2].removesuffix(".")
+    filled.ok("db", "restore", kept, "--yes")
+    assert {entry["entry"] for entry in filled("list", "show", "--json").json} == {"+1900*", CALLER}
+
+
+def test_a_backup_at_a_place_of_choice_is_put_back(filled: Program, tmp_path: Path) -> None:
+    file = tmp_path / "mine.db"
+    assert f"{file}: " in filled.ok("db", "backup", file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    filled.ok("list", "remove", "block", CALLER)
+    filled.ok("db", "restore", file, "--yes")
+    assert len(filled("list", "show", "--json").json) == 1
+
+
+def test_backups_by_hand_do_not_push_out_the_daily_ones(filled: Program) -> None:
+    for _ in range(9):
+        filled.ok("db", "backup")
+    assert len(backups_of(filled.store)) == 9
+
+
+def test_a_damaged_store_is_restored_and_kept(filled: Program) -> None:
+    filled.ok("db", "backup")
+    damage(filled.store)
+    out = filled.ok("db", "restore", "--yes")
+    assert "which was damaged, is kept as" in out
+    assert len(filled("list", "show", "--json").json) == 1
+    assert list(filled.state.glob("callsieve.db.damaged-*"))
+
+
+def test_restore_asks_and_takes_no_for_an_answer(filled: Program) -> None:
+    filled.ok("db", "backup")
+    assert "Nobody can be asked here: add --yes" in filled.fails("db", "restore")
+    with patch("callsieve.cli.db.confirmed", return_value=False):
+        result = filled("db", "restore")
+    assert (result.code, result.out) == (1, "Nothing was changed.\n")
+
+
+def test_restore_refuses_while_the_daemon_runs(filled: Program) -> None:
+    filled.ok("db", "backup")
+    with Daemon(filled.state) as daemon:
+        result = daemon.callsieve("db", "restore", "--yes")
+        assert result.returncode == 2
+        assert "the daemon is running" in result.stderr
+        assert "systemctl stop callsieve" in result.stderr
+        assert "daemon       running" in daemon.callsieve("db", "check").stdout
+        daemon.freeze()
+        assert "the daemon is running" in daemon.callsieve("db", "restore", "--yes").stderr
+        daemon.thaw()
+        daemon.kill()
+        assert daemon.callsieve("db", "restore", "--yes").returncode == 0  # its socket is still there
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"", "no good backup", id="empty"),
+        pytest.param(b"hello" * 100, "no good backup", id="text"),
+        pytest.param(None, "there is no such file", id="missing"),
+    ],
+)
+def test_what_is_no_backup_is_refused_before_anything_changes(
+    filled: Program, content: bytes | None, says: str
+) -> None:
+    file = filled.folder / "backup.db"
+    if content is not None:
+        file.write_bytes(content)
+    before = filled.store.read_bytes()
+    assert says in filled.fails("db", "restore", file, "--yes")
+    assert "directory" in filled.fails("db", "restore", filled.folder, "--yes")
+    assert "the store itself" in filled.fails("db", "restore", filled.store, "--yes")
+    assert filled.store.read_bytes() == before
+
+
+def test_another_programs_database_is_no_backup(filled: Program) -> None:
+    file = filled.folder / "other.db"
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE t (x)")
+    db.close()
+    assert "it holds no store" in filled.fails("db", "restore", file, "--yes")
+
+
+def test_a_backup_of_a_newer_version_is_refused_before_anything_changes(filled: Program) -> None:
+    file = filled.folder / "newer.db"
+    filled.ok("db", "backup", file)
+    db = sqlite3.connect(file)
+    db.execute("INSERT INTO migration (version, name, sha256, at) VALUES (99, '0099_future', '', 0)")
+    db.commit()
+    db.close()
+    before = filled.store.read_bytes()
+    assert "newer CallSieve" in filled.fails("db", "restore", file, "--yes")
+    assert filled.store.read_bytes() == before
+
+
+def test_without_a_backup_restore_says_so(filled: Program) -> None:
+    assert "there is no good backup in" in filled.fails("db", "restore", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        pytest.param("", "this is a directory", id="directory"),
+        pytest.param("missing/backup.db", "there is no such file", id="no-such-directory"),
+        pytest.param("state/callsieve.db", "the store itself", id="store"),
+    ],
+)
+def test_a_backup_to_an_impossible_place_is_one_line(filled: Program, place: str, says: str) -> None:
+    assert says in filled.fails("db", "backup", filled.folder / place)
+    assert len(filled("list", "show", "--json").json) == 1
+
+
+def test_a_backup_that_does_not_fit_leaves_the_file_of_before(filled: Program) -> None:
+    file = filled.file("backup.db", "precious")
+    result = filled.process("db", "backup", file, most_bytes=40_000)
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+    assert file.read_text() == "precious"
+    assert list(filled.folder.glob("*.partial")) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what is another user's")
+def test_what_root_makes_belongs_to_the_service(callsieve: Program) -> None:
+    callsieve.state.mkdir()
+    os.chown(callsieve.state, NOBODY, NOBODY)
+    callsieve.ok("list", "add", "block", CALLER)
+    callsieve.ok("db", "backup")
+    made = [callsieve.store, callsieve.state / "backups", *backups_of(callsieve.store)]
+    assert {path.stat().st_uid for path in made} == {NOBODY}
+
+
+# privacy
+
+
+def test_export_has_every_row_by_table(filled: Program) -> None:
+    tables = filled("privacy", "export", CALLER).json["tables"]
+    assert {table: len(rows) for table, rows in tables.items() if rows} == {"list_entry": 1, "decision": 2}
+
+
+def test_export_to_a_file_is_for_its_maker_alone_and_overwrites_nothing(filled: Program) -> None:
+    out = filled.folder / "export.json"
+    assert f"{out}: all about {CALLER}: 1 list entry, 2 decisions.\n" in filled.ok(
+        "privacy", "export", CALLER, "--out", out
+    )
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert json.loads(out.read_text())["number"] == CALLER
+    assert "there is a file of this name" in filled.fails("privacy", "export", CALLER, "--out", out)
+    assert "no such file" in filled.fails("privacy", "export", CALLER, "--out", filled.folder / "missing" / "x")
+
+
+def test_an_export_that_does_not_fit_leaves_no_file(filled: Program) -> None:
+    out = filled.folder / "export.json"
+    filled.add_decisions(*(make_record(f"D{index:07d}") for index in range(200)))
+    result = filled.process("privacy", "export", CALLER, "--out", out, most_bytes=60_000)
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> None:
+    out = filled.ok("privacy", "erase", CALLER, "--yes")
+    assert f"Erased of {CALLER}: 1 list entry, 2 decisions." in out
+    assert "within the hour" in out
+    assert "Backups" in out
+    assert filled.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
+    assert filled("calls", "show", "--json").json == []
+
+
+def test_erasing_asks_first(filled: Program) -> None:
+    result = filled("privacy", "erase", CALLER)
+    assert result.code == 2
+    assert f"About {CALLER}: 1 list entry, 2 decisions." in result.err
+    assert "add --yes" in result.err
+    with patch("callsieve.cli.privacy.confirmed", return_value=False):
+        assert filled("privacy", "erase", CALLER).code == 1
+    assert len(filled("calls", "show", "--json").json) == 2
+
+
+def test_our_own_numbers_stay(callsieve: Program) -> None:
+    with Daemon(callsieve.state, callsieve.config.read_text()):
+        pass  # it has written the settings' numbers into the store
+    assert "it stays" in callsieve.ok("privacy", "erase", "+12025550100", "--yes")
+
+
+# emergency
+
+
+def test_the_window_is_opened_by_hand(callsieve: Program) -> None:
+    assert "Open until " in callsieve.ok("emergency", "open")
+    assert "no call is screened; the latest emergency call was just now" in callsieve.ok("emergency", "status")
+    found = callsieve("emergency", "status", "--json").json
+    assert found["open"]
+    assert found["until"] == pytest.approx(time.time() + 7200, abs=60)
+    assert callsieve("policy", "explain", "--caller", CALLER, "--json").json["rule"] == "emergency-window"
+
+
+def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    callsieve.ok("emergency", "open")
+    later = time.time() + 7201
+    monkeypatch.setattr("callsieve.cli.emergency.time.time", lambda: later)
+    assert callsieve.ok("emergency", "status") == "Closed; the latest emergency call was 2 h ago.\n"
+    assert callsieve("emergency", "status", "--json").json["until"] is None
+
+
+def test_without_an_emergency_it_is_closed(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    assert callsieve.ok("emergency", "status") == "Closed. No emergency call is recorded.\n"
+
+
+def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:
+    program = Program(callsieve.folder, "[emergency]\nwindow_minutes = 0\n")
+    assert "window_minutes is 0" in program.ok("emergency", "open")
+
+
+# The daemon's socket.
+
+
+def test_a_socket_that_nobody_listens_on_is_no_daemon(tmp_path: Path) -> None:
+    from callsieve.cli.db import is_daemon_live
+
+    path = tmp_path / "agi.sock"
+    assert not is_daemon_live(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        assert not is_daemon_live(path)
+        listener.listen()
+        assert is_daemon_live(path)
+    assert not is_daemon_live(tmp_path / ("x" * 200))
+
+
+def test_the_store_that_is_migrated_by_hand_is_the_daemons(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store, migrated=False) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
