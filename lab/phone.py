@@ -45,7 +45,8 @@ class Phone:
     """The phone 201, 202 or 203, or a trunk's far end for calls that go out; switched on for the `with` block.
 
     It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it was sent unless
-    `trace` is off (for loads).
+    `trace` is off (for loads). Without `echo` it is silent but for the keys that are pressed: Asterisk may take a key
+    for several when audio comes in between.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Phone:
         *,
         seconds: float = 300.0,
         trace: bool = True,
+        echo: bool = True,
     ) -> None:
         self.name = name
         self._asterisk = asterisk
         self._answering = answering or Answering()
         self._seconds = seconds
         self._trace = trace
+        self._echo = echo
         is_trunk = name in TRUNK_ADDRESSES
         self.address = TRUNK_ADDRESSES[name] if is_trunk else PHONE_ADDRESS
         self.port = (asterisk.ports.trunks if is_trunk else asterisk.ports.phones)[name]
@@ -80,7 +83,7 @@ class Phone:
             seconds=self._seconds,
             media_port=free_media_port(self.address),
             keys={"contact_user": self.name},
-            options=("-rtp_echo",),
+            options=("-rtp_echo",) if self._echo else (),
             trace=self._trace,
         )
         self._process = SippProcess(self._asterisk.paths, job)

@@ -102,7 +102,7 @@ class ScreenedPbx:
 
     `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
     dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
-    by itself; `conf` changes the text of asterisk-conf/callsieve.conf.
+    by itself; `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
     """
 
     def __init__(
@@ -115,6 +115,7 @@ class ScreenedPbx:
         start_daemon: bool = True,
         asking: Asking = "fastagi",
         conf: Callable[[str], str] = str,
+        config: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._extensions = extensions
@@ -123,6 +124,7 @@ class ScreenedPbx:
         self._start_daemon = start_daemon
         self._asking = asking
         self._conf = conf
+        self._config = config
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -138,6 +140,7 @@ class ScreenedPbx:
                     includes=[self._write_conf()],
                     globals={"CALLSIEVE_AGI": self._agi(), **self._globals},
                     noload=self._noload,
+                    config=self._config,
                 )
             )
             if self._asking != "fastagi":

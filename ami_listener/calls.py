@@ -1,0 +1,273 @@
+"""A call while it goes on: its channels, and what has happened so far. Times are given, nothing is looked up.
+
+Asterisk's channels are of three kinds for us: trunks, phones, and those nobody is at the end of (Local and the like).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+
+RANG_LIMIT = 64
+
+# Channel technologies with no person at their end: Asterisk's own plumbing.
+_NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
+
+# Q.850 cause of a channel that was hung up before it was answered. Anything else is FAILED.
+UNANSWERED_BY_CAUSE = {
+    16: Disposition.NO_ANSWER,
+    17: Disposition.BUSY,
+    18: Disposition.NO_ANSWER,
+    19: Disposition.NO_ANSWER,
+    21: Disposition.REJECTED,
+    26: Disposition.NO_ANSWER,  # answered elsewhere
+}
+
+# DialStatus of a channel that nobody at its end hung up. Anything else is FAILED.
+UNANSWERED_BY_STATUS = {
+    "NOANSWER": Disposition.NO_ANSWER,
+    "CANCEL": Disposition.NO_ANSWER,
+    "ABORT": Disposition.NO_ANSWER,
+    "BUSY": Disposition.BUSY,
+}
+
+# When several phones were called in vain, the first of these that any of them gave is the call's.
+_VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposition.FAILED)
+
+
+class Kind(Enum):
+    """What is at the far end of a channel."""
+
+    TRUNK = 1
+    PHONE = 2
+    NOBODY = 3
+
+
+def kind_of(channel_name: str, trunk: str | None) -> Kind:
+    """The kind of a channel; `trunk` is the name of the trunk it belongs to."""
+    if trunk is not None:
+        return Kind.TRUNK
+    return Kind.NOBODY if channel_name.partition("/")[0] in _NOBODY else Kind.PHONE
+
+
+def endpoint_of(channel_name: str) -> str:
+    """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
+    return channel_name.rpartition("-")[0] or channel_name
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """One channel. `linkedid` is the one Asterisk gave last, `call` the call we count it to."""
+
+    uniqueid: str
+    linkedid: str
+    endpoint: str
+    kind: Kind
+    trunk: str | None
+    call: Call
+    bridge: str | None = None
+    up: bool = False
+    ringing: bool = False
+    refused: Disposition | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call. `main` is the channel that called; `outside` the one whose talking counts."""
+
+    linkedid: str
+    started_at: float
+    complete: bool
+    main: Channel | None = None
+    outside: Channel | None = None
+    channels: dict[str, Channel] = field(default_factory=dict)
+    direction: Direction = Direction.UNKNOWN
+    trunk: str | None = None
+    did: str = ""
+    caller: str = ""
+    caller_name: str = ""
+    presentation: Presentation = Presentation.UNKNOWN
+    own_number: str = ""
+    dialled: str = ""
+    main_was_up: bool = False
+    answered_by: str | None = None
+    answered_at: float | None = None
+    rang: list[str] = field(default_factory=list)
+    ringing: int = 0
+    forked_to: int = 0
+    first_ring_at: float | None = None
+    silent_at: float | None = None
+    vain: set[Disposition] = field(default_factory=set)
+    talking_since: float | None = None
+    talked: bool = False
+    talk_seconds: float = 0.0
+    ended_by: EndedBy | None = None
+    ended_at: float | None = None
+    cause: int | None = None
+    sip_code: int | None = None
+    queue: str | None = None
+    forwarded_to: str | None = None
+    voicemail_left: bool = False
+    transferred: bool = False
+    picked_up: bool = False
+    parked: bool = False
+    conference: bool = False
+    earlier: Outcome | None = None
+
+    def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
+        """The channel that called is known now, and with it which way the call goes."""
+        self.main = self.outside = main
+        self.caller, self.caller_name = caller, caller_name
+        if main.kind is Kind.TRUNK:
+            self.direction, self.trunk, self.did = Direction.INBOUND, main.trunk, exten
+        else:
+            self.direction, self.dialled = Direction.INTERNAL, exten
+
+    def dial(self, dest: Channel, number: str, presented: str) -> None:
+        """A channel is being called; one on a trunk leads out of the house."""
+        if dest.kind is not Kind.TRUNK:
+            return
+        if self.direction is Direction.INBOUND:
+            self.forwarded_to = number
+        elif self.direction is not Direction.UNKNOWN and self.answered_at is None:
+            self.direction, self.trunk = Direction.OUTBOUND, dest.trunk
+            self.dialled, self.own_number = number, presented
+
+    def ring(self, channel: Channel, at: float) -> None:
+        """It rings at the end of a channel."""
+        if channel.ringing or channel.up or channel.kind is Kind.NOBODY:
+            return
+        channel.ringing = True
+        self.ringing += 1
+        self.forked_to = max(self.forked_to, self.ringing)
+        self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
+        self._note_phone(channel)
+
+    def stop_ringing(self, channel: Channel, at: float) -> None:
+        """It does not ring there any more."""
+        if channel.ringing:
+            channel.ringing = False
+            self.ringing -= 1
+            self.silent_at = at
+
+    def answer(self, channel: Channel, at: float) -> None:
+        """Somebody took the call there."""
+        self.stop_ringing(channel, at)
+        channel.up = True
+        if channel.kind is Kind.NOBODY:
+            return
+        self._note_phone(channel)
+        self.forked_to = max(self.forked_to, 1)
+        if self.answered_at is None:
+            self.answered_at, self.answered_by = at, channel.endpoint
+        if self.direction is Direction.OUTBOUND and channel.kind is Kind.TRUNK:
+            self.outside = channel
+
+    def end_dial(self, channel: Channel, status: str, at: float) -> None:
+        """Nobody took the call there."""
+        self.stop_ringing(channel, at)
+        if channel.kind is not Kind.NOBODY and not channel.up:
+            self.vain.add(channel.refused or UNANSWERED_BY_STATUS.get(status, Disposition.FAILED))
+
+    def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
+        """The far end of a channel wants to end it: who that is, and whether it is the whole call, is told here.
+
+        On an unanswered channel of the caller Asterisk says this too when the dialplan hangs up with a SIP code of its
+        own (PJSIPHangup): the caller's giving up is 487.
+        """
+        if channel is self.main and not channel.up:
+            gave_up = sip_code == 487 or (sip_code is None and cause in (None, 0, 16, 127))
+            self.ended_by = self.ended_by or (EndedBy.CALLER if gave_up else EndedBy.SYSTEM)
+        elif not channel.up:
+            channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, Disposition.FAILED)
+        elif channel is self.main or (self.talking_since is not None and self._is_heard(channel)):
+            self.ended_by = self.ended_by or self._side_of(channel)
+
+    def set_talking(self, talking: bool, at: float) -> None:
+        """Whether the outside party is connected to somebody from now on."""
+        if talking and self.talking_since is None:
+            self.talking_since, self.talked = at, True
+        elif not talking and self.talking_since is not None:
+            self.talk_seconds += max(0.0, at - self.talking_since)
+            self.talking_since = None
+
+    def _is_heard(self, channel: Channel) -> bool:
+        return channel.bridge is not None and channel.kind is not Kind.NOBODY
+
+    def _side_of(self, channel: Channel) -> EndedBy:
+        if self.direction is Direction.OUTBOUND:
+            return EndedBy.CALLEE if channel is self.outside else EndedBy.CALLER
+        return EndedBy.CALLER if channel is self.main else EndedBy.CALLEE
+
+    def _note_phone(self, channel: Channel) -> None:
+        if channel.kind is Kind.PHONE and channel.endpoint not in self.rang and len(self.rang) < RANG_LIMIT:
+            self.rang.append(channel.endpoint)
+
+
+def outcome_of(call: Call, at: float) -> Outcome:
+    """What is to be said of a call that ended at `at`."""
+    ended_at = at if call.ended_at is None else call.ended_at
+    call.set_talking(False, ended_at)
+    disposition = _disposition_of(call)
+    silent_at = call.answered_at if call.answered_at is not None else call.silent_at
+    return Outcome(
+        linkedid=call.linkedid,
+        at=call.started_at,
+        ended_at=ended_at,
+        direction=call.direction,
+        disposition=disposition,
+        complete=call.complete,
+        caller=call.caller,
+        caller_name=call.caller_name,
+        presentation=call.presentation,
+        trunk=call.trunk,
+        did=call.did,
+        own_number=call.own_number,
+        dialled=call.dialled,
+        answered_by=call.answered_by,
+        rang=tuple(call.rang),
+        forked_to=call.forked_to,
+        ring_seconds=_seconds(call.first_ring_at, ended_at if silent_at is None else silent_at),
+        talk_seconds=call.talk_seconds,
+        cause=call.cause or None,
+        sip_code=None if call.main_was_up else call.sip_code,
+        ended_by=_ended_by(call, disposition),
+        queue=call.queue,
+        forwarded_to=call.forwarded_to,
+        voicemail_left=call.voicemail_left,
+        transferred=call.transferred,
+        picked_up=call.picked_up,
+        parked=call.parked,
+        conference=call.conference,
+    )
+
+
+def _seconds(start: float | None, end: float) -> float:
+    return 0.0 if start is None else max(0.0, end - start)
+
+
+def _disposition_of(call: Call) -> Disposition:
+    if call.answered_by is not None or call.talked:
+        return Disposition.ANSWERED
+    for disposition in _VAIN:
+        if disposition in call.vain:
+            return disposition
+    if call.main_was_up:
+        return Disposition.PBX
+    if not call.complete:
+        return Disposition.UNKNOWN
+    if call.ended_by is EndedBy.CALLER:
+        return Disposition.NO_ANSWER
+    return Disposition.REFUSED if call.direction is Direction.INBOUND else Disposition.FAILED
+
+
+def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
+    """Nobody asked for it: Asterisk did, unless a phone had declined. Of a call not seen whole we do not know."""
+    if call.ended_by is not None:
+        return call.ended_by
+    if not call.complete:
+        return None
+    declined = disposition in (Disposition.BUSY, Disposition.REJECTED) and not call.main_was_up
+    return EndedBy.CALLEE if declined else EndedBy.SYSTEM

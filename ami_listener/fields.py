@@ -1,0 +1,101 @@
+"""AMI without I/O: bytes in, packets out.
+
+    packets = reader.receive_data(data)
+
+A packet is a block of `Name: value` lines up to an empty line. Bytes are kept until a packet is whole and decoded
+packet by packet, so a character cut between two reads is no different from one that was not. What Asterisk repeats
+(`ChanVariable`) is kept apart; of any other name that occurs twice the first counts, because the second may have been
+slipped in with a caller's text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+PACKET_LIMIT = 1024 * 1024
+_END = b"\r\n\r\n"
+_BANNER = "Asterisk Call Manager/"
+
+# What ast_escape_c() of Asterisk's utils.c writes.
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One event or answer. `name` is the event's, or empty for anything else."""
+
+    text: str
+    name: str
+
+    def fields(self) -> dict[str, str]:
+        """Every field but the channel variables, as Asterisk wrote it: names are still escaped."""
+        lines = self.text.split("\r\n")
+        lines.reverse()  # of two fields with one name the first is to stay
+        try:
+            return dict([line.split(": ", 1) for line in lines])
+        except ValueError:  # a line without ": ": an empty value that lost its space, or no field at all
+            return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
+
+    def variables(self) -> dict[str, str]:
+        """The variables of the packet's first channel: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
+        found: dict[str, str] = {}
+        if "\r\nChanVariable" not in self.text:
+            return found
+        for line in self.text.split("\r\n"):
+            if line.startswith(("ChanVariable: ", "ChanVariable(")):
+                name, equals, value = line.partition(": ")[2].partition("=")
+                if equals:
+                    found.setdefault(name, unescape(value))
+        return found
+
+
+@dataclass(slots=True)
+class PacketReader:
+    """One connection's bytes. `dropped` counts packets over PACKET_LIMIT: reading goes on after the next empty line."""
+
+    dropped: int = 0
+    _buffer: bytearray = field(default_factory=bytearray)
+    _searched: int = 0
+    _skipping: bool = False
+
+    def receive_data(self, data: bytes) -> list[Packet]:
+        """What was read from the connection; gives the packets that are whole now."""
+        buffer = self._buffer
+        buffer += data
+        end = buffer.rfind(_END, self._searched)
+        blocks: list[bytes] = []
+        if end >= 0:
+            blocks = bytes(buffer[:end]).split(_END)
+            del buffer[: end + 4]
+            if self._skipping:
+                del blocks[0]
+                self._skipping = False
+        if len(buffer) > PACKET_LIMIT:
+            self.dropped += not self._skipping
+            self._skipping = True
+            del buffer[:-3]  # which may be the beginning of an end
+        self._searched = max(len(buffer) - 3, 0)
+        return [packet_of(block.strip(b"\r\n").decode("utf-8", "replace")) for block in blocks if block]
+
+
+def packet_of(text: str) -> Packet:
+    """A packet from its lines; Asterisk's greeting before the first one is taken off."""
+    if text.startswith(_BANNER):
+        text = text.partition("\r\n")[2]
+    kind, _, name = text.partition("\r\n")[0].partition(": ")
+    return Packet(text, name if kind == "Event" else "")
+
+
+def unescape(text: str) -> str:
+    """Caller names and variables as they were before Asterisk escaped them for AMI."""
+    return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[1], match[1])
+
+
+def _partition(line: str) -> tuple[str, str, str]:
+    return line.partition(":")

@@ -1,0 +1,89 @@
+"""How a call ended: one value for each call, whatever happened to it in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Seen from this PBX. UNKNOWN: we came in so late that the call's first channel was never seen."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+    UNKNOWN = "unknown"
+
+
+class Disposition(StrEnum):
+    """What became of it. Only ANSWERED means that people talked."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no-answer"  # phones rang, or the caller gave up first; voicemail may have followed
+    BUSY = "busy"
+    REJECTED = "rejected"  # a person declined
+    FAILED = "failed"
+    REFUSED = "refused"  # the PBX ended it before any phone rang: screened, no such number, no phone there
+    PBX = "pbx"  # answered by the PBX alone, and no phone rang: menu, announcement, challenge, voicemail
+    UNKNOWN = "unknown"  # not seen whole
+
+
+class EndedBy(StrEnum):
+    """Who ended it. The caller is who called: of an outbound call our own person."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    SYSTEM = "system"
+
+
+class Presentation(StrEnum):
+    """Whether the caller's number may be shown. UNKNOWN is the rule: AMI says it only if `channelvars` has it."""
+
+    ALLOWED = "allowed"
+    WITHHELD = "withheld"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One call from its first channel to its last. Only `complete` ones may count as evidence of anything.
+
+    `at` and `ended_at` are UTC seconds. `caller` is the raw number of an inbound call, even of a withheld one (the
+    decision knows that), or the number of our own phone. `did` is what an inbound caller dialled, `dialled` what an
+    outbound one did. `answered_by` and `rang` are endpoints (`PJSIP/201`); `answered_by` is a trunk's endpoint when
+    the far end answered. `ring_seconds` is from the first phone's ringing to the first answer, or until nothing rang
+    any more; `talk_seconds` how long the outside party (of an internal call, the caller) was connected to somebody.
+    `cause` is Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call that was never answered.
+    `forked_to` is how many phones rang at once. `earlier` are the linkedids of the same call offered before by
+    the carrier: `at` is then the first one's start, and ringing is added up.
+    """
+
+    linkedid: str
+    at: float
+    ended_at: float
+    direction: Direction
+    disposition: Disposition
+    complete: bool
+    caller: str = ""
+    caller_name: str = ""
+    presentation: Presentation = Presentation.UNKNOWN
+    trunk: str | None = None
+    did: str = ""
+    own_number: str = ""
+    dialled: str = ""
+    answered_by: str | None = None
+    rang: tuple[str, ...] = ()
+    forked_to: int = 0
+    ring_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    cause: int | None = None
+    sip_code: int | None = None
+    ended_by: EndedBy | None = None
+    queue: str | None = None
+    forwarded_to: str | None = None
+    voicemail_left: bool = False
+    transferred: bool = False
+    picked_up: bool = False
+    parked: bool = False
+    conference: bool = False
+    earlier: tuple[str, ...] = ()

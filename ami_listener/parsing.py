@@ -1,0 +1,248 @@
+"""AMI packets -> events: the table at the end says what Asterisk calls them. No AMI field travels past this file.
+
+Field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ami_listener.events import (
+    BridgeCreated,
+    BridgeDestroyed,
+    BridgeEnter,
+    BridgeLeave,
+    ChannelRef,
+    ChannelsListed,
+    ChannelUp,
+    ConferenceJoined,
+    DialBegin,
+    DialEnd,
+    DialState,
+    Event,
+    Hangup,
+    HangupRequest,
+    MessageWaiting,
+    NewCallerId,
+    NewChannel,
+    NewState,
+    Parked,
+    Pickup,
+    QueueJoined,
+    Transfer,
+)
+from ami_listener.fields import Packet, unescape
+from ami_listener.outcome import Presentation
+
+NUMBER_LIMIT, NAME_LIMIT = 64, 80
+# Not among Asterisk's own fields: an administrator may have it sent with `channelvars` in manager.conf.
+PRESENTATION_VARIABLE = "CALLERID(num-pres)"
+
+Fields = Mapping[str, str]
+
+
+def parse_event(packet: Packet) -> Event | None:
+    """The event in a packet; None for an answer, for an event of no use here, and for one without its channel."""
+    maker = EVENTS.get(packet.name)
+    return None if maker is None else maker(packet)
+
+
+def at_of(packet: Packet, now: float) -> float:
+    """When it happened, in UTC seconds: Asterisk says so with `timestampevents = yes`, else it is `now`."""
+    if "\r\nTimestamp: " not in packet.text:
+        return now
+    try:
+        at = float(packet.fields()["Timestamp"])
+    except ValueError:
+        return now
+    return at if 0.0 < at < 1e11 else now
+
+
+def dialled_number(dial_string: str) -> str:
+    """The number in what Dial was given: `+1201@carrier`, `carrier/sip:+1201@host`, `g0/+1201`, `PJSIP/201`."""
+    last = dial_string.rpartition("/")[2]
+    return last.removeprefix("sip:").removeprefix("sips:").partition("@")[0][:NUMBER_LIMIT]
+
+
+def _channel(fields: Fields, prefix: str = "") -> ChannelRef | None:
+    uniqueid = fields.get(prefix + "Uniqueid")
+    if not uniqueid:
+        return None
+    return ChannelRef(uniqueid, fields.get(prefix + "Linkedid") or uniqueid, fields.get(prefix + "Channel", ""))
+
+
+def _number(fields: Fields, name: str) -> str:
+    """A number, empty for Asterisk's `<unknown>`."""
+    value = fields.get(name, "")
+    return "" if value == "<unknown>" else value[:NUMBER_LIMIT]
+
+
+def _integer(fields: Fields, name: str) -> int | None:
+    """A small whole number; TechCause may be `SIP 486` or `486`. None when it is not there."""
+    last = fields.get(name, "").rpartition(" ")[2]
+    return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
+
+
+def _name(fields: Fields) -> str:
+    name = unescape(fields.get("CallerIDName", ""))
+    return "" if name == "<unknown>" else name[:NAME_LIMIT]
+
+
+def _new_channel(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    if channel is None:
+        return None
+    return NewChannel(channel, _number(fields, "CallerIDNum"), _name(fields), fields.get("Exten", "")[:NUMBER_LIMIT])
+
+
+def _presentation_word(word: str) -> Presentation:
+    """`allowed_not_screened`, `prohib_passed_screen`, `unavailable` (callerid.c)."""
+    if word.startswith("allowed"):
+        return Presentation.ALLOWED
+    return Presentation.WITHHELD if word.startswith(("prohib", "unavailable")) else Presentation.UNKNOWN
+
+
+def _channel_up(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    if channel is None:
+        return None
+    return ChannelUp(channel, _number(fields, "CallerIDNum"), _name(fields), fields.get("Exten", "")[:NUMBER_LIMIT])
+
+
+def _new_state(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel, state = _channel(fields), _integer(fields, "ChannelState")
+    return None if channel is None or state is None else NewState(channel, state)
+
+
+def _new_caller_id(packet: Packet) -> Event | None:
+    """CID-CallingPres is `32 (Presentation Prohibited, ...)`: bits 5 and 6 of Q.931's octet 3a."""
+    fields = packet.fields()
+    channel = _channel(fields)
+    octet = fields.get("CID-CallingPres", "").partition(" ")[0]
+    if channel is None or not (octet.isdecimal() and octet.isascii() and len(octet) < 10):
+        return None
+    return NewCallerId(channel, Presentation.WITHHELD if int(octet) & 0x60 else Presentation.ALLOWED)
+
+
+def _dial_begin(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    dest = _channel(fields, "Dest")
+    if dest is None:
+        return None
+    number = dialled_number(fields.get("DialString", "")) or _number(fields, "DestCallerIDNum")
+    return DialBegin(_channel(fields), dest, number, _number(fields, "DestConnectedLineNum"))
+
+
+def _dial_state(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    dest = _channel(fields, "Dest")
+    return None if dest is None else DialState(dest, fields.get("DialStatus", ""))
+
+
+def _dial_end(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    dest = _channel(fields, "Dest")
+    return None if dest is None else DialEnd(dest, fields.get("DialStatus", ""))
+
+
+def _bridge_created(packet: Packet) -> Event | None:
+    return BridgeCreated(packet.fields().get("BridgeUniqueid", ""))
+
+
+def _bridge_destroyed(packet: Packet) -> Event | None:
+    return BridgeDestroyed(packet.fields().get("BridgeUniqueid", ""))
+
+
+def _bridge_enter(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    if channel is None:
+        return None
+    return BridgeEnter(
+        channel, fields.get("BridgeUniqueid", ""), fields.get("BridgeTechnology", "").startswith("holding")
+    )
+
+
+def _bridge_leave(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    return None if channel is None else BridgeLeave(channel, fields.get("BridgeUniqueid", ""))
+
+
+def _hangup_request(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    return channel and HangupRequest(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"))
+
+
+def _hangup(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    presentation = _presentation_word(packet.variables().get(PRESENTATION_VARIABLE, ""))
+    return channel and Hangup(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"), presentation)
+
+
+def _transfer(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    prefixes = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
+    found = (_channel(fields, prefix) for prefix in prefixes)
+    return Transfer(tuple(channel for channel in found if channel)) if fields.get("Result") == "Success" else None
+
+
+def _pickup(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel, target = _channel(fields), _channel(fields, "Target")
+    return None if channel is None or target is None else Pickup(channel, target)
+
+
+def _parked(packet: Packet) -> Event | None:
+    channel = _channel(packet.fields(), "Parkee")
+    return channel and Parked(channel)
+
+
+def _queue_joined(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    channel = _channel(fields)
+    return channel and QueueJoined(channel, fields.get("Queue", "")[:NAME_LIMIT])
+
+
+def _conference_joined(packet: Packet) -> Event | None:
+    channel = _channel(packet.fields())
+    return channel and ConferenceJoined(channel)
+
+
+def _message_waiting(packet: Packet) -> Event | None:
+    fields = packet.fields()
+    return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
+
+
+def _channels_listed(packet: Packet) -> Event | None:
+    return ChannelsListed()
+
+
+EVENTS: Mapping[str, Callable[[Packet], Event | None]] = {
+    "Newchannel": _new_channel,
+    "CoreShowChannel": _channel_up,
+    "CoreShowChannelsComplete": _channels_listed,
+    "Newstate": _new_state,
+    "NewCallerid": _new_caller_id,
+    "DialBegin": _dial_begin,
+    "DialState": _dial_state,
+    "DialEnd": _dial_end,
+    "BridgeCreate": _bridge_created,
+    "BridgeDestroy": _bridge_destroyed,
+    "BridgeEnter": _bridge_enter,
+    "BridgeLeave": _bridge_leave,
+    "HangupRequest": _hangup_request,
+    "Hangup": _hangup,
+    "BlindTransfer": _transfer,
+    "AttendedTransfer": _transfer,
+    "Pickup": _pickup,
+    "ParkedCall": _parked,
+    "QueueCallerJoin": _queue_joined,
+    "ConfbridgeJoin": _conference_joined,
+    "MessageWaiting": _message_waiting,
+}

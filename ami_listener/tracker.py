@@ -1,0 +1,352 @@
+"""Follow every call through its events to its outcome. Start here to see how calls are told apart.
+
+    tracker = CallTracker(trunk_of)
+    outcomes = tracker.receive(event, at)
+
+No I/O and no clock. A channel belongs to the call of the linkedid it was born with and moves when Asterisk gives it
+another (pick-up, parking, attended transfer); a call is over when it has no channel left. Whatever is not known for
+certain - what was before we listened, what happened while the connection was gone - makes a call incomplete, and an
+incomplete call is never evidence. Memory is bounded whatever comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ami_listener import events
+from ami_listener.bridges import Bridges
+from ami_listener.calls import Call, Channel, Kind, endpoint_of, kind_of, outcome_of
+from ami_listener.events import ChannelRef, Event
+from ami_listener.offers import Offers, may_be_offered_again, merge
+from ami_listener.outcome import Direction, Outcome, Presentation
+
+CALLS_LIMIT = 10_000
+AGE_LIMIT_SECONDS = 24 * 3600.0
+CHANNELS_PER_CALL = 1_000
+MAILBOXES_LIMIT = 10_000
+RINGING, UP = 5, 6
+
+TrunkOf = Callable[[str], str | None]
+
+
+class CallTracker:
+    """All calls of one Asterisk. `trunk_of` gives the name of the trunk that a channel name belongs to, if any."""
+
+    def __init__(
+        self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
+    ) -> None:
+        self._trunk_of = trunk_of
+        self._calls_limit = calls_limit
+        self._age_limit_seconds = age_limit_seconds
+        self._calls: dict[str, Call] = {}
+        self._channels: dict[str, Channel] = {}
+        self._bridges = Bridges(calls_limit)
+        self._unconfirmed: set[str] = set()
+        self._mailboxes: dict[str, int] = {}
+        self._offers = Offers()
+        self._ended: list[Outcome] = []
+
+    @property
+    def calls_in_progress(self) -> int:
+        """How many calls there are now."""
+        return len(self._calls)
+
+    def receive(self, event: Event, at: float) -> list[Outcome]:
+        """Take in one event that happened at `at`; gives the calls that are over with it."""
+        _HANDLERS[type(event)](self, event, at)
+        return self._outcomes(at)
+
+    def tick(self, at: float) -> list[Outcome]:
+        """Let time pass when nothing happens: about once a second is enough."""
+        self._drop_old(at)
+        return self._outcomes(at)
+
+    def gap(self, at: float) -> list[Outcome]:
+        """The connection is lost, or we are to stop: nothing that goes on now will have been seen whole."""
+        self._bridges.clear()
+        for channel in self._channels.values():
+            channel.bridge = None
+        for call in self._calls.values():
+            call.complete = False
+            call.set_talking(False, at)
+        self._unconfirmed = set(self._channels)
+        self._ended += self._offers.give_up()
+        return self._outcomes(at)
+
+    def channels_up(self, channels: Iterable[events.ChannelUp], at: float) -> list[Outcome]:
+        """The whole answer to CoreShowChannels: what it does not name ended while we did not see it."""
+        for channel in channels:
+            self._on_channel_up(channel, at)
+        self._on_channels_listed(events.ChannelsListed(), at)
+        return self._outcomes(at)
+
+    # Channels and calls
+
+    def _find(self, ref: ChannelRef | None) -> Channel | None:
+        """A channel we know, in the call that Asterisk now counts it to."""
+        channel = None if ref is None else self._channels.get(ref.uniqueid)
+        if channel is None or ref is None:
+            return None
+        if self._unconfirmed:
+            self._unconfirmed.discard(ref.uniqueid)
+        if channel.linkedid != ref.linkedid:
+            channel.linkedid = ref.linkedid
+            self._move(channel, self._calls.get(ref.linkedid))
+        return channel
+
+    def _meet(self, ref: ChannelRef, at: float) -> Channel:
+        """A channel that is surely there; one whose beginning we missed makes its call incomplete."""
+        channel = self._find(ref)
+        if channel is not None:
+            return channel
+        call = self._calls.get(ref.linkedid) or self._open(ref.linkedid, at)
+        call.complete = False
+        channel = self._add(ref, call)
+        if ref.uniqueid == ref.linkedid and call.main is None:
+            call.begin(channel, "", "", "")
+        return channel
+
+    def _open(self, linkedid: str, at: float) -> Call:
+        self._drop_old(at)
+        if len(self._calls) >= self._calls_limit:
+            self._drop(next(iter(self._calls.values())), at)
+        call = self._calls[linkedid] = Call(linkedid, at, complete=True)
+        return call
+
+    def _add(self, ref: ChannelRef, call: Call) -> Channel:
+        trunk = self._trunk_of(ref.name)
+        kind = kind_of(ref.name, trunk)
+        channel = Channel(ref.uniqueid, ref.linkedid, endpoint_of(ref.name), kind, trunk, call)
+        self._channels[ref.uniqueid] = call.channels[ref.uniqueid] = channel
+        if len(call.channels) > CHANNELS_PER_CALL:
+            call.complete = False
+            self._forget(next(iter(call.channels.values())))
+        return channel
+
+    def _move(self, channel: Channel, target: Call | None) -> None:
+        """A channel is part of another call now. The outside caller of a call never is: his call stays his own."""
+        old = channel.call
+        if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
+            return
+        del old.channels[channel.uniqueid]
+        old.ringing -= channel.ringing
+        channel.ringing = False
+        channel.call = target
+        target.channels[channel.uniqueid] = channel
+        target.complete = target.complete and old.complete
+        if not old.channels:  # 202 dialled the pick-up code: no call of its own, but part of the one it took
+            self._calls.pop(old.linkedid, None)
+
+    def _forget(self, channel: Channel) -> None:
+        self._channels.pop(channel.uniqueid, None)
+        self._unconfirmed.discard(channel.uniqueid)
+        channel.call.channels.pop(channel.uniqueid, None)
+        self._bridges.forget(channel)
+
+    def _drop(self, call: Call, at: float) -> None:
+        """A call that we follow no longer."""
+        call.complete = False
+        for channel in list(call.channels.values()):
+            self._forget(channel)
+        self._finish(call, at)
+
+    def _drop_old(self, at: float) -> None:
+        while self._calls:
+            oldest = next(iter(self._calls.values()))
+            if at - oldest.started_at <= self._age_limit_seconds:
+                return
+            self._drop(oldest, at)
+
+    def _finish(self, call: Call, at: float) -> None:
+        self._calls.pop(call.linkedid, None)
+        outcome = outcome_of(call, at)
+        if call.earlier is not None:
+            outcome = merge(call.earlier, outcome)
+        if may_be_offered_again(outcome, answered_by_pbx=call.main_was_up):
+            self._ended += self._offers.hold(outcome)
+        else:
+            self._ended.append(outcome)
+
+    def _outcomes(self, at: float) -> list[Outcome]:
+        if len(self._offers):
+            self._ended += self._offers.due(at)
+        if not self._ended:
+            return []
+        ended, self._ended = self._ended, []
+        return ended
+
+    # Events
+
+    def _on_new_channel(self, event: events.NewChannel, at: float) -> None:
+        ref = event.channel
+        if ref.uniqueid in self._channels:
+            return
+        if ref.uniqueid != ref.linkedid:
+            call = self._calls.get(ref.linkedid)
+            self._add(ref, call) if call else self._meet(ref, at)
+            return
+        if ref.linkedid in self._calls:  # its other channels were there first: we came in between
+            self._meet(ref, at)
+            return
+        call = self._open(ref.linkedid, at)
+        call.begin(self._add(ref, call), event.caller, event.caller_name, event.exten)
+        if call.direction is Direction.INBOUND and event.caller:
+            call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
+
+    def _on_channel_up(self, event: events.ChannelUp, at: float) -> None:
+        if self._find(event.channel) is not None:
+            return
+        channel = self._meet(event.channel, at)
+        channel.up = True
+        if channel is channel.call.main:
+            channel.call.begin(channel, event.caller, event.caller_name, event.exten)
+
+    def _on_channels_listed(self, event: events.ChannelsListed, at: float) -> None:
+        for uniqueid in list(self._unconfirmed):
+            self._end(self._channels[uniqueid], at)
+        self._unconfirmed.clear()
+
+    def _on_new_state(self, event: events.NewState, at: float) -> None:
+        channel = self._meet(event.channel, at)
+        if event.state == RINGING and channel is not channel.call.main:
+            channel.call.ring(channel, at)
+        elif event.state == UP:
+            channel.call.stop_ringing(channel, at)
+            channel.up = True
+            if channel is channel.call.main:
+                channel.call.main_was_up = True
+
+    def _on_new_caller_id(self, event: events.NewCallerId, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            self._note_presentation(channel, event.presentation)
+
+    def _note_presentation(self, channel: Channel, presentation: Presentation) -> None:
+        """Of an inbound caller's number; what was withheld once stays so."""
+        call = channel.call
+        if channel is call.main and channel.kind is Kind.TRUNK and call.presentation is not Presentation.WITHHELD:
+            call.presentation = call.presentation if presentation is Presentation.UNKNOWN else presentation
+
+    def _on_dial_begin(self, event: events.DialBegin, at: float) -> None:
+        if event.channel is not None:
+            self._meet(event.channel, at)
+        dest = self._meet(event.dest, at)
+        dest.call.dial(dest, event.number, event.presented)
+
+    def _on_dial_state(self, event: events.DialState, at: float) -> None:
+        dest = self._find(event.dest)
+        if dest is not None and event.status in ("RINGING", "PROGRESS"):
+            dest.call.ring(dest, at)
+
+    def _on_dial_end(self, event: events.DialEnd, at: float) -> None:
+        dest = self._find(event.dest)
+        if dest is None:
+            return
+        if event.status == "ANSWER":
+            dest.call.answer(dest, at)
+        else:
+            dest.call.end_dial(dest, event.status, at)
+
+    def _on_bridge_created(self, event: events.BridgeCreated, at: float) -> None:
+        self._bridges.create(event.bridge)
+
+    def _on_bridge_destroyed(self, event: events.BridgeDestroyed, at: float) -> None:
+        self._bridges.destroy(event.bridge)
+
+    def _on_bridge_enter(self, event: events.BridgeEnter, at: float) -> None:
+        channel = self._meet(event.channel, at)
+        call = channel.call
+        if event.holding:
+            return
+        if channel is call.outside and call.talked:
+            call.ended_by = None  # who left before was not the end: transfer, parking
+        channel.up = True
+        if not self._bridges.enter(channel, event.bridge, at):
+            call.complete = False
+
+    def _on_bridge_leave(self, event: events.BridgeLeave, at: float) -> None:
+        channel = self._find(event.channel)
+        if channel is not None and channel.bridge == event.bridge:
+            self._bridges.leave(channel, at)
+
+    def _on_hangup_request(self, event: events.HangupRequest, at: float) -> None:
+        channel = self._find(event.channel)
+        if channel is not None:
+            channel.call.request_hangup(channel, event.cause, event.sip_code)
+
+    def _on_hangup(self, event: events.Hangup, at: float) -> None:
+        channel = self._find(event.channel)
+        if channel is None:
+            return
+        if channel is channel.call.main:
+            channel.call.cause, channel.call.sip_code = event.cause, event.sip_code
+            self._note_presentation(channel, event.presentation)
+        self._end(channel, at)
+
+    def _end(self, channel: Channel, at: float) -> None:
+        call = channel.call
+        call.stop_ringing(channel, at)
+        if channel.bridge is not None:
+            self._bridges.leave(channel, at)
+        if channel is call.outside:
+            call.ended_at = at
+        self._forget(channel)
+        if not call.channels:
+            self._finish(call, at)
+
+    def _on_transfer(self, event: events.Transfer, at: float) -> None:
+        for ref in event.channels:
+            if (channel := self._find(ref)) is not None:
+                channel.call.transferred = True
+
+    def _on_pickup(self, event: events.Pickup, at: float) -> None:
+        channel, target = self._find(event.channel), self._find(event.target)
+        if channel is not None and target is not None:
+            self._move(channel, target.call)
+            target.call.picked_up = True
+
+    def _on_parked(self, event: events.Parked, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.parked = True
+
+    def _on_queue_joined(self, event: events.QueueJoined, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.queue = event.queue
+
+    def _on_conference_joined(self, event: events.ConferenceJoined, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.conference = True
+
+    def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
+        """A message was left if there are more than before: listening to some makes fewer."""
+        before = self._mailboxes.pop(event.mailbox, 0)
+        self._mailboxes[event.mailbox] = event.new
+        if len(self._mailboxes) > MAILBOXES_LIMIT:
+            del self._mailboxes[next(iter(self._mailboxes))]
+        channel = self._find(event.channel)
+        if channel is not None and event.new > before:
+            channel.call.voicemail_left = True
+
+
+_HANDLERS: dict[type[object], Callable[[CallTracker, Any, float], None]] = {
+    events.NewChannel: CallTracker._on_new_channel,
+    events.ChannelUp: CallTracker._on_channel_up,
+    events.ChannelsListed: CallTracker._on_channels_listed,
+    events.NewState: CallTracker._on_new_state,
+    events.NewCallerId: CallTracker._on_new_caller_id,
+    events.DialBegin: CallTracker._on_dial_begin,
+    events.DialState: CallTracker._on_dial_state,
+    events.DialEnd: CallTracker._on_dial_end,
+    events.BridgeCreated: CallTracker._on_bridge_created,
+    events.BridgeDestroyed: CallTracker._on_bridge_destroyed,
+    events.BridgeEnter: CallTracker._on_bridge_enter,
+    events.BridgeLeave: CallTracker._on_bridge_leave,
+    events.HangupRequest: CallTracker._on_hangup_request,
+    events.Hangup: CallTracker._on_hangup,
+    events.Transfer: CallTracker._on_transfer,
+    events.Pickup: CallTracker._on_pickup,
+    events.Parked: CallTracker._on_parked,
+    events.QueueJoined: CallTracker._on_queue_joined,
+    events.ConferenceJoined: CallTracker._on_conference_joined,
+    events.MessageWaiting: CallTracker._on_message_waiting,
+}
