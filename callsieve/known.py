@@ -14,7 +14,7 @@ from callsieve.sentences import sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
 from reputation.levels import vector_of
-from reputation.model import AuthClass, DecisionRecord, Facts, ListEntry, Person, Reputation
+from reputation.model import AuthClass, DecisionRecord, Facts, ListEntry, Person, Reputation, Tie
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.journal import decisions
@@ -27,7 +27,10 @@ SHOWN_DECISIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """What one of ours, or the company (`person` None), has to do with a number: `what` is allow, block or contact."""
+    """What one of ours, or the company (`person` None), has to do with a number.
+
+    `what`: on the own list (allow, block), in the contacts (contact), or called and talked (talked).
+    """
 
     what: str
     person: Person | None
@@ -72,7 +75,7 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         at=now,
         facts=facts,
         entries=tuple(entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now)),
-        personal=tuple(_personal(db, rows)),
+        personal=(*_personal(db, rows), *_talks(db, facts)),
         identity_note=str(rows["identity"][0]["note"]) if rows["identity"] else "",
         passes=tuple(
             (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
@@ -89,17 +92,21 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 
 def _personal(db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]) -> list[PersonalFact]:
-    own = [
-        PersonalFact(row["verdict"], person_of(db, row["person"]) or Person(row["person"]), at=row["at"])
-        for row in rows["personal_entry"]
-    ]
+    own = [PersonalFact(row["verdict"], _person(db, row["person"]), at=row["at"]) for row in rows["personal_entry"]]
     contacts = [
-        PersonalFact(
-            "contact", (person_of(db, row["person"]) or Person(row["person"])) if row["person"] else None, row["name"]
-        )
+        PersonalFact("contact", _person(db, row["person"]) if row["person"] else None, row["name"])
         for row in rows["contact"]
     ]
     return [*own, *dict.fromkeys(contacts)]
+
+
+def _talks(db: sqlite3.Connection, facts: Facts) -> list[PersonalFact]:
+    talks = [tie for tie in facts.ties if tie.tie is Tie.TALKED and tie.person is not None]
+    return [PersonalFact("talked", _person(db, str(tie.person)), at=tie.at) for tie in talks]
+
+
+def _person(db: sqlite3.Connection, extension: str) -> Person:
+    return person_of(db, extension) or Person(extension)
 
 
 # As JSON: keys are stable, instants UTC seconds.

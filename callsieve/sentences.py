@@ -60,6 +60,7 @@ _BY_TIE = {
     Tie.ALLOW: "{who} allowed it",
     Tie.BLOCK: "{who} blocked it",
     Tie.CONTACT: "{who} have it as a contact",
+    Tie.TALKED: "{who} called it and talked",
 }
 
 

@@ -55,6 +55,11 @@ def when(at: float) -> str:
     return _format(at, "%Y-%m-%d %H:%M")
 
 
+def day(at: float) -> str:
+    """`2026-12-31`."""
+    return _format(at, "%Y-%m-%d")
+
+
 def when_exactly(at: float) -> str:
     """`2026-12-31 18:00:07 CET`."""
     return _format(at, "%Y-%m-%d %H:%M:%S %Z")

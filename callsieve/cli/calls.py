@@ -22,6 +22,7 @@ from callsieve.cli.common import (
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from callsieve.cli.show import Cell
     from callsieve.settings import Loaded
     from reputation.model import DecisionRecord
 
@@ -93,35 +94,31 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_table(records: Sequence[DecisionRecord]) -> None:
-    from callsieve.cli.show import print_table
+    from callsieve.cli.show import dim, is_wide, ordered, print_table, say
     from callsieve.known import points_of
     from callsieve.times import when
 
-    rows = (
-        (
-            when(one.at),
-            one.id,
-            one.caller or one.caller_kind.value,
-            one.did or "",
-            _action(one),
-            one.rule,
-            f"{one.level} {points_of(one):+d}" if one.log_odds else "",
-            f"{one.elapsed_ms:.1f}",
-        )
-        for one in records
-    )
-    print_table(("time", "id", "caller", "DID", "action", "rule", "level", "ms"), rows, keep=(0, 1, 2, 3, 7))
-
-
-def _action(record: DecisionRecord) -> Text:
-    """The action; in observe mode also what it would have been."""
-    from rich.text import Text
-
-    from callsieve.cli.show import word
-
-    if record.would_be == record.action:
-        return word(record.action)
-    return Text.assemble(f"{record.action}, not ", word(record.would_be))
+    wide = is_wide()
+    rows: list[list[Cell]] = []
+    for one in records:
+        did, ms = ([one.did or ""], [f"{one.elapsed_ms:.1f}"]) if wide else ([], [])
+        at = when(one.at) if wide else when(one.at)[len("2026-") :]
+        points = f"{points_of(one):+d}" if one.log_odds else ""
+        caller = one.caller or one.caller_kind.value
+        rows.append([at, one.id, caller, *did, ordered(one.action, one.would_be), one.rule, points, *ms])
+    headings = [
+        "time",
+        "id",
+        "caller",
+        *(["DID"] if wide else []),
+        "action",
+        "rule",
+        "points",
+        *(["ms"] if wide else []),
+    ]
+    print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
+    if any(one.would_be != one.action for one in records):
+        say(dim("(In brackets: only observed, the call went on.)"))
 
 
 def _show_one(record: DecisionRecord) -> None:

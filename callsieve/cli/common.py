@@ -164,4 +164,8 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise CommandError(f"{question} Nobody can be asked here: add --yes")
-    return typer.confirm(question, err=True)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        print(file=sys.stderr)  # the line of the question has no end yet
+        raise

@@ -92,7 +92,7 @@ def show(
 ) -> None:
     """Show who numbers belong to."""
     from callsieve.cli.show import dim, print_table, say
-    from callsieve.times import when
+    from callsieve.times import day
     from reputation.store.identities import all_identities
 
     loaded = settings_of(config)
@@ -122,12 +122,12 @@ def show(
                     one.number,
                     one.name,
                     str(one.level),
-                    dim("expired") if one.expires_at <= now else when(one.expires_at),
+                    dim("expired") if one.expires_at <= now else day(one.expires_at),
                     note,
                 )
                 for one, note in found
             ),
-            keep=(0,),
+            keep=(0, 2, 3),
         )
     else:
         say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")
@@ -135,7 +135,7 @@ def show(
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """Forget who a number belongs to, and print the command that puts it back."""
-    from callsieve.cli.show import say
+    from callsieve.cli.show import say, say_command
     from reputation.store.identities import remove_identity
     from reputation.store.transaction import transaction
 
@@ -147,7 +147,7 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     if removed is None:
         raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
     say(f"It is forgotten that {e164} belongs to {removed.name}. To put it back:")
-    say(f"  {undo(removed, note, config, time.time())}")
+    say_command(undo(removed, note, config, time.time()))
 
 
 def undo(identity: Identity, note: str, config: Path | None, now: float) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,8 +26,12 @@ from callsieve.settings import Loaded
 from reputation.model import ListEntry, ListName
 from reputation.store.personal import PersonalEntry
 
+if TYPE_CHECKING:
+    from callsieve.cli.show import Cell
+
 NOTE_CHARACTERS = 200
 LOOK_BACK_DAYS = 7
+SOON_SECONDS = 2 * 86400
 
 ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="Which list.", show_default=False)]
 EntryArgument = Annotated[
@@ -85,7 +89,7 @@ def remove(
     list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: ConfigOption = None
 ) -> None:
     """Take an entry off a list, and print the command that puts it back."""
-    from callsieve.cli.show import say
+    from callsieve.cli.show import say, say_command
     from reputation.store.lists import remove_entry
     from reputation.store.transaction import transaction
 
@@ -101,7 +105,7 @@ def remove(
             f"{wanted.text} is not on the {list_name.value}list: `callsieve list show {list_name.value}`"
         )
     say(f"{removed.text} is off the {list_name.value}list. To put it back:")
-    say(f"  {undo(removed, config, time.time())}")
+    say_command(undo(removed, config, time.time()))
 
 
 def show(
@@ -238,29 +242,34 @@ def _say_added(entry: ListEntry, before: ListEntry | None, other: ListEntry | No
 
 
 def _show_entries(entries: Sequence[ListEntry]) -> None:
-    from callsieve.cli.show import dim, print_table, say, word
-    from callsieve.known import is_over
-    from callsieve.times import when
+    from callsieve.cli.show import is_wide, print_table, say, word
+    from callsieve.times import day
 
     if not entries:
         say("No entries.")
         return
     now = time.time()
-    print_table(
-        ("list", "entry", "action", "added", "expires", "note"),
-        (
-            (
-                entry.list_name.value,
-                entry.text,
-                word(entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")),
-                when(entry.added_at),
-                dim("expired") if is_over(entry, now) else when(entry.expires_at) if entry.expires_at else "",
-                entry.note,
-            )
-            for entry in entries
-        ),
-        keep=(0, 2),
-    )
+    wide = is_wide()
+    rows = []
+    for entry in entries:
+        action = word(entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject"))
+        added = [day(entry.added_at)] if wide else []
+        rows.append([entry.list_name.value, entry.text, action, *added, _end_of(entry, now), entry.note])
+    headings = ["list", "entry", "action", *(["added"] if wide else []), "expires", "note"]
+    print_table(headings, rows, keep=range(len(headings) - 1))
+
+
+def _end_of(entry: ListEntry, now: float) -> Cell:
+    """When the entry expires; to the minute when that is soon."""
+    from callsieve.cli.show import dim
+    from callsieve.known import is_over
+    from callsieve.times import day, when
+
+    if entry.expires_at is None:
+        return ""
+    if is_over(entry, now):
+        return dim("expired")
+    return when(entry.expires_at) if entry.expires_at < now + SOON_SECONDS else day(entry.expires_at)
 
 
 # People's own lists.
@@ -279,7 +288,7 @@ def _add_personal(loaded: Loaded, list_name: ListName, number: str, person: str,
 
 
 def _remove_personal(loaded: Loaded, list_name: ListName, number: str, person: str, config: Path | None) -> None:
-    from callsieve.cli.show import say
+    from callsieve.cli.show import say, say_command
     from reputation.store.personal import personal_entries, remove_personal_entry
     from reputation.store.transaction import transaction
 
@@ -291,7 +300,7 @@ def _remove_personal(loaded: Loaded, list_name: ListName, number: str, person: s
     words = ["callsieve", "list", "add", list_name.value, number, "--person", person]
     words += ["--config", str(config)] if config else []
     say(f"{number} is off the {list_name.value}list of {person}. To put it back:")
-    say(f"  {shlex.join(words)}")
+    say_command(shlex.join(words))
 
 
 def _show_personal(

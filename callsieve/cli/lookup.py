@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What ties a number to one of ours, and what is said of when.
+WORDS_BY_FACT = {
+    "allow": "on the allowlist of {who}",
+    "block": "on the blocklist of {who}",
+    "contact": "contact of {who}",
+    "talked": "called by {who}, who talked",
+}
 LABEL = 12  # columns of the names on the left
 
 
@@ -108,11 +115,10 @@ def _lists(known: Known) -> Iterator[Line]:
 def _people(known: Known) -> Iterator[Line]:
     from callsieve.times import when
 
-    words = {"allow": "on the allowlist of {who}", "block": "on the blocklist of {who}", "contact": "contact of {who}"}
     for label, fact in _labelled("people", known.personal):
-        text = words[fact.what].format(who=_who(fact))
+        text = WORDS_BY_FACT[fact.what].format(who=_who(fact))
         text += f' as "{fact.name}"' if fact.name else ""
-        yield label, text + (f" since {when(fact.at)}" if fact.at is not None else "")
+        yield label, text + (f" {'on' if fact.what == 'talked' else 'since'} {when(fact.at)}" if fact.at else "")
     expecting = sorted({tie.person for tie in known.facts.ties if tie.tie == "expected" and tie.person})
     if expecting:
         yield "expected", f"a call, from anybody, by {', '.join(expecting)}"
@@ -157,12 +163,19 @@ def _now(known: Known) -> Iterator[Line]:
 
 
 def _show_decisions(known: Known) -> None:
-    from callsieve.cli.show import print_table, word
+    from callsieve.cli.show import ordered, print_table
     from callsieve.known import points_of
     from callsieve.times import when
 
     rows = (
-        (when(record.at), record.id, record.did or "", word(record.action), record.rule, f"{points_of(record):+d}")
+        (
+            when(record.at),
+            record.id,
+            record.did or "",
+            ordered(record.action, record.would_be),
+            record.rule,
+            f"{points_of(record):+d}",
+        )
         for record in known.decisions
     )
     print_table(("time", "id", "DID", "action", "rule", "points"), rows, keep=(0, 1, 2, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,14 @@ WHAT_BY_TABLE = {
     "identity": ("identity", "identities"),
     "challenge_pass": ("passed challenge", "passed challenges"),
     "decision": ("decision", "decisions"),
+    "outcome": ("call", "calls"),
+    "reached": ("call that reached somebody", "calls that reached somebody"),
+    "signal": ("signal", "signals"),
+    "answered": ("answered call", "answered calls"),
+    "talk": ("call of ours to it", "calls of ours to it"),
+    "inbound_talk": ("talk", "talks"),
+    "one_ring": ("one-ring call", "one-ring calls"),
+    "mark": ("mark", "marks"),
     "did": ("number that callers dial", "numbers that callers dial"),
     "own_number": ("own number", "own numbers"),
 }
@@ -52,6 +60,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Print every row about a number as JSON, by table: what its owner may ask for."""
+    from callsieve.cli.show import say
     from reputation.store.privacy import export_number
 
     loaded = settings_of(config)
@@ -63,7 +72,8 @@ def export(
         print_json(document)
     else:
         _write(out, document)
-        _say_counts({table: len(found) for table, found in rows.items()}, f"{out}: all about {e164}", file=sys.stdout)
+        counts = {table: len(found) for table, found in rows.items()}
+        say(f"{out}: all about {e164}: {_counts_in_words(counts)}")
 
 
 def erase(
@@ -80,18 +90,19 @@ def erase(
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
         counts = {table: len(rows) for table, rows in export_number(db, e164).items()}
-        if not any(counts[table] for table in ERASE):
+        if not any(counts.get(table, 0) for table in ERASE):
             say(f"Nothing is stored about {e164}.")
             _say_ours(counts, e164)
             return
         if not yes:
-            _say_counts({table: counts[table] for table in ERASE}, f"About {e164}", file=sys.stderr)
+            known = _counts_in_words({table: counts.get(table, 0) for table in ERASE})
+            print(f"About {e164}: {known}", file=sys.stderr)
         if not confirmed("Delete all of that for good?", yes=yes):
             say("Nothing was changed.")
             raise SystemExit(1)
         with transaction(db):
             erased = erase_number(db, e164)
-    _say_counts(erased, f"Erased of {e164}", file=sys.stdout)
+    say(f"Erased of {e164}: {_counts_in_words(erased)}")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
     _say_ours(counts, e164)
@@ -104,11 +115,11 @@ def _say_ours(counts: Mapping[str, int], e164: str) -> None:
         say(f"{e164} is one of our own numbers: the settings name it, and it stays.")
 
 
-def _say_counts(counts: Mapping[str, int], head: str, file: TextIO) -> None:
+def _counts_in_words(counts: Mapping[str, int]) -> str:
     from callsieve.cli.show import plural
 
     parts = [plural(count, *WHAT_BY_TABLE.get(table, (table, table))) for table, count in counts.items() if count]
-    print(f"{head}: {', '.join(parts) or 'nothing'}.", file=file)
+    return f"{', '.join(parts) or 'nothing'}."
 
 
 def _write(out: Path, document: object) -> None:

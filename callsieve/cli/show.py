@@ -23,6 +23,7 @@ COLOURS = {
     "route": "magenta",
     "reject": "red",
 }
+WIDE = 110
 WIDTH_OF_FILES = 200  # where the output is no terminal nobody wants it folded at 80
 
 Cell = str | Text
@@ -44,6 +45,11 @@ def word(text: str) -> Text:
     return Text(text, style=COLOURS.get(text, ""))
 
 
+def ordered(action: str, would_be: str) -> Text:
+    """What was done; in brackets what would have been done where the policy only observed."""
+    return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
+
+
 def dim(text: str) -> Text:
     """Less important."""
     return Text(clean(text), style="dim")
@@ -55,8 +61,18 @@ def bold(text: str) -> Text:
 
 
 def say(*parts: Cell) -> None:
-    """One line; it is folded only by the terminal itself, so that it can be copied."""
-    console().print(_joined(parts), soft_wrap=True)
+    """One line; a terminal that is too narrow folds it between words."""
+    console().print(_joined(parts), soft_wrap=not sys.stdout.isatty())
+
+
+def say_command(command: str) -> None:
+    """A command to be copied: never folded by us."""
+    console().print(Text(f"  {clean(command)}", style="cyan"), soft_wrap=True)
+
+
+def is_wide() -> bool:
+    """Whether there is room for the columns that can be done without."""
+    return console().width >= WIDE
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Sequence[int] = ()) -> None:

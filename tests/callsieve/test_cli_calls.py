@@ -26,10 +26,11 @@ def callsieve(tmp_path: Path) -> Program:
 
 def test_the_latest_come_first(callsieve: Program) -> None:
     lines = callsieve.ok("calls", "show").splitlines()
-    assert [line.split()[2] for line in lines[1:]] == ["0123456X", "CCCCCCCC", "BBBBBBBB", "AAAAAAAA"]
+    assert [line.split()[2] for line in lines[1:5]] == ["0123456X", "CCCCCCCC", "BBBBBBBB", "AAAAAAAA"]
     assert "withheld" in lines[2]
-    assert "allow, not reject" in lines[3]
-    assert "tag +7" in lines[4]
+    assert "(reject)" in lines[3]
+    assert "+7" in lines[4]
+    assert lines[5] == "(In brackets: only observed, the call went on.)"
 
 
 def test_only_so_many(callsieve: Program) -> None:

@@ -245,6 +245,13 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     assert filled("calls", "show", "--json").json == []
 
 
+def test_every_table_about_a_number_has_a_name_for_people() -> None:
+    from callsieve.cli.privacy import WHAT_BY_TABLE
+    from reputation.store.privacy import ERASE, EXPORT
+
+    assert set(EXPORT) | set(ERASE) <= set(WHAT_BY_TABLE)
+
+
 def test_erasing_asks_first(filled: Program) -> None:
     result = filled("privacy", "erase", CALLER)
     assert result.code == 2

@@ -69,6 +69,7 @@ def of_imports(*imported: Imported) -> Facts:
         pytest.param(
             Facts(ties=(PersonalTie(Tie.EXPECTED, "201"),)), "Nothing is known about this number.", id="expected"
         ),
+        pytest.param(Facts(ties=(PersonalTie(Tie.TALKED, "201", at=1.0),)), "201 called it and talked.", id="talked"),
         pytest.param(
             Facts(own_number=True, challenge_passed_at=1.0),
             "It is one of our own numbers; its caller has passed a challenge.",
