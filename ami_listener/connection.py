@@ -5,9 +5,10 @@
 Of panoramisk 1.4 its `Manager` carries the protocol and sends, and its `Action` numbers and writes what is sent. The
 rest has defects (docs/decisions/fenced-libraries.md), so the protocol is ours and is all that ever hears the socket:
 
-- it decodes each chunk by itself, keeps any amount, and splits it again each time: bytes are framed by `framing`
+- it decodes each chunk by itself, keeps any amount, and splits it again each time: bytes are kept and bounded by
+  `fields`
 - its `Message` gives a str or a list for the same header, unquotes `Result`, and loses a last header without value:
-  packets are passed on as bytes, to be read by our own field parser
+  `fields` reads them
 - its `dispatch` loses the rest of a chunk when a callback raises, and makes tasks that nobody holds: nothing is
   registered there; a packet is put into the inbox, which is all that happens on reading
 - `Manager.connect` tries again every 2 s when refused, and so does `Manager.connection_lost` even after `close`: the
@@ -29,7 +30,7 @@ from typing import Any, cast
 from panoramisk.actions import Action
 from panoramisk.manager import Manager
 
-from ami_listener.framing import Framer, FramingError
+from ami_listener.fields import Packet, PacketReader
 from ami_listener.inbox import Channels, Inbox
 from ami_listener.trouble import AmiError, Kind, error_of
 
@@ -43,7 +44,10 @@ ACTIONS = frozenset({"Login", "Ping", "CoreShowChannels", "Logoff"})
 ANSWER_LIMIT = 50_000
 LOGOFF_SECONDS = 0.5
 
-_ACTION_ID = b"\r\nActionID: "
+GREETING = b"Asterisk Call Manager/"
+GREETING_LIMIT = 100
+
+_ACTION_ID = "\r\nActionID: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +66,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response to an action and, for a list, its items, each as it came. Header names and values are bytes."""
+    """The fields of the response to an action and, for a list, its items."""
 
-    response: Mapping[bytes, bytes]
-    items: tuple[bytes, ...] = ()
+    response: Mapping[str, str]
+    items: tuple[Packet, ...] = ()
 
     @property
     def succeeded(self) -> bool:
-        return self.response.get(b"Response") == b"Success"
+        return self.response.get("Response") == "Success"
 
     @property
     def message(self) -> str:
-        return self.response.get(b"Message", b"").decode("utf-8", "replace")
+        return self.response.get("Message", "")
 
 
 @dataclass(slots=True)
@@ -82,8 +86,8 @@ class _Asked:
 
     name: str
     done: asyncio.Future[Answer]
-    response: Mapping[bytes, bytes] = field(default_factory=dict)
-    items: list[bytes] = field(default_factory=list)
+    response: Mapping[str, str] = field(default_factory=dict)
+    items: list[Packet] = field(default_factory=list)
 
 
 class AmiProtocol(asyncio.Protocol):
@@ -97,8 +101,9 @@ class AmiProtocol(asyncio.Protocol):
         self.heard_at = clock()
         self._inbox = inbox
         self._clock = clock
-        self._framer = Framer()
-        self._asked: dict[bytes, _Asked] = {}
+        self._first_line = b""
+        self._reader = PacketReader()
+        self._asked: dict[str, _Asked] = {}
         self._transport: asyncio.Transport | None = None
 
     # Called by the event loop.
@@ -111,17 +116,13 @@ class AmiProtocol(asyncio.Protocol):
             return
         self.received_bytes += len(data)
         at = self.heard_at = self._clock()
-        try:
-            packets = self._framer.receive_data(data)
-        except FramingError as error:
-            self.fail(AmiError(Kind.NOT_AMI, str(error)))
-            return
-        if self._framer.version is not None and not self.greeted.done():
-            self.greeted.set_result(None)
-        for raw in packets:
-            if _ACTION_ID in raw and self._take_answer(raw, at):
-                continue
-            self._inbox.put(raw, at)
+        if not self.greeted.done():
+            data = self._read_greeting(data)
+        for packet in self._reader.receive_data(data):
+            if _ACTION_ID not in packet.text or not self._take_answer(packet, at):
+                self._inbox.put(packet, at)
+        if self._reader.dropped:
+            self.fail(AmiError(Kind.NOT_AMI, "a packet of more than 1 MiB"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         # `exc` is an OSError or None; a bare end of file says nothing more.
@@ -141,7 +142,7 @@ class AmiProtocol(asyncio.Protocol):
         if any(not value.isprintable() for value in action.values()):
             raise ValueError(f"{name}: a value has control characters in it")
         numbered = Action(dict(action))
-        self._asked[str(numbered.id).encode()] = _Asked(name, numbered.future)
+        self._asked[str(numbered.id)] = _Asked(name, numbered.future)
         if self._transport is not None and not self.lost.done():
             self._transport.write(str(numbered).encode())
         return cast("asyncio.Future[Answer]", numbered.future)
@@ -159,21 +160,34 @@ class AmiProtocol(asyncio.Protocol):
             self.lost.set_result(error)
         self.close()
 
-    def _take_answer(self, raw: bytes, at: float) -> bool:
+    def _read_greeting(self, data: bytes) -> bytes:
+        """What comes after Asterisk's first line; nothing while it is not whole, or is not Asterisk's."""
+        line, end, rest = (self._first_line + data).partition(b"\r\n")
+        self._first_line = line
+        if not line.startswith(GREETING[: len(line)]) or len(line) > GREETING_LIMIT:
+            self.fail(AmiError(Kind.NOT_AMI))
+        elif end and line.startswith(GREETING):
+            self.greeted.set_result(None)
+            return rest
+        elif end:
+            self.fail(AmiError(Kind.NOT_AMI))
+        return b""
+
+    def _take_answer(self, packet: Packet, at: float) -> bool:
         """Whether this packet is (part of) the answer to something asked here."""
-        headers = _headers_of(raw)
-        action_id = headers.get(b"ActionID", b"")
+        fields = packet.fields()
+        action_id = fields.get("ActionID", "")
         asked = self._asked.get(action_id)
         if asked is None:
             return False
-        begins_or_ends = headers.get(b"EventList", b"").lower()
-        if b"Response" in headers:
-            asked.response = headers
-            is_whole = begins_or_ends != b"start"
+        begins_or_ends = fields.get("EventList", "").lower()
+        if "Response" in fields:
+            asked.response = fields
+            is_whole = begins_or_ends != "start"
         else:
-            is_whole = begins_or_ends in (b"complete", b"cancelled")
+            is_whole = begins_or_ends in ("complete", "cancelled")
             if not is_whole:
-                asked.items.append(raw)
+                asked.items.append(packet)
         if len(asked.items) > ANSWER_LIMIT:
             self.fail(AmiError(Kind.NOT_AMI, f"a list of more than {ANSWER_LIMIT} items"))
         elif is_whole:
@@ -286,9 +300,3 @@ async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[a
         except OSError as reason:
             error = reason
     raise error_of(error) from None
-
-
-def _headers_of(raw: bytes) -> dict[bytes, bytes]:
-    """The headers of an answer to one of our actions, where none is there twice."""
-    lines = (line.partition(b":") for line in raw.split(b"\r\n"))
-    return {name: value.strip() for name, _, value in lines}

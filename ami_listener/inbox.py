@@ -14,8 +14,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-# 27,000 events of the usual size: 5 s of 5,000 a second.
-LIMIT_BYTES = 16 * 1024 * 1024
+from ami_listener.fields import Packet
+
+# About 27,000 events of the usual size: 5 s of 5,000 a second.
+LIMIT_CHARACTERS = 16 * 1024 * 1024
 
 # The consumer shares its loop with calls that wait for a decision, so it gives way after this long.
 SLICE_SECONDS = 0.001
@@ -23,10 +25,10 @@ SLICE_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One packet as it came: header lines ending in CRLF, without the empty line. `at` is when it was read."""
+    """One packet that is not the answer to something we asked. `at` is when it was read."""
 
     at: float
-    raw: bytes
+    packet: Packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +49,34 @@ class Channels:
     """
 
     at: float
-    raw: tuple[bytes, ...]
+    packets: tuple[Packet, ...]
 
 
 Notice = Received | Gap | Channels
 
 
 class Inbox:
-    """`put...` in, `notices` out. `on_room` is called when packets are taken again after a loss."""
+    """`put...` in, `notices` out. `on_room` is called when packets are taken again after a loss.
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    `limit` is the size of what waits, in characters of its packets.
+    """
+
+    def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:
         self.received = 0
         self.received_at: float | None = None
         self.dropped = 0
         self.gaps = 0
         self.on_room: Callable[[], None] = lambda: None
-        self._limit = limit_bytes
+        self._limit = limit
         self._items: deque[Notice] = deque()
-        self._bytes = 0
+        self._characters = 0
         self._losing = False
         self._closed = False
         self._wake = asyncio.Event()
 
-    def __len__(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many notices nobody has looked at."""
         return len(self._items)
 
     @property
@@ -82,19 +89,19 @@ class Inbox:
         """Whether packets are being dropped now."""
         return self._losing
 
-    def put(self, raw: bytes, at: float) -> None:
+    def put(self, packet: Packet, at: float) -> None:
         """Add a packet, or count it as lost; before the first that is lost there is a Gap."""
         self.received += 1
         self.received_at = at
         if self._losing:
             self.dropped += 1
-        elif self._bytes + len(raw) > self._limit:
+        elif self._characters + len(packet.text) > self._limit:
             self._losing = True
             self.dropped += 1
             self.put_gap(Gap(at, at, "more events than could be looked at"))
         else:
-            self._bytes += len(raw)
-            self._add(Received(at, raw))
+            self._characters += len(packet.text)
+            self._add(Received(at, packet))
 
     def put_gap(self, gap: Gap) -> None:
         """Add a Gap, whatever the bound."""
@@ -133,8 +140,8 @@ class Inbox:
     def _take(self) -> Notice:
         notice = self._items.popleft()
         if isinstance(notice, Received):
-            self._bytes -= len(notice.raw)
-            if self._losing and self._bytes <= self._limit // 2:
+            self._characters -= len(notice.packet.text)
+            if self._losing and self._characters <= self._limit // 2:
                 self._losing = False
                 self.on_room()
         return notice

@@ -125,7 +125,7 @@ class AmiListener:
             dropped=inbox.dropped,
             gaps=inbox.gaps,
             connects=self._connects,
-            waiting=len(inbox),
+            waiting=inbox.waiting,
             behind_seconds=0.0 if oldest_at is None else max(0.0, now - oldest_at),
             trouble=self._trouble,
             last_trouble=self._last_trouble,

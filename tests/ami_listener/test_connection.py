@@ -1,0 +1,306 @@
+"""One test for each defect of panoramisk 1.4 that the connection keeps away, and what it says when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ami_listener.connection import ANSWER_LIMIT, EVENTS, Account, Connection, connect
+from ami_listener.fields import Packet
+from ami_listener.inbox import Channels, Inbox, Received
+from ami_listener.trouble import AmiError, Kind
+from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing, until
+
+CHANNEL = b"PJSIP/201-00000001"
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[FakeManager, Inbox, Connection]]:
+    """A connection that is greeted and logged in."""
+    async with managing() as manager:
+        inbox = Inbox()
+        connection = await connect(manager.account, inbox, time.time)
+        try:
+            await connection.greeting(2)
+            await connection.log_in(manager.account, 2)
+            yield manager, inbox, connection
+        finally:
+            connection.abort()
+
+
+def received(inbox: Inbox) -> list[Packet]:
+    return [item.packet for item in inbox._items if isinstance(item, Received)]
+
+
+def text_of(inbox: Inbox) -> list[bytes]:
+    return [packet.text.encode() for packet in received(inbox)]
+
+
+# The defects of panoramisk, in the order of ASTERISK-FACTS.md.
+
+
+async def test_a_character_cut_between_two_chunks_is_whole() -> None:
+    async with connected() as (manager, inbox, _):
+        packet = "Event: Newchannel\r\nCallerIDName: 张伟 Łukasz".encode()
+        for byte in packet + END:
+            manager.send(bytes([byte]))
+            await asyncio.sleep(0.0005)  # so that each is a chunk
+        await until(lambda: text_of(inbox))
+        assert text_of(inbox) == [packet]
+
+
+async def test_a_packet_without_end_is_not_kept_and_ends_the_connection() -> None:
+    async with connected() as (manager, inbox, connection):
+        manager.send(EVENT + END + b"x" * 4_000_000)
+        assert (await asyncio.wait_for(connection.lost, 5)).kind is Kind.NOT_AMI
+        assert connection.received_bytes < 2_000_000
+        assert text_of(inbox) == [EVENT]
+
+
+async def test_nothing_is_asked_and_nobody_connects_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Panoramisk's pinger would ask after 10 s without minding the answer, and reconnect 2 s after the end."""
+    later: list[float] = []
+    async with connected() as (manager, _, connection):
+        loop = asyncio.get_running_loop()
+        assert connection._manager.pinger.cancelled()
+        monkeypatch.setattr(loop, "call_later", lambda seconds, *_: later.append(seconds))
+        manager.writers[-1].transport.abort()
+        assert (await connection.lost).kind is Kind.LOST
+        connection.abort()
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+    assert later == []
+    assert len(manager.writers) == 1
+
+
+async def test_a_refused_connection_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    later: list[float] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda seconds, *_: later.append(seconds))
+    with pytest.raises(AmiError) as caught:
+        await connect(Account("127.0.0.1", 1, "callsieve", SECRET), Inbox(), time.time)
+    await asyncio.sleep(0)
+    assert (caught.value.kind, later) == (Kind.REFUSED, [])
+
+
+async def test_an_action_without_an_answer_is_not_sent_again() -> None:
+    async with connected() as (manager, inbox, first):
+        manager.deaf_for = {"CoreShowChannels"}
+        asked = first.ask("CoreShowChannels")
+        await until(lambda: "CoreShowChannels" in manager.names())
+        first.abort()
+        second = await connect(manager.account, inbox, time.time)
+        await second.greeting(2)
+        await second.log_in(manager.account, 2)
+        await second.wait_for(second.ask("Ping"), 2, Kind.DEAF)
+        second.abort()
+        assert manager.names() == ["Login", "CoreShowChannels", "Login", "Ping"]
+        assert not asked.done()
+
+
+async def test_an_event_is_only_put_into_the_inbox_whatever_becomes_of_it() -> None:
+    """Nothing that could raise is called on reading, so the rest of a chunk is there even if the first is absurd."""
+    async with connected() as (manager, inbox, connection):
+        manager.send(b": \r\n\xff:" + END + b"ActionID: nobody's\r\nActionID: 0" + END + EVENT + END)
+        await until(lambda: inbox.waiting == 3)
+        assert received(inbox)[-1].text.encode() == EVENT
+        assert connection._manager.protocol is not None
+        assert list(connection._manager.callbacks) == ["FullyBooted"]  # panoramisk's own, which is never called
+        assert not connection.lost.done()
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "variables"),
+    [
+        pytest.param("ChanVariable: A=1", {"ChanVariable": "A=1"}, {"A": "1"}, id="one-variable"),
+        pytest.param(
+            "ChanVariable: A=1\r\nChanVariable: B=2", {"ChanVariable": "A=1"}, {"A": "1", "B": "2"}, id="two-variables"
+        ),
+        pytest.param("Result: 200%20result%3D1%0D%0A", {"Result": "200%20result%3D1%0D%0A"}, {}, id="quoted-result"),
+        pytest.param("Exten: s\r\nAppData: ", {"Exten": "s", "AppData": ""}, {}, id="empty-last-header"),
+        pytest.param("Exten: s\r\nAppData:", {"Exten": "s", "AppData": ""}, {}, id="empty-last-header-no-space"),
+    ],
+)
+async def test_every_field_arrives_as_asterisk_wrote_it(
+    lines: str, fields: dict[str, str], variables: dict[str, str]
+) -> None:
+    async with connected() as (manager, inbox, _):
+        manager.send(f"Event: Status\r\n{lines}".encode() + END)
+        await until(lambda: inbox.waiting)
+        (packet,) = received(inbox)
+        assert packet.fields() == {"Event": "Status", **fields}
+        assert packet.variables() == variables
+
+
+# The login, and what it must not give away.
+
+
+async def test_a_login_asks_for_the_events_that_are_learnt_from_and_no_more() -> None:
+    async with connected() as (manager, _, __):
+        assert manager.actions[0]["Events"] == EVENTS == "call,cdr,user,agent"
+        assert manager.actions[0]["Secret"] == SECRET
+
+
+async def test_the_greeting_may_come_in_pieces() -> None:
+    async with managing() as manager:
+        greeting, manager.greeting = manager.greeting, b""
+        connection = await connect(manager.account, Inbox(), time.time)
+        await until(lambda: manager.writers)
+        for byte in greeting:
+            assert not connection._protocol.greeted.done()
+            manager.send(bytes([byte]))
+            await asyncio.sleep(0.001)
+        await connection.greeting(2)
+        connection.abort()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"", b"SSH-2.0-OpenSSH\r\n", b"\x16\x03\x01", b"Asterisk\r\n", b"Asterisk Call Manager/" + b"1" * 100]
+)
+async def test_nobody_but_asterisk_gets_the_secret(greeting: bytes) -> None:
+    async with managing() as manager:
+        manager.greeting = greeting
+        connection = await connect(manager.account, Inbox(), time.time)
+        with pytest.raises(AmiError) as caught:
+            await connection.greeting(0.1)
+        connection.abort()
+        assert caught.value.kind is (Kind.NOT_AMI if greeting else Kind.SILENT)
+        assert manager.actions == []
+
+
+@pytest.mark.parametrize("value", [f"{SECRET}\r\nAction: Command", f"{SECRET}\n", f"{SECRET}\0"])
+async def test_a_secret_cannot_add_an_action_and_is_not_in_the_error(value: str) -> None:
+    async with managing() as manager:
+        connection = await connect(manager.account, Inbox(), time.time)
+        await connection.greeting(2)
+        with pytest.raises(AmiError) as caught:
+            await connection.log_in(Account("127.0.0.1", manager.port, "callsieve", value), 2)
+        connection.abort()
+        assert caught.value.kind is Kind.BAD_LOGIN
+        assert caught.value.__suppress_context__
+        assert SECRET not in repr(caught.value)
+        assert manager.actions == []
+
+
+async def test_the_secret_is_never_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(FakeManager, "secret", "another", raising=False)
+    async with managing() as manager:
+        manager.secret = "another"
+        connection = await connect(manager.account, Inbox(), time.time)
+        await connection.greeting(2)
+        with pytest.raises(AmiError) as caught:
+            await connection.log_in(manager.account, 2)
+        assert (caught.value.kind, caught.value.detail) == (Kind.LOGIN_REFUSED, "Authentication failed")
+        connection.abort()
+        assert SECRET not in repr(manager.account)
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("action", ["Command", "Originate", "Hangup", "Setvar", "login"])
+async def test_only_actions_that_change_nothing_are_sent(action: str) -> None:
+    async with connected() as (manager, _, connection):
+        with pytest.raises(ValueError, match="not an action of ours"):
+            connection.ask(action)
+        assert manager.names() == ["Login"]
+
+
+# Answers.
+
+
+async def test_channels_stand_among_the_events_where_they_came() -> None:
+    async with connected() as (manager, inbox, connection):
+        manager.channels = [CHANNEL]
+        manager.in_list = b"Event: Hangup\r\nChannel: other" + END
+        manager.send(EVENT + END)
+        answer = await connection.wait_for(connection.ask("CoreShowChannels"), 2, Kind.DEAF)
+        manager.send(EVENT + END)
+        await until(lambda: inbox.waiting == 4)
+        assert [type(item) for item in inbox._items] == [Received, Received, Channels, Received]
+        channels = inbox._items[2]
+        assert isinstance(channels, Channels)
+        assert answer.items == channels.packets
+        assert [packet.fields()["Channel"] for packet in channels.packets] == [CHANNEL.decode()]
+
+
+async def test_channels_that_may_not_be_asked_for_are_not_none() -> None:
+    async with connected() as (manager, inbox, connection):
+        manager.permits = False
+        answer = await connection.wait_for(connection.ask("CoreShowChannels"), 2, Kind.DEAF)
+        assert (answer.succeeded, answer.message) == (False, "Permission denied")
+        assert inbox.waiting == 0
+
+
+async def test_a_list_without_end_ends_the_connection() -> None:
+    async with connected() as (manager, _, connection):
+        manager.channels = [b"x"] * (ANSWER_LIMIT + 1)
+        connection.ask("CoreShowChannels")
+        assert (await asyncio.wait_for(connection.lost, 20)).kind is Kind.NOT_AMI
+
+
+async def test_an_answer_to_somebody_else_is_an_event() -> None:
+    async with connected() as (manager, inbox, _):
+        packet = b"Event: UserEvent\r\nActionID: action/forged/1/1\r\nEventList: Complete"
+        manager.send(packet + END)
+        await until(lambda: inbox.waiting)
+        assert text_of(inbox) == [packet]
+
+
+# How it ends, and what is said when it does not begin.
+
+
+def cut(manager: FakeManager) -> None:
+    manager.writers[-1].transport.abort()
+
+
+def end(manager: FakeManager) -> None:
+    manager.writers[-1].close()
+
+
+@pytest.mark.parametrize("how", [cut, end])
+async def test_an_end_has_a_reason_and_everything_before_it_is_there(how: Callable[[FakeManager], None]) -> None:
+    async with connected() as (manager, inbox, connection):
+        manager.send(EVENT + END)
+        await until(lambda: inbox.waiting)
+        how(manager)
+        assert (await asyncio.wait_for(connection.lost, 2)).kind is Kind.LOST
+
+
+async def test_a_wait_ends_with_the_connection() -> None:
+    async with connected() as (manager, _, connection):
+        manager.hangs_up_on = {"Ping"}
+        with pytest.raises(AmiError) as caught:
+            await connection.wait_for(connection.ask("Ping"), 5, Kind.DEAF)
+        assert caught.value.kind is Kind.LOST
+
+
+async def test_good_bye_is_said_but_not_waited_for_long() -> None:
+    async with connected() as (manager, _, connection):
+        manager.deaf_for = {"Logoff"}
+        began = time.monotonic()
+        await connection.log_off()
+        assert time.monotonic() - began < 0.9
+        assert manager.names()[-1] == "Logoff"
+        await connection.log_off()  # a second time does nothing
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        pytest.param("no-such-host.invalid", Kind.NO_HOST, id="unknown-name"),
+        pytest.param("a..b", Kind.NO_HOST, id="no-name-at-all"),
+        pytest.param("127.0.0.1", Kind.REFUSED, id="nobody-there"),
+        pytest.param("localhost", Kind.REFUSED, id="nobody-at-any-address"),
+        pytest.param("255.255.255.255", Kind.UNREACHABLE, id="no-way-there"),
+    ],
+)
+async def test_a_connection_that_cannot_be_made_says_why(host: str, kind: Kind) -> None:
+    with pytest.raises(AmiError) as caught:
+        await asyncio.wait_for(connect(Account(host, 1, "callsieve", SECRET), Inbox(), time.time), 20)
+    assert caught.value.kind is kind
+    assert kind.words
+    assert kind.way_out

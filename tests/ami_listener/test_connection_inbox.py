@@ -1,0 +1,113 @@
+"""What waits to be looked at is bounded and in order, and what did not fit is a gap."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ami_listener.fields import Packet
+from ami_listener.inbox import Channels, Gap, Inbox, Notice, Received
+from tests.ami_listener.fake_manager import until
+
+HUNDRED = Packet("x" * 100, "")
+EVENT = Packet("Event: Newchannel", "Newchannel")
+
+
+async def all_of(inbox: Inbox) -> list[Notice]:
+    inbox.close()
+    return [notice async for notice in inbox.notices()]
+
+
+async def test_everything_comes_out_in_order() -> None:
+    inbox = Inbox()
+    inbox.put(EVENT, 1.0)
+    inbox.put_gap(Gap(3.0, 2.0, "lost"))
+    inbox.put_channels(Channels(4.0, (EVENT,)))
+    inbox.put(EVENT, 5.0)
+    assert (inbox.oldest_at, inbox.waiting, inbox.received, inbox.received_at) == (1.0, 4, 2, 5.0)
+    assert await all_of(inbox) == [
+        Received(1.0, EVENT),
+        Gap(3.0, 2.0, "lost"),
+        Channels(4.0, (EVENT,)),
+        Received(5.0, EVENT),
+    ]
+    assert inbox.oldest_at is None
+
+
+async def test_what_does_not_fit_is_counted_and_marked_where_it_is_missing() -> None:
+    inbox = Inbox(limit=300)
+    for at in range(10):
+        inbox.put(HUNDRED, at)
+    assert (inbox.dropped, inbox.gaps, inbox.losing) == (7, 1, True)
+    notices = await all_of(inbox)
+    assert [notice.at for notice in notices] == [0, 1, 2, 3]
+    assert isinstance(notices[3], Gap)
+
+
+async def test_after_a_loss_half_must_be_empty_and_the_channels_are_asked_for() -> None:
+    asked = []
+    inbox = Inbox(limit=400)
+    inbox.on_room = lambda: asked.append(inbox.waiting)
+    for at in range(5):
+        inbox.put(HUNDRED, at)
+    notices = inbox.notices()
+    await anext(notices)
+    inbox.put(HUNDRED, 5)  # there is room, but not enough to begin again
+    inbox.put_channels(Channels(5, ()))  # asked for before the loss: it does not end the gap
+    assert (inbox.dropped, asked) == (2, [])
+    await anext(notices)
+    assert asked == [3]
+    inbox.put(HUNDRED, 6)
+    inbox.put_channels(Channels(7, ()))
+    assert [type(notice) for notice in await all_of(inbox)] == [Received, Received, Gap, Received, Channels]
+    assert (inbox.dropped, inbox.gaps, inbox.losing) == (2, 1, False)
+
+
+async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
+    inbox = Inbox()
+    seen = []
+
+    async def consume() -> None:
+        async for notice in inbox.notices():
+            seen.append(notice.at)
+
+    consumer = asyncio.create_task(consume())
+    await asyncio.sleep(0)
+    for at in (1, 2):
+        inbox.put(EVENT, at)
+        await until(lambda at=at: len(seen) == at)  # type: ignore[misc]
+    inbox.put(EVENT, 3)
+    inbox.close()
+    await asyncio.wait_for(consumer, 5)
+    assert seen == [1, 2, 3]
+
+
+async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
+    inbox = Inbox()
+    for at in range(100_000):
+        inbox.put(EVENT, at)
+    others, longest = 0, 0.0
+    loop = asyncio.get_running_loop()
+
+    async def consume() -> None:
+        async for _ in inbox.notices():
+            pass
+
+    inbox.close()
+    consumer = asyncio.create_task(consume())
+    while not consumer.done():
+        before = loop.time()
+        await asyncio.sleep(0)
+        longest = max(longest, loop.time() - before)
+        others += 1
+    assert others > 10
+    assert longest < 0.05
+
+
+@pytest.mark.parametrize("size", [1, 17, 300])
+async def test_the_bound_is_in_characters(size: int) -> None:
+    inbox = Inbox(limit=3000)
+    for at in range(4000):
+        inbox.put(Packet("x" * size, ""), at)
+    assert sum(len(notice.packet.text) for notice in await all_of(inbox) if isinstance(notice, Received)) <= 3000

@@ -1,0 +1,330 @@
+"""One connection, kept: what is lost is noticed, said, waited for and made good, and no wrong secret is tried twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from ami_listener.fields import Packet
+from ami_listener.inbox import Channels, Gap, Inbox, Notice, Received
+from ami_listener.supervisor import STABLE_SECONDS, AmiListener, Pace, State
+from ami_listener.trouble import Kind
+from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing, until
+
+QUICK = Pace(connect_seconds=2, login_seconds=0.2, ping_seconds=0.05, answer_seconds=0.08, slices=4)
+
+
+class Waits:
+    """Notes how long the listener wants to wait, and waits `scale` times that."""
+
+    def __init__(self, scale: float = 0.01) -> None:
+        self.scale = scale
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        await asyncio.sleep(seconds * self.scale)
+
+
+@asynccontextmanager
+async def listening(manager: FakeManager, **more: Any) -> AsyncIterator[tuple[AmiListener, list[Notice]]]:
+    """A listener with an eager consumer, and what it was given."""
+    more.setdefault("sleep", Waits())
+    listener = AmiListener(manager.account, pace=more.pop("pace", QUICK), **more)
+    seen: list[Notice] = []
+
+    async def consume() -> None:
+        async for notice in listener.notices():
+            seen.append(notice)
+
+    consumer = asyncio.create_task(consume())
+    listener.start()
+    try:
+        yield listener, seen
+    finally:
+        began = time.monotonic()
+        await listener.close()
+        assert time.monotonic() - began < 1
+        await asyncio.wait_for(consumer, 2)
+        assert listener.status.state is State.CLOSED
+
+
+def kinds_of(seen: list[Notice]) -> list[type[Notice]]:
+    return [type(notice) for notice in seen]
+
+
+async def test_it_logs_in_asks_what_is_up_and_passes_events_on() -> None:
+    async with managing() as manager:
+        manager.channels = [b"PJSIP/201-00000001"]
+        async with listening(manager) as (listener, seen):
+            await until(lambda: seen)
+            manager.send(EVENT + END)
+            await until(lambda: len(seen) == 2)
+            status = listener.status
+            assert kinds_of(seen) == [Channels, Received]
+            assert (status.state, status.events, status.connects, status.gaps) == (State.LISTENING, 1, 1, 0)
+            assert status.connected_since is not None
+            assert status.last_event_at is not None
+            assert status.connected_since <= status.last_event_at <= time.time()
+            assert (status.trouble, status.last_trouble, status.waiting, status.behind_seconds) == (None, None, 0, 0)
+        assert manager.names()[:2] == ["Login", "CoreShowChannels"]
+        assert manager.names()[-1] == "Logoff"
+        assert set(manager.names()[2:-1]) <= {"Ping"}
+
+
+async def test_a_lost_connection_is_a_gap_and_the_channels_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with managing() as manager, listening(manager) as (listener, seen):
+        await until(lambda: seen)
+        manager.send(EVENT + END)
+        await until(lambda: len(seen) == 2)
+        manager.writers[-1].transport.abort()
+        await until(lambda: len(seen) == 4)
+        assert kinds_of(seen) == [Channels, Received, Gap, Channels]
+        gap = seen[2]
+        assert isinstance(gap, Gap)
+        assert seen[1].at <= gap.since <= gap.at
+        status = listener.status
+        assert (status.state, status.connects, status.gaps, status.trouble) == (State.LISTENING, 2, 1, None)
+        assert status.last_trouble is not None
+        assert status.last_trouble.kind is Kind.LOST
+    lines = [
+        (record.levelname, record.message.partition(": ")[2]) for record in caplog.records if "127" in record.message
+    ]
+    assert [level for level, _ in lines] == ["INFO", "WARNING", "INFO"]
+    assert "Asterisk closed the connection" in lines[1][1]
+    assert "again after" in caplog.records[-1].message
+
+
+async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
+    pace = QUICK
+    async with managing() as manager, listening(manager, pace=pace) as (listener, seen):
+        await until(lambda: "Ping" in manager.names())
+        manager.deaf_for = {"Ping"}
+        began = time.monotonic()
+        await until(lambda: Gap in kinds_of(seen))
+        assert time.monotonic() - began < 2 * (pace.ping_seconds + pace.answer_seconds) + 0.2
+        assert listener.status.last_trouble is not None
+        assert listener.status.last_trouble.kind is Kind.DEAF
+        manager.deaf_for = set()
+        await until(lambda: len(seen) >= 3)
+        assert kinds_of(seen)[:3] == [Channels, Gap, Channels]
+
+
+def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
+    assert Pace().ping_seconds + Pace().answer_seconds <= 8
+
+
+async def test_an_answer_behind_many_events_is_waited_for_but_not_for_ever() -> None:
+    async with managing() as manager, listening(manager) as (listener, seen):
+        await until(lambda: "Ping" in manager.names())
+        manager.deaf_for = {"Ping"}
+        began = time.monotonic()
+        while Gap not in kinds_of(seen):
+            with suppress(ConnectionError):
+                manager.send(EVENT + END)
+            await asyncio.sleep(0.005)
+        lasted = time.monotonic() - began
+        assert 0.9 * QUICK.answer_seconds * QUICK.patience / 2 < lasted < 5
+        assert listener.status.last_trouble is not None
+        assert listener.status.last_trouble.kind is Kind.DEAF
+
+
+async def test_a_process_that_was_held_up_does_not_blame_the_other_side() -> None:
+    async with managing() as manager, listening(manager) as (listener, _):
+        for _ in range(3):
+            await until(lambda: "Ping" in manager.names())
+            manager.actions.clear()
+            time.sleep(3 * (QUICK.ping_seconds + QUICK.answer_seconds))  # noqa: ASYNC251 (holding it up is the test)
+            await asyncio.sleep(0.1)
+        assert (listener.status.connects, listener.status.gaps) == (1, 0)
+
+
+async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    waits = Waits(scale=0.002)
+    async with managing() as manager:
+        manager.secret = "another"
+        async with listening(manager, sleep=waits) as (listener, seen):
+            await until(lambda: len(manager.logins) == 5)
+            assert min(waits.seconds) >= 60
+            assert listener.status.trouble is not None
+            assert listener.status.trouble.kind is Kind.LOGIN_REFUSED
+            manager.secret = SECRET
+            await until(lambda: seen)
+            assert kinds_of(seen) == [Channels]  # there was nothing to miss
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("how", ["deaf", "hang up"])
+async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -> None:
+    waits = Waits(scale=0.001)
+    async with managing() as manager:
+        if how == "deaf":
+            manager.deaf_for = {"Login"}
+        else:
+            manager.hangs_up_on = {"Login"}
+        async with listening(manager, sleep=waits) as (listener, _):
+            await until(lambda: len(manager.logins) == 2)
+            assert min(waits.seconds) >= 60
+            assert listener.status.state in (State.LOGGING_IN, State.WAITING)
+
+
+async def test_a_login_that_has_worked_is_tried_again_soon() -> None:
+    waits = Waits()
+    async with managing() as manager, listening(manager, sleep=waits) as (_, seen):
+        await until(lambda: seen)
+        manager.hangs_up_on = {"Login"}
+        manager.writers[-1].transport.abort()
+        await until(lambda: len(waits.seconds) == 3)
+        assert waits.seconds[0] < 1
+        assert waits.seconds[1] < 1.1
+        assert waits.seconds[2] >= 60  # the second login without an answer
+
+
+async def test_a_secret_with_control_characters_is_never_sent() -> None:
+    waits = Waits(scale=0.001)
+    async with managing() as manager:
+        account = type(manager.account)("127.0.0.1", manager.port, "callsieve", "a\r\nAction: Command")
+        listener = AmiListener(account, pace=QUICK, sleep=waits)
+        listener.start()
+        await until(lambda: len(waits.seconds) == 2)
+        assert listener.status.trouble is not None
+        assert listener.status.trouble.kind is Kind.BAD_LOGIN
+        await listener.close()
+        assert (manager.actions, min(waits.seconds) >= 60) == ([], True)
+
+
+async def test_nobody_there_is_waited_for_with_growing_patience(caplog: pytest.LogCaptureFixture) -> None:
+    waits = Waits()
+    manager = FakeManager()
+    manager.port = 1
+    async with listening(manager, sleep=waits, chance=lambda: 1.0) as (listener, seen):
+        await until(lambda: len(waits.seconds) == 7)
+        assert waits.seconds == [0.5, 1, 2, 4, 8, 10, 10]
+        assert (seen, listener.status.gaps) == ([], 0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_after_a_good_connection_the_next_is_made_soon() -> None:
+    now, waits = [1000.0], Waits()
+    async with managing() as manager:
+        listener_of = listening(manager, sleep=waits, chance=lambda: 1.0, clock=lambda: now[0])
+        async with listener_of as (listener, _):
+            for connects in (1, 2, 3):
+                await until(lambda connects=connects: listener.status.connects == connects)  # type: ignore[misc]
+                now[0] += STABLE_SECONDS if connects == 2 else 0.1
+                manager.writers[-1].transport.abort()
+            await until(lambda: len(waits.seconds) == 3)
+        assert waits.seconds == [0.5, 0.5, 1.0]
+
+
+async def test_what_is_not_asterisk_is_named() -> None:
+    async with managing() as manager:
+        manager.greeting = b"HTTP/1.1 400 Bad Request\r\n"
+        async with listening(manager) as (listener, _):
+            await until(lambda: listener.status.trouble)
+            assert listener.status.trouble is not None
+            assert listener.status.trouble.kind is Kind.NOT_AMI
+            assert manager.actions == []
+
+
+async def test_a_user_that_may_not_list_channels_still_listens(caplog: pytest.LogCaptureFixture) -> None:
+    async with managing() as manager:
+        manager.permits = False
+        async with listening(manager) as (listener, seen):
+            await until(lambda: listener.status.trouble)
+            manager.send(EVENT + END)
+            await until(lambda: seen)
+            status = listener.status
+            assert status.trouble is not None
+            assert (status.state, status.trouble.kind) == (State.LISTENING, Kind.NOT_PERMITTED)
+            assert kinds_of(seen) == [Received]
+            manager.writers[-1].transport.abort()
+            await until(lambda: listener.status.connects == 2 and listener.status.trouble)
+    assert "write = reporting" in caplog.text
+
+
+async def test_a_stalled_consumer_stalls_nobody_and_what_was_lost_is_a_gap() -> None:
+    inbox = Inbox(limit=100 * len(EVENT))
+    async with managing() as manager:
+        manager.channels = [b"PJSIP/201-00000001"]
+        listener = AmiListener(manager.account, pace=QUICK, inbox=inbox, sleep=Waits())
+        listener.start()
+        await until(lambda: inbox.oldest_at)
+        for _ in range(100):
+            manager.send((EVENT + END) * 100)
+            await manager.writers[-1].drain()  # which would not come back if nobody read
+        await until(lambda: listener.status.events == 10_000)
+        status = listener.status
+        assert (status.dropped, status.gaps, status.connects, status.waiting) == (9_900, 1, 1, 102)
+        assert status.behind_seconds > 0
+        seen: list[Notice] = []
+        notices = listener.notices()
+        async with asyncio.timeout(5):
+            async for notice in notices:
+                seen.append(notice)
+                if kinds_of(seen).count(Channels) == 2:
+                    break
+        assert manager.names().count("CoreShowChannels") == 2
+        assert kinds_of(seen) == [Channels, *[Received] * 100, Gap, Channels]
+        await listener.close()
+
+
+async def test_a_defect_of_ours_is_logged_and_does_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with managing() as manager:
+        failures = iter([RuntimeError("a bug"), RuntimeError("a bug")])
+
+        async def fail(*_: object) -> None:
+            for failure in failures:
+                raise failure
+
+        monkeypatch.setattr(AmiListener, "_watch", fail)
+        async with listening(manager) as (listener, seen):
+            await until(lambda: listener.status.connects == 3)
+            assert kinds_of(seen).count(Gap) >= 2
+    assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_it_can_be_closed_in_every_state(state: State) -> None:
+    async with managing() as manager:
+        if state is State.LOGGING_IN:
+            manager.deaf_for = {"Login"}
+        elif state is State.WAITING:
+            manager.hangs_up_on = {"Login"}
+        manager.deaf_for |= {"Logoff"}
+        listener = AmiListener(manager.account, pace=Pace())
+        if state is not State.CLOSED:
+            listener.start()
+            await asyncio.sleep(0)
+            if state is not State.CONNECTING:  # which it is now
+                await until(lambda: listener.status.state is state)
+        assert listener.status.state is state
+        began = time.monotonic()
+        await listener.close()
+        await listener.close()
+        assert time.monotonic() - began < 1
+        assert [notice async for notice in listener.notices() if isinstance(notice, Gap)] == []
+
+
+async def test_what_waits_at_the_end_is_still_given() -> None:
+    async with managing() as manager:
+        listener = AmiListener(manager.account, pace=QUICK)
+        listener.start()
+        await until(lambda: listener.status.waiting)
+        manager.send((EVENT + END) * 3)
+        await until(lambda: listener.status.events == 3)
+        await listener.close()
+        packet = Packet(EVENT.decode(), "Newchannel")
+        notices = [notice async for notice in listener.notices()]
+        assert [notice.packet for notice in notices if isinstance(notice, Received)] == [packet] * 3

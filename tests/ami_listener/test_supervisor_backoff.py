@@ -1,0 +1,50 @@
+"""How long to wait, and what is said about why."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from ami_listener.backoff import LONGEST_SECONDS, delay_seconds
+from ami_listener.trouble import Kind, Trouble, error_of
+
+
+@pytest.mark.parametrize(("failures", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1), (3, 1, 2), (5, 4, 8), (6, 5, 10)])
+def test_the_wait_doubles_and_chance_spreads_it(failures: int, least: float, most: float) -> None:
+    assert (delay_seconds(failures, 0.0), delay_seconds(failures, 1.0)) == (least, most)
+    assert least < delay_seconds(failures, 0.5) < most
+
+
+def test_the_wait_has_an_end_however_long_it_goes_on() -> None:
+    assert delay_seconds(10**9, 1.0) == LONGEST_SECONDS
+
+
+@pytest.mark.parametrize("failures", [1, 2, 1000])
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_after_a_refused_login_a_minute_passes(failures: int, chance: float) -> None:
+    assert 60.0 <= delay_seconds(failures, chance, login_refused=True) <= 66.0
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        pytest.param(ConnectionRefusedError(errno.ECONNREFUSED, "refused"), Kind.REFUSED, id="refused"),
+        pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), Kind.NO_HOST, id="no-such-host"),
+        pytest.param(TimeoutError(errno.ETIMEDOUT, "timed out"), Kind.TIMED_OUT, id="timed-out"),
+        pytest.param(OSError(errno.EHOSTUNREACH, "no route"), Kind.UNREACHABLE, id="no-route"),
+        pytest.param(OSError("something"), Kind.UNREACHABLE, id="without-a-number"),
+    ],
+)
+def test_what_the_system_says_is_a_trouble_of_ours(error: OSError, kind: Kind) -> None:
+    assert error_of(error).kind is kind
+
+
+def test_every_trouble_has_words_of_its_own_and_a_way_out() -> None:
+    assert len({kind.words for kind in Kind}) == len({kind.way_out for kind in Kind}) == len(Kind)
+
+
+def test_a_trouble_reads_as_one_line() -> None:
+    assert str(Trouble(0.0, Kind.NO_HOST, "pbx:5038")) == "pbx:5038: no such host: correct [ami] host"
+    assert "(no route)" in str(Trouble(0.0, Kind.UNREACHABLE, "pbx:5038", "no route"))
