@@ -367,9 +367,20 @@ class OutcomeRecord:
         return self.at + self.ring_seconds + self.talk_seconds
 
     @property
-    def callee(self) -> str | None:
-        """Whom an inbound call was for: the person who answered, else the DID or the group that was dialled."""
-        return self.answered_by or self.did or self.queue or self.group
+    def number(self) -> str | None:
+        """The number that the call says something about: the other side's, if it has one."""
+        number = {Direction.INBOUND: self.caller, Direction.OUTBOUND: self.dialled}.get(self.direction)
+        return number if number and number.startswith("+") else None
+
+    @property
+    def person(self) -> str | None:
+        """Who of ours was in it: who answered the number, or called it."""
+        return self.answered_by if self.direction is Direction.INBOUND else self.caller
+
+    @property
+    def witness(self) -> str | None:
+        """Under whom a signal is kept: the person, else the DID or the group that was dialled: one missed call."""
+        return self.person or self.did or self.queue or self.group
 
 
 class SignalCategory(StrEnum):

@@ -1,7 +1,8 @@
 """The one read of the hot path: everything the store knows about one call, in one statement.
 
 Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored. A caller
-without a number (NULL) simply matches nothing in most of them.
+without a number (NULL) simply matches nothing in most of them. Ties and moments are those in force at `now`: a talk of
+ours to the number is one for 180 days, unless a one-ring call had asked for it.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from reputation.model import (
     PersonalTie,
     Tie,
 )
+from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.lists import entry_of_row
 
-FACTS = """
+FACTS = f"""
 SELECT 'moments',
        (SELECT at FROM challenge_pass WHERE number = :number AND auth_class = :auth_class),
        (SELECT max(at) FROM emergency_call),
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
-       NULL, NULL, NULL, NULL, NULL
+       (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),
+       NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
@@ -59,6 +62,12 @@ SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
+UNION ALL
+SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL
+  FROM talk LEFT JOIN person ON extension = person
+ WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS}
+   AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
+                      AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
 SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
@@ -99,7 +108,7 @@ def facts_from_rows(rows: list[Row]) -> Facts:
         of.setdefault(row[0], []).append(row)
     moments = of["moments"][0]
     entries = [entry_of_row(row[1:]) for row in of.get("entry", ())]
-    ties = [PersonalTie(Tie(row[1]), row[2], row[3], row[4]) for row in of.get("tie", ())]
+    ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     imported = tuple([Imported(*row[1:7]) for row in of.get("imported", ())])
     return Facts(
         did=_did(of["did"][0]) if "did" in of else None,
@@ -112,6 +121,7 @@ def facts_from_rows(rows: list[Row]) -> Facts:
         imported=imported,
         challenge_passed_at=moments[1],
         emergency_at=moments[2],
+        one_ring_at=moments[4],
         own_number=bool(moments[3]),
         reputation=reputation_of(imported) if imported else NO_EVIDENCE,
     )

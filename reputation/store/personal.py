@@ -28,7 +28,7 @@ class Contact(NamedTuple):
 
 SET_ENTRY = """
 INSERT INTO personal_entry (person, number, verdict, at) VALUES (?, ?, ?, ?)
-ON CONFLICT (number, person) DO UPDATE SET verdict = excluded.verdict, at = excluded.at
+ON CONFLICT (number, person) DO UPDATE SET verdict = excluded.verdict, at = excluded.at, source = excluded.source
 WHERE excluded.at >= personal_entry.at
 """
 REMOVE_ENTRY = "DELETE FROM personal_entry WHERE person = ? AND number = ? RETURNING person, number, verdict, at"
@@ -44,10 +44,13 @@ ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name
 CONTACTS = """
 SELECT DISTINCT number, name, nullif(person, '') FROM contact WHERE person IN ('', :person) ORDER BY number, person
 """
+IS_CONTACT = "SELECT EXISTS (SELECT 1 FROM contact WHERE number = ?)"
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Puts the number on that list of the person; what was said later stays."""
+    """Puts the number on that list of the person; what was said later stays. An entry that a mark has made is the
+    person's own from then on.
+    """
     db.execute(SET_ENTRY, entry)
 
 
@@ -65,6 +68,12 @@ def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]
 def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
     """The person expects a call until then, or until later if that was said before."""
     db.execute(EXPECT, (person, until))
+
+
+def expected_until(db: sqlite3.Connection, person: str) -> float | None:
+    """Until when the person expects a call, None when none was ever expected."""
+    row = db.execute("SELECT until FROM expected_call WHERE person = ?", (person,)).fetchone()
+    return float(row[0]) if row else None
 
 
 def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
@@ -86,6 +95,12 @@ def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
     """The contacts of a person and of the company; of the company alone for None."""
     return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
+
+
+def is_contact(db: sqlite3.Connection, number: str) -> bool:
+    """Whether anybody here, or the company, has the number as a contact."""
+    (found,) = db.execute(IS_CONTACT, (number,)).fetchone()
+    return bool(found)
 
 
 def _entry(row: tuple[str, str, str, float]) -> PersonalEntry:

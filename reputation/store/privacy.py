@@ -22,6 +22,14 @@ EXPORT = {
     "identity": "SELECT * FROM identity WHERE number = :number",
     "challenge_pass": "SELECT * FROM challenge_pass WHERE number = :number",
     "decision": "SELECT * FROM decision WHERE caller = :number ORDER BY at",
+    "outcome": "SELECT * FROM outcome WHERE caller = :number OR dialled = :number ORDER BY at",
+    "reached": "SELECT * FROM reached WHERE number = :number ORDER BY at",
+    "signal": "SELECT * FROM signal WHERE number = :number ORDER BY at",
+    "answered": "SELECT * FROM answered WHERE number = :number ORDER BY at",
+    "talk": "SELECT * FROM talk WHERE number = :number ORDER BY at",
+    "inbound_talk": "SELECT * FROM inbound_talk WHERE number = :number ORDER BY at",
+    "one_ring": "SELECT * FROM one_ring WHERE number = :number ORDER BY at",
+    "mark": "SELECT * FROM mark WHERE number = :number ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
 }
@@ -33,6 +41,14 @@ ERASE = {
     "identity": "DELETE FROM identity WHERE number = :number",
     "challenge_pass": "DELETE FROM challenge_pass WHERE number = :number",
     "decision": "DELETE FROM decision WHERE caller = :number",
+    "outcome": "DELETE FROM outcome WHERE caller = :number OR dialled = :number",
+    "reached": "DELETE FROM reached WHERE number = :number",
+    "signal": "DELETE FROM signal WHERE number = :number",
+    "answered": "DELETE FROM answered WHERE number = :number",
+    "talk": "DELETE FROM talk WHERE number = :number",
+    "inbound_talk": "DELETE FROM inbound_talk WHERE number = :number",
+    "one_ring": "DELETE FROM one_ring WHERE number = :number",
+    "mark": "DELETE FROM mark WHERE number = :number",
 }
 
 

@@ -9,11 +9,21 @@ DECISION_DAYS = 90
 # A passed challenge caps the action for 30 days (DESIGN section 4, step 7).
 CHALLENGE_PASS_DAYS = 30
 EMERGENCY_DAYS = 90
+OUTCOME_DAYS = 30
+EVIDENCE_DAYS = 365
 
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
     "challenge_pass": ("DELETE FROM challenge_pass WHERE at < ?", CHALLENGE_PASS_DAYS),
     "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
+    "outcome": ("DELETE FROM outcome WHERE at < ?", OUTCOME_DAYS),
+    "reached": ("DELETE FROM reached WHERE at < ?", OUTCOME_DAYS),
+    "signal": ("DELETE FROM signal WHERE at < ?", EVIDENCE_DAYS),
+    "answered": ("DELETE FROM answered WHERE at < ?", EVIDENCE_DAYS),
+    "talk": ("DELETE FROM talk WHERE at < ?", EVIDENCE_DAYS),
+    "inbound_talk": ("DELETE FROM inbound_talk WHERE at < ?", EVIDENCE_DAYS),
+    "one_ring": ("DELETE FROM one_ring WHERE at < ?", EVIDENCE_DAYS),
+    "mark": ("DELETE FROM mark WHERE at < ?", EVIDENCE_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
     "identity": ("DELETE FROM identity WHERE expires_at <= ?", 0),

@@ -7,17 +7,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 from reputation.model import (
     AuthClass,
     CallerKind,
     DecisionRecord,
+    Direction,
+    Disposition,
+    EndedBy,
     EntryKind,
     Facts,
     FactsQuery,
     ListEntry,
     ListName,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Verdict,
 )
 from reputation.store.facts import facts_of
 from reputation.store.file import open_store
@@ -78,6 +85,9 @@ def make_record(
     caller: str | None = CALLER,
     linkedid: str = "1767000000.1",
     reason: str = "nothing speaks against this number",
+    action: str = "allow",
+    auth_class: AuthClass = AuthClass.UNKNOWN,
+    callee: str | None = None,
 ) -> DecisionRecord:
     return DecisionRecord(
         id=id,
@@ -85,12 +95,12 @@ def make_record(
         linkedid=linkedid,
         caller=caller,
         caller_kind=CallerKind.NUMBER if caller else CallerKind.WITHHELD,
-        auth_class=AuthClass.UNKNOWN,
+        auth_class=auth_class,
         did=DID,
         trunk="carrier",
-        callee=None,
-        action="allow",
-        would_be="allow",
+        callee=callee,
+        action=action,
+        would_be=action,
         rule="default",
         reason=reason,
         level="none",
@@ -110,3 +120,38 @@ def run_python(script: str, *args: object) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def make_outcome(
+    linkedid: str = "1767000000.1",
+    at: float = NOW,
+    *,
+    talk: float = 0.0,
+    ring: float = 10.0,
+    by: str | None = None,
+    direction: Direction = Direction.INBOUND,
+    **others: Any,
+) -> OutcomeRecord:
+    """How an inbound call of CALLER ended: nobody answered, or `by` talked for `talk` seconds.
+
+    An outbound one was made by `by`, and answered if there was talk.
+    """
+    inbound = {"caller": CALLER, "did": DID, "answered_by": by, "disposition": Disposition.NO_ANSWER}
+    outbound = {"caller": by, "dialled": CALLER, "own_number": DID, "disposition": Disposition.NO_ANSWER}
+    values: dict[str, Any] = dict(inbound if direction is Direction.INBOUND else outbound)
+    if talk and by:
+        values["disposition"] = Disposition.ANSWERED
+    values |= {"ended_by": EndedBy.CALLER, "ring_seconds": ring, "talk_seconds": talk} | others
+    return OutcomeRecord(linkedid=linkedid, at=at, direction=direction, **values)
+
+
+def make_mark(
+    number: str = CALLER,
+    reporter: str = "201",
+    verdict: Verdict = Verdict.SPAM,
+    at: float = NOW,
+    auth_class: AuthClass = AuthClass.UNKNOWN,
+    category: str | None = None,
+) -> Mark:
+    """What 201 typed about a number."""
+    return Mark(number, auth_class, reporter, verdict, at, MarkChannel.CLI, category=category)

@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reputation.model import AuthClass, Did, Facts, Identity, ListName
+from reputation.model import AuthClass, Did, Direction, Facts, Identity, ListName
 from reputation.store.challenges import record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.evidence import signals_of
 from reputation.store.facts import NO_EVIDENCE
 from reputation.store.file import open_store
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
+from reputation.store.marks import add_mark, marks_of
+from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
-from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_record, read, write
+from tests.reputation.store_builders import (
+    CALLER,
+    DAY,
+    DID,
+    NOW,
+    facts,
+    make_entry,
+    make_mark,
+    make_outcome,
+    make_record,
+    read,
+    write,
+)
 
 OTHER = "+12015550999"
 # Tables that hold no caller's number: our own people and lines, and what has no number at all.
 NOT_ABOUT_CALLERS = {"migration", "person", "expected_call", "emergency_call", "import_source", "list_prefix"}
+
+# What record_calls_with and a mark leave.
+OF_CALLS = {
+    "outcome": 3,
+    "reached": 1,
+    "signal": 2,
+    "answered": 1,
+    "talk": 1,
+    "inbound_talk": 1,
+    "one_ring": 1,
+    "mark": 1,
+}
 
 
 def know_all_about(db: sqlite3.Connection, number: str) -> None:
@@ -35,6 +63,18 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     set_identity(db, Identity(number, "Carol Ltd", 1, NOW + DAY), NOW)
     record_challenge_pass(db, number, AuthClass.UNKNOWN, NOW)
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
+    record_calls_with(db, number)
+    add_mark(db, make_mark(number))
+
+
+def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> None:
+    """It rings once, talks to 201, and is called by 201: there is a row in every table that calls leave one in."""
+    for call in (
+        make_outcome(number + "a", at, caller=number, ring=3.0),
+        make_outcome(number + "b", at, caller=number, by="201", talk=31.0),
+        make_outcome(number + "c", at, dialled=number, by="201", talk=31.0, direction=Direction.OUTBOUND),
+    ):
+        record_outcome(db, replace(call, source="cdr"), at + 3600)
 
 
 @pytest.fixture
@@ -65,6 +105,7 @@ def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None
         "identity": 1,
         "challenge_pass": 1,
         "decision": 2,
+        **OF_CALLS,
     }
     assert export["imported"][0]["source"] == "feed"
     assert export["identity"][0]["name"] == "Carol Ltd"
@@ -84,6 +125,7 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
         "identity": 1,
         "challenge_pass": 1,
         "decision": 2,
+        **OF_CALLS,
     }
     assert not any(read(store, export_number, CALLER).values())
     assert read(store, export_number, OTHER) == before
@@ -119,11 +161,17 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, set_identity, Identity(number, "Carol", 1, NOW + 30 * DAY - days * DAY), NOW)
     for days in (91, 89):
         write(path, record_emergency, NOW - days * DAY)
+    for number, days in ((CALLER, 366), (OTHER, 364)):
+        write(path, record_calls_with, number, NOW - days * DAY)
+        write(path, add_mark, make_mark(number, at=NOW - days * DAY))
+    gone = dict.fromkeys(EXPIRE, 1) | {"outcome": 6, "reached": 2, "signal": 2}
 
-    assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 1)
+    assert write(path, expire, NOW) == gone
     assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)
     assert [record.id for record in read(path, decisions)] == ["young"]
     assert [entry.text for entry in read(path, list_entries)] == ["+2*", "+3*"]
     assert [tie.person for tie in facts(path).ties] == ["202"]
     assert [identity.number for identity in read(path, all_identities)] == [OTHER]
     assert read(path, latest_emergency) == NOW - 89 * DAY
+    assert [len(read(path, marks_of, number)) for number in (CALLER, OTHER)] == [0, 1]
+    assert [len(read(path, signals_of, number)) for number in (CALLER, OTHER)] == [0, 1]

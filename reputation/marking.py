@@ -1,0 +1,210 @@
+"""The door for what people say about numbers: one function, whether they dial *37, click or type.
+
+    mark(db, Statement(...)) -> MarkResult     it is written, or it says in one line why not; never raises for a refusal
+
+Guard rails of REPUTATION-MODEL section 4. Run these functions in a transaction (`Store.write` is one).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
+from reputation.numbers import caller_of, number_of
+from reputation.store.identities import identity_of
+from reputation.store.marks import (
+    add_mark,
+    auth_class_of_mark,
+    block_for,
+    last_caller_of,
+    marks_of,
+    numbers_marked_since,
+    unblock_for,
+)
+from reputation.store.people import own_numbers, person_of
+from reputation.store.personal import is_contact
+
+MARKS_A_DAY = 20
+DAY_SECONDS = 86_400.0
+UNDO_SECONDS = 60.0  # the same code dialled again within so long takes the mark back
+VERIFIED_LEVEL = 2
+REASON_CHARACTERS = 200
+CATEGORY_CHARACTERS = 40
+
+WHY_NO_NUMBER = {
+    CallerKind.WITHHELD: "a caller without a number cannot be marked: a policy decides about withheld numbers",
+    CallerKind.EMERGENCY: "an emergency number cannot be marked",
+    CallerKind.INTERNAL: "an internal extension cannot be marked",
+    CallerKind.SHORT_CODE: "a short code is no telephone number and cannot be marked",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a person says about a number. `number` is as it was typed or shown; national ones are read by `region`.
+
+    `reporter` is an extension: the person of the channel's endpoint, never its caller ID. `linkedid` names the call
+    that it is about, where that is known. A category is kept in lower case, as policies compare them.
+    """
+
+    number: str
+    reporter: str
+    verdict: Verdict
+    at: float
+    channel: MarkChannel
+    region: str = "ZZ"
+    category: str | None = None
+    reason: str = ""
+    linkedid: str | None = None
+
+
+class MarkStatus(StrEnum):
+    """What became of a statement."""
+
+    MARKED = "marked"
+    RETRACTED = "retracted"
+    REFUSED = "refused"
+    NOTHING = "nothing"  # there was nothing to take back
+
+
+@dataclass(frozen=True, slots=True)
+class MarkResult:
+    """`message` is one line for the person. `mark` is what was written last; `before` what counted until then."""
+
+    status: MarkStatus
+    message: str
+    number: str | None = None
+    mark: Mark | None = None
+    before: Mark | None = None
+
+
+def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+    """Writes what the person says, unless something speaks against it. Spam also blocks the number for that person.
+
+    "Not spam" takes the person's spam marks back, and with them the block. The verdict RETRACTED is `unmark`.
+    """
+    if statement.verdict is Verdict.RETRACTED:
+        return unmark(db, statement)
+    number = _number_of(statement)
+    refusal = _refusal(db, statement, number)
+    if number is None or refusal:
+        return MarkResult(MarkStatus.REFUSED, refusal, number)
+    before = _live_marks(db, number, statement.reporter)
+    person = person_of(db, statement.reporter)
+    written = Mark(
+        number=number,
+        auth_class=auth_class_of_mark(db, number, statement.reporter, statement.linkedid),
+        reporter=statement.reporter,
+        verdict=statement.verdict,
+        at=statement.at,
+        channel=statement.channel,
+        group=person.group if person else None,
+        category=_line(statement.category or "", CATEGORY_CHARACTERS).lower() or None,
+        reason=_line(statement.reason, REASON_CHARACTERS),
+        linkedid=statement.linkedid,
+    )
+    add_mark(db, written)
+    latest = before[0] if before else None
+    if statement.verdict is Verdict.SPAM:
+        block_for(db, statement.reporter, number, statement.at)
+        what = f"{number} is marked as spam and blocked for {statement.reporter}"
+        return MarkResult(MarkStatus.MARKED, what, number, written, latest)
+    _retract(db, [one for one in before if one.auth_class is not written.auth_class], statement)
+    unblock_for(db, statement.reporter, number, statement.at)
+    what = f"{number} is marked as not spam by {statement.reporter}"
+    return MarkResult(MarkStatus.MARKED, what, number, written, latest)
+
+
+def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+    """Takes back all that the person said about the number, and the block that came with it. Never refused."""
+    number = _number_of(statement)
+    before = _live_marks(db, number, statement.reporter) if number else []
+    if number is None or not before:
+        what = f"{statement.reporter} has not marked {number or 'this'}: there is nothing to take back"
+        return MarkResult(MarkStatus.NOTHING, what, number)
+    retracted = _retract(db, before, statement)
+    unblock_for(db, statement.reporter, number, statement.at)
+    what = f"{statement.reporter} has taken back the mark on {number}"
+    return MarkResult(MarkStatus.RETRACTED, what, number, retracted[0], before[0])
+
+
+def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: float) -> MarkResult:
+    """What *37 (SPAM) and *38 (OK) do. The same code again within 60 s takes the mark back."""
+    last = last_caller_of(db, person)
+    if last is None:
+        return MarkResult(MarkStatus.REFUSED, f"nobody has called {person} lately")
+    if last.number is None:
+        return MarkResult(MarkStatus.REFUSED, WHY_NO_NUMBER[CallerKind.WITHHELD])
+    statement = Statement(
+        number=last.number,
+        reporter=person,
+        verdict=verdict,
+        at=at,
+        channel=MarkChannel.EXTENSION,
+        linkedid=last.linkedid,
+    )
+    said = next(iter(_live_marks(db, last.number, person)), None)
+    if said is not None and said.verdict is verdict and 0 <= at - said.at <= UNDO_SECONDS:
+        return unmark(db, statement)
+    return mark(db, statement)
+
+
+def _number_of(statement: Statement) -> str | None:
+    return number_of(statement.number, statement.region)
+
+
+def _live_marks(db: sqlite3.Connection, number: str, reporter: str) -> list[Mark]:
+    """What the person says about the number as of now, the latest first: one a class."""
+    marks = marks_of(db, number)
+    return [one for one in marks if one.reporter == reporter and one.verdict is not Verdict.RETRACTED]
+
+
+def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:
+    """Never dated before what it takes back: at equal times a retraction wins."""
+    retracted = [
+        replace(one, verdict=Verdict.RETRACTED, at=max(statement.at, one.at), channel=statement.channel)
+        for one in marks
+    ]
+    for one in retracted:
+        add_mark(db, one)
+    return retracted
+
+
+def _refusal(db: sqlite3.Connection, statement: Statement, number: str | None) -> str:
+    """Why the door stays shut, in one line; empty when it opens."""
+    if person_of(db, statement.number.strip()) is not None:
+        return WHY_NO_NUMBER[CallerKind.INTERNAL]
+    if number is None:
+        kind = caller_of(statement.number, statement.region).kind
+        return WHY_NO_NUMBER.get(kind, "this is no telephone number and cannot be marked")
+    if number in own_numbers(db):
+        return f"{number} is one of our own numbers and cannot be marked"
+    if numbers_marked_since(db, statement.reporter, statement.at - DAY_SECONDS, number) >= MARKS_A_DAY:
+        return (
+            f"{statement.reporter} has marked {MARKS_A_DAY} numbers within a day, which is the limit: "
+            "ask the administrator to block what is left"
+        )
+    return _refusal_of_spam(db, statement, number) if statement.verdict is Verdict.SPAM else ""
+
+
+def _refusal_of_spam(db: sqlite3.Connection, statement: Statement, number: str) -> str:
+    if is_contact(db, number):
+        return f"{number} is a contact of somebody here and cannot be marked: block it for yourself instead"
+    identity = identity_of(db, number)
+    if (
+        identity is not None
+        and _is_verified(identity, statement.at)
+        and not (statement.category and statement.reason.strip())
+    ):
+        return f"{number} is verified as {identity.name}: say a category and a reason"
+    return ""
+
+
+def _is_verified(identity: Identity, now: float) -> bool:
+    return identity.level >= VERIFIED_LEVEL and identity.expires_at > now
+
+
+def _line(text: str, most: int) -> str:
+    return "".join(filter(str.isprintable, text)).strip()[:most]

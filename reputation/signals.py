@@ -1,0 +1,176 @@
+"""From how a call ended to what it says about the number: at most one signal a call. Pure; the table is SIGNALS.
+
+Here and not in ami_listener, because the store asks it too: what a caller was shown, and in which class the call came,
+are only known once the outcome is joined with the journal, which is in the same write as the signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from reputation.model import (
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    OutcomeRecord,
+    Signal,
+    SignalCategory,
+    Verdict,
+)
+from reputation.numbers import NumberType, is_valid, number_type_of
+
+# What each category weighs in the behaviour family, per distinct callee (REPUTATION-MODEL section 3). Folded later.
+WEIGHTS = {
+    SignalCategory.HUNG_UP_ON: 1.2,
+    SignalCategory.ONE_RING: 0.8,
+    SignalCategory.UNANSWERED: 0.2,
+    SignalCategory.CHALLENGE_SILENT: 0.6,
+    SignalCategory.VOICEMAIL: -0.3,
+    SignalCategory.LONG_TALK: -0.3,
+    SignalCategory.CHALLENGE_PASSED: -1.5,
+    SignalCategory.CALLED_BACK: -2.0,
+    SignalCategory.SECOND_TALK: -1.5,
+}
+
+HUNG_UP_SECONDS = 6.0
+ONE_RING_SECONDS = 6.0
+LONG_TALK_SECONDS = 60.0
+TALK_SECONDS = 30.0  # from here on a talk counts as one: for a call-back, a second talk, a relationship
+# Two talks are of different days when so much lies between them. Not the calendar's days: we do not know the caller's
+# midnight, and 23:50 and 00:10 are one evening.
+ANOTHER_DAY_SECONDS = 12 * 3600.0
+# A call-back after a one-ring call is what such callers want: it says nothing for so long.
+ONE_RING_GUARD_SECONDS = 86_400.0
+RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk of ours to a number is a relationship for so long
+
+# What a call was shown, or what was done with it, after which nothing that the callee does speaks against the caller.
+LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
+# The one thing that a labelled call can still say against its caller, because it is the caller's own doing.
+OF_THE_CALLER_ALONE = frozenset({SignalCategory.CHALLENGE_SILENT})
+
+
+def is_call_back(outcome: OutcomeRecord) -> bool:
+    """One of us called the number and talked. Premium numbers, of any country, want to be called."""
+    return is_talk(outcome) and number_type_of(outcome.number or "") is not NumberType.PREMIUM
+
+
+def was_hung_up_on(outcome: OutcomeRecord) -> bool:
+    """The person who answered hung up at once. Not where the call went on to somebody else."""
+    return (
+        _is_answered(outcome)
+        and outcome.ended_by is EndedBy.CALLEE
+        and outcome.talk_seconds < HUNG_UP_SECONDS
+        and not (outcome.transferred or outcome.parked or outcome.conference)
+    )
+
+
+def is_long_talk(outcome: OutcomeRecord) -> bool:
+    """A person talked for more than a minute."""
+    return _is_answered(outcome) and outcome.talk_seconds > LONG_TALK_SECONDS
+
+
+def is_one_ring(outcome: OutcomeRecord) -> bool:
+    """The caller gave up after a ring or two. Silent before it rang (a menu, a wrong number) does not count."""
+    return (
+        outcome.disposition is Disposition.NO_ANSWER
+        and outcome.ended_by is EndedBy.CALLER
+        and 0 < outcome.ring_seconds <= ONE_RING_SECONDS
+        and not outcome.voicemail_left
+    )
+
+
+def is_unanswered(outcome: OutcomeRecord) -> bool:
+    """It rang and nobody took it, or somebody turned it away. A busy phone or a failure says nothing."""
+    return outcome.disposition is Disposition.REJECTED or (
+        outcome.disposition is Disposition.NO_ANSWER and outcome.ring_seconds > 0
+    )
+
+
+# The first that holds is the signal of a call. Answered 6 to 60 s: none, the data do not tell them apart.
+SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], bool]], ...]] = {
+    Direction.INBOUND: (
+        (SignalCategory.CHALLENGE_PASSED, lambda outcome: outcome.challenge is ChallengeResult.PASSED),
+        (SignalCategory.CHALLENGE_SILENT, lambda outcome: outcome.challenge is ChallengeResult.SILENT),
+        (SignalCategory.VOICEMAIL, lambda outcome: outcome.voicemail_left),
+        (SignalCategory.HUNG_UP_ON, was_hung_up_on),
+        (SignalCategory.LONG_TALK, is_long_talk),
+        (SignalCategory.ONE_RING, is_one_ring),
+        (SignalCategory.UNANSWERED, is_unanswered),
+    ),
+    Direction.OUTBOUND: ((SignalCategory.CALLED_BACK, is_call_back),),
+    Direction.INTERNAL: (),
+}
+
+
+def signals_from(outcome: OutcomeRecord) -> Signal | None:
+    """What the call says about the number, or None. The outcome is joined with the journal already.
+
+    SECOND_TALK needs another call to be known: the store derives it from `is_talk`.
+    """
+    number, witness = outcome.number, outcome.witness
+    if number is None or witness is None or not says_something(outcome):
+        return None
+    category = next((category for category, holds in SIGNALS[outcome.direction] if holds(outcome)), None)
+    if category is None or (outcome.action in LABELS and _is_spamward(category)):
+        return None
+    # A call of ours reached the owner of the number: class `unknown`, and see `counts_for`.
+    auth_class = outcome.auth_class if outcome.direction is Direction.INBOUND else AuthClass.UNKNOWN
+    return Signal(number, auth_class, witness, category, outcome.ended_at, outcome.linkedid)
+
+
+def says_something(outcome: OutcomeRecord) -> bool:
+    """A call seen whole, with a number that somebody may have: withheld and unallocated ones have no reputation."""
+    return outcome.complete and outcome.number is not None and is_valid(outcome.number)
+
+
+def is_talk(outcome: OutcomeRecord) -> bool:
+    """A talk that counts as one: of ours to a number (a relationship), or of the number to one of us.
+
+    A call with a challenge or a message has its signal already, so it is no second talk.
+    """
+    return (
+        _is_answered(outcome)
+        and outcome.talk_seconds >= TALK_SECONDS
+        and outcome.challenge is None
+        and not outcome.voicemail_left
+    )
+
+
+def signal_of_mark(mark: Mark) -> Signal | None:
+    """What "not spam" says besides: it counts as a call-back of the reporter, where call-backs count."""
+    if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
+        return None
+    category = SignalCategory.CALLED_BACK
+    return Signal(mark.number, mark.auth_class, mark.reporter, category, mark.at, mark.linkedid or "", mark.epoch)
+
+
+def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
+    """Whether the signal is evidence in this class: its own; and a call-back, which reached the owner of the number
+    whatever a caller may have shown, also in `authenticated`.
+    """
+    if signal.category is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
+        return auth_class is not AuthClass.UNAUTHENTICATED
+    return signal.auth_class is auth_class
+
+
+def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
+    """Of each number, class, epoch, callee and category the latest, equal times by text, as the store keeps them."""
+    latest: dict[tuple[object, ...], Signal] = {}
+    for signal in signals:
+        key = (signal.number, signal.auth_class, signal.epoch, signal.callee, signal.category)
+        other = latest.get(key)
+        if other is None or (signal.at, signal.linkedid) > (other.at, other.linkedid):
+            latest[key] = signal
+    return list(latest.values())
+
+
+def _is_answered(outcome: OutcomeRecord) -> bool:
+    """A person of ours was in it; a menu or a queue's music is nobody."""
+    return outcome.disposition is Disposition.ANSWERED and outcome.person is not None
+
+
+def _is_spamward(category: SignalCategory) -> bool:
+    return WEIGHTS[category] > 0 and category not in OF_THE_CALLER_ALONE

@@ -1,0 +1,213 @@
+"""Outcomes: how calls ended, joined with the journal by linkedid, and at the same moment what is learnt from them.
+
+The decision about a call can still be on its way to the journal when its outcome is there: a rejected call is over
+before the journal's next write. An outcome without a decision therefore waits (`waits_since`) and is looked at again by
+`settle_outcomes`; one that nobody screened is learnt from a minute late. So a call that we turned away is never taken
+for one that nobody answered.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from enum import Enum
+from typing import Any, NamedTuple
+
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Level,
+    OutcomeRecord,
+    Signal,
+)
+from reputation.store.evidence import learn
+from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
+
+# The journal writes within 0.2 s, and tries again within 10 s when the store was locked.
+SETTLE_SECONDS = 60.0
+LIVE = "ami"  # the `source` of outcomes that were seen as they happened
+
+_FIELDS = tuple(field.name for field in fields(OutcomeRecord))
+_COLUMNS = ", ".join("grp" if name == "group" else name for name in _FIELDS)
+_ENUMS: dict[str, type[Enum]] = {
+    "direction": Direction,
+    "disposition": Disposition,
+    "caller_kind": CallerKind,
+    "ended_by": EndedBy,
+    "challenge": ChallengeResult,
+    "auth_class": AuthClass,
+}
+_FLAGS = frozenset({"voicemail_left", "transferred", "parked", "conference", "complete"})
+
+RECORD = (
+    f"INSERT INTO outcome ({_COLUMNS}, waits_since) VALUES ({', '.join('?' * len(_FIELDS))}, ?) ON CONFLICT DO NOTHING"
+)
+SETTLE = """
+UPDATE outcome SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ? WHERE linkedid = ?
+"""
+WAITING = f"""
+SELECT {_COLUMNS} FROM outcome
+ WHERE waits_since IS NOT NULL
+   AND (waits_since <= ? OR EXISTS (SELECT 1 FROM decision WHERE linkedid = outcome.linkedid))
+ ORDER BY waits_since LIMIT ?
+"""
+IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
+REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
+DECISIONS = "SELECT id, action, auth_class FROM decision WHERE linkedid = ? ORDER BY at, id"
+# Only the latest pass is kept; of a call that is long over it may be another one's, which its class makes harmless.
+PASSED = "SELECT 1 FROM challenge_pass WHERE number = ? AND auth_class = ? AND at BETWEEN ? AND ?"
+
+BY_LINKEDID = f"SELECT {_COLUMNS} FROM outcome WHERE linkedid = ?"
+_WITHIN = "at >= :since AND at < :until ORDER BY at DESC LIMIT :limit"
+BY_TIME = f"SELECT {_COLUMNS} FROM outcome WHERE {_WITHIN}"
+BY_NUMBER = f"""
+SELECT * FROM (SELECT {_COLUMNS} FROM outcome WHERE caller = :number
+               UNION
+               SELECT {_COLUMNS} FROM outcome WHERE dialled = :number)
+ WHERE {_WITHIN}
+"""
+
+# Actions from the weakest: the words of Level, and allow.
+_STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
+
+
+class Recorded(NamedTuple):
+    """What became of one outcome: `new` is False when it was known already; `signal` is what was learnt."""
+
+    new: bool
+    signal: Signal | None = None
+
+
+def record_outcome(db: sqlite3.Connection, outcome: OutcomeRecord, now: float) -> Recorded:
+    """Records how a call ended, and learns from it. A call that is known (by linkedid) changes nothing.
+
+    Older than is kept, only what is learnt from it is written. Call it in a transaction.
+    """
+    if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
+        return Recorded(new=False)
+    outcome = _joined(db, _with_people(db, outcome))
+    waits = _may_be_screened(outcome, now) and outcome.decision_id is None
+    if outcome.at >= now - OUTCOME_DAYS * DAY:
+        db.execute(RECORD, (*_row(outcome), now if waits else None))
+        db.executemany(REACHED, _reached(outcome))
+    if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
+        return Recorded(new=True)
+    return Recorded(new=True, signal=learn(db, outcome))
+
+
+def record_outcomes(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
+    """Several in one transaction, and then whatever can be settled."""
+    recorded = [record_outcome(db, outcome, now) for outcome in outcomes]
+    settle_outcomes(db, now)
+    return recorded
+
+
+def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
+    """Learns from outcomes whose decision has come by now, or will not come. Call it in a transaction, every minute."""
+    rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
+    signals = []
+    for outcome in (_joined(db, _outcome(row)) for row in rows):
+        challenge = outcome.challenge and outcome.challenge.value
+        found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge, outcome.linkedid)
+        db.execute(SETTLE, found)
+        signals.append(learn(db, outcome))
+    return [signal for signal in signals if signal]
+
+
+def outcome_of(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
+    """How the call with this linkedid ended."""
+    return next((_outcome(row) for row in db.execute(BY_LINKEDID, (linkedid,))), None)
+
+
+def outcomes(
+    db: sqlite3.Connection,
+    *,
+    number: str | None = None,
+    since: float = -math.inf,
+    until: float = math.inf,
+    limit: int = 100,
+) -> list[OutcomeRecord]:
+    """Outcomes of calls from and to one number, or of all, from `since` until before `until`, the latest first."""
+    about = {"number": number, "since": since, "until": until, "limit": limit}
+    return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
+
+
+def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
+    """People in the place of their phones, and their group where none is known."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
+        if endpoint is not None and "/" in endpoint:
+            row = db.execute(PERSON_OF_PHONE, (endpoint,)).fetchone()
+            found[endpoint] = row or (endpoint, None)
+    if not found:
+        return outcome
+
+    def who(text: str | None) -> str | None:
+        return found.get(text, (text, None))[0] if text else text
+
+    return replace(
+        outcome,
+        answered_by=who(outcome.answered_by),
+        caller=who(outcome.caller),
+        rung=tuple(dict.fromkeys(found.get(one, (one, None))[0] for one in outcome.rung)),
+        group=outcome.group or found.get(outcome.answered_by or "", (None, None))[1],
+    )
+
+
+def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
+    """With what the journal says about the call: its class, its first decision, and the most that was done."""
+    decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
+    if not decided or outcome.direction is not Direction.INBOUND:
+        return outcome
+    decision_id, _, auth_class = decided[0]
+    action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
+    outcome = replace(outcome, decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
+    if action == "challenge" and outcome.challenge is None:
+        passed = db.execute(PASSED, (outcome.caller, auth_class, outcome.at - 1.0, outcome.ended_at + 1.0)).fetchone()
+        return replace(outcome, challenge=ChallengeResult.PASSED) if passed else outcome
+    return outcome
+
+
+def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
+    """Whether a decision may still come, and would count. Of a call from a CDR that is over for long it has come."""
+    is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
+    return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None and outcome.complete
+
+
+def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
+    """Whom the call reached. One that somebody else answered has only rung at the others."""
+    if outcome.direction is not Direction.INBOUND:
+        return []
+    people = [outcome.answered_by] if outcome.answered_by else outcome.rung
+    return [(person, outcome.at, outcome.linkedid, outcome.number) for person in people]
+
+
+def _row(outcome: OutcomeRecord) -> tuple[object, ...]:
+    return tuple(_stored(getattr(outcome, name)) for name in _FIELDS)
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _outcome(row: tuple[Any, ...]) -> OutcomeRecord:
+    values = dict(zip(_FIELDS, row, strict=True))
+    for name, enum in _ENUMS.items():
+        if values[name] is not None:
+            values[name] = enum(values[name])
+    for name in _FLAGS:
+        values[name] = bool(values[name])
+    values["rung"] = tuple(json.loads(values["rung"]))
+    return OutcomeRecord(**values)

@@ -1,0 +1,302 @@
+"""What people say about numbers: the door, its guard rails, and that taking back leaves nothing behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reputation.marking import (
+    MARKS_A_DAY,
+    UNDO_SECONDS,
+    MarkResult,
+    MarkStatus,
+    Statement,
+    mark,
+    mark_last_caller,
+    unmark,
+)
+from reputation.model import AuthClass, Did, Identity, ListName, Mark, MarkChannel, Person, Tie, Verdict
+from reputation.store.evidence import signals_of
+from reputation.store.identities import set_identity
+from reputation.store.journal import record_decisions
+from reputation.store.marks import marks_by, marks_of
+from reputation.store.outcomes import record_outcome
+from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, personal_entries, set_personal_entry
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_outcome, make_record, read, write
+
+OTHER, OURS = "+12015550999", "+442071838751"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store that knows 201 of sales, 202, a DID and an own number."""
+    path = tmp_path / "callsieve.db"
+    write(path, replace_settings_people, [Person("201", "PJSIP/201", "sales"), Person("202"), Person("7654321")])
+    write(path, replace_settings_dids, [Did(DID)])
+    write(path, replace_settings_own_numbers, [OURS])
+    return path
+
+
+def say(store: Path, number: str = CALLER, verdict: Verdict = Verdict.SPAM, **about: Any) -> MarkResult:
+    """201 says it on the command line, in the US."""
+    values: dict[str, Any] = {"reporter": "201", "at": NOW, "channel": MarkChannel.CLI, "region": "US"} | about
+    return write(store, mark, Statement(number=number, verdict=verdict, **values))
+
+
+def take_back(store: Path, at: float = NOW + 1, number: str = CALLER) -> MarkResult:
+    return say(store, number, Verdict.RETRACTED, at=at)
+
+
+def blocked(store: Path) -> list[tuple[Tie, str | None]]:
+    return [(tie.tie, tie.person) for tie in facts(store).ties]
+
+
+class TestSpam:
+    def test_a_mark_is_written_and_blocks_the_number_for_that_person_alone(self, store: Path) -> None:
+        result = say(store, "(201) 555-0123", category=" Scam ", reason="said he was the\n bank")
+        written = Mark(
+            CALLER,
+            AuthClass.UNKNOWN,
+            "201",
+            Verdict.SPAM,
+            NOW,
+            MarkChannel.CLI,
+            "sales",
+            "scam",
+            "said he was the bank",
+        )
+        assert result == MarkResult(
+            MarkStatus.MARKED, f"{CALLER} is marked as spam and blocked for 201", CALLER, written, None
+        )
+        assert read(store, marks_of, CALLER) == [written]
+        assert blocked(store) == [(Tie.BLOCK, "201")]
+
+    def test_a_thousand_marks_are_one(self, store: Path) -> None:
+        for at in range(30):
+            assert say(store, at=NOW + at).status is MarkStatus.MARKED
+        assert [one.at for one in read(store, marks_by, "201")] == [NOW + 29]
+
+    def test_a_reporter_of_no_group_and_one_whom_nobody_knows(self, store: Path) -> None:
+        for reporter in ("202", "999"):
+            result = say(store, reporter=reporter)
+            assert result.mark is not None
+            assert result.mark.group is None
+
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [
+            pytest.param("911", "an emergency number cannot be marked", id="emergency"),
+            pytest.param("201", "an internal extension cannot be marked", id="extension"),
+            pytest.param("355", "an internal extension cannot be marked", id="short-digits"),
+            pytest.param(" 7654321", "an internal extension cannot be marked", id="long-extension"),
+            pytest.param("anonymous", "a caller without a number", id="withheld"),
+            pytest.param("411", "a short code", id="short-code"),
+            pytest.param("1&PJSIP/x", "this is no telephone number", id="no-number"),
+            pytest.param(DID, "one of our own numbers", id="did"),
+            pytest.param(OURS, "one of our own numbers", id="own-number"),
+        ],
+    )
+    @pytest.mark.parametrize("verdict", [Verdict.SPAM, Verdict.OK])
+    def test_what_cannot_be_marked(self, store: Path, number: str, text: str, verdict: Verdict) -> None:
+        result = say(store, number, verdict)
+        assert result.status is MarkStatus.REFUSED
+        assert text in result.message
+        assert read(store, marks_by, "201") == []
+
+    @pytest.mark.parametrize("person", [None, "201", "202"])
+    def test_a_contact_of_anybody_is_no_spam(self, store: Path, person: str | None) -> None:
+        write(store, add_contacts, "crm", [Contact(CALLER, "Carol", person)])
+        result = say(store)
+        assert (result.status, result.mark) == (MarkStatus.REFUSED, None)
+        assert "is a contact of somebody here" in result.message
+        assert say(store, verdict=Verdict.OK).status is MarkStatus.MARKED
+
+    @pytest.mark.parametrize(
+        ("level", "expires_at", "about", "status"),
+        [
+            pytest.param(2, NOW + 1, {}, MarkStatus.REFUSED, id="verified"),
+            pytest.param(2, NOW + 1, {"category": "scam"}, MarkStatus.REFUSED, id="verified-and-no-reason"),
+            pytest.param(2, NOW + 1, {"reason": "he lied"}, MarkStatus.REFUSED, id="verified-and-no-category"),
+            pytest.param(2, NOW + 1, {"category": "scam", "reason": " "}, MarkStatus.REFUSED, id="an-empty-reason"),
+            pytest.param(2, NOW + 1, {"category": "scam", "reason": "he lied"}, MarkStatus.MARKED, id="both-given"),
+            pytest.param(2, NOW, {}, MarkStatus.MARKED, id="expired"),
+            pytest.param(1, NOW + 1, {}, MarkStatus.MARKED, id="level-1"),
+        ],
+    )
+    def test_a_verified_business(
+        self, store: Path, level: int, expires_at: float, about: dict[str, Any], status: MarkStatus
+    ) -> None:
+        write(store, set_identity, Identity(CALLER, "First Bank", level, expires_at), NOW)
+        result = say(store, **about)
+        assert result.status is status
+        assert ("First Bank: say a category and a reason" in result.message) is (status is MarkStatus.REFUSED)
+
+    def test_the_21st_number_of_a_day_is_refused(self, store: Path) -> None:
+        for index in range(MARKS_A_DAY):
+            assert say(store, f"+120155501{index:02}").status is MarkStatus.MARKED
+        result = say(store, OTHER)
+        assert result.status is MarkStatus.REFUSED
+        assert "201 has marked 20 numbers within a day" in result.message
+        assert say(store, "+12015550100", at=NOW + 5).status is MarkStatus.MARKED
+        assert take_back(store, number="+12015550101").status is MarkStatus.RETRACTED
+        assert say(store, OTHER, at=NOW + 6).status is MarkStatus.REFUSED
+        assert say(store, OTHER, reporter="202").status is MarkStatus.MARKED
+        assert say(store, OTHER, at=NOW + DAY + 2).status is MarkStatus.MARKED
+
+
+class TestTheClass:
+    def test_of_the_last_call_to_the_reporter_then_of_the_last_call_then_unknown(self, store: Path) -> None:
+        def class_of(reporter: str, linkedid: str | None = None) -> AuthClass:
+            result = say(store, reporter=reporter, linkedid=linkedid)
+            assert result.mark is not None
+            return result.mark.auth_class
+
+        assert class_of("201") is AuthClass.UNKNOWN
+        signed = make_record("d1", NOW - 30, auth_class=AuthClass.AUTHENTICATED, linkedid="c1")
+        spoofed = make_record("d2", NOW - 20, auth_class=AuthClass.UNAUTHENTICATED, linkedid="c2")
+        write(store, record_decisions, [signed, spoofed])
+        assert class_of("201") is AuthClass.UNAUTHENTICATED
+        assert class_of("201", "c1") is AuthClass.AUTHENTICATED
+        write(store, record_outcome, make_outcome("c1", NOW - 30, by="201", talk=5.0), NOW)
+        assert class_of("201") is AuthClass.AUTHENTICATED
+        assert class_of("202") is AuthClass.UNAUTHENTICATED
+        for_202 = make_record("d3", NOW - 25, auth_class=AuthClass.UNKNOWN, linkedid="c3", callee="202")
+        write(store, record_decisions, [for_202])
+        assert class_of("202") is AuthClass.UNKNOWN
+
+
+class TestTakingBack:
+    def test_unmark_after_mark_is_never_marked(self, store: Path) -> None:
+        before = facts(store)
+        say(store)
+        result = take_back(store)
+        assert (result.status, result.message) == (MarkStatus.RETRACTED, f"201 has taken back the mark on {CALLER}")
+        assert [one.verdict for one in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
+        assert facts(store) == before
+        assert read(store, personal_entries, "201") == []
+
+    def test_at_the_same_instant_too(self, store: Path) -> None:
+        say(store)
+        assert take_back(store, NOW - 5).status is MarkStatus.RETRACTED
+        assert [one.verdict for one in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
+
+    @pytest.mark.parametrize("number", [CALLER, "anonymous"])
+    def test_there_may_be_nothing_to_take_back(self, store: Path, number: str) -> None:
+        statement = Statement(number=number, reporter="201", verdict=Verdict.SPAM, at=NOW, channel=MarkChannel.CLI)
+        result = write(store, unmark, statement)
+        assert result.status is MarkStatus.NOTHING
+        assert "nothing to take back" in result.message
+
+    def test_what_was_said_in_every_class_goes(self, store: Path) -> None:
+        say(store)
+        write(store, record_decisions, [make_record("d1", auth_class=AuthClass.AUTHENTICATED)])
+        say(store, at=NOW + 1)
+        assert len(read(store, marks_of, CALLER)) == 2
+        take_back(store, NOW + 2)
+        assert {one.verdict for one in read(store, marks_of, CALLER)} == {Verdict.RETRACTED}
+
+    def test_the_marks_of_others_stay(self, store: Path) -> None:
+        say(store)
+        say(store, reporter="202")
+        take_back(store)
+        assert blocked(store) == [(Tie.BLOCK, "202")]
+
+
+class TestNotSpam:
+    def test_it_replaces_the_mark_unblocks_and_counts_as_a_call_back(self, store: Path) -> None:
+        said = say(store)
+        result = say(store, verdict=Verdict.OK, at=NOW + 1)
+        assert (result.status, result.before) == (MarkStatus.MARKED, said.mark)
+        assert result.message == f"{CALLER} is marked as not spam by 201"
+        assert blocked(store) == []
+        assert [(one.callee, one.category.value, one.at) for one in read(store, signals_of, CALLER)] == [
+            ("201", "called-back", NOW + 1)
+        ]
+        take_back(store, NOW + 2)
+        assert read(store, signals_of, CALLER) == []
+
+    def test_it_takes_back_the_marks_of_other_classes(self, store: Path) -> None:
+        say(store)
+        write(store, record_decisions, [make_record("d1", auth_class=AuthClass.AUTHENTICATED)])
+        say(store, verdict=Verdict.OK, at=NOW + 1)
+        assert {(one.auth_class.value, one.verdict.value) for one in read(store, marks_of, CALLER)} == {
+            ("unknown", "retracted"),
+            ("authenticated", "ok"),
+        }
+
+
+class TestThePersonsOwnList:
+    def test_an_entry_that_the_person_made_outlives_the_mark(self, store: Path) -> None:
+        own = PersonalEntry("201", CALLER, ListName.BLOCK, NOW - 1)
+        write(store, set_personal_entry, own)
+        say(store)
+        take_back(store)
+        assert read(store, personal_entries, "201") == [own]
+
+    @pytest.mark.parametrize("verdict", [Verdict.RETRACTED, Verdict.OK])
+    def test_an_allowlist_entry_gives_way_and_comes_back(self, store: Path, verdict: Verdict) -> None:
+        write(store, set_personal_entry, PersonalEntry("201", CALLER, ListName.ALLOW, NOW - 1))
+        say(store)
+        say(store, at=NOW + 1)
+        assert blocked(store) == [(Tie.BLOCK, "201")]
+        say(store, verdict=verdict, at=NOW + 2)
+        assert read(store, personal_entries, "201") == [PersonalEntry("201", CALLER, ListName.ALLOW, NOW + 2)]
+
+    def test_what_the_person_said_later_stays(self, store: Path) -> None:
+        later = PersonalEntry("201", CALLER, ListName.ALLOW, NOW + 10)
+        write(store, set_personal_entry, later)
+        say(store)
+        assert read(store, personal_entries, "201") == [later]
+
+
+class TestTheLastCaller:
+    def dial(self, store: Path, verdict: Verdict = Verdict.SPAM, at: float = NOW) -> MarkResult:
+        return write(store, mark_last_caller, "201", verdict, at)
+
+    def test_nobody_has_called(self, store: Path) -> None:
+        assert self.dial(store).status is MarkStatus.REFUSED
+
+    def test_the_last_caller_had_no_number(self, store: Path) -> None:
+        write(store, record_outcome, make_outcome(caller=None, rung=("201",)), NOW)
+        result = self.dial(store)
+        assert (result.status, result.number) == (MarkStatus.REFUSED, None)
+        assert "without a number" in result.message
+
+    def test_the_code_again_within_a_minute_takes_it_back(self, store: Path) -> None:
+        write(store, record_outcome, make_outcome("c7", NOW - 60, by="PJSIP/201", talk=5.0), NOW)
+        result = self.dial(store)
+        assert result.mark is not None
+        assert (result.mark.number, result.mark.linkedid, result.mark.channel) == (CALLER, "c7", MarkChannel.EXTENSION)
+        assert self.dial(store, at=NOW + UNDO_SECONDS).status is MarkStatus.RETRACTED
+        assert self.dial(store, at=NOW + UNDO_SECONDS + 1).status is MarkStatus.MARKED
+        assert self.dial(store, at=NOW + 2 * UNDO_SECONDS + 2).status is MarkStatus.MARKED
+
+    def test_the_other_code_changes_the_mind(self, store: Path) -> None:
+        write(store, record_outcome, make_outcome(by="201", talk=5.0), NOW)
+        self.dial(store)
+        result = self.dial(store, Verdict.OK, NOW + 5)
+        assert result.mark is not None
+        assert (result.status, result.mark.verdict) == (MarkStatus.MARKED, Verdict.OK)
+        assert blocked(store) == []
+
+
+def test_a_statement_that_is_refused_changes_no_row(store: Path) -> None:
+    def dump(db: sqlite3.Connection) -> list[str]:
+        return list(db.iterdump())
+
+    write(store, add_contacts, "crm", [Contact(CALLER)])
+    before = read(store, dump)
+    assert say(store).status is MarkStatus.REFUSED
+    assert read(store, dump) == before
+
+
+def test_a_mark_is_kept_whole(store: Path) -> None:
+    write(store, record_decisions, [make_record("d9", linkedid="c9", auth_class=AuthClass.AUTHENTICATED)])
+    result = say(store, category="debt", reason="x" * 300, linkedid="c9", channel=MarkChannel.WEB)
+    assert result.mark is not None
+    assert result.mark == read(store, marks_of, CALLER)[0]
+    assert (result.mark.reason, result.mark.auth_class) == ("x" * 200, AuthClass.AUTHENTICATED)

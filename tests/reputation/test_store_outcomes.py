@@ -1,0 +1,434 @@
+"""Outcomes in the store: once each, joined with the journal, and the same evidence in whatever order they come."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    ListName,
+    OutcomeRecord,
+    Person,
+    PersonalTie,
+    SignalCategory,
+    Tie,
+    Verdict,
+)
+from reputation.signals import latest_by_key, signals_from
+from reputation.store.challenges import record_challenge_pass
+from reputation.store.evidence import Answered, answered_of, signals_of
+from reputation.store.facts import facts_of
+from reputation.store.journal import record_decisions
+from reputation.store.marks import add_mark, last_caller_of, marks_by, marks_of
+from reputation.store.migrations import migrate
+from reputation.store.outcomes import (
+    SETTLE_SECONDS,
+    Recorded,
+    outcome_of,
+    outcomes,
+    record_outcome,
+    record_outcomes,
+    settle_outcomes,
+)
+from reputation.store.people import replace_settings_people
+from reputation.store.personal import PersonalEntry, personal_entries, set_personal_entry
+from tests.reputation.store_builders import (
+    CALLER,
+    DAY,
+    DID,
+    NOW,
+    facts,
+    make_mark,
+    make_outcome,
+    make_query,
+    make_record,
+    read,
+    write,
+)
+
+OTHER = "+12015550999"
+OUTBOUND = Direction.OUTBOUND
+LATER = NOW + 3600.0
+PEOPLE = [Person("201", "PJSIP/201", "sales"), Person("202", "PJSIP/202", "support")]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store that knows 201 and 202."""
+    path = tmp_path / "callsieve.db"
+    write(path, replace_settings_people, PEOPLE)
+    return path
+
+
+def record(store: Path, *found: OutcomeRecord, now: float = LATER) -> list[Recorded]:
+    """As CDRs of calls that are over for an hour."""
+    return write(store, record_outcomes, [replace(one, source="cdr") for one in found], now)
+
+
+def categories(store: Path, number: str = CALLER) -> list[tuple[str, str]]:
+    return [(signal.callee, signal.category.value) for signal in read(store, signals_of, number)]
+
+
+class TestRecords:
+    def test_an_outcome_is_kept_as_it_was(self, store: Path) -> None:
+        full = make_outcome(
+            by="201",
+            talk=31.5,
+            trunk="carrier",
+            group="sales",
+            queue="support",
+            rung=("201", "202"),
+            forked=2,
+            cause=16,
+            sip_code=200,
+            ended_by=EndedBy.SYSTEM,
+            voicemail_left=True,
+            transferred=True,
+            parked=True,
+            conference=True,
+            challenge=ChallengeResult.WRONG,
+            complete=False,
+        )
+        write(store, record_outcome, full, LATER)
+        assert read(store, outcome_of, full.linkedid) == full
+        assert read(store, outcome_of, "no-such-call") is None
+
+    def test_one_call_is_one_outcome_whoever_tells_it_first(self, store: Path) -> None:
+        seen = make_outcome(by="201", talk=3.0, ended_by=EndedBy.CALLEE)
+        told = replace(seen, ended_by=None, talk_seconds=4.0)
+        assert [one.new for one in record(store, seen, told, seen)] == [True, False, False]
+        assert read(store, outcome_of, seen.linkedid) == replace(seen, source="cdr", group=None)
+        assert categories(store) == [("201", "hung-up-on")]
+
+    def test_a_call_told_again_after_its_raw_outcome_is_gone_adds_no_second_signal(self, store: Path) -> None:
+        record(store, make_outcome(ring=3.0))
+        write(store, lambda db: db.execute("DELETE FROM outcome"))
+        record(store, make_outcome(ring=3.0, ended_by=None))
+        assert categories(store) == [(DID, "one-ring")]
+
+    def test_of_old_calls_only_the_evidence_is_kept_and_of_very_old_ones_nothing(self, store: Path) -> None:
+        old = make_outcome("old", NOW - 31 * DAY, by="201", talk=61.0)
+        very_old = make_outcome("very-old", NOW - 366 * DAY, by="202", talk=61.0)
+        assert [one.new for one in record(store, old, very_old, now=NOW)] == [True, True]
+        assert read(store, outcomes) == []
+        assert categories(store) == [("201", "long-talk")]
+
+    def test_phones_become_people_and_bring_their_group(self, store: Path) -> None:
+        record(
+            store,
+            make_outcome("in", by="PJSIP/201", talk=40.0, rung=("PJSIP/201", "PJSIP/202", "PJSIP/999")),
+            make_outcome("out", by="PJSIP/202", talk=40.0, direction=OUTBOUND),
+            make_outcome("theirs", by="PJSIP/999", talk=40.0, group="sales"),
+        )
+        found = {one.linkedid: one for one in read(store, outcomes)}
+        assert (found["in"].answered_by, found["in"].group) == ("201", "sales")
+        assert found["in"].rung == ("201", "202", "PJSIP/999")
+        assert (found["out"].caller, found["out"].group) == ("202", None)
+        assert (found["theirs"].answered_by, found["theirs"].group) == ("PJSIP/999", "sales")
+
+    def test_outcomes_are_found_by_number_and_by_time(self, store: Path) -> None:
+        record(
+            store,
+            make_outcome("a", NOW),
+            make_outcome("b", NOW + 1, caller=OTHER),
+            make_outcome("c", NOW + 2, by="201", direction=OUTBOUND),
+        )
+        assert [one.linkedid for one in read(store, outcomes)] == ["c", "b", "a"]
+
+        def ids(db: sqlite3.Connection, **about: Any) -> list[str]:
+            return [one.linkedid for one in outcomes(db, **about)]
+
+        assert read(store, lambda db: ids(db, number=CALLER)) == ["c", "a"]
+        assert read(store, lambda db: ids(db, since=NOW + 1, until=NOW + 2)) == ["b"]
+        assert read(store, lambda db: ids(db, limit=1)) == ["c"]
+
+
+class TestTheJournal:
+    def test_what_was_decided_and_shown_is_joined_by_the_call(self, store: Path) -> None:
+        write(store, record_decisions, [make_record("d1", action="tag", auth_class=AuthClass.UNAUTHENTICATED)])
+        recorded = write(store, record_outcome, make_outcome(ring=3.0), NOW + 3)
+        assert recorded == Recorded(new=True)
+        found = read(store, outcome_of, "1767000000.1")
+        assert found is not None
+        assert (found.decision_id, found.action, found.auth_class) == ("d1", "tag", AuthClass.UNAUTHENTICATED)
+        assert categories(store) == []
+
+    def test_of_several_decisions_the_first_names_the_call_and_the_strongest_counts(self, store: Path) -> None:
+        write(store, record_decisions, [make_record("d2", NOW + 1, action="reject"), make_record("d1", NOW)])
+        write(store, record_outcome, make_outcome(), NOW + 10)
+        found = read(store, outcome_of, "1767000000.1")
+        assert found is not None
+        assert (found.decision_id, found.action) == ("d1", "reject")
+
+    def test_a_call_we_rejected_is_no_evidence_even_if_its_decision_is_written_late(self, store: Path) -> None:
+        over = make_outcome(disposition=Disposition.REJECTED, ring=0.0)
+        assert write(store, record_outcome, over, NOW + 0.1) == Recorded(new=True)
+        assert write(store, settle_outcomes, NOW + SETTLE_SECONDS - 1) == []
+        write(store, record_decisions, [make_record(action="reject")])
+        assert write(store, settle_outcomes, NOW + 1) == []
+        assert read(store, signals_of, CALLER) == []
+        found = read(store, outcome_of, over.linkedid)
+        assert found is not None
+        assert found.action == "reject"
+
+    def test_a_call_that_nobody_screened_is_learnt_from_a_minute_late(self, store: Path) -> None:
+        write(store, record_outcome, make_outcome(), NOW + 10)
+        assert write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS - 0.1) == []
+        signals = write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS)
+        assert [signal.category for signal in signals] == [SignalCategory.UNANSWERED]
+        assert write(store, settle_outcomes, NOW + 1e6) == []
+        assert categories(store) == [(DID, "unanswered")]
+
+    @pytest.mark.parametrize(
+        ("outcome", "signals"),
+        [
+            pytest.param(make_outcome(caller=None, caller_kind=CallerKind.WITHHELD), 0, id="withheld"),
+            pytest.param(make_outcome(complete=False), 0, id="not-seen-whole"),
+            pytest.param(make_outcome(by="201", talk=40.0, direction=OUTBOUND), 1, id="ours"),
+        ],
+    )
+    def test_what_is_not_screened_does_not_wait(self, store: Path, outcome: OutcomeRecord, signals: int) -> None:
+        recorded = write(store, record_outcome, outcome, NOW + 10)
+        assert int(recorded.signal is not None) == signals
+        assert write(store, settle_outcomes, NOW + 1e6) == []
+
+    @pytest.mark.parametrize(
+        ("passed_at", "auth_class", "category"),
+        [
+            pytest.param(NOW + 5, AuthClass.UNKNOWN, "challenge-passed", id="during-the-call"),
+            pytest.param(NOW - 60, AuthClass.UNKNOWN, None, id="in-an-earlier-call"),
+            pytest.param(NOW + 5, AuthClass.AUTHENTICATED, None, id="in-another-class"),
+        ],
+    )
+    def test_a_passed_challenge_is_found(
+        self, store: Path, passed_at: float, auth_class: AuthClass, category: str | None
+    ) -> None:
+        write(store, record_decisions, [make_record(action="challenge")])
+        write(store, record_challenge_pass, CALLER, auth_class, passed_at)
+        write(store, record_outcome, make_outcome(by="201", talk=40.0), NOW + 50)
+        assert categories(store) == ([("201", category)] if category else [])
+
+
+class TestTalks:
+    def test_who_answered_is_kept_once_with_the_latest_time(self, store: Path) -> None:
+        for at in (NOW + 5, NOW, NOW + 5):
+            record(store, make_outcome(f"c{at}", at, by="201", talk=10.0))
+        record(store, make_outcome("other", by="202", talk=1.0))
+        assert read(store, answered_of, CALLER) == [
+            Answered(CALLER, AuthClass.UNKNOWN, "201", NOW + 25),
+            Answered(CALLER, AuthClass.UNKNOWN, "202", NOW + 11),
+        ]
+
+    @pytest.mark.parametrize("backwards", [False, True], ids=["in-order", "backwards"])
+    @pytest.mark.parametrize(
+        ("talks", "found"),
+        [
+            pytest.param([(0, 40)], [], id="one"),
+            pytest.param([(0, 40), (6, 40)], [], id="two-on-one-day"),
+            pytest.param([(0, 40), (24, 40)], ["second-talk"], id="two-days"),
+            pytest.param([(0, 90), (24, 90), (48, 90)], ["second-talk"], id="a-second-talk-outweighs-long-ones"),
+            pytest.param([(0, 40), (24, 29)], [], id="the-second-was-too-short"),
+            pytest.param([(0, 90), (24, 20)], ["long-talk"], id="long-then-short"),
+        ],
+    )
+    def test_a_second_talk_on_another_day(
+        self, store: Path, talks: list[tuple[int, int]], found: list[str], backwards: bool
+    ) -> None:
+        calls = [make_outcome(f"c{hour}", NOW + hour * 3600.0, by="201", talk=talk) for hour, talk in talks]
+        record(store, *(reversed(calls) if backwards else calls), now=NOW + 3 * DAY)
+        assert [category for _, category in categories(store)] == found
+        if found == ["second-talk"]:
+            assert read(store, signals_of, CALLER)[0].linkedid == calls[-1].linkedid
+
+    def test_talks_with_different_people_or_classes_are_not_second_talks(self, store: Path) -> None:
+        record(
+            store,
+            make_outcome("a", by="201", talk=40.0),
+            make_outcome("b", NOW + DAY, by="202", talk=40.0),
+            make_outcome("c", NOW + DAY, by="201", talk=40.0, auth_class=AuthClass.UNAUTHENTICATED),
+            now=NOW + 2 * DAY,
+        )
+        assert categories(store) == []
+
+    def test_who_of_us_called_the_number_and_talked_is_a_tie(self, store: Path) -> None:
+        record(store, make_outcome("a", by="PJSIP/201", talk=30.0, direction=OUTBOUND))
+        record(store, make_outcome("b", by="202", talk=29.0, direction=OUTBOUND))
+        record(store, make_outcome("c", by="202", talk=300.0))
+        tie = PersonalTie(Tie.TALKED, "201", "sales", "PJSIP/201", NOW + 40)
+        assert facts(store).ties == (tie,)
+        assert facts(store, make_query(now=NOW + 40 + 180 * DAY - 1)).ties == (tie,)
+        assert facts(store, make_query(now=NOW + 40 + 180 * DAY)).ties == ()
+
+    def test_a_premium_number_is_a_tie_but_no_signal(self, store: Path) -> None:
+        premium = "+19002345678"
+        record(store, make_outcome("a", by="201", talk=30.0, direction=OUTBOUND, dialled=premium))
+        assert [tie.tie for tie in facts(store, make_query(premium)).ties] == [Tie.TALKED]
+        assert categories(store, premium) == []
+
+    @pytest.mark.parametrize("backwards", [False, True], ids=["in-order", "backwards"])
+    @pytest.mark.parametrize(
+        ("hours", "counts"),
+        [
+            pytest.param(-1, True, id="before-the-one-ring-call"),
+            pytest.param(1, False, id="an-hour-after"),
+            pytest.param(23, False, id="23-hours-after"),
+            pytest.param(25, True, id="a-day-after"),
+        ],
+    )
+    def test_a_call_back_that_a_one_ring_call_asked_for_is_nothing(
+        self, store: Path, hours: float, counts: bool, backwards: bool
+    ) -> None:
+        rings = make_outcome("ring", ring=3.0)
+        later = make_outcome("ring-again", NOW + 2 * DAY, ring=3.0)
+        back = make_outcome("back", NOW + hours * 3600.0, by="201", talk=60.0, direction=OUTBOUND)
+        calls = [rings, back, later]
+        record(store, *(reversed(calls) if backwards else calls), now=NOW + 4 * DAY)
+        assert (("201", "called-back") in categories(store)) is counts
+        ties = facts(store, make_query(now=NOW + 4 * DAY)).ties
+        assert [tie.tie for tie in ties] == ([Tie.TALKED] if counts else [])
+
+    def test_a_one_ring_call_is_a_fact_for_a_day_label_or_not(self, store: Path) -> None:
+        write(store, record_decisions, [make_record(action="tag")])
+        write(store, record_outcome, make_outcome(ring=3.0), NOW + 3)
+        assert facts(store).one_ring_at == NOW + 3
+        assert facts(store, make_query(now=NOW + 3 + DAY - 1)).one_ring_at == NOW + 3
+        assert facts(store, make_query(now=NOW + 3 + DAY)).one_ring_at is None
+        assert facts(store, make_query(OTHER)).one_ring_at is None
+
+
+class TestReached:
+    def test_the_last_caller_is_whom_the_person_talked_to_or_missed(self, store: Path) -> None:
+        assert read(store, last_caller_of, "201") is None
+        record(
+            store,
+            make_outcome("missed", NOW, rung=("201", "202")),
+            make_outcome("taken-by-202", NOW + 1, caller=OTHER, by="202", talk=5.0, rung=("201", "202")),
+            make_outcome("ours", NOW + 2, by="201", talk=5.0, direction=OUTBOUND),
+        )
+        assert read(store, last_caller_of, "201") == (CALLER, NOW, "missed")
+        assert read(store, last_caller_of, "202") == (OTHER, NOW + 1, "taken-by-202")
+        record(store, make_outcome("withheld", NOW + 3, caller=None, rung=("201",), complete=False))
+        assert read(store, last_caller_of, "201") == (None, NOW + 3, "withheld")
+
+
+# The same calls and marks in any order, and twice, leave the same rows.
+
+EVIDENCE = ("outcome", "reached", "signal", "answered", "talk", "inbound_talk", "one_ring", "mark", "personal_entry")
+numbers = st.sampled_from([CALLER, OTHER])
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> list[OutcomeRecord]:
+    """Up to ten calls within three days, some at the same instant."""
+    found = []
+    for index in range(draw(st.integers(0, 10))):
+        direction = draw(st.sampled_from([Direction.INBOUND, Direction.INBOUND, OUTBOUND]))
+        by = draw(st.sampled_from([None, "201", "202"]))
+        about: dict[str, Any] = {"caller" if direction is Direction.INBOUND else "dialled": draw(numbers)}
+        found.append(
+            make_outcome(
+                f"c{index}",
+                NOW + 3600.0 * draw(st.sampled_from([0, 1, 13, 26, 27, 60])),
+                by=by,
+                talk=draw(st.sampled_from([0.0, 3.0, 40.0, 90.0])) if by else 0.0,
+                ring=draw(st.sampled_from([0.0, 3.0, 20.0])),
+                direction=direction,
+                ended_by=draw(st.sampled_from([None, *EndedBy])),
+                voicemail_left=draw(st.booleans()),
+                challenge=draw(st.sampled_from([None, None, *ChallengeResult])),
+                complete=draw(st.sampled_from([True, True, False])),
+                auth_class=draw(st.sampled_from(AuthClass)),
+                source="cdr",
+                rung=("201", "202"),
+                **about,
+            )
+        )
+    return found
+
+
+marks = st.lists(
+    st.builds(
+        make_mark,
+        numbers,
+        st.sampled_from(["201", "202"]),
+        st.sampled_from(Verdict),
+        st.sampled_from([NOW, NOW + 1]),
+        st.sampled_from(AuthClass),
+        st.sampled_from([None, "scam", "survey"]),
+    ),
+    max_size=6,
+)
+
+
+def rows_after(found: Iterable[OutcomeRecord | Any]) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        for one in found:
+            if isinstance(one, OutcomeRecord):
+                record_outcome(db, one, NOW + 4 * DAY)
+            else:
+                add_mark(db, one)
+        return {table: sorted(db.execute(f"SELECT * FROM {table}"), key=repr) for table in EVIDENCE}
+
+
+@settings(deadline=None)
+@given(calls(), marks, st.randoms(use_true_random=False))
+def test_the_same_rows_in_any_order_and_twice(found: list[OutcomeRecord], said: list[Any], random: Any) -> None:
+    once = rows_after([*found, *said])
+    shuffled = [*found, *said, *found, *said]
+    random.shuffle(shuffled)
+    assert rows_after(shuffled) == once
+
+
+@settings(deadline=None)
+@given(calls())
+def test_the_rows_are_the_latest_signal_of_each_key_and_one_call_is_at_most_one(found: list[OutcomeRecord]) -> None:
+    rows = rows_after(found)["signal"]
+    linkedids = [row[6] for row in rows]
+    assert len(linkedids) == len(set(linkedids))
+    expected = {
+        (s.number, s.auth_class.value, s.callee, s.category.value, s.at, s.linkedid)
+        for s in latest_by_key(filter(None, map(signals_from, found)))
+    }
+    plain = {(n, c, who, category, at, call) for n, c, _, who, category, at, call in rows if category != "second-talk"}
+    second = {(n, c, who) for n, c, _, who, category, *_ in rows if category == "second-talk"}
+    assert plain == {one for one in expected if not (one[3] == "long-talk" and one[:3] in second)}
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["first-the-mark", "first-the-retraction"])
+def test_at_equal_times_a_retraction_wins_then_the_text(store: Path, order: int) -> None:
+    for mark in [make_mark(), make_mark(verdict=Verdict.RETRACTED), make_mark(verdict=Verdict.OK)][::order]:
+        write(store, add_mark, mark)
+    assert [mark.verdict for mark in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
+    for category in ["scam", "survey"][::order]:
+        write(store, add_mark, make_mark(reporter="202", category=category))
+    assert read(store, marks_by, "202") == [make_mark(reporter="202", category="survey")]
+
+
+def test_an_entry_of_a_mark_becomes_the_persons_own(store: Path) -> None:
+    entry = PersonalEntry("201", CALLER, ListName.BLOCK, NOW)
+    write(
+        store, lambda db: db.execute("INSERT INTO personal_entry VALUES (?, '201', 'block', ?, 'mark')", (CALLER, NOW))
+    )
+    write(store, set_personal_entry, entry)
+    assert read(store, personal_entries, "201") == [entry]
+    assert read(store, lambda db: db.execute("SELECT source FROM personal_entry").fetchall()) == [("person",)]
+
+
+def test_the_read_of_facts_names_the_one_ring_call_of_nobody_for_nobody(store: Path) -> None:
+    record(store, make_outcome(ring=3.0))
+    assert read(store, facts_of, make_query(None)).one_ring_at is None
