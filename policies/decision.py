@@ -90,7 +90,8 @@ FAIL_OPEN_RULE = "fail-open"
 OWN_RULES = frozenset(
     {
         *(FAIL_OPEN_RULE, "internal", "emergency-number", "unscreened-did", "emergency-window", "emergency-callback"),
-        *("callee-allowlist", "callee-blocklist", "expected-call", "allowlist", "blocklist", "contact", "default"),
+        *("callee-allowlist", "callee-blocklist", "expected-call", "allowlist", "blocklist", "contact", "talked"),
+        "default",
     }
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
-from policies.relations import INVITED, has_tie, is_verified, may_relate, own_number_spoofed, ties_in_reach
+from policies.relations import INVITED, has_tie, is_verified, lasts, may_relate, own_number_spoofed, ties_in_reach
 from reputation.model import CallerKind, Facts, Tie
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
@@ -85,12 +85,16 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
 
 def relationship(case: Case, _window: float) -> Ruling | None:
     """Step 6: the callee, or the company, knows this caller. (Step 5 only sets a fact and a cap.)"""
-    if not may_relate(case.call):
+    facts = case.facts
+    # In this order: the second asks the number plan (60 us).
+    if not facts.ties or not may_relate(case.call, facts, case.now):
         return None
-    if has_tie(case.facts, Tie.CONTACT):
+    if has_tie(facts, Tie.CONTACT):
         return Ruling(Action.ALLOW, "contact", "the callee has this caller as a contact")
-    if any(tie.tie is Tie.CONTACT and tie.person is None for tie in case.facts.ties):
+    if any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties):
         return Ruling(Action.ALLOW, "contact", "the caller is a contact of the company")
+    if has_tie(facts, Tie.TALKED, case.now):
+        return Ruling(Action.ALLOW, "talked", "the callee has called this number and talked")
     return None
 
 
@@ -134,8 +138,18 @@ def somebody_invites(case: Case) -> bool:
 
 def somebody_knows(case: Case) -> bool:
     """The same for their contacts."""
-    ties = ties_in_reach(case.facts) if case.facts.callee is None and may_relate(case.call) else ()
-    return any(tie.tie is Tie.CONTACT for tie in ties)
+    return _somebody_has(Tie.CONTACT, case)
+
+
+def somebody_talked(case: Case) -> bool:
+    """The same for those who have called the number and talked."""
+    return _somebody_has(Tie.TALKED, case)
+
+
+def _somebody_has(tie: Tie, case: Case) -> bool:
+    ties = ties_in_reach(case.facts) if case.facts.callee is None else ()
+    found = any(one.tie is tie and lasts(one, case.now) for one in ties)
+    return found and may_relate(case.call, case.facts, case.now)
 
 
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
@@ -145,6 +159,7 @@ INVITATION = Cap(Action.WARN, "somebody here has allowed the caller or expects a
 CAPS = (
     INVITATION,
     Cap(Action.WARN, "somebody here has the caller as a contact", somebody_knows),
+    Cap(Action.WARN, "somebody here has called this number and talked", somebody_talked),
     Cap(Action.WARN, "shows one of our own numbers", lambda c: own_number_spoofed(c.call, c.facts)),
     Cap(Action.WARN, "the caller is verified", lambda c: is_verified(c.call, c.facts)),
     Cap(Action.WARN, "the caller passed a challenge", challenge_passed),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from policies.decision import Action, Decision, IncomingCall
 from reputation.model import AuthClass, Facts, Identity, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
+from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 
 # Ties of step 3 that speak for the caller: they outrank the administrator's lists, as a contact (step 6) does not.
 INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
@@ -27,25 +28,40 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
     return tuple(tie for tie in facts.ties if tie.person is None or tie.group == group)
 
 
-def has_tie(facts: Facts, tie: Tie) -> bool:
+def has_tie(facts: Facts, tie: Tie, now: float | None = None) -> bool:
     """Whether the callee, who is known, has this tie to the caller."""
     callee = facts.callee
-    return callee is not None and any(t.tie is tie and t.person == callee.extension for t in facts.ties)
+    return callee is not None and any(
+        t.tie is tie and t.person == callee.extension and lasts(t, now) for t in facts.ties
+    )
 
 
-def may_relate(call: IncomingCall) -> bool:
-    """Whether a relationship can speak for this caller: never a premium number, never a failed signature."""
+def lasts(tie: PersonalTie, now: float | None) -> bool:
+    """Whether the tie still counts: a talk does for 180 days. Without `now` the facts were read for this very call."""
+    return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
+
+
+def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
+    """Whether a relationship can speak for this caller: never a premium number, never a failed signature, and not
+    within a day after a call that rang once and gave up, so as to be called back.
+    """
+    ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
         call.caller.e164 is not None
+        and not ringing
         and call.verification is not Verification.FAILED
         and number_type_of(call.caller.e164) is not NumberType.PREMIUM
     )
 
 
-def has_relationship(call: IncomingCall, facts: Facts) -> bool:
-    """Whether somebody the call may reach has the caller as a contact or on the own allowlist."""
-    friendly = any(tie.tie in (Tie.CONTACT, Tie.ALLOW) for tie in ties_in_reach(facts))
-    return friendly and may_relate(call)
+# What makes a relationship when the callee has it: step 6, and for the condition also the own allowlist.
+FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
+
+
+def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
+    """Whether somebody the call may reach has the caller as a contact or on the own allowlist, or has called it."""
+    friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
+    return friendly and may_relate(call, facts, now)
 
 
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
@@ -77,11 +93,14 @@ class PerPhone:
 
 
 LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never screened, and the emergency window
-STEP_OF_CONTACTS = 6
+STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPhone:
-    """The own lists and contacts of everybody the call may ring, when the person is not known at the trunk."""
+    """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk.
+
+    The facts were read for this very call: what is in force is in them.
+    """
     if facts.callee is not None or not facts.ties or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone()
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
@@ -89,6 +108,6 @@ def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPho
     blocked = {who for who, tie in ties if tie is Tie.BLOCK} - allowed
     if decision.action is Action.ALLOW:
         return PerPhone(blocked=tuple(sorted(blocked)))
-    contacts_count = decision.step > STEP_OF_CONTACTS and may_relate(call)
-    known = {who for who, tie in ties if tie in INVITED or (tie is Tie.CONTACT and contacts_count)}
+    friends_count = decision.step > STEP_OF_RELATIONSHIP and may_relate(call, facts)
+    known = {who for who, tie in ties if tie in INVITED or (tie in FRIENDLY and friends_count)}
     return PerPhone(tuple(sorted(known - blocked)), tuple(sorted(blocked)))

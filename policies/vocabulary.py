@@ -286,7 +286,7 @@ VOCABULARY: dict[str, Word] = {
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
     "callee_group": texts("names of groups, as in [[person]]", lambda case: callee_group(case.facts)),
-    "relationship": boolean(lambda case: has_relationship(case.call, case.facts)),
+    "relationship": boolean(lambda case: has_relationship(case.call, case.facts, case.now)),
     "verified": boolean(lambda case: is_verified(case.call, case.facts)),
     "own_number_spoofed": boolean(lambda case: own_number_spoofed(case.call, case.facts)),
     "diverted": boolean(lambda case: case.call.diverted_from is not None),

@@ -72,6 +72,7 @@ GROUNDS = (
     Ground("allowlist", 4, Action.ALLOW, {"allow": allowed()}),
     Ground("blocklist", 4, Action.REJECT, {"block": blocked()}),
     Ground("contact", 6, Action.ALLOW, {"ties": [make_tie(Tie.CONTACT)]}),
+    Ground("talked", 6, Action.ALLOW, {"ties": [make_tie(Tie.TALKED)]}),
     Ground("suspicious", 8, Action.CHALLENGE, {"level": Level.TAG}),
     Ground("default", 9, Action.ROUTE),
 )
@@ -236,6 +237,12 @@ CAPPED = [
         make_facts(did=make_did(group="sales"), ties=[make_tie(Tie.CONTACT, group="sales")]),
         "somebody here has the caller as a contact",
         id="somebody-in-the-group-knows-him",
+    ),
+    pytest.param(
+        make_call(),
+        make_facts(did=make_did(group="sales"), ties=[make_tie(Tie.TALKED, group="sales")]),
+        "somebody here has called this number and talked",
+        id="somebody-in-the-group-called-him",
     ),
     pytest.param(make_call(), make_facts(own_number=True), "shows one of our own numbers", id="own-number"),
     pytest.param(make_call(), make_facts(identity=make_identity(2)), "the caller is verified", id="verified"),
