@@ -7,15 +7,18 @@ memory, is read from the journal; an emergency call that only Asterisk's own dat
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agi.parsing import did_of
 from agi.site import Site, Trunk
+from callsieve.composing import dids_of, own_numbers_of, people_of
+from callsieve.settings import Settings
 from policies.decision import Decision, IncomingCall
 from policies.engine import Look, decide, explain
 from policies.policy import Policy, PolicySet
 from policies.words import nearest
-from reputation.model import Attestation, Facts, FactsQuery, Verification
+from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
 from reputation.numbers import caller_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import call_times
@@ -69,16 +72,41 @@ def call_of(question: Question, site: Site) -> IncomingCall:
     )
 
 
-def facts_about(db: sqlite3.Connection, call: IncomingCall, now: float, callee: str | None = None) -> Facts:
+def facts_about(db: sqlite3.Connection, call: IncomingCall, now: float, ours: Ours, callee: str | None = None) -> Facts:
     """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger."""
     query = FactsQuery(call.caller.e164, call.auth_class, call.did, now)
-    facts = _with_recent(db, facts_of(db, query), call.caller.e164, now)
+    facts = ours.added_to(_with_recent(db, facts_of(db, query), call.caller.e164, now), call)
     if callee is None:
         return facts
-    person = person_of(db, callee)
+    person = ours.people.get(callee) or person_of(db, callee)
     if person is None:
         raise QuestionError(f"there is no person {callee!r}: `callsieve import people` or [[person]] adds one")
     return replace(facts, callee=person)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What the settings say of people and numbers. The daemon writes it into the store when it starts or reloads."""
+
+    people: Mapping[str, Person]
+    dids: Mapping[str, Did]
+    own_numbers: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Ours:
+        """By extension and number."""
+        return cls(
+            {person.extension: person for person in people_of(settings)},
+            {did.number: did for did in dids_of(settings)},
+            frozenset(own_numbers_of(settings)),
+        )
+
+    def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
+        """The facts as they are once the daemon has written what the settings say."""
+        did = self.dids.get(call.did or "", facts.did)
+        callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
+        own = facts.own_number or call.caller.e164 in self.own_numbers or call.caller.e164 in self.dids
+        return replace(facts, did=did, callee=callee, own_number=own)
 
 
 def opinion_of(call: IncomingCall, facts: Facts, policies: PolicySet | Policy, site: Site, now: float) -> Opinion:

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from callsieve.asking import Opinion, Question, call_of, facts_about, opinion_of
+from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opinion_of
 from callsieve.composing import policies_of, site_of
 from callsieve.entries import covers
 from callsieve.sentences import sentence_of
@@ -63,7 +63,7 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
     site = site_of(loaded.settings)
     call = call_of(Question(number), site)
-    facts = facts_about(db, call, now)
+    facts = facts_about(db, call, now, Ours.of(loaded.settings))
     rows = export_number(db, number)
     opinion, trouble = None, ""
     try:

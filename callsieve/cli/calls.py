@@ -151,15 +151,16 @@ def _show_one(record: DecisionRecord) -> None:
 
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
     """The families of the evidence vector that said something."""
+    from callsieve.cli.show import lines
     from callsieve.known import value_of
 
     vector = value_of(record.vector)
     if not isinstance(vector, list):
         return [("evidence", record.vector)]
-    lines = [
+    said = [
         f"{family['family']} {family['log_odds']:+.2f}: "
         + ", ".join(f"{count} {what}" for what, count in family["counts"].items() if count)
         for family in vector
         if family["log_odds"] or any(family["counts"].values())
     ]
-    return [("evidence", "\n".join(lines) or "none")]
+    return [("evidence", lines(said) or "none")]

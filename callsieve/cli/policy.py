@@ -22,6 +22,7 @@ from reputation.model import Attestation, Facts, Verification
 
 if TYPE_CHECKING:
     from callsieve.asking import Opinion, Question
+    from callsieve.cli.show import Cell
     from policies.decision import IncomingCall
     from policies.policy import Policy, PolicySet, Rule
 
@@ -97,7 +98,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the rules of a policy in the order in which they are tried, and what comes before them."""
     from callsieve.cli.policy_files import policy_called
-    from callsieve.cli.show import bold, dim, print_table, say, word
+    from callsieve.cli.show import bold, dim, lines, print_table, say, word
     from policies.engine import CAPS, STEPS
 
     loaded = settings_of(config)
@@ -114,11 +115,11 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     print_table((), [(f"  {step.number}", step.title) for step in STEPS])
     say()
     say("Then the first rule that holds:")
-    rows = [
-        (f"  {position}", rule.name, word(rule.action.word), "\n".join(c.text for c in rule.when), _reason(rule))
-        for position, rule in enumerate(policy.rules, 1)
-    ]
-    rows.append(("", "default", word(policy.default.word), "", "no rule holds"))
+    rows: list[list[Cell]] = []
+    for position, rule in enumerate(policy.rules, 1):
+        when = lines(condition.text for condition in rule.when)
+        rows.append([f"  {position}", rule.name, word(rule.action.word), when, _reason(rule)])
+    rows.append(["", "default", word(policy.default.word), "", "no rule holds"])
     print_table(("", "rule", "action", "when", "reason"), rows, keep=(0, 1, 2))
     say()
     say("And no rule does more than this:")
@@ -196,13 +197,14 @@ def _instant(at: str | None) -> float:
 
 
 def _facts(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Facts:
-    from callsieve.asking import facts_about
+    from callsieve.asking import Ours, facts_about
 
+    ours = Ours.of(loaded.settings)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
-        return Facts()
+        return ours.added_to(Facts(), call)
     with existing_store(loaded) as db:
-        return facts_about(db, call, now, question.callee)
+        return facts_about(db, call, now, ours, question.callee)
 
 
 def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:

@@ -60,6 +60,11 @@ def bold(text: str) -> Text:
     return Text(clean(text), style="bold")
 
 
+def lines(texts: Iterable[object]) -> Text:
+    """Several lines in one cell."""
+    return Text("\n").join(Text(clean(text)) for text in texts)
+
+
 def say(*parts: Cell) -> None:
     """One line; a terminal that is too narrow folds it between words."""
     console().print(_joined(parts), soft_wrap=not sys.stdout.isatty())

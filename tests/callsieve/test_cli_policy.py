@@ -251,3 +251,14 @@ def test_a_trunk_that_is_trusted_makes_the_caller_authenticated(callsieve: Progr
     program.ok("db", "migrate")
     found = program("policy", "explain", "--caller", CALLER, "--trunk", "trusted", "--json").json
     assert (found["trunk"], found["auth_class"]) == ("trusted", "authenticated")
+
+
+def test_the_settings_count_before_the_daemon_has_written_them(callsieve: Program) -> None:
+    policy_file(callsieve, OFFICE)
+    scope = '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
+    program = Program(callsieve.folder, callsieve.config.read_text() + scope)
+    program.ok("db", "migrate")
+    for did, policy in (("+442071838750", "office"), ("+442071838751", "cautious")):
+        assert program("policy", "explain", "--caller", CALLER, "--did", did, "--json").json["policy"] == policy
+    program.ok("policy", "explain", "--caller", CALLER, "--callee", "201")
+    assert program("policy", "explain", "--caller", "+12025550100", "--json").json["rule"] == "own-number"

@@ -1,0 +1,195 @@
+"""docs/commands.md: every command and option is there, and the examples print what they say.
+
+`python -m tests.callsieve.test_docs` runs the examples and writes what they print into the page.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import typer
+
+from callsieve.cli.main import app
+from tests.callsieve.program import SETTINGS, Program, make_record
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
+HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
+COLUMNS = "100"
+# Said once, at the head of the page.
+COMMON_OPTIONS = {"--config", "--json", "--help"}
+
+FILES = {
+    "complaints.csv": "number,category,note\n201-742-1834,scam,car warranty\n+12017421835,telemarketing,\n12,,\n",
+    "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
+    "people.csv": "extension,name,group\n202,Bob,sales\n203,Carol,\n",
+    "draft.toml": """\
+extends = "cautious"
+
+[[rule]]
+name = "premium"
+when = { prefxi = "+1900" }
+action = "rejct"
+reason = "premium numbers do not call"
+
+[[rule]]
+name = "night"
+when = { trunk = "carrier" }
+action = "allow"
+""",
+    "policies/office.toml": """\
+extends = "cautious"
+
+[[rule]]
+name = "listed"
+when = { listed = "ftc", relationship = false }
+action = "challenge"
+reason = "others have complained about this number"
+""",
+}
+OFFICE = SETTINGS + '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A command of the page and what it is said to print."""
+
+    command: str
+    printed: str
+
+
+def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every command of the program that is not a group, by what is typed after `callsieve`."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield " ".join(path), command
+        return
+    for name, one in inner.items():
+        yield from commands_of(one, (*path, name))
+
+
+COMMANDS = dict(commands_of(typer.main.get_command(app)))
+SECTIONS = dict(zip(HEADING.findall(PAGE.read_text()), HEADING.split(PAGE.read_text())[2::2], strict=True))
+
+
+def test_every_command_has_its_heading_and_the_reverse() -> None:
+    assert sorted(SECTIONS) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_is_in_the_section_of_its_command(name: str) -> None:
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
+    missing = [option for option in options - COMMON_OPTIONS if option not in SECTIONS.get(name, "")]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_says_what_it_does_and_takes_a_config_file(name: str) -> None:
+    assert COMMANDS[name].help
+    assert any("--config" in parameter.opts for parameter in COMMANDS[name].params)
+
+
+def examples_of(page: str) -> list[Example]:
+    """The commands in the page's `console` blocks, in order."""
+    examples = []
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            examples.append(Example(command, printed))
+    return examples
+
+
+def make_office(folder: Path) -> Program:
+    """The office that the examples are about."""
+    (folder / "policies").mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    program = Program(folder, OFFICE)
+    now = time.time()
+    program.add_decisions(
+        make_record("7KQ2M4XA", at=now - 90),
+        make_record(
+            "B1D5Q0ZT",
+            at=now - 4000,
+            caller="+12015550123",
+            rule="level-warn",
+            action="allow",
+            would_be="warn",
+            level="warn",
+            log_odds=3.1,
+            policy="observe",
+            reason="others have complained about this number",
+        ),
+    )
+    return program
+
+
+def run(program: Program, command: str) -> str:
+    """What a command prints, as if all were where a service has it."""
+    words = shlex.split(command)
+    if words[0] == "cat":
+        printed = (program.folder / words[1]).read_text()
+    else:
+        result = program(*(word.replace("/etc/callsieve", str(program.folder)) for word in words[1:]))
+        printed = result.err + result.out
+    printed = printed.replace(str(program.state), "/var/lib/callsieve")
+    return printed.replace(str(program.folder), "/etc/callsieve")
+
+
+def steady(printed: str) -> str:
+    """Without what changes from run to run."""
+    for pattern, instead in (
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d \w+)?", "DATE"),
+        (r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?", "DATE"),
+        (r"\d\d-\d\d \d\d:\d\d", "DATE"),
+        (r"callsieve-\d{8}T\d{6}\.db", "BACKUP"),
+        (r"\d+ (s|min|h) ago|just now", "AGO"),
+        (r"\d+\.\d s\b", "SECONDS"),
+        (r"[\d.]+ kB", "SIZE"),
+        (r" +$", ""),
+        (r"  +", "  "),
+    ):
+        printed = re.sub(pattern, instead, printed, flags=re.MULTILINE)
+    return printed
+
+
+def rewritten(page: str, program: Program) -> str:
+    """The page with what its commands print now."""
+
+    def block(match: re.Match[str]) -> str:
+        commands = [line for line in match[1].splitlines() if line.startswith("$ ")]
+        return "```console\n" + "".join(f"{line}\n{run(program, line[2:])}" for line in commands) + "```"
+
+    return re.sub(r"^```console\n(.*?)^```$", block, page, flags=re.MULTILINE | re.DOTALL)
+
+
+def short_folder() -> TemporaryDirectory[str]:
+    """Short, so that no path is folded that is not on the page."""
+    return TemporaryDirectory(prefix="cs-", dir="/tmp")
+
+
+def test_the_examples_print_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", COLUMNS)
+    examples = examples_of(PAGE.read_text())
+    assert len(examples) > 30
+    with short_folder() as folder:
+        program = make_office(Path(folder))
+        monkeypatch.chdir(folder)
+        for example in examples:
+            assert steady(run(program, example.command)) == steady(example.printed), example.command
+        monkeypatch.undo()
+
+
+if __name__ == "__main__":
+    os.environ["COLUMNS"] = COLUMNS
+    with short_folder() as folder:
+        os.chdir(folder)
+        PAGE.write_text(rewritten(PAGE.read_text(), make_office(Path(folder))))
