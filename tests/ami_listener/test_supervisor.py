@@ -59,6 +59,10 @@ def kinds_of(seen: list[Notice]) -> list[type[Notice]]:
     return [type(notice) for notice in seen]
 
 
+def gaps_of(seen: list[Notice]) -> list[Gap]:
+    return [notice for notice in seen if isinstance(notice, Gap)]
+
+
 async def test_it_logs_in_asks_what_is_up_and_passes_events_on() -> None:
     async with managing() as manager:
         manager.channels = [b"PJSIP/201-00000001"]
@@ -224,6 +228,27 @@ async def test_after_a_good_connection_the_next_is_made_soon() -> None:
                 manager.writers[-1].transport.abort()
             await until(lambda: len(waits.seconds) == 3)
         assert waits.seconds == [0.5, 0.5, 1.0]
+
+
+async def test_a_host_that_takes_no_connection_is_not_waited_for_for_ever() -> None:
+    async with managing() as manager, listening(manager, pace=Pace(connect_seconds=0)) as (listener, _):
+        await until(lambda: listener.status.trouble)
+        assert listener.status.trouble is not None
+        assert listener.status.trouble.kind is Kind.TIMED_OUT
+
+
+async def test_an_outage_is_one_warning_whatever_comes_after(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="ami_listener.supervisor")
+    async with managing() as manager, listening(manager) as (listener, seen):
+        await until(lambda: seen)
+        manager.hangs_up_on = {"Ping"}
+        await until(lambda: gaps_of(seen))
+        manager.greeting = b""
+        manager.writers[-1].transport.abort()
+        await until(lambda: listener.status.trouble and listener.status.trouble.kind is Kind.SILENT)
+    after = [record.levelname for record in caplog.records[1:]]
+    assert "WARNING" in after
+    assert after[-1] == "INFO"
 
 
 async def test_what_is_not_asterisk_is_named() -> None:
