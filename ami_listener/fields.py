@@ -11,6 +11,7 @@ slipped in with a caller's text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 PACKET_LIMIT = 1024 * 1024
@@ -64,20 +65,26 @@ class PacketReader:
         """What was read from the connection; gives the packets that are whole now."""
         buffer = self._buffer
         buffer += data
-        end = buffer.rfind(_END, self._searched)
         blocks: list[bytes] = []
-        if end >= 0:
-            blocks = bytes(buffer[:end]).split(_END)
-            del buffer[: end + 4]
+        if buffer.find(_END, self._searched) >= 0:
+            *blocks, rest = bytes(buffer).split(_END)
+            buffer[:] = rest
             if self._skipping:
                 del blocks[0]
                 self._skipping = False
-        if len(buffer) > PACKET_LIMIT:
+        if len(buffer) > PACKET_LIMIT + 3:
             self.dropped += not self._skipping
             self._skipping = True
             del buffer[:-3]  # which may be the beginning of an end
         self._searched = max(len(buffer) - 3, 0)
-        return [packet_of(block.strip(b"\r\n").decode("utf-8", "replace")) for block in blocks if block]
+        return [packet_of(block.decode("utf-8", "replace")) for block in self._sound(blocks)]
+
+    def _sound(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            if len(block) > PACKET_LIMIT:
+                self.dropped += 1
+            elif stripped := block.strip(b"\r\n"):
+                yield stripped
 
 
 def packet_of(text: str) -> Packet:

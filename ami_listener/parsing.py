@@ -175,14 +175,18 @@ def _bridge_leave(packet: Packet) -> Event | None:
 def _hangup_request(packet: Packet) -> Event | None:
     fields = packet.fields()
     channel = _channel(fields)
-    return channel and HangupRequest(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"))
+    return None if channel is None else HangupRequest(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"))
 
 
 def _hangup(packet: Packet) -> Event | None:
     fields = packet.fields()
     channel = _channel(fields)
     presentation = _presentation_word(packet.variables().get(PRESENTATION_VARIABLE, ""))
-    return channel and Hangup(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"), presentation)
+    return (
+        None
+        if channel is None
+        else Hangup(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"), presentation)
+    )
 
 
 def _transfer(packet: Packet) -> Event | None:
@@ -200,18 +204,18 @@ def _pickup(packet: Packet) -> Event | None:
 
 def _parked(packet: Packet) -> Event | None:
     channel = _channel(packet.fields(), "Parkee")
-    return channel and Parked(channel)
+    return None if channel is None else Parked(channel)
 
 
 def _queue_joined(packet: Packet) -> Event | None:
     fields = packet.fields()
     channel = _channel(fields)
-    return channel and QueueJoined(channel, fields.get("Queue", "")[:NAME_LIMIT])
+    return None if channel is None else QueueJoined(channel, fields.get("Queue", "")[:NAME_LIMIT])
 
 
 def _conference_joined(packet: Packet) -> Event | None:
     channel = _channel(packet.fields())
-    return channel and ConferenceJoined(channel)
+    return None if channel is None else ConferenceJoined(channel)
 
 
 def _message_waiting(packet: Packet) -> Event | None:

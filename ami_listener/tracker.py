@@ -134,7 +134,6 @@ class CallTracker:
         channel.ringing = False
         channel.call = target
         target.channels[channel.uniqueid] = channel
-        target.complete = target.complete and old.complete
         if not old.channels:  # 202 dialled the pick-up code: no call of its own, but part of the one it took
             self._calls.pop(old.linkedid, None)
 

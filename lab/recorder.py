@@ -157,7 +157,7 @@ def _chunks_of(content: bytes) -> Iterator[Chunk]:
         match content[place:end].decode().split(" "):
             case ["@", at, ("connected" | "lost") as kind]:
                 place = end + 1
-                yield Chunk(float(at), kind)  # type: ignore[arg-type]
+                yield Chunk(float(at), kind)
             case ["@", at, "data", size]:
                 place = end + 1 + int(size)
                 yield Chunk(float(at), "data", content[end + 1 : place])

@@ -1,0 +1,90 @@
+"""Real Asterisk's own words, replayed whole, from every starting point and with every cut: nothing wrong comes out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from ami_listener.fields import PacketReader
+from ami_listener.outcome import Outcome
+from lab.recorder import load_recording
+from lab.recording_scenes import SCENES
+from tests.ami_listener.replaying import FOLDER, NAMES, Item, expected, items_of, outcomes_of, rounded
+
+each_recording = pytest.mark.parametrize("name", NAMES)
+
+
+def test_every_scene_is_recorded_and_has_an_expectation() -> None:
+    assert set(NAMES) == set(SCENES) == {path.stem for path in FOLDER.glob("*.toml")}
+
+
+@each_recording
+def test_a_whole_recording_gives_what_a_human_says(name: str) -> None:
+    assert [rounded(name, outcome) for outcome in outcomes_of(items_of(name))] == list(expected(name))
+
+
+def may_come_of(name: str) -> set[Outcome]:
+    """Complete outcomes that may come of parts: those of the whole, and a repeated offer whose first was not seen."""
+    whole = {outcome for outcome in outcomes_of(items_of(name)) if outcome.complete}
+    return whole | {alone for outcome in whole if outcome.earlier for alone in later_offer_alone(name, outcome)}
+
+
+def later_offer_alone(name: str, outcome: Outcome) -> set[Outcome]:
+    items = items_of(name)
+    first = next(
+        n for n, item in enumerate(items) if item.packet and f"Uniqueid: {outcome.linkedid}" in item.packet.text
+    )
+    return {replace(alone, earlier=()) for alone in outcomes_of(items[first:]) if alone.linkedid == outcome.linkedid}
+
+
+@each_recording
+def test_from_every_starting_point_nothing_wrong_is_complete(name: str) -> None:
+    items, allowed = items_of(name), may_come_of(name)
+    for start in range(len(items)):
+        assert {outcome for outcome in outcomes_of(items[start:], gap=True) if outcome.complete} <= allowed, start
+
+
+@each_recording
+def test_with_every_cut_nothing_wrong_is_complete(name: str) -> None:
+    items, allowed = items_of(name), may_come_of(name)
+    for end in range(len(items)):
+        outcomes = outcomes_of(items[:end], gap=True)
+        assert {outcome for outcome in outcomes if outcome.complete} <= allowed, end
+
+
+@each_recording
+@pytest.mark.parametrize("listed", [pytest.param(True, id="channels listed"), pytest.param(False, id="not listed")])
+def test_whatever_a_gap_swallows_nothing_wrong_is_complete(name: str, listed: bool) -> None:
+    items, allowed = items_of(name), may_come_of(name)
+    chance = random.Random(name)
+    for _ in range(150):
+        start, end = sorted(chance.choices(range(len(items)), k=2))
+        lost = Item(items[start].at, None)
+        outcomes = outcomes_of([*items[:start], lost, *items[end:]], gap=listed)
+        assert {outcome for outcome in outcomes if outcome.complete} <= allowed, (start, end)
+
+
+@each_recording
+def test_every_event_twice_changes_nothing_that_counts(name: str) -> None:
+    whole = [outcome for outcome in outcomes_of(items_of(name)) if outcome.complete]
+    twice = [item for item in items_of(name) for _ in range(2)]
+    assert [outcome for outcome in outcomes_of(twice) if outcome.complete] == whole
+
+
+@each_recording
+def test_byte_by_byte_is_the_same_as_in_chunks(name: str) -> None:
+    data = b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
+    reader = PacketReader()
+    bytewise = [packet for n in range(len(data)) for packet in reader.receive_data(data[n : n + 1])]
+    assert bytewise == PacketReader().receive_data(data)
+
+
+def test_two_reads_cut_anywhere_even_inside_a_character_are_the_same_as_one() -> None:
+    data = b"".join(chunk.data for chunk in load_recording(FOLDER / "one-ring.ami"))
+    assert "王".encode() in data
+    whole = PacketReader().receive_data(data)
+    for cut in range(len(data)):
+        reader = PacketReader()
+        assert [*reader.receive_data(data[:cut]), *reader.receive_data(data[cut:])] == whole
