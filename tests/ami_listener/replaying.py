@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ami_listener.events import ChannelsListed
 from ami_listener.fields import Packet, PacketReader
@@ -87,10 +88,10 @@ def expected(name: str) -> tuple[Outcome, ...]:
     return tuple(_outcome(table) for table in tables)
 
 
-def _outcome(table: dict[str, object]) -> Outcome:
-    values = {key: _WORDS[key](value) if key in _WORDS else value for key, value in table.items()}
-    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-    return Outcome(**{"complete": True, **values, **lists})  # type: ignore[arg-type]
+def _outcome(table: dict[str, Any]) -> Outcome:
+    words = {key: word(table[key]) for key, word in _WORDS.items() if key in table}
+    lists = {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
+    return Outcome(**{"complete": True, **table, **words, **lists})
 
 
 def rounded(name: str, outcome: Outcome) -> Outcome:
