@@ -214,6 +214,8 @@ class Memory:
     give_up_at: list[float] = field(default_factory=list)
     emergencies: list[float] = field(default_factory=list)
     passes: list[tuple[str, AuthClass, float]] = field(default_factory=list)
+    codes: list[tuple[str, str, float]] = field(default_factory=list)
+    word_for_codes: str = "marked"
     decisions: list[DecisionRecord] = field(default_factory=list)
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
@@ -229,6 +231,10 @@ class Memory:
 
     async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
         self.passes.append((number, auth_class, at))
+
+    async def obey_code(self, endpoint: str, code: str, at: float) -> str:
+        self.codes.append((endpoint, code, at))
+        return self.word_for_codes
 
     def record_decision(self, record: DecisionRecord) -> None:
         self.decisions.append(record)

@@ -170,6 +170,12 @@ def test_endpoints_that_do_not_fit_are_left_out_whole(length: int, fitting: int)
     assert sent == "&".join(everybody[:fitting])
 
 
+def test_what_fits_to_the_character_is_left_whole() -> None:
+    everybody = tuple(f"{n:052d}" for n in range(17))
+    assert len("&".join(everybody)) == MAX_ENDPOINTS
+    assert said(make_decision(), per_phone=PerPhone(known=everybody))["__CALLSIEVE_KNOWN"] == "&".join(everybody)
+
+
 def test_the_largest_answer_still_ends_with_its_action() -> None:
     everybody = tuple(f"PJSIP/{n:06d}" for n in range(1000))
     decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason="语" * 200, name='"' * 500, callee="2" * 64)

@@ -13,6 +13,7 @@ from agi.parsing import AUTH, did_of, incoming_call_of, instant_of, known_call_o
 from agi.protocol import ProtocolError, Request
 from agi.site import SIP_CODE_BY_REJECT, Site, Trunk, endpoint_of
 from policies.decision import IncomingCall, fail_open
+from policies.engine import EMERGENCY_WINDOW_SECONDS
 from policies.relations import PerPhone
 from reputation.model import Attestation, AuthClass, Caller, CallerKind, Verification
 from tests.agi.test_quoting import commands_in
@@ -225,6 +226,7 @@ def test_the_caller_of_an_earlier_answer(
     call = known(arguments)
     assert (call.caller.e164, call.auth_class, call.verification) == (e164, auth_class, verification)
     assert call.caller.kind is (CallerKind.NUMBER if e164 else CallerKind.INVALID)
+    assert call.caller.raw == (e164 or "")
 
 
 def test_an_auth_class_that_we_never_gave_is_a_protocol_error() -> None:
@@ -297,4 +299,8 @@ def test_how_a_call_is_turned_away_on_a_trunk() -> None:
         "603",
         "603",
     ]
-    assert all(400 <= code < 700 for code in SIP_CODE_BY_REJECT.values())
+    assert SIP_CODE_BY_REJECT == {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
+
+
+def test_the_emergency_window_is_that_of_the_precedence() -> None:
+    assert Site().emergency_window_seconds == EMERGENCY_WINDOW_SECONDS

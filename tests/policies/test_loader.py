@@ -48,6 +48,11 @@ def test_a_policy_as_it_is_written() -> None:
     assert [condition.text for condition in rule.when] == ['not = { country = "US" }']
 
 
+@pytest.mark.parametrize("reason", ["!", "x" * 200])
+def test_a_reason_may_be_short_or_long(reason: str) -> None:
+    assert make_policy(RULE.replace("a call from abroad", reason)).rules[0].reason == reason
+
+
 def test_an_empty_file_allows_every_call() -> None:
     policy = make_policy("")
     assert (policy.rules, policy.default, policy.observe) == ((), Action.ALLOW, False)

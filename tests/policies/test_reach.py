@@ -56,6 +56,7 @@ PAIRS = [
     ),
     ('weekdays = { days = ["sat", "sun"], zone = "UTC" }', 'weekdays = { days = "sun", zone = "UTC" }', True),
     ('weekdays = { days = ["sat", "sun"], zone = "UTC" }', 'weekdays = { days = "sun", zone = "Asia/Tokyo" }', False),
+    ('weekdays = { days = "sat", zone = "UTC" }', 'weekdays = { days = ["sat"], zone = "UTC" }', True),
     ('any = [{ trunk = "a" }, { trunk = "b" }]', 'any = [{ trunk = "a" }, { trunk = "b" }], country = "US"', True),
     ('any = [{ trunk = "a" }]', 'all = [{ trunk = "a" }]', False),
     ('not = { trunk = "a" }', 'not = { trunk = "a" }', True),

@@ -268,6 +268,7 @@ ERRORS = [
     ("not = {}", "has no condition and would always hold: use the policy's default for that"),
     ('not = [{ trunk = "carrier" }]', "conditions are a table such as"),
     ("not = {" * 9 + "diverted = true" + "}" * 9, "nests any, all and not more than 8 deep"),
+    ("any = [{" * 9 + "diverted = true" + "}]" * 9, "nests any, all and not more than 8 deep"),
 ]
 
 
