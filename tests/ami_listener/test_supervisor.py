@@ -237,7 +237,7 @@ async def test_a_host_that_takes_no_connection_is_not_waited_for_for_ever() -> N
         assert listener.status.trouble.kind is Kind.TIMED_OUT
 
 
-async def test_an_outage_is_one_warning_whatever_comes_after(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="ami_listener.supervisor")
     async with managing() as manager, listening(manager) as (listener, seen):
         await until(lambda: seen)
