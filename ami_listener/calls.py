@@ -221,6 +221,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         complete=call.complete,
         caller=call.caller,
         caller_name=call.caller_name,
+        placed_by=call.main.endpoint if call.main and call.main.kind is Kind.PHONE else None,
         presentation=call.presentation,
         trunk=call.trunk,
         did=call.did,
