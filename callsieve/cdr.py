@@ -1,0 +1,244 @@
+"""Asterisk's call detail records: from rows, as its CSV and sqlite3 back ends write them, to outcomes. Pure.
+
+    parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
+    outcomes(rows, sides) -> OutcomeRecord ...      one a call: the rows of one linkedid are one call
+
+A CDR does not know who hung up nor whether a message was left, and its talk begins when anything answered, a menu or a
+voicemail too: so no hang-up signal is drawn from it, and nothing where no phone of ours is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from hashlib import blake2b
+
+from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
+from reputation.numbers import caller_of, number_of
+
+# cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
+CSV_COLUMNS = (
+    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start"),
+    *("answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
+    *("peeraccount", "linkedid", "sequence"),
+)
+LEAST_COLUMNS = 15  # up to the disposition
+# cdr.h: AST_CDR_NOANSWER and so on are bits where a back end writes the number.
+DISPOSITIONS = {
+    "ANSWERED": Disposition.ANSWERED,
+    "NO ANSWER": Disposition.NO_ANSWER,
+    "BUSY": Disposition.BUSY,
+    "FAILED": Disposition.FAILED,
+    "CONGESTION": Disposition.FAILED,
+    "8": Disposition.ANSWERED,
+    "0": Disposition.NO_ANSWER,
+    "4": Disposition.BUSY,
+    "2": Disposition.FAILED,
+    "16": Disposition.FAILED,
+}
+# Applications that connect the caller with a phone. What VoiceMail or a menu answered is no talk with anybody.
+CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
+OPEN_CALLS = 5000  # rows of one call lie this close together
+
+_EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
+_PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
+# FreePBX: Local/FMPR-201@from-internal (follow me), Local/201@from-queue (queues).
+_LOCAL = re.compile(r"Local/(?:[A-Z]+-)?(\d{2,6})@", re.ASCII)
+_CLID = re.compile(r"[^<]*<([^<>]*)>")
+_TEXT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CdrRow:
+    """One CDR. `call` is its linkedid, else its uniqueid, else a name made of its content; instants are UTC seconds."""
+
+    call: str
+    at: float
+    src: str
+    dst: str
+    channel: str
+    dstchannel: str
+    app: str
+    duration: float
+    talk: float
+    disposition: Disposition
+    did: str = ""
+
+    @property
+    def answered_at(self) -> float:
+        """When it was answered, if it was."""
+        return self.at + max(0.0, self.duration - self.talk)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """How to tell our phones from trunks: the trunks that are described, the phones that are known, the region."""
+
+    trunk_of: Callable[[str], str | None]
+    region: str = "US"
+    phones: frozenset[str] = frozenset()
+
+    def trunk(self, channel: str) -> str | None:
+        """The trunk that a channel is of: one described, else its endpoint where that looks like no phone of ours."""
+        if not channel or channel.startswith("Local/"):
+            return None
+        described = self.trunk_of(channel)
+        if described is not None:
+            return described
+        endpoint = channel.rpartition("-")[0] or channel
+        return None if endpoint in self.phones or _PHONE.match(endpoint) else endpoint
+
+    def phone(self, channel: str) -> str | None:
+        """The phone of ours that a channel is of: its endpoint, for which the store knows the person; of a Local
+        channel, which rings a phone for somebody else, the extension.
+        """
+        if local := _LOCAL.match(channel):
+            return local[1]
+        if not channel or channel.startswith("Local/") or self.trunk(channel) is not None:
+            return None
+        return channel.rpartition("-")[0] or channel
+
+
+def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
+    """A CDR from its fields by name (those of FreePBX too); None for what is none.
+
+    The instant is that of the uniqueid where it has one, because the text of a CDR says no time zone: it is `zone`'s,
+    or for None this machine's.
+    """
+    disposition = DISPOSITIONS.get(fields.get("disposition", "").strip().upper())
+    unique = fields.get("uniqueid", "").strip()
+    at = _instant(unique, fields.get("start") or fields.get("calldate") or "", zone)
+    duration, talk = _seconds(fields.get("duration", "")), _seconds(fields.get("billsec", ""))
+    if disposition is None or at is None or duration is None or talk is None:
+        return None
+    call = fields.get("linkedid", "").strip() or unique
+    return CdrRow(
+        call=call[:_TEXT] or _name_of(fields),
+        at=at,
+        src=fields.get("src", "").strip() or _number_in(fields.get("clid", "")),
+        dst=fields.get("dst", "").strip(),
+        channel=fields.get("channel", "").strip(),
+        dstchannel=fields.get("dstchannel", "").strip(),
+        app=fields.get("lastapp", "").strip().lower(),
+        duration=duration,
+        talk=talk,
+        disposition=disposition,
+        did=fields.get("did", "").strip(),
+    )
+
+
+def fields_of_csv(record: list[str]) -> dict[str, str] | None:
+    """The fields of a line of Master.csv, by name; None for a line that has too few."""
+    return dict(zip(CSV_COLUMNS, record, strict=False)) if len(record) >= LEAST_COLUMNS else None
+
+
+def calls_of(rows: Iterable[CdrRow]) -> Iterator[list[CdrRow]]:
+    """The rows of each call together. They need not be neighbours, only near each other."""
+    waiting: OrderedDict[str, list[CdrRow]] = OrderedDict()
+    for row in rows:
+        waiting.setdefault(row.call, []).append(row)
+        waiting.move_to_end(row.call)
+        if len(waiting) > OPEN_CALLS:
+            yield waiting.popitem(last=False)[1]
+    yield from waiting.values()
+
+
+def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
+    """One outcome a call, about in the order of the rows."""
+    for call in calls_of(rows):
+        yield outcome_of_call(call, sides)
+
+
+def outcome_of_call(rows: list[CdrRow], sides: Sides) -> OutcomeRecord:
+    """The outcome of a call from all its rows: the first is the caller's own, others are of single phones."""
+    rows = sorted(rows, key=lambda row: row.at)
+    first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
+    direction = _direction(first, rows, sides)
+    inbound = direction is Direction.INBOUND
+    caller = caller_of(first.src, sides.region) if inbound else None
+    taken = _taken(rows, sides, inbound=inbound)
+    over = max(row.at + row.duration for row in rows)
+    talk = taken.talk if taken else 0.0
+    dialled = first.did or first.dst
+    number = (number_of(dialled, sides.region) or dialled[:_TEXT]) if dialled else None
+    phones = [phone for row in rows if (phone := sides.phone(row.dstchannel))]
+    return OutcomeRecord(
+        linkedid=first.call,
+        at=rows[0].at,
+        direction=direction,
+        disposition=_disposition(rows, taken),
+        caller=caller.e164 if caller else sides.phone(first.channel) or first.src[:_TEXT] or None,
+        caller_kind=caller.kind if caller else CallerKind.INTERNAL,
+        did=number if inbound else None,
+        dialled=None if inbound else number,
+        trunk=next((trunk for row in rows for c in (row.channel, row.dstchannel) if (trunk := sides.trunk(c))), None),
+        answered_by=sides.phone(taken.dstchannel) if taken and inbound else None,
+        rung=tuple(dict.fromkeys(phones)) if inbound else (),
+        forked=len(set(phones)),
+        ring_seconds=max(0.0, taken.answered_at - rows[0].at if taken else over - rows[0].at),
+        talk_seconds=talk,
+        source="cdr",
+    )
+
+
+def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
+    if sides.trunk(first.channel) is not None:
+        return Direction.INBOUND
+    if any(sides.trunk(row.dstchannel) is not None for row in rows):
+        return Direction.OUTBOUND
+    return Direction.INTERNAL
+
+
+def _taken(rows: list[CdrRow], sides: Sides, *, inbound: bool) -> CdrRow | None:
+    """The row of the phone, or outbound of the trunk, that took the call; a real channel before one of Local's."""
+    taken = [
+        row
+        for row in rows
+        if row.disposition is Disposition.ANSWERED
+        and row.app in CONNECTING
+        and (sides.phone(row.dstchannel) if inbound else sides.trunk(row.dstchannel))
+    ]
+    return max(taken, key=lambda row: (not row.dstchannel.startswith("Local/"), row.talk), default=None)
+
+
+def _disposition(rows: list[CdrRow], taken: CdrRow | None) -> Disposition:
+    """Answered by somebody; what only a machine answered says nothing about the caller, so it is FAILED."""
+    if taken is not None:
+        return Disposition.ANSWERED
+    found = {row.disposition for row in rows}
+    if Disposition.ANSWERED in found:
+        return Disposition.FAILED
+    order = (Disposition.NO_ANSWER, Disposition.BUSY)
+    return next((one for one in order if one in found), Disposition.FAILED)
+
+
+def _instant(unique: str, text: str, zone: tzinfo | None) -> float | None:
+    if found := _EPOCH.search(unique):
+        return float(found[1])
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).timestamp()
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text.strip() or 0)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 1e7 else None
+
+
+def _number_in(clid: str) -> str:
+    found = _CLID.match(clid)
+    return (found[1] if found else clid).strip()
+
+
+def _name_of(fields: Mapping[str, str]) -> str:
+    """The same row has the same name, so importing it again changes nothing."""
+    content = "\0".join(f"{name}={fields[name]}" for name in sorted(fields))
+    return f"cdr-{blake2b(content.encode('utf-8', 'replace'), digest_size=12).hexdigest()}"

@@ -1,0 +1,497 @@
+"""History from files: CDRs as Asterisk's back ends write them, and our own JSON lines; twice is once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import typer
+
+from callsieve import backfill
+from callsieve.backfill import History, HistoryError, opened, write_calls
+from callsieve.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
+from callsieve.cli import imports_calls
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Verdict,
+)
+from reputation.store.evidence import signals_of
+from reputation.store.file import open_store
+from reputation.store.marks import marks_of
+from reputation.store.outcomes import outcome_of, record_outcome
+from reputation.store.transaction import transaction
+from tests.callsieve.program import CALLER, Program
+
+NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC
+TRUNK, ANN, BOB = "PJSIP/carrier-00000001", "PJSIP/201-00000002", "PJSIP/202-00000003"
+DID = "+442071838750"
+# No trunk is described: what looks like no phone is one.
+SIDES = Sides(lambda _: None, "US", frozenset({"PJSIP/alice"}))
+
+
+def fields(**others: str) -> dict[str, str]:
+    """A CDR of a call over the carrier's trunk that 201 answered after 10 s and that lasted 40 s."""
+    plain = {
+        "src": "2017421834",
+        "dst": "442071838750",
+        "clid": '"Alice, ""the"" caller" <2017421834>',
+        "channel": TRUNK,
+        "dstchannel": ANN,
+        "lastapp": "Dial",
+        "start": "2026-01-01 09:00:07",
+        "duration": "50",
+        "billsec": "40",
+        "disposition": "ANSWERED",
+        "uniqueid": "1767258007.1",
+    }
+    return dict.fromkeys(CSV_COLUMNS[:18], "") | plain | others
+
+
+def row(**others: str) -> CdrRow:
+    found = parse_row(fields(**others), UTC)
+    assert found is not None
+    return found
+
+
+def outcome(*rows: CdrRow, sides: Sides = SIDES) -> OutcomeRecord:
+    [found] = outcomes(rows, sides)
+    return found
+
+
+def as_csv(*records: dict[str, str], header: bool = False) -> str:
+    text = io.StringIO()
+    names = list(records[0])
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    if header:
+        writer.writerow(names)
+    for record in records:
+        writer.writerow([record[name] for name in names])
+    return text.getvalue()
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        ("others", "call", "at"),
+        [
+            pytest.param({}, "1767258007.1", NOW, id="uniqueid"),
+            pytest.param({"start": "nonsense"}, "1767258007.1", NOW, id="the-uniqueid-knows-the-time"),
+            pytest.param({"uniqueid": "pbx1-1767258007.1"}, "pbx1-1767258007.1", NOW, id="with-a-systemname"),
+            pytest.param({"linkedid": "1767258000.9"}, "1767258000.9", NOW, id="linkedid"),
+            pytest.param({"uniqueid": "x"}, "x", NOW, id="the-text"),
+            pytest.param({"uniqueid": "x", "start": "", "calldate": "2026-01-01 09:00:07"}, "x", NOW, id="calldate"),
+            pytest.param({"uniqueid": "x", "start": "2026-01-01T10:00:07+01:00"}, "x", NOW, id="with-its-zone"),
+        ],
+    )
+    def test_the_call_and_its_time(self, others: dict[str, str], call: str, at: float) -> None:
+        found = row(**others)
+        assert (found.call, found.at) == (call, at)
+
+    def test_a_zone_for_what_says_none(self) -> None:
+        found = parse_row(fields(uniqueid="", start="2026-01-01 10:00:07"), ZoneInfo("Europe/Berlin"))
+        assert found is not None
+        assert found.at == NOW
+        assert parse_row(fields(uniqueid=""), None) is not None
+
+    def test_without_any_id_the_content_is_the_name(self) -> None:
+        one, same, other = row(uniqueid=""), row(uniqueid=""), row(uniqueid="", billsec="39")
+        assert one.call.startswith("cdr-")
+        assert one.call == same.call != other.call
+
+    @pytest.mark.parametrize(
+        "others",
+        [
+            {"disposition": "MAYBE"},
+            {"uniqueid": "", "start": ""},
+            {"duration": "x"},
+            {"billsec": "-1"},
+            {"billsec": "inf"},
+            {"duration": "nan"},
+        ],
+        ids=str,
+    )
+    def test_what_is_no_cdr(self, others: dict[str, str]) -> None:
+        assert parse_row(fields(**others), UTC) is None
+
+    def test_the_number_is_in_the_clid_where_there_is_no_src(self) -> None:
+        assert row(src="").src == "2017421834"
+        assert row(src="", clid="2017421834").src == "2017421834"
+
+    def test_a_line_with_too_few_fields(self) -> None:
+        assert fields_of_csv(["x"] * 14) is None
+        assert fields_of_csv(["x"] * 15) is not None
+
+
+class TestCalls:
+    def test_an_answered_call(self) -> None:
+        assert outcome(row()) == OutcomeRecord(
+            linkedid="1767258007.1",
+            at=NOW,
+            direction=Direction.INBOUND,
+            disposition=Disposition.ANSWERED,
+            caller=CALLER,
+            did=DID,
+            trunk="PJSIP/carrier",
+            answered_by="PJSIP/201",
+            rung=("PJSIP/201",),
+            forked=1,
+            ring_seconds=10.0,
+            talk_seconds=40.0,
+            source="cdr",
+        )
+
+    @pytest.mark.parametrize(
+        ("others", "direction", "disposition", "ring", "talk"),
+        [
+            pytest.param(
+                {"disposition": "NO ANSWER", "duration": "25", "billsec": "0"},
+                "inbound",
+                "no-answer",
+                25,
+                0,
+                id="missed",
+            ),
+            pytest.param(
+                {"disposition": "0", "duration": "25", "billsec": "0"}, "inbound", "no-answer", 25, 0, id="as-a-number"
+            ),
+            pytest.param({"disposition": "BUSY", "duration": "3", "billsec": "0"}, "inbound", "busy", 3, 0, id="busy"),
+            pytest.param(
+                {"disposition": "CONGESTION", "duration": "3", "billsec": ""},
+                "inbound",
+                "failed",
+                3,
+                0,
+                id="congestion",
+            ),
+            pytest.param({"lastapp": "VoiceMail", "dstchannel": ""}, "inbound", "failed", 50, 0, id="voicemail"),
+            pytest.param({"lastapp": "Playback", "dstchannel": ""}, "inbound", "failed", 50, 0, id="a-menu"),
+            pytest.param(
+                {"channel": ANN, "dstchannel": TRUNK, "src": "201", "dst": "12017421834"},
+                "outbound",
+                "answered",
+                10,
+                40,
+                id="outbound",
+            ),
+            pytest.param({"channel": ANN, "dstchannel": BOB}, "internal", "failed", 50, 0, id="among-us"),
+            pytest.param({"channel": ANN, "dstchannel": ""}, "internal", "failed", 50, 0, id="a-feature-code"),
+        ],
+    )
+    def test_what_became_of_it(
+        self, others: dict[str, str], direction: str, disposition: str, ring: float, talk: float
+    ) -> None:
+        found = outcome(row(**others))
+        assert (found.direction.value, found.disposition.value) == (direction, disposition)
+        assert (found.ring_seconds, found.talk_seconds, found.ended_by) == (ring, talk, None)
+
+    def test_of_an_outbound_call_the_caller_is_our_phone(self) -> None:
+        found = outcome(row(channel="PJSIP/alice-1", dstchannel=TRUNK, dst="2017421834"))
+        assert (found.caller, found.dialled, found.did) == ("PJSIP/alice", CALLER, None)
+        assert (found.answered_by, found.rung, found.caller_kind) == (None, (), CallerKind.INTERNAL)
+
+    def test_a_described_trunk_has_its_name_though_it_looks_like_a_phone(self) -> None:
+        sides = Sides(lambda channel: "bank" if channel.startswith("SIP/100-") else None)
+        assert outcome(row(channel="SIP/100-1"), sides=sides).trunk == "bank"
+
+    def test_a_withheld_caller(self) -> None:
+        found = outcome(row(src="anonymous"))
+        assert (found.caller, found.caller_kind) == (None, CallerKind.WITHHELD)
+
+    def test_nothing_dialled(self) -> None:
+        assert outcome(row(dst="")).did is None
+
+    def test_rows_of_a_ring_group_are_one_call(self) -> None:
+        legs = [
+            row(linkedid="c", dstchannel="Local/FMPR-202@from-internal-1;1", disposition="NO ANSWER", billsec="0"),
+            row(linkedid="c", channel="Local/201@grp-2;2", dstchannel=ANN, duration="48", uniqueid="1767258009.2"),
+            row(linkedid="c", channel="Local/203@grp-2;2", dstchannel="", disposition="BUSY", uniqueid="1767258009.3"),
+            row(linkedid="other"),
+        ]
+        found = {one.linkedid: one for one in outcomes(legs, SIDES)}
+        assert set(found) == {"c", "other"}
+        call = found["c"]
+        assert (call.direction, call.caller, call.answered_by) == (Direction.INBOUND, CALLER, "PJSIP/201")
+        assert (call.rung, call.forked, call.ring_seconds) == (("202", "PJSIP/201"), 2, 10.0)
+
+    def test_a_phone_that_only_a_local_channel_names(self) -> None:
+        assert outcome(row(dstchannel="Local/202@from-queue-1;1")).answered_by == "202"
+        assert outcome(row(dstchannel="Local/s@menu-1;1")).answered_by is None
+
+    def test_a_call_is_closed_when_many_others_have_come(self) -> None:
+        rows = [row(linkedid=str(n)) for n in [0, *range(OPEN_CALLS + 1), 0]]
+        assert [len(call) for call in calls_of(rows)].count(2) == 1
+
+
+def read(path: Path, zone: Any = UTC) -> tuple[list[Any], History]:
+    with opened(path, SIDES, zone) as history:
+        return list(history), history
+
+
+INBOUND = {
+    "at": NOW,
+    "type": "inbound",
+    "call": "c0",
+    "caller": CALLER,
+    "callee": "201",
+    "callee_group": "sales",
+    "did": DID,
+    "trunk": "carrier",
+    "answered": True,
+    "ring_seconds": 18.08,
+    "talk_seconds": 3.5,
+    "ended_by": "callee",
+    "attestation": "A",
+    "shown": None,
+}
+OUTBOUND = {
+    "at": NOW + 60,
+    "type": "outbound",
+    "call": "o1",
+    "caller": "201",
+    "caller_group": "sales",
+    "own_number": DID,
+    "callee": CALLER,
+    "answered": True,
+    "talk_seconds": 53.4,
+    "ended_by": "caller",
+}
+MARK = {
+    "at": NOW + 30,
+    "type": "mark",
+    "number": CALLER,
+    "reporter": "201",
+    "group": "sales",
+    "verdict": "spam",
+    "category": "Scam",
+    "call": "c0",
+}
+
+
+def lines(*events: dict[str, Any]) -> str:
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+class TestFiles:
+    def test_master_csv(self, tmp_path: Path) -> None:
+        path = tmp_path / "Master.csv"
+        bad = '"","unclosed\n"a","b"\n\n'
+        path.write_bytes(as_csv(fields()).encode() + bad.encode() + as_csv(fields(uniqueid="1767258009.7")).encode())
+        found, history = read(path)
+        assert [one.linkedid for one in found] == ["1767258007.1", "1767258009.7"]
+        assert (history.kind, history.read, history.skipped) == ("cdr-csv", 4, 2)
+        assert [row for row, _ in history.problems] == [2, 3]
+        assert history.bytes_read == path.stat().st_size
+
+    def test_names_that_are_no_text(self, tmp_path: Path) -> None:
+        path = tmp_path / "Master.csv"
+        path.write_bytes(as_csv(fields(clid="NAME <1>")).encode().replace(b"NAME", b"\xff\0\xfe"))
+        assert len(read(path)[0]) == 1
+
+    def test_an_export_of_freepbx_has_a_header(self, tmp_path: Path) -> None:
+        path = tmp_path / "cdr.csv"
+        path.write_text(as_csv(fields(did=DID, dst="s", linkedid="1767258007.0"), header=True))
+        [found], _ = read(path)
+        assert (found.linkedid, found.did) == ("1767258007.0", DID)
+
+    @pytest.mark.parametrize("table", ["cdr", 'my "cdr"'])
+    def test_sqlite(self, tmp_path: Path, table: str) -> None:
+        path = tmp_path / "master.db"
+        names = [*fields(), "calldate"]
+        quoted = '"' + table.replace('"', '""') + '"'
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("CREATE TABLE another (x)")
+            db.execute(f"CREATE TABLE {quoted} (AcctId INTEGER PRIMARY KEY, {', '.join(names)})")
+            for values in (fields(calldate=""), fields(disposition="?", calldate="")):
+                db.execute(
+                    f"INSERT INTO {quoted} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+                    [values[name] or None for name in names],
+                )
+        [found], history = read(path)
+        assert (found.linkedid, found.talk_seconds) == ("1767258007.1", 40.0)
+        assert (history.kind, history.read, history.skipped) == ("cdr-sqlite", 2, 1)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param(lambda path: path.write_text(""), id="empty"),
+            pytest.param(lambda path: path.write_text("number,name\n1,2\n"), id="another-table"),
+            pytest.param(lambda path: sqlite3.connect(path).execute("CREATE TABLE a (x)").connection.close(), id="db"),
+        ],
+    )
+    def test_what_is_no_history(self, tmp_path: Path, content: Callable[[Path], object]) -> None:
+        path = tmp_path / "file"
+        content(path)
+        with pytest.raises(HistoryError, match=r"^file: "):
+            read(path)
+
+    def test_our_own_history(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        broken = '{"at": 1, "type": "inbound"}\nno json\n\n{"at": 1, "type": "mark", "number": "x", "reporter": "1"}\n'
+        unsigned = INBOUND | {"call": "c1", "attestation": None}
+        path.write_text(lines(INBOUND, OUTBOUND, MARK, unsigned) + broken)
+        found, history = read(path)
+        assert found.pop().auth_class is AuthClass.UNKNOWN
+        assert found == [
+            OutcomeRecord(
+                linkedid="c0",
+                at=NOW,
+                direction=Direction.INBOUND,
+                disposition=Disposition.ANSWERED,
+                caller=CALLER,
+                did=DID,
+                trunk="carrier",
+                answered_by="201",
+                group="sales",
+                rung=("201",),
+                ring_seconds=18.08,
+                talk_seconds=3.5,
+                ended_by=EndedBy.CALLEE,
+                source="history",
+                auth_class=AuthClass.AUTHENTICATED,
+            ),
+            OutcomeRecord(
+                linkedid="o1",
+                at=NOW + 60,
+                direction=Direction.OUTBOUND,
+                disposition=Disposition.ANSWERED,
+                caller="201",
+                caller_kind=CallerKind.INTERNAL,
+                dialled=CALLER,
+                own_number=DID,
+                group="sales",
+                talk_seconds=53.4,
+                ended_by=EndedBy.CALLER,
+                source="history",
+            ),
+            Mark(
+                CALLER,
+                AuthClass.AUTHENTICATED,
+                "201",
+                Verdict.SPAM,
+                NOW + 30,
+                MarkChannel.CLI,
+                "sales",
+                "scam",
+                linkedid="c0",
+            ),
+        ]
+        assert (history.kind, history.read, history.skipped) == ("history", 7, 3)
+
+    def test_of_an_event_only_a_little_is_required(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        path.write_text(
+            lines(
+                {"at": NOW, "type": "inbound", "call": "a", "attestation": "B"},
+                {"at": NOW, "type": "outbound", "call": "b"},
+                {"at": NOW, "type": "mark", "number": CALLER, "reporter": "201", "verdict": "ok"},
+            )
+        )
+        withheld, ours, mark = read(path)[0]
+        assert (withheld.caller_kind, withheld.auth_class) == (CallerKind.WITHHELD, AuthClass.UNAUTHENTICATED)
+        assert (withheld.disposition, withheld.rung, withheld.did) == (Disposition.NO_ANSWER, (), None)
+        assert (ours.disposition, ours.dialled, ours.own_number) == (Disposition.NO_ANSWER, None, None)
+        assert (mark.auth_class, mark.category, mark.linkedid) == (AuthClass.UNKNOWN, None, None)
+
+    def test_only_so_many_calls_are_remembered(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backfill, "REMEMBERED_CALLS", 1)
+        path = tmp_path / "history.jsonl"
+        path.write_text(lines(INBOUND, INBOUND | {"call": "c1"}, MARK, MARK | {"call": "c1"}))
+        assert [one.auth_class.value for one in read(path)[0][2:]] == ["unknown", "authenticated"]
+
+    def test_problems_are_kept_up_to_ten(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        path.write_text("{}\n" * 12)
+        _, history = read(path)
+        assert (history.skipped, len(history.problems)) == (12, 10)
+
+
+class TestWriting:
+    def test_twice_is_once_and_a_call_from_ami_stays_as_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backfill, "BATCH", 2)
+        path = tmp_path / "history.jsonl"
+        path.write_text(lines(INBOUND, INBOUND | {"call": "c1", "talk_seconds": 90.0}, OUTBOUND, MARK))
+        seen = OutcomeRecord(
+            linkedid="c1", at=NOW, direction=Direction.INBOUND, disposition=Disposition.BUSY, caller=CALLER, did=DID
+        )
+        told: list[int] = []
+        with open_store(tmp_path / "callsieve.db") as db:
+            with transaction(db):
+                record_outcome(db, seen, NOW + 1)
+            first = write_calls(db, read(path)[0], lambda: NOW + 3600, told.append)
+            before = list(db.iterdump())
+            second = write_calls(db, read(path)[0], lambda: NOW + 3600)
+            assert list(db.iterdump()) == before
+            assert outcome_of(db, "c1") == seen
+            assert [one.category.value for one in signals_of(db, CALLER)] == ["called-back", "hung-up-on"]
+            assert len(marks_of(db, CALLER)) == 1
+        assert (first.new, first.known, first.signals, first.marks) == (2, 1, 2, 1)
+        assert (second.new, second.known, second.signals, second.marks) == (0, 3, 0, 1)
+        assert told == [2, 4]
+
+
+class TestTheCommand:
+    @pytest.fixture
+    def callsieve(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+        """The program with this command, whether or not it has it already."""
+        app, group = typer.Typer(pretty_exceptions_enable=False), typer.Typer()
+        imports_calls.add_to(group)
+        group.command("nothing")(lambda: None)
+        app.add_typer(group, name="import")
+        monkeypatch.setattr("callsieve.cli.main.app", app)
+        return Program(tmp_path)
+
+    def test_it_says_what_it_learnt(self, callsieve: Program) -> None:
+        file = callsieve.file("Master.csv", as_csv(fields(), fields(uniqueid="1767258009.1", disposition="?")))
+        dry = callsieve("import", "calls", file, "--dry-run")
+        assert dry.out.startswith("Would learn from 1 call: 2 rows read, 0 calls known before, 0 signals, 0 marks,")
+        assert dry.out.endswith("Nothing was changed.\n")
+        assert "skipped row 2: no CDR" in dry.err
+        assert not callsieve.store.exists()
+        assert callsieve.ok("import", "calls", file).startswith("Learnt from 1 call: 2 rows read,")
+        again = callsieve("import", "calls", file, "--json", "--zone", "UTC").json
+        assert (again["kind"], again["dry_run"], again["skipped"]) == ("cdr-csv", False, 1)
+        assert again["problems"][0]["row"] == 2
+
+    def test_trunks_and_people_of_the_settings_are_known(self, callsieve: Program) -> None:
+        file = callsieve.file("Master.csv", as_csv(fields(uniqueid=f"{9_000_000_000}.1")))
+        callsieve.ok("import", "calls", file)
+        with open_store(callsieve.store) as db:
+            found = outcome_of(db, "9000000000.1")
+        assert found is not None
+        assert (found.trunk, found.caller, found.answered_by) == ("carrier", CALLER, "PJSIP/201")
+
+    def test_many_problems_are_counted(self, callsieve: Program) -> None:
+        file = callsieve.file("history.jsonl", lines(OUTBOUND) + "{}\n" * 12)
+        assert "skipped 2 more rows" in callsieve("import", "calls", file).err
+
+    @pytest.mark.parametrize(
+        ("name", "content", "arguments", "says"),
+        [
+            pytest.param("a", "", [], "a: the file is empty", id="empty"),
+            pytest.param("a.jsonl", "{}\n", [], "not one call can be used: row 1: ", id="nothing-usable"),
+            pytest.param("a.csv", ",".join(CSV_COLUMNS) + "\n", [], "not one call can be used. ", id="only-a-header"),
+            pytest.param("a.db", b"SQLite format 3\0" + b"x" * 100, [], "cannot be read as an sqlite3 file", id="db"),
+            pytest.param("a", "", ["--zone", "Nowhere/Land"], "no time zone; write it as", id="zone"),
+        ],
+    )
+    def test_what_cannot_be_imported(
+        self, callsieve: Program, name: str, content: str | bytes, arguments: list[str], says: str
+    ) -> None:
+        assert says in callsieve.fails("import", "calls", callsieve.file(name, content), *arguments)
