@@ -62,6 +62,13 @@ class Result:
         return json.loads(self.out)
 
 
+class Terminal(io.StringIO):
+    """What a person reads or types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Program:
     """`program("list", "show")` runs in this process; `program.process(...)` is a program of its own."""
 
@@ -83,12 +90,14 @@ class Program:
             "PYTHONWARNINGS": "default",
         }
 
-    def __call__(self, *arguments: str | Path) -> Result:
-        out, err = io.StringIO(), io.StringIO()
+    def __call__(self, *arguments: str | Path, typed: str | None = None) -> Result:
+        """`typed`: what somebody types at a terminal, where the command then runs."""
+        stream = io.StringIO if typed is None else Terminal
+        out, err = stream(), stream()
         code: object = None
         with (
             patch.dict(os.environ, self.environment),
-            patch.object(sys, "stdin", io.StringIO()),
+            patch.object(sys, "stdin", stream(typed or "")),
             redirect_stdout(out),
             redirect_stderr(err),
         ):

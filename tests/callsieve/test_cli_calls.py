@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def test_the_latest_come_first(callsieve: Program) -> None:
     assert "(reject)" in lines[3]
     assert "+7" in lines[4]
     assert lines[5] == "(In brackets: only observed, the call went on.)"
+
+
+def test_it_fits_a_narrow_terminal(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", callsieve("calls", "show", typed="").out).splitlines()
+    assert len(lines) == 6
+    assert max(map(len, lines)) <= 80
+    assert "ms" not in lines[0].split()
 
 
 def test_only_so_many(callsieve: Program) -> None:

@@ -155,6 +155,17 @@ def test_standard_input_is_a_file(callsieve: Program) -> None:
     assert wrong.err == "callsieve: standard input: no column 'number' in line 1; the columns there are: phone\n"
 
 
+def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("callsieve.cli.meter.ROWS_BETWEEN_LOOKS", 100)
+    result = callsieve("import", "numbers", numbers_file(callsieve, 1000), "--source", "ftc", typed="")
+    assert result.code == 0
+    assert "reading" in result.err
+    assert "storing" in result.err
+    assert "1,000 rows" in result.err
+    assert "Imported 1,000 numbers" in result.out
+
+
 # At once or not at all.
 
 
@@ -176,7 +187,7 @@ def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -
 
 def test_ctrl_c_while_it_is_stored_leaves_the_old_list_in_force(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
-    process = callsieve.start("import", "numbers", numbers_file(callsieve, 200_000), "--source", "ftc")
+    process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
     wait_until(lambda: staged_rows(callsieve) > 10_000)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -358,7 +369,7 @@ def test_one_name_for_two_imports_needs_its_kind(callsieve: Program) -> None:
 
 
 def test_a_long_list_needs_little_memory(callsieve: Program) -> None:
-    file = numbers_file(callsieve, 200_000)
+    file = numbers_file(callsieve, 100_000)
     process = callsieve.start("import", "numbers", file, "--source", "big")
     process.stdout.read()  # type: ignore[union-attr]
     _, _, usage = os.wait4(process.pid, 0)

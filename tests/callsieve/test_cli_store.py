@@ -9,14 +9,13 @@ import sqlite3
 import stat
 import time
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of
 from reputation.store.file import open_store
-from reputation.store.migrations import known_migrations
+from reputation.store.migrations import known_migrations, migrate
 from tests.callsieve.program import CALLER, NOBODY, Program, make_record
 
 
@@ -47,6 +46,15 @@ def test_migrate_makes_a_store_and_then_finds_it_up_to_date(callsieve: Program) 
     assert f"{callsieve.store}: made, with {len(known_migrations())} migration" in callsieve.ok("db", "migrate")
     assert callsieve.ok("db", "migrate") == f"{callsieve.store}: up to date.\n"
     assert stat.S_IMODE(callsieve.store.stat().st_mode) == 0o640
+
+
+def test_an_older_store_is_brought_up_to_date_on_request(callsieve: Program) -> None:
+    callsieve.state.mkdir()
+    with open_store(callsieve.store, migrated=False) as db:
+        migrate(db, known_migrations()[:1])
+    assert "waits for 0002" in callsieve.ok("db", "check")
+    assert "applied 0002" in callsieve.ok("db", "migrate")
+    assert "up to date" in callsieve.ok("db", "check")
 
 
 def test_check_says_what_is_well(filled: Program) -> None:
@@ -111,9 +119,14 @@ def test_a_damaged_store_is_restored_and_kept(filled: Program) -> None:
 def test_restore_asks_and_takes_no_for_an_answer(filled: Program) -> None:
     filled.ok("db", "backup")
     assert "Nobody can be asked here: add --yes" in filled.fails("db", "restore")
-    with patch("callsieve.cli.db.confirmed", return_value=False):
-        result = filled("db", "restore")
-    assert (result.code, result.out) == (1, "Nothing was changed.\n")
+    filled.ok("list", "add", "block", "+1900*")
+    result = filled("db", "restore", typed="n\n")
+    assert (result.code, result.out.strip()) == (1, "Nothing was changed.")
+    assert "in the place of" in result.err
+    assert filled("db", "restore", typed="").code == 130  # Ctrl-D
+    assert len(filled("list", "show", "--json").json) == 2
+    assert filled("db", "restore", typed="y\n").code == 0
+    assert len(filled("list", "show", "--json").json) == 1
 
 
 def test_restore_refuses_while_the_daemon_runs(filled: Program) -> None:
@@ -257,8 +270,7 @@ def test_erasing_asks_first(filled: Program) -> None:
     assert result.code == 2
     assert f"About {CALLER}: 1 list entry, 2 decisions." in result.err
     assert "add --yes" in result.err
-    with patch("callsieve.cli.privacy.confirmed", return_value=False):
-        assert filled("privacy", "erase", CALLER).code == 1
+    assert filled("privacy", "erase", CALLER, typed="n\n").code == 1
     assert len(filled("calls", "show", "--json").json) == 2
 
 
