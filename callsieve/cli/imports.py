@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 import typer
 
+from callsieve.cli import imports_calls
 from callsieve.cli.common import (
     CommandError,
     ConfigOption,
@@ -54,9 +55,10 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it an
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `import numbers`, `contacts`, `people`, `list` and `remove`."""
-    group = typer.Typer(help="Numbers, contacts and people from files.", no_args_is_help=True)
+    """Add `import numbers`, `calls`, `contacts`, `people`, `list` and `remove`."""
+    group = typer.Typer(help="Numbers, past calls, contacts and people from files.", no_args_is_help=True)
     group.command("numbers")(import_numbers_file)
+    imports_calls.add_to(group)
     group.command("contacts")(import_contacts)
     group.command("people")(import_people)
     group.command("list")(show_imports)

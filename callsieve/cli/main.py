@@ -16,6 +16,7 @@ from callsieve.cli import (
     imports,
     lists,
     lookup,
+    marks,
     policy,
     privacy,
     switch,
@@ -57,7 +58,8 @@ def serve(
 
 
 # In the order in which `callsieve --help` lists them.
-for group in (switch, doctor, lookup, calls, lists, identity, imports, policy, emergency, db, privacy, asterisk):
+GROUPS = (switch, doctor, lookup, calls, marks, lists, identity, imports, policy, emergency, db, privacy, asterisk)
+for group in GROUPS:
     group.add_to(app)
 
 

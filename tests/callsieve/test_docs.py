@@ -29,6 +29,8 @@ COMMON_OPTIONS = {"--config", "--json", "--help"}
 
 FILES = {
     "complaints.csv": "number,category,note\n201-742-1834,scam,car warranty\n+12017421835,telemarketing,\n12,,\n",
+    "history.jsonl": '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421850", "answered": true,'
+    ' "callee": "201", "talk_seconds": 4.0, "ended_by": "callee"}\n',
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
     "people.csv": "extension,name,group\n202,Bob,sales\n203,Carol,\n",
     "draft.toml": """\
@@ -162,11 +164,15 @@ def steady(printed: str) -> str:
 
 
 def rewritten(page: str, program: Program) -> str:
-    """The page with what its commands print now."""
+    """The page with what its commands print now, where that is something else."""
+
+    def again(example: re.Match[str]) -> str:
+        printed = run(program, example[1])
+        return f"$ {example[1]}\n{example[2] if steady(printed) == steady(example[2]) else printed}"
 
     def block(match: re.Match[str]) -> str:
-        commands = [line for line in match[1].splitlines() if line.startswith("$ ")]
-        return "```console\n" + "".join(f"{line}\n{run(program, line[2:])}" for line in commands) + "```"
+        examples = re.sub(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", again, match[1], flags=re.MULTILINE)
+        return f"```console\n{examples}```"
 
     return re.sub(r"^```console\n(.*?)^```$", block, page, flags=re.MULTILINE | re.DOTALL)
 
