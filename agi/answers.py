@@ -99,6 +99,11 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
     return set_variables([(name, value) for name, value in pairs if value])
 
 
+def answer_to_mark(word: str) -> bytes:
+    """The answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
+    return set_variables([("CALLSIEVE_RULE", "recorded"), ("CALLSIEVE_SAY", word)])
+
+
 def answer_fail_open(reason: str) -> bytes:
     """The answer when there is no decision: no action, and why, for the log of whoever looks."""
     return set_variables([("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", reason)])

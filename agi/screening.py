@@ -25,11 +25,13 @@ from policies.engine import decide, decide_for_callee
 from policies.policy import PolicySet
 from policies.relations import per_phone_of
 from reputation.levels import vector_of
-from reputation.model import AuthClass, Caller, CallerKind, DecisionRecord, Facts, FactsQuery
+from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
 from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")
+
+CODES = frozenset({"spam", "ok", "expect"})
 
 
 class Knowledge(Protocol):
@@ -43,8 +45,14 @@ class Knowledge(Protocol):
         """An emergency call was made from here."""
         ...
 
-    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
-        """A caller passed a challenge."""
+    async def record_challenge(
+        self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
+    ) -> None:
+        """How a challenge ended."""
+        ...
+
+    async def obey_code(self, endpoint: str, code: str, at: float) -> str:
+        """What a person says by a feature code: `spam`, `ok` or `expect`. The word for what became of it."""
         ...
 
     def record_decision(self, record: DecisionRecord) -> None:
@@ -83,6 +91,7 @@ class Screening:
             "callee": self.callee,
             "challenge": self.challenge,
             "emergency": self.emergency,
+            "mark": self.mark,
             "status": self.status,
         }
 
@@ -128,10 +137,14 @@ class Screening:
         return answers.answer_to_callee(call, decision, self.site)
 
     async def challenge(self, request: Request) -> bytes:
-        """`/challenge`: the caller pressed the right digit, and is remembered for it."""
+        """`/challenge`: what the caller pressed. Who pressed the right digit is remembered for it."""
         call = known_call_of(request, self.site)
-        if request.arguments.get("result") == "passed" and call.caller.e164 is not None:
-            await self.knowledge.record_challenge_pass(call.caller.e164, call.auth_class, self.wall_clock())
+        try:
+            result = ChallengeResult(request.arguments.get("result", ""))
+        except ValueError:
+            raise ProtocolError("unknown result of a challenge") from None
+        about = (call.linkedid, call.caller.e164, call.auth_class, result)
+        await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
 
     async def emergency(self, _request: Request) -> bytes:
@@ -139,6 +152,13 @@ class Screening:
         logger.warning("emergency call: screening stays open for %.0f s", self.site.emergency_window_seconds)
         await self.knowledge.record_emergency(self.wall_clock())
         return answers.answer_done()
+
+    async def mark(self, request: Request) -> bytes:
+        """`/mark`: a feature code. The reporter is the person of the endpoint that dialled it."""
+        endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
+        if not endpoint or code not in CODES:
+            raise ProtocolError("a mark needs an endpoint and a code")
+        return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, self.wall_clock()))
 
     async def status(self, _request: Request) -> bytes:
         """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""

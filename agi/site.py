@@ -47,6 +47,14 @@ class Site:
                 return trunk
         return _undescribed(endpoint_of(channel), self.region)
 
+    def described_trunk(self, channel: str) -> str | None:
+        """The name of the `[[trunk]]` that a channel belongs to, None when no `[[trunk]]` describes it."""
+        return next((trunk.name for pattern, trunk in self._patterns if pattern.match(channel)), None)
+
+    def region_of(self, trunk: str | None) -> str:
+        """The region in which a trunk, by its name, writes national numbers."""
+        return next((known.region for known in self.trunks if known.name == trunk), self.region)
+
     def reject_on(self, trunk: str | None) -> str:
         """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT."""
         return next((known.reject for known in self.trunks if known.name == trunk), "603")

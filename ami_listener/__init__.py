@@ -1,1 +1,1 @@
-"""Learn from how calls end. Empty until the AMI listener lands; named here so that the import contracts hold from the first commit."""
+"""Learn from how calls end: Asterisk's events in, outcomes out. Start with tracker.py; connection.py is the socket."""

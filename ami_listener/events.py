@@ -182,6 +182,13 @@ class MessageWaiting:
     new: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """Our own UserEvent: somebody pressed the key for spam during a call. Nothing for the tracker."""
+
+    channel: ChannelRef
+
+
 Event = (
     NewChannel | ChannelUp | ChannelsListed | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
     | BridgeDestroyed | BridgeEnter | BridgeLeave | HangupRequest | Hangup | Transfer | Pickup | Parked | QueueJoined

@@ -5,7 +5,7 @@ Field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ami_listener.events import (
     BridgeCreated,
@@ -22,6 +22,7 @@ from ami_listener.events import (
     Event,
     Hangup,
     HangupRequest,
+    KeyPressed,
     MessageWaiting,
     NewCallerId,
     NewChannel,
@@ -225,6 +226,21 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 def _channels_listed(packet: Packet) -> Event | None:
     return ChannelsListed()
+
+
+def parse_channels(packets: Iterable[Packet]) -> list[ChannelUp]:
+    """The channels of one answer to CoreShowChannels."""
+    return [event for event in map(_channel_up, packets) if isinstance(event, ChannelUp)]
+
+
+def parse_key(packet: Packet) -> KeyPressed | None:
+    """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
+    if packet.name != "UserEvent":
+        return None
+    fields = packet.fields()
+    channel = _channel(fields)
+    pressed = fields.get("UserEvent") == "CallSieveMark" and fields.get("Verdict") == "spam"
+    return KeyPressed(channel) if pressed and channel is not None else None
 
 
 EVENTS: Mapping[str, Callable[[Packet], Event | None]] = {

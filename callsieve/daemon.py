@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
 from callsieve.keeper import Keeper
-from callsieve.settings import Loaded, SettingsError, address_of
+from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.model import Did, Person
@@ -36,6 +37,9 @@ from reputation.store.people import (
 )
 from reputation.store.retention import expire
 from reputation.velocity import WINDOW_SECONDS
+
+if TYPE_CHECKING:
+    from callsieve.learning import Learning
 
 logger = logging.getLogger("callsieve.daemon")
 
@@ -58,6 +62,7 @@ class Daemon:
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
         self._loaded = load()
+        self._policy_error = ""
         settings = self._loaded.settings
         self.keeper = Keeper(self._loaded.store_path)
         self.screening = Screening(
@@ -74,8 +79,8 @@ class Daemon:
             deadline_seconds=settings.agi.deadline_ms / 1000,
             in_flight_limit=settings.agi.in_flight,
         )
+        self.learning = self._listener(settings.ami) if settings.ami.username else None
         self._policy_files = self._policy_signature()
-        self._policy_error = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
@@ -89,6 +94,9 @@ class Daemon:
             await self.server.listen_unix(str(self._loaded.socket_path))
             for background in (self._prepare, self._look_at_policies, self._keep_house, notify.run_watchdog):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
+            if self.learning is not None:
+                stack.push_async_callback(self.learning.close)
+                self.learning.start()
             notify.ready()
             logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
             await stop.wait()
@@ -111,6 +119,7 @@ class Daemon:
                 self._policy_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
+                self.learning.trouble if self.learning else "",
             )
             if text
         )
@@ -130,6 +139,11 @@ class Daemon:
             self._reload_policies()
             self._background_write(self._sync_settings())
         notify.ready()
+
+    def _listener(self, settings: Ami) -> Learning:
+        from callsieve.learning import Learning  # what nobody needs costs no start-up time
+
+        return Learning(settings, lambda: self.screening.site, self.keeper)
 
     def _first_policies(self) -> PolicySet:
         try:
@@ -186,7 +200,9 @@ class Daemon:
             now = time.time()
             try:
                 counts = await self.keeper.write(expire, now)
-                logger.info("housekeeping: %s", ", ".join(f"{n} {table}" for table, n in counts.items() if n) or "nothing")
+                logger.info(
+                    "housekeeping: %s", ", ".join(f"{n} {table}" for table, n in counts.items() if n) or "nothing"
+                )
                 backups = backups_of(self.keeper.path)
                 if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
                     logger.info("backup: %s", await asyncio.to_thread(make_backup, self.keeper.path, now))

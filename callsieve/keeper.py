@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from reputation.model import AuthClass, DecisionRecord, Facts, FactsQuery
-from reputation.store.challenges import record_challenge_pass
+from reputation.codes import obey_code
+from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
+from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
@@ -82,9 +83,15 @@ class Keeper:
         """An emergency call was made from here."""
         await self.write(record_emergency, at)
 
-    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
-        """A caller passed a challenge."""
-        await self.write(record_challenge_pass, number, auth_class, at)
+    async def record_challenge(
+        self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
+    ) -> None:
+        """How a challenge ended."""
+        await self.write(record_challenge, linkedid, number, auth_class, result, at)
+
+    async def obey_code(self, endpoint: str, code: str, at: float) -> str:
+        """A feature code of one of our people."""
+        return await self.write(obey_code, endpoint, code, at)
 
     def record_decision(self, record: DecisionRecord) -> None:
         """Into the journal's queue."""

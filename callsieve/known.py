@@ -14,11 +14,26 @@ from callsieve.sentences import sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
 from reputation.levels import vector_of
-from reputation.model import AuthClass, DecisionRecord, Facts, ListEntry, Person, Reputation, Tie
+from reputation.model import (
+    AuthClass,
+    DecisionRecord,
+    Facts,
+    ListEntry,
+    Mark,
+    OutcomeRecord,
+    Person,
+    Reputation,
+    Signal,
+    Tie,
+    Verdict,
+)
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.store.challenges import latest_challenge_pass
+from reputation.store.evidence import signals_of
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
+from reputation.store.marks import marks_of
+from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 
@@ -50,6 +65,9 @@ class Known:
     identity_note: str
     passes: tuple[tuple[AuthClass, float], ...]
     decisions: tuple[DecisionRecord, ...]
+    marks: tuple[Mark, ...]
+    signals: tuple[Signal, ...]
+    outcomes: tuple[OutcomeRecord, ...]
     opinion: Opinion | None
     trouble: str = ""
 
@@ -81,6 +99,9 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
             (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
         ),
         decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
+        marks=tuple(mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED),
+        signals=tuple(signals_of(db, number)),
+        outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
         opinion=opinion,
         trouble=trouble,
     )
@@ -138,6 +159,9 @@ def known_as_json(known: Known) -> dict[str, Any]:
         "own_number": facts.own_number,
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
         "calls_within_the_hour": len(facts.recent_calls),
+        "marks": list(known.marks),
+        "signals": list(known.signals),
+        "outcomes": list(known.outcomes),
         "decisions": [decision_as_json(record) for record in known.decisions],
         "now": opinion_as_json(known.opinion) if known.opinion else None,
         "trouble": known.trouble or None,

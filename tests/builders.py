@@ -17,6 +17,7 @@ from reputation.model import (
     AuthClass,
     Caller,
     CallerKind,
+    ChallengeResult,
     DecisionRecord,
     Did,
     EntryKind,
@@ -214,6 +215,7 @@ class Memory:
     give_up_at: list[float] = field(default_factory=list)
     emergencies: list[float] = field(default_factory=list)
     passes: list[tuple[str, AuthClass, float]] = field(default_factory=list)
+    challenges: list[tuple[str, ChallengeResult]] = field(default_factory=list)
     codes: list[tuple[str, str, float]] = field(default_factory=list)
     word_for_codes: str = "marked"
     decisions: list[DecisionRecord] = field(default_factory=list)
@@ -229,8 +231,12 @@ class Memory:
     async def record_emergency(self, at: float) -> None:
         self.emergencies.append(at)
 
-    async def record_challenge_pass(self, number: str, auth_class: AuthClass, at: float) -> None:
-        self.passes.append((number, auth_class, at))
+    async def record_challenge(
+        self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
+    ) -> None:
+        self.challenges.append((linkedid, result))
+        if number is not None and result is ChallengeResult.PASSED:
+            self.passes.append((number, auth_class, at))
 
     async def obey_code(self, endpoint: str, code: str, at: float) -> str:
         self.codes.append((endpoint, code, at))

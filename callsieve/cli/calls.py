@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from callsieve.cli import calls_live
 from callsieve.cli.common import (
     CommandError,
     ConfigOption,
@@ -33,15 +34,11 @@ MOST_SHOWN = 100_000
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `calls show`."""
+    """Add `calls show`, `search` and `tail`."""
     group = typer.Typer(help="What was decided about calls, and why.", no_args_is_help=True)
-    group.callback()(_calls)
     group.command("show")(show)
+    calls_live.add_to(group)
     app.add_typer(group, name="calls")
-
-
-def _calls() -> None:
-    """Typer would make a group of one command that command itself."""
 
 
 def show(

@@ -61,9 +61,8 @@ def _show(known: Known) -> None:
     say(bold(known.number), "  ", dim(about))
     say(known.sentence)
     say()
-    print_pairs(
-        [*_reputation(known), *_sources(known), *_lists(known), *_people(known), *_caller(known), *_now(known)], LABEL
-    )
+    parts = (_reputation, _sources, _lists, _people, _learnt, _caller, _now)
+    print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
         _show_decisions(known)
@@ -122,6 +121,24 @@ def _people(known: Known) -> Iterator[Line]:
     expecting = sorted({tie.person for tie in known.facts.ties if tie.tie == "expected" and tie.person})
     if expecting:
         yield "expected", f"a call, from anybody, by {', '.join(expecting)}"
+
+
+def _learnt(known: Known) -> Iterator[Line]:
+    """What people said, what calls showed, and how the latest ended."""
+    from collections import Counter
+
+    from callsieve.cli.calls_live import ended_words
+    from callsieve.times import ago, when
+
+    for label, mark in _labelled("marks", known.marks):
+        about = f" ({mark.category})" if mark.category else ""
+        yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}"
+    counts = Counter(signal.category.value for signal in known.signals)
+    for label, (category, count) in _labelled("signals", sorted(counts.items())):
+        latest = max(signal.at for signal in known.signals if signal.category.value == category)
+        yield label, f"{category}: {count} of our people, last {ago(latest, known.at)}"
+    for label, outcome in _labelled("calls", known.outcomes):
+        yield label, f"{when(outcome.at)} {ended_words(outcome)}"
 
 
 def _who(fact: PersonalFact) -> str:

@@ -7,7 +7,7 @@ import logging
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
@@ -37,7 +37,18 @@ BY_ID = "SELECT * FROM decision WHERE id = ?"
 BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
-CALL_TIMES = "SELECT caller, at FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
+# One call counts once, however often it was decided about (at the trunk, and for a callee).
+CALL_TIMES = """
+SELECT caller, min(at) AS first FROM decision WHERE at >= ? AND caller IS NOT NULL GROUP BY linkedid, caller ORDER BY first
+"""
+SEARCH = """
+SELECT * FROM decision
+ WHERE (:caller IS NULL OR caller = :caller) AND (:callee IS NULL OR callee = :callee)
+   AND (:did IS NULL OR did = :did) AND (:rule IS NULL OR rule = :rule)
+   AND (:action IS NULL OR action = :action OR would_be = :action)
+   AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
+ ORDER BY at DESC LIMIT :limit
+"""
 
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
@@ -67,6 +78,13 @@ def decisions(
     else:
         rows = db.execute(BY_TIME, (since, until, limit))
     return [_record(row) for row in rows]
+
+
+def search_decisions(
+    db: sqlite3.Connection, wanted: Mapping[str, str | float | None], limit: int
+) -> list[DecisionRecord]:
+    """Decisions with all that is wanted (caller, callee, did, action, rule, since, until), the latest first."""
+    return [_record(row) for row in db.execute(SEARCH, {**wanted, "limit": limit})]
 
 
 def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:

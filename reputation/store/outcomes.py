@@ -50,7 +50,9 @@ RECORD = (
     f"INSERT INTO outcome ({_COLUMNS}, waits_since) VALUES ({', '.join('?' * len(_FIELDS))}, ?) ON CONFLICT DO NOTHING"
 )
 SETTLE = """
-UPDATE outcome SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ? WHERE linkedid = ?
+UPDATE outcome
+   SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ?, caller = ?, caller_kind = ?
+ WHERE linkedid = ?
 """
 WAITING = f"""
 SELECT {_COLUMNS} FROM outcome
@@ -61,8 +63,10 @@ SELECT {_COLUMNS} FROM outcome
 IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
-DECISIONS = "SELECT id, action, auth_class FROM decision WHERE linkedid = ? ORDER BY at, id"
+DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
 # Only the latest pass is kept; of a call that is long over it may be another one's, which its class makes harmless.
+CHALLENGED = "SELECT result FROM challenge_result WHERE linkedid = ?"
+UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
 PASSED = "SELECT 1 FROM challenge_pass WHERE number = ? AND auth_class = ? AND at BETWEEN ? AND ?"
 
 BY_LINKEDID = f"SELECT {_COLUMNS} FROM outcome WHERE linkedid = ?"
@@ -116,8 +120,10 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
     signals = []
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
-        found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge, outcome.linkedid)
-        db.execute(SETTLE, found)
+        found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
+        db.execute(SETTLE, (*found, outcome.caller, outcome.caller_kind.value, outcome.linkedid))
+        if outcome.caller is None:
+            db.execute(UNNAME, (outcome.linkedid,))
         signals.append(learn(db, outcome))
     return [signal for signal in signals if signal]
 
@@ -167,10 +173,15 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
-    decision_id, _, auth_class = decided[0]
+    decision_id, _, auth_class, caller_kind = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = replace(outcome, decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
+    if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
+        return replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
     if action == "challenge" and outcome.challenge is None:
+        told = db.execute(CHALLENGED, (outcome.linkedid,)).fetchone()
+        if told:
+            return replace(outcome, challenge=ChallengeResult(told[0]))
         passed = db.execute(PASSED, (outcome.caller, auth_class, outcome.at - 1.0, outcome.ended_at + 1.0)).fetchone()
         return replace(outcome, challenge=ChallengeResult.PASSED) if passed else outcome
     return outcome

@@ -14,6 +14,7 @@ EVIDENCE_DAYS = 365
 
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
+    "challenge_result": ("DELETE FROM challenge_result WHERE at < ?", OUTCOME_DAYS),
     "challenge_pass": ("DELETE FROM challenge_pass WHERE at < ?", CHALLENGE_PASS_DAYS),
     "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
     "outcome": ("DELETE FROM outcome WHERE at < ?", OUTCOME_DAYS),

@@ -16,7 +16,7 @@ from agi.screening import Screening, StoreUnavailable
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
-from reputation.model import AuthClass, CallerKind, FactsQuery, Level, Tie
+from reputation.model import AuthClass, CallerKind, ChallengeResult, FactsQuery, Level, Tie
 from tests.agi.test_quoting import commands_in
 from tests.builders import (
     CALLER,
@@ -405,6 +405,39 @@ def test_a_failure_about_a_request_that_cannot_be_read_is_recorded_all_the_same(
     assert [record.rule for record in memory.decisions] == ["fail-open"]
 
 
+@pytest.mark.parametrize("result", list(ChallengeResult))
+async def test_what_a_challenged_caller_did_is_told_by_call(result: ChallengeResult) -> None:
+    memory = memory_of()
+    arguments = f"linkedid=c1,caller={CALLER},auth=unknown,result={result}"
+    await make_screening(memory).answer(make_request("challenge", arguments))
+    assert memory.challenges == [("c1", result)]
+    assert bool(memory.passes) is (result is ChallengeResult.PASSED)
+
+
+@pytest.mark.parametrize("result", ["", "x", "PASSED"])
+async def test_an_unknown_result_of_a_challenge_is_refused(result: str) -> None:
+    memory = memory_of()
+    with pytest.raises(ProtocolError):
+        await make_screening(memory).answer(make_request("challenge", f"caller={CALLER},result={result}"))
+    assert (memory.passes, memory.challenges) == ([], [])
+
+
+@pytest.mark.parametrize("code", ["spam", "ok", "expect"])
+async def test_a_feature_code_is_obeyed_for_the_endpoint_that_dialled_it(code: str) -> None:
+    memory = memory_of()
+    answer = await make_screening(memory).answer(make_request("mark", f"endpoint=PJSIP/201,code={code}"))
+    assert memory.codes == [("PJSIP/201", code, NOW)]
+    assert commands_in(answer)[-1] == ("CALLSIEVE_SAY", memory.word_for_codes)
+
+
+@pytest.mark.parametrize("arguments", ["endpoint=,code=spam", "code=spam", "endpoint=PJSIP/201", "endpoint=x,code=rm"])
+async def test_a_feature_code_without_its_endpoint_or_word_is_refused(arguments: str) -> None:
+    memory = memory_of()
+    with pytest.raises(ProtocolError):
+        await make_screening(memory).answer(make_request("mark", arguments))
+    assert memory.codes == []
+
+
 async def fails(screening: Screening, with_error: type[BaseException]) -> None:
     with pytest.raises(with_error):
         await screening.answer(make_request())
@@ -487,6 +520,7 @@ ALPHABETS = {
     "CALLSIEVE_NAME": None,
     "CALLSIEVE_REASON": None,
     "CALLSIEVE_CALLEE": "same|allow|reject",
+    "CALLSIEVE_SAY": "[a-z-]+",
     "__CALLSIEVE_ACTION": "|".join(action.word for action in Action),
 }
 KEYS = [

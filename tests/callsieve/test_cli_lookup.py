@@ -27,7 +27,7 @@ def known(callsieve: Program) -> Program:
     callsieve.ok("list", "add", "block", "+1201*", "--note", "New Jersey", "--action", "warn", "--expires", "30d")
     callsieve.ok("list", "add", "block", CALLER, "--person", "201")
     callsieve.ok("identity", "add", CALLER, "--name", "Acme Ltd", "--level", "1", "--note", "called back")
-    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB", at=time.time() - 3000))
+    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB", at=time.time() - 3000, linkedid="1.2"))
     with open_store(callsieve.store) as db:
         add_contacts(db, "crm", [Contact(CALLER, "Acme"), Contact(CALLER, "Joe at Acme", "201")])
         expect_call(db, "201", time.time() + 3600)

@@ -201,9 +201,7 @@ def test_what_is_no_number_is_told_apart(raw: str, region: str, kind: CallerKind
     assert (caller.e164, caller.kind) == (None, kind)
 
 
-@pytest.mark.parametrize(
-    "presentation", ["prohib", "prohib_not_screened", "prohib_passed_screen", " PROHIB "]
-)
+@pytest.mark.parametrize("presentation", ["prohib", "prohib_not_screened", "prohib_passed_screen", " PROHIB "])
 @pytest.mark.parametrize("raw", [LONDON, "112", "201", ""])
 def test_a_caller_who_asked_not_to_be_shown_leaves_no_text(raw: str, presentation: str) -> None:
     caller = caller_of(raw, "GB", presentation, "Bob")
@@ -292,9 +290,7 @@ def test_emergency_numbers_are_the_regions_own(text: str, region: str, expected:
         pytest.param("", None, NumberType.UNALLOCATED, id="nothing"),
     ],
 )
-def test_country_and_type_come_from_the_digits(
-    e164: str, country: str | None, number_type: NumberType
-) -> None:
+def test_country_and_type_come_from_the_digits(e164: str, country: str | None, number_type: NumberType) -> None:
     assert country_of(e164) == country
     assert number_type_of(e164) is number_type
     assert is_valid(e164) is (number_type is not NumberType.UNALLOCATED)
@@ -381,9 +377,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, st.sampled_from(REGIONS), st.sampled_from(["", "allowed", "prohib", "unavailable"]), TEXTS)
-def test_any_text_gives_a_caller_that_holds_to_the_law(
-    raw: str, region: str, presentation: str, name: str
-) -> None:
+def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, presentation: str, name: str) -> None:
     caller = caller_of(raw, region, presentation, name)
     assert (caller.e164 is not None) == (caller.kind is CallerKind.NUMBER)
     assert len(caller.raw) <= 64

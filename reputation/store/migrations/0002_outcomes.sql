@@ -54,6 +54,13 @@ CREATE TABLE reached (
 CREATE INDEX reached_number ON reached (number) WHERE number IS NOT NULL;
 CREATE INDEX reached_at ON reached (at);
 
+-- What a challenged caller did, by call, until the call's outcome has it.
+CREATE TABLE challenge_result (
+    linkedid TEXT PRIMARY KEY,
+    result TEXT NOT NULL CHECK (result IN ('passed', 'wrong', 'silent')),
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE signal (
     number TEXT NOT NULL,
     auth_class TEXT NOT NULL,

@@ -1,0 +1,83 @@
+"""From a tracked Outcome to the OutcomeRecord that is stored: numbers normalised, words of the store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from reputation import model
+from reputation.model import CallerKind, OutcomeRecord
+from reputation.numbers import caller_of, number_of
+
+RegionOf = Callable[[str | None], str]
+
+# What the tracker tells apart and the store does not: a call that no phone rang for says nothing about the caller.
+DISPOSITIONS = {
+    Disposition.ANSWERED: model.Disposition.ANSWERED,
+    Disposition.NO_ANSWER: model.Disposition.NO_ANSWER,
+    Disposition.BUSY: model.Disposition.BUSY,
+    Disposition.REJECTED: model.Disposition.REJECTED,
+    Disposition.FAILED: model.Disposition.FAILED,
+    Disposition.REFUSED: model.Disposition.FAILED,
+    Disposition.PBX: model.Disposition.FAILED,
+    Disposition.UNKNOWN: model.Disposition.FAILED,
+}
+DIRECTIONS = {
+    Direction.INBOUND: model.Direction.INBOUND,
+    Direction.OUTBOUND: model.Direction.OUTBOUND,
+    Direction.INTERNAL: model.Direction.INTERNAL,
+}
+# CALLERID(num-pres) as numbers.caller_of reads it.
+PRESENTATIONS = {Presentation.WITHHELD: "prohib"}
+MAX_TEXT = 64
+
+
+def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
+    """The record of a call; None for one of which so little was seen that nobody knows where it came from.
+
+    `region_of` gives the region in which a trunk (None: the PBX itself) writes its national numbers.
+    """
+    direction = DIRECTIONS.get(outcome.direction)
+    if direction is None:
+        return None
+    region = region_of(outcome.trunk)
+    caller, kind = _caller_of(outcome, direction, region)
+    return OutcomeRecord(
+        linkedid=outcome.linkedid,
+        at=outcome.at,
+        direction=direction,
+        disposition=DISPOSITIONS[outcome.disposition],
+        caller=caller,
+        caller_kind=kind,
+        did=_number(outcome.did, region),
+        dialled=_number(outcome.dialled, region),
+        own_number=_number(outcome.own_number, region),
+        trunk=outcome.trunk,
+        # Who answered a call that we forwarded is not one of us, and no witness.
+        answered_by=None if outcome.forwarded_to else outcome.answered_by,
+        queue=outcome.queue,
+        rung=outcome.rang,
+        forked=outcome.forked_to,
+        ring_seconds=outcome.ring_seconds,
+        talk_seconds=outcome.talk_seconds,
+        cause=outcome.cause,
+        sip_code=outcome.sip_code,
+        ended_by=model.EndedBy(outcome.ended_by.value) if outcome.ended_by else None,
+        voicemail_left=outcome.voicemail_left,
+        transferred=outcome.transferred or outcome.picked_up or outcome.forwarded_to is not None,
+        parked=outcome.parked,
+        conference=outcome.conference,
+        complete=outcome.complete and outcome.disposition is not Disposition.UNKNOWN,
+    )
+
+
+def _caller_of(outcome: Outcome, direction: model.Direction, region: str) -> tuple[str | None, CallerKind]:
+    """The caller of an inbound call by number; of our own by the phone, in whose place the store puts the person."""
+    if direction is not model.Direction.INBOUND:
+        return outcome.placed_by or outcome.caller[:MAX_TEXT] or None, CallerKind.INTERNAL
+    caller = caller_of(outcome.caller, region, PRESENTATIONS.get(outcome.presentation, ""))
+    return caller.e164, caller.kind
+
+
+def _number(text: str, region: str) -> str | None:
+    return (number_of(text, region) or text[:MAX_TEXT]) if text else None

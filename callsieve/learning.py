@@ -1,0 +1,169 @@
+"""Learning while the daemon serves: from Asterisk's events to outcomes in the store.
+
+    AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
+
+Nothing here is waited for by a call. What the store does not take stays queued, bounded; what was not seen whole is
+recorded as incomplete and nothing is learnt from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from agi.site import Site, endpoint_of
+from ami_listener.connection import Account
+from ami_listener.events import KeyPressed
+from ami_listener.inbox import Channels, Gap, Notice, Received
+from ami_listener.outcome import Direction, Outcome
+from ami_listener.parsing import at_of, parse_channels, parse_event, parse_key
+from ami_listener.records import record_of
+from ami_listener.supervisor import AmiListener
+from ami_listener.tracker import CallTracker
+from callsieve.keeper import Keeper
+from callsieve.settings import Ami
+from reputation.codes import mark_call
+from reputation.model import OutcomeRecord
+from reputation.numbers import is_emergency
+from reputation.store.errors import StoreError
+from reputation.store.outcomes import record_outcomes, settle_outcomes
+from reputation.store.people import all_people
+
+logger = logging.getLogger("callsieve.learning")
+
+BATCH = 200
+QUEUE_LIMIT = 50_000
+FLUSH_SECONDS = 0.2
+TICK_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+SETTLE_SECONDS = 30.0
+
+
+class Learning:
+    """The AMI listener, the tracker and the writer of outcomes. Started by `start`, ended by `close`."""
+
+    def __init__(self, settings: Ami, site: Callable[[], Site], keeper: Keeper) -> None:
+        self._site = site
+        self._keeper = keeper
+        self.listener = AmiListener(Account(settings.host, settings.port, settings.username, settings.secret))
+        self.tracker = CallTracker(self._trunk_of)
+        self._phones: frozenset[str] = frozenset()
+        self.recorded = 0
+        self.dropped = 0
+        self._queue: deque[OutcomeRecord] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Connect in the background; never fails."""
+        self.listener.start()
+        for part in (self._follow, self._tick, self._write, self._settle):
+            self._tasks.append(asyncio.create_task(part(), name=f"learning{part.__name__}"))
+
+    async def close(self) -> None:
+        """Log off; calls in progress are incomplete; write what is known."""
+        await self.listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._take(self.tracker.gap(time.time()))
+        with contextlib.suppress(StoreError):
+            await self._flush()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with listening, in one line; empty when nothing is."""
+        trouble = self.listener.status.trouble
+        return str(trouble) if trouble is not None else ""
+
+    def _trunk_of(self, channel: str) -> str | None:
+        """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
+        site, endpoint = self._site(), endpoint_of(channel)
+        if site.trunks or endpoint in self._phones or channel.startswith("Local/"):
+            return site.described_trunk(channel)
+        return endpoint
+
+    async def _follow(self) -> None:
+        async for notice in self.listener.notices():
+            try:
+                await self._notice(notice)
+            except Exception:  # a bug in one event must not end the listening
+                logger.exception("an event of Asterisk's was not understood")
+
+    async def _notice(self, notice: Notice) -> None:
+        match notice:
+            case Received(at, packet):
+                if (event := parse_event(packet)) is not None:
+                    self._take(self.tracker.receive(event, at_of(packet, at)))
+                elif (key := parse_key(packet)) is not None:
+                    await self._mark(key, at)
+            case Gap(at, _, why):
+                logger.warning("calls were not seen whole: %s", why)
+                self._take(self.tracker.gap(at))
+            case Channels(at, packets):
+                self._take(self.tracker.channels_up(parse_channels(packets), at))
+
+    async def _mark(self, key: KeyPressed, at: float) -> None:
+        endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid
+        try:
+            result = await self._keeper.write(mark_call, endpoint, linkedid, at)
+        except StoreError as error:
+            logger.warning("a mark during a call was lost: %s", error)
+        else:
+            logger.info("a mark during a call: %s", result.status.value if result else "the call is not known")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._take(self.tracker.tick(time.time()))
+
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
+        site = self._site()
+        for outcome in outcomes:
+            record = record_of(outcome, site.region_of)
+            if record is None:
+                continue
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._queue.popleft()
+                self.dropped += 1
+            self._queue.append(record)
+            if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
+                self._open_window(outcome.at)
+
+    def _open_window(self, at: float) -> None:
+        logger.warning("an emergency call was made from here: screening stays open")
+        task = asyncio.create_task(self._keeper.record_emergency(at))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self._flush()
+            except StoreError as error:
+                logger.debug("outcomes wait in memory: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _flush(self) -> None:
+        """Writes all that waits; what a failing store does not take is back in the queue."""
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            try:
+                await self._keeper.write(record_outcomes, batch, time.time())
+            except BaseException:
+                self._queue.extendleft(reversed(batch))
+                raise
+            self.recorded += len(batch)
+
+    async def _settle(self) -> None:
+        """Now and then: who has which phone, and what can be learnt now that its decision is in the journal."""
+        while True:
+            with contextlib.suppress(StoreError):
+                people = await self._keeper.read(all_people)
+                self._phones = frozenset(person.endpoint for person in people if person.endpoint)
+                await self._keeper.write(settle_outcomes, time.time())
+            await asyncio.sleep(SETTLE_SECONDS)

@@ -1,0 +1,125 @@
+"""The loop closed on a real Asterisk: how calls end, what people dial, and what becomes of the next call."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab import Answering, CallSpec, Phone
+from lab.configuration import PHONES
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.model import AuthClass, SignalCategory, Verdict
+from reputation.store.connection import open_store
+from reputation.store.evidence import signals_of
+from reputation.store.marks import marks_of
+from reputation.store.outcomes import outcomes
+from reputation.store.personal import expected_until
+from tests.integration.office import STRANGER, decision_on, wait_until
+
+NUISANCE = "+12015550150"
+CUSTOMER = "+12015550151"
+WITHHOLDER = "+12015550152"
+
+# +44 20 7183 8761 to 8766 ring the phones 201 to 206, and the phones know our codes.
+LINES = {phone: f"+44207183876{phone[-1]}" for phone in PHONES}
+DIALLED = "".join(f"exten => {did},1,Dial(PJSIP/{phone},20,${{CALLSIEVE_DIAL}})\n" for phone, did in LINES.items())
+OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
+    "[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n"
+)
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
+        host, port = office.asterisk.ami_address
+        user, secret = office.asterisk.ami_login
+        people = "".join(f'[[person]]\nextension = "{phone}"\n' for phone in PHONES[2:])
+        dids = "".join(f'[[did]]\nnumber = "{did}"\ncallee = "{phone}"\n' for phone, did in LINES.items())
+        ami = f'[ami]\nhost = "{host}"\nport = {port}\nusername = "{user}"\nsecret = "{secret}"\n'
+        office.daemon.write_settings(SETTINGS + people + dids + ami)
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        yield office
+
+
+def test_six_people_hang_up_and_one_marks(pbx: ScreenedPbx) -> None:
+    for phone, did in LINES.items():
+        with Phone(pbx.asterisk, phone, Answering(hang_up_after=1.0)):
+            result = pbx.carrier.call(CallSpec(caller=NUISANCE, name="Offer", did=did, hang_up_after=None))
+            assert result.bye_from == "asterisk"
+    with open_store(pbx.daemon.store) as db:
+        wait_until(lambda: len(signals_of(db, NUISANCE)) == len(PHONES), "a signal of each", seconds=10.0)
+        signals = signals_of(db, NUISANCE)
+        assert {signal.category for signal in signals} == {SignalCategory.HUNG_UP_ON}
+        assert {signal.callee for signal in signals} == set(PHONES)
+
+        dial(pbx, "202", "*37")
+        [mark] = marks_of(db, NUISANCE)
+        assert (mark.reporter, mark.verdict, mark.auth_class) == ("202", Verdict.SPAM, AuthClass.UNKNOWN)
+    shown = json.loads(pbx.daemon.callsieve("lookup", NUISANCE, "--json").stdout)
+    assert str(shown).count("hung-up-on") >= len(PHONES)
+    # Whoever marked it is not rung by it any more; the others are.
+    assert pbx.carrier.call(CallSpec(caller=NUISANCE, did=LINES["202"])).code == 603
+    assert decision_on(pbx.daemon.store, NUISANCE).rule == "callee-blocklist"
+
+    dial(pbx, "202", "*37")  # within a minute: taken back
+    with open_store(pbx.daemon.store) as db:
+        assert [mark.verdict for mark in marks_of(db, NUISANCE)] == [Verdict.RETRACTED]
+
+
+def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:
+    """Dial a feature code and listen to what it says."""
+    with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
+        result = call.result()
+    assert result.code == 200
+    assert result.heard.audible_seconds > 0.5, "nothing was said"
+
+
+def test_a_number_we_called_and_talked_to_is_allowed_for_that_callee(pbx: ScreenedPbx) -> None:
+    pbx.daemon.callsieve("list", "add", "block", CUSTOMER, "--action", "tag")
+    with Phone(pbx.asterisk, "carrier"), Phone(pbx.asterisk, "201") as alice:
+        with alice.dial(CUSTOMER, CallSpec(hang_up_after=31.0, timeout=60.0)) as call:
+            assert call.result().code == 200
+        with open_store(pbx.daemon.store) as db:
+            wait_until(lambda: bool(signals_of(db, CUSTOMER)), "the call-back", seconds=10.0)
+            assert [s.category for s in signals_of(db, CUSTOMER)] == [SignalCategory.CALLED_BACK]
+        pbx.daemon.callsieve("list", "remove", "block", CUSTOMER)
+        pbx.carrier.call(CallSpec(caller=CUSTOMER, did=ALICE))
+        assert decision_on(pbx.daemon.store, CUSTOMER).rule in ("relationship", "contact", "talked")
+
+
+def test_i_expect_a_call(pbx: ScreenedPbx) -> None:
+    dial(pbx, "203", "*35")
+    with open_store(pbx.daemon.store) as db:
+        until = expected_until(db, "203")
+        assert until is not None
+        assert until > time.time() + 7000
+        dial(pbx, "203", "*35")
+        assert expected_until(db, "203") is None
+
+
+def test_a_withheld_number_is_not_kept(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "201"):
+        pbx.carrier.call(CallSpec(caller=WITHHOLDER, privacy=True, did=ALICE))
+    with open_store(pbx.daemon.store) as db:
+        wait_until(lambda: any(o.did == ALICE and o.caller is None for o in outcomes(db)), "the outcome")
+        assert WITHHOLDER not in {o.caller for o in outcomes(db)}
+
+
+def test_asterisk_killed_and_started_again(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "201"):
+        with pbx.carrier.start(CallSpec(caller=STRANGER, did=ALICE, hang_up_after=20.0)) as call:
+            call.wait_until_answered()
+            pbx.asterisk.kill()
+        pbx.daemon.wait_for_log("calls were not seen whole")
+        pbx.asterisk.start()
+        listening = pbx.daemon.log.read_text().count("listening to Asterisk")
+        wait_until(lambda: pbx.daemon.log.read_text().count("listening to Asterisk") > listening - 1, "a new login", 20)
+        pbx.daemon.wait_for_log("listening to Asterisk", 20.0)
+        with open_store(pbx.daemon.store) as db:
+            wait_until(lambda: any(o.caller == STRANGER for o in outcomes(db)), "the incomplete outcome", 20.0)
+            assert [o.complete for o in outcomes(db) if o.caller == STRANGER] == [False]
+            assert signals_of(db, STRANGER) == []
