@@ -141,18 +141,8 @@ def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
 
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
     caller = one.caller or one.caller_kind.value
-    at = when_exactly(one.at)[11:19]
-    return (
-        at,
-        "  ",
-        one.id,
-        "  ",
-        f"{caller}{to}",
-        "  ",
-        ordered(one.action, one.would_be),
-        f" by {one.rule}",
-        dim(f"  {one.reason}"),
-    )
+    about = f"  {one.id}  {caller}{to}  "
+    return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {one.reason}"))
 
 
 def ended_words(one: OutcomeRecord) -> str:
