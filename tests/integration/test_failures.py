@@ -126,7 +126,7 @@ def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -
         assert result.code == 200
         delays.append(result.ringing_seconds or 9)
         record_delay(result.ringing_seconds)
-    assert 0.35 < min(delays)
+    assert min(delays) > 0.35
     assert max(delays) < 0.4 + SLACK
     # The breaker is open now: nobody waits any more.
     result = pbx.carrier.call(CallSpec(caller=slow, did=ALICE))
@@ -148,7 +148,7 @@ def test_locked_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay)
 
 @contextmanager
 def readers_locked_out(store: Path) -> Iterator[None]:
-    """Another process holds all of SQLite's WAL locks (bytes 120 to 127 of the -shm file, sqlite.org/walformat.html)."""
+    """Somebody else holds all of SQLite's WAL locks: bytes 120 to 127 of the -shm file (sqlite.org/walformat.html)."""
     with (store.parent / f"{store.name}-shm").open("r+b") as shm:
         lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 120, 8, 0)
         wait_until(lambda: _locks(shm.fileno(), lock), "locking the store")
@@ -196,7 +196,8 @@ def test_policy_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: R
     pbx.daemon.reload()
     pbx.daemon.wait_for_log("policy office is in force")
     (policies / "office.toml").write_text(
-        'extends = "cautious"\n[[rule]]\nname = "all"\nwhen = { levl_at_least = "tag" }\naction = "reject"\nreason = "x"\n'
+        'extends = "cautious"\n[[rule]]\nname = "all"\n'
+        'when = { levl_at_least = "tag" }\naction = "reject"\nreason = "x"\n'
     )
     line = pbx.daemon.wait_for_log("the old policy stays")
     assert "office.toml: rule 'all': unknown condition levl_at_least (did you mean level_at_least?)" in line

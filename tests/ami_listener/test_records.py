@@ -1,0 +1,129 @@
+"""From a tracked outcome to the record that is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ami_listener.fields import packet_of
+from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+from ami_listener.parsing import parse_channels, parse_event, parse_key
+from ami_listener.records import DISPOSITIONS, record_of
+from reputation import model
+from reputation.model import CallerKind
+
+INBOUND = Outcome(
+    linkedid="c1",
+    at=100.0,
+    ended_at=110.0,
+    direction=Direction.INBOUND,
+    disposition=Disposition.ANSWERED,
+    complete=True,
+    caller="2017421834",
+    trunk="carrier",
+    did="02071838750",
+    answered_by="PJSIP/201",
+    rang=("PJSIP/201", "PJSIP/202"),
+    forked_to=2,
+    ring_seconds=3.0,
+    talk_seconds=7.0,
+    ended_by=EndedBy.CALLEE,
+)
+
+
+def region_of(trunk: str | None) -> str:
+    return "US" if trunk == "carrier" else "GB"
+
+
+def recorded(outcome: Outcome) -> model.OutcomeRecord:
+    record = record_of(outcome, region_of)
+    assert record is not None
+    return record
+
+
+def test_an_inbound_call_is_read_in_the_region_of_its_trunk() -> None:
+    record = recorded(replace(INBOUND, did="+442071838750"))
+    assert (record.caller, record.caller_kind, record.did) == ("+12017421834", CallerKind.NUMBER, "+442071838750")
+    assert (record.answered_by, record.rung, record.ended_by) == (
+        "PJSIP/201",
+        ("PJSIP/201", "PJSIP/202"),
+        model.EndedBy.CALLEE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "caller", "kind"),
+    [
+        pytest.param(replace(INBOUND, presentation=Presentation.WITHHELD), None, CallerKind.WITHHELD, id="withheld"),
+        pytest.param(replace(INBOUND, caller=""), None, CallerKind.WITHHELD, id="no number at all"),
+        pytest.param(replace(INBOUND, caller="1&PJSIP/x"), None, CallerKind.INVALID, id="not a number"),
+    ],
+)
+def test_a_caller_without_a_number_has_none(outcome: Outcome, caller: str | None, kind: CallerKind) -> None:
+    record = recorded(outcome)
+    assert (record.caller, record.caller_kind, record.number) == (caller, kind, None)
+
+
+def test_our_own_caller_is_the_phone_that_placed_the_call_whatever_number_it_shows() -> None:
+    call = replace(
+        INBOUND,
+        direction=Direction.OUTBOUND,
+        caller="+442071838750",
+        placed_by="PJSIP/201",
+        dialled="2017421834",
+        did="",
+    )
+    record = recorded(call)
+    assert (record.caller, record.dialled, record.number) == ("PJSIP/201", "+12017421834", "+12017421834")
+
+
+def test_a_forwarded_call_has_no_witness_of_ours() -> None:
+    record = recorded(replace(INBOUND, forwarded_to="+13125550142", answered_by="PJSIP/carrier"))
+    assert (record.answered_by, record.transferred) == (None, True)
+
+
+def test_a_call_that_nobody_knows_the_way_of_is_not_recorded() -> None:
+    assert record_of(replace(INBOUND, direction=Direction.UNKNOWN), region_of) is None
+
+
+def test_a_call_of_unknown_end_is_not_complete() -> None:
+    assert not recorded(replace(INBOUND, disposition=Disposition.UNKNOWN)).complete
+    assert recorded(INBOUND).complete
+
+
+def test_every_disposition_has_its_word() -> None:
+    assert set(DISPOSITIONS) == set(Disposition)
+
+
+KEY = (
+    "Event: UserEvent\r\nUserEvent: CallSieveMark\r\nUniqueid: 1.1\r\nLinkedid: 1.0\r\nChannel: PJSIP/201-00000001\r\n"
+)
+
+
+def test_the_key_for_spam_names_its_channel() -> None:
+    key = parse_key(packet_of(KEY + "Verdict: spam"))
+    assert key is not None
+    assert (key.channel.name, key.channel.linkedid) == ("PJSIP/201-00000001", "1.0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(KEY + "Verdict: ok", id="another verdict"),
+        pytest.param(KEY.replace("CallSieveMark", "Other") + "Verdict: spam", id="somebody else's event"),
+        pytest.param(KEY.replace("Uniqueid: 1.1\r\n", "") + "Verdict: spam", id="no channel"),
+        pytest.param("Event: Hangup\r\nUniqueid: 1.1", id="no user event"),
+    ],
+)
+def test_no_other_event_is_a_key(text: str) -> None:
+    assert parse_key(packet_of(text)) is None
+
+
+def test_user_events_are_nothing_for_the_tracker() -> None:
+    assert parse_event(packet_of(KEY + "Verdict: spam")) is None
+
+
+def test_the_channels_that_are_up() -> None:
+    packets = [packet_of("Event: CoreShowChannel\r\nUniqueid: 1.1\r\nChannel: PJSIP/201-1"), packet_of("Event: X")]
+    assert [channel.channel.uniqueid for channel in parse_channels(packets)] == ["1.1"]

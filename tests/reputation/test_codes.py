@@ -1,0 +1,101 @@
+"""Feature codes: what the phone says, and what is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.codes import EXPECT_SECONDS, mark_call, obey_code, reporter_of
+from reputation.marking import MarkStatus
+from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
+from reputation.store.connection import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.marks import marks_of
+from reputation.store.outcomes import record_outcome
+from reputation.store.people import upsert_people
+from reputation.store.personal import expected_until
+from tests.reputation.store_builders import CALLER, NOW, make_record
+
+PHONE = "PJSIP/201"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        upsert_people(opened, [Person("201", PHONE)], "test")
+        yield opened
+
+
+def called_by(db: sqlite3.Connection, caller: str | None, at: float = NOW) -> None:
+    kind = CallerKind.NUMBER if caller else CallerKind.WITHHELD
+    outcome = OutcomeRecord(
+        linkedid=f"c{at}",
+        at=at,
+        direction=Direction.INBOUND,
+        disposition=Disposition.ANSWERED,
+        caller=caller,
+        caller_kind=kind,
+        answered_by=PHONE,
+        talk_seconds=3.0,
+        ended_by=EndedBy.CALLEE,
+    )
+    record_outcome(db, outcome, at + 5)
+
+
+def test_the_last_caller_was_spam_and_within_a_minute_was_not(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert obey_code(db, PHONE, "spam", NOW + 10) == "spam"
+    assert [(m.reporter, m.verdict) for m in marks_of(db, CALLER)] == [("201", Verdict.SPAM)]
+    assert obey_code(db, PHONE, "spam", NOW + 40) == "retracted"
+    assert [m.verdict for m in marks_of(db, CALLER)] == [Verdict.RETRACTED]
+
+
+def test_after_a_minute_the_same_code_renews(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert [obey_code(db, PHONE, "spam", NOW + seconds) for seconds in (10, 80)] == ["spam", "spam"]
+
+
+def test_the_last_caller_was_not_spam(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert obey_code(db, PHONE, "ok", NOW + 10) == "ok"
+
+
+@pytest.mark.parametrize("caller", [None, "nobody called"])
+def test_there_is_nobody_to_mark(db: sqlite3.Connection, caller: str | None) -> None:
+    if caller is None:
+        called_by(db, None)
+    assert obey_code(db, PHONE, "spam", NOW + 10) == "nobody"
+
+
+def test_who_may_not_be_marked_is_refused(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO own_number (number, source) VALUES (?, 'test')", (CALLER,))
+    called_by(db, CALLER)
+    assert obey_code(db, PHONE, "spam", NOW + 10) == "refused"
+
+
+def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
+    assert obey_code(db, PHONE, "expect", NOW) == "expecting"
+    assert expected_until(db, "201") == NOW + EXPECT_SECONDS
+    assert obey_code(db, PHONE, "expect", NOW + 59) == "not-expecting"
+    assert expected_until(db, "201") is None
+    assert [obey_code(db, PHONE, "expect", NOW + seconds) for seconds in (60, 200)] == ["expecting", "expecting"]
+
+
+def test_a_phone_that_is_nobodys_speaks_for_itself(db: sqlite3.Connection) -> None:
+    assert (reporter_of(db, PHONE), reporter_of(db, "PJSIP/lobby")) == ("201", "PJSIP/lobby")
+
+
+def test_a_key_during_the_call_marks_its_caller(db: sqlite3.Connection) -> None:
+    record_decisions(db, [make_record("D1", linkedid="c1", caller=CALLER)])
+    result = mark_call(db, PHONE, "c1", NOW)
+    assert result is not None
+    assert result.status is MarkStatus.MARKED
+    [written] = marks_of(db, CALLER)
+    assert (written.reporter, written.auth_class, written.linkedid) == ("201", AuthClass.UNKNOWN, "c1")
+
+
+def test_a_key_during_a_call_that_nobody_decided_about_marks_nobody(db: sqlite3.Connection) -> None:
+    assert mark_call(db, PHONE, "c9", NOW) is None
