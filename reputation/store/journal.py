@@ -39,7 +39,8 @@ BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? 
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 # One call counts once, however often it was decided about (at the trunk, and for a callee).
 CALL_TIMES = """
-SELECT caller, min(at) AS first FROM decision WHERE at >= ? AND caller IS NOT NULL GROUP BY linkedid, caller ORDER BY first
+SELECT caller, min(at) AS first FROM decision
+ WHERE at >= ? AND caller IS NOT NULL GROUP BY linkedid, caller ORDER BY first
 """
 SEARCH = """
 SELECT * FROM decision
