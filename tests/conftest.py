@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 NOBODY = 65534
+WAITED = "seconds a call waited"
 
 
 @pytest.fixture
@@ -19,3 +20,16 @@ def as_nobody() -> Iterator[None]:
     yield
     if user == 0:
         os.seteuid(user)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long calls waited for us in each failure, wherever the tests ran."""
+    waited = {
+        report.nodeid.partition("::")[2]: max(seconds)
+        for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed"))
+        if (seconds := [value for name, value in report.user_properties if name == WAITED])
+    }
+    if waited:
+        terminalreporter.section("how long a call waited, from its INVITE to ringing or to the final answer")
+        for name, longest in waited.items():
+            terminalreporter.write_line(f"{1000 * longest:8.1f} ms  {name}")

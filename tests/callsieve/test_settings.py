@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -294,15 +293,12 @@ def test_a_file_in_its_place_that_cannot_be_read_is_not_passed_over(nowhere: Pat
         load_settings(None, {})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path) -> None:
+def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path, request: pytest.FixtureRequest) -> None:
     etc = written(nowhere / "etc" / "callsieve.toml", "")
     etc.parent.chmod(0)
-    try:
-        with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
-            load_settings(None, {})
-    finally:
-        etc.parent.chmod(0o700)
+    request.getfixturevalue("as_nobody")
+    with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
+        load_settings(None, {})
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lab import LabUnavailable, ensure_pbx
-
-DELAYS: dict[str, float] = {}
+from tests.conftest import WAITED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,13 +24,6 @@ def record_delay(request: pytest.FixtureRequest) -> Callable[[float | None], Non
 
     def record(seconds: float | None) -> None:
         assert seconds is not None, "the call never rang"
-        DELAYS[request.node.name] = max(seconds, DELAYS.get(request.node.name, 0.0))
+        request.node.user_properties.append((WAITED, seconds))
 
     return record
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if DELAYS:
-        terminalreporter.section("how long a call waited, from its INVITE to ringing")
-        for name, seconds in DELAYS.items():
-            terminalreporter.write_line(f"{1000 * seconds:8.1f} ms  {name}")
