@@ -69,6 +69,8 @@ NEEDED = {
 }
 WANTED = {
     "app_read": "challenges (they are routed instead)",
+    "app_playback": "what feature codes say",
+    "app_userevent": "marking during a call",
     "app_voicemail": "routing to voicemail",
     "res_pjsip_header_funcs": "distinctive rings",
 }
