@@ -37,11 +37,7 @@ BY_ID = "SELECT * FROM decision WHERE id = ?"
 BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
-# One call counts once, however often it was decided about (at the trunk, and for a callee).
-CALL_TIMES = """
-SELECT caller, min(at) AS first FROM decision
- WHERE at >= ? AND caller IS NOT NULL GROUP BY linkedid, caller ORDER BY first
-"""
+CALL_TIMES = "SELECT caller, at, linkedid FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
 SEARCH = """
 SELECT * FROM decision
  WHERE (:caller IS NULL OR caller = :caller) AND (:callee IS NULL OR callee = :callee)
@@ -89,8 +85,15 @@ def search_decisions(
 
 
 def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:
-    """(caller, at) of the decisions since then in time order: what velocity is rebuilt from at start."""
-    yield from db.execute(CALL_TIMES, (since,))
+    """(caller, at) of the calls since then in time order: what velocity is rebuilt from at start.
+
+    A call counts once, however often it was decided about (at the trunk, and again for a callee).
+    """
+    seen: set[tuple[str, str]] = set()
+    for caller, at, linkedid in db.execute(CALL_TIMES, (since,)):
+        if not linkedid or (caller, linkedid) not in seen:
+            seen.add((caller, linkedid))
+            yield caller, at
 
 
 def _record(row: tuple[object, ...]) -> DecisionRecord:

@@ -53,7 +53,9 @@ def test_an_entry_on_both_lists_is_said(callsieve: Program) -> None:
 
 
 def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program) -> None:
-    callsieve.add_decisions(make_record("AAAAAAAA"), make_record("BBBBBBBB"), make_record("CCCCCCCC", caller="+4411"))
+    callsieve.add_decisions(
+        make_record("AAAAAAAA"), make_record("BBBBBBBB", linkedid="1.2"), make_record("CCCCCCCC", caller="+4411")
+    )
     assert "matches 2 calls of the last 7 days" in callsieve.ok("list", "add", "block", "+1201*")
 
 

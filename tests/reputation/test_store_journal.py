@@ -73,7 +73,9 @@ class TestRows:
         assert ids(lambda db: decisions(db, since=NOW + 1, until=NOW + 3)) == "cb"
 
     def test_velocity_is_rebuilt_from_the_calls_that_had_a_number(self, path: Path) -> None:
-        write(path, record_decisions, [make_record(str(i), NOW - i, CALLER if i % 2 else None) for i in range(6)])
+        calls = [make_record(str(i), NOW - i, CALLER if i % 2 else None, linkedid=f"c{i}") for i in range(6)]
+        again = make_record("again", NOW - 0.5, CALLER, linkedid="c1")  # for a callee: the same call
+        write(path, record_decisions, [*calls, again])
         assert read(path, lambda db: list(call_times(db, NOW - 3))) == [(CALLER, NOW - 3), (CALLER, NOW - 1)]
 
     @pytest.mark.parametrize("sql", [BY_ID, BY_CALLER, BY_LINKEDID, BY_TIME, CALL_TIMES])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import AuthClass, Did, Direction, Facts, Identity, ListName
-from reputation.store.challenges import record_challenge_pass
+from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.evidence import signals_of
 from reputation.store.facts import NO_EVIDENCE
@@ -41,7 +41,15 @@ from tests.reputation.store_builders import (
 
 OTHER = "+12015550999"
 # Tables that hold no caller's number: our own people and lines, and what has no number at all.
-NOT_ABOUT_CALLERS = {"migration", "person", "expected_call", "emergency_call", "import_source", "list_prefix"}
+NOT_ABOUT_CALLERS = {
+    "challenge_result",
+    "migration",
+    "person",
+    "expected_call",
+    "emergency_call",
+    "import_source",
+    "list_prefix",
+}
 
 # What record_calls_with and a mark leave.
 OF_CALLS = {
@@ -164,6 +172,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
+    for linkedid, days in (("c1", 31), ("c2", 29)):
+        write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
     gone = dict.fromkeys(EXPIRE, 1) | {"outcome": 6, "reached": 2, "signal": 2}
 
     assert write(path, expire, NOW) == gone
