@@ -1,4 +1,5 @@
-"""The listener without its socket: events parsed and tracked a second, and what a million calls leave in memory.
+"""The listener without Asterisk: events parsed and tracked a second, what a million calls leave in memory, and the
+daemon at rates that no Asterisk on this machine reaches: recorded calls played to it over a socket.
 
 The events are those of the recordings of a real Asterisk in tests/recordings, read in pieces as they come from a
 socket. Every event counts that Asterisk sends to a manager user with our rights, also those of no use to us.
@@ -6,12 +7,23 @@ socket. Every event counts that Asterisk sends to a manager user with our rights
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import os
+import re
+import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ami_listener.events import (
     BridgeCreated,
@@ -30,11 +42,20 @@ from ami_listener.events import (
 )
 from ami_listener.fields import PacketReader
 from ami_listener.parsing import at_of, parse_event
+from ami_listener.records import record_of
 from ami_listener.tracker import CallTracker
 from benchmarks.figures import Budget, Figure, alternate
-from benchmarks.processes import ROOT
+from benchmarks.listening import ALL, NUMBERS, SETTLE_SECONDS, Watch, percentile
+from benchmarks.parts import RECORD
+from benchmarks.processes import ROOT, SETTINGS, process_cpu_seconds
 from benchmarks.workbench import Workbench
+from lab.daemon import Daemon
 from lab.recorder import FOLDER, load_recording
+from reputation.model import OutcomeRecord, SignalCategory
+from reputation.signals import signals_from
+from reputation.store.file import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.transaction import transaction
 
 RATE = Budget(20_000, "/s", at_least=True)
 FLAT = Budget(1.1, "x")
@@ -43,6 +64,20 @@ REPEATED = 40
 READ_BYTES = 65_536
 NOT_WHOLE = frozenset({"restarted", "started-in-the-middle"})
 CHILD_SECONDS = 300.0
+
+SCENES = ("answered", "callee-hangs-up", "one-ring")
+REPLAYED_RATE = 300.0
+STALLED_EVENTS, STALL_SECONDS = 5000, 2.0
+WRITE_SECONDS = 1.0
+TURN_SECONDS = 0.003
+BURST = 500
+AMI = '[ami]\nhost = "127.0.0.1"\nport = {port}\nusername = "callsieve"\nsecret = "of-the-benchmark"'
+ANSWERS = {
+    "Login": b"Response: Success\r\nActionID: @ID@\r\nMessage: Authentication accepted\r\n\r\n",
+    "Ping": b"Response: Success\r\nActionID: @ID@\r\nPing: Pong\r\n\r\n",
+    "CoreShowChannels": b"Response: Success\r\nActionID: @ID@\r\nEventList: start\r\n\r\n"
+    b"Event: CoreShowChannelsComplete\r\nActionID: @ID@\r\nEventList: Complete\r\nListItems: 0\r\n\r\n",
+}
 
 
 def measure(bench: Workbench) -> list[Figure]:
@@ -108,6 +143,242 @@ def _memory(bench: Workbench) -> Figure:
     early, late = (int(size) / 2**20 for size in child.stdout.split())
     note = "one in ten never ends, one in ten is held for 30 s"
     return Figure(f"tracker, memory after {many:,} calls", [late], "MiB", [early], f"after {few:,}", FLAT, note)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A recorded call to play: its packets, each with its seconds from the start, and what is to be learnt from it."""
+
+    packets: Sequence[tuple[float, bytes]]
+    last_hangup: int
+    outcome: OutcomeRecord
+    signal: SignalCategory | None
+
+    def packet(self, index: int, call: int) -> bytes:
+        """A packet, as it is said of that call."""
+        data = self.packets[index][1]
+        return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
+
+
+@dataclass(slots=True)
+class Played:
+    """What was sent: when the last hangup of each call was, by linkedid. `unsent` packets found nobody listening."""
+
+    ended_at: dict[str, float] = field(default_factory=dict)
+    packets: int = 0
+    unsent: int = 0
+    seconds: float = 0.0
+
+
+class Manager:
+    """Asterisk's manager interface as far as the listener uses it, on loopback; for the `with` block.
+
+    Like Asterisk with `writetimeout = 1000`, it disconnects who does not read for a second.
+    """
+
+    def __init__(self) -> None:
+        self.disconnects = 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(0.2)
+        self.port = int(self._listening.getsockname()[1])
+        self._connection: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="manager")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._listening.close()
+
+    def send(self, data: bytes) -> bool:
+        """Send to the listener; False when there is none (any more)."""
+        with self._lock:
+            if self._connection is None:
+                return False
+            try:
+                self._connection.sendall(data)
+            except OSError:
+                self._connection = None
+                self.disconnects += 1
+                return False
+            return True
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                connection, _ = self._listening.accept()
+                with connection:
+                    self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        connection.settimeout(WRITE_SECONDS)
+        connection.sendall(b"Asterisk Call Manager/11.0.0\r\n")
+        self._connection, waiting, reader = connection, b"", PacketReader()
+        while self._connection is connection and not self._stop.is_set():
+            try:
+                waiting = connection.recv(65_536)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if not waiting:
+                break
+            for packet in reader.receive_data(waiting):
+                fields = packet.fields()
+                self.send(ANSWERS.get(fields["Action"], ANSWERS["Ping"]).replace(b"@ID@", fields["ActionID"].encode()))
+        self._connection = None
+
+
+def measure_replayed(bench: Workbench) -> list[Figure]:
+    """The daemon listens to more calls than an Asterisk on this machine can make."""
+    seconds = 10.0 if bench.quick else 30.0
+    scenes = [scene_of(name) for name in SCENES]
+    stalled = STALLED_EVENTS * len(scenes) / sum(len(scene.packets) for scene in scenes)
+    return [
+        *_replay(bench, scenes, REPLAYED_RATE, seconds, 0.0),
+        *_replay(bench, scenes, stalled, seconds, STALL_SECONDS),
+    ]
+
+
+def scene_of(name: str) -> Scene:
+    """A recording of one call, with places for the call's own ids and number."""
+    chunks = load_recording(FOLDER / f"{name}.ami")
+    reader, tracker, found = PacketReader(), CallTracker(trunk_of), []
+    packets: list[tuple[float, bytes]] = []
+    for chunk in chunks:
+        for packet in reader.receive_data(chunk.data):
+            if packet.name and packet.name != "CoreShowChannelsComplete":
+                packets.append((chunk.at, packet.text.encode() + b"\r\n\r\n"))
+            if (event := parse_event(packet)) is not None:
+                found += tracker.receive(event, chunk.at)
+    (outcome,) = found
+    record = record_of(outcome, lambda _: "US")
+    assert record is not None
+    signal = signals_from(record)
+    return Scene(
+        [(at - packets[0][0], _with_places(data, record)) for at, data in packets],
+        max(index for index, (_, data) in enumerate(packets) if data.startswith(b"Event: Hangup\r")),
+        record,
+        signal.category if signal else None,
+    )
+
+
+def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
+    """Unique ids, bridges and channels of the call's own, and its caller."""
+    data = data.replace(record.linkedid.rpartition(".")[0].encode(), b"@CALL@")
+    data = re.sub(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", b"bridge-@CALL@", data)
+    data = re.sub(rb"(PJSIP/\w+)-000000", rb"\1-@CALL@", data)
+    return data.replace((record.caller or "").encode(), b"@NUMBER@")
+
+
+def caller_of(call: int) -> str:
+    """Another number for each call."""
+    return f"+1201{2_000_000 + call:07}"
+
+
+def linkedid_of(call: int) -> str:
+    """Of the channel that called."""
+    return f"{call:08x}.0"
+
+
+def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: float, stall: float) -> list[Figure]:
+    note = f"{rate:.0f} calls/s for {seconds:.0f} s" + (f", daemon stopped for {stall:.0f} s" if stall else "")
+    bench.say(f"replayed: {note}")
+    state, count = bench.copy(NUMBERS), round(rate * seconds)
+    _decide(state / "callsieve.db", count)
+    with Manager() as manager, Daemon(state, f"{SETTINGS}\n{AMI.format(port=manager.port)}") as daemon:
+        daemon.wait_for_log("listening to Asterisk")
+        before, began = process_cpu_seconds(daemon.pid), time.time()
+        with Watch(daemon.store, began) as watch, ThreadPoolExecutor(1) as pool:
+            stalled = pool.submit(_stall, daemon, seconds / 2, stall)
+            played = play(manager, scenes, rate, count)
+            stalled.result()
+            watch.wait_for(count, SETTLE_SECONDS)
+            rows = {row.linkedid: row for row in watch.rows()}
+        time.sleep(1.0)  # the last batch
+        cpu = 1e3 * (process_cpu_seconds(daemon.pid) - before) / count
+        with closing(sqlite3.connect(daemon.store)) as db:
+            signals: list[tuple[str, str]] = db.execute(
+                "SELECT linkedid, category FROM signal WHERE at >= ?", (began,)
+            ).fetchall()
+    right = sum(_is_right(rows[linkedid], scenes) for linkedid in rows)
+    true = sum(_is_true(rows.get(linkedid), category, scenes) for linkedid, category in signals)
+    lags = [watch.seen[linkedid] - at for linkedid, at in played.ended_at.items() if linkedid in rows]
+    reached = f"{played.packets / played.seconds:,.0f} events/s, {manager.disconnects} disconnects, {note}"
+    return [
+        Figure("replayed calls recorded", [len(rows)], "", [count], "calls", ALL, reached),
+        Figure("replayed calls seen whole and told rightly", [right], "", [len(rows)], "outcomes", ALL, note),
+        Figure("signals that are true", [true], "", [max(1, len(signals))], "signals", ALL, note),
+        *(Figure(f"lag of a replayed outcome, p{p}", [1e3 * percentile(lags, p)], "ms", note=note) for p in (50, 99)),
+        Figure("CPU of the daemon for a replayed call", [cpu], "ms", note=note),
+    ]
+
+
+def _decide(store: Path, count: int) -> None:
+    """Each call has been decided on already, or its outcome would wait a minute for that."""
+    allowed = replace(RECORD, action="allow", would_be="allow", at=time.time())
+    with open_store(store) as db, transaction(db):
+        record_decisions(
+            db,
+            [replace(allowed, id=f"{n:08x}", linkedid=linkedid_of(n), caller=caller_of(n)) for n in range(count)],
+        )
+
+
+def _stall(daemon: Daemon, after: float, seconds: float) -> None:
+    if seconds:
+        time.sleep(after)
+        daemon.freeze()
+        time.sleep(seconds)
+        daemon.thaw()
+
+
+def play(manager: Manager, scenes: Sequence[Scene], rate: float, count: int) -> Played:
+    """Play so many calls, one scene after the other, `rate` a second; each takes as long as it did."""
+    played, began = Played(), time.monotonic()
+    due = [(call / rate, call, 0) for call in range(count)]  # sorted, so a heap
+    while due:
+        now = time.monotonic() - began
+        data, ended, packets = [], [], 0
+        while due and due[0][0] <= now and packets < BURST:
+            _, call, index = due[0]
+            scene = scenes[call % len(scenes)]
+            data.append(scene.packet(index, call))
+            packets += 1
+            if index == scene.last_hangup:
+                ended.append(linkedid_of(call))
+            if index + 1 < len(scene.packets):
+                heapq.heapreplace(due, (call / rate + scene.packets[index + 1][0], call, index + 1))
+            else:
+                heapq.heappop(due)
+        played.ended_at.update(dict.fromkeys(ended, time.time()))
+        played.packets += packets
+        if data and not manager.send(b"".join(data)):
+            played.unsent += packets
+        if packets < BURST:
+            time.sleep(TURN_SECONDS)
+    played.seconds = time.monotonic() - began
+    return played
+
+
+def _is_right(row: OutcomeRecord, scenes: Sequence[Scene]) -> bool:
+    expected = _scene_of_call(row.linkedid, scenes).outcome
+    return row.complete and (row.disposition, row.ended_by) == (expected.disposition, expected.ended_by)
+
+
+def _is_true(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
+    """A signal of a call that was seen whole, and that says it."""
+    return row is not None and row.complete and category == _scene_of_call(row.linkedid, scenes).signal
+
+
+def _scene_of_call(linkedid: str, scenes: Sequence[Scene]) -> Scene:
+    return scenes[int(linkedid.partition(".")[0], 16) % len(scenes)]
 
 
 def calls(first: int, end: int) -> Iterator[tuple[Event, float]]:

@@ -1,0 +1,287 @@
+"""Calls of a real Asterisk followed by the daemon: none lost, none told wrongly, and how late it knows.
+
+SIPp makes the calls: in one half of them the caller hangs up, in the other the callee. Asterisk itself stamps its
+events, so the lag is from the moment a call was over there to the moment when another process reads its outcome.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.callers import number_at
+from benchmarks.figures import Budget, Figure
+from benchmarks.processes import ROOT, SETTINGS, process_cpu_seconds
+from benchmarks.workbench import Workbench
+from lab import Answering, Asterisk, Carrier, Load, LoadResult, Phone, scenario
+from lab.configuration import TRUNK_ADDRESSES
+from lab.daemon import Daemon
+from lab.load import load_statistics
+from lab.ports import free_port
+from lab.recorder import MANAGER_USER, SECRET, USER
+from lab.sipp import SippJob, SippProcess
+from reputation.model import EndedBy, OutcomeRecord
+from reputation.store.outcomes import outcomes
+
+NUMBERS = 10_000
+ALL = Budget(1, "x", at_least=True)
+ONCE = Budget(1, "")
+RATE, SECONDS = 120, 60
+QUICK_RATE, QUICK_SECONDS = 40, 10
+COST_RATE, COST_SECONDS = 50, 20
+LOCKED_SECONDS = 5.0
+TALK_SECONDS = 0.2
+SETTLE_SECONDS = 20.0
+LOOK_SECONDS = 0.02
+WINDOW_SECONDS = 30.0  # longer than a call and any delay of its outcome
+
+CALLER_ENDS, CALLEE_ENDS = "+442071838750", "+442071838751"
+EXTENSIONS = f"""\
+[from-carrier]
+exten => _+X.,1,Gosub(callsieve,s,1(${{FILTER(0-9A-Za-z+*#,${{EXTEN}})}}))
+ same => n,Goto(office,${{FILTER(0-9A-Za-z+*#,${{EXTEN}})}},1)
+
+[office]
+exten => {CALLER_ENDS},1,Dial(PJSIP/201,20,${{CALLSIEVE_DIAL}})
+exten => {CALLEE_ENDS},1,Dial(PJSIP/202,20,${{CALLSIEVE_DIAL}})
+
+[from-internal]
+exten => s,1,Hangup()
+"""
+MANAGER = f"[general](+)\ntimestampevents = yes\n\n{MANAGER_USER}"
+ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a load: SIPp's counts, and what the daemon made of it. `lags` in seconds."""
+
+    created: int
+    failed: int
+    retransmissions: int
+    rate: float
+    outcomes: int
+    right_end: int
+    complete: int
+    logins: int
+    gaps: int
+    lags: Sequence[float]
+
+
+class Watch:
+    """Another process's view of the outcome table: `seen` says when each outcome could first be read.
+
+    For the `with` block; it looks 50 times a second, and only when something was committed.
+    """
+
+    def __init__(self, store: Path, since: float) -> None:
+        self.seen: dict[str, float] = {}
+        self._store = store
+        self._since = since
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def wait_for(self, count: int, seconds: float) -> None:
+        """Return when so many outcomes are there, or after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while len(self.seen) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def rows(self) -> list[OutcomeRecord]:
+        """The outcomes that were seen."""
+        with closing(sqlite3.connect(self._store)) as db:
+            found = outcomes(db, since=self._since, limit=1_000_000)
+        return [row for row in found if row.linkedid in self.seen]
+
+    def _run(self) -> None:
+        with closing(sqlite3.connect(self._store)) as db:
+            version = -1
+            while not self._stop.wait(LOOK_SECONDS):
+                (now_version,) = db.execute("PRAGMA data_version").fetchone()
+                if now_version == version:
+                    continue
+                version, now = now_version, time.time()
+                since = max(self._since, now - WINDOW_SECONDS)
+                for (linkedid,) in db.execute("SELECT linkedid FROM outcome WHERE at >= ?", (since,)).fetchall():
+                    self.seen.setdefault(linkedid, now)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Of any order; 0 when there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """At full rate; the same with the store locked in the middle; what listening costs."""
+    rate, seconds = (QUICK_RATE, QUICK_SECONDS) if bench.quick else (RATE, SECONDS)
+    with ExitStack() as stack:
+        daemon = Daemon(bench.copy(NUMBERS))
+        stack.callback(daemon.stop)
+        asterisk = stack.enter_context(
+            Asterisk(
+                extensions=EXTENSIONS,
+                includes=[ROOT / "asterisk-conf" / "callsieve.conf"],
+                globals={"CALLSIEVE_AGI": daemon.url},
+                config={"manager.conf": MANAGER},
+                verbose=False,
+            )
+        )
+        for phone, hang_up_after in (("201", None), ("202", TALK_SECONDS)):
+            answering = Answering(ring_seconds=0, hang_up_after=hang_up_after)
+            stack.enter_context(Phone(asterisk, phone, answering, seconds=600.0, trace=False, echo=False))
+        figures = []
+        with _listening(daemon, asterisk):
+            bench.say(f"listening: {rate} bridged calls a second for {seconds} s")
+            figures += _figures(_hear(asterisk, daemon, rate, seconds), f"{rate} calls/s, {seconds} s")
+            bench.say(f"listening: the same, and the store is locked for {LOCKED_SECONDS:.0f} s")
+            heard = _hear(asterisk, daemon, rate, seconds, lambda: _lock(daemon.store, seconds / 2))
+            figures += _figures(heard, f"store locked for {LOCKED_SECONDS:.0f} s")
+        return [*figures, _cost(bench, asterisk, daemon)]
+
+
+def _figures(heard: Heard, note: str) -> list[Figure]:
+    made, seen = [heard.created], [heard.outcomes]
+    reached = f"{heard.rate:.0f}/s reached, {heard.failed} calls failed, {note}"
+    return [
+        Figure("outcomes recorded", seen, "", made, "calls made", ALL, reached),
+        Figure("outcomes that say rightly who ended the call", [heard.right_end], "", seen, "outcomes", ALL, note),
+        Figure("outcomes of calls seen whole", [heard.complete], "", seen, "outcomes", ALL, note),
+        Figure("logins to Asterisk", [heard.logins], "", budget=ONCE, note=f"{heard.gaps} gaps, {note}"),
+        *(Figure(f"lag of an outcome, p{p}", [1e3 * percentile(heard.lags, p)], "ms", note=note) for p in (50, 99)),
+    ]
+
+
+@contextmanager
+def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) -> Iterator[None]:
+    host, port = asterisk.ami_address
+    ami = f'\n[ami]\nhost = "{host}"\nport = {port}\nusername = "{USER}"\nsecret = "{SECRET}"\n'
+    daemon.write_settings(SETTINGS + ami * listening)
+    daemon.log.unlink(missing_ok=True)
+    daemon.start()
+    try:
+        if listening:
+            daemon.wait_for_log("listening to Asterisk")
+        yield
+    finally:
+        daemon.stop()
+
+
+def _hear(
+    asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
+) -> Heard:
+    """One load, until its outcomes are there or can be waited for no longer."""
+    since = time.time()
+    with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
+        disturbed = pool.submit(disturb)
+        results = _place_calls(asterisk, rate, seconds)
+        disturbed.result()
+        created = sum(result.calls for result in results)
+        watch.wait_for(created, SETTLE_SECONDS)
+        rows = watch.rows()
+    log = daemon.log.read_text()
+    return Heard(
+        created=created,
+        failed=sum(result.failed for result in results),
+        retransmissions=sum(result.retransmissions for result in results),
+        rate=sum(result.rate for result in results),
+        outcomes=len(rows),
+        right_end=sum(row.ended_by is not None and row.ended_by == ENDED_BY.get(row.did or "") for row in rows),
+        complete=sum(row.complete for row in rows),
+        logins=log.count("listening to Asterisk"),
+        gaps=log.count("calls were not seen whole"),
+        lags=[watch.seen[row.linkedid] - row.ended_at for row in rows],
+    )
+
+
+def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadResult]:
+    """Half of them to each number. The phones are on already."""
+    count = round(rate * seconds / 2)
+    callers = [number_at(index) for index in range(2 * count)]
+    load = Load(rate / 2, count, CALLER_ENDS, callers[:count], talk_seconds=TALK_SECONDS)
+    with ThreadPoolExecutor(2) as pool:
+        halves = [
+            pool.submit(Carrier(asterisk).load, load),
+            pool.submit(_load_of_patient_callers, asterisk, rate / 2, callers[count:]),
+        ]
+        return [half.result() for half in halves]
+
+
+def _load_of_patient_callers(asterisk: Asterisk, rate: float, callers: Sequence[str]) -> LoadResult:
+    """Like `Carrier.load`, but the callers wait until they are hung up on."""
+    address = TRUNK_ADDRESSES["carrier"]
+    calling = scenario.outgoing_call(hang_up_after=None, cancel_after=None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind((address, 0))
+        keys = {
+            "request_user": CALLEE_ENDS,
+            "did": CALLEE_ENDS,
+            "contact_user": "carrier",
+            "audio_port": str(sink.getsockname()[1]),
+            "extra_headers": "",
+        }
+        job = SippJob(
+            scenario=calling.replace("From: [from];", "From: <sip:[field0]@[local_ip]>;"),
+            address=address,
+            port=free_port(address, socket.SOCK_DGRAM),
+            target=asterisk.sip_address,
+            calls=len(callers),
+            seconds=len(callers) / rate + 35.0,
+            keys=keys,
+            files={"callers.csv": "\n".join(("SEQUENTIAL", *callers)) + "\n"},
+            options=(
+                *("-r", str(round(rate * 10)), "-rp", "10000", "-l", "1000", "-inf", "callers.csv"),
+                *("-trace_stat", "-stf", "load.csv", "-fd", "1"),
+            ),
+            trace=False,
+        )
+        process = SippProcess(asterisk.paths, job)
+        try:
+            process.wait()
+            return load_statistics(process.directory / "load.csv")
+        finally:
+            process.remove()
+
+
+def _lock(store: Path, after: float) -> None:
+    """Hold the store's write lock for a while, as a backup tool or a person at the sqlite3 prompt may."""
+    threading.Event().wait(after - LOCKED_SECONDS / 2)
+    with closing(sqlite3.connect(store, timeout=2.0, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        threading.Event().wait(LOCKED_SECONDS)
+        db.execute("ROLLBACK")
+
+
+def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
+    """CPU of the daemon for a call, against the same without listening."""
+    seconds = QUICK_SECONDS if bench.quick else COST_SECONDS
+    samples: list[float] = []
+    for listening in (True, False):
+        bench.say(f"listening: CPU of the daemon, {'listening' if listening else 'only screening'}")
+        with _listening(daemon, asterisk, listening=listening):
+            before = process_cpu_seconds(daemon.pid)
+            results = _place_calls(asterisk, COST_RATE, seconds)
+            time.sleep(1.0)  # the last batch
+            created = sum(result.calls for result in results)
+            samples.append(1e3 * (process_cpu_seconds(daemon.pid) - before) / created)
+    note = f"{COST_RATE} bridged calls/s, decision and outcome"
+    return Figure("CPU of the daemon for a call", samples[:1], "ms", samples[1:], "only screening", note=note)
