@@ -1,0 +1,79 @@
+"""`python -m benchmarks [NAME ...] [--quick] [--write docs/performance.md]`: measure, and print a table.
+
+The exit code is 0 whatever the figures are: benchmarks report, tests judge. It is 1 when one could not be taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import classic, decision, events, lifecycle, listening, lookup, parts, setups
+from benchmarks.figures import Figure
+from benchmarks.machine import describe_machine
+from benchmarks.tables import markdown_table, terminal_table, write_page
+from benchmarks.workbench import Workbench, place_on_disk
+from lab import LabUnavailable
+
+BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
+    "decision": decision.measure_cpu,
+    "latency": decision.measure_latency,
+    "setups": setups.measure,
+    "classic": classic.measure,
+    "lookup": lookup.measure,
+    "lifecycle": lifecycle.measure,
+    "parts": parts.measure,
+    "events": events.measure,
+    "listening": listening.measure,
+    "replayed": events.measure_replayed,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and a million numbers instead of ten")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table in this page, between its markers")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - BENCHMARKS.keys():
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    sys.exit(run(arguments.names or list(BENCHMARKS), quick=arguments.quick, page=arguments.write))
+
+
+def run(names: list[str], *, quick: bool, page: Path | None) -> int:
+    """Measure, print, and keep. 1 when a benchmark could not be taken, else 0."""
+    machine = describe_machine()  # now: afterwards the load average would be our own
+    progress = Console(stderr=True, highlight=False)
+    figures: list[Figure] = []
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="callsieve-bench-", dir=place_on_disk()) as directory:
+        bench = Workbench(Path(directory), quick, lambda text: progress.print(f"[dim]{text}", soft_wrap=True))
+        for name in names:
+            began = time.monotonic()
+            try:
+                figures += BENCHMARKS[name](bench)
+            except LabUnavailable as reason:
+                progress.print(f"{name}: left out, there is no Asterisk: {reason}")
+            except Exception:  # noqa: BLE001 (the others can still be taken)
+                failed += 1
+                progress.print_exception()
+            progress.print(f"{name}: {time.monotonic() - began:.0f} s")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(terminal_table(figures))
+    for name, value in machine.items():
+        console.print(f"{name}: {value}")
+    if page is not None:
+        write_page(page, markdown_table(figures, machine))
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    main()

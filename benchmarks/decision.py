@@ -1,0 +1,92 @@
+"""What one full decision costs, and how long it takes among many; against a handler that decides nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.callers import questions
+from benchmarks.figures import Budget, Figure, alternate
+from benchmarks.processes import Server, empty_server, has_uvloop, python_without_uvloop, running_daemon
+from benchmarks.workbench import Workbench
+
+NUMBERS = 1_000_000
+CALLS = 1200
+ROUNDS = 5
+BUSY = 16  # calls in flight
+LOADED = 64
+# The journal writes 0.1 s after a decision, and what it costs belongs to the calls.
+SETTLE_SECONDS = 0.3
+
+AGAINST = "empty handler"
+CPU_LIMITS = {"uvloop": 1.2, "asyncio": 2.0}
+P99_LIMIT = 3.0
+
+
+def measure_cpu(bench: Workbench) -> list[Figure]:
+    """User and system time of all threads of the server, for each call; with uvloop and without."""
+    figures = []
+    for loop, python in _pythons(bench).items():
+        bench.say(f"decision: CPU of one, {loop}")
+        with running_daemon(bench.copy(NUMBERS), python) as (_, ours), empty_server(python) as empty:
+            _warm_up(ours, empty)
+            single = _compare(bench, lambda server, turn: cpu_micros(server, turn, 1), ours, empty)
+            busy = _compare(bench, lambda server, turn: cpu_micros(server, turn, BUSY), ours, empty)
+        what, limit = f"CPU of one decision, {loop}", Budget(CPU_LIMITS[loop], "x")
+        figures.append(Figure(what, single[0], "µs", single[1], AGAINST, limit, "calls one after the other"))
+        figures.append(Figure(what, busy[0], "µs", busy[1], AGAINST, note=f"{BUSY} calls in flight"))
+    return figures
+
+
+def measure_latency(bench: Workbench) -> list[Figure]:
+    """From a call's first packet to its answer, with 64 calls in flight all the time."""
+    figures = []
+    for loop, python in _pythons(bench).items():
+        bench.say(f"decision: latency with {LOADED} calls in flight, {loop}")
+        with running_daemon(bench.copy(NUMBERS), python) as (_, ours), empty_server(python) as empty:
+            _warm_up(ours, empty)
+            failed: list[int] = []
+            samples, reference = _compare(bench, partial(p99_millis, failed), ours, empty)
+        note = f"{LOADED} calls in flight" + (f", {sum(failed)} calls were not decided" if any(failed) else "")
+        figures.append(
+            Figure(f"p99 of a decision, {loop}", samples, "ms", reference, AGAINST, Budget(P99_LIMIT, "x"), note)
+        )
+    return figures
+
+
+def cpu_micros(server: Server, turn: int, in_flight: int) -> float:
+    """One round: what the server's process used for each call."""
+    blocks = questions(CALLS, NUMBERS, turn)
+    before = server.cpu_seconds()
+    server.ask(blocks, in_flight)
+    time.sleep(SETTLE_SECONDS)
+    return 1e6 * (server.cpu_seconds() - before) / CALLS
+
+
+def p99_millis(failed: list[int], server: Server, turn: int) -> float:
+    """One round: how long the slowest of a hundred waits. Adds how many were not decided."""
+    answers = server.ask(questions(2 * CALLS, NUMBERS, turn), LOADED)
+    failed.append(answers.failed)
+    return 1e3 * answers.percentile(99)
+
+
+def _compare(
+    bench: Workbench, measure: Callable[[Server, int], float], ours: Server, empty: Server
+) -> tuple[list[float], list[float]]:
+    samples, reference = alternate(
+        bench.rounds(ROUNDS), lambda turn: measure(ours, turn), lambda turn: measure(empty, turn)
+    )
+    return samples, reference
+
+
+def _warm_up(*servers: Server) -> None:
+    for server in servers:
+        server.ask(questions(500, NUMBERS, turn=-1))
+
+
+def _pythons(bench: Workbench) -> dict[str, str]:
+    """By event loop: the interpreter that gives it."""
+    with_uvloop = {"uvloop": sys.executable} if has_uvloop() else {}
+    return {**with_uvloop, "asyncio": python_without_uvloop(bench.directory)}

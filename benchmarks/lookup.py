@@ -1,0 +1,110 @@
+"""What a store with ten million numbers costs: time to look one up, room on disk, memory of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+from statistics import median
+
+from benchmarks.callers import DID, callers, questions
+from benchmarks.figures import Budget, Figure, alternate
+from benchmarks.processes import Server, running_daemon
+from benchmarks.workbench import Workbench
+from callsieve.daemon import loop_factory
+from reputation.model import AuthClass, FactsQuery
+from reputation.store.connection import Store
+from reputation.store.facts import facts_of
+from reputation.store.file import connect
+
+FEW = 10_000
+ROUNDS = 7
+LOOKUPS = 2000
+QUESTIONS = 1000
+IN_FLIGHT = 8
+
+SLOWDOWN = Budget(1.3, "x")
+BYTES = Budget(100, "bytes")
+RESIDENT = Budget(80, "MB")
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """All of it, for the largest store that there is time for."""
+    many = bench.many
+    built = bench.built(many)
+    note = f"{many:,} numbers"
+    return [
+        Figure("import", [many / built.seconds], "/s", note=note),
+        Figure("file, for each number", [built.store.stat().st_size / many], "bytes", budget=BYTES, note=note),
+        *_in_process(bench, note),
+        *_through_fastagi(bench, note),
+    ]
+
+
+def _in_process(bench: Workbench, note: str) -> list[Figure]:
+    bench.say("lookup: in one process")
+    sizes = (bench.many, FEW)
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory()))
+        stores = [runner.run(Store.open(bench.built(numbers).store)) for numbers in sizes]
+        for store in stores:
+            stack.callback(lambda store: runner.run(store.close()), store)
+        plain = [stack.enter_context(closing(connect(bench.built(numbers).store))) for numbers in sizes]
+        through_store = [partial(_micros_through, runner, *pair) for pair in zip(stores, sizes, strict=True)]
+        alone = [partial(_micros_alone, *pair) for pair in zip(plain, sizes, strict=True)]
+        return [
+            _compared(bench, "look-up, the statement alone", alone, note),
+            _compared(bench, "look-up, Store.facts", through_store, note),
+        ]
+
+
+def _through_fastagi(bench: Workbench, note: str) -> list[Figure]:
+    with (
+        running_daemon(bench.built(bench.many).state) as (_, large),
+        running_daemon(bench.copy(FEW)) as (_, small),
+    ):
+        bench.say("lookup: through FastAGI")
+        measures = [partial(_micros_of_call, large, bench.many), partial(_micros_of_call, small, FEW)]
+        figure = _compared(bench, "decision over FastAGI", measures, note)
+        calls = 10_000 if bench.quick else 50_000
+        bench.say(f"lookup: {calls:,} calls")
+        for turn in range(calls // QUESTIONS):
+            large.ask(questions(QUESTIONS, bench.many, 1000 + turn), IN_FLIGHT)
+        resident = large.resident_bytes() / 1e6
+    return [figure, Figure("memory of the daemon", [resident], "MB", budget=RESIDENT, note=f"{note}, {calls:,} calls")]
+
+
+def _compared(bench: Workbench, what: str, measures: list[partial[float]], note: str) -> Figure:
+    many, few = alternate(bench.rounds(ROUNDS), *measures)
+    return Figure(what, many, "µs", few, f"{FEW:,} numbers", SLOWDOWN, note)
+
+
+def _micros_alone(db: sqlite3.Connection, numbers: int, turn: int) -> float:
+    queries = _queries(numbers, turn)
+    began = time.perf_counter()
+    for query in queries:
+        facts_of(db, query)
+    return 1e6 * (time.perf_counter() - began) / len(queries)
+
+
+def _micros_through(runner: asyncio.Runner, store: Store, numbers: int, turn: int) -> float:
+    return runner.run(_micros_of_reads(store, _queries(numbers, turn)))
+
+
+async def _micros_of_reads(store: Store, queries: list[FactsQuery]) -> float:
+    give_up_at = time.monotonic() + 60.0
+    began = time.perf_counter()
+    for query in queries:
+        await store.facts(query, give_up_at)
+    return 1e6 * (time.perf_counter() - began) / len(queries)
+
+
+def _micros_of_call(server: Server, numbers: int, turn: int) -> float:
+    return 1e6 * median(server.ask(questions(QUESTIONS, numbers, turn)).seconds)
+
+
+def _queries(numbers: int, turn: int) -> list[FactsQuery]:
+    now = time.time()
+    return [FactsQuery(caller, AuthClass.UNKNOWN, DID, now) for caller in callers(LOOKUPS, numbers, turn)]

@@ -1,0 +1,125 @@
+"""The servers under test as processes of their own, and what the kernel says of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks import empty_handler
+from benchmarks.callers import questions
+from benchmarks.calls import Answers, place_calls
+from lab.daemon import Daemon
+from lab.ports import free_port
+from reputation.store.backup import backups_of
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 10.0
+HOUSEKEEPING_SECONDS = 120.0
+MOST_FAILED = 0.05
+
+# Last in a whole answer of ours, and not in a fail-open one.
+DECIDED = b"SET VARIABLE __CALLSIEVE_ACTION "
+
+# Nothing of it decides: people and numbers as a small company has them.
+SETTINGS = "\n".join(
+    (
+        '[numbers]\nregion = "US"',
+        '[policy]\nname = "cautious"',
+        '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"',
+        *(f'[[did]]\nnumber = "+4420718387{n}"\ngroup = "sales"' for n in range(50, 70)),
+        *(f'[[person]]\nextension = "{n}"\ngroup = "sales"\nname = "Person {n}"' for n in range(201, 251)),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A FastAGI server that is running: ours or the empty one."""
+
+    pid: int
+    port: int
+    expected: bytes
+
+    def ask(self, blocks: list[bytes], in_flight: int = 1) -> Answers:
+        """Ask it about calls. RuntimeError when more than a few were not decided: the figures would mean nothing."""
+        answers = place_calls(("127.0.0.1", self.port), blocks, self.expected, in_flight)
+        if answers.failed > MOST_FAILED * len(blocks):
+            raise RuntimeError(f"{answers.failed} of {len(blocks)} calls were not decided")
+        return answers
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its threads so far."""
+        return process_cpu_seconds(self.pid)
+
+    def resident_bytes(self) -> int:
+        """What it has in memory now."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of all threads of a process, to the nanosecond: its clock_getcpuclockid(3)."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+@contextmanager
+def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[Daemon, Server]]:
+    """`callsieve serve` on the store of a state directory, once it has made its first backup."""
+    with Daemon(state, SETTINGS, python=python) as daemon:
+        deadline = time.monotonic() + HOUSEKEEPING_SECONDS
+        while not backups_of(daemon.store):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no backup within {HOUSEKEEPING_SECONDS:.0f} s:\n{daemon.log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield daemon, Server(daemon.pid, daemon.port, DECIDED)
+
+
+@contextmanager
+def empty_server(python: str = sys.executable) -> Iterator[Server]:
+    """panoramisk's server with a handler that does nothing."""
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    process = subprocess.Popen((python, "-m", empty_handler.__name__, str(port)), stdin=subprocess.DEVNULL, cwd=ROOT)
+    try:
+        server = Server(process.pid, port, empty_handler.EXPECTED)
+        _wait_until_it_answers(process, server)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], server: Server) -> None:
+    # With a whole call: panoramisk spins for ever on a connection that ends before its request.
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.ask(questions(1, 1))
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
+    raise RuntimeError("the empty handler did not start")
+
+
+def has_uvloop() -> bool:
+    """Whether the extra `fast` is installed here."""
+    return find_spec("uvloop") is not None
+
+
+def python_without_uvloop(directory: Path) -> str:
+    """An interpreter like this one in which uvloop cannot be imported, as where the extra is not installed."""
+    shim = directory / "without-uvloop"
+    shim.mkdir(exist_ok=True)
+    (shim / "uvloop.py").write_text('raise ImportError("not installed, for the benchmark")\n')
+    script = shim / "python"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH="{shim}:$PYTHONPATH" exec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    return str(script)

@@ -1,0 +1,129 @@
+"""Calls a second that a real Asterisk sets up, with screening and without, and what they cost it.
+
+One Asterisk, three numbers with the same dialplan, except that one asks us first, one asks a FastAGI handler that does
+nothing, and one asks nobody. SIPp keeps so many calls open that Asterisk is never idle; the rate is what it manages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+from benchmarks.callers import callers
+from benchmarks.figures import Budget, Figure, alternate
+from benchmarks.processes import ROOT, empty_server, process_cpu_seconds, running_daemon
+from benchmarks.workbench import Workbench
+from lab import Answering, Asterisk, Carrier, Load, Phone
+
+NUMBERS = 1_000_000
+CONF = ROOT / "asterisk-conf" / "callsieve.conf"
+RATE = 2000.0  # more than it can do: the limit on open calls decides
+OPEN = 40
+ROUNDS = 4
+SETTLE_SECONDS = 0.3
+LEAST = Budget(0.90, "x", at_least=True)
+
+ENDINGS = {
+    "answer": """\
+exten => plain-answer,1,Answer()
+ same => n,Wait(5)
+ same => n,Hangup()
+""",
+    "dial": """\
+exten => plain-dial,1,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
+ same => n,Hangup()
+""",
+}
+# What comes before it.
+ASKING = """\
+exten => screened-{name},1,Gosub(callsieve,s,1(${{FILTER(0-9A-Za-z+*#,${{EXTEN}})}}))
+ same => n,Goto(plain-{name},1)
+exten => empty-{name},1,AGI(${{EMPTY_AGI}}/screen)
+ same => n,Goto(plain-{name},1)
+"""
+EXTENSIONS = "\n".join(
+    (
+        "[from-carrier]",
+        *(ending + ASKING.format(name=name) for name, ending in ENDINGS.items()),
+        "[from-internal]\nexten => s,1,Hangup()",
+    )
+)
+WAYS = ("screened", "empty", "plain")
+UNSCREENED = "unscreened"
+ASTERISK, OURS = "asterisk", "daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of call: the name of its extension, what becomes of it, and how many make a round."""
+
+    name: str
+    what: str
+    calls: int
+
+
+KINDS = (
+    Kind("dial", "calls bridged to a phone", 600),
+    Kind("answer", "calls answered by the dialplan itself", 1500),
+)
+
+
+@dataclass(slots=True)
+class Office:
+    """What makes and takes the calls. `costs`: CPU milliseconds of a call, by process and extension."""
+
+    carrier: Carrier
+    pids: Mapping[str, int]
+    callers: Sequence[str]
+    costs: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def rate(self, extension: str, kind: Kind, turn: int) -> float:
+        """One round: calls a second. RuntimeError when more than a few failed."""
+        callers = self.callers[turn * kind.calls :][: kind.calls]
+        load = Load(RATE, kind.calls, extension, callers, concurrent=OPEN, talk_seconds=0.02)
+        before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}
+        result = self.carrier.load(load)
+        if result.failed > kind.calls // 100:
+            raise RuntimeError(f"{extension}: {result.failed} of {kind.calls} calls failed: {dict(result.failures)}")
+        time.sleep(SETTLE_SECONDS)
+        for name, pid in self.pids.items():
+            self.costs[name, extension].append(1e3 * (process_cpu_seconds(pid) - before[name]) / kind.calls)
+        return result.rate
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """Set-ups a second and CPU time of a set-up, of each kind."""
+    with ExitStack() as stack:
+        daemon, ours = stack.enter_context(running_daemon(bench.copy(NUMBERS)))
+        empty = stack.enter_context(empty_server())
+        variables = {"CALLSIEVE_AGI": daemon.url, "EMPTY_AGI": f"agi://127.0.0.1:{empty.port}"}
+        asterisk = stack.enter_context(
+            Asterisk(extensions=EXTENSIONS, includes=[CONF], globals=variables, verbose=False)
+        )
+        stack.enter_context(Phone(asterisk, "201", Answering(ring_seconds=0), trace=False))
+        office = Office(Carrier(asterisk), {ASTERISK: asterisk.pid, OURS: ours.pid}, callers(20_000, NUMBERS))
+        return [figure for kind in KINDS for figure in _measure(bench, office, kind)]
+
+
+def _measure(bench: Workbench, office: Office, kind: Kind) -> list[Figure]:
+    bench.say(f"setups: {kind.what}")
+    office.rate(f"plain-{kind.name}", kind, 0)
+    office.costs.clear()
+    extensions = [f"{way}-{kind.name}" for way in WAYS]
+    screened, empty, plain = alternate(
+        bench.rounds(ROUNDS), *[partial(office.rate, extension, kind) for extension in extensions]
+    )
+    asterisk = [office.costs[ASTERISK, extension] for extension in extensions]
+    daemon = office.costs[OURS, extensions[0]]
+    asked = "an empty handler asked"
+    return [
+        Figure(f"{kind.what}, screened", screened, "/s", plain, UNSCREENED, LEAST),
+        Figure(f"{kind.what}, {asked}", empty, "/s", plain, UNSCREENED),
+        Figure(f"CPU of Asterisk, {kind.what}", asterisk[0], "ms", asterisk[2], UNSCREENED, note="screened"),
+        Figure(f"CPU of Asterisk, {kind.what}", asterisk[1], "ms", asterisk[2], UNSCREENED, note=asked),
+        Figure(f"CPU of the daemon, {kind.what}", daemon, "ms"),
+    ]

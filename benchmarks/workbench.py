@@ -1,0 +1,101 @@
+"""What benchmarks share: a directory on disk, stores of any size that are built once, and who is told what goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.callers import imported_rows, number_at
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+from reputation.store.lists import add_entry
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.transaction import transaction
+
+# Beyond the numbers that any benchmark's callers come from.
+_LISTED = 7_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A state directory with a store in it, and how long its import took."""
+
+    state: Path
+    seconds: float
+
+    @property
+    def store(self) -> Path:
+        return self.state / "callsieve.db"
+
+
+@dataclass(slots=True)
+class Workbench:
+    """Where benchmarks work. `quick` asks for figures within a minute or two that are good enough to compare."""
+
+    directory: Path
+    quick: bool
+    say: Callable[[str], None]
+    _built: dict[int, Built] = field(default_factory=dict)
+    _copies: int = 0
+
+    @property
+    def many(self) -> int:
+        """How many numbers a large store has."""
+        return 1_000_000 if self.quick else 10_000_000
+
+    def rounds(self, full: int) -> int:
+        """How many rounds to make."""
+        return min(full, 3) if self.quick else full
+
+    def built(self, numbers: int) -> Built:
+        """A store with so many imported numbers, lists and people; everybody's, and used by one at a time."""
+        if numbers not in self._built:
+            self.say(f"importing {numbers:,} numbers")
+            state = self.directory / f"{numbers}"
+            state.mkdir()
+            self._built[numbers] = Built(state, fill(state / "callsieve.db", numbers))
+        return self._built[numbers]
+
+    def copy(self, numbers: int) -> Path:
+        """A state directory of one's own with such a store."""
+        self._copies += 1
+        state = self.directory / f"{numbers}-{self._copies}"
+        state.mkdir()
+        shutil.copyfile(self.built(numbers).store, state / "callsieve.db")
+        return state
+
+
+def fill(path: Path, numbers: int) -> float:
+    """Make a store, with the importer that `callsieve import numbers` has; how many seconds that part took."""
+    with open_store(path) as db:
+        began = time.monotonic()
+        import_numbers(db, "big-list", "spam", imported_rows(numbers))
+        seconds = time.monotonic() - began
+        with transaction(db):
+            for entry in _list_entries():
+                add_entry(db, entry)
+            add_contacts(db, "addresses", [Contact(number_at(_LISTED + n), None, f"Contact {n}") for n in range(500)])
+            for n in range(200):
+                set_personal_entry(db, PersonalEntry("201", number_at(_LISTED + 1000 + n), ListName.ALLOW, 0.0))
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return seconds
+
+
+def _list_entries() -> list[ListEntry]:
+    exact = [ListEntry(ListName.BLOCK, EntryKind.EXACT, number_at(_LISTED + 2000 + n)) for n in range(1000)]
+    prefixes = [ListEntry(ListName.BLOCK, EntryKind.PREFIX, number_at(_LISTED + 4000 + n)[:9]) for n in range(100)]
+    ranges = [
+        ListEntry(ListName.BLOCK, EntryKind.RANGE, f"{start}000", f"{start}499")
+        for start in (number_at(_LISTED + 5000 + n)[:-3] for n in range(50))
+    ]
+    return [*exact, *prefixes, *ranges]
+
+
+def place_on_disk() -> str:
+    """Where temporary files are on a disk; /tmp often is memory."""
+    return os.environ.get("TMPDIR") or "/var/tmp"
