@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -27,7 +29,7 @@ from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.model import Did, Person
-from reputation.store.backup import backups_of, make_backup
+from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
 from reputation.store.journal import call_times
 from reputation.store.people import (
@@ -45,6 +47,7 @@ logger = logging.getLogger("callsieve.daemon")
 
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 LOOK_SECONDS = 1.0  # how often policy files are looked at
+SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
 BACKUP_SECONDS = 86400.0
 ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread aloud
@@ -195,7 +198,8 @@ class Daemon:
         task.add_done_callback(_log_failure)
 
     async def _keep_house(self) -> None:
-        """Once an hour: what is too old goes, and once a day a backup is made."""
+        """Once an hour: what is too old goes, and once a day a backup is made. Not in the first minute: calls wait."""
+        await asyncio.sleep(SETTLED_SECONDS)
         while True:
             now = time.time()
             try:
@@ -205,7 +209,7 @@ class Daemon:
                 )
                 backups = backups_of(self.keeper.path)
                 if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
-                    logger.info("backup: %s", await asyncio.to_thread(make_backup, self.keeper.path, now))
+                    await _back_up(self.keeper.path)
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -215,6 +219,24 @@ def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[D
     replace_settings_people(db, people)
     replace_settings_dids(db, dids)
     replace_settings_own_numbers(db, own_numbers)
+
+
+async def _back_up(store: Path) -> None:
+    """In a process of its own, behind everybody else: copying a large store takes the time and the disk of calls."""
+    command = (sys.executable, "-m", "reputation.store.backup", str(store))
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+        out, error = await process.communicate()
+    finally:
+        if process.returncode is None:  # we are to stop
+            process.kill()
+            await process.wait()
+    if process.returncode == 0:
+        logger.info("backup: %s", out.decode())
+    else:
+        logger.warning("no backup: %s", error.decode(errors="replace").strip()[-500:])
 
 
 async def _guarded(background: Callable[[], Coroutine[None, None, None]]) -> None:

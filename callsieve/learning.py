@@ -131,7 +131,7 @@ class Learning:
                 self.dropped += 1
             self._queue.append(record)
             if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
-                self._open_window(outcome.at)
+                self._open_window(outcome.ended_at)
 
     def _open_window(self, at: float) -> None:
         logger.warning("an emergency call was made from here: screening stays open")

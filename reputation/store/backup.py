@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -18,7 +20,7 @@ PREFIX = "callsieve-"
 def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
     """Copies the store, checks the copy and drops all but the last `keep`. Others may read and write meanwhile.
 
-    Blocks for as long as the copy takes, so the daemon runs it in a thread. Raises StoreError.
+    Blocks for as long as the copy takes, so the daemon runs it in a process of its own. Raises StoreError.
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -26,6 +28,7 @@ def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
     partial = target.with_suffix(".partial")
     try:
         target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _drop_unfinished(target.parent, now)
         try:
             _copy(path, partial)
             if problem := problem_of_backup(partial):
@@ -38,6 +41,13 @@ def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
     except OSError as error:
         raise store_error(target, error) from error
     return target
+
+
+def _drop_unfinished(directory: Path, now: float) -> None:
+    """What a backup left that was killed half-way; a fresh one may be somebody's who is still at it."""
+    for partial in directory.glob(f"{PREFIX}*.partial"):
+        if now - partial.stat().st_mtime > 3600:
+            partial.unlink(missing_ok=True)
 
 
 def backup_directory(path: Path) -> Path:
@@ -104,3 +114,17 @@ def _free_name(directory: Path, now: float) -> Path:
     """A backup never takes the place of another one, not even within the same second."""
     target = directory / f"{PREFIX}{stamp_of(now)}.db"
     return _free_name(directory, now + 1) if target.exists() else target
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m reputation.store.backup FILE`: a backup in a process of its own, which the daemon can end."""
+    try:
+        sys.stdout.write(str(make_backup(Path(arguments[0]), time.time())))
+    except StoreError as error:
+        sys.stderr.write(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from lab.configuration import PHONES
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, SignalCategory, Verdict
 from reputation.store.connection import open_store
+from reputation.store.emergencies import latest_emergency
 from reputation.store.evidence import signals_of
 from reputation.store.marks import marks_of
 from reputation.store.outcomes import outcomes
@@ -21,19 +22,26 @@ from tests.integration.office import STRANGER, decision_on, wait_until
 
 NUISANCE = "+12015550150"
 CUSTOMER = "+12015550151"
+PRESSED = "+12015550153"
 WITHHOLDER = "+12015550152"
 
 # +44 20 7183 8761 to 8766 ring the phones 201 to 206, and the phones know our codes.
 LINES = {phone: f"+44207183876{phone[-1]}" for phone in PHONES}
-DIALLED = "".join(f"exten => {did},1,Dial(PJSIP/{phone},20,${{CALLSIEVE_DIAL}})\n" for phone, did in LINES.items())
+DIALLED = "".join(
+    f"exten => {did},1,Set(__DYNAMIC_FEATURES=callsieve-spam)\n same => n,Dial(PJSIP/{phone},20,${{CALLSIEVE_DIAL}})\n"
+    for phone, did in LINES.items()
+)
+# As docs/operations.md has it.
+FEATURES = "[applicationmap]\ncallsieve-spam => *9,callee,Gosub(callsieve-incall,spam,1)\n"
 OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
-    "[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n"
+    "[from-internal]\n",
+    "[from-internal]\ninclude => callsieve-codes\nexten => 911,1,Dial(PJSIP/911@carrier,20)\n",
 )
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False, config={"features.conf": FEATURES}) as office:
         host, port = office.asterisk.ami_address
         user, secret = office.asterisk.ami_login
         people = "".join(f'[[person]]\nextension = "{phone}"\n' for phone in PHONES[2:])
@@ -91,6 +99,19 @@ def test_a_number_we_called_and_talked_to_is_allowed_for_that_callee(pbx: Screen
         wait_until(lambda: decision_on(pbx.daemon.store, CUSTOMER).rule == "talked", "the relationship in the journal")
 
 
+def test_a_key_during_the_call_marks_its_caller(pbx: ScreenedPbx) -> None:
+    with (
+        Phone(pbx.asterisk, "204") as phone,
+        pbx.carrier.start(CallSpec(caller=PRESSED, did=LINES["204"], hang_up_after=8.0)) as call,
+    ):
+        call.wait_until_answered()
+        phone.press("*9")
+        with open_store(pbx.daemon.store) as db:
+            wait_until(lambda: bool(marks_of(db, PRESSED)), "the mark", seconds=6.0)
+            [mark] = marks_of(db, PRESSED)
+            assert (mark.reporter, mark.verdict) == ("204", Verdict.SPAM)
+
+
 def test_i_expect_a_call(pbx: ScreenedPbx) -> None:
     dial(pbx, "203", "*35")
     with open_store(pbx.daemon.store) as db:
@@ -123,3 +144,12 @@ def test_asterisk_killed_and_started_again(pbx: ScreenedPbx) -> None:
             wait_until(lambda: any(o.caller == STRANGER for o in outcomes(db)), "the incomplete outcome", 20.0)
             assert [o.complete for o in outcomes(db) if o.caller == STRANGER] == [False]
             assert signals_of(db, STRANGER) == []
+
+
+def test_an_emergency_call_through_a_trunk_opens_the_window(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "carrier"), Phone(pbx.asterisk, "205") as phone:
+        with phone.dial("911", CallSpec(hang_up_after=0.5)) as call:
+            assert call.result().code == 200
+        pbx.daemon.wait_for_log("an emergency call was made from here", 10.0)
+        with open_store(pbx.daemon.store) as db:
+            wait_until(lambda: latest_emergency(db) is not None, "the window")

@@ -1,0 +1,97 @@
+"""The daemon as systemd sees it: ready, alive, reloading, stopping. Needs no Asterisk."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.daemon import Daemon
+from tests.integration.office import wait_until
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """systemd's end: it restarts a service that says nothing for half a second."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.settimeout(5.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "500000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        yield end
+
+
+def heard(systemd: socket.socket, word: str) -> str:
+    """The next datagram with this word in it."""
+    while True:
+        text = systemd.recv(4096).decode()
+        if word in text:
+            return text
+
+
+def test_it_says_that_it_is_ready_that_it_lives_and_that_it_stops(systemd: socket.socket, tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state") as daemon:
+        heard(systemd, "READY=1")
+        heard(systemd, "WATCHDOG=1")
+        heard(systemd, "WATCHDOG=1")
+        daemon.reload()
+        heard(systemd, "RELOADING=1")
+        heard(systemd, "READY=1")
+    heard(systemd, "STOPPING=1")
+
+
+def test_a_frozen_daemon_says_nothing_so_systemd_restarts_it(systemd: socket.socket, tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state") as daemon:
+        heard(systemd, "WATCHDOG=1")
+        daemon.freeze()
+        systemd.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            while True:
+                systemd.recv(4096)
+        daemon.thaw()
+        systemd.settimeout(5.0)
+        heard(systemd, "WATCHDOG=1")
+
+
+def test_two_daemons_do_not_share_a_port(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "first") as first:
+        second = Daemon(tmp_path / "second")
+        second.port = first.port
+        second.write_settings("")
+        done = subprocess.run(
+            (sys.executable, "-m", "callsieve.cli.main", "serve"),
+            env=second.environment,
+            cwd=Path(__file__).resolve().parents[2],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 2
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("callsieve: ")
+        assert str(first.port) in last or "in use" in last
+
+
+def test_it_runs_with_no_settings_at_all(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    environment.pop("CALLSIEVE_CONFIG", None)
+    with subprocess.Popen(
+        (sys.executable, "-m", "callsieve.cli.main", "serve"),
+        env={**environment, "CALLSIEVE_STATE": str(tmp_path / "state")},
+        cwd=Path(__file__).resolve().parents[2],
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        try:
+            wait_until(lambda: (tmp_path / "state" / "callsieve.db").exists(), "the store", seconds=15.0)
+            wait_until(lambda: (tmp_path / "state" / "agi.sock").exists(), "the socket", seconds=15.0)
+        finally:
+            process.terminate()
+        assert process.wait(10) == 0
