@@ -59,7 +59,10 @@ def endpoint_of(channel_name: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One channel. `linkedid` is the one Asterisk gave last, `call` the call we count it to."""
+    """One channel. `linkedid` is the one Asterisk gave last, `call` the call we count it to.
+
+    `left`: its far end has hung up when nobody heard it yet, or any more.
+    """
 
     uniqueid: str
     linkedid: str
@@ -71,6 +74,7 @@ class Channel:
     up: bool = False
     ringing: bool = False
     refused: Disposition | None = None
+    left: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -184,11 +188,16 @@ class Call:
             channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, Disposition.FAILED)
         elif channel is self.main or (self.talking_since is not None and self._is_heard(channel)):
             self.ended_by = self.ended_by or self._side_of(channel)
+        else:
+            channel.left = True
 
     def set_talking(self, talking: bool, at: float) -> None:
         """Whether the outside party is connected to somebody from now on."""
         if talking and self.talking_since is None:
             self.talking_since, self.talked = at, True
+            # A busy Asterisk connects the two only after one of them is gone again.
+            for gone in (channel for channel in self.channels.values() if channel.left and self._is_heard(channel)):
+                self.ended_by = self.ended_by or self._side_of(gone)
         elif not talking and self.talking_since is not None:
             self.talk_seconds += max(0.0, at - self.talking_since)
             self.talking_since = None

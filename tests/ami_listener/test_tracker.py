@@ -98,6 +98,14 @@ def test_who_asks_first_ends_it() -> None:
     assert only(play(make_tracker(), *TALKING, *both, *OVER)).ended_by is EndedBy.CALLEE
 
 
+@pytest.mark.parametrize("entered", [0, 1], ids=["before the bridge", "alone in the bridge"])
+def test_a_phone_that_hangs_up_before_a_busy_asterisk_connects_it_ends_the_call(entered: int) -> None:
+    entering = (BridgeEnter(ALICE, "b", False), BridgeEnter(TRUNK, "b", False))
+    script = (*ANSWERED, BridgeCreated("b"), *entering[:entered], HangupRequest(ALICE, None, None), *entering[entered:])
+    outcome = only(play(make_tracker(), *script, *OVER))
+    assert (outcome.ended_by, outcome.complete) == (EndedBy.CALLEE, True)
+
+
 def test_a_phone_that_hangs_up_while_the_caller_hears_nobody_does_not_end_the_call() -> None:
     script = (*TALKING, BridgeLeave(TRUNK, "b"), HangupRequest(ALICE, 16, None), *OVER)
     assert only(play(make_tracker(), *script)).ended_by is EndedBy.SYSTEM
