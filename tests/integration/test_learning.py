@@ -32,7 +32,7 @@ DIALLED = "".join(
     for phone, did in LINES.items()
 )
 # As docs/operations.md has it.
-FEATURES = "[applicationmap]\ncallsieve-spam => *9,callee,Gosub(callsieve-incall,spam,1)\n"
+FEATURES = "[applicationmap]\ncallsieve-spam => *9,self/callee,Gosub(callsieve-incall,spam,1)\n"
 OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
     "[from-internal]\n",
     "[from-internal]\ninclude => callsieve-codes\nexten => 911,1,Dial(PJSIP/911@carrier,20)\n",
