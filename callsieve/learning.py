@@ -109,7 +109,7 @@ class Learning:
     async def _mark(self, key: KeyPressed, at: float) -> None:
         endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid
         if self._trunk_of(key.channel.name) is not None:
-            logger.warning("a key during a call came from a trunk: features.conf must say self/callee, see operations.md")
+            logger.warning("a key during a call came from a trunk: see docs/operations.md for features.conf")
             return
         try:
             result = await self._keeper.write(mark_call, endpoint, linkedid, at)

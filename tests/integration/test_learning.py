@@ -105,6 +105,8 @@ def test_a_key_during_the_call_marks_its_caller(pbx: ScreenedPbx) -> None:
         pbx.carrier.start(CallSpec(caller=PRESSED, did=LINES["204"], hang_up_after=8.0)) as call,
     ):
         call.wait_until_answered()
+        wait_until(lambda: " 2 " in pbx.asterisk.cli("bridge show all"), "the two talking")
+        decision_on(pbx.daemon.store, PRESSED)
         phone.press("*9")
         with open_store(pbx.daemon.store) as db:
             wait_until(lambda: bool(marks_of(db, PRESSED)), "the mark", seconds=6.0)
