@@ -10,12 +10,14 @@ from collections import OrderedDict
 
 WINDOW_SECONDS = 3600.0
 KEPT_CALLS = 64
+# Eight new callers a second for an hour, at some 250 bytes each and as much for their blocks (docs/performance.md).
+MAX_NUMBERS = 30_000
 
 
 class Velocity:
     """Recent calls of at most `max_numbers` numbers and as many blocks; the longest silent is forgotten first."""
 
-    def __init__(self, max_numbers: int = 100_000) -> None:
+    def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent(max_numbers)
         self._by_block = _Recent(max_numbers)
 
