@@ -20,16 +20,15 @@ STOP = Budget(2.0, "s")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """With a small store and with a large one. A daily backup that is due does not begin in the first minute."""
-    few, many = bench.built(FEW).state, bench.built(bench.many).state
-    cases = ((few, f"{FEW:,} numbers"), (many, f"{bench.many:,} numbers"))
-    return [figure for state, note in cases for figure in _measure(bench, state, note)]
+    """With a small store and with a large one."""
+    return [figure for numbers in (FEW, bench.many) for figure in _measure(bench, numbers)]
 
 
-def _measure(bench: Workbench, state: Path, note: str) -> list[Figure]:
+def _measure(bench: Workbench, numbers: int) -> list[Figure]:
+    note = f"{numbers:,} numbers"
+    state = bench.built(numbers).state
     bench.say(f"lifecycle: {note}")
-    turns = [_seconds_of_one(state, turn) for turn in range(bench.rounds(ROUNDS))]
-    starts, stops = [start for start, _ in turns], [stop for _, stop in turns]
+    starts, stops = zip(*(_seconds_of_one(state, turn) for turn in range(bench.rounds(ROUNDS))), strict=True)
     return [
         Figure("start to first decision", starts, "s", budget=START, note=note),
         Figure("SIGTERM to exit", stops, "s", budget=STOP, note=note),
@@ -43,7 +42,7 @@ def _seconds_of_one(state: Path, turn: int) -> tuple[float, float]:
         daemon.start()
         _wait_for_decision(daemon, began + START_SECONDS, turn)
         started = time.perf_counter() - began
-        time.sleep(0.3)  # the journal's first batch, and the backup has begun
+        time.sleep(0.3)  # the journal's first batch
     finally:
         stopped = daemon.stop()
     return started, stopped
