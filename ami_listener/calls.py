@@ -79,7 +79,10 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. `main` is the channel that called; `outside` the one whose talking counts."""
+    """One call. `main` is the channel that called; `outside` the one whose talking counts.
+
+    `left_by`: who answered and was gone before the two were connected, while it rings nowhere else.
+    """
 
     linkedid: str
     started_at: float
@@ -108,6 +111,7 @@ class Call:
     talked: bool = False
     talk_seconds: float = 0.0
     ended_by: EndedBy | None = None
+    left_by: EndedBy | None = None
     ended_at: float | None = None
     cause: int | None = None
     sip_code: int | None = None
@@ -143,6 +147,7 @@ class Call:
         """It rings at the end of a channel."""
         if channel.ringing or channel.up or channel.kind is Kind.NOBODY:
             return
+        self.left_by = None
         channel.ringing = True
         self.ringing += 1
         self.forked_to = max(self.forked_to, self.ringing)
@@ -190,6 +195,8 @@ class Call:
             self.ended_by = self.ended_by or self._side_of(channel)
         else:
             channel.left = True
+            if not self.talked and channel.kind is not Kind.NOBODY:
+                self.left_by = self._side_of(channel)
 
     def set_talking(self, talking: bool, at: float) -> None:
         """Whether the outside party is connected to somebody from now on."""
@@ -279,5 +286,7 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
         return call.ended_by
     if not call.complete:
         return None
+    if call.left_by is not None and not call.talked and call.queue is None:  # a queue would try somebody else
+        return call.left_by
     declined = disposition in (Disposition.BUSY, Disposition.REJECTED) and not call.main_was_up
     return EndedBy.CALLEE if declined else EndedBy.SYSTEM

@@ -28,6 +28,7 @@ from ami_listener.events import (
     NewChannel,
     NewState,
     Pickup,
+    QueueJoined,
 )
 from ami_listener.fields import packet_of
 from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
@@ -104,6 +105,19 @@ def test_a_phone_that_hangs_up_before_a_busy_asterisk_connects_it_ends_the_call(
     script = (*ANSWERED, BridgeCreated("b"), *entering[:entered], HangupRequest(ALICE, None, None), *entering[entered:])
     outcome = only(play(make_tracker(), *script, *OVER))
     assert (outcome.ended_by, outcome.complete) == (EndedBy.CALLEE, True)
+
+
+def test_a_phone_that_hangs_up_before_it_is_connected_at_all_ends_the_call() -> None:
+    outcome = only(play(make_tracker(), *ANSWERED, HangupRequest(ALICE, None, None), *OVER))
+    assert (outcome.ended_by, outcome.talk_seconds) == (EndedBy.CALLEE, 0.0)
+
+
+def test_it_does_not_when_the_queue_or_another_phone_goes_on() -> None:
+    left = (HangupRequest(ALICE, None, None), hung_up(ALICE))
+    queued = (*ANSWERED, QueueJoined(TRUNK, "desk"), *left, hung_up(TRUNK))
+    assert only(play(make_tracker(), *queued)).ended_by is EndedBy.SYSTEM
+    next_phone = (*ANSWERED, *left, phone(BOB), DialState(BOB, "RINGING"), hung_up(BOB), hung_up(TRUNK))
+    assert only(play(make_tracker(), *next_phone)).ended_by is EndedBy.SYSTEM
 
 
 def test_a_phone_that_hangs_up_while_the_caller_hears_nobody_does_not_end_the_call() -> None:
