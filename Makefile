@@ -19,7 +19,8 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: lab
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -m alone --cov --cov-report=
+	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile --cov --cov-append --cov-report=term
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --ignore=tests/integration

@@ -11,6 +11,12 @@ NOBODY = 65534
 WAITED = "seconds a call waited"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist tells its workers the width of a terminal that they do not have."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("COLUMNS", None)
+
+
 @pytest.fixture
 def as_nobody() -> Iterator[None]:
     """Without root's rights: permissions count for nothing to root, and CI is root."""

@@ -185,8 +185,9 @@ def test_a_link_to_nowhere_is_said_to_be_one(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     path = files(tmp_path, house="") / "house.toml"
     path.chmod(0)
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if "pytest" in str(directory):
+            directory.chmod(0o755)
     request.getfixturevalue("as_nobody")
     assert refused_file("house", tmp_path) == f"{path}: cannot be read: Permission denied"
 
