@@ -19,8 +19,7 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: lab
-	$(BIN)/python -m pytest -m alone --cov --cov-report=
-	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile --cov --cov-append --cov-report=term
+	$(BIN)/python -m pytest -m "not load" -n 2 --dist loadfile --cov --cov-report=term
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --ignore=tests/integration
@@ -36,6 +35,7 @@ fix: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: lab
+	$(BIN)/python -m pytest -m load
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -280,7 +280,7 @@ async def test_a_user_that_may_not_ask_for_channels(asterisk: Asterisk) -> None:
 EVENTS = 150_000
 
 
-@pytest.mark.alone
+@pytest.mark.load
 @pytest.mark.parametrize("blocked", [False, True], ids=["consumer", "whole-process"])
 async def test_two_seconds_of_standing_still_under_load(
     asterisk: Asterisk, report: Callable[[str], None], blocked: bool
