@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks import classic, decision, events, lifecycle, listening, lookup, parts, setups
 from benchmarks.figures import Figure
 from benchmarks.machine import describe_machine
-from benchmarks.tables import markdown_table, terminal_table, write_page
+from benchmarks.tables import markdown_block, terminal_table, write_page
 from benchmarks.workbench import Workbench, place_on_disk
 from lab import LabUnavailable
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and a million numbers instead of ten")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table in this page, between its markers")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this page, between its markers")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
@@ -50,14 +50,14 @@ def run(names: list[str], *, quick: bool, page: Path | None) -> int:
     """Measure, print, and keep. 1 when a benchmark could not be taken, else 0."""
     machine = describe_machine()  # now: afterwards the load average would be our own
     progress = Console(stderr=True, highlight=False)
-    figures: list[Figure] = []
+    measured: dict[str, list[Figure]] = {}
     failed = 0
     with tempfile.TemporaryDirectory(prefix="callsieve-bench-", dir=place_on_disk()) as directory:
         bench = Workbench(Path(directory), quick, lambda text: progress.print(f"[dim]{text}", soft_wrap=True))
         for name in names:
             began = time.monotonic()
             try:
-                figures += BENCHMARKS[name](bench)
+                measured[name] = BENCHMARKS[name](bench)
             except LabUnavailable as reason:
                 progress.print(f"{name}: left out, there is no Asterisk: {reason}")
             except Exception:  # noqa: BLE001 (the others can still be taken)
@@ -67,11 +67,12 @@ def run(names: list[str], *, quick: bool, page: Path | None) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160
-    console.print(terminal_table(figures))
+    console.print(terminal_table(measured))
     for name, value in machine.items():
         console.print(f"{name}: {value}")
     if page is not None:
-        write_page(page, markdown_table(figures, machine))
+        blocks = {name: markdown_block(figures, machine) for name, figures in measured.items()}
+        write_page(page, blocks, list(BENCHMARKS))
     return min(failed, 1)
 
 

@@ -1,4 +1,4 @@
-"""The figures as a table: on the terminal, and kept in a page between two markers."""
+"""The figures as tables: on the terminal, and kept in a page between two markers."""
 
 from __future__ import annotations
 
@@ -23,24 +23,33 @@ def cells_of(figure: Figure) -> tuple[str, ...]:
     return what, shown(figure.value, figure.unit), reference, ratio, budget, figure.verdict
 
 
-def terminal_table(figures: Sequence[Figure]) -> Table:
+def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
+    """The figures of each benchmark, by its name."""
     table = Table(*HEADINGS)
-    for figure in figures:
-        table.add_row(*cells_of(figure), style="" if figure.verdict in ("", "met") else "bold red")
+    for figures in measured.values():
+        table.add_section()
+        for figure in figures:
+            table.add_row(*cells_of(figure), style="" if figure.verdict in ("", "met") else "bold red")
     return table
 
 
-def markdown_table(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
+def markdown_block(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
+    """The table of one benchmark, and what it was taken on."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells_of(figure) for figure in figures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join((*lines, "", *(f"- {name}: {value}" for name, value in machine.items())))
+    return "\n".join((*lines, "", "; ".join(f"{name}: {value}" for name, value in machine.items())))
 
 
-def write_page(path: Path, text: str) -> None:
-    """Put the text between the page's markers. ValueError when they are not there."""
-    page = path.read_text("utf-8")
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+def write_page(path: Path, blocks: Mapping[str, str], order: Sequence[str]) -> None:
+    """Put blocks between the page's markers, by name and in this order; those of other names stay as they are.
+
+    ValueError when the markers are not there.
+    """
+    head, begin, rest = path.read_text("utf-8").partition(BEGIN)
+    body, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{path}: has no {BEGIN} ... {END} to write between")
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", "utf-8")
+    kept = dict([block.split("\n", 1) for block in body.split("\n### ")[1:]])
+    texts = {**kept, **blocks}
+    sections = [f"### {name}\n\n{texts[name].strip()}\n" for name in order if name in texts]
+    path.write_text("\n".join((f"{head}{BEGIN}\n", *sections, f"{END}{tail}")), "utf-8")
