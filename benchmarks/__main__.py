@@ -6,6 +6,7 @@ The exit code is 0 whatever the figures are: benchmarks report, tests judge. It 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +44,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: servers and stores go with us
     sys.exit(run(arguments.names or list(BENCHMARKS), quick=arguments.quick, page=arguments.write))
 
 
