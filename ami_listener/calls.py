@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from reputation.model import EndedBy
 
 RANG_LIMIT = 64
 

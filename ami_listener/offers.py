@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome
+from ami_listener.outcome import Direction, Disposition, Outcome
+from reputation.model import EndedBy
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000

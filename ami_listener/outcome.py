@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reputation.model import EndedBy
+
 
 class Direction(StrEnum):
     """Seen from this PBX. UNKNOWN: we came in so late that the call's first channel was never seen."""
@@ -26,14 +28,6 @@ class Disposition(StrEnum):
     REFUSED = "refused"  # the PBX ended it before any phone rang: screened, no such number, no phone there
     PBX = "pbx"  # answered by the PBX alone, and no phone rang: menu, announcement, challenge, voicemail
     UNKNOWN = "unknown"  # not seen whole
-
-
-class EndedBy(StrEnum):
-    """Who ended it. The caller is who called: of an outbound call our own person."""
-
-    CALLER = "caller"
-    CALLEE = "callee"
-    SYSTEM = "system"
 
 
 class Presentation(StrEnum):

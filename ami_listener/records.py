@@ -62,7 +62,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         talk_seconds=outcome.talk_seconds,
         cause=outcome.cause,
         sip_code=outcome.sip_code,
-        ended_by=model.EndedBy(outcome.ended_by.value) if outcome.ended_by else None,
+        ended_by=outcome.ended_by,
         voicemail_left=outcome.voicemail_left,
         transferred=outcome.transferred or outcome.picked_up or outcome.forwarded_to is not None,
         parked=outcome.parked,

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from lab import configuration
+from lab.children import ends_with_us
 from lab.configuration import (
     AMI_SECRET,
     AMI_USER,
@@ -123,7 +123,7 @@ class Asterisk:
         with (self.directories.top / "console.log").open("ab") as console:
             output = None if self._log_console else console
             self._process = subprocess.Popen(
-                (*_ends_with_us(), *self._command(), "-f", "-g", "-n"),
+                (*ends_with_us(), *self._command(), "-f", "-g", "-n"),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -251,16 +251,6 @@ class Asterisk:
     def _write_dialplan(self) -> None:
         text = configuration.extensions_conf(self.extensions, self.includes, self.globals)
         (self.directories.etc / "extensions.conf").write_text(text)
-
-
-def _ends_with_us() -> tuple[str, ...]:
-    """A prefix that has the kernel stop the child when we are killed, so that an aborted test run leaves none behind.
-
-    The kernel looks at the thread that started the child, so this is for the main thread only.
-    """
-    setpriv = shutil.which("setpriv")
-    is_main = threading.current_thread() is threading.main_thread()
-    return (setpriv, "--pdeathsig", "TERM") if setpriv and is_main else ()
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lab.children import ends_with_us
 from lab.ports import free_port
 
 START_SECONDS = 15.0
@@ -71,7 +72,7 @@ class Daemon:
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                (self._python, "-m", "callsieve.cli.main", "serve"),
+                (*ends_with_us(), self._python, "-m", "callsieve.cli.main", "serve"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

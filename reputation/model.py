@@ -302,7 +302,7 @@ class Disposition(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """Who hung up. SYSTEM: the PBX, a time-out, a restart."""
+    """Who ended it. The caller is who called: of an outbound call our own person. SYSTEM: the PBX, a restart."""
 
     CALLER = "caller"
     CALLEE = "callee"

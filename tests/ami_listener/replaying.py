@@ -11,10 +11,11 @@ from typing import Any
 
 from ami_listener.events import ChannelsListed
 from ami_listener.fields import Packet, PacketReader
-from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import parse_event
 from ami_listener.tracker import CallTracker
 from lab.recorder import Chunk, load_recording
+from reputation.model import EndedBy
 
 FOLDER = Path(__file__).parent.parent / "recordings"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ami"))

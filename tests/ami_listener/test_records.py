@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ami_listener.fields import packet_of
-from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import parse_channels, parse_event, parse_key
 from ami_listener.records import DISPOSITIONS, record_of
 from reputation import model
-from reputation.model import CallerKind
+from reputation.model import CallerKind, EndedBy
 
 INBOUND = Outcome(
     linkedid="c1",

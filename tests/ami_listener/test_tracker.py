@@ -31,9 +31,10 @@ from ami_listener.events import (
     QueueJoined,
 )
 from ami_listener.fields import packet_of
-from ami_listener.outcome import Direction, Disposition, EndedBy, Outcome, Presentation
+from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import EVENTS
 from ami_listener.tracker import CallTracker
+from reputation.model import EndedBy
 from tests.ami_listener.replaying import NAMES, Item, items_of, replay, trunk_of
 
 CALLER, DID = "+12017421834", "+442071838751"

@@ -175,7 +175,7 @@ class TestReading:
 
     async def test_reading_goes_on_while_another_process_has_the_write_lock(self, store: Store, path: Path) -> None:
         with lock_held_elsewhere(path, 10):
-            await store.facts(make_query(), time.monotonic() + 0.4)
+            assert isinstance(await store.facts(make_query(), time.monotonic() + 0.4), Facts)
 
 
 class TestWriting:
