@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 import stat
+
+from agi.loopback import is_loopback
 
 SOCKET_MODE = 0o660  # Asterisk's user is in our group
 
@@ -18,7 +19,7 @@ async def loopback_addresses_of(host: str) -> list[str]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses):
+    if not all(map(is_loopback, addresses)):
         raise ValueError(f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1")
     return addresses
 

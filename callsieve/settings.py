@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from agi.loopback import is_loopback
 from policies.words import nearest
 from reputation.numbers import is_possible_region, number_of
 
@@ -344,6 +345,6 @@ def _address_problem(text: str) -> str | None:
         host, _ = address_of(text)
     except ValueError:
         return f"{text!r} is not an address: write it as 127.0.0.1:4573"
-    if not ipaddress.ip_address(host).is_loopback:
+    if not is_loopback(host):
         return f"{text!r} is not on this machine: use 127.0.0.1 (the socket is worth root)"
     return None
