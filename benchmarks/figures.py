@@ -23,7 +23,10 @@ class Budget:
     def verdict(self, value: float) -> str:
         """`met`, or by how much it was missed."""
         excess = self.limit - value if self.at_least else value - self.limit
-        return "met" if excess <= 0 else f"missed by {shown(excess, self.unit)} ({excess / self.limit:.0%})"
+        if excess <= 0:
+            return "met"
+        share = f" ({excess / self.limit:.0%})" if self.limit else ""
+        return f"missed by {shown(excess, self.unit)}{share}"
 
 
 @dataclass(frozen=True, slots=True)
