@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import CommandError, ConfigOption, settings_of
+from callsieve.cli.common import ConfigOption, settings_of
+from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from rich.console import Console

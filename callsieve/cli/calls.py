@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli import calls_live
-from callsieve.cli.common import (
-    CommandError,
-    ConfigOption,
-    JsonOption,
-    existing_store,
-    number_argument,
-    print_json,
-    settings_of,
-)
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from rich.text import Text

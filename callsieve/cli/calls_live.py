@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsieve.cli.common import CommandError, ConfigOption, JsonOption, existing_store, number_argument, settings_of
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_argument, settings_of
+from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""What all commands share: `--config`, `--json`, the store, and how an error is said: one line, what to do, exit 2."""
+"""What all commands share: `--config`, `--json`, the store, and what people are asked."""
 
 from __future__ import annotations
 
@@ -13,81 +13,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from callsieve.settings import Loaded, SettingsError, load_settings
-from policies.policy import PolicyError
-from reputation.store.errors import StoreError
+from callsieve.cli.errors import CommandError
+from callsieve.settings import Loaded, load_settings
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings file; else CALLSIEVE_CONFIG, else /etc/callsieve."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-
-
-class CommandError(Exception):
-    """The command cannot do what was asked. The text is one line and says what to do."""
-
-
-# What a command may end with; anything else is a bug and shows its traceback.
-EXPECTED = (CommandError, SettingsError, PolicyError, StoreError)
-
-# What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
-# on it before, so the classes are found through the one that it always exports.
-_UsageError: Any = typer.BadParameter.__mro__[1]
-
-EXIT_TROUBLE = 2
-EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
-
-_OS_TROUBLE = {
-    FileNotFoundError: "there is no such file",
-    IsADirectoryError: "this is a directory, not a file",
-    NotADirectoryError: "a part of this path is not a directory",
-    PermissionError: "no permission; run this as the user who owns it, or as root",
-}
-
-
-@contextmanager
-def errors_in_one_line() -> Iterator[None]:
-    """Inside, an expected error ends the program with one line on standard error and exit code 2."""
-    try:
-        yield
-        sys.stdout.flush()
-    except EXPECTED as error:
-        _end(str(error))
-    except _UsageError as error:
-        _end(_usage_text(error))
-    except (KeyboardInterrupt, typer.Abort):
-        _end("interrupted", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        _forget_output()  # `callsieve calls show | head`: nobody reads any more, and that is no error
-        raise SystemExit(0) from None
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
-        _forget_output()
-        _end(place + (trouble or f"{error.strerror or error}: check the path and the space on the disk"))
-
-
-def _usage_text(error: Any) -> str:
-    """`list add: missing argument 'ENTRY' (callsieve list add --help)`; empty when the help was printed instead."""
-    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")  # pydantic's, inside newer typers
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "callsieve"
-    command = path.removeprefix("callsieve").strip()
-    return f"{command}{': ' if command else ''}{text[:1].lower()}{text[1:]} ({path} --help)" if text else ""
-
-
-def _end(text: str, code: int = EXIT_TROUBLE) -> None:
-    if text:
-        warn(text)
-    raise SystemExit(code)
-
-
-def _forget_output() -> None:
-    """Standard output goes nowhere from now on, so that flushing it at the end cannot fail again."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return
 
 
 def settings_of(config: Path | None) -> Loaded:
@@ -98,12 +31,6 @@ def settings_of(config: Path | None) -> Loaded:
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
-
-
-def warn(text: str) -> None:
-    """One line on standard error; by itself it stops nothing. Texts of strangers in it cannot steer the terminal."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-    print(f"callsieve: {line}", file=sys.stderr)
 
 
 @contextmanager

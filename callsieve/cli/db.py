@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from callsieve.cli.common import (
-    CommandError,
     ConfigOption,
     JsonOption,
     any_store,
@@ -25,6 +24,7 @@ from callsieve.cli.common import (
     print_json,
     settings_of,
 )
+from callsieve.cli.errors import CommandError
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONNECT_SECONDS = 1.0

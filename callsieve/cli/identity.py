@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.common import (
-    CommandError,
     ConfigOption,
     JsonOption,
     any_store,
@@ -20,6 +19,7 @@ from callsieve.cli.common import (
     print_json,
     settings_of,
 )
+from callsieve.cli.errors import CommandError
 from reputation.model import Identity
 
 DEFAULT_DAYS = 365

@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 import typer
 
 from callsieve.cli import imports_calls
-from callsieve.cli.common import (
-    CommandError,
-    ConfigOption,
-    JsonOption,
-    existing_store,
-    print_json,
-    settings_of,
-)
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.errors import CommandError
 from callsieve.cli.meter import meter, watched
 from callsieve.cli.storing import in_transaction, nothing_usable, some, store_numbers, stores
 from callsieve.cli.summary import Kind, Summary, print_summary

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from callsieve.cli.common import CommandError, ConfigOption, JsonOption, print_json, settings_of, warn
+from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.meter import meter, watched
 from callsieve.cli.storing import stores
 from callsieve.settings import Loaded

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.common import (
-    CommandError,
     ConfigOption,
     JsonOption,
     any_store,
@@ -22,6 +21,7 @@ from callsieve.cli.common import (
     print_json,
     settings_of,
 )
+from callsieve.cli.errors import CommandError
 from callsieve.settings import Loaded
 from reputation.model import ListEntry, ListName
 from reputation.store.personal import PersonalEntry

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import (
-    CommandError,
-    ConfigOption,
-    JsonOption,
-    any_store,
-    print_json,
-    settings_of,
-)
+from callsieve.cli.common import ConfigOption, JsonOption, any_store, print_json, settings_of
+from callsieve.cli.errors import CommandError
 from callsieve.settings import Loaded
 from reputation.model import MarkChannel, Verdict
 

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import (
-    CommandError,
-    ConfigOption,
-    JsonOption,
-    existing_store,
-    has_store,
-    print_json,
-    settings_of,
-    warn,
-)
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.errors import CommandError, warn
 from callsieve.settings import Loaded
 from reputation.model import Attestation, Facts, Verification
 

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import (
-    CommandError,
-    ConfigOption,
-    confirmed,
-    existing_store,
-    number_argument,
-    print_json,
-    settings_of,
-)
+from callsieve.cli.common import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

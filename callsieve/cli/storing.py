@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from callsieve.cli.common import CommandError, any_store, existing_store, has_store, warn
+from callsieve.cli.common import any_store, existing_store, has_store
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.summary import Summary
 from callsieve.settings import Loaded
 

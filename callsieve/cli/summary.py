@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from callsieve.cli.common import print_json, warn
+from callsieve.cli.common import print_json
+from callsieve.cli.errors import warn
 
 if TYPE_CHECKING:
     from callsieve.rows import Problem, Table

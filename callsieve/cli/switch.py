@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import CommandError, ConfigOption, settings_of
+from callsieve.cli.common import ConfigOption, settings_of
+from callsieve.cli.errors import CommandError
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")

@@ -454,7 +454,7 @@ class TestTheCommand:
         imports_calls.add_to(group)
         group.command("nothing")(lambda: None)
         app.add_typer(group, name="import")
-        monkeypatch.setattr("callsieve.cli.main.app", app)
+        monkeypatch.setattr("callsieve.cli.app.app", app)
         return Program(tmp_path)
 
     def test_it_says_what_it_learnt(self, callsieve: Program) -> None:

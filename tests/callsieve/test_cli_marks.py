@@ -23,7 +23,7 @@ def callsieve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     app = typer.Typer(pretty_exceptions_enable=False)
     for group in (marks, lists):
         group.add_to(app)
-    monkeypatch.setattr("callsieve.cli.main.app", app)
+    monkeypatch.setattr("callsieve.cli.app.app", app)
     return Program(tmp_path)
 
 

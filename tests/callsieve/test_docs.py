@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import typer
 
-from callsieve.cli.main import app
+from callsieve.cli.app import app
 from tests.callsieve.program import SETTINGS, Program, make_record
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"

@@ -31,8 +31,8 @@ from callsieve.asterisk_output import (
     version_in,
 )
 from callsieve.changes import asked_for, packaged
-from callsieve.cli.common import CommandError
 from callsieve.cli.doctor import show_checks
+from callsieve.cli.errors import CommandError
 from callsieve.cli.switch import parse_duration
 from callsieve.console import ConsoleError, console, database_del, database_get, database_put, off_until, until_words
 from callsieve.doctor import CHECKS, examine

@@ -26,7 +26,7 @@ from lab.daemon import Daemon
 PROGRAM = """\
 import typer
 from callsieve.cli import asterisk, doctor, switch
-from callsieve.cli.common import errors_in_one_line
+from callsieve.cli.errors import errors_in_one_line
 app = typer.Typer(pretty_exceptions_enable=False)
 for module in (asterisk, doctor, switch):
     module.add_to(app)

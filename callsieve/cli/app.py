@@ -1,0 +1,97 @@
+"""The commands, for typer. Each module below adds its own; what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from callsieve.cli import (
+    asterisk,
+    calls,
+    db,
+    doctor,
+    emergency,
+    identity,
+    imports,
+    lists,
+    lookup,
+    marks,
+    policy,
+    privacy,
+    switch,
+)
+from callsieve.cli.common import ConfigOption
+from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
+
+app = typer.Typer(
+    name="callsieve",
+    help="Call screening for Asterisk.",
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def callsieve(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
+) -> None:
+    """Call screening for Asterisk. Start with `callsieve doctor`; docs/commands.md has every command."""
+    if version:
+        typer.echo(f"callsieve {_version()}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    log_json: bool = typer.Option(False, "--log-json", help="Log JSON lines."),
+) -> None:
+    """Answer Asterisk: the FastAGI server. Runs until it is stopped; SIGHUP reloads settings and policies."""
+    from callsieve.cli.serving import serve_calls
+
+    serve_calls(config, log_json=log_json)
+
+
+# In the order in which `callsieve --help` lists them.
+GROUPS = (switch, doctor, lookup, calls, marks, lists, identity, imports, policy, emergency, db, privacy, asterisk)
+for group in GROUPS:
+    group.add_to(app)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("callsieve")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
+# What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
+# on it before, so the classes are found through the one that it always exports.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code. What typer says of a command line becomes an error of ours."""
+    try:
+        code = app(arguments, prog_name="callsieve", standalone_mode=False)
+    except _UsageError as error:
+        raise CommandError(_usage_text(error)) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if code == EXIT_INTERRUPTED:  # typer's answer to Ctrl-C
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _usage_text(error: Any) -> str:
+    """`list add: missing argument 'ENTRY' (callsieve list add --help)`; empty when the help was printed instead."""
+    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")  # pydantic's, inside newer typers
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "callsieve"
+    command = path.removeprefix("callsieve").strip()
+    return f"{command}{': ' if command else ''}{text[:1].lower()}{text[1:]} ({path} --help)" if text else ""

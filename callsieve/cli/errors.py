@@ -1,0 +1,70 @@
+"""How an error is said: one line, what to do, exit 2. Knows nothing of typer: the daemon needs this and not that."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from callsieve.settings import SettingsError
+from policies.policy import PolicyError
+from reputation.store.errors import StoreError
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked. The text is one line and says what to do; empty when that was said."""
+
+
+# What a command may end with; anything else is a bug and shows its traceback.
+EXPECTED = (CommandError, SettingsError, PolicyError, StoreError)
+
+EXIT_TROUBLE = 2
+EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
+
+_OS_TROUBLE = {
+    FileNotFoundError: "there is no such file",
+    IsADirectoryError: "this is a directory, not a file",
+    NotADirectoryError: "a part of this path is not a directory",
+    PermissionError: "no permission; run this as the user who owns it, or as root",
+}
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Inside, an expected error ends the program with one line on standard error and exit code 2."""
+    try:
+        yield
+        sys.stdout.flush()
+    except EXPECTED as error:
+        _end(str(error))
+    except KeyboardInterrupt:
+        _end("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        _forget_output()  # `callsieve calls show | head`: nobody reads any more, and that is no error
+        raise SystemExit(0) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
+        _forget_output()
+        _end(place + (trouble or f"{error.strerror or error}: check the path and the space on the disk"))
+
+
+def warn(text: str) -> None:
+    """One line on standard error; by itself it stops nothing. Texts of strangers in it cannot steer the terminal."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    print(f"callsieve: {line}", file=sys.stderr)
+
+
+def _end(text: str, code: int = EXIT_TROUBLE) -> None:
+    if text:
+        warn(text)
+    raise SystemExit(code)
+
+
+def _forget_output() -> None:
+    """Standard output goes nowhere from now on, so that flushing it at the end cannot fail again."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

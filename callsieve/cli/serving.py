@@ -1,0 +1,15 @@
+"""`callsieve serve` itself: what it takes to start, and nothing that is for people at a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from callsieve.daemon import run
+from callsieve.logs import configure_logs
+from callsieve.settings import load_settings
+
+
+def serve_calls(config: Path | None, *, log_json: bool) -> None:
+    """Answer Asterisk until it is stopped."""
+    configure_logs(as_json=log_json)
+    run(lambda: load_settings(config))
