@@ -19,12 +19,13 @@ from policies.decision import IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.relations import per_phone_of
-from reputation.levels import reputation_of
+from reputation.levels import NO_CIRCUMSTANCES, Evidence, reputation_of
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, Imported
 from reputation.numbers import caller_of
 from reputation.store.file import open_store
 from reputation.store.journal import BATCH, record_decisions
 from reputation.store.transaction import transaction
+from reputation.weights import DEFAULT
 
 T = TypeVar("T")
 
@@ -36,7 +37,10 @@ JOURNAL_ROWS = 20_000
 SITE = Site("US", (Trunk("carrier", "PJSIP/carrier-*", "US"),))
 POLICY = load_policy("cautious")
 LISTED = (Imported("big-list", "spam", "scam"),)
-FACTS = (Facts(), Facts(imported=LISTED, reputation=reputation_of(LISTED)))
+FACTS = (
+    Facts(),
+    Facts(imported=LISTED, reputation=reputation_of(Evidence(imported=LISTED), NO_CIRCUMSTANCES, DEFAULT, 0.0)),
+)
 
 
 def measure(bench: Workbench) -> list[Figure]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.decision import Action, Decision, IncomingCall
-from reputation.model import AuthClass, Facts, Identity, PersonalTie, Tie, Verification
+from reputation.families.identity import effective_level
+from reputation.levels import VERIFIED_LEVEL
+from reputation.model import Facts, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 
@@ -64,19 +66,9 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
     return friendly and may_relate(call, facts, now)
 
 
-def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
-    """The level of an identity in a call of this class (REPUTATION-MODEL section 3): 0 is none.
-
-    Authenticated, a stored L2 counts as L3; unknown counts as stored; unauthenticated counts for nothing.
-    """
-    if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
-        return 0
-    return 3 if identity.level >= 2 and auth_class is AuthClass.AUTHENTICATED else identity.level
-
-
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
     """Whether the caller's identity is proven well enough to show its name and to cap what is done."""
-    return effective_level(facts.identity, call.auth_class) >= 2
+    return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
 def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:

@@ -1,53 +1,152 @@
-"""From evidence to a reputation: the place of the model. Pure: rows in, log-odds and a level out.
+"""From evidence to a reputation: the families added up, and the level that this justifies. Pure.
 
-Only the *feeds* family is here yet; marks, behaviour and the others join it as further families.
+    reputation_of(evidence, circumstances, weights, now) -> Reputation
+
+O(1): the rows are folded into a `Standing` when they are written (reputation/standing.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
-from reputation.model import Family, Imported, Level, Reputation
+from reputation.decay import decayed
+from reputation.families.attestation import attestation_of
+from reputation.families.behaviour import behaviour_of
+from reputation.families.block import block_of
+from reputation.families.feeds import feeds_of
+from reputation.families.identity import effective_level, identity_of, marks_contamination
+from reputation.families.marks import marks_of
+from reputation.families.quiet import quiet_of
+from reputation.model import Attestation, AuthClass, Family, Identity, Imported, Level, Reputation, Verification
+from reputation.standing import Standing
+from reputation.weights import DAY_SECONDS, Thresholds, Weights
 
-# REPUTATION-MODEL section 3: a feed weighs at most +1.5, all feeds together +2.5, allow feeds -1.5.
-SPAM_FEED = 1.5
-ALL_SPAM_FEEDS = 2.5
-ALLOW_FEED = -1.5
-
-# REPUTATION-MODEL section 4 (Wald 1945, beta 0.1; alpha 20, 5, 1, 0.4 and 0.1 %), strongest first.
-THRESHOLDS = (
-    (6.8, Level.REJECT),
-    (5.5, Level.ROUTE),
-    (4.5, Level.CHALLENGE),
-    (2.9, Level.WARN),
-    (1.5, Level.TAG),
-)
+VERIFIED_LEVEL = 2
 
 
-def level_of(log_odds: float) -> Level:
-    """The strongest level whose threshold is reached.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that speaks for or against a number in one class of calls, as of one instant.
 
-    The further conditions of challenge and above need families that no imported source can move: feeds are
-    bounded at +2.5, below warn, so nothing that is only imported gets past tag.
+    `bad_neighbours`: distinct bad numbers in its block of 1000, itself left out. `reviewed_at`: when a person last
+    looked at a burst of marks; `upheld_at`: when an appeal was last upheld; `is_appealed`: an appeal is in force.
     """
-    return next((level for threshold, level in THRESHOLDS if log_odds >= threshold), Level.NONE)
+
+    standing: Standing | None = None
+    imported: tuple[Imported, ...] = ()
+    identity: Identity | None = None
+    bad_neighbours: int = 0
+    reviewed_at: float | None = None
+    upheld_at: float | None = None
+    is_appealed: bool = False
 
 
-def feeds_of(imported: Iterable[Imported]) -> Family:
-    """The family of imported sources."""
-    verdicts = [row.verdict for row in imported]
-    spam, ok = verdicts.count("spam"), verdicts.count("ok")
-    log_odds = min(SPAM_FEED * spam, ALL_SPAM_FEEDS) + (ALLOW_FEED if ok else 0.0)
-    return Family("feeds", log_odds, (("spam", spam), ("ok", ok)))
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of the call itself. `hour`: of the callee's day; `is_stranger`: nobody here knows the number."""
+
+    auth_class: AuthClass = AuthClass.UNKNOWN
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    hour: int | None = None
+    is_stranger: bool = False
 
 
-def reputation_of(imported: Iterable[Imported]) -> Reputation:
-    """The reputation of one number from its evidence rows."""
-    families = (feeds_of(imported),)
+NO_EVIDENCE = Evidence()
+NO_CIRCUMSTANCES = Circumstances()
+
+
+def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
+    """The reputation of one number in one call."""
+    if evidence == NO_EVIDENCE:
+        return _of_circumstances(circumstances, weights)
+    families = _families(evidence, circumstances, weights, now)
+    log_odds = sum([family.log_odds for family in families])
+    return Reputation(log_odds, _level(log_odds, families, evidence, circumstances, weights, now), families)
+
+
+@lru_cache(maxsize=256)
+def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputation:
+    """Of nearly every caller nothing is known."""
+    families = _families(NO_EVIDENCE, circumstances, weights, 0.0)
     log_odds = sum(family.log_odds for family in families)
-    return Reputation(log_odds, level_of(log_odds), families)
+    return Reputation(log_odds, _level(log_odds, families, NO_EVIDENCE, circumstances, weights, 0.0), families)
+
+
+def level_at(log_odds: float, levels: Thresholds) -> Level:
+    """The strongest level whose threshold is reached, whatever else it needs."""
+    return next((level for threshold, level in levels.strongest_first if log_odds >= threshold), Level.NONE)
+
+
+def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
+    """Those that have something to say, in a fixed order."""
+    level = effective_level(evidence.identity, circumstances.auth_class)
+    standing = evidence.standing
+    found: list[Family | None] = []
+    if standing is not None:
+        contamination = _marks_contamination(evidence, level, weights, now)
+        found.append(marks_of(standing, weights.marks, now, contamination, evidence.reviewed_at))
+        found.append(behaviour_of(standing, weights.behaviour, now))
+    found.append(block_of(evidence.bad_neighbours, weights.block))
+    found.append(feeds_of(evidence.imported, weights.feeds))
+    found.append(attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
+    found.append(quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
+    found.append(identity_of(level, weights.identity))
+    return tuple([family for family in found if family is not None])
+
+
+def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: float) -> float:
+    """The largest of those that apply."""
+    upheld_at, appeal = evidence.upheld_at, weights.appeal
+    doubted = upheld_at is not None and now - upheld_at < appeal.days * DAY_SECONDS
+    return max(
+        weights.marks.contamination,
+        marks_contamination(level, weights.identity),
+        appeal.marks_contamination if doubted else 0.0,
+    )
+
+
+def _level(
+    log_odds: float,
+    families: tuple[Family, ...],
+    evidence: Evidence,
+    circumstances: Circumstances,
+    weights: Weights,
+    now: float,
+) -> Level:
+    """The strongest level whose threshold is reached and whose other conditions hold (REPUTATION-MODEL section 4)."""
+    levels = weights.levels
+    level = level_at(log_odds, levels)
+    if level <= Level.WARN:
+        return level
+    behaviour = next((family.log_odds for family in families if family.name == "behaviour"), 0.0)
+    if behaviour <= 0 and circumstances.verification is not Verification.FAILED:
+        return Level.WARN
+    if level is not Level.REJECT:
+        return level
+    rejects = behaviour >= levels.reject_behaviour and _may_reject(evidence, circumstances, weights, now)
+    return Level.REJECT if rejects else Level.ROUTE
+
+
+def _may_reject(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> bool:
+    """Several people of several groups said so, nobody has proven who the number belongs to, and nobody appeals."""
+    standing = evidence.standing
+    if standing is None or evidence.is_appealed:
+        return False
+    marks = decayed(standing.marks, standing.at, now, weights.marks.half_life_days * DAY_SECONDS)
+    return (
+        marks >= weights.levels.reject_marks
+        and _are_several(standing, weights.levels)
+        and effective_level(evidence.identity, circumstances.auth_class) < VERIFIED_LEVEL
+    )
+
+
+def _are_several(standing: Standing, levels: Thresholds) -> bool:
+    if standing.groups == 0:
+        return standing.reporters >= levels.reject_reporters_without_groups
+    return standing.reporters >= levels.reject_reporters and standing.groups >= levels.reject_groups
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reputation.levels import VERIFIED_LEVEL
 from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
 from reputation.store.identities import identity_of
@@ -29,7 +30,6 @@ from reputation.store.personal import is_contact
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0
 UNDO_SECONDS = 60.0  # the same code dialled again within so long takes the mark back
-VERIFIED_LEVEL = 2
 REASON_CHARACTERS = 200
 CATEGORY_CHARACTERS = 40
 

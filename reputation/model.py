@@ -242,7 +242,8 @@ class FactsQuery:
     """What the one read of the hot path asks for.
 
     `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
-    the phone it is for, where that is known (else the DID's own callee counts).
+    the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
+    where quiet hours are to count.
     """
 
     number: str | None
@@ -251,6 +252,9 @@ class FactsQuery:
     now: float
     endpoint: str | None = None
     channel_endpoint: str | None = None
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +411,17 @@ class Signal:
     category: SignalCategory
     at: float
     linkedid: str
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A callee of ours who answered calls of the number, and when last: whether or not they marked it."""
+
+    number: str
+    auth_class: AuthClass
+    callee: str
+    at: float
     epoch: int = 0
 
 

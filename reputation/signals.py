@@ -7,8 +7,10 @@ are only known once the outcome is joined with the journal, which is in the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from reputation.model import (
+    Answered,
     AuthClass,
     ChallengeResult,
     Direction,
@@ -21,19 +23,6 @@ from reputation.model import (
     Verdict,
 )
 from reputation.numbers import NumberType, is_valid, number_type_of
-
-# What each category weighs in the behaviour family, per distinct callee (REPUTATION-MODEL section 3). Folded later.
-WEIGHTS = {
-    SignalCategory.HUNG_UP_ON: 1.2,
-    SignalCategory.ONE_RING: 0.8,
-    SignalCategory.UNANSWERED: 0.2,
-    SignalCategory.CHALLENGE_SILENT: 0.6,
-    SignalCategory.VOICEMAIL: -0.3,
-    SignalCategory.LONG_TALK: -0.3,
-    SignalCategory.CHALLENGE_PASSED: -1.5,
-    SignalCategory.CALLED_BACK: -2.0,
-    SignalCategory.SECOND_TALK: -1.5,
-}
 
 HUNG_UP_SECONDS = 6.0
 ONE_RING_SECONDS = 6.0
@@ -48,6 +37,10 @@ RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk of ours to a number is a relatio
 
 # What a call was shown, or what was done with it, after which nothing that the callee does speaks against the caller.
 LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
+# What speaks against a caller; how much is in reputation/weights.py.
+SPAMWARD = frozenset(
+    {SignalCategory.HUNG_UP_ON, SignalCategory.ONE_RING, SignalCategory.UNANSWERED, SignalCategory.CHALLENGE_SILENT}
+)
 # The one thing that a labelled call can still say against its caller, because it is the caller's own doing.
 OF_THE_CALLER_ALONE = frozenset({SignalCategory.CHALLENGE_SILENT})
 
@@ -121,6 +114,42 @@ def signals_from(outcome: OutcomeRecord) -> Signal | None:
     return Signal(number, auth_class, witness, category, outcome.ended_at, outcome.linkedid)
 
 
+class Lessons(NamedTuple):
+    """All that one call shows, each by the number that it is about.
+
+    `signal`: the one signal of the call. `answered`: who answered. `talk_to`: one of us called and talked.
+    `talk_from`: the number talked with one of us, which as a second talk on another day is a signal in the place of
+    `signal`. `one_ring_at`: it rang once and gave up.
+    """
+
+    signal: Signal | None = None
+    answered: Answered | None = None
+    talk_to: Answered | None = None
+    talk_from: Signal | None = None
+    one_ring_at: float | None = None
+
+
+NO_LESSONS = Lessons()
+
+
+def lessons_of(outcome: OutcomeRecord) -> Lessons:
+    """What is learnt from a call. The outcome is joined with the journal already."""
+    number, person = outcome.number, outcome.person
+    if number is None or not says_something(outcome):
+        return NO_LESSONS
+    signal = signals_from(outcome)
+    if person is None or outcome.disposition is not Disposition.ANSWERED:
+        rang_once = outcome.direction is Direction.INBOUND and is_one_ring(outcome)
+        return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None)
+    answered = Answered(number, outcome.auth_class, person, outcome.ended_at)
+    if outcome.direction is Direction.OUTBOUND:
+        return Lessons(signal, talk_to=answered if is_talk(outcome) else None)
+    if not is_talk(outcome):
+        return Lessons(signal, answered)
+    second = (number, outcome.auth_class, person, SignalCategory.SECOND_TALK, outcome.ended_at, outcome.linkedid)
+    return Lessons(signal, answered, talk_from=Signal(*second))
+
+
 def says_something(outcome: OutcomeRecord) -> bool:
     """A call seen whole, with a number that somebody may have: withheld and unallocated ones have no reputation."""
     return outcome.complete and outcome.number is not None and is_valid(outcome.number)
@@ -173,4 +202,4 @@ def _is_answered(outcome: OutcomeRecord) -> bool:
 
 
 def _is_spamward(category: SignalCategory) -> bool:
-    return WEIGHTS[category] > 0 and category not in OF_THE_CALLER_ALONE
+    return category in SPAMWARD and category not in OF_THE_CALLER_ALONE

@@ -11,7 +11,7 @@ from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
-from reputation.levels import level_of
+from reputation.levels import level_at
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -35,6 +35,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.weights import DEFAULT
 
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC, a Thursday
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -140,7 +141,7 @@ def make_imported(source: str = "ftc", verdict: str = "spam", category: str | No
 def make_reputation(log_odds: float = 0.0, level: Level | None = None) -> Reputation:
     """A reputation; its level follows the log-odds unless it is given."""
     families = (Family("marks", log_odds, (("reporters", 2),)),) if log_odds else ()
-    return Reputation(log_odds, level_of(log_odds) if level is None else level, families)
+    return Reputation(log_odds, level_at(log_odds, DEFAULT.levels) if level is None else level, families)
 
 
 def make_facts(

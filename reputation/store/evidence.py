@@ -6,18 +6,16 @@ Each write is a maximum or a minimum by time, so calls may come in any order and
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-from reputation.model import AuthClass, Direction, Disposition, OutcomeRecord, Signal, SignalCategory
+from reputation.model import Answered, AuthClass, OutcomeRecord, Signal, SignalCategory
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
     ONE_RING_GUARD_SECONDS,
-    is_one_ring,
-    is_talk,
     latest_by_key,
-    says_something,
+    lessons_of,
     signal_of_mark,
-    signals_from,
 )
 from reputation.store.marks import marks_of
 
@@ -63,16 +61,6 @@ SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
 ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
 
 
-class Answered(NamedTuple):
-    """A callee of ours who answered calls of the number, and when last."""
-
-    number: str
-    auth_class: AuthClass
-    callee: str
-    at: float
-    epoch: int = 0
-
-
 def add_signal(db: sqlite3.Connection, signal: Signal) -> None:
     """Adds a signal; of its number, class, epoch, callee and category the latest stays."""
     db.execute(ADD_SIGNAL, _parameters(signal))
@@ -80,25 +68,16 @@ def add_signal(db: sqlite3.Connection, signal: Signal) -> None:
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
     """Adds all that the call shows, and returns the signal that it is. The outcome is joined with the journal."""
-    number, person = outcome.number, outcome.person
-    if number is None or not says_something(outcome):
-        return None
-    signal = signals_from(outcome)
-    about = {
-        "number": number,
-        "auth_class": outcome.auth_class.value,
-        "epoch": 0,
-        "callee": person,
-        "at": outcome.ended_at,
-        "linkedid": outcome.linkedid,
-    }
-    if person is not None and outcome.disposition is Disposition.ANSWERED:
-        if outcome.direction is Direction.INBOUND:
-            db.execute(ADD_ANSWERED, about)
-        if is_talk(outcome):
-            return _learn_of_talk(db, outcome, about, signal)
-    elif outcome.direction is Direction.INBOUND and is_one_ring(outcome):
-        db.execute(ADD_ONE_RING, about)
+    lessons = lessons_of(outcome)
+    signal = lessons.signal
+    if lessons.answered is not None:
+        db.execute(ADD_ANSWERED, _about(lessons.answered))
+    if lessons.talk_to is not None:
+        db.execute(ADD_TALK, _about(lessons.talk_to))
+    if lessons.one_ring_at is not None:
+        db.execute(ADD_ONE_RING, {"number": outcome.number, "at": lessons.one_ring_at})
+    if lessons.talk_from is not None:
+        signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:
         add_signal(db, signal)
     return signal
@@ -120,24 +99,25 @@ def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
     return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in rows]
 
 
-def _learn_of_talk(
-    db: sqlite3.Connection, outcome: OutcomeRecord, about: dict[str, Any], signal: Signal | None
-) -> Signal | None:
-    if outcome.direction is Direction.OUTBOUND:
-        db.execute(ADD_TALK, about)
-        if signal is not None:
-            add_signal(db, signal)
-        return signal
+def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
+    """The signal that the talk is, or makes another one, if the two are of different days."""
+    about = _parameters(talk)
     (row,) = db.execute(ADD_INBOUND_TALK, about | {"another_day": ANOTHER_DAY_SECONDS}).fetchall()
     is_second, at, linkedid = row
     if not is_second:
-        if signal is not None:
-            add_signal(db, signal)
-        return signal
+        return None
     db.execute(DROP_LONG_TALK, about)
-    second = Signal(about["number"], outcome.auth_class, about["callee"], SignalCategory.SECOND_TALK, at, linkedid)
-    add_signal(db, second)
-    return second
+    return replace(talk, at=at, linkedid=linkedid)
+
+
+def _about(answered: Answered) -> dict[str, object]:
+    return {
+        "number": answered.number,
+        "auth_class": answered.auth_class.value,
+        "epoch": answered.epoch,
+        "callee": answered.callee,
+        "at": answered.at,
+    }
 
 
 def _parameters(signal: Signal) -> dict[str, object]:

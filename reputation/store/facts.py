@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from reputation.levels import reputation_of
+from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import (
     Did,
     EntryKind,
@@ -26,6 +26,7 @@ from reputation.model import (
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.lists import entry_of_row
+from reputation.weights import DEFAULT, Weights
 
 FACTS = f"""
 SELECT 'moments',
@@ -81,14 +82,11 @@ SELECT 'imported', import_source.name, verdict, category, imported.name, note, i
 
 Row = tuple[Any, ...]
 
-# Of nearly every caller nothing is known.
-NO_EVIDENCE = reputation_of(())
-
 # Exact beats prefix beats range (DESIGN section 4).
 _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
 
-def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
+def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT) -> Facts:
     """What the store knows at `query.now`. One statement, so one consistent view of the store."""
     parameters = {
         "number": query.number,
@@ -98,10 +96,10 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery) -> Facts:
         "channel_endpoint": query.channel_endpoint,
         "now": query.now,
     }
-    return facts_from_rows(db.execute(FACTS, parameters).fetchall())
+    return facts_from_rows(db.execute(FACTS, parameters).fetchall(), query, weights)
 
 
-def facts_from_rows(rows: list[Row]) -> Facts:
+def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Facts:
     """The rows of FACTS as one value. Most calls bring two or three."""
     of: dict[str, list[Row]] = {}
     for row in rows:
@@ -110,6 +108,11 @@ def facts_from_rows(rows: list[Row]) -> Facts:
     entries = [entry_of_row(row[1:]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     imported = tuple([Imported(*row[1:7]) for row in of.get("imported", ())])
+    identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
+    evidence = Evidence(imported=imported, identity=identity)
+    circumstances = Circumstances(
+        query.auth_class, query.attestation, query.verification, query.hour, not ties and identity is None
+    )
     return Facts(
         did=_did(of["did"][0]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
@@ -117,13 +120,13 @@ def facts_from_rows(rows: list[Row]) -> Facts:
         allow=_most_specific(entries, ListName.ALLOW),
         block=_most_specific(entries, ListName.BLOCK),
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
-        identity=Identity(*of["identity"][0][1:5]) if "identity" in of else None,
+        identity=identity,
         imported=imported,
         challenge_passed_at=moments[1],
         emergency_at=moments[2],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
-        reputation=reputation_of(imported) if imported else NO_EVIDENCE,
+        reputation=reputation_of(evidence, circumstances, weights, query.now),
     )
 
 

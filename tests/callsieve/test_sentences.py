@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callsieve.sentences import sentence_of
-from reputation.levels import reputation_of
+from reputation.levels import NO_CIRCUMSTANCES, Evidence, reputation_of
 from reputation.model import (
     EntryKind,
     Facts,
@@ -18,6 +18,7 @@ from reputation.model import (
     Reputation,
     Tie,
 )
+from reputation.weights import DEFAULT
 
 SPAM = Imported("ftc", "spam", "scam")
 OTHER_SPAM = Imported("mine", "spam", "telemarketing")
@@ -25,7 +26,9 @@ FINE = Imported("partners", "ok")
 
 
 def of_imports(*imported: Imported) -> Facts:
-    return Facts(imported=imported, reputation=reputation_of(imported))
+    return Facts(
+        imported=imported, reputation=reputation_of(Evidence(imported=imported), NO_CIRCUMSTANCES, DEFAULT, 0.0)
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from policies.decision import OWN_RULES, Action
 from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS
 from policies.loader import MAX_REASON, POLICY_KEYS, PRESETS, RULE_KEYS, load_policy
 from policies.vocabulary import MAX_CALLS, MAX_MINUTES, VOCABULARY
-from reputation.levels import THRESHOLDS
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Reputation, Verification
 from reputation.numbers import NumberType
+from reputation.weights import DEFAULT
 from tests.builders import make_policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy-reference.md").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def test_the_actions_in_their_order() -> None:
 
 def test_the_levels_with_their_thresholds() -> None:
     expected = [["`none`", "", ""]]
-    for log_odds, level in reversed(THRESHOLDS):
+    for log_odds, level in reversed(DEFAULT.levels.strongest_first):
         expected.append([f"`{level.word}`", f"{log_odds:g}", str(Reputation(log_odds).points)])
     assert [row[:3] for row in rows("Levels and points")] == expected
 

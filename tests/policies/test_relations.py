@@ -10,7 +10,8 @@ from hypothesis import given
 from policies.decision import Action, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy
-from policies.relations import PerPhone, effective_level, per_phone_of, ties_in_reach
+from policies.relations import PerPhone, per_phone_of, ties_in_reach
+from reputation.families.identity import effective_level
 from reputation.model import AuthClass, Facts, Tie, Verification
 from tests.builders import (
     HOUR,

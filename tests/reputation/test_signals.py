@@ -23,7 +23,8 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
-from reputation.signals import SIGNALS, WEIGHTS, counts_for, latest_by_key, signal_of_mark, signals_from
+from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, signal_of_mark, signals_from
+from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DID, NOW, make_mark, make_outcome
 
 ANN = "201"
@@ -171,10 +172,10 @@ def test_not_spam_counts_as_a_call_back() -> None:
 
 def test_every_category_has_a_weight_and_a_rule_and_the_table_says_which_way() -> None:
     in_tables = {category for table in SIGNALS.values() for category, _ in table}
-    assert set(WEIGHTS) == set(SignalCategory)
     assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK}
-    spamward = {category.value for category, weight in WEIGHTS.items() if weight > 0}
-    assert spamward == {"hung-up-on", "one-ring", "unanswered", "challenge-silent"}
+    weights = DEFAULT.behaviour.by_category
+    assert {category for category, weight in weights.items() if weight > 0} == SPAMWARD
+    assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered", "challenge-silent"}
 
 
 signals = st.builds(

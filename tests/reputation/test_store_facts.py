@@ -23,7 +23,7 @@ from reputation.model import (
 )
 from reputation.store.challenges import record_challenge_pass
 from reputation.store.emergencies import record_emergency
-from reputation.store.facts import FACTS, NO_EVIDENCE, facts_of
+from reputation.store.facts import FACTS, facts_of
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
@@ -47,11 +47,11 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_of_a_stranger_nothing_is_known_but_where_he_called(store: Path) -> None:
-    assert facts(store) == Facts(did=Did(DID, "sales", "202"), callee=BOB, reputation=NO_EVIDENCE)
+    assert facts(store) == Facts(did=Did(DID, "sales", "202"), callee=BOB)
 
 
 def test_an_empty_store_answers(tmp_path: Path) -> None:
-    assert facts(tmp_path / "callsieve.db") == Facts(reputation=NO_EVIDENCE)
+    assert facts(tmp_path / "callsieve.db") == Facts()
 
 
 def test_a_caller_without_a_number_still_has_a_did_a_callee_and_who_expects_a_call(store: Path) -> None:
@@ -63,7 +63,6 @@ def test_a_caller_without_a_number_still_has_a_did_a_callee_and_who_expects_a_ca
         callee=BOB,
         ties=(PersonalTie(Tie.EXPECTED, "201", "sales", "PJSIP/201"),),
         emergency_at=NOW - 60,
-        reputation=NO_EVIDENCE,
     )
 
 

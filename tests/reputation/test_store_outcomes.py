@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reputation.model import (
+    Answered,
     AuthClass,
     CallerKind,
     ChallengeResult,
@@ -30,7 +31,7 @@ from reputation.model import (
 )
 from reputation.signals import latest_by_key, signals_from
 from reputation.store.challenges import record_challenge_pass
-from reputation.store.evidence import Answered, answered_of, signals_of
+from reputation.store.evidence import answered_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark, last_caller_of, marks_by, marks_of

@@ -13,7 +13,6 @@ from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, 
 from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.evidence import signals_of
-from reputation.store.facts import NO_EVIDENCE
 from reputation.store.file import open_store
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
@@ -138,7 +137,7 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
     assert not any(read(store, export_number, CALLER).values())
     assert read(store, export_number, OTHER) == before
     prefix = make_entry("+1201*", note="all of New Jersey")  # it names many numbers: it stays
-    assert facts(store) == Facts(block=prefix, reputation=NO_EVIDENCE)
+    assert facts(store) == Facts(block=prefix)
     assert not any(write(store, erase_number, CALLER).values())
 
 

@@ -1,0 +1,34 @@
+"""The block of 1000 numbers that a number lies in: what is left to say of numbers never seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reputation.families.behaviour import behaviour_of
+from reputation.families.feeds import feeds_of
+from reputation.families.marks import marks_of
+from reputation.model import Family, Imported
+from reputation.standing import Standing
+from reputation.weights import DAY_SECONDS, BlockWeights, Weights
+
+NAME = "block"
+
+
+def block_of(bad_numbers: int, weights: BlockWeights) -> Family | None:
+    """The family for so many distinct bad numbers in the block, the number itself left out."""
+    if bad_numbers < weights.some:
+        return None
+    log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
+    return Family(NAME, log_odds, (("bad numbers", bad_numbers),))
+
+
+def is_bad(standing: Standing, imported: Iterable[Imported], weights: Weights, now: float) -> bool:
+    """Whether a neighbour counts as bad by its own marks, behaviour and feeds. Block evidence is not counted."""
+    if now - standing.at > weights.block.days * DAY_SECONDS:
+        return False
+    families = (
+        marks_of(standing, weights.marks, now, weights.marks.contamination, None),
+        behaviour_of(standing, weights.behaviour, now),
+        feeds_of(imported, weights.feeds),
+    )
+    return sum(family.log_odds for family in families if family) >= weights.block.bad_from

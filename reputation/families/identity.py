@@ -1,0 +1,32 @@
+"""Who the number belongs to, as far as that is proven: a known owner speaks for the call, and marks count less."""
+
+from __future__ import annotations
+
+from reputation.model import AuthClass, Family, Identity
+from reputation.weights import IdentityWeights
+
+NAME = "identity"
+
+
+def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
+    """The level of an identity in a call of this class: 0 is none.
+
+    Authenticated, a stored L2 counts as L3; unknown counts as stored; unauthenticated counts for nothing.
+    """
+    if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
+        return 0
+    return 3 if identity.level >= 2 and auth_class is AuthClass.AUTHENTICATED else identity.level
+
+
+def identity_of(level: int, weights: IdentityWeights) -> Family | None:
+    """The family of an effective level; None for 0."""
+    if level == 0:
+        return None
+    log_odds = (weights.level_1, weights.level_2, weights.level_3)[level - 1]
+    return Family(NAME, log_odds, ((f"level {level}", 1),))
+
+
+def marks_contamination(level: int, weights: IdentityWeights) -> float:
+    """How far marks of a number with this effective level are doubted; 0 for no identity."""
+    by_level = (weights.marks_contamination_1, weights.marks_contamination_2, weights.marks_contamination_3)
+    return by_level[level - 1] if level else 0.0

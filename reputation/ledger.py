@@ -1,0 +1,199 @@
+"""Evidence rows in memory, for a replay: the same keys and the same rules as the store's (reputation/store).
+
+    ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
+    ledger.evidence(number, auth_class, now) -> Evidence         what is known of a number in a class of calls
+
+A number's standing is folded again only after something new was learnt about it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from reputation.families.block import is_bad
+from reputation.levels import Evidence
+from reputation.model import Answered, AuthClass, Mark, OutcomeRecord, Signal, SignalCategory, Verdict
+from reputation.signals import (
+    ANOTHER_DAY_SECONDS,
+    ONE_RING_GUARD_SECONDS,
+    RELATIONSHIP_SECONDS,
+    latest_by_key,
+    lessons_of,
+    signal_of_mark,
+)
+from reputation.standing import Rows, Standing, standing_of
+from reputation.weights import DEFAULT, Weights
+
+SignalKey = tuple[AuthClass, str, SignalCategory]
+
+
+@dataclass(slots=True)
+class _Known:
+    """All rows of one number. `standings` are folds that are still good."""
+
+    marks: dict[tuple[AuthClass, str], Mark] = field(default_factory=dict)
+    signals: dict[SignalKey, Signal] = field(default_factory=dict)
+    category_of_call: dict[str, SignalCategory] = field(default_factory=dict)
+    answered: dict[tuple[AuthClass, str], Answered] = field(default_factory=dict)
+    talks: dict[str, float] = field(default_factory=dict)
+    talks_from: dict[tuple[AuthClass, str], tuple[float, float, str]] = field(default_factory=dict)
+    one_rings: set[float] = field(default_factory=set)
+    standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
+
+
+class Ledger:
+    """What calls and marks have shown so far. Of one epoch; `trust` is that in a reporter."""
+
+    def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
+        self.weights = weights
+        self._trust = trust
+        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._blocks: defaultdict[str, set[str]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def learn(self, outcome: OutcomeRecord) -> Signal | None:
+        """Adds all that the call shows, and returns the signal that it is."""
+        lessons = lessons_of(outcome)
+        if outcome.number is None or not any(lessons):
+            return None
+        known = self._touched(outcome.number)
+        if lessons.answered is not None:
+            key = (lessons.answered.auth_class, lessons.answered.callee)
+            known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
+        if lessons.talk_to is not None:
+            who, at = lessons.talk_to.callee, lessons.talk_to.at
+            known.talks[who] = max(known.talks.get(who, at), at)
+        if lessons.one_ring_at is not None:
+            known.one_rings.add(lessons.one_ring_at)
+        signal = lessons.signal
+        if lessons.talk_from is not None:
+            signal = _second_talk(known, lessons.talk_from) or signal
+        if signal is not None:
+            _add_signal(known, signal)
+        return signal
+
+    def add_mark(self, mark: Mark) -> None:
+        """What a person says; what was said later stays, at equal times a retraction."""
+        known = self._touched(mark.number)
+        key = (mark.auth_class, mark.reporter)
+        other = known.marks.get(key)
+        if other is None or _precedence(mark) > _precedence(other):
+            known.marks[key] = mark
+
+    def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
+        """What is known of the number in this class of calls."""
+        neighbours = self._bad_neighbours(number, auth_class, now)
+        return Evidence(standing=self.standing(number, auth_class), bad_neighbours=neighbours)
+
+    def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
+        """The fold over the number's rows in this class."""
+        known = self._known.get(number)
+        if known is None:
+            return None
+        if auth_class not in known.standings:
+            known.standings[auth_class] = standing_of(_rows(known), auth_class, self.weights, trust=self._trust)
+        return known.standings[auth_class]
+
+    def rows(self, number: str) -> Rows:
+        """The rows of the number, as they count."""
+        return _rows(self._known[number]) if number in self._known else Rows()
+
+    def numbers(self) -> Iterator[str]:
+        """Every number of which something is known."""
+        return iter(self._known)
+
+    def talks(self, number: str, now: float) -> list[tuple[str, float]]:
+        """Who of us has called the number and talked within 180 days, and when last."""
+        known = self._known.get(number)
+        if known is None or not known.talks:
+            return []
+        return [
+            (who, at)
+            for who, at in known.talks.items()
+            if at > now - RELATIONSHIP_SECONDS and not _is_guarded(known, at)
+        ]
+
+    def one_ring_at(self, number: str, now: float) -> float | None:
+        """When the number last rang once and gave up, if that is less than a day ago."""
+        known = self._known.get(number)
+        if known is None or not known.one_rings:
+            return None
+        return max((at for at in known.one_rings if at > now - ONE_RING_GUARD_SECONDS), default=None)
+
+    def marks(self, number: str) -> list[Mark]:
+        """What people say about the number."""
+        return list(self._known[number].marks.values()) if number in self._known else []
+
+    def _touched(self, number: str) -> _Known:
+        known = self._known[number]
+        known.standings.clear()
+        self._blocks[number[:-3]].add(number)
+        return known
+
+    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
+        neighbours = self._blocks.get(number[:-3], ())
+        if len(neighbours) < self.weights.block.some:
+            return 0
+        standings = (self.standing(one, auth_class) for one in neighbours if one != number and len(one) == len(number))
+        return sum(standing is not None and is_bad(standing, (), self.weights, now) for standing in standings)
+
+
+def _second_talk(known: _Known, talk: Signal) -> Signal | None:
+    key = (talk.auth_class, talk.callee)
+    first_at, at, linkedid = known.talks_from.get(key, (talk.at, talk.at, talk.linkedid))
+    first_at = min(first_at, talk.at)
+    at, linkedid = max((at, linkedid), (talk.at, talk.linkedid))
+    known.talks_from[key] = (first_at, at, linkedid)
+    if at - first_at < ANOTHER_DAY_SECONDS:
+        return None
+    dropped = known.signals.pop((*key, SignalCategory.LONG_TALK), None)
+    if dropped is not None:
+        known.category_of_call.pop(dropped.linkedid, None)
+    return replace(talk, at=at, linkedid=linkedid)
+
+
+def _add_signal(known: _Known, signal: Signal) -> None:
+    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
+    if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
+        return
+    key = (signal.auth_class, signal.callee, signal.category)
+    other = known.signals.get(key)
+    if other is not None and (other.at, other.linkedid) >= (signal.at, signal.linkedid):
+        return
+    if other is not None:
+        known.category_of_call.pop(other.linkedid, None)
+    known.signals[key] = signal
+    known.category_of_call[signal.linkedid] = signal.category
+
+
+def _rows(known: _Known) -> Rows:
+    signals = [
+        signal
+        for signal in known.signals.values()
+        if signal.category is not SignalCategory.CALLED_BACK or not _is_guarded(known, signal.at)
+    ]
+    said = [signal for mark in known.marks.values() if (signal := signal_of_mark(mark))]
+    return Rows(
+        tuple(known.marks.values()),
+        latest_by_key([*signals, *said]) if said else signals,
+        tuple(known.answered.values()),
+    )
+
+
+def _is_guarded(known: _Known, at: float) -> bool:
+    """Whether a talk came within a day after a one-ring call, which is what such calls are for."""
+    return any(at - ONE_RING_GUARD_SECONDS < rang <= at for rang in known.one_rings)
+
+
+def _at(answered: Answered) -> float:
+    return answered.at
+
+
+def _precedence(mark: Mark) -> tuple[object, ...]:
+    """The later wins; at equal times a retraction, then the text that comes last (as in the store)."""
+    words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
+    return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)

@@ -1,0 +1,122 @@
+"""The fold: from the evidence rows of one number and class to a few sums that decay, read in O(1) at any later time.
+
+    standing_of(rows, auth_class, weights, ...) -> Standing        exact, whatever the order of the rows
+    decayed(standing.marks, standing.at, now, half-life)           what a decision does
+
+Rows are distinct by witness already (reputation/store, reputation/ledger): the latest mark of a reporter, the latest
+signal of a callee and category, the latest answer of a callee, in each epoch. Over epochs the latest counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from math import fsum
+from typing import NamedTuple, Protocol, TypeVar
+
+from reputation.decay import decayed
+from reputation.model import Answered, AuthClass, Mark, Signal, SignalCategory, Verdict
+from reputation.signals import counts_for
+from reputation.weights import DAY_SECONDS, MarkWeights, Weights
+
+
+class Rows(NamedTuple):
+    """All evidence rows of one number, of every class and epoch."""
+
+    marks: Sequence[Mark] = ()
+    signals: Sequence[Signal] = ()
+    answered: Sequence[Answered] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
+
+    `marks` is M, the sum of the reporters' weights; `answers` D, the people who answered; both decay with the half-life
+    of marks. `behaviour` is the sum of the signals' weights and decays with its own. `reporters` and `groups` count who
+    is behind the live spam marks, `signals` the callees behind each category. `burst_at`: when the latest burst of
+    marks ended, None: there was none.
+    """
+
+    at: float
+    marks: float = 0.0
+    answers: float = 0.0
+    behaviour: float = 0.0
+    reporters: int = 0
+    groups: int = 0
+    answered: int = 0
+    signals: tuple[tuple[SignalCategory, int], ...] = ()
+    burst_at: float | None = None
+
+
+class _Dated(Protocol):
+    @property
+    def at(self) -> float: ...
+
+
+D = TypeVar("D", bound=_Dated)
+
+
+def standing_of(
+    rows: Rows,
+    auth_class: AuthClass,
+    weights: Weights,
+    *,
+    epoch_at: float | None = None,
+    trust: Callable[[str], float] = lambda _reporter: 1.0,
+) -> Standing | None:
+    """The standing in a class, None where no row counts. `epoch_at`: since when the number has its present owner;
+    `trust`: that in a reporter.
+    """
+    said = _latest((m for m in rows.marks if m.auth_class is auth_class), lambda m: m.reporter)
+    live = [mark for mark in said if mark.verdict is Verdict.SPAM]
+    reporters = {mark.reporter for mark in live}
+    shown = _latest((s for s in rows.signals if counts_for(s, auth_class)), lambda s: (s.callee, s.category))
+    by_category = weights.behaviour.by_category
+    counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family
+    answered = _latest((a for a in rows.answered if a.auth_class is auth_class), lambda a: a.callee)
+    if not (live or counted or answered):
+        return None
+    at = max([*(m.at for m in live), *(s.at for s in counted), *(a.at for a in answered)])
+
+    def total(dated: Iterable[tuple[float, float]], half_life_days: float) -> float:
+        return fsum(
+            decayed(
+                value if epoch_at is None or when >= epoch_at else value * weights.before_epoch, when, at, half_life
+            )
+            for half_life in (half_life_days * DAY_SECONDS,)
+            for value, when in dated
+        )
+
+    marks = weights.marks
+    return Standing(
+        at=at,
+        marks=total(((trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live), marks.half_life_days),
+        answers=total(((1.0, a.at) for a in answered), marks.half_life_days),
+        behaviour=total(((by_category[s.category], s.at) for s in counted), weights.behaviour.half_life_days),
+        reporters=len(live),
+        groups=len({mark.group for mark in live if mark.group}),
+        answered=len(answered),
+        signals=tuple(sorted(Counter(s.category for s in counted).items())),
+        burst_at=_burst(live, marks),
+    )
+
+
+def _latest(rows: Iterable[D], key: Callable[[D], Hashable]) -> list[D]:
+    """Of each witness the latest word; a witness of two epochs speaks once."""
+    found: dict[Hashable, D] = {}
+    for row in rows:
+        other = found.get(key(row))
+        if other is None or row.at > other.at:
+            found[key(row)] = row
+    return list(found.values())
+
+
+def _burst(live: list[Mark], weights: MarkWeights) -> float | None:
+    """When the latest burst ended: `burst_marks` live marks within `burst_minutes`."""
+    if len(live) < weights.burst_marks:
+        return None
+    times = sorted(mark.at for mark in live)
+    ends = zip(times, times[weights.burst_marks - 1 :], strict=False)
+    return max((last for first, last in ends if last - first <= 60 * weights.burst_minutes), default=None)

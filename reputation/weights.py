@@ -1,0 +1,232 @@
+"""The one table of the model: every weight, half-life, cap and threshold, with the reason for its default.
+
+Settings may change any of them under `[reputation]` (docs/reputation.md lists them); what is written here is what
+REPUTATION-MODEL gives. Log-odds are natural. Half-lives are in days, everything else as its name says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from math import log
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Meta
+
+from reputation.model import Level, MarkChannel, SignalCategory
+
+DAY_SECONDS = 86_400.0
+
+Days = Annotated[float, Meta(gt=0, le=3650)]
+Weight = Annotated[float, Meta(ge=-10, le=10)]
+ForSpam = Annotated[float, Meta(ge=0, le=10)]
+ForFine = Annotated[float, Meta(ge=-10, le=0)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
+Threshold = Annotated[float, Meta(gt=0, le=100)]
+Count = Annotated[int, Meta(ge=1, le=1000)]
+Hour = Annotated[int, Meta(ge=0, le=24)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelWeights:
+    """How much a mark counts by the way it came: who dials from a handset took the call."""
+
+    extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
+    cli: Annotated[float, Meta(ge=0, le=1)] = 1.0  # an administrator, for a person who told so
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkWeights:
+    """Marks of people, against all those who answered and did not mark."""
+
+    half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
+    marked_if_unwanted: Share = 0.10  # share of the answerers of an unwanted call who mark it
+    marked_if_wanted: Share = 0.0067  # and of a wanted one, by mistake or in anger
+    contamination: Share = 0.02  # the family may be fabricated: bounded at +3.9, below challenge
+    channels: ChannelWeights = field(default_factory=ChannelWeights)
+    burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
+    burst_minutes: Annotated[float, Meta(gt=0, le=10080)] = 60.0
+
+    @cached_property
+    def each(self) -> float:
+        """Log-odds of one mark: ln(a / b)."""
+        return log(self.marked_if_unwanted / self.marked_if_wanted)
+
+    @cached_property
+    def each_silent(self) -> float:
+        """Log-odds of one person who answered and did not mark: ln((1 - a) / (1 - b)), below zero."""
+        return log((1 - self.marked_if_unwanted) / (1 - self.marked_if_wanted))
+
+    def of_channel(self, channel: MarkChannel) -> float:
+        """The weight of a mark that came this way."""
+        return float(getattr(self.channels, channel.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehaviourWeights:
+    """What calls showed, per distinct callee and category. Keys are the categories with `_` for `-`."""
+
+    half_life_days: Days = 14.0  # rotating spam repeats with a half-life of 5 days, callers' habits last longer
+    contamination: Share = 0.03  # bounded at +-3.5
+    hung_up_on: Weight = 1.2  # talk-time distributions: spam has a mean of 11 s, others 35 s
+    one_ring: Weight = 0.8  # wangiri
+    unanswered: Weight = 0.2  # answer rates 9-24 % against 24-53 %
+    challenge_silent: Weight = 0.6  # robots press nothing
+    voicemail: Weight = -0.3
+    long_talk: Weight = -0.3  # fraud calls are as long as honest ones: nearly no evidence
+    challenge_passed: Weight = -1.5
+    called_back: Weight = -2.0  # relationship beats duration
+    second_talk: Weight = -1.5
+
+    @cached_property
+    def by_category(self) -> dict[SignalCategory, float]:
+        """The weight of each category."""
+        return {category: getattr(self, category.value.replace("-", "_")) for category in SignalCategory}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWeights:
+    """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more."""
+
+    days: Days = 60.0
+    some: Count = 3  # covers 25 % of complained numbers never seen before; 2 of 4,779 hospitals hit
+    some_weight: ForSpam = 1.0
+    many: Count = 5  # 20 %; none hit
+    many_weight: ForSpam = 1.5
+    bad_from: Threshold = 2.9  # marks, behaviour and feeds together: the level of a warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedWeights:
+    """Imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
+
+    spam: ForSpam = 1.5
+    all_spam: ForSpam = 2.5
+    allow: ForFine = -1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestationWeights:
+    """What the network says of this one call (TransNexus SHAKEN statistics)."""
+
+    verified_a: Weight = -0.5
+    b: Weight = 0.7
+    c: Weight = 1.0
+    failed: Weight = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietWeights:
+    """An unknown caller in the quiet hours of the callee, from `first_hour` until before `last_hour`.
+
+    `time_zone` as in `Europe/London`; empty: that of the machine.
+    """
+
+    weight: ForSpam = 0.5
+    first_hour: Hour = 22
+    last_hour: Hour = 8
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityWeights:
+    """Proven owners: how much it speaks for the caller, and how little marks may then do."""
+
+    level_1: ForFine = -0.5
+    level_2: ForFine = -1.5
+    level_3: ForFine = -3.0
+    marks_contamination_1: Share = 0.05
+    marks_contamination_2: Share = 0.10
+    marks_contamination_3: Share = 0.20  # marks bounded at +1.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppealWeights:
+    """After an appeal was upheld, marks are doubted for a while."""
+
+    marks_contamination: Share = 0.20
+    days: Days = 90.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustWeights:
+    """Trust in a reporter, from settled cases only: Beta(agree, disagree) against what is expected of anybody."""
+
+    agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
+    disagree: Annotated[float, Meta(gt=0, le=1000)] = 2.0
+    least: Annotated[float, Meta(ge=0, le=1)] = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """From which log-odds each level is justified (Wald, beta 0.1), and what reject needs besides."""
+
+    tag: Threshold = 1.5  # alpha 20 %
+    warn: Threshold = 2.9  # 5 %
+    challenge: Threshold = 4.5  # 1 %
+    route: Threshold = 5.5  # 0.4 %
+    reject: Threshold = 6.8  # 0.1 %
+    reject_marks: Threshold = 1.5
+    reject_behaviour: Threshold = 1.5
+    reject_reporters: Count = 2
+    reject_groups: Count = 2
+    reject_reporters_without_groups: Count = 3
+
+    @cached_property
+    def strongest_first(self) -> tuple[tuple[float, Level], ...]:
+        """Each level with the log-odds it takes."""
+        return tuple((getattr(self, level.word), level) for level in reversed(Level) if level is not Level.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weights:
+    """All of it. Compared by identity: one is made when the settings are read, and results are kept by it."""
+
+    marks: MarkWeights = field(default_factory=MarkWeights)
+    behaviour: BehaviourWeights = field(default_factory=BehaviourWeights)
+    block: BlockWeights = field(default_factory=BlockWeights)
+    feeds: FeedWeights = field(default_factory=FeedWeights)
+    attestation: AttestationWeights = field(default_factory=AttestationWeights)
+    quiet: QuietWeights = field(default_factory=QuietWeights)
+    identity: IdentityWeights = field(default_factory=IdentityWeights)
+    appeal: AppealWeights = field(default_factory=AppealWeights)
+    trust: TrustWeights = field(default_factory=TrustWeights)
+    levels: Thresholds = field(default_factory=Thresholds)
+    before_epoch: Annotated[float, Meta(ge=0, le=1)] = 0.25  # what evidence older than the number's owner still weighs
+
+
+DEFAULT = Weights()
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """The time zone of that name; None for an empty one, the machine's own. ValueError, OSError: there is none."""
+    try:
+        return ZoneInfo(name) if name else None
+    except ZoneInfoNotFoundError:
+        raise ValueError(f"no time zone {name!r}") from None
+
+
+def problems_of(weights: Weights) -> list[tuple[str, str]]:
+    """What is wrong between keys that are each allowed: the key, and what to do."""
+    levels, marks, block = weights.levels, weights.marks, weights.block
+    found = []
+    names = ("tag", "warn", "challenge", "route", "reject")
+    for weaker, stronger in pairwise(names):
+        if getattr(levels, weaker) >= getattr(levels, stronger):
+            found.append((f"levels.{stronger}", f"must be above levels.{weaker}"))
+    if marks.marked_if_unwanted <= marks.marked_if_wanted:
+        found.append(("marks.marked_if_unwanted", "must be above marks.marked_if_wanted"))
+    if -log(marks.contamination) >= levels.challenge:
+        found.append(("marks.contamination", "is too small: marks alone must stay below levels.challenge"))
+    if block.some >= block.many:
+        found.append(("block.many", "must be above block.some"))
+    try:
+        zone_of(weights.quiet.time_zone)
+    except (ValueError, OSError):
+        found.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
+    if weights.feeds.all_spam < weights.feeds.spam:
+        found.append(("feeds.all_spam", "must not be below feeds.spam"))
+    return found
