@@ -27,10 +27,13 @@ from tests.integration.office import (
 )
 
 # What is asked here is what happens, not how fast: on a busy machine a script of its own needs longer than a call has.
-PATIENT = SETTINGS + """
+PATIENT = (
+    SETTINGS
+    + """
 [agi]
 deadline_ms = 550
 """
+)
 BOUND = "s,1(screen,0.6)"
 
 TAG_RING = "<http://localhost>;info=callsieve-tag"
