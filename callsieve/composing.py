@@ -18,6 +18,11 @@ def site_of(settings: Settings) -> Site:
     return Site(region, trunks, settings.actions.route, 60.0 * settings.emergency.window_minutes)
 
 
+def regions_of(site: Site) -> set[str]:
+    """Whose number plans its callers are read by."""
+    return {site.region, *(trunk.region for trunk in site.trunks)}
+
+
 def policies_of(loaded: Loaded) -> PolicySet:
     """The policy of the PBX and those of its scopes. PolicyError when one of them cannot be used."""
     settings, directories = loaded.settings, loaded.policy_directories

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING
 from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
-from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
+from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, regions_of, site_of
 from callsieve.keeper import Keeper
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.model import Did, Person
+from reputation.numbers import read_plans, supported_regions
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
 from reputation.store.journal import call_times
@@ -91,6 +92,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.keeper.close)
             await self.keeper.start()
+            read_plans(regions_of(self.screening.site))
             host, port = address_of(settings.agi.listen)
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self.server.listen(host, port)
@@ -183,11 +185,13 @@ class Daemon:
                 self._reload_policies()
 
     async def _prepare(self) -> None:
-        """What the first calls can do without: our people and numbers, and who called in the last hour."""
+        """What the first calls can do without: our people and numbers, who called in the last hour, foreign plans."""
         await self._sync_settings()
         now = time.time()
         for number, at in await self.keeper.read(lambda db: list(call_times(db, now - WINDOW_SECONDS))):
             self.screening.velocity.add(number, at)
+        for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
+            await asyncio.to_thread(read_plans, (region,))
 
     async def _sync_settings(self) -> None:
         settings = self._loaded.settings

@@ -183,6 +183,14 @@ def supported_regions() -> tuple[str, ...]:
     return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 
+def read_plans(regions: Iterable[str]) -> None:
+    """Read the plans of these regions now. Each is a module of phonenumbers; else a call would wait for the disk."""
+    for region in regions:
+        PhoneMetadata.metadata_for_region(region)
+        PhoneMetadata.short_metadata_for_region(region)
+        _plan_of(str(phonenumbers.country_code_for_region(region)))
+
+
 # From text to digits.
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from callsieve.cli import main as program
 from lab.daemon import Daemon
-from tests.callsieve.program import Program, one_line
+from reputation.numbers import supported_regions
+from tests.callsieve.program import Program, one_line, wait_until
 
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYTHONPROFILEIMPORTTIME prints
 # Each with who would bring it: typer brings rich and pydantic, structlog is for --log-json, panoramisk for `[ami]`.
@@ -32,6 +33,18 @@ def test_a_daemon_imports_nothing_that_it_does_not_need(tmp_path: Path, monkeypa
         "callsieve.cli.errors",
         "callsieve.cli.serving",
     }
+
+
+def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    plans = {f"phonenumbers.data.region_{region}" for region in supported_regions()}
+    with Daemon(
+        tmp_path, '[numbers]\nregion = "CA"\n[[trunk]]\nname = "carrier"\nchannels = "PJSIP/c-*"\nregion = "CH"\n'
+    ) as daemon:
+        wait_until(lambda: plans <= set(IMPORTED.findall(daemon.log.read_text())))
+        before, _, _ = daemon.log.read_text().partition("answering on")
+    ours = {f"phonenumbers.{kind}data.region_{region}" for kind in ("", "short") for region in ("CA", "CH")}
+    assert ours <= set(IMPORTED.findall(before))
 
 
 @pytest.mark.parametrize(
