@@ -13,7 +13,7 @@ from reputation.numbers import supported_regions
 from tests.callsieve.program import Program, one_line, wait_until
 
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYTHONPROFILEIMPORTTIME prints
-# Each with who would bring it: typer brings pydantic, and rich for help, structlog is for --log-json, panoramisk for `[ami]`.
+# typer brings pydantic, and rich for help; structlog is for --log-json, panoramisk for `[ami]`.
 NOT_NEEDED = {"typer", "click", "rich", "pydantic", "structlog", "panoramisk", "asterisk"}
 
 
