@@ -240,7 +240,7 @@ class Screening:
             reason=decision.reason if decision.capped_by is None else f"{decision.reason} ({decision.capped_by})",
             level=decision.level.word,
             log_odds=decision.reputation.log_odds,
-            vector=vector_of(decision.reputation.families),
+            vector=vector_of(decision.reputation),
             policy=decision.policy,
             elapsed_ms=elapsed_ms,
         )

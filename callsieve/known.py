@@ -174,7 +174,7 @@ def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
         "log_odds": reputation.log_odds,
         "points": reputation.points,
         "level": reputation.level.word,
-        "families": value_of(vector_of(reputation.families)),
+        **value_of(vector_of(reputation)),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reputation.explaining import parts_of
 from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, Tie
 
 NOTHING = "nothing is known about this number"
@@ -14,7 +15,7 @@ def sentence_of(facts: Facts) -> str:
     parts = [
         *_of_lists(facts.allow, facts.block),
         *([f"it belongs to {facts.identity.name} (level {facts.identity.level})"] if facts.identity else []),
-        *(text for family in facts.reputation.families if (text := _of_family(family, facts.imported))),
+        *(text for family in facts.reputation.families for text in _of_family(family, facts.imported)),
         *_of_ties(facts),
         *(["it is one of our own numbers"] if facts.own_number else []),
         *(["its caller has passed a challenge"] if facts.challenge_passed_at is not None else []),
@@ -30,12 +31,11 @@ def _of_lists(allow: ListEntry | None, block: ListEntry | None) -> Iterable[str]
             yield f"{what} on the {entry.list_name.value}list"
 
 
-def _of_family(family: Family, imported: tuple[Imported, ...]) -> str:
-    """The counts behind a family; empty when there are none."""
+def _of_family(family: Family, imported: tuple[Imported, ...]) -> Iterable[str]:
+    """What a family says. Of sources the facts know more than the counts, and the identity is said with its name."""
     if family.name == "feeds":
-        return _of_feeds(imported)
-    counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
-    return f"{family.name}: {counts}" if counts else ""
+        return [_of_feeds(imported)]
+    return parts_of(family) if family.name != "identity" else ()
 
 
 def _of_feeds(imported: tuple[Imported, ...]) -> str:

@@ -150,8 +150,22 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def vector_of(families: tuple[Family, ...]) -> str:
-    """The evidence vector as the journal keeps it: JSON, per family its log-odds and counts."""
-    return json.dumps(
-        [{"family": f.name, "log_odds": round(f.log_odds, 6), "counts": dict(f.counts)} for f in families]
-    )
+def vector_of(reputation: Reputation) -> str:
+    """The evidence vector as the journal keeps it, JSON: the families with their counts, and what would change them."""
+    vector = {
+        "families": [
+            {"family": family.name, "log_odds": round(family.log_odds, 6), "counts": dict(family.counts)}
+            for family in reputation.families
+        ],
+        "would_change": [{"what": change.what, "level": change.level.word} for change in reputation.would_change],
+    }
+    return json.dumps(vector)
+
+
+def families_of(vector: str) -> tuple[Family, ...]:
+    """The families of a vector as the journal keeps it. ValueError: the text is damaged."""
+    try:
+        found = json.loads(vector)["families"]
+        return tuple(Family(one["family"], one["log_odds"], tuple(one["counts"].items())) for one in found)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("no evidence vector") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class CallerKind(StrEnum):
@@ -91,13 +92,25 @@ class Family:
     counts: tuple[tuple[str, int], ...] = ()
 
 
+class Change(NamedTuple):
+    """Something that would make a level lower, and what the reputation would be then."""
+
+    what: str
+    level: Level
+    log_odds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Reputation:
-    """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability."""
+    """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
+
+    `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py).
+    """
 
     log_odds: float = 0.0
     level: Level = Level.NONE
     families: tuple[Family, ...] = ()
+    would_change: tuple[Change, ...] = ()
 
     @property
     def points(self) -> int:

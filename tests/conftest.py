@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a busy machine makes its examples says nothing about the code.
+settings.register_profile("callsieve", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("callsieve")
 
 NOBODY = 65534
 WAITED = "seconds a call waited"

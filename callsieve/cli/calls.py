@@ -140,17 +140,24 @@ def _show_one(record: DecisionRecord) -> None:
 
 
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
-    """The families of the evidence vector that said something."""
+    """The families of the evidence vector, what they say in words, and what would change it."""
     from callsieve.cli.show import lines
     from callsieve.known import value_of
+    from reputation.explaining import sentence_of_families
+    from reputation.levels import families_of
 
-    vector = value_of(record.vector)
-    if not isinstance(vector, list):
+    try:
+        families = families_of(record.vector)
+    except ValueError:
         return [("evidence", record.vector)]
     said = [
-        f"{family['family']} {family['log_odds']:+.2f}: "
-        + ", ".join(f"{count} {what}" for what, count in family["counts"].items() if count)
-        for family in vector
-        if family["log_odds"] or any(family["counts"].values())
+        f"{family.name} {family.log_odds:+.2f}: "
+        + ", ".join(f"{count} {what}" for what, count in family.counts if count)
+        for family in families
     ]
-    return [("evidence", lines(said) or "none")]
+    changes = [f"{change['what']}: {change['level']}" for change in value_of(record.vector)["would_change"]]
+    return [
+        ("evidence", lines(said) or "none"),
+        ("because", sentence_of_families(families)),
+        ("would change", lines(changes)),
+    ]

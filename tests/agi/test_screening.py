@@ -133,7 +133,8 @@ async def test_a_decision_is_recorded_as_it_was_made() -> None:
     assert (record.action, record.would_be, record.rule, record.policy) == ("warn", "warn", "level-reject", "strict")
     assert record.reason.endswith("from several groups of people (the caller passed a challenge)")
     assert (record.level, record.log_odds, record.elapsed_ms) == ("reject", 7.5, 12.5)
-    assert record.vector == '[{"family": "marks", "log_odds": 7.5, "counts": {"reporters": 2}}]'
+    families = '[{"family": "marks", "log_odds": 7.5, "counts": {"reporters": 2}}]'
+    assert record.vector == f'{{"families": {families}, "would_change": []}}'
 
 
 async def test_a_withheld_caller_is_recorded_without_a_number() -> None:

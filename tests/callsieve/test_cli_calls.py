@@ -61,6 +61,8 @@ def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
         "carrier",
         "+7 points",
         "feeds +1.50: 1 spam",
+        "one imported source lists it as spam",
+        "its owner is verified: none",
         "1767258007.12",
         "0.7 ms",
     ):
@@ -74,13 +76,13 @@ def test_letters_that_are_misread_find_it_too(callsieve: Program) -> None:
 
 def test_in_observe_mode_both_actions_are_shown(callsieve: Program) -> None:
     out = callsieve.ok("calls", "show", "BBBBBBBB")
-    assert "action    allow\nwould be  reject\n" in out
+    assert "action        allow\nwould be      reject\n" in out
     assert "observe (observes only)" in out
 
 
 def test_one_in_json_has_its_evidence_as_a_value(callsieve: Program) -> None:
     found = callsieve("calls", "show", "AAAAAAAA", "--json").json
-    assert found["vector"] == [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}]
+    assert found["vector"]["families"] == [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}]
     assert found["points"] == 7
 
 

@@ -47,7 +47,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
         "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); one imported source lists it as spam (scam)",
-        "+7 points, level tag  log-odds +1.50",
+        "+4 points, level none  log-odds +1.00",
         "feeds       +1.50  1 spam",
         'ftc: spam, scam, "Joe", warranty (just now)',
         'blocklist +1201*: warn "New Jersey" since ',
@@ -82,10 +82,14 @@ def test_the_same_in_json(known: Program) -> None:
         True,
     )
     assert found["reputation"] == {
-        "log_odds": 1.5,
-        "points": 7,
-        "level": "tag",
-        "families": [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}],
+        "log_odds": 1.0,
+        "points": 4,
+        "level": "none",
+        "families": [
+            {"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}},
+            {"family": "identity", "log_odds": -0.5, "counts": {"level 1": 1}},
+        ],
+        "would_change": [],
     }
     assert [entry["entry"] for entry in found["lists"]] == ["+1201*"]
     assert {(one["what"], one["person"]) for one in found["personal"]} == {
@@ -96,7 +100,7 @@ def test_the_same_in_json(known: Program) -> None:
     assert found["identity"]["note"] == "called back"
     assert found["imported"][0]["category"] == "scam"
     assert [one["id"] for one in found["decisions"]] == ["AAAAAAAA", "BBBBBBBB"]
-    assert found["decisions"][0]["vector"][0]["family"] == "feeds"
+    assert found["decisions"][0]["vector"]["families"][0]["family"] == "feeds"
     assert found["calls_within_the_hour"] == 2
     assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes"}
 

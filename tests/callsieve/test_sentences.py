@@ -80,10 +80,10 @@ def of_imports(*imported: Imported) -> Facts:
         ),
         pytest.param(
             Facts(
-                reputation=Reputation(1.2, families=(Family("behaviour", 1.2, (("hung up", 3), ("called back", 0))),))
+                reputation=Reputation(1.2, families=(Family("behaviour", 1.2, (("hung-up-on", 3), ("voicemail", 1))),))
             ),
-            "Behaviour: 3 hung up.",
-            id="families-to-come",
+            "3 hung up within 6 s; it left a message; nobody called back.",
+            id="behaviour",
         ),
     ],
 )

@@ -1,0 +1,194 @@
+"""Why a number stands where it stands, and what would change that. Pure; every screen and log says it in these words.
+
+sentence_of_families(families)            "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
+would_change(evidence, circumstances, ...) what would make the level lower, and what it would be then
+with_changes(reputation, evidence, ...)    the reputation with them, as a decision records it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from reputation.decay import decayed
+from reputation.levels import Circumstances, Evidence, reputation_of
+from reputation.model import AuthClass, Change, Family, Identity, Level, Reputation, SignalCategory
+from reputation.standing import Standing
+from reputation.weights import DAY_SECONDS, Weights
+
+# The longest that `days_until_lower` looks ahead: how long evidence is kept.
+HORIZON_DAYS = 365
+MORE_ANSWERS = 10
+
+
+def with_changes(
+    reputation: Reputation, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> Reputation:
+    """The reputation, and where its level asks for it, what would change it."""
+    if reputation.level is Level.NONE:
+        return reputation
+    return replace(reputation, would_change=would_change(evidence, circumstances, weights, now))
+
+
+def would_change(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Change, ...]:
+    """Of the things that can happen to a number those that would make its level lower, the least first."""
+    level = reputation_of(evidence, circumstances, weights, now).level
+    found = []
+    for what, happens in _HAPPENINGS:
+        changed = happens(evidence, circumstances, weights, now)
+        if changed is not None:
+            after = reputation_of(changed, circumstances, weights, now)
+            if after.level < level:
+                found.append(Change(what, after.level, after.log_odds))
+    return tuple(found)
+
+
+def days_until_lower(
+    evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[int, Level] | None:
+    """In how many whole days the level is lower if nothing more happens, and which it is then; None: not in a year."""
+    level = reputation_of(evidence, circumstances, weights, now).level
+    for days in range(1, HORIZON_DAYS + 1):
+        after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
+        if after < level:
+            return days, after
+    return None
+
+
+Happening = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
+
+
+def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
+    """One of us calls the number and talks."""
+    if circumstances.auth_class is AuthClass.UNAUTHENTICATED:
+        return None
+    standing = _at(evidence.standing, weights, now)
+    counts = dict(standing.signals)
+    counts[SignalCategory.CALLED_BACK] = counts.get(SignalCategory.CALLED_BACK, 0) + 1
+    behaviour = standing.behaviour + weights.behaviour.called_back
+    return replace(evidence, standing=replace(standing, behaviour=behaviour, signals=tuple(sorted(counts.items()))))
+
+
+def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
+    """More people answer, and do not mark it."""
+    standing = _at(evidence.standing, weights, now)
+    answers = replace(standing, answers=standing.answers + MORE_ANSWERS, answered=standing.answered + MORE_ANSWERS)
+    return replace(evidence, standing=answers)
+
+
+def _verified(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, now: float) -> Evidence | None:
+    """The owner proves who they are."""
+    if evidence.identity is not None and evidence.identity.level >= 2:
+        return None
+    return replace(evidence, identity=Identity("", "", 2, now + HORIZON_DAYS * DAY_SECONDS))
+
+
+def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
+    """An appeal is upheld: its marks are taken back."""
+    if evidence.standing is None or not evidence.standing.reporters:
+        return None
+    standing = _at(evidence.standing, weights, now)
+    unmarked = replace(standing, marks=0.0, reporters=0, groups=0, burst_at=None)
+    return replace(evidence, standing=unmarked, upheld_at=now)
+
+
+def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
+    """The sources that list it no longer do."""
+    return replace(evidence, imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
+
+
+_HAPPENINGS: tuple[tuple[str, Happening], ...] = (
+    (f"{MORE_ANSWERS} more people answer and do not mark it", _answered),
+    ("one of us calls it back and talks for 30 s", _called_back),
+    ("no imported source lists it any more", _unlisted),
+    ("its owner is verified", _verified),
+    ("an appeal is upheld", _upheld),
+)
+
+
+def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
+    """The standing with its sums as of `now`, so that something of today can be added."""
+    if standing is None:
+        return Standing(at=now)
+    marks, behaviour = (days * DAY_SECONDS for days in (weights.marks.half_life_days, weights.behaviour.half_life_days))
+    return replace(
+        standing,
+        at=max(now, standing.at),
+        marks=decayed(standing.marks, standing.at, now, marks),
+        answers=decayed(standing.answers, standing.at, now, marks),
+        behaviour=decayed(standing.behaviour, standing.at, now, behaviour),
+    )
+
+
+# In words. ------------------------------------------------------------------------------------------------
+
+
+class _Words(NamedTuple):
+    """What is said of one callee, and of several."""
+
+    one: str
+    many: str
+
+
+SIGNAL_WORDS: dict[str, _Words] = {
+    "hung-up-on": _Words("one hung up within 6 s", "{n} hung up within 6 s"),
+    "one-ring": _Words("it rang one of us once and gave up", "it rang {n} of us once and gave up"),
+    "unanswered": _Words("one did not answer", "{n} did not answer"),
+    "challenge-silent": _Words(
+        "it was challenged and pressed nothing", "it was challenged {n} times and pressed nothing"
+    ),
+    "voicemail": _Words("it left a message", "it left {n} messages"),
+    "long-talk": _Words("one talked for over a minute", "{n} talked for over a minute"),
+    "challenge-passed": _Words("it passed a challenge", "it passed {n} challenges"),
+    "called-back": _Words("one called it back", "{n} called it back"),
+    "second-talk": _Words("one talked with it again on another day", "{n} talked with it again on another day"),
+}
+
+
+def sentence_of_families(families: Sequence[Family]) -> str:
+    """The evidence in one sentence without a full stop; empty where there is none."""
+    return "; ".join(part for family in families for part in parts_of(family))
+
+
+def parts_of(family: Family) -> Iterator[str]:
+    """What a family has to say, each part by itself."""
+    name, counts = family.name, dict(family.counts)
+    if name == "marks":
+        yield from _of_marks(counts)
+    elif name == "behaviour":
+        for category, count in counts.items():
+            words = SIGNAL_WORDS.get(category, _Words(category, f"{{n}} x {category}"))
+            yield words.one if count == 1 else words.many.format(n=count)
+        if "called-back" not in counts:
+            yield "nobody called back"
+    elif name == "block":
+        yield f"{counts['bad numbers']} other numbers of its block of 1000 are bad"
+    elif name == "feeds":
+        yield from _of_feeds(counts)
+    elif name == "attestation":
+        (what,) = counts
+        yield "its signature is false" if what == "failed" else f"the network vouches for it with {what}"
+    elif name == "quiet hours":
+        yield "it called in the quiet hours"
+    elif name == "identity":
+        yield "its owner is verified" if "level 1" not in counts else "somebody has proven to control it"
+
+
+def _of_marks(counts: Mapping[str, int]) -> Iterator[str]:
+    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    if marked and answered >= marked:
+        yield f"{marked} of {answered} {'colleague' if answered == 1 else 'colleagues'} who answered marked it"
+    elif marked:
+        yield f"{marked} marked it" + (f" and {answered} answered" if answered else "")
+    else:
+        yield "one answered and did not mark it" if answered == 1 else f"{answered} answered and did not mark it"
+    if counts.get("burst"):
+        yield "so many marks within an hour, of a number that behaves well, count only after a review"
+
+
+def _of_feeds(counts: Mapping[str, int]) -> Iterator[str]:
+    for what, said in (("spam", "it as spam"), ("ok", "it as fine")):
+        count = counts.get(what, 0)
+        if count:
+            yield f"{'one imported source lists' if count == 1 else f'{count} imported sources list'} {said}"

@@ -1,0 +1,112 @@
+"""What people are told about a number's reputation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change
+from reputation.levels import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence, reputation_of
+from reputation.model import AuthClass, Family, Imported, Level, SignalCategory
+from reputation.standing import Standing
+from reputation.weights import DEFAULT
+from tests.reputation.store_builders import DAY, NOW
+
+SPAMMER = Standing(
+    at=NOW, marks=2.0, answers=3.0, behaviour=3.6, reporters=2, groups=2, answered=3,
+    signals=((SignalCategory.HUNG_UP_ON, 3),),
+)  # fmt: skip
+
+
+def families(evidence: Evidence) -> tuple[Family, ...]:
+    return reputation_of(evidence, NO_CIRCUMSTANCES, DEFAULT, NOW).families
+
+
+def test_the_sentence_of_the_model() -> None:
+    sentence = sentence_of_families(families(Evidence(standing=SPAMMER)))
+    assert sentence == "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; nobody called back"
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        (("marks", 0.0, (("marked", 0), ("answered", 1))), "one answered and did not mark it"),
+        (("marks", 2.0, (("marked", 1), ("answered", 0))), "1 marked it"),
+        (("marks", 2.0, (("marked", 2), ("answered", 1))), "2 marked it and 1 answered"),
+        (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked it"),
+        (("behaviour", -2.0, (("called-back", 2),)), "2 called it back"),
+        (("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))), "one called it back; it left a message"),
+        (("behaviour", 1.0, (("to come", 2),)), "2 x to come; nobody called back"),
+        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are bad"),
+        (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list it as spam"),
+        (("feeds", -1.5, (("spam", 0), ("ok", 1))), "one imported source lists it as fine"),
+        (("attestation", 1.5, (("failed", 1),)), "its signature is false"),
+        (("attestation", -0.5, (("A", 1),)), "the network vouches for it with A"),
+        (("quiet hours", 0.5, ()), "it called in the quiet hours"),
+        (("identity", -1.5, (("level 2", 1),)), "its owner is verified"),
+        (("a family to come", 1.0, (("this", 1),)), ""),
+    ],
+)  # fmt: skip
+def test_what_each_family_says(family: tuple[str, float, tuple[tuple[str, int], ...]], said: str) -> None:
+    assert sentence_of_families([Family(*family)]) == said
+
+
+def test_a_burst_is_said() -> None:
+    burst = replace(SPAMMER, burst_at=NOW, behaviour=0.0, signals=())
+    assert "count only after a review" in sentence_of_families(families(Evidence(standing=burst)))
+
+
+def test_what_would_change_it() -> None:
+    changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
+    assert changes == {
+        "one of us calls it back and talks for 30 s": Level.CHALLENGE,
+        "its owner is verified": Level.WARN,
+        "an appeal is upheld": Level.TAG,
+    }
+
+
+ARGUMENTS = (NO_CIRCUMSTANCES, DEFAULT, NOW)
+
+
+def test_a_listed_number_is_told_of_its_lists() -> None:
+    listed = Evidence(imported=(Imported("ftc", "spam"),))
+    assert "no imported source lists it any more" in [change.what for change in would_change(listed, *ARGUMENTS)]
+
+
+def test_a_call_back_changes_nothing_for_a_spoofer() -> None:
+    circumstances = Circumstances(AuthClass.UNAUTHENTICATED)
+    changes = would_change(Evidence(standing=SPAMMER), circumstances, DEFAULT, NOW)
+    assert not any("calls it back" in change.what for change in changes)
+
+
+def test_nothing_is_said_where_nothing_is_held_against_it() -> None:
+    reputation = reputation_of(NO_EVIDENCE, *ARGUMENTS)
+    assert with_changes(reputation, NO_EVIDENCE, *ARGUMENTS) is reputation
+
+
+def test_time_lowers_it_too() -> None:
+    found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
+    assert found is not None
+    days, level = found
+    assert (days, level) == (9, Level.CHALLENGE)
+    listed = Evidence(imported=(Imported("ftc", "spam"),))
+    assert days_until_lower(listed, *ARGUMENTS) is None
+
+
+standings = st.builds(
+    lambda marks, answers, behaviour, hung_up: Standing(
+        at=NOW - DAY, marks=marks, answers=answers, behaviour=behaviour, reporters=round(marks), groups=2,
+        answered=round(answers), signals=((SignalCategory.HUNG_UP_ON, hung_up),) if hung_up else (),
+    ),
+    st.floats(0, 9), st.floats(0, 50), st.floats(-9, 20), st.integers(0, 9),
+)  # fmt: skip
+
+
+@given(standings, st.lists(st.sampled_from(["spam", "ok"]), max_size=3))
+def test_whatever_is_said_to_help_helps(standing: Standing, verdicts: list[str]) -> None:
+    evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
+    level = reputation_of(evidence, *ARGUMENTS).level
+    assert all(change.level < level for change in would_change(evidence, *ARGUMENTS))

@@ -1,0 +1,423 @@
+"""The evidence model: figures of REPUTATION-MODEL and its properties (section 7), on the pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.decay import bounded, decayed
+from reputation.families.block import block_of
+from reputation.families.quiet import is_quiet
+from reputation.ledger import Ledger
+from reputation.levels import (
+    NO_CIRCUMSTANCES,
+    NO_EVIDENCE,
+    Circumstances,
+    Evidence,
+    families_of,
+    level_at,
+    reputation_of,
+    vector_of,
+)
+from reputation.model import (
+    Answered,
+    Attestation,
+    AuthClass,
+    Identity,
+    Imported,
+    Level,
+    Mark,
+    MarkChannel,
+    Reputation,
+    Signal,
+    SignalCategory,
+    Verdict,
+    Verification,
+)
+from reputation.standing import Rows, Standing, standing_of
+from reputation.trust import Settled, trust_of
+from reputation.weights import DAY_SECONDS, DEFAULT, BlockWeights, MarkWeights, QuietWeights, Thresholds, Weights
+from reputation.weights import problems_of as problems
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
+
+UNKNOWN, SIGNED, FALSE = AuthClass.UNKNOWN, AuthClass.AUTHENTICATED, AuthClass.UNAUTHENTICATED
+HUNG_UP, CALLED_BACK, ONE_RING = SignalCategory.HUNG_UP_ON, SignalCategory.CALLED_BACK, SignalCategory.ONE_RING
+
+
+def spam(reporter: str, at: float = NOW, group: str | None = "sales", **others: Any) -> Mark:
+    return replace(Mark(CALLER, UNKNOWN, reporter, Verdict.SPAM, at, MarkChannel.EXTENSION, group), **others)
+
+
+def signal(callee: str, category: SignalCategory = HUNG_UP, at: float = NOW, auth: AuthClass = UNKNOWN) -> Signal:
+    return Signal(CALLER, auth, callee, category, at, f"{callee}-{category}-{at}")
+
+
+def answer(callee: str, at: float = NOW) -> Answered:
+    return Answered(CALLER, UNKNOWN, callee, at)
+
+
+def judged(
+    marks: Sequence[Mark] = (),
+    signals: Sequence[Signal] = (),
+    answered: Sequence[Answered] = (),
+    *,
+    now: float = NOW,
+    circumstances: Circumstances = NO_CIRCUMSTANCES,
+    weights: Weights = DEFAULT,
+    epoch_at: float | None = None,
+    **evidence: Any,
+) -> Reputation:
+    rows = Rows(marks, signals, answered)
+    standing = standing_of(rows, circumstances.auth_class, weights, epoch_at=epoch_at)
+    return reputation_of(replace(Evidence(standing=standing), **evidence), circumstances, weights, now)
+
+
+def many(count: int, **others: Any) -> list[Mark]:
+    """Marks of so many people, too slowly for a burst."""
+    return [spam(str(n), NOW - 1000.0 * n, str(n), **others) for n in range(count)]
+
+
+def family(reputation: Reputation, name: str) -> float:
+    return next((one.log_odds for one in reputation.families if one.name == name), 0.0)
+
+
+# The figures -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("marks", "log_odds"), [(1, 2.46), (2, 3.71), (3, 3.90), (40, 3.912)])
+def test_marks_that_nobody_contradicts(marks: int, log_odds: float) -> None:
+    assert family(judged(many(marks)), "marks") == pytest.approx(log_odds, abs=0.01)
+
+
+def test_each_silent_answerer_takes_a_tenth() -> None:
+    marked = [spam("1")]
+    one = DEFAULT.marks.each_silent
+    assert one == pytest.approx(-0.0986, abs=1e-4)
+    raw = [
+        math.log(0.98 / (math.exp(-family(judged(marked, (), [answer(str(n)) for n in range(k)]), "marks")) - 0.02))
+        for k in (1, 2, 12)
+    ]
+    assert raw == pytest.approx([DEFAULT.marks.each, DEFAULT.marks.each + one, DEFAULT.marks.each + 11 * one])
+
+
+@pytest.mark.parametrize(("contamination", "most"), [(0.02, 3.912), (0.03, 3.507), (0.05, 2.996), (0.20, 1.609)])
+def test_a_family_is_bounded_on_both_sides(contamination: float, most: float) -> None:
+    assert bounded(1000.0, contamination) == pytest.approx(most, abs=1e-3)
+    assert bounded(-1000.0, contamination) == -bounded(1000.0, contamination)
+    assert bounded(0.0, contamination) == 0.0
+
+
+def test_a_value_halves_in_its_half_life_and_never_grows() -> None:
+    assert decayed(4.0, NOW, NOW + 30 * DAY, 30 * DAY) == 2.0
+    assert decayed(4.0, NOW, NOW - DAY, 30 * DAY) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("category", "weight"),
+    [
+        (HUNG_UP, 1.2), (ONE_RING, 0.8), (SignalCategory.UNANSWERED, 0.2), (SignalCategory.CHALLENGE_SILENT, 0.6),
+        (SignalCategory.VOICEMAIL, -0.3), (SignalCategory.LONG_TALK, -0.3), (SignalCategory.CHALLENGE_PASSED, -1.5),
+        (CALLED_BACK, -2.0), (SignalCategory.SECOND_TALK, -1.5),
+    ],
+)  # fmt: skip
+def test_what_a_call_shows(category: SignalCategory, weight: float) -> None:
+    expected = bounded(weight, 0.03)
+    assert family(judged((), [signal("201", category)]), "behaviour") == pytest.approx(expected)
+    later = judged((), [signal("201", category)], now=NOW + 14 * DAY)
+    assert family(later, "behaviour") == pytest.approx(bounded(weight / 2, 0.03))
+
+
+@pytest.mark.parametrize(("bad", "log_odds"), [(0, None), (2, None), (3, 1.0), (4, 1.0), (5, 1.5), (900, 1.5)])
+def test_a_block_tags_at_most(bad: int, log_odds: float | None) -> None:
+    found = block_of(bad, DEFAULT.block)
+    assert (found.log_odds if found else None) == log_odds
+
+
+@pytest.mark.parametrize(
+    ("attestation", "verification", "log_odds"),
+    [
+        (Attestation.A, Verification.PASSED, -0.5),
+        (Attestation.A, Verification.NONE, 0.0),
+        (Attestation.B, Verification.PASSED, 0.7),
+        (Attestation.C, Verification.PASSED, 1.0),
+        (Attestation.NONE, Verification.NONE, 0.0),
+        (Attestation.A, Verification.FAILED, 1.5),
+    ],
+)
+def test_attestation(attestation: Attestation, verification: Verification, log_odds: float) -> None:
+    found = judged(circumstances=Circumstances(UNKNOWN, attestation, verification))
+    assert found.log_odds == log_odds
+
+
+@pytest.mark.parametrize(
+    ("sources", "log_odds"), [("s", 1.5), ("ss", 2.5), ("sss", 2.5), ("o", -1.5), ("so", 0.0), ("sso", 1.0)]
+)
+def test_feeds(sources: str, log_odds: float) -> None:
+    imported = tuple(Imported(str(n), "spam" if s == "s" else "ok") for n, s in enumerate(sources))
+    assert judged(imported=imported).log_odds == log_odds
+
+
+@pytest.mark.parametrize(("hour", "quiet"), [(21, False), (22, True), (0, True), (7, True), (8, False), (12, False)])
+def test_quiet_hours_go_over_midnight(hour: int, quiet: bool) -> None:
+    assert is_quiet(hour, DEFAULT.quiet) is quiet
+    assert judged(circumstances=Circumstances(hour=hour, is_stranger=True)).log_odds == (0.5 if quiet else 0.0)
+    assert judged(circumstances=Circumstances(hour=hour)).log_odds == 0.0
+    assert not is_quiet(hour, QuietWeights(first_hour=9, last_hour=9))
+
+
+@pytest.mark.parametrize(
+    ("level", "auth", "log_odds", "most"),
+    [(1, UNKNOWN, -0.5, 3.0), (2, UNKNOWN, -1.5, 2.3), (2, SIGNED, -3.0, 1.61), (2, FALSE, 0.0, 3.91)],
+)
+def test_an_identity_speaks_for_the_call_and_bounds_marks(
+    level: int, auth: AuthClass, log_odds: float, most: float
+) -> None:
+    identity = Identity(CALLER, "Acme", level, NOW + DAY)
+    found = judged(many(40, auth_class=auth), circumstances=Circumstances(auth), identity=identity)
+    assert family(found, "identity") == log_odds
+    assert family(found, "marks") == pytest.approx(most, abs=0.01)
+
+
+def test_after_an_upheld_appeal_marks_are_doubted_for_90_days() -> None:
+    doubted, again = (family(judged(many(40), upheld_at=NOW - days * DAY), "marks") for days in (89, 91))
+    assert doubted == pytest.approx(-math.log(0.2), abs=0.01)
+    assert again == pytest.approx(-math.log(0.02), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("agree", "disagree", "trust"), [(0, 0, 1.0), (100, 0, 1.0), (0, 2, 0.8333), (0, 90, 0.1), (8, 2, 1.0)]
+)
+def test_trust_is_lost_and_never_above_one(agree: int, disagree: int, trust: float) -> None:
+    assert trust_of(Settled(agree, disagree), DEFAULT.trust) == pytest.approx(trust, abs=1e-3)
+
+
+def test_a_mark_weighs_by_its_reporter_and_its_channel() -> None:
+    marks = [spam("1"), spam("2", channel=MarkChannel.WEB)]
+    standing = standing_of(Rows(marks), UNKNOWN, DEFAULT, trust=lambda who: 0.5 if who == "1" else 1.0)
+    assert standing is not None
+    assert standing.marks == pytest.approx(0.5 + 0.7)
+
+
+# Levels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "level"),
+    [(1.49, Level.NONE), (1.5, Level.TAG), (2.9, Level.WARN), (4.5, Level.CHALLENGE), (5.5, Level.ROUTE),
+     (6.8, Level.REJECT)],
+)  # fmt: skip
+def test_thresholds(log_odds: float, level: Level) -> None:
+    assert level_at(log_odds, DEFAULT.levels) is level
+
+
+MARKED = [spam("1", group="sales"), spam("2", group="support"), spam("3", group="sales")]
+SHOWN = [signal(str(n)) for n in range(10, 20)]
+LISTED: dict[str, Any] = {"imported": (Imported("a", "spam"), Imported("b", "spam")), "bad_neighbours": 5}
+
+
+def test_marks_of_two_groups_and_what_others_saw_can_reject() -> None:
+    assert judged(MARKED, SHOWN).level is Level.REJECT
+
+
+@pytest.mark.parametrize(
+    ("marks", "signals", "evidence", "level"),
+    [
+        pytest.param(MARKED, SHOWN, {"is_appealed": True}, Level.ROUTE, id="appealed"),
+        pytest.param([replace(m, group="sales") for m in MARKED], SHOWN, {}, Level.ROUTE, id="one group"),
+        pytest.param([replace(m, group=None) for m in MARKED], SHOWN, {}, Level.REJECT, id="three without groups"),
+        pytest.param([replace(m, group=None) for m in MARKED[:2]], SHOWN, {}, Level.ROUTE, id="two without groups"),
+        pytest.param([replace(m, at=NOW - 35 * DAY) for m in MARKED], SHOWN, LISTED, Level.ROUTE, id="faded marks"),
+        pytest.param(MARKED, (), LISTED, Level.WARN, id="nobody saw"),
+        pytest.param((), SHOWN, LISTED, Level.ROUTE, id="no marks"),
+    ],
+)
+def test_what_reject_and_challenge_need_besides(
+    marks: list[Mark], signals: list[Signal], evidence: dict[str, Any], level: Level
+) -> None:
+    found = judged(marks, signals, **evidence)
+    assert found.log_odds >= 6.8
+    assert found.level is level
+
+
+def test_a_failed_signature_can_challenge_where_no_call_showed_anything() -> None:
+    circumstances = Circumstances(FALSE, Attestation.A, Verification.FAILED)
+    assert judged(many(9, auth_class=FALSE), circumstances=circumstances).level is Level.CHALLENGE
+
+
+# Properties (section 7) ------------------------------------------------------------------------------------
+
+people = st.sampled_from([str(n) for n in range(201, 209)])
+times = st.integers(0, 60 * 24).map(lambda hours: NOW - 3600.0 * hours)
+classes = st.sampled_from(AuthClass)
+marks = st.builds(
+    lambda who, verdict, at, auth, group: Mark(CALLER, auth, who, verdict, at, MarkChannel.EXTENSION, group),
+    people, st.sampled_from(Verdict), times, classes, st.sampled_from(["sales", "support", None]),
+)  # fmt: skip
+outcomes = st.builds(
+    lambda id, at, by, talk, ring, ended, auth: make_outcome(
+        str(id), at, by=by, talk=talk if by else 0.0, ring=ring, ended_by=ended, auth_class=auth
+    ),
+    st.integers(0, 1000), times, st.none() | people, st.sampled_from([2.0, 20.0, 45.0, 100.0]),
+    st.sampled_from([3.0, 20.0]), st.sampled_from(["caller", "callee"]), classes,
+)  # fmt: skip
+histories = st.lists(marks | outcomes, max_size=30, unique_by=lambda one: getattr(one, "linkedid", None) or id(one))
+
+
+def ledger_of(history: Sequence[object]) -> Ledger:
+    ledger = Ledger()
+    for one in history:
+        ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)  # type: ignore[arg-type]
+    return ledger
+
+
+@given(histories, st.randoms(use_true_random=False), classes)
+def test_any_order_and_twice_gives_the_same_reputation(history: list[object], random: object, auth: AuthClass) -> None:
+    again = [*history, *history]
+    random.shuffle(again)  # type: ignore[attr-defined]
+    one, other = (ledger_of(h).evidence(CALLER, auth, NOW) for h in (history, again))
+    first, second = (reputation_of(e, Circumstances(auth), DEFAULT, NOW + DAY) for e in (one, other))
+    assert round(first.log_odds, 6) == round(second.log_odds, 6)
+    assert first.level is second.level
+
+
+@given(histories, classes, st.integers(0, 400))
+def test_a_standing_read_later_is_the_fold_of_the_rows_then(history: list[object], auth: AuthClass, days: int) -> None:
+    """O(1) is exact: the decayed sums are the sums of the decayed rows."""
+    standing = ledger_of(history).standing(CALLER, auth)
+    if standing is None:
+        return
+    now = NOW + days * DAY
+    rows = ledger_of(history).rows(CALLER)
+    live = [m for m in rows.marks if m.auth_class is auth and m.verdict is Verdict.SPAM]
+    half_life = DEFAULT.marks.half_life_days * DAY_SECONDS
+    expected = math.fsum(2 ** ((mark.at - now) / half_life) for mark in live)
+    assert decayed(standing.marks, standing.at, now, half_life) == pytest.approx(expected, abs=1e-9)
+
+
+@given(people, st.lists(times, min_size=1, max_size=1000))
+def test_one_reporter_marking_a_thousand_times_is_one(who: str, at: list[float]) -> None:
+    many, once = ledger_of([spam(who, one) for one in at]), ledger_of([spam(who, max(at))])
+    assert many.standing(CALLER, UNKNOWN) == once.standing(CALLER, UNKNOWN)
+
+
+@given(histories, people, times, classes)
+def test_unmark_after_mark_is_never_marked(history: list[object], who: str, at: float, auth: AuthClass) -> None:
+    others = [one for one in history if not (isinstance(one, Mark) and one.reporter == who)]
+    said = replace(spam(who, at), auth_class=auth)
+    took_back = replace(said, verdict=Verdict.RETRACTED)
+    assert ledger_of([*others, said, took_back]).standing(CALLER, auth) == ledger_of(others).standing(CALLER, auth)
+
+
+@given(st.lists(marks, max_size=60), classes)
+def test_marks_alone_never_challenge(said: list[Mark], auth: AuthClass) -> None:
+    assert judged(said, circumstances=Circumstances(auth)).level <= Level.WARN
+
+
+@given(
+    st.lists(people, unique=True),
+    st.lists(st.tuples(people, st.sampled_from([HUNG_UP, ONE_RING, SignalCategory.UNANSWERED]))),
+)
+def test_one_witness_moves_one_family(markers: list[str], shown: list[tuple[str, SignalCategory]]) -> None:
+    """Whatever the same people do besides marking: no family but marks is moved by them."""
+    said = [spam(who) for who in markers]
+    theirs = [signal(who, category) for who, category in shown if who in markers]
+    assert judged(said, theirs) == judged(said)
+
+
+@given(histories)
+def test_spoofed_calls_never_change_the_owners_reputation(history: list[object]) -> None:
+    spoofed = [one for one in history if one.auth_class is FALSE]  # type: ignore[attr-defined]
+    others = [one for one in history if one.auth_class is not FALSE]  # type: ignore[attr-defined]
+    assert ledger_of([*others, *spoofed]).standing(CALLER, SIGNED) == ledger_of(others).standing(CALLER, SIGNED)
+
+
+@given(histories, people)
+def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
+    """Outside a burst alarm. The newcomer has said and shown nothing yet."""
+    calm = [one for one in history if getattr(one, "reporter", None) != who and getattr(one, "answered_by", "") != who]
+    before, after = (ledger_of(h).evidence(CALLER, UNKNOWN, NOW) for h in (calm, [*calm, spam(who)]))
+    if after.standing is not None and after.standing.burst_at is None:
+        log_odds = [reputation_of(e, NO_CIRCUMSTANCES, DEFAULT, NOW).log_odds for e in (before, after)]
+        assert log_odds[1] >= log_odds[0] - 1e-9
+
+
+@given(histories, people)
+def test_one_more_call_back_never_raises(history: list[object], who: str) -> None:
+    rows = ledger_of(history).rows(CALLER)
+    before, after = (
+        judged(rows.marks, signals, rows.answered)
+        for signals in (rows.signals, [*rows.signals, signal(who, CALLED_BACK)])
+    )
+    assert after.log_odds <= before.log_odds + 1e-9 or any("burst" in dict(f.counts) for f in before.families)
+
+
+def test_one_call_is_one_signal_however_many_phones_ring() -> None:
+    ledger = ledger_of([make_outcome(ring=30.0, rung=tuple(str(n) for n in range(20)), forked=20)])
+    assert [(s.callee, s.category) for s in ledger.rows(CALLER).signals] == [
+        ("+442071838750", SignalCategory.UNANSWERED)
+    ]
+
+
+# Bursts, epochs, classes -----------------------------------------------------------------------------------
+
+ATTACK = [spam(str(n), at=NOW + 600.0 * n) for n in range(6)]
+
+
+def test_a_burst_of_marks_on_a_number_that_behaves_waits_for_a_review() -> None:
+    now = NOW + 3600
+    assert family(judged(ATTACK, now=now), "marks") == 0.0
+    assert family(judged(ATTACK, reviewed_at=NOW, now=now), "marks") == 0.0
+    assert family(judged(ATTACK, reviewed_at=NOW + 3601, now=now), "marks") > 3.5
+    assert family(judged(ATTACK, [signal("300")], now=now), "marks") > 3.5
+    spread = [replace(mark, at=NOW + 3600.0 * n) for n, mark in enumerate(ATTACK)]
+    assert family(judged(spread, now=NOW + 6 * 3600), "marks") > 3.5
+
+
+def test_evidence_from_before_the_present_owner_weighs_a_quarter() -> None:
+    old, new = [spam("1", at=NOW - DAY)], [spam("1", at=NOW)]
+    assert [standing_of(Rows(one), UNKNOWN, DEFAULT, epoch_at=NOW - 60).marks for one in (old, new)] == [0.25, 1.0]  # type: ignore[union-attr]
+
+
+def test_a_witness_of_two_epochs_speaks_once() -> None:
+    marks = [spam("1", at=NOW - DAY), spam("1", at=NOW, epoch=1)]
+    standing = standing_of(Rows(marks), UNKNOWN, DEFAULT, epoch_at=NOW - 60)
+    assert standing == Standing(at=NOW, marks=1.0, reporters=1, groups=1)
+
+
+@pytest.mark.parametrize(("auth", "counts"), [(UNKNOWN, True), (SIGNED, True), (FALSE, False)])
+def test_call_backs_reach_the_owner(auth: AuthClass, counts: bool) -> None:
+    found = judged((), [signal("201", CALLED_BACK)], circumstances=Circumstances(auth))
+    assert (found.log_odds < 0) is counts
+
+
+def test_nothing_known_is_nothing_held_against() -> None:
+    assert reputation_of(NO_EVIDENCE, NO_CIRCUMSTANCES, DEFAULT, NOW) == Reputation()
+
+
+def test_the_vector_is_read_back_as_it_was_written() -> None:
+    reputation = judged(MARKED, SHOWN)
+    families = families_of(vector_of(reputation))
+    assert [(f.name, f.counts) for f in families] == [(f.name, f.counts) for f in reputation.families]
+    with pytest.raises(ValueError, match="no evidence vector"):
+        families_of("[]")
+
+
+@pytest.mark.parametrize(
+    ("weights", "key"),
+    [
+        (Weights(levels=Thresholds(tag=3.0)), "levels.warn"),
+        (Weights(marks=MarkWeights(marked_if_unwanted=0.005)), "marks.marked_if_unwanted"),
+        (Weights(marks=MarkWeights(contamination=0.01)), "marks.contamination"),
+        (Weights(block=BlockWeights(some=5)), "block.many"),
+        (Weights(quiet=QuietWeights(time_zone="Mars/Base")), "quiet.time_zone"),
+    ],
+)
+def test_weights_that_do_not_go_together(weights: Weights, key: str) -> None:
+    assert [found for found, _ in problems(weights)] == [key]
+    assert problems(DEFAULT) == []
