@@ -41,9 +41,9 @@ def _standalone(config: Path | None) -> None:
     from agi.screening import Screening
     from agi.standalone import run_standalone
     from callsieve.composing import policies_of, site_of
-    from callsieve.daemon import new_id
     from callsieve.keeper import Keeper
     from callsieve.settings import load_settings
+    from reputation.ids import new_id
 
     logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
     loaded = load_settings(config)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import signal
 import sqlite3
 import sys
@@ -28,6 +27,7 @@ from callsieve.keeper import Keeper
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
+from reputation.ids import new_id
 from reputation.model import Did, Person
 from reputation.numbers import read_plans, supported_regions
 from reputation.store.backup import backups_of
@@ -51,13 +51,6 @@ LOOK_SECONDS = 1.0  # how often policy files are looked at
 SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
 BACKUP_SECONDS = 86400.0
-ID_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread aloud
-
-
-def new_id() -> str:
-    """A decision's short id: eight characters, 40 random bits."""
-    bits = secrets.randbits(40)
-    return "".join(ID_ALPHABET[(bits >> shift) & 31] for shift in range(35, -1, -5))
 
 
 class Daemon:

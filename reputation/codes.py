@@ -9,6 +9,7 @@ import sqlite3
 
 from reputation.marking import UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
 from reputation.model import MarkChannel, Verdict
+from reputation.store.audit import Change, add_audit
 from reputation.store.journal import decisions
 from reputation.store.people import person_of_endpoint
 from reputation.store.personal import expect_call, expected_until, stop_expecting
@@ -22,7 +23,7 @@ def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> st
     reporter = reporter_of(db, endpoint)
     if code == "expect":
         return _expect(db, reporter, at)
-    return word_of(mark_last_caller(db, reporter, VERDICTS[code], at))
+    return word_of(_noted(db, mark_last_caller(db, reporter, VERDICTS[code], at), reporter, at))
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
@@ -30,15 +31,16 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
+    reporter = reporter_of(db, endpoint)
     statement = Statement(
         number=caller,
-        reporter=reporter_of(db, endpoint),
+        reporter=reporter,
         verdict=Verdict.SPAM,
         at=at,
         channel=MarkChannel.EXTENSION,
         linkedid=linkedid,
     )
-    return mark(db, statement)
+    return _noted(db, mark(db, statement), reporter, at)
 
 
 def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
@@ -54,6 +56,15 @@ def word_of(result: MarkResult) -> str:
     if result.status is MarkStatus.REFUSED and result.number is not None:
         return "refused"
     return "retracted" if result.status is MarkStatus.RETRACTED else "nobody"
+
+
+def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float) -> MarkResult:
+    """With its row in the audit, if anything was said."""
+    if result.mark is not None:
+        what = "unmark" if result.status is MarkStatus.RETRACTED else "mark"
+        change = Change(what, result.number, before=result.before, after=result.mark)
+        add_audit(db, change, f"phone {reporter}", at)
+    return result
 
 
 def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from callsieve.cli import (
     asterisk,
+    audit,
     calls,
     db,
     doctor,
@@ -57,7 +58,22 @@ def serve(
 
 
 # In the order in which `callsieve --help` lists them.
-GROUPS = (switch, doctor, lookup, calls, marks, lists, identity, imports, policy, emergency, db, privacy, asterisk)
+GROUPS = (
+    switch,
+    doctor,
+    lookup,
+    calls,
+    marks,
+    lists,
+    identity,
+    imports,
+    policy,
+    emergency,
+    db,
+    audit,
+    privacy,
+    asterisk,
+)
 for group in GROUPS:
     group.add_to(app)
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from callsieve.settings import Loaded
     from reputation.model import DecisionRecord
 
-# A decision's id, as callsieve.daemon makes it: eight characters of Crockford's alphabet.
-_ID = re.compile(r"[0-9A-Z]{8}")
-_MISREAD = str.maketrans("OIL", "011")  # how Crockford's alphabet is read when people write it down
 MOST_SHOWN = 100_000
 
 
@@ -64,10 +61,11 @@ def show(
 
 
 def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
+    from reputation.ids import parse_id
     from reputation.store.journal import decision_of
 
-    wanted = text.strip().upper().translate(_MISREAD)
-    return decision_of(db, wanted) if _ID.fullmatch(wanted) else None
+    wanted = parse_id(text)
+    return None if wanted is None else decision_of(db, wanted)
 
 
 def _caller(text: str, loaded: Loaded) -> str:

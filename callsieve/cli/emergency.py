@@ -7,6 +7,7 @@ import time
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.storing import changing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,12 +23,11 @@ def open_window(config: ConfigOption = None) -> None:
     from callsieve.cli.show import say
     from callsieve.times import when
     from reputation.store.emergencies import record_emergency
-    from reputation.store.transaction import transaction
 
     loaded = settings_of(config)
     minutes = loaded.settings.emergency.window_minutes
     now = time.time()
-    with any_store(loaded) as db, transaction(db):
+    with any_store(loaded) as db, changing(db, "emergency open"):
         record_emergency(db, now)
     if minutes:
         say(f"Open until {when(now + 60 * minutes)}: no call is screened.")

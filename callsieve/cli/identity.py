@@ -20,6 +20,7 @@ from callsieve.cli.common import (
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import changing
 from reputation.model import Identity
 
 DEFAULT_DAYS = 365
@@ -60,7 +61,6 @@ def add(
     from callsieve.cli.show import say
     from callsieve.times import TimeError, expiry_of, when
     from reputation.store.identities import identity_of, set_identity
-    from reputation.store.transaction import transaction
 
     loaded = settings_of(config)
     now = time.time()
@@ -77,8 +77,9 @@ def add(
     except TimeError as error:
         raise CommandError(f"--expires: {error}") from None
     identity = Identity(e164, name.strip(), level, expires_at)
-    with any_store(loaded) as db, transaction(db):
-        before = identity_of(db, e164)
+    with any_store(loaded) as db, changing(db, "identity add", e164) as change:
+        change.before = before = identity_of(db, e164)
+        change.after = identity
         set_identity(db, identity, now, note.strip())
     say(f"{e164} belongs to {identity.name}, level {level}, until {when(expires_at)}.")
     if before is not None:
@@ -137,15 +138,14 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """Forget who a number belongs to, and print the command that puts it back."""
     from callsieve.cli.show import say, say_command
     from reputation.store.identities import remove_identity
-    from reputation.store.transaction import transaction
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, transaction(db):
+    with existing_store(loaded) as db, changing(db, "identity remove", e164) as change:
         note = _note_of(db, e164)
-        removed = remove_identity(db, e164)
-    if removed is None:
-        raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
+        change.before = removed = remove_identity(db, e164)
+        if removed is None:
+            raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
     say(f"It is forgotten that {e164} belongs to {removed.name}. To put it back:")
     say_command(undo(removed, note, config, time.time()))
 

@@ -16,7 +16,7 @@ from callsieve.cli import imports_calls
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.meter import meter, watched
-from callsieve.cli.storing import in_transaction, nothing_usable, some, store_numbers, stores
+from callsieve.cli.storing import changing, note, nothing_usable, some, store_numbers, stores
 from callsieve.cli.summary import Kind, Summary, print_summary
 from callsieve.settings import Loaded
 
@@ -115,7 +115,9 @@ def import_contacts(
     with stores(loaded, dry_run=dry_run) as (known, written):
         extensions = {person.extension for person in (*all_people(known), *people_of(loaded.settings))}
         summary.before = next((one.rows for one in contact_sources(known) if one.name == summary.source), None)
-        in_transaction(written, lambda: replace_contacts(written, summary.source, by_key.values()))
+        with changing(written, "import contacts", name=summary.source) as change:
+            change.before, change.after = _rows(summary.before), _rows(summary.imported)
+            replace_contacts(written, summary.source, by_key.values())
     strangers = sorted({contact.person for contact in by_key.values() if contact.person} - extensions)
     if strangers:
         summary.remarks.append(f"nobody here has the extension {some(strangers)}")
@@ -142,7 +144,9 @@ def import_people(
     by_extension = {person.extension: person for person in people}
     summary.take(table, len(by_extension), len(people))
     with stores(loaded, dry_run=dry_run) as (_, written):
-        in_transaction(written, lambda: upsert_people(written, by_extension.values(), summary.source))
+        with changing(written, "import people", name=summary.source) as change:
+            change.after = _rows(summary.imported)
+            upsert_people(written, by_extension.values(), summary.source)
         stored = {person.extension: person for person in all_people(written)}
     of_settings = {person.extension for person in loaded.settings.person}
     kept = sorted(e for e, person in by_extension.items() if e in of_settings or stored.get(e) != person)
@@ -185,17 +189,24 @@ def remove_import(
 ) -> None:
     """Remove an import with everything that it brought. The same file brings it back."""
     from callsieve.cli.show import plural, say
+    from reputation.store.audit import Change
     from reputation.store.imports import remove_source
     from reputation.store.sources import remove_contacts, remove_people
 
     with existing_store(settings_of(config)) as db:
         found, count = _import_called(db, name, kind)
+        change = Change("import remove", name=name, before={"kind": found.value, "rows": count})
         if found is Kind.NUMBERS:
-            remove_source(db, name)
+            remove_source(db, name, also=lambda: note(db, change))
         else:
-            remove_rows = remove_contacts if found is Kind.CONTACTS else remove_people
-            in_transaction(db, lambda: remove_rows(db, name))
+            with changing(db, change.what, name=name) as changed:
+                changed.before = change.before
+                (remove_contacts if found is Kind.CONTACTS else remove_people)(db, name)
     say(f"Removed {plural(count, 'row')} of {found.value}: the import {name}. The same file brings it back.")
+
+
+def _rows(count: int | None) -> dict[str, int] | None:
+    return None if count is None else {"rows": count}
 
 
 def _import_called(db: sqlite3.Connection, name: str, kind: Kind | None) -> tuple[Kind, int]:

@@ -14,7 +14,7 @@ import typer
 from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.meter import meter, watched
-from callsieve.cli.storing import stores
+from callsieve.cli.storing import changing, stores
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def import_calls(
             opened(file, _sides(known, loaded), place) as history,
             meter(file) as tell,
         ):
+            with changing(written, "import calls", name=file.name):
+                """It takes many transactions: that it was begun is in the audit, even if it is broken off."""
             items = watched(iter(history), lambda: history.bytes_read, tell)
             result = write_calls(written, items, time.time)
     except HistoryError as error:

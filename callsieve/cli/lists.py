@@ -22,8 +22,9 @@ from callsieve.cli.common import (
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
-from reputation.model import ListEntry, ListName
+from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.personal import PersonalEntry
 
 if TYPE_CHECKING:
@@ -91,19 +92,18 @@ def remove(
     """Take an entry off a list, and print the command that puts it back."""
     from callsieve.cli.show import say, say_command
     from reputation.store.lists import remove_entry
-    from reputation.store.transaction import transaction
 
     loaded = settings_of(config)
     if person is not None:
         _remove_personal(loaded, list_name, number_argument(entry, loaded), person, config)
         return
     wanted = _parsed(entry, list_name, loaded)
-    with existing_store(loaded) as db, transaction(db):
-        removed = remove_entry(db, wanted)
-    if removed is None:
-        raise CommandError(
-            f"{wanted.text} is not on the {list_name.value}list: `callsieve list show {list_name.value}`"
-        )
+    with existing_store(loaded) as db, changing(db, "list remove", *_about(wanted)) as change:
+        change.before = removed = remove_entry(db, wanted)
+        if removed is None:
+            raise CommandError(
+                f"{wanted.text} is not on the {list_name.value}list: `callsieve list show {list_name.value}`"
+            )
     say(f"{removed.text} is off the {list_name.value}list. To put it back:")
     say_command(undo(removed, config, time.time()))
 
@@ -203,17 +203,20 @@ def _object(db: sqlite3.Connection, loaded: Loaded, entry: ListEntry) -> None:
 def _add(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
     """Adds it, and returns the entry that it replaces and the one on the other list that matches the same."""
     from reputation.store.lists import add_entry, list_entries
-    from reputation.store.transaction import transaction
 
-    with transaction(db):
+    with changing(db, "list add", *_about(entry)) as change:
         same = [
             one for one in list_entries(db) if (one.kind, one.first, one.last) == (entry.kind, entry.first, entry.last)
         ]
         add_entry(db, entry)
-    return (
-        next((one for one in same if one.list_name is entry.list_name), None),
-        next((one for one in same if one.list_name is not entry.list_name), None),
-    )
+        before = next((one for one in same if one.list_name is entry.list_name), None)
+        change.before, change.after = before, entry
+    return before, next((one for one in same if one.list_name is not entry.list_name), None)
+
+
+def _about(entry: ListEntry) -> tuple[str | None, str]:
+    """The number that the entry is about, or its text where it is about many."""
+    return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
 def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
@@ -277,25 +280,27 @@ def _end_of(entry: ListEntry, now: float) -> Cell:
 
 def _add_personal(loaded: Loaded, list_name: ListName, number: str, person: str, now: float, *, force: bool) -> None:
     from callsieve.cli.show import say
-    from reputation.store.personal import set_personal_entry
-    from reputation.store.transaction import transaction
+    from reputation.store.personal import personal_entries, set_personal_entry
 
+    entry = PersonalEntry(person, number, list_name, now)
     with any_store(loaded) as db:
         name = _name_of(db, loaded, person, force=force)
-        with transaction(db):
-            set_personal_entry(db, PersonalEntry(person, number, list_name, now))
+        with changing(db, "list add", number) as change:
+            there = [one._asdict() for one in personal_entries(db, person) if one.number == number]
+            change.before, change.after = next(iter(there), None), entry._asdict()
+            set_personal_entry(db, entry)
     say(f"On the {list_name.value}list of {name}: {number}. It counts for that person alone.")
 
 
 def _remove_personal(loaded: Loaded, list_name: ListName, number: str, person: str, config: Path | None) -> None:
     from callsieve.cli.show import say, say_command
     from reputation.store.personal import personal_entries, remove_personal_entry
-    from reputation.store.transaction import transaction
 
-    with existing_store(loaded) as db, transaction(db):
+    with existing_store(loaded) as db, changing(db, "list remove", number) as change:
         there = [one for one in personal_entries(db, person) if (one.number, one.verdict) == (number, list_name)]
         if not there:
             raise CommandError(f"{number} is not on the {list_name.value}list of {person}")
+        change.before = there[0]._asdict()
         remove_personal_entry(db, person, number)
     words = ["callsieve", "list", "add", list_name.value, number, "--person", person]
     words += ["--config", str(config)] if config else []

@@ -13,6 +13,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, any_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
 from reputation.model import MarkChannel, Verdict
 
@@ -65,7 +66,6 @@ def _say(
     loaded: Loaded, number: str, verdict: Verdict, person: str, *, category: str | None = None, reason: str = ""
 ) -> MarkResult:
     from reputation.marking import MarkStatus, Statement, mark
-    from reputation.store.transaction import transaction
 
     statement = Statement(
         number=number,
@@ -79,10 +79,11 @@ def _say(
     )
     with any_store(loaded) as db:
         _check_person(db, loaded, person)
-        with transaction(db):
+        with changing(db, "unmark" if verdict is Verdict.RETRACTED else "mark") as change:
             result = mark(db, statement)
-    if result.status in (MarkStatus.REFUSED, MarkStatus.NOTHING):
-        raise CommandError(result.message)
+            if result.status in (MarkStatus.REFUSED, MarkStatus.NOTHING):
+                raise CommandError(result.message)
+            change.number, change.before, change.after = result.number, result.before, result.mark
     return result
 
 

@@ -11,6 +11,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import changing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ WHAT_BY_TABLE = {
     "inbound_talk": ("talk", "talks"),
     "one_ring": ("one-ring call", "one-ring calls"),
     "mark": ("mark", "marks"),
+    "audit": ("change by one of us", "changes by us"),
     "did": ("number that callers dial", "numbers that callers dial"),
     "own_number": ("own number", "own numbers"),
 }
@@ -77,7 +79,6 @@ def erase(
     """Forget a number: delete every row about it. This cannot be undone."""
     from callsieve.cli.show import say
     from reputation.store.privacy import ERASE, erase_number, export_number
-    from reputation.store.transaction import transaction
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
@@ -93,7 +94,7 @@ def erase(
         if not confirmed("Delete all of that for good?", yes=yes):
             say("Nothing was changed.")
             raise SystemExit(1)
-        with transaction(db):
+        with changing(db, "privacy erase"):
             erased = erase_number(db, e164)
     say(f"Erased of {e164}: {_counts_in_words(erased)}")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")

@@ -1,10 +1,15 @@
-"""How imports write: the numbers as one generation, all else in one transaction, and a dry run into thin air."""
+"""How commands write: each change in one transaction with its row in the audit, so that none can leave it out.
+
+Imports write their numbers as one generation, and in a dry run into thin air.
+"""
 
 from __future__ import annotations
 
+import getpass
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +22,10 @@ from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
     from callsieve.rows import Problem
+    from reputation.store.audit import Change
     from reputation.store.imports import ImportedRow
+
+NAME_CHARACTERS = 64
 
 
 @contextmanager
@@ -37,12 +45,32 @@ def stores(loaded: Loaded, *, dry_run: bool) -> Iterator[tuple[sqlite3.Connectio
             yield thrown_away, thrown_away
 
 
-def in_transaction(db: sqlite3.Connection, write: Callable[[], object]) -> None:
-    """All of the write or nothing."""
+@contextmanager
+def changing(db: sqlite3.Connection, what: str, number: str | None = None, name: str = "") -> Iterator[Change]:
+    """All of the block or nothing, with the row of the audit that the block fills in. `what` is the command."""
+    from reputation.store.audit import Change
     from reputation.store.transaction import transaction
 
+    change = Change(what, number, name)
     with transaction(db):
-        write()
+        yield change
+        note(db, change)
+
+
+def note(db: sqlite3.Connection, change: Change) -> None:
+    """The row of the audit, for what makes its own transactions."""
+    from reputation.store.audit import add_audit
+
+    add_audit(db, change, who(), time.time())
+
+
+def who() -> str:
+    """The login name of the person at the keyboard, also behind sudo."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # nobody has this user id
+        name = f"user {os.getuid()}"
+    return "".join(filter(str.isprintable, name))[:NAME_CHARACTERS]
 
 
 def store_numbers(
@@ -52,14 +80,20 @@ def store_numbers(
 
     `problems` is what the rows were refused for, filled while they are read.
     """
-    from reputation.store.imports import import_numbers
+    from reputation.store.audit import Change
+    from reputation.store.imports import ImportSource, import_numbers
+
+    def also(live: ImportSource) -> None:
+        before = None if summary.before is None else {"rows": summary.before}
+        after = {"verdict": verdict, "rows": live.numbers}
+        note(written, Change("import numbers", name=summary.source, before=before, after=after))
 
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         summary.before = _numbers_of(known, summary.source)
         counted = _Counted(_own_numbers(known, loaded), problems)
         try:
-            live = import_numbers(written, summary.source, verdict, counted.of(rows))
+            live = import_numbers(written, summary.source, verdict, counted.of(rows), also=also)
         except KeyboardInterrupt:
             if _numbers_of(known, summary.source) == summary.before:
                 warn(f"the import was stopped: {summary.source} is as it was before")

@@ -57,11 +57,13 @@ def import_numbers(
     verdict: str,
     rows: Iterable[ImportedRow],
     clock: Callable[[], float] = time.time,
+    also: Callable[[ImportSource], object] = lambda _live: None,
 ) -> ImportSource:
     """Makes the numbers of the source exactly these; of a number that occurs twice the last row counts.
 
-    Rows may come in any order and number: they are sorted on disk, because in order they take half the room.
-    Raises StoreError; then the generation before stays in force.
+    Rows may come in any order and number: they are sorted on disk, because in order they take half the room. `also` is
+    what is written in the transaction that puts the source in force. Raises StoreError; then the generation before
+    stays in force.
     """
     drop_left_over(db, clock)
     with transaction(db):
@@ -75,8 +77,10 @@ def import_numbers(
         _touch(db, source, clock(), 0)
         db.execute(RETIRE, (name,))
         db.execute(GO_LIVE, (clock(), clock(), source))
+        live = next(live for live in sources(db) if live.name == name)
+        also(live)
     drop_left_over(db, clock)
-    return next(live for live in sources(db) if live.name == name)
+    return live
 
 
 def sources(db: sqlite3.Connection) -> list[ImportSource]:
@@ -84,10 +88,18 @@ def sources(db: sqlite3.Connection) -> list[ImportSource]:
     return [ImportSource(*row) for row in db.execute(SOURCES)]
 
 
-def remove_source(db: sqlite3.Connection, name: str, clock: Callable[[], float] = time.time) -> bool:
-    """Takes the source out of force at once, and then its numbers out of the store. False: no such source."""
+def remove_source(
+    db: sqlite3.Connection,
+    name: str,
+    clock: Callable[[], float] = time.time,
+    also: Callable[[], object] = lambda: None,
+) -> bool:
+    """Takes the source out of force at once, with `also` in the same transaction, and then its numbers out of the
+    store. False: no such source.
+    """
     with transaction(db):
         found = db.execute(RETIRE, (name,)).rowcount > 0
+        also()
     drop_left_over(db, clock)
     return found
 

@@ -30,6 +30,7 @@ EXPORT = {
     "inbound_talk": "SELECT * FROM inbound_talk WHERE number = :number ORDER BY at",
     "one_ring": "SELECT * FROM one_ring WHERE number = :number ORDER BY at",
     "mark": "SELECT * FROM mark WHERE number = :number ORDER BY at",
+    "audit": "SELECT * FROM audit WHERE number = :number ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
 }
@@ -49,6 +50,7 @@ ERASE = {
     "inbound_talk": "DELETE FROM inbound_talk WHERE number = :number",
     "one_ring": "DELETE FROM one_ring WHERE number = :number",
     "mark": "DELETE FROM mark WHERE number = :number",
+    "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",
 }
 
 
@@ -58,7 +60,10 @@ def export_number(db: sqlite3.Connection, number: str) -> dict[str, list[dict[st
 
 
 def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:
-    """Deletes every row about the number and returns how many went, by table. Call it in a transaction."""
+    """Deletes every row about the number and returns how many went, by table. Call it in a transaction.
+
+    Of the audit stays who did what and when, without the number and all that was said about it.
+    """
     db.execute("PRAGMA secure_delete = ON")  # the bytes are overwritten, not only unlinked
     try:
         return {table: db.execute(sql, {"number": number}).rowcount for table, sql in ERASE.items()}

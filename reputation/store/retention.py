@@ -11,6 +11,7 @@ CHALLENGE_PASS_DAYS = 30
 EMERGENCY_DAYS = 90
 OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
+AUDIT_DAYS = 730  # longer than anything that a change leaves in force, such as an identity (12 months)
 
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
@@ -25,6 +26,7 @@ EXPIRE = {
     "inbound_talk": ("DELETE FROM inbound_talk WHERE at < ?", EVIDENCE_DAYS),
     "one_ring": ("DELETE FROM one_ring WHERE at < ?", EVIDENCE_DAYS),
     "mark": ("DELETE FROM mark WHERE at < ?", EVIDENCE_DAYS),
+    "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
     "identity": ("DELETE FROM identity WHERE expires_at <= ?", 0),

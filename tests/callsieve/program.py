@@ -87,6 +87,8 @@ class Program:
             "CALLSIEVE_CONFIG": str(self.config),
             "CALLSIEVE_STATE": str(self.state),
             "TZ": "UTC",
+            "LOGNAME": "joe",
+            "SUDO_USER": "",
             "PYTHONWARNINGS": "default",
         }
 

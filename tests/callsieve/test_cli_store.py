@@ -226,12 +226,12 @@ def test_what_root_makes_belongs_to_the_service(callsieve: Program) -> None:
 
 def test_export_has_every_row_by_table(filled: Program) -> None:
     tables = filled("privacy", "export", CALLER).json["tables"]
-    assert {table: len(rows) for table, rows in tables.items() if rows} == {"list_entry": 1, "decision": 2}
+    assert {table: len(rows) for table, rows in tables.items() if rows} == {"list_entry": 1, "decision": 2, "audit": 1}
 
 
 def test_export_to_a_file_is_for_its_maker_alone_and_overwrites_nothing(filled: Program) -> None:
     out = filled.folder / "export.json"
-    assert f"{out}: all about {CALLER}: 1 list entry, 2 decisions.\n" in filled.ok(
+    assert f"{out}: all about {CALLER}: 1 list entry, 2 decisions, 1 change by one of us.\n" in filled.ok(
         "privacy", "export", CALLER, "--out", out
     )
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
@@ -251,7 +251,7 @@ def test_an_export_that_does_not_fit_leaves_no_file(filled: Program) -> None:
 
 def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> None:
     out = filled.ok("privacy", "erase", CALLER, "--yes")
-    assert f"Erased of {CALLER}: 1 list entry, 2 decisions." in out
+    assert f"Erased of {CALLER}: 1 list entry, 2 decisions, 1 change by one of us." in out
     assert "within the hour" in out
     assert "Backups" in out
     assert filled.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
@@ -268,7 +268,7 @@ def test_every_table_about_a_number_has_a_name_for_people() -> None:
 def test_erasing_asks_first(filled: Program) -> None:
     result = filled("privacy", "erase", CALLER)
     assert result.code == 2
-    assert f"About {CALLER}: 1 list entry, 2 decisions." in result.err
+    assert f"About {CALLER}: 1 list entry, 2 decisions, 1 change by one of us." in result.err
     assert "add --yes" in result.err
     assert filled("privacy", "erase", CALLER, typed="n\n").code == 1
     assert len(filled("calls", "show", "--json").json) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.store.audit import Change, add_audit
 from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.evidence import signals_of
@@ -60,6 +61,7 @@ OF_CALLS = {
     "inbound_talk": 1,
     "one_ring": 1,
     "mark": 1,
+    "audit": 1,
 }
 
 
@@ -72,6 +74,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
     add_mark(db, make_mark(number))
+    add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
 
 
 def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> None:
@@ -166,6 +169,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 31), (OTHER, 29)):
         write(path, record_challenge_pass, number, AuthClass.UNKNOWN, NOW - days * DAY)
         write(path, set_identity, Identity(number, "Carol", 1, NOW + 30 * DAY - days * DAY), NOW)
+    for days in (731, 729):
+        write(path, add_audit, Change("mark"), "joe", NOW - days * DAY)
     for days in (91, 89):
         write(path, record_emergency, NOW - days * DAY)
     for number, days in ((CALLER, 366), (OTHER, 364)):

@@ -1,0 +1,200 @@
+"""`callsieve audit`: every command that changes something leaves a row, and those that only look leave none."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from callsieve.cli.app import app
+from callsieve.cli.audit import change_in_words
+from callsieve.cli.storing import who
+from reputation.codes import obey_code
+from reputation.store.audit import Change, add_audit, audit_rows
+from reputation.store.file import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.transaction import transaction
+from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.test_docs import FILES, commands_of
+
+NOTE = "'register 4711, called back'"
+
+# What is typed for each command that changes what we know, in this order on one store. A new command belongs here or
+# among those that only look.
+WRITING = {
+    "list add": f"allow {CALLER} --note 'our bank' --expires 30d",
+    "list remove": f"allow {CALLER}",
+    "mark": f"{CALLER} spam --as 201 --category scam",
+    "unmark": f"{CALLER} --as 201",
+    "identity add": f"{CALLER} --name Acme --level 2 --note {NOTE}",
+    "identity remove": CALLER,
+    "import numbers": "complaints.csv --source complaints",
+    "import calls": "history.jsonl",
+    "import contacts": "crm.csv --source crm",
+    "import people": "people.csv --source hr",
+    "import remove": "complaints",
+    "emergency open": "",
+    "privacy erase": f"{CALLER} --yes",
+}
+# What is known about numbers stays as it is: they only look, or it is about programs and files.
+NOT_WRITING = {
+    "serve",
+    "off",
+    "on",
+    "doctor",
+    "lookup",
+    "audit",
+    "calls show",
+    "calls search",
+    "calls tail",
+    "list show",
+    "identity show",
+    "import list",
+    "policy list",
+    "policy check",
+    "policy show",
+    "policy explain",
+    "emergency status",
+    "db migrate",
+    "db check",
+    "db backup",
+    "db restore",
+    "privacy export",
+    "asterisk install",
+    "asterisk uninstall",
+}
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    for name, content in FILES.items():
+        if "/" not in name:
+            (tmp_path / name).write_text(content)
+    return Program(tmp_path)
+
+
+def audit(callsieve: Program, *arguments: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = callsieve("audit", *arguments, "--json").json
+    return rows
+
+
+def test_every_command_is_known_to_write_or_not() -> None:
+    commands = dict(commands_of(typer.main.get_command(app)))
+    assert sorted(WRITING.keys() | NOT_WRITING) == sorted(commands)
+    assert not WRITING.keys() & NOT_WRITING
+
+
+def test_every_writing_command_leaves_one_row(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    for count, (command, typed) in enumerate(WRITING.items()):
+        words = [
+            callsieve.folder / word if (callsieve.folder / word).is_file() else word for word in shlex.split(typed)
+        ]
+        callsieve.ok(*command.split(), *words)
+        latest, *others = audit(callsieve)
+        assert (latest["what"], latest["who"]) == (command, "joe")
+        assert len(others) == count, command
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param(f"list remove block {CALLER}", id="not-on-the-list"),
+        pytest.param(f"list remove block {CALLER} --person 201", id="not-on-that-list"),
+        pytest.param(f"identity remove {CALLER}", id="no-identity"),
+        pytest.param("mark +12025550100 spam --as 201", id="refused"),
+        pytest.param(f"unmark {CALLER} --as 201", id="nothing-to-take-back"),
+        pytest.param("import remove nothing", id="no-such-import"),
+    ],
+)
+def test_what_changed_nothing_leaves_none(callsieve: Program, typed: str) -> None:
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute("INSERT INTO own_number (number, source) VALUES ('+12025550100', 'settings')")
+    callsieve.fails(*shlex.split(typed))
+    assert audit(callsieve) == []
+    assert callsieve.ok("audit") == "Nobody has changed anything yet.\n"
+
+
+def test_a_dry_run_leaves_none(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    callsieve.ok("import", "numbers", callsieve.folder / "complaints.csv", "--source", "x", "--dry-run")
+    callsieve.ok("import", "contacts", callsieve.folder / "crm.csv", "--source", "x", "--dry-run")
+    assert audit(callsieve) == []
+
+
+def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
+    callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1", "--expires", "2099-12-31")
+    callsieve.ok("list", "add", "block", "+1900*", "--note", "premium")
+    assert [(row["number"], row["name"]) for row in audit(callsieve)] == [(None, "+1900*"), (CALLER, ""), (CALLER, "")]
+    assert [row["before"] and row["before"]["name"] for row in audit(callsieve, CALLER)] == ["Acme", None]
+    assert audit(callsieve, "--last", "1") == audit(callsieve)[:1]
+    lines = callsieve.ok("audit").splitlines()
+    assert lines[0].split() == ["time", "who", "did", "about", "change"]
+    assert "+1900*" in lines[1]
+    assert "note premium" in lines[1]
+    assert "name Acme -> Apex" in lines[2]
+
+
+def test_behind_sudo_it_is_the_person_who_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    monkeypatch.setenv("SUDO_USER", "joe\x1b[2J")
+    assert who() == "joe[2J"
+    monkeypatch.delenv("SUDO_USER")
+    assert who() == "root"
+
+
+def test_what_is_dialled_is_in_it_too(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db, transaction(db):
+        record_decisions(db, [make_record()])
+        db.execute("INSERT INTO reached VALUES ('PJSIP/9', 1.0, 'c1', ?)", (CALLER,))
+        assert obey_code(db, "PJSIP/9", "spam", 2.0) == "spam"
+        assert obey_code(db, "PJSIP/9", "spam", 3.0) == "retracted"
+        assert obey_code(db, "PJSIP/8", "spam", 3.0) == "nobody"
+    assert [(row["who"], row["what"]) for row in audit(callsieve)] == [
+        ("phone PJSIP/9", "unmark"),
+        ("phone PJSIP/9", "mark"),
+    ]
+
+
+def test_of_an_erased_number_stays_only_that_something_was_done(callsieve: Program) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
+    assert "1 change by one of us" in callsieve.ok("privacy", "erase", CALLER, "--yes")
+    assert audit(callsieve, CALLER) == []
+    erased, added = audit(callsieve)
+    assert (erased["what"], erased["number"], added["what"]) == ("privacy erase", None, "identity add")
+    assert CALLER not in json.dumps([erased, added])
+    assert "Acme" not in json.dumps([erased, added])
+    assert CALLER.encode() not in callsieve.store.read_bytes()
+
+
+def test_the_latest_come_first_and_a_number_has_its_own(tmp_path: Path) -> None:
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db):
+        for at, number in ((1.0, CALLER), (3.0, None), (2.0, CALLER)):
+            add_audit(db, Change("mark", number), "joe", at)
+        assert [row.at for row in audit_rows(db)] == [3.0, 2.0, 1.0]
+        assert [row.at for row in audit_rows(db, CALLER)] == [2.0, 1.0]
+        assert [row.at for row in audit_rows(db, limit=1)] == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        pytest.param(None, None, "", id="nothing"),
+        pytest.param(None, {"number": "+1", "name": "Acme", "note": ""}, "name Acme", id="new"),
+        pytest.param({"name": "Acme", "level": 1}, None, "(name Acme, level 1)", id="gone"),
+        pytest.param({"name": "Acme", "level": 1}, {"name": "Acme", "level": 2}, "level 1 -> 2", id="changed"),
+        pytest.param({"note": "bank"}, {"note": ""}, "note bank -> nothing", id="emptied"),
+        pytest.param({"rows": 1}, {"rows": 1}, "", id="same"),
+        pytest.param("not JSON of ours", {"name": "A"}, "name A", id="damaged"),
+        pytest.param(None, {"expires_at": 4102444800.0}, "expires 2100-01-01 00:00", id="instant"),
+    ],
+)
+def test_a_change_in_words(before: Any, after: Any, words: str) -> None:
+    assert change_in_words(before, after) == words
