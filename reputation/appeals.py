@@ -1,0 +1,197 @@
+"""Appeals: a number owner's case against a marking, as a machine of states. Pure.
+
+    open -> in force -> upheld | denied          from open and in force also: withdrawn
+
+Anyone may file one, so an open one has no effect and cannot be denied: a stranger's appeal must neither help a number
+nor shut its owner out for a month. It comes in force once control of the number is proven or an operator accepts it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+from reputation.weights import DAY_SECONDS
+
+# REPUTATION-MODEL section 5.
+WORKING_DAYS = 3
+COOLING_OFF_DAYS = 30
+
+CODE_DIGITS = 6
+CODE_SECONDS = 86_400.0
+CODE_TRIES = 5  # of a million codes: whoever only guesses proves a number once in 200,000 appeals
+
+
+class AppealState(StrEnum):
+    """Where an appeal stands."""
+
+    OPEN = "open"  # filed; it has no effect yet
+    IN_FORCE = "in force"  # challenge at most, until it is decided
+    UPHELD = "upheld"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+
+
+class AppealStep(StrEnum):
+    """What can happen to an appeal."""
+
+    ACCEPT = "accept"  # an operator takes it as it is
+    PROVE = "prove"  # the code of a call-back was answered
+    UPHOLD = "uphold"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+
+
+LIVE = frozenset({AppealState.OPEN, AppealState.IN_FORCE})
+
+# Whatever is not here cannot be done. Control can still be proven after an operator has accepted the appeal.
+NEXT = {
+    (AppealState.OPEN, AppealStep.ACCEPT): AppealState.IN_FORCE,
+    (AppealState.OPEN, AppealStep.PROVE): AppealState.IN_FORCE,
+    (AppealState.OPEN, AppealStep.WITHDRAW): AppealState.WITHDRAWN,
+    (AppealState.IN_FORCE, AppealStep.PROVE): AppealState.IN_FORCE,
+    (AppealState.IN_FORCE, AppealStep.UPHOLD): AppealState.UPHELD,
+    (AppealState.IN_FORCE, AppealStep.DENY): AppealState.DENIED,
+    (AppealState.IN_FORCE, AppealStep.WITHDRAW): AppealState.WITHDRAWN,
+}
+
+
+class AppealError(ValueError):
+    """What was asked cannot be done. One line that says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeal:
+    """One case. `reference` is a short id (reputation/ids.py), `name` and `contact` are of whoever filed it.
+
+    `proven`: control of the number was proven. `reason` is that of the decision, or why it was withdrawn.
+    `category_only`: the marks were right but for their category, and cost their reporters nothing.
+    """
+
+    reference: str
+    number: str
+    name: str
+    contact: str
+    opened_at: float
+    statement: str = ""
+    decision_id: str | None = None
+    state: AppealState = AppealState.OPEN
+    proven: bool = False
+    in_force_at: float | None = None
+    closed_at: float | None = None
+    reason: str = ""
+    category_only: bool = False
+
+
+def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, category_only: bool = False) -> Appeal:
+    """The appeal after the step. AppealError when it cannot be taken."""
+    state = NEXT.get((appeal.state, step))
+    if state is None:
+        raise AppealError(_why_not(appeal, step))
+    if state is AppealState.IN_FORCE:
+        in_force_at = at if appeal.in_force_at is None else appeal.in_force_at
+        proven = appeal.proven or step is AppealStep.PROVE
+        return replace(appeal, state=state, in_force_at=in_force_at, proven=proven)
+    return replace(appeal, state=state, closed_at=at, reason=reason, category_only=category_only)
+
+
+def _why_not(appeal: Appeal, step: AppealStep) -> str:
+    if appeal.state not in LIVE:
+        return f"appeal {appeal.reference} is {appeal.state}: that is final"
+    if appeal.state is AppealState.OPEN:
+        return (
+            f"appeal {appeal.reference} is not in force yet, so it cannot be decided: accept it, have control of the "
+            "number proven, or withdraw it"
+        )
+    return f"appeal {appeal.reference} is in force already"
+
+
+def refusal(earlier: Iterable[Appeal], now: float) -> str:
+    """Why no new appeal of the number can be opened, in one line; empty when one can."""
+    for appeal in earlier:
+        if appeal.state in LIVE:
+            return f"appeal {appeal.reference} of {appeal.number} is {appeal.state} already"
+        again_at = free_again_at(appeal)
+        if again_at is not None and now < again_at:
+            days = -int(-(again_at - now) // DAY_SECONDS)
+            return (
+                f"appeal {appeal.reference} of {appeal.number} was denied: the next one can be opened in "
+                f"{days} {'day' if days == 1 else 'days'}"
+            )
+    return ""
+
+
+def free_again_at(appeal: Appeal) -> float | None:
+    """From when on the number may appeal again after a denial; None for any other appeal."""
+    if appeal.state is not AppealState.DENIED or appeal.closed_at is None:
+        return None
+    return appeal.closed_at + COOLING_OFF_DAYS * DAY_SECONDS
+
+
+def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
+    """When the decision is due: the end of the third working day (Monday to Friday) after the day on which the appeal
+    came in force. None while it is not in force. `zone`: whose days; None: those of the machine.
+    """
+    if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:
+        return None
+    day = datetime.fromtimestamp(appeal.in_force_at, zone).date()
+    left = WORKING_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return datetime.combine(day + timedelta(days=1), time(), zone).timestamp()
+
+
+def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
+    """Whether the decision should have been there."""
+    due = due_at(appeal, zone)
+    return due is not None and now >= due
+
+
+# The code of a call-back: an operator calls the number and says it; whoever answers gives it back with the appeal.
+
+
+class Answer(StrEnum):
+    """What an answered code is worth."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    SPENT = "spent"
+    NONE = "none"  # no code was made
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code as it is kept: not itself, but what it is checked by."""
+
+    digest: bytes
+    made_at: float
+    tries: int = 0
+
+
+def new_code() -> str:
+    """Six digits, which can be said and typed on any telephone."""
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+
+
+def digest_of(code: str, reference: str) -> bytes:
+    """What is kept of a code. Slow on purpose (10 ms or more): there are only a million codes."""
+    digits = "".join(filter(str.isdigit, code))
+    return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
+
+
+def answer_of(code: Code | None, text: str, reference: str, now: float) -> Answer:
+    """Whether the text is the code, within a day and five tries."""
+    if code is None:
+        return Answer.NONE
+    if now - code.made_at >= CODE_SECONDS:
+        return Answer.EXPIRED
+    if code.tries >= CODE_TRIES:
+        return Answer.SPENT
+    return Answer.RIGHT if hmac.compare_digest(digest_of(text, reference), code.digest) else Answer.WRONG

@@ -1,0 +1,169 @@
+"""Appeals as a machine of states: what can follow what, when a decision is due, when the next may be opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from itertools import product
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.appeals import (
+    CODE_SECONDS,
+    CODE_TRIES,
+    COOLING_OFF_DAYS,
+    LIVE,
+    NEXT,
+    Answer,
+    Appeal,
+    AppealError,
+    AppealState,
+    AppealStep,
+    Code,
+    answer_of,
+    digest_of,
+    due_at,
+    is_overdue,
+    new_code,
+    refusal,
+    stepped,
+)
+from reputation.ids import ALPHABET, new_id, parse_id
+
+DAY = 86_400.0
+NOW = 1_767_000_000.0
+LONDON = ZoneInfo("Europe/London")
+
+
+def make_appeal(**fields: Any) -> Appeal:
+    known: dict[str, Any] = {
+        "reference": "AP9E4100",
+        "number": "+12015550123",
+        "name": "Carol Ltd",
+        "contact": "carol@example.com",
+        "opened_at": NOW,
+    }
+    return Appeal(**known | fields)
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON).timestamp()
+
+
+@pytest.mark.parametrize(("state", "step"), list(product(AppealState, AppealStep)))
+def test_what_is_not_in_the_table_cannot_be_done(state: AppealState, step: AppealStep) -> None:
+    appeal = make_appeal(state=state)
+    if (state, step) in NEXT:
+        assert stepped(appeal, step, NOW).state is NEXT[state, step]
+    else:
+        with pytest.raises(AppealError) as error:
+            stepped(appeal, step, NOW)
+        assert "AP9E4100" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_only_what_is_in_force_can_be_decided() -> None:
+    for step in (AppealStep.UPHOLD, AppealStep.DENY):
+        assert {state for state, one in NEXT if one is step} == {AppealState.IN_FORCE}
+
+
+@given(st.lists(st.sampled_from(AppealStep), max_size=8))
+def test_however_it_goes_an_appeal_ends_once_and_stays_so(steps: list[AppealStep]) -> None:
+    appeal, taken = make_appeal(), []
+    for index, step in enumerate(steps):
+        before = appeal
+        try:
+            appeal = stepped(appeal, step, NOW + index, "because")
+        except AppealError:
+            assert appeal is before
+            continue
+        taken.append(step)
+        assert before.state in LIVE
+        assert (appeal.closed_at is None) == (appeal.state in LIVE)
+        assert before.in_force_at in (None, appeal.in_force_at)
+    assert appeal.proven == (AppealStep.PROVE in taken)
+    decided = appeal.state in (AppealState.UPHELD, AppealState.DENIED)
+    assert not decided or appeal.in_force_at is not None
+    assert (appeal.reason == "because") == (appeal.state not in LIVE)
+
+
+@pytest.mark.parametrize(
+    ("in_force", "due"),
+    [
+        pytest.param("2026-01-05T09:00", "2026-01-09T00:00", id="monday-until-the-end-of-thursday"),
+        pytest.param("2026-01-06T23:59", "2026-01-10T00:00", id="tuesday-friday"),
+        pytest.param("2026-01-07T00:00", "2026-01-13T00:00", id="wednesday-monday"),
+        pytest.param("2026-01-09T12:00", "2026-01-15T00:00", id="friday-wednesday"),
+        pytest.param("2026-01-10T12:00", "2026-01-15T00:00", id="saturday-wednesday"),
+        pytest.param("2026-01-11T12:00", "2026-01-15T00:00", id="sunday-wednesday"),
+        pytest.param("2026-03-27T12:00", "2026-04-02T00:00", id="over-the-change-of-clocks"),
+    ],
+)
+def test_a_decision_is_due_in_three_working_days(in_force: str, due: str) -> None:
+    appeal = stepped(make_appeal(), AppealStep.ACCEPT, at(in_force))
+    assert due_at(appeal, LONDON) == at(due)
+    assert not is_overdue(appeal, at(due) - 1, LONDON)
+    assert is_overdue(appeal, at(due), LONDON)
+
+
+@given(st.floats(0, 4e9))
+def test_the_machine_has_days_too(in_force_at: float) -> None:
+    due = due_at(make_appeal(state=AppealState.IN_FORCE, in_force_at=in_force_at))
+    assert due is not None
+    assert 3 * DAY - 3600 <= due - in_force_at <= 6 * DAY + 3600
+
+
+def test_nothing_is_due_of_what_is_not_in_force() -> None:
+    for state in set(AppealState) - {AppealState.IN_FORCE}:
+        assert due_at(make_appeal(state=state, in_force_at=NOW)) is None
+        assert not is_overdue(make_appeal(state=state, in_force_at=NOW), NOW + 90 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("state", "days_ago", "says"),
+    [
+        pytest.param(AppealState.OPEN, 400, "is open already", id="one-is-open"),
+        pytest.param(AppealState.IN_FORCE, 1, "is in force already", id="one-is-in-force"),
+        pytest.param(AppealState.DENIED, 0, "in 30 days", id="just-denied"),
+        pytest.param(AppealState.DENIED, COOLING_OFF_DAYS - 0.5, "in 1 day", id="denied-a-month-ago"),
+        pytest.param(AppealState.DENIED, COOLING_OFF_DAYS, "", id="denied-long-ago"),
+        pytest.param(AppealState.UPHELD, 0, "", id="upheld"),
+        pytest.param(AppealState.WITHDRAWN, 0, "", id="withdrawn"),
+    ],
+)
+def test_when_the_next_may_be_opened(state: AppealState, days_ago: float, says: str) -> None:
+    closed_at = None if state in LIVE else NOW - days_ago * DAY
+    said = refusal([make_appeal(state=state, closed_at=closed_at)], NOW)
+    assert says in said if says else said == ""
+
+
+def test_a_code_is_right_within_a_day_and_five_tries() -> None:
+    code = Code(digest_of("031 415", "AP9E4100"), NOW)
+    assert answer_of(code, "031-415", "AP9E4100", NOW + CODE_SECONDS - 1) is Answer.RIGHT
+    assert answer_of(code, "031416", "AP9E4100", NOW) is Answer.WRONG
+    assert answer_of(code, "", "AP9E4100", NOW) is Answer.WRONG
+    assert answer_of(code, "031415", "AP9E4101", NOW) is Answer.WRONG
+    assert answer_of(code, "031415", "AP9E4100", NOW + CODE_SECONDS) is Answer.EXPIRED
+    assert answer_of(replace(code, tries=CODE_TRIES), "031415", "AP9E4100", NOW) is Answer.SPENT
+    assert answer_of(None, "031415", "AP9E4100", NOW) is Answer.NONE
+    assert b"031415" not in code.digest
+
+
+def test_codes_are_six_digits() -> None:
+    codes = {new_code() for _ in range(100)}
+    assert all(len(code) == 6 and code.isdigit() for code in codes)
+    assert len(codes) > 90
+
+
+def test_an_id_is_read_as_people_write_it() -> None:
+    made = new_id()
+    assert len(made) == 8
+    assert set(made) <= set(ALPHABET)
+    assert parse_id(f" {made.lower()} ") == made
+    assert parse_id("O1IL2345") == "01112345"
+    assert parse_id("U1234567") is None
+    assert parse_id("1234567") is None
