@@ -1,0 +1,127 @@
+"""Every figure of the simulated office (REPUTATION-MODEL section 8). What it leaves open is marked "ours"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from benchmarks.accuracy.chances import LogNormal
+
+DAY_SECONDS = 86_400.0
+START = 1_767_225_600.0  # 2026-01-01 00:00 UTC: any midnight would do
+
+
+BACK_TALK = LogNormal(60.0, 0.8)
+HOOKED_TALK = LogNormal(120.0, 0.8)
+RING_ANSWERED = LogNormal(9.0, 0.6)
+RING_UNANSWERED = LogNormal(22.0, 0.5)
+SPAM_RATE = LogNormal(6.0, 0.7)
+
+
+class Kind(StrEnum):
+    """Who calls."""
+
+    CONTACT = "contact"
+    SERVICE = "service"
+    ONE_OFF = "one-off"
+    SPAM = "spam"
+    SINGLE_USE = "single-use"
+    WANGIRI = "wangiri"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How the calls of one kind of caller go. Shares are of calls unless their name says otherwise."""
+
+    answered: float
+    talk: LogNormal
+    voicemail: float  # of unanswered calls
+    marked_answered: float  # of answered calls, by the average person
+    marked_unanswered: float = 0.0
+    called_back: float = 0.0
+    back_talk: LogNormal = BACK_TALK
+    hooked: float = 0.0  # of answered calls: somebody listens to the end
+    hooked_talk: LogNormal = HOOKED_TALK
+    ended_by_callee: float = 0.5  # of answered calls. Ours: 0.8 for spam, whose callees want it to end
+
+
+_SPAM = Habits(
+    answered=0.15,
+    talk=LogNormal(8.0, 0.8),
+    voicemail=0.08,
+    marked_answered=0.10,
+    marked_unanswered=0.01,
+    called_back=0.01,
+    back_talk=LogNormal(15.0, 0.8),
+    hooked=0.03,
+    ended_by_callee=0.8,
+)
+HABITS: Mapping[Kind, Habits] = {
+    Kind.CONTACT: Habits(answered=0.70, talk=LogNormal(37.0, 1.2), voicemail=0.30, marked_answered=0.0002),
+    Kind.SERVICE: Habits(
+        answered=0.53, talk=LogNormal(25.0, 1.0), voicemail=0.30, marked_answered=0.005, called_back=0.05
+    ),
+    Kind.ONE_OFF: Habits(answered=0.40, talk=LogNormal(21.0, 1.0), voicemail=0.30, marked_answered=0.001),
+    Kind.SPAM: _SPAM,
+    Kind.SINGLE_USE: _SPAM,
+    Kind.WANGIRI: replace(_SPAM, answered=0.0, voicemail=0.0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """One office. Rates are calls a day of one number; `(a, b)` is any value between, each as likely."""
+
+    users: int = 200
+    groups: int = 10
+    days: int = 90
+    first_hour: float = 9.0
+    last_hour: float = 18.0
+    read_from_day: float = 14.0
+    habits: Mapping[Kind, Habits] = field(default_factory=lambda: HABITS)
+    ring_answered: LogNormal = RING_ANSWERED
+    ring_unanswered: LogNormal = RING_UNANSWERED
+
+    contacts: int = 1200
+    contact_rate: tuple[float, float] = (0.1, 0.5)
+    contact_users: tuple[int, int] = (1, 4)
+    contact_ours: float = 0.48  # of the calls with a contact, those that we make
+    services: int = 40
+    service_rate: tuple[float, float] = (2.0, 15.0)
+    one_off_a_day: int = 60
+    one_off_again: float = 0.30
+    one_off_again_days: float = 2.0
+    spammers: int = 150  # in the whole time; each begins on any day (ours)
+    spam_rate: LogNormal = SPAM_RATE
+    spam_rate_most: float = 25.0
+    spam_life_days: float = 7.0
+    single_use_a_day: int = 100
+    wangiri_bursts: int = 10
+    wangiri_callees: tuple[int, int] = (20, 60)
+    wangiri_seconds: float = 3600.0
+    wangiri_ring: tuple[float, float] = (2.0, 6.0)
+
+    reporter_shape: float = 1.5  # a person's own readiness to mark: Gamma of this shape and mean 1
+    mark_delay: tuple[float, float] = (60.0, 180.0)  # "about 2 min after the call"
+    back_delay: tuple[float, float] = (600.0, 4 * 3600.0)  # ours
+
+    attack_day: float = 45.0
+    attack_seconds: float = 6 * 3600.0
+    attack_groups: int = 4
+    attack_marks: int = 5  # by each colluder
+    attack_talk_seconds: float = 3.0
+    colluders: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 40)
+    new_rate: float = 1.0
+    new_days: float = 1.0  # how old a new number is when it is attacked
+    attacked_established: int = 2  # numbers a seed (ours)
+    attacked_new: int = 20
+
+
+STANDARD = Parameters()
+
+
+def with_habits(parameters: Parameters, kinds: tuple[Kind, ...], **changes: object) -> Parameters:
+    """The same office, in which these kinds of callers have other habits."""
+    changed = {kind: replace(parameters.habits[kind], **changes) for kind in kinds}  # type: ignore[arg-type]
+    return replace(parameters, habits={**parameters.habits, **changed})

@@ -1,0 +1,144 @@
+"""The simulated office has the rates that it was asked for, and the same seed makes the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from statistics import fmean
+
+import pytest
+
+from benchmarks.accuracy import office as offices
+from benchmarks.accuracy.office import Office, Reading, Stream, make_office
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind
+from reputation.model import Direction, Disposition, EndedBy, Mark, OutcomeRecord
+from reputation.signals import says_something
+
+PARAMETERS = replace(STANDARD, days=60)
+
+
+@pytest.fixture(scope="module")
+def office() -> Office:
+    return make_office(PARAMETERS, 7)
+
+
+def outcomes(found: list[Stream], direction: Direction = Direction.INBOUND) -> list[OutcomeRecord]:
+    """The calls in one direction."""
+    return [e for s in found for _, e in s.events if isinstance(e, OutcomeRecord) and e.direction is direction]
+
+
+def marks(found: list[Stream]) -> list[Mark]:
+    return [e for s in found for _, e in s.events if isinstance(e, Mark)]
+
+
+Make = Callable[[Office, int], Stream]
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "answered", "voicemail", "marked"),
+    [
+        pytest.param(offices.contact, 1200, 0.70, 0.30, 0.0002, id="contact"),
+        pytest.param(offices.service, 25, 0.53, 0.30, 0.0027, id="service"),
+        pytest.param(offices.one_off, 3000, 0.40, 0.30, 0.0004, id="one-off"),
+        pytest.param(offices.spammer, 300, 0.15, 0.08, 0.0235, id="spam"),
+        pytest.param(offices.single_use, 6000, 0.15, 0.08, 0.0235, id="single-use"),
+        pytest.param(offices.wangiri, 30, 0.0, 0.0, 0.01, id="wangiri"),
+    ],
+)
+def test_habits_are_those_asked_for(
+    office: Office, make: Make, count: int, answered: float, voicemail: float, marked: float
+) -> None:
+    found = [make(office, n) for n in range(count)]
+    calls = outcomes(found)
+    unanswered = [call for call in calls if call.disposition is Disposition.NO_ANSWER]
+    assert 1 - len(unanswered) / len(calls) == pytest.approx(answered, abs=0.02)
+    assert sum(call.voicemail_left for call in unanswered) / len(unanswered) == pytest.approx(voicemail, abs=0.02)
+    assert len(marks(found)) / len(calls) == pytest.approx(marked, abs=0.005)
+    assert all(says_something(call) for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "calls_a_day", "tolerance"),
+    [
+        pytest.param(offices.contact, 500, 500 * 0.3 * 0.52, 5, id="contact-without-our-own-calls"),
+        pytest.param(offices.service, 40, 40 * 8.5, 40, id="service"),
+        pytest.param(offices.one_off, 60 * 60, 60 * 1.3, 2, id="one-off-and-again"),
+        pytest.param(offices.single_use, 100 * 60, 100, 0, id="single-use"),
+    ],
+)
+def test_so_many_calls_a_day(office: Office, make: Make, count: int, calls_a_day: float, tolerance: float) -> None:
+    calls = outcomes([make(office, n) for n in range(count)])
+    assert len(calls) / PARAMETERS.days == pytest.approx(calls_a_day, abs=tolerance)
+
+
+def test_half_of_the_calls_with_contacts_are_ours(office: Office) -> None:
+    found = [offices.contact(office, n) for n in range(400)]
+    ours = len(outcomes(found, Direction.OUTBOUND)) / 0.70  # the unanswered ones say nothing, and are left out
+    assert ours / (ours + len(outcomes(found))) == pytest.approx(0.48, abs=0.02)
+
+
+def test_service_is_called_back_and_spam_hardly(office: Office) -> None:
+    for make, count, share in ((offices.service, 30, 0.05), (offices.spammer, 300, 0.01)):
+        found = [make(office, n) for n in range(count)]
+        backs = outcomes(found, Direction.OUTBOUND)
+        assert len(backs) / len(outcomes(found)) == pytest.approx(share, abs=0.004)
+
+
+def test_spam_lives_a_week_and_calls_six_times_a_day(office: Office) -> None:
+    found = [offices.spammer(office, n) for n in range(800)]
+    lives = [(s.events[-1][0] - s.events[0][0]) / DAY_SECONDS for s in found if len(s.events) > 4]
+    assert fmean(lives) == pytest.approx(6.5, abs=1.2)  # some are cut off by the end
+    assert len(outcomes(found)) / len(found) == pytest.approx(7.4 * 6.2, rel=0.15)
+
+
+def test_talk_is_log_normal(office: Office) -> None:
+    talks = sorted(call.talk_seconds for call in outcomes([offices.service(office, n) for n in range(25)]))
+    talks = [talk for talk in talks if talk]
+    assert talks[len(talks) // 2] == pytest.approx(25.0, rel=0.05)
+    assert talks[int(len(talks) * 0.8413)] / talks[len(talks) // 2] == pytest.approx(2.718, rel=0.08)
+
+
+def test_one_ring_bursts_are_short_and_reach_many(office: Office) -> None:
+    for place in range(5):
+        calls = outcomes([offices.wangiri(office, place)])
+        assert 20 <= len(calls) <= 60
+        assert len({call.did for call in calls}) == len(calls)
+        assert max(call.at for call in calls) - min(call.at for call in calls) <= 3600
+        assert all(2 <= call.ring_seconds <= 6 and call.ended_by is EndedBy.CALLER for call in calls)
+
+
+def test_people_mark_more_or_less_readily_and_as_asked_on_average(office: Office) -> None:
+    many = make_office(replace(PARAMETERS, users=4000), 7).users
+    assert fmean(user.readiness for user in many) == pytest.approx(1.0, abs=0.04)
+    assert len({user.group for user in office.users}) == 10
+    assert len({user.did for user in office.users}) == len(office.users) == 200
+
+
+@pytest.mark.parametrize("make", [offices.contact, offices.service, offices.spammer, offices.one_off, offices.wangiri])
+def test_a_stream_is_in_order_and_in_office_hours(office: Office, make: Make) -> None:
+    for place in range(10):
+        events = make(office, place).events
+        assert all(earlier <= later for (earlier, _), (later, _) in pairwise(events))
+        for at, event in events:
+            if isinstance(event, Reading):
+                assert 9.0 <= (at - START) % DAY_SECONDS / 3600 < 19.0
+                assert at < START + PARAMETERS.days * DAY_SECONDS
+
+
+def test_a_call_is_read_before_it_is_learnt_from_and_marked_after() -> None:
+    habits = replace(STANDARD.habits[Kind.SPAM], marked_answered=1000.0, marked_unanswered=1000.0, called_back=1.0)
+    office = make_office(STANDARD, 1)
+    events = offices.call(STANDARD, office.chance("x"), habits, office.users[0], START)
+    assert [type(event) for _, event in events] == [Reading, OutcomeRecord, Mark, OutcomeRecord]
+    times = [at for at, _ in events]
+    assert times == sorted(times)
+    assert 60 <= times[2] - times[1] <= 180
+
+
+def test_the_same_seed_makes_the_same_calls_whatever_else_was_made() -> None:
+    first, second = make_office(STANDARD, 3), make_office(STANDARD, 3)
+    offices.service(second, 0)
+    assert offices.service(first, 5) == offices.service(second, 5)
+    assert offices.service(first, 5) != offices.service(make_office(STANDARD, 4), 5)
+    assert first.users == second.users

@@ -1,0 +1,59 @@
+"""Figures, tables and picture are made of counts as they should be."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.accuracy.chart import svg
+from benchmarks.accuracy.estimates import Estimate, calls, estimate, of, shares
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.tables import Sheet, markdown
+from reputation.model import Level
+
+CELL, OTHER = Cell("m", "spam"), Cell("m", "service")
+SEEDS = [{CELL: [50, 0, 0, 25, 0, 25], OTHER: [10, 0, 0, 0, 0, 0]}, {CELL: [0, 0, 0, 0, 0, 4]}]
+
+
+def test_a_share_is_of_the_calls_at_least_at_the_level() -> None:
+    assert shares(SEEDS, [CELL], Level.CHALLENGE) == [0.5, 1.0]
+    assert shares(SEEDS, [CELL], Level.REJECT) == [0.25, 1.0]
+    assert shares(SEEDS, [CELL, OTHER], Level.CHALLENGE) == [0.25, 0.5]
+
+
+def test_calls_are_counted() -> None:
+    assert calls(SEEDS, CELL) == 104
+
+
+def test_an_estimate_is_the_mean_over_seeds_and_its_interval() -> None:
+    value = of(SEEDS, Level.CHALLENGE, CELL)
+    assert value == Estimate(75.0, 50.0, 100.0)
+    assert estimate([0.5] * 30) == Estimate(50.0, 50.0, 50.0)
+    assert estimate([n / 100 for n in range(100)]).low == pytest.approx(49.5 - 5.7, abs=0.8)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(Estimate(0.0, 0.0, 0.0), "0", id="never"),
+        pytest.param(Estimate(53.04, 51.2, 54.9), "53.0 (51.2-54.9)", id="large"),
+        pytest.param(Estimate(0.034, 0.0, 0.1), "0.03 (0.00-0.10)", id="small"),
+    ],
+)
+def test_an_estimate_reads(value: Estimate, text: str) -> None:
+    assert value.text == text
+
+
+def test_a_sheet_as_markdown() -> None:
+    text = markdown(Sheet("x", "Says.", ("a", "b"), [["1", "2"]]))
+    assert text == "Says.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_the_picture_is_well_formed_and_has_a_bar_for_each_figure() -> None:
+    root = ElementTree.fromstring(
+        svg(["one & two", "ours"], [("Title <", "note", [Estimate(50, 40, 60), Estimate(0, 0, 0)])])
+    )
+    bars = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if str(e.get("class")).startswith("bar")]
+    assert [float(str(bar.get("width"))) for bar in bars] == [pytest.approx(49.0), 1.0]
+    assert "ours" in str(bars[1].get("class"))
