@@ -93,7 +93,7 @@ def test_there_are_five_baselines_each_made_anew() -> None:
 
 
 def spam_known_to(method: Method) -> None:
-    """Five people are called in vain, and three others of two groups hang up and mark."""
+    """Twelve people are called in vain, and three others of two groups hang up and mark."""
     for n in range(12):
         method.learn(unanswered_call(user(50 + n), START + n, 20.0, voicemail_left=False))
     for n in range(3):
