@@ -396,8 +396,14 @@ class OutcomeRecord:
 
     @property
     def witness(self) -> str | None:
-        """Under whom a signal is kept: the person, else the DID or the group that was dialled: one missed call."""
-        return self.person or self.did or self.queue or self.group
+        """Under whom a signal is kept: the person who answered, or whom alone the call rang; else the DID or the group
+        that was dialled, for which it is one missed call.
+
+        Whose phone rings alone decides whether the call is missed. Were it the DID's signal, people who mark a number
+        could let its calls ring out, and move two families each (docs/accuracy.md).
+        """
+        rang_alone = self.rung[0] if len(self.rung) == 1 and self.queue is None else None
+        return self.person or rang_alone or self.did or self.queue or self.group
 
 
 class SignalCategory(StrEnum):

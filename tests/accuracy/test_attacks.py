@@ -57,7 +57,7 @@ def test_each_also_hangs_up_once() -> None:
 
 def test_each_also_lets_one_call_ring() -> None:
     _, calls = added(RING_OUTS, 10)
-    assert len({call.did for call in calls}) == len(calls) == 10
+    assert len({call.rung for call in calls}) == len(calls) == 10
     assert all(call.disposition is Disposition.NO_ANSWER for call in calls)
 
 
@@ -86,9 +86,10 @@ def test_a_new_number_is_a_day_old_and_calls_once_a_day() -> None:
     assert len(calls) / 40 / 46 == pytest.approx(1.0, abs=0.1)
 
 
-def test_colluders_who_do_everything_they_can_get_no_number_rejected() -> None:
+@pytest.mark.parametrize("attack", [MARKS, HANG_UPS, RING_OUTS, SLOW_HANG_UPS])
+def test_colluders_whatever_they_do_get_no_number_rejected(attack: str) -> None:
     for make in (service, new_service):
-        stream = attacked(OFFICE, make(OFFICE, 1), HANG_UPS, 40, 1)
+        stream = attacked(OFFICE, make(OFFICE, 1), attack, 40, 1)
         assert Level.REJECT not in set(levels_of(stream, Model(), BEGIN))
 
 

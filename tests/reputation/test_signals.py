@@ -70,6 +70,9 @@ CALLS = [
     pytest.param(
         make_outcome(rung=tuple(map(str, range(201, 221))), forked=20), "unanswered", DID, id="twenty-phones-once"
     ),
+    pytest.param(make_outcome(rung=(ANN,)), "unanswered", ANN, id="rang-for-one-person-alone"),
+    pytest.param(make_outcome(rung=(ANN,), disposition=Disposition.REJECTED), "unanswered", ANN, id="that-one-refused"),
+    pytest.param(make_outcome(rung=(ANN,), queue="support"), "unanswered", DID, id="a-queue-that-tried-one-so-far"),
     pytest.param(make_outcome(challenge=ChallengeResult.PASSED), "challenge-passed", DID, id="passed-and-unanswered"),
     pytest.param(
         answered(2.0, EndedBy.CALLEE, challenge=ChallengeResult.PASSED, action="challenge"),
