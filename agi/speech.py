@@ -1,0 +1,231 @@
+"""What is said, as prompts one after the other: numbers, references, warnings, and why a call was treated so. Pure.
+
+A prompt's key is one of asterisk-conf/prompts/*.toml; `sounds_of` makes of several what Playback, Read and BackGround
+take. The order of prompts is the same in every language: the texts are written so that it can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from policies.decision import FAIL_OPEN_RULE, Action, Decision
+from reputation.levels import families_of
+from reputation.model import DecisionRecord, Family, Level, SignalCategory
+from reputation.numbers import country_of
+
+Keys = tuple[str, ...]
+
+FOLDER = "callsieve"  # below <sounds>/<language>/
+
+ENGLISH, MANDARIN = "en", "zh"
+LANGUAGES = (ENGLISH, MANDARIN)
+# Where most people understand Mandarin, by the country of the number; everybody else gets the fallback.
+LANGUAGE_BY_COUNTRY = {"CN": MANDARIN, "TW": MANDARIN, "HK": MANDARIN, "MO": MANDARIN}
+
+MAX_DIGITS = 15  # of E.164
+MAX_REFERENCE = 12
+ENDING_DIGITS = 4  # enough to know one's own call by, in 2 s
+MAX_REASONS = 3
+
+
+def sounds_of(keys: Iterable[str]) -> str:
+    """Sound files as the dialplan plays them: `callsieve/say-spam&callsieve/digit-1`."""
+    return "&".join(f"{FOLDER}/{key}" for key in keys)
+
+
+def language_of(number: str | None, fallback: str = ENGLISH) -> str:
+    """The language in which a caller is spoken to, by the country of the E.164 number."""
+    country = country_of(number) if number is not None else None
+    return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
+
+
+def number_keys(text: str) -> Keys:
+    """A telephone number digit by digit; whatever is no digit is left out."""
+    return tuple(f"digit-{c}" for c in text if c in "0123456789")[:MAX_DIGITS]
+
+
+def reference_keys(text: str) -> Keys:
+    """A reference such as a decision's id, spelled."""
+    named = (c for c in text.lower() if c in "0123456789abcdefghjkmnpqrstvwxyz")
+    return tuple(f"digit-{c}" if c.isdigit() else f"letter-{c}" for c in named)[:MAX_REFERENCE]
+
+
+# Larger counts are rounded down: nobody counts along.
+_ROUNDED = ((100, "count-over-100"), (50, "count-over-50"), (20, "count-over-20"))
+
+
+def count_key(count: int) -> str:
+    """How many colleagues, phones or lists: exact up to twenty."""
+    return next((key for limit, key in _ROUNDED if count > limit), f"count-{max(count, 1)}")
+
+
+def counted_keys(count: int, name: str) -> Keys:
+    """`explain-NAME-one` for one, else the count and `explain-NAME-many`."""
+    return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
+
+
+# The warning that the callee hears. -------------------------------------------------------------------------
+
+OWN_NUMBER_RULE = "own-number"  # of the presets
+WHISPER_BY_CATEGORY = {
+    "scam": "whisper-scam",
+    "fraud": "whisper-scam",
+    "robocall": "whisper-robocall",
+    "telemarketing": "whisper-telemarketing",
+}
+MENU = "whisper-menu"
+
+
+def whisper_keys(decision: Decision) -> Keys:
+    """What the callee hears before the two talk: the warning, then the menu; 4 s at most in all."""
+    return (_warning_key(decision), MENU)
+
+
+def _warning_key(decision: Decision) -> str:
+    if decision.rule == OWN_NUMBER_RULE:
+        return "whisper-own-number"
+    if decision.category in WHISPER_BY_CATEGORY:
+        return WHISPER_BY_CATEGORY[decision.category]
+    return "whisper-unknown" if decision.level is Level.NONE else "whisper-spam"
+
+
+# A caller's reference. --------------------------------------------------------------------------------------
+
+
+def appeal_keys(decision_id: str) -> Keys:
+    """How a caller who did not get through can appeal: the reference and where to."""
+    return ("appeal-how", *reference_keys(decision_id), "appeal-address")
+
+
+# Why was this call treated so? ------------------------------------------------------------------------------
+
+# What decides alone: no evidence was looked at (policies.decision.OWN_RULES but `default`).
+REASON_BY_OWN_RULE = {
+    FAIL_OPEN_RULE: "explain-late",
+    "internal": "explain-internal",
+    "emergency-number": "explain-emergency",
+    "emergency-window": "explain-emergency-window",
+    "emergency-callback": "explain-emergency-window",
+    "unscreened-did": "explain-unscreened",
+    "callee-allowlist": "explain-allowed-by-you",
+    "callee-blocklist": "explain-blocked-by-you",
+    "expected-call": "explain-expected",
+    "allowlist": "explain-allowlist",
+    "blocklist": "explain-blocklist",
+    "contact": "explain-contact",
+    "talked": "explain-talked",
+}
+# Rules of the presets that say more than the evidence does, and those that only say how much of it there is.
+REASON_BY_RULE = {
+    OWN_NUMBER_RULE: "explain-own-number",
+    "failed-signature": "explain-false-signature",
+    "not-a-number": "explain-not-a-number",
+    "withheld": "explain-hidden",
+}
+RULES_OF_EVIDENCE = frozenset({"default", "level-tag", "level-warn", "level-challenge", "level-route", "level-reject"})
+
+
+def explanation_keys(record: DecisionRecord) -> Keys:
+    """One sentence about a decision, at most 12 s: which call, what was done, and up to three reasons."""
+    action = record.action if record.action in _ACTIONS else Action.ALLOW.word
+    reasons = list(dict.fromkeys(_reasons(record)))[:MAX_REASONS]
+    return (*_call_keys(record.caller), f"explain-{action}", *chain.from_iterable(reasons))
+
+
+_ACTIONS = frozenset(action.word for action in Action)
+
+
+def _call_keys(caller: str | None) -> Keys:
+    ending = number_keys(caller or "")[-ENDING_DIGITS:]
+    return ("explain-number", *ending) if ending else ("explain-last",)
+
+
+def _reasons(record: DecisionRecord) -> Iterator[Keys]:
+    """The reasons, what counts most first."""
+    if record.rule in REASON_BY_OWN_RULE:
+        yield (REASON_BY_OWN_RULE[record.rule],)
+        return
+    if record.would_be != record.action:
+        yield ("explain-observing",)
+    if record.rule in REASON_BY_RULE:
+        yield (REASON_BY_RULE[record.rule],)
+    elif record.rule not in RULES_OF_EVIDENCE:
+        yield ("explain-rule",)
+    found = list(_reasons_of_evidence(record))
+    yield from found
+    if not found and record.rule in RULES_OF_EVIDENCE:
+        yield ("explain-nothing",)
+
+
+def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
+    """What the families say for a call that was allowed, or against one that was not, the heaviest first."""
+    speaks_for = record.would_be == Action.ALLOW.word
+    try:
+        families = families_of(record.vector)
+    except ValueError:
+        return
+    weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]
+    for _weight, family in sorted((pair for pair in weighed if pair[0] > 0), key=lambda pair: -pair[0]):
+        yield from _of_family(family, speaks_for=speaks_for)
+
+
+# What one call showed, by its direction, the heaviest first (REPUTATION-MODEL section 3). None: said without a count.
+_AGAINST = (
+    (SignalCategory.HUNG_UP_ON, "hung-up"),
+    (SignalCategory.ONE_RING, "one-ring"),
+    (SignalCategory.CHALLENGE_SILENT, None),
+    (SignalCategory.UNANSWERED, "unanswered"),
+)
+_FOR = (
+    (SignalCategory.CALLED_BACK, "called-back"),
+    (SignalCategory.CHALLENGE_PASSED, None),
+    (SignalCategory.SECOND_TALK, "second-talk"),
+    (SignalCategory.LONG_TALK, "long-talk"),
+    (SignalCategory.VOICEMAIL, None),
+)
+
+
+def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
+    counts = dict(family.counts)
+    if family.name == "marks":
+        yield _of_marks(counts.get("marked", 0), counts.get("answered", 0))
+    elif family.name == "behaviour":
+        yield from _of_behaviour(counts, _FOR if speaks_for else _AGAINST)
+        if not speaks_for and SignalCategory.CALLED_BACK.value not in counts:
+            yield ("explain-nobody-called-back",)
+    elif family.name == "feeds":
+        yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
+    elif family.name == "attestation":
+        yield (_key_of_attestation(counts),)
+    elif family.name == "identity":
+        yield ("explain-controlled",) if "level 1" in counts else ("explain-verified",)
+    elif family.name in _KEY_BY_FAMILY:
+        yield (_KEY_BY_FAMILY[family.name],)
+
+
+_KEY_BY_FAMILY = {"block": "explain-block", "quiet hours": "explain-quiet-hours"}
+
+
+def _key_of_attestation(counts: dict[str, int]) -> str:
+    if "failed" in counts:
+        return "explain-false-signature"
+    return "explain-vouched" if "A" in counts else "explain-not-vouched"
+
+
+def _of_marks(marked: int, answered: int) -> Keys:
+    """Of those who answered, how many marked; where more marked than answered, only how many marked."""
+    if marked == 0:
+        return counted_keys(answered, "unmarked")
+    if answered < marked:
+        return counted_keys(marked, "marked")
+    if answered == 1:
+        return ("explain-marked-only",)
+    return ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
+
+
+def _of_behaviour(counts: dict[str, int], signals: Sequence[tuple[SignalCategory, str | None]]) -> Iterator[Keys]:
+    for category, name in signals:
+        count = counts.get(category.value, 0)
+        if count:
+            yield counted_keys(count, name) if name else (f"explain-{category.value}",)

@@ -1,0 +1,330 @@
+"""What is said: as keys of the catalogue, and as both languages say them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agi import speech
+from agi.quoting import COMMAND_LIMIT
+from agi.speech import (
+    LANGUAGES,
+    MAX_REASONS,
+    REASON_BY_OWN_RULE,
+    REASON_BY_RULE,
+    RULES_OF_EVIDENCE,
+    appeal_keys,
+    count_key,
+    counted_keys,
+    explanation_keys,
+    language_of,
+    number_keys,
+    reference_keys,
+    sounds_of,
+    whisper_keys,
+)
+from callsieve.daemon import ID_ALPHABET
+from callsieve.prompts import prompts_of
+from policies.decision import OWN_RULES, Action, Decision
+from policies.loader import load_policy
+from reputation.levels import vector_of
+from reputation.model import DecisionRecord, Family, Level, Reputation, SignalCategory
+from tests.callsieve.program import make_record
+
+TEXTS = {language: {key: prompt.text for key, prompt in prompts_of(language).items()} for language in LANGUAGES}
+
+
+def said(keys: tuple[str, ...], language: str = "en") -> str:
+    """As it is heard."""
+    return (" " if language == "en" else "").join(TEXTS[language][key] for key in keys)
+
+
+def make_vector(**families: tuple[float, dict[str, int]]) -> str:
+    """Evidence by family, as the journal has it; `_` is a space."""
+    made = (
+        Family(name.replace("_", " "), log_odds, tuple(counts.items())) for name, (log_odds, counts) in families.items()
+    )
+    return vector_of(Reputation(families=tuple(made)))
+
+
+# Numbers, references, counts
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "mandarin"),
+    [
+        ("+12017421834", "one two zero one seven four two one eight three four", "幺二零幺七四二幺八三四"),
+        ("+8610", "eight six one zero", "八六幺零"),
+        ("201", "two zero one", "二零幺"),
+        ("", "", ""),
+        ("anonymous\r\n", "", ""),
+        ("１２", "", ""),
+    ],
+)
+def test_a_number_is_said_digit_by_digit(number: str, english: str, mandarin: str) -> None:
+    assert said(number_keys(number)) == english
+    assert said(number_keys(number), "zh") == mandarin
+
+
+def test_a_reference_is_spelled() -> None:
+    assert said(reference_keys("7KQ2M4XA")) == "seven K Q two M four X A"
+    assert len(reference_keys(ID_ALPHABET)) == 12
+    for character in ID_ALPHABET:
+        assert len(reference_keys(character)) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "mandarin"),
+    [
+        (1, "One colleague called it back.", "有一位同事回拨过。"),
+        (2, "two colleagues called it back.", "两位同事回拨过。"),
+        (12, "twelve colleagues called it back.", "十二位同事回拨过。"),
+        (20, "twenty colleagues called it back.", "二十位同事回拨过。"),
+        (21, "more than twenty colleagues called it back.", "超过二十位同事回拨过。"),
+        (51, "more than fifty colleagues called it back.", "超过五十位同事回拨过。"),
+        (100_000, "more than a hundred colleagues called it back.", "超过一百位同事回拨过。"),
+        (0, "One colleague called it back.", "有一位同事回拨过。"),
+    ],
+)
+def test_counts_have_a_plural_and_a_measure_word(count: int, english: str, mandarin: str) -> None:
+    assert said(counted_keys(count, "called-back")) == english
+    assert said(counted_keys(count, "called-back"), "zh") == mandarin
+
+
+@pytest.mark.parametrize(
+    ("number", "language"),
+    [("+12017421834", "en"), ("+8613912345678", "zh"), ("+85221234567", "zh"), ("+886223456789", "zh"), (None, "en")],
+)
+def test_a_caller_is_spoken_to_in_the_language_of_the_country(number: str | None, language: str) -> None:
+    assert language_of(number) == language
+    assert language_of("+442071838750", fallback="zh") == "zh"
+
+
+# The warning
+
+
+@pytest.mark.parametrize(
+    ("category", "level", "rule", "key"),
+    [
+        ("scam", Level.WARN, "level-warn", "whisper-scam"),
+        ("fraud", Level.WARN, "level-warn", "whisper-scam"),
+        ("robocall", Level.WARN, "level-warn", "whisper-robocall"),
+        ("telemarketing", Level.NONE, "mine", "whisper-telemarketing"),
+        ("debt", Level.WARN, "level-warn", "whisper-spam"),
+        (None, Level.WARN, "level-warn", "whisper-spam"),
+        (None, Level.NONE, "mine", "whisper-unknown"),
+        ("scam", Level.WARN, "own-number", "whisper-own-number"),
+    ],
+)
+def test_the_warning_is_that_of_the_category(category: str | None, level: Level, rule: str, key: str) -> None:
+    decision = Decision(Action.WARN, rule, "", 8, category=category, level=level)
+    assert whisper_keys(decision) == (key, "whisper-menu")
+
+
+def test_an_appeal_has_a_reference_and_where_to() -> None:
+    keys = appeal_keys("7KQ2M4XA")
+    assert (keys[0], keys[-1], len(keys)) == ("appeal-how", "appeal-address", 10)
+
+
+# Why was this call treated so?
+
+NO_EVIDENCE = make_vector()
+EXPLANATIONS = [
+    pytest.param(
+        make_record(rule="blocklist", action="reject", would_be="reject"),
+        "The call ending in one eight three four was turned away. It is on the company's block list.",
+        "来电尾号幺八三四已被拒接。它在公司的屏蔽名单里。",
+        id="a-list-decides-alone",
+    ),
+    pytest.param(
+        make_record(
+            rule="level-warn",
+            action="warn",
+            would_be="warn",
+            vector=make_vector(
+                marks=(2.5, {"marked": 2, "answered": 3, "groups": 2}), behaviour=(1.2, {"hung-up-on": 3})
+            ),
+        ),
+        "The call ending in one eight three four came with a warning. Of three colleagues who answered, two marked it"
+        " as spam. three colleagues hung up within six seconds. Nobody called it back.",
+        "来电尾号幺八三四接听时有语音提醒。接过电话的三位同事里，有两位说这是骚扰电话。三位同事六秒内就挂了。没有人回拨。",
+        id="evidence-the-heaviest-first",
+    ),
+    pytest.param(
+        make_record(
+            rule="level-challenge",
+            action="challenge",
+            would_be="challenge",
+            vector=make_vector(
+                behaviour=(2.0, {"one-ring": 1, "voicemail": 1, "called-back": 1}),
+                feeds=(3.0, {"spam": 2, "ok": 0}),
+                attestation=(1.5, {"failed": 1}),
+                identity=(-0.5, {"level 1": 1}),
+            ),
+        ),
+        "The call ending in one eight three four was asked to press a key. two imported lists say that it is spam. One"
+        " phone rang only once. Its signature is false.",
+        "来电尾号幺八三四需要先按键确认。两份外部名单说它是骚扰电话。有一部电话只响了一声。它的号码签名是假的。",
+        id="only-what-speaks-against-it-and-three-at-most",
+    ),
+    pytest.param(
+        make_record(
+            rule="default",
+            action="allow",
+            would_be="allow",
+            vector=make_vector(identity=(-1.5, {"level 2": 1}), behaviour=(-2.0, {"called-back": 2, "unanswered": 1})),
+        ),
+        "The call ending in one eight three four rang as usual. two colleagues called it back. Its owner is verified.",
+        "来电尾号幺八三四正常响铃。两位同事回拨过。号码主人的身份已核实。",
+        id="what-speaks-for-an-allowed-call",
+    ),
+    pytest.param(
+        make_record(rule="default", action="allow", would_be="allow", vector=NO_EVIDENCE),
+        "The call ending in one eight three four rang as usual. Not enough speaks against it.",
+        "来电尾号幺八三四正常响铃。对它不利的记录不够多。",
+        id="nothing-is-known",
+    ),
+    pytest.param(
+        make_record(rule="withheld", action="tag", would_be="tag", caller=None, vector=NO_EVIDENCE),
+        "The last call was marked on your display. It hid its number.",
+        "上一个来电在屏幕上加了标记。对方隐藏了号码。",
+        id="withheld",
+    ),
+    pytest.param(
+        make_record(rule="level-tag", action="allow", would_be="tag"),
+        "The call ending in one eight three four rang as usual. For now, we only watch. One imported list says that it"
+        " is spam.",
+        "来电尾号幺八三四正常响铃。目前只观察，不拦截。有一份外部名单说它是骚扰电话。",
+        id="observed",
+    ),
+    pytest.param(
+        make_record(rule="no-premium", action="reject", would_be="reject", vector=NO_EVIDENCE),
+        "The call ending in one eight three four was turned away. Your administrator has a rule for it.",
+        "来电尾号幺八三四已被拒接。管理员为它设了规则。",
+        id="a-rule-of-the-administrator",
+    ),
+    pytest.param(
+        make_record(rule="fail-open", action="allow", would_be="allow", vector="not JSON"),
+        "The call ending in one eight three four rang as usual. There was no time to check it.",
+        "来电尾号幺八三四正常响铃。没有来得及检查。",
+        id="fail-open-with-a-damaged-vector",
+    ),
+    pytest.param(
+        make_record(
+            rule="level-tag",
+            vector=make_vector(
+                marks=(3.0, {"marked": 1, "answered": 1, "groups": 1}),
+                block=(1.0, {"bad numbers": 4}),
+                quiet_hours=(0.5, {}),
+            ),
+        ),
+        "The call ending in one eight three four was marked on your display. The only colleague who answered marked it"
+        " as spam. Numbers close to it are known for spam. It came in the quiet hours.",
+        "来电尾号幺八三四在屏幕上加了标记。唯一接过电话的同事说这是骚扰电话。相近的号码有骚扰记录。它在免打扰时段打来。",
+        id="one-of-one",
+    ),
+    pytest.param(
+        make_record(
+            rule="failed-signature",
+            vector=make_vector(
+                attestation=(1.5, {"failed": 1}), marks=(0.2, {"marked": 40, "answered": 0, "groups": 1})
+            ),
+        ),
+        "The call ending in one eight three four was marked on your display. Its signature is false. more than twenty"
+        " colleagues marked it as spam.",
+        "来电尾号幺八三四在屏幕上加了标记。它的号码签名是假的。超过二十位同事说这是骚扰电话。",
+        id="nothing-is-said-twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "english", "mandarin"), EXPLANATIONS)
+def test_a_decision_is_explained_in_both_languages(record: DecisionRecord, english: str, mandarin: str) -> None:
+    keys = explanation_keys(record)
+    assert said(keys) == english
+    assert said(keys, "zh") == mandarin
+
+
+def presets_rules() -> set[str]:
+    return {rule.name for name in ("cautious", "balanced", "strict", "observe") for rule in load_policy(name).rules}
+
+
+def test_every_rule_of_ours_has_its_reason() -> None:
+    assert set(REASON_BY_OWN_RULE) == OWN_RULES - {"default"}
+    assert REASON_BY_RULE.keys() | RULES_OF_EVIDENCE == presets_rules() | {"default"}
+
+
+COUNTS = st.integers(0, 300)
+FAMILY_NAMES = {
+    "marks": ("marked", "answered", "groups", "burst"),
+    "behaviour": tuple(category.value for category in SignalCategory),
+    "block": ("bad numbers",),
+    "feeds": ("spam", "ok"),
+    "attestation": ("failed", "A", "B", "C"),
+    "quiet hours": (),
+    "identity": ("level 1", "level 2", "level 3"),
+    "from a later version": ("what",),
+}
+
+
+@st.composite
+def families(draw: st.DrawFn) -> list[Family]:
+    names = draw(st.lists(st.sampled_from(sorted(FAMILY_NAMES)), unique=True))
+    return [
+        Family(
+            name,
+            draw(st.floats(-5, 5)),
+            tuple(draw(st.dictionaries(st.sampled_from(FAMILY_NAMES[name] or ("x",)), COUNTS)).items()),
+        )
+        for name in names
+    ]
+
+
+@given(
+    families(),
+    st.sampled_from([*sorted(OWN_RULES | presets_rules()), "a rule"]),
+    st.sampled_from([a.word for a in Action] + ["from a later version"]),
+    st.sampled_from([a.word for a in Action]),
+    st.sampled_from(["+12017421834", "+999999999999999", None, "", "x"]),
+)
+def test_every_explanation_is_in_the_catalogue_and_bounded(
+    found: list[Family], rule: str, action: str, would_be: str, caller: str | None
+) -> None:
+    vector = vector_of(Reputation(families=tuple(found)))
+    keys = explanation_keys(make_record(rule=rule, action=action, would_be=would_be, vector=vector, caller=caller))
+    assert set(keys) <= TEXTS["en"].keys()
+    assert len(keys) <= 6 + 5 * MAX_REASONS
+    assert len(sounds_of(keys)) < COMMAND_LIMIT / 4
+    assert re.fullmatch(r"callsieve/[a-z0-9-]+(&callsieve/[a-z0-9-]+)*", sounds_of(keys))
+
+
+def keys_named_in_code() -> Iterator[str]:
+    """Every key that speech.py can say: those written out, and those it puts together."""
+    source = Path(speech.__file__).read_text("utf-8")
+    yield from re.findall(r'"((?:whisper|appeal|explain)-[a-z-]+)"', source)
+    yield from chain.from_iterable(reference_keys(c) for c in ID_ALPHABET)
+    yield from (count_key(count) for count in range(1, 102))
+    yield from (f"explain-{action.word}" for action in Action)
+    for _, name in (*speech._AGAINST, *speech._FOR):
+        yield from (f"explain-{name}-one", f"explain-{name}-many") if name else ()
+    yield from (f"explain-{category.value}" for category, name in (*speech._AGAINST, *speech._FOR) if name is None)
+    yield from (f"explain-{name}-{form}" for name in ("marked", "unmarked", "listed") for form in ("one", "many"))
+
+
+def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
+    """The other scenes are played by the dialplan."""
+    scenes = ("explain", "count", "digit", "letter")
+    assert set(keys_named_in_code()) <= TEXTS["en"].keys()
+    assert {key for key in TEXTS["en"] if key.startswith(scenes)} <= set(keys_named_in_code())
+
+
+def test_a_vector_of_another_shape_is_no_evidence() -> None:
+    record = make_record(vector=json.dumps({"families": [{"family": "marks"}]}))
+    assert said(explanation_keys(record)).endswith("display. Not enough speaks against it.")
