@@ -6,14 +6,13 @@ REPUTATION-MODEL gives. Log-odds are natural. Half-lives are in days, everything
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import log
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from reputation.model import Level, MarkChannel, SignalCategory
 
@@ -29,8 +28,11 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 Hour = Annotated[int, Meta(ge=0, le=24)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelWeights:
+class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the settings below `[reputation]`. With `dict=True` it keeps what is derived of it."""
+
+
+class ChannelWeights(Table, frozen=True):
     """How much a mark counts by the way it came: who dials from a handset took the call."""
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
@@ -38,15 +40,14 @@ class ChannelWeights:
     cli: Annotated[float, Meta(ge=0, le=1)] = 1.0  # an administrator, for a person who told so
 
 
-@dataclass(frozen=True, kw_only=True)
-class MarkWeights:
+class MarkWeights(Table, frozen=True, dict=True):
     """Marks of people, against all those who answered and did not mark."""
 
     half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
     marked_if_unwanted: Share = 0.10  # share of the answerers of an unwanted call who mark it
     marked_if_wanted: Share = 0.0067  # and of a wanted one, by mistake or in anger
     contamination: Share = 0.02  # the family may be fabricated: bounded at +3.9, below challenge
-    channels: ChannelWeights = field(default_factory=ChannelWeights)
+    channels: ChannelWeights = ChannelWeights()
     burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
     burst_minutes: Annotated[float, Meta(gt=0, le=10080)] = 60.0
 
@@ -65,8 +66,7 @@ class MarkWeights:
         return float(getattr(self.channels, channel.value))
 
 
-@dataclass(frozen=True, kw_only=True)
-class BehaviourWeights:
+class BehaviourWeights(Table, frozen=True, dict=True):
     """What calls showed, per distinct callee and category. Keys are the categories with `_` for `-`."""
 
     half_life_days: Days = 14.0  # rotating spam repeats with a half-life of 5 days, callers' habits last longer
@@ -87,8 +87,7 @@ class BehaviourWeights:
         return {category: getattr(self, category.value.replace("-", "_")) for category in SignalCategory}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockWeights:
+class BlockWeights(Table, frozen=True):
     """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more."""
 
     days: Days = 60.0
@@ -99,8 +98,7 @@ class BlockWeights:
     bad_from: Threshold = 2.9  # marks, behaviour and feeds together: the level of a warning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedWeights:
+class FeedWeights(Table, frozen=True):
     """Imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
@@ -108,8 +106,7 @@ class FeedWeights:
     allow: ForFine = -1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttestationWeights:
+class AttestationWeights(Table, frozen=True):
     """What the network says of this one call (TransNexus SHAKEN statistics)."""
 
     verified_a: Weight = -0.5
@@ -118,8 +115,7 @@ class AttestationWeights:
     failed: Weight = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuietWeights:
+class QuietWeights(Table, frozen=True):
     """An unknown caller in the quiet hours of the callee, from `first_hour` until before `last_hour`.
 
     `time_zone` as in `Europe/London`; empty: that of the machine.
@@ -131,8 +127,7 @@ class QuietWeights:
     time_zone: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityWeights:
+class IdentityWeights(Table, frozen=True):
     """Proven owners: how much it speaks for the caller, and how little marks may then do."""
 
     level_1: ForFine = -0.5
@@ -143,16 +138,14 @@ class IdentityWeights:
     marks_contamination_3: Share = 0.20  # marks bounded at +1.6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppealWeights:
+class AppealWeights(Table, frozen=True):
     """After an appeal was upheld, marks are doubted for a while."""
 
     marks_contamination: Share = 0.20
     days: Days = 90.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustWeights:
+class TrustWeights(Table, frozen=True):
     """Trust in a reporter, from settled cases only: Beta(agree, disagree) against what is expected of anybody."""
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
@@ -160,8 +153,7 @@ class TrustWeights:
     least: Annotated[float, Meta(ge=0, le=1)] = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
+class Thresholds(Table, frozen=True, dict=True):
     """From which log-odds each level is justified (Wald, beta 0.1), and what reject needs besides."""
 
     tag: Threshold = 1.5  # alpha 20 %
@@ -181,20 +173,19 @@ class Thresholds:
         return tuple((getattr(self, level.word), level) for level in reversed(Level) if level is not Level.NONE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Weights:
+class Weights(Table, frozen=True, eq=False):
     """All of it. Compared by identity: one is made when the settings are read, and results are kept by it."""
 
-    marks: MarkWeights = field(default_factory=MarkWeights)
-    behaviour: BehaviourWeights = field(default_factory=BehaviourWeights)
-    block: BlockWeights = field(default_factory=BlockWeights)
-    feeds: FeedWeights = field(default_factory=FeedWeights)
-    attestation: AttestationWeights = field(default_factory=AttestationWeights)
-    quiet: QuietWeights = field(default_factory=QuietWeights)
-    identity: IdentityWeights = field(default_factory=IdentityWeights)
-    appeal: AppealWeights = field(default_factory=AppealWeights)
-    trust: TrustWeights = field(default_factory=TrustWeights)
-    levels: Thresholds = field(default_factory=Thresholds)
+    marks: MarkWeights = MarkWeights()
+    behaviour: BehaviourWeights = BehaviourWeights()
+    block: BlockWeights = BlockWeights()
+    feeds: FeedWeights = FeedWeights()
+    attestation: AttestationWeights = AttestationWeights()
+    quiet: QuietWeights = QuietWeights()
+    identity: IdentityWeights = IdentityWeights()
+    appeal: AppealWeights = AppealWeights()
+    trust: TrustWeights = TrustWeights()
+    levels: Thresholds = Thresholds()
     before_epoch: Annotated[float, Meta(ge=0, le=1)] = 0.25  # what evidence older than the number's owner still weighs
 
 
