@@ -24,6 +24,7 @@ from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.policy import PolicySet
 from policies.relations import per_phone_of
+from reputation.families.quiet import hour_at
 from reputation.levels import vector_of
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
@@ -112,6 +113,9 @@ class Screening:
             did=call.did,
             now=now,
             channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")),
+            attestation=call.attestation,
+            verification=call.verification,
+            hour=hour_at(now, self.site.quiet),
         )
         facts = await self._facts(query, started)
         facts = self._with_recent(_with_emergency(facts, request), call, now)
@@ -128,7 +132,16 @@ class Screening:
         started, now = self.monotonic(), self.wall_clock()
         call = known_call_of(request, self.site)
         endpoint = request.arguments.get("endpoint") or None
-        query = FactsQuery(call.caller.e164, call.auth_class, call.did, now, endpoint=endpoint)
+        query = FactsQuery(
+            number=call.caller.e164,
+            auth_class=call.auth_class,
+            did=call.did,
+            now=now,
+            endpoint=endpoint,
+            attestation=call.attestation,
+            verification=call.verification,
+            hour=hour_at(now, self.site.quiet),
+        )
         facts = _with_emergency(await self._facts(query, started), request)
         policy = self.policies.policy_of(call, facts)
         decision = decide_for_callee(call, facts, policy, now, self.site.emergency_window_seconds)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
 
+from reputation.weights import DEFAULT, QuietWeights
+
 # What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
@@ -27,13 +29,14 @@ class Trunk:
 class Site:
     """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
 
-    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it.
+    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night.
     """
 
     region: str = "US"
     trunks: tuple[Trunk, ...] = ()
     route: str = ""
     emergency_window_seconds: float = 7200.0
+    quiet: QuietWeights = DEFAULT.quiet
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -18,12 +18,14 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import Look, decide, explain
 from policies.policy import Policy, PolicySet
 from policies.words import nearest
+from reputation.families.quiet import hour_at
 from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
 from reputation.numbers import caller_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import call_times
 from reputation.store.people import person_of
 from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
+from reputation.weights import Weights
 
 
 class QuestionError(ValueError):
@@ -72,10 +74,29 @@ def call_of(question: Question, site: Site) -> IncomingCall:
     )
 
 
-def facts_about(db: sqlite3.Connection, call: IncomingCall, now: float, ours: Ours, callee: str | None = None) -> Facts:
-    """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger."""
-    query = FactsQuery(call.caller.e164, call.auth_class, call.did, now)
-    facts = ours.added_to(_with_recent(db, facts_of(db, query), call.caller.e164, now), call)
+def facts_about(
+    db: sqlite3.Connection,
+    call: IncomingCall,
+    now: float,
+    ours: Ours,
+    callee: str | None = None,
+    *,
+    at_its_hour: bool = True,
+) -> Facts:
+    """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger.
+
+    `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
+    """
+    query = FactsQuery(
+        number=call.caller.e164,
+        auth_class=call.auth_class,
+        did=call.did,
+        now=now,
+        attestation=call.attestation,
+        verification=call.verification,
+        hour=hour_at(now, ours.weights.quiet) if at_its_hour else None,
+    )
+    facts = ours.added_to(_with_recent(db, facts_of(db, query, ours.weights), call.caller.e164, now), call)
     if callee is None:
         return facts
     person = ours.people.get(callee) or person_of(db, callee)
@@ -86,11 +107,12 @@ def facts_about(db: sqlite3.Connection, call: IncomingCall, now: float, ours: Ou
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the settings say of people and numbers. The daemon writes it into the store when it starts or reloads."""
+    """What the settings say of people, numbers and evidence. The daemon writes people and numbers into the store."""
 
     people: Mapping[str, Person]
     dids: Mapping[str, Did]
     own_numbers: frozenset[str]
+    weights: Weights
 
     @classmethod
     def of(cls, settings: Settings) -> Ours:
@@ -99,6 +121,7 @@ class Ours:
             {person.extension: person for person in people_of(settings)},
             {did.number: did for did in dids_of(settings)},
             frozenset(own_numbers_of(settings)),
+            settings.reputation,
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:

@@ -15,7 +15,8 @@ def site_of(settings: Settings) -> Site:
     """The PBX as answering a call needs it."""
     region = settings.numbers.region
     trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
-    return Site(region, trunks, settings.actions.route, 60.0 * settings.emergency.window_minutes)
+    window_seconds = 60.0 * settings.emergency.window_minutes
+    return Site(region, trunks, settings.actions.route, window_seconds, settings.reputation.quiet)
 
 
 def regions_of(site: Site) -> set[str]:

@@ -23,6 +23,7 @@ from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, regions_of, site_of
+from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from policies.loader import load_policy
@@ -61,7 +62,8 @@ class Daemon:
         self._loaded = load()
         self._policy_error = ""
         settings = self._loaded.settings
-        self.keeper = Keeper(self._loaded.store_path)
+        self.keeper = Keeper(self._loaded.store_path, settings.reputation)
+        self._weights_changed = asyncio.Event()
         self.screening = Screening(
             site=site_of(settings),
             policies=self._first_policies(),
@@ -90,7 +92,8 @@ class Daemon:
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self.server.listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
-            for background in (self._prepare, self._look_at_policies, self._keep_house, notify.run_watchdog):
+            ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house)
+            for background in (*ours, notify.run_watchdog):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
@@ -134,6 +137,8 @@ class Daemon:
                 logger.warning("agi.* changed: restart to apply it")
             self._loaded = loaded
             self.screening.site = site_of(loaded.settings)
+            self.keeper.weights = loaded.settings.reputation
+            self._weights_changed.set()
             self._reload_policies()
             self._background_write(self._sync_settings())
         notify.ready()
@@ -185,6 +190,9 @@ class Daemon:
             self.screening.velocity.add(number, at)
         for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
             await asyncio.to_thread(read_plans, (region,))
+
+    async def _fold(self) -> None:
+        await keep_folded(self.keeper, self._weights_changed)
 
     async def _sync_settings(self) -> None:
         settings = self._loaded.settings

@@ -22,6 +22,7 @@ from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.journal import Journal
 from reputation.store.recovery import recover
+from reputation.weights import DEFAULT, Weights
 
 logger = logging.getLogger("callsieve.keeper")
 
@@ -33,10 +34,14 @@ LAST_RETRY_SECONDS = 10.0
 
 
 class Keeper:
-    """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`."""
+    """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
 
-    def __init__(self, path: Path) -> None:
+    `weights` is what reputations are made with; it is replaced as a whole at a reload.
+    """
+
+    def __init__(self, path: Path, weights: Weights = DEFAULT) -> None:
         self.path = path
+        self.weights = weights
         self.journal = Journal(self)
         self.trouble = "the store is not open yet"
         self._store: Store | None = None
@@ -62,7 +67,7 @@ class Keeper:
         """The one read of the hot path."""
         store = self._open_store()
         try:
-            return await store.facts(query, give_up_at)
+            return await store.facts(query, give_up_at, self.weights)
         except StoreError as error:
             self._note(error)
             raise

@@ -29,13 +29,12 @@ from reputation.model import (
 )
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.store.challenges import latest_challenge_pass
-from reputation.store.evidence import signals_of
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
-from reputation.store.marks import marks_of
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
+from reputation.store.rows import marks_of, signals_of
 
 SHOWN_DECISIONS = 5
 
@@ -81,7 +80,7 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
     site = site_of(loaded.settings)
     call = call_of(Question(number), site)
-    facts = facts_about(db, call, now, Ours.of(loaded.settings))
+    facts = facts_about(db, call, now, Ours.of(loaded.settings), at_its_hour=False)
     rows = export_number(db, number)
     opinion, trouble = None, ""
     try:

@@ -19,6 +19,7 @@ import msgspec
 from agi.loopback import is_loopback
 from policies.words import nearest
 from reputation.numbers import is_possible_region, number_of
+from reputation.weights import DEFAULT, Weights, problems_of
 
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
 SERVICE_STATE = Path("/var/lib/callsieve")
@@ -166,6 +167,7 @@ class Settings(Table, frozen=True):
     emergency: Emergency = Emergency()
     web: Web = Web()
     asterisk: AsteriskTable = AsteriskTable()
+    reputation: Weights = DEFAULT
     trunk: tuple[TrunkTable, ...] = ()
     did: tuple[DidTable, ...] = ()
     person: tuple[PersonTable, ...] = ()
@@ -309,6 +311,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
         for key, region in regions
         if not is_possible_region(region)
     ]
+    problems += [(f"reputation.{key}", problem) for key, problem in problems_of(settings.reputation)]
     if problems:
         return problems
     for trunk in settings.trunk:

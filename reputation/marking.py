@@ -20,12 +20,12 @@ from reputation.store.marks import (
     auth_class_of_mark,
     block_for,
     last_caller_of,
-    marks_of,
     numbers_marked_since,
     unblock_for,
 )
 from reputation.store.people import own_numbers, person_of
 from reputation.store.personal import is_contact
+from reputation.store.rows import marks_of
 
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0

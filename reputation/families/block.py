@@ -32,3 +32,12 @@ def is_bad(standing: Standing, imported: Iterable[Imported], weights: Weights, n
         feeds_of(imported, weights.feeds),
     )
     return sum(family.log_odds for family in families if family) >= weights.block.bad_from
+
+
+def may_be_bad(standing: Standing, weights: Weights) -> bool:
+    """Whether `is_bad` may hold at some time from the standing's on: no family grows, and either may fade first."""
+    families = (
+        marks_of(standing, weights.marks, standing.at, weights.marks.contamination, None),
+        behaviour_of(standing, weights.behaviour, standing.at),
+    )
+    return sum(max(0.0, family.log_odds) for family in families if family) >= weights.block.bad_from

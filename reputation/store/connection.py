@@ -22,6 +22,7 @@ from reputation.store.errors import StoreError, primary_code, store_error, store
 from reputation.store.facts import facts_of
 from reputation.store.file import BUSY_SECONDS, connect, open_store
 from reputation.store.transaction import begin_immediate, transaction
+from reputation.weights import DEFAULT, Weights
 
 __all__ = ["Store", "StoreError", "open_store", "transaction"]
 
@@ -79,9 +80,9 @@ class Store:
             raise
         return store
 
-    async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
+    async def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> Facts:
         """The one read of the hot path. `give_up_at` is an instant of time.monotonic()."""
-        return await self.read(facts_of, query, give_up_at=give_up_at)
+        return await self.read(facts_of, query, weights, give_up_at=give_up_at)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """What `fn(db, *args)` returns, in one hop to the reader's thread.

@@ -7,17 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import Any
 
-from reputation.model import Answered, AuthClass, OutcomeRecord, Signal, SignalCategory
-from reputation.signals import (
-    ANOTHER_DAY_SECONDS,
-    ONE_RING_GUARD_SECONDS,
-    latest_by_key,
-    lessons_of,
-    signal_of_mark,
-)
-from reputation.store.marks import marks_of
+from reputation.model import Answered, OutcomeRecord, Signal
+from reputation.signals import ANOTHER_DAY_SECONDS, lessons_of
 
 # One call, one signal: a call that another source tells otherwise (a CDR of it) adds nothing.
 ADD_SIGNAL = """
@@ -50,24 +42,18 @@ DROP_LONG_TALK = """
 DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch = :epoch AND callee = :callee
    AND category = 'long-talk'
 """
-# A call-back within a day after a one-ring call is what that call was for.
-SIGNALS = """
-SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
- WHERE number = :number AND NOT (category = 'called-back' AND EXISTS (
-       SELECT 1 FROM one_ring WHERE one_ring.number = signal.number AND one_ring.at > signal.at - :guard
-          AND one_ring.at <= signal.at))
- ORDER BY at DESC, callee, category
-"""
-ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
 
 
-def add_signal(db: sqlite3.Connection, signal: Signal) -> None:
+def _add_signal(db: sqlite3.Connection, signal: Signal) -> None:
     """Adds a signal; of its number, class, epoch, callee and category the latest stays."""
     db.execute(ADD_SIGNAL, _parameters(signal))
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Adds all that the call shows, and returns the signal that it is. The outcome is joined with the journal."""
+    """Adds all that the call shows, and returns the signal that it is. The outcome is joined with the journal.
+
+    Its number is to be folded again in the same transaction (standing.refresh).
+    """
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:
@@ -79,24 +65,8 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
     if lessons.talk_from is not None:
         signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:
-        add_signal(db, signal)
+        _add_signal(db, signal)
     return signal
-
-
-def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """What counts of the number's signals, the latest first: "not spam" among them, and no call-back that a one-ring
-    call asked for.
-    """
-    rows = db.execute(SIGNALS, {"number": number, "guard": ONE_RING_GUARD_SECONDS})
-    found = [_signal(row) for row in rows]
-    found += [signal for mark in marks_of(db, number) if (signal := signal_of_mark(mark))]
-    return sorted(latest_by_key(found), key=lambda signal: (-signal.at, signal.callee, signal.category))
-
-
-def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
-    """Who answered calls of the number, the latest first."""
-    rows = db.execute(ANSWERED, (number,))
-    return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in rows]
 
 
 def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
@@ -130,8 +100,3 @@ def _parameters(signal: Signal) -> dict[str, object]:
         "at": signal.at,
         "linkedid": signal.linkedid,
     }
-
-
-def _signal(row: tuple[Any, ...]) -> Signal:
-    number, auth_class, callee, category, at, linkedid, epoch = row
-    return Signal(number, AuthClass(auth_class), callee, SignalCategory(category), at, linkedid, epoch)

@@ -1,7 +1,8 @@
 """The one read of the hot path: everything the store knows about one call, in one statement.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored. A caller
-without a number (NULL) simply matches nothing in most of them. Ties and moments are those in force at `now`: a talk of
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on how much is stored: of a block of
+1000 numbers at most so many rows are looked at, which in doubt counts fewer bad ones. A caller without a number (NULL)
+simply matches nothing in most of them. Ties and moments are those in force at `now`: a talk of
 ours to the number is one for 180 days, unless a one-ring call had asked for it.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from reputation.families.block import is_bad
 from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import (
     Did,
@@ -26,7 +28,8 @@ from reputation.model import (
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.lists import entry_of_row
-from reputation.weights import DEFAULT, Weights
+from reputation.store.standing import COLUMNS, standing_from
+from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
 FACTS = f"""
 SELECT 'moments',
@@ -35,21 +38,22 @@ SELECT 'moments',
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
        (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),
-       NULL, NULL, NULL, NULL
+       (SELECT at FROM review WHERE number = :number),
+       NULL, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL
+SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
 UNION ALL
-SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :endpoint
 UNION ALL
-SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL
+SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :channel_endpoint
 UNION ALL
-SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL, NULL, NULL
   FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
 UNION ALL
-SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
+SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL
   FROM list_prefix JOIN list_entry ON id = entry
  WHERE prefix IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
                   substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
@@ -58,26 +62,45 @@ SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at
    AND (kind = 'prefix' OR length(first) = length(:number))
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
-SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL
+SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
   FROM personal_entry LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL
+SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL
+SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL
   FROM talk LEFT JOIN person ON extension = person
  WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS}
    AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                       AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
-SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL
+SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
-SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL
+SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL, NULL, NULL
   FROM identity WHERE number = :number AND expires_at > :now
 UNION ALL
-SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL
+SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
+UNION ALL
+SELECT 'standing', number, {COLUMNS}
+  FROM standing WHERE number = :number AND auth_class = :auth_class
+UNION ALL
+SELECT * FROM (
+    SELECT 'listed', number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT number, source FROM imported WHERE number BETWEEN :block || '000' AND :block || '999'
+             LIMIT 8 * :many)
+      JOIN import_source ON id = source
+     WHERE live = 1 AND verdict = 'spam' AND imported_at > :block_since
+       AND number <> :number AND length(number) = length(:number)
+     LIMIT 4 * :many)
+UNION ALL
+SELECT * FROM (
+    SELECT 'neighbour', number, {COLUMNS}
+      FROM standing
+     WHERE substr(number, 1, length(number) - 3) = :block AND auth_class = :auth_class AND at > :block_since
+       AND may_be_bad = 1 AND number <> :number
+     ORDER BY at DESC LIMIT 4 * :many)
 """
 
 Row = tuple[Any, ...]
@@ -95,6 +118,9 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAU
         "endpoint": query.endpoint,
         "channel_endpoint": query.channel_endpoint,
         "now": query.now,
+        "block": query.number and query.number[:-3],
+        "block_since": query.now - weights.block.days * DAY_SECONDS,
+        "many": weights.block.many,
     }
     return facts_from_rows(db.execute(FACTS, parameters).fetchall(), query, weights)
 
@@ -105,11 +131,17 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     for row in rows:
         of.setdefault(row[0], []).append(row)
     moments = of["moments"][0]
-    entries = [entry_of_row(row[1:]) for row in of.get("entry", ())]
+    entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     imported = tuple([Imported(*row[1:7]) for row in of.get("imported", ())])
     identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
-    evidence = Evidence(imported=imported, identity=identity)
+    evidence = Evidence(
+        standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
+        imported=imported,
+        identity=identity,
+        bad_neighbours=_bad_neighbours(of, weights, query.now),
+        reviewed_at=moments[5],
+    )
     circumstances = Circumstances(
         query.auth_class, query.attestation, query.verification, query.hour, not ties and identity is None
     )
@@ -128,6 +160,17 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         own_number=bool(moments[3]),
         reputation=reputation_of(evidence, circumstances, weights, query.now),
     )
+
+
+def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
+    """Distinct bad numbers of the block, as far as it is worth counting."""
+    bad = {row[1] for row in of.get("listed", ())}
+    for row in of.get("neighbour", ()):
+        if len(bad) >= weights.block.many:
+            break
+        if is_bad(standing_from(row[2:]), (), weights, now):
+            bad.add(row[1])
+    return len(bad)
 
 
 def _did(row: Row) -> Did:

@@ -7,9 +7,11 @@ The door, with all that it refuses, is reputation/marking.py. Here a mark is onl
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.model import AuthClass, Mark
+from reputation.store.rows import MARK_COLUMNS, mark_from
+from reputation.store.standing import refresh
 
 # At equal times a retraction wins, then the text that comes last.
 ADD = """
@@ -23,9 +25,7 @@ WHERE (excluded.at, excluded.verdict = 'retracted', excluded.verdict, excluded.c
     > (mark.at, mark.verdict = 'retracted', mark.verdict, mark.channel, mark.grp,
        mark.category, mark.reason, mark.linkedid)
 """
-_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
-OF_NUMBER = f"SELECT {_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
-OF_REPORTER = f"SELECT {_COLUMNS} FROM mark WHERE reporter = ? AND at >= ? ORDER BY at DESC, number LIMIT ?"
+OF_REPORTER = f"SELECT {MARK_COLUMNS} FROM mark WHERE reporter = ? AND at >= ? ORDER BY at DESC, number LIMIT ?"
 # A number marked again does not count again.
 OTHERS_SINCE = "SELECT count(DISTINCT number) FROM mark WHERE reporter = ? AND at > ? AND number <> ?"
 
@@ -73,16 +73,12 @@ class LastCaller(NamedTuple):
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
     """Writes a mark as it is; what was said later stays."""
     db.execute(ADD, _row(mark))
-
-
-def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
-    """What people said about the number, retractions too, the latest first."""
-    return [_mark(row) for row in db.execute(OF_NUMBER, (number,))]
+    refresh(db, mark.number)
 
 
 def marks_by(db: sqlite3.Connection, reporter: str, since: float = 0.0, limit: int = 100) -> list[Mark]:
     """What a person said, the latest first."""
-    return [_mark(row) for row in db.execute(OF_REPORTER, (reporter, since, limit))]
+    return [mark_from(row) for row in db.execute(OF_REPORTER, (reporter, since, limit))]
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:
@@ -123,20 +119,3 @@ def _row(mark: Mark) -> tuple[object, ...]:
     words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
     key = (mark.number, mark.auth_class.value, mark.epoch, mark.reporter)
     return (*key, mark.verdict.value, mark.at, mark.channel.value, *words)
-
-
-def _mark(row: tuple[Any, ...]) -> Mark:
-    number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
-    return Mark(
-        number=number,
-        auth_class=AuthClass(auth_class),
-        reporter=reporter,
-        verdict=Verdict(verdict),
-        at=at,
-        channel=MarkChannel(channel),
-        group=group or None,
-        category=category or None,
-        reason=reason,
-        linkedid=linkedid or None,
-        epoch=epoch,
-    )

@@ -29,6 +29,7 @@ from reputation.model import (
 )
 from reputation.store.evidence import learn
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
+from reputation.store.standing import refresh_all
 
 # The journal writes within 0.2 s, and tries again within 10 s when the store was locked.
 SETTLE_SECONDS = 60.0
@@ -95,21 +96,13 @@ def record_outcome(db: sqlite3.Connection, outcome: OutcomeRecord, now: float) -
 
     Older than is kept, only what is learnt from it is written. Call it in a transaction.
     """
-    if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
-        return Recorded(new=False)
-    outcome = _joined(db, _with_people(db, outcome))
-    waits = _may_be_screened(outcome, now) and outcome.decision_id is None
-    if outcome.at >= now - OUTCOME_DAYS * DAY:
-        db.execute(RECORD, (*_row(outcome), now if waits else None))
-        db.executemany(REACHED, _reached(outcome))
-    if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
-        return Recorded(new=True)
-    return Recorded(new=True, signal=learn(db, outcome))
+    (recorded,) = _recorded(db, [outcome], now)
+    return recorded
 
 
 def record_outcomes(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
     """Several in one transaction, and then whatever can be settled."""
-    recorded = [record_outcome(db, outcome, now) for outcome in outcomes]
+    recorded = _recorded(db, outcomes, now)
     settle_outcomes(db, now)
     return recorded
 
@@ -117,7 +110,7 @@ def record_outcomes(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], n
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
     """Learns from outcomes whose decision has come by now, or will not come. Call it in a transaction, every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
-    signals = []
+    touched, signals = set(), []
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
         found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
@@ -125,6 +118,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         signals.append(learn(db, outcome))
+        touched.add(outcome.number)
+    refresh_all(db, (number for number in touched if number))
     return [signal for signal in signals if signal]
 
 
@@ -144,6 +139,28 @@ def outcomes(
     """Outcomes of calls from and to one number, or of all, from `since` until before `until`, the latest first."""
     about = {"number": number, "since": since, "until": until, "limit": limit}
     return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
+
+
+def _recorded(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
+    """Each number is folded once, however many calls it made."""
+    touched: set[str | None] = set()
+    recorded = [_record(db, outcome, now, touched) for outcome in outcomes]
+    refresh_all(db, (number for number in touched if number))
+    return recorded
+
+
+def _record(db: sqlite3.Connection, outcome: OutcomeRecord, now: float, touched: set[str | None]) -> Recorded:
+    if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
+        return Recorded(new=False)
+    outcome = _joined(db, _with_people(db, outcome))
+    waits = _may_be_screened(outcome, now) and outcome.decision_id is None
+    if outcome.at >= now - OUTCOME_DAYS * DAY:
+        db.execute(RECORD, (*_row(outcome), now if waits else None))
+        db.executemany(REACHED, _reached(outcome))
+    if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
+        return Recorded(new=True)
+    touched.add(outcome.number)
+    return Recorded(new=True, signal=learn(db, outcome))
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:

@@ -30,6 +30,9 @@ EXPORT = {
     "inbound_talk": "SELECT * FROM inbound_talk WHERE number = :number ORDER BY at",
     "one_ring": "SELECT * FROM one_ring WHERE number = :number ORDER BY at",
     "mark": "SELECT * FROM mark WHERE number = :number ORDER BY at",
+    "standing": "SELECT * FROM standing WHERE number = :number",
+    "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
+    "review": "SELECT * FROM review WHERE number = :number",
     "audit": "SELECT * FROM audit WHERE number = :number ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
@@ -50,6 +53,9 @@ ERASE = {
     "inbound_talk": "DELETE FROM inbound_talk WHERE number = :number",
     "one_ring": "DELETE FROM one_ring WHERE number = :number",
     "mark": "DELETE FROM mark WHERE number = :number",
+    "standing": "DELETE FROM standing WHERE number = :number",
+    "epoch": "DELETE FROM epoch WHERE number = :number",
+    "review": "DELETE FROM review WHERE number = :number",
     "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.store.standing import refresh_all
+
 DAY = 86_400.0
 DECISION_DAYS = 90
 # A passed challenge caps the action for 30 days (DESIGN section 4, step 7).
@@ -20,12 +22,12 @@ EXPIRE = {
     "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
     "outcome": ("DELETE FROM outcome WHERE at < ?", OUTCOME_DAYS),
     "reached": ("DELETE FROM reached WHERE at < ?", OUTCOME_DAYS),
-    "signal": ("DELETE FROM signal WHERE at < ?", EVIDENCE_DAYS),
-    "answered": ("DELETE FROM answered WHERE at < ?", EVIDENCE_DAYS),
+    "signal": ("DELETE FROM signal WHERE at < ? RETURNING number", EVIDENCE_DAYS),
+    "answered": ("DELETE FROM answered WHERE at < ? RETURNING number", EVIDENCE_DAYS),
     "talk": ("DELETE FROM talk WHERE at < ?", EVIDENCE_DAYS),
     "inbound_talk": ("DELETE FROM inbound_talk WHERE at < ?", EVIDENCE_DAYS),
-    "one_ring": ("DELETE FROM one_ring WHERE at < ?", EVIDENCE_DAYS),
-    "mark": ("DELETE FROM mark WHERE at < ?", EVIDENCE_DAYS),
+    "one_ring": ("DELETE FROM one_ring WHERE at < ? RETURNING number", EVIDENCE_DAYS),
+    "mark": ("DELETE FROM mark WHERE at < ? RETURNING number", EVIDENCE_DAYS),
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
@@ -35,4 +37,11 @@ EXPIRE = {
 
 def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
     """Deletes what is past its time and returns how many rows went, by table. Call it in a transaction, daily."""
-    return {table: db.execute(sql, (now - days * DAY,)).rowcount for table, (sql, days) in EXPIRE.items()}
+    counts: dict[str, int] = {}
+    touched: set[str] = set()
+    for table, (sql, days) in EXPIRE.items():
+        cursor = db.execute(sql, (now - days * DAY,))
+        touched.update(number for (number,) in cursor)
+        counts[table] = cursor.rowcount
+    refresh_all(db, touched)
+    return counts

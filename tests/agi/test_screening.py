@@ -16,7 +16,18 @@ from agi.screening import Screening, StoreUnavailable
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
-from reputation.model import AuthClass, CallerKind, ChallengeResult, FactsQuery, Level, Tie
+from reputation.families.quiet import hour_at
+from reputation.model import (
+    Attestation,
+    AuthClass,
+    CallerKind,
+    ChallengeResult,
+    FactsQuery,
+    Level,
+    Tie,
+    Verification,
+)
+from reputation.weights import DEFAULT
 from tests.agi.test_quoting import commands_in
 from tests.builders import (
     CALLER,
@@ -82,7 +93,16 @@ async def test_the_store_is_asked_once_about_the_call() -> None:
         make_request("screen", arguments, callerid="02079460123", channel="PJSIP/backbone-0000001a")
     )
     assert memory.queries == [
-        FactsQuery("+442079460123", AuthClass.UNAUTHENTICATED, LONDON, NOW, channel_endpoint="PJSIP/backbone")
+        FactsQuery(
+            number="+442079460123",
+            auth_class=AuthClass.UNAUTHENTICATED,
+            did=LONDON,
+            now=NOW,
+            channel_endpoint="PJSIP/backbone",
+            attestation=Attestation.A,
+            verification=Verification.FAILED,
+            hour=hour_at(NOW, DEFAULT.quiet),
+        )
     ]
     assert memory.give_up_at == [NOW + 0.4]
 
@@ -278,7 +298,8 @@ async def test_a_persons_own_list_counts_once_it_is_known_who_the_call_is_for() 
         "CALLSIEVE_SIP_CODE": "603",
         "CALLSIEVE_CALLEE": "reject",
     }
-    assert memory.queries == [FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201")]
+    hour = hour_at(NOW, DEFAULT.quiet)
+    assert memory.queries == [FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)]
     [record] = memory.decisions
     assert (record.linkedid, record.callee, record.trunk) == ("1767258007.11", "201", "carrier")
     assert (record.rule, record.action, record.auth_class) == ("callee-blocklist", "reject", AuthClass.UNKNOWN)

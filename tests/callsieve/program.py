@@ -45,6 +45,11 @@ group = "sales"
 extension = "201"
 group = "sales"
 name = "Alice"
+
+# What is printed must not depend on the time of day.
+[reputation.quiet]
+first_hour = 0
+last_hour = 0
 """
 
 

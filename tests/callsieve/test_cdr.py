@@ -31,10 +31,9 @@ from reputation.model import (
     OutcomeRecord,
     Verdict,
 )
-from reputation.store.evidence import signals_of
 from reputation.store.file import open_store
-from reputation.store.marks import marks_of
 from reputation.store.outcomes import outcome_of, record_outcome
+from reputation.store.rows import marks_of, signals_of
 from reputation.store.transaction import transaction
 from tests.callsieve.program import CALLER, Program
 

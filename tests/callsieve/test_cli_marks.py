@@ -12,7 +12,7 @@ from callsieve.cli import lists, marks
 from reputation.model import Identity, MarkChannel, Verdict
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
-from reputation.store.marks import marks_of
+from reputation.store.rows import marks_of
 from reputation.store.transaction import transaction
 from tests.callsieve.program import CALLER, Program
 

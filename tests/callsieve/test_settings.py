@@ -24,6 +24,7 @@ from callsieve.settings import (
 )
 from policies.policy import PolicyError
 from reputation.model import Did, Person
+from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
 # Everything that DESIGN section 7 shows, with values that are not the defaults.
@@ -121,7 +122,7 @@ def refusal(text: str) -> str:
 def test_every_key_has_a_default() -> None:
     settings = parse_settings("", "callsieve.toml")
     assert settings == Settings()
-    assert msgspec.to_builtins(settings) == DEFAULTS
+    assert msgspec.to_builtins(settings) == DEFAULTS | {"reputation": msgspec.to_builtins(Weights())}
 
 
 def test_every_key_can_be_set() -> None:
@@ -148,6 +149,20 @@ ERRORS = [
     ("key-of-the-second", PERSON + PERSON + "grup = 'x'", "person[1].grup: unknown key (did you mean group?)"),
     ("required", "[[trunk]]\nname = 'x'", "trunk[0].channels: required"),
     ("required-of-a-scope", "[[scope]]\ngroup = 'x'", "scope[0].policy: required"),
+    (
+        "key-of-the-evidence",
+        "[reputation.marks]\nhalf_live_days = 3",
+        "reputation.marks.half_live_days: unknown key",
+    ),
+    ("table-of-the-evidence", "[reputation.mark]", "reputation.mark: unknown key (did you mean marks?)"),
+    ("weight", "[reputation.feeds]\nspam = -1.0", "reputation.feeds.spam: expected float >= 0.0"),
+    ("weight-that-is-no-number", "[reputation.block]\ndays = nan", "reputation.block.days: expected float"),
+    (
+        "weights-that-contradict",
+        "[reputation.levels]\nwarn = 5",
+        "levels.challenge: must be above levels.warn",
+    ),
+    ("time-zone", "[reputation.quiet]\ntime_zone = 'Mars'", "reputation.quiet.time_zone: is no time zone: write it as"),
     ("type", "[agi]\nin_flight = '5'", "agi.in_flight: expected int, got str"),
     ("type-float", "[agi]\ndeadline_ms = 400.0", "agi.deadline_ms: expected int, got float"),
     ("type-of-a-switch", "[web]\nenabled = 1", "web.enabled: expected bool, got int"),

@@ -14,10 +14,9 @@ from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, SignalCategory, Verdict
 from reputation.store.connection import open_store
 from reputation.store.emergencies import latest_emergency
-from reputation.store.evidence import signals_of
-from reputation.store.marks import marks_of
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import expected_until
+from reputation.store.rows import marks_of, signals_of
 from tests.integration.office import STRANGER, decision_on, wait_until
 
 NUISANCE = "+12015550150"

@@ -13,10 +13,10 @@ from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.connection import open_store
 from reputation.store.journal import record_decisions
-from reputation.store.marks import marks_of
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
 from reputation.store.personal import expected_until
+from reputation.store.rows import marks_of
 from tests.reputation.store_builders import CALLER, NOW, make_record
 
 PHONE = "PJSIP/201"

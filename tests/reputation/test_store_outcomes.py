@@ -31,10 +31,9 @@ from reputation.model import (
 )
 from reputation.signals import latest_by_key, signals_from
 from reputation.store.challenges import record_challenge_pass
-from reputation.store.evidence import answered_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
-from reputation.store.marks import add_mark, last_caller_of, marks_by, marks_of
+from reputation.store.marks import add_mark, last_caller_of, marks_by
 from reputation.store.migrations import migrate
 from reputation.store.outcomes import (
     SETTLE_SECONDS,
@@ -47,6 +46,7 @@ from reputation.store.outcomes import (
 )
 from reputation.store.people import replace_settings_people
 from reputation.store.personal import PersonalEntry, personal_entries, set_personal_entry
+from reputation.store.rows import answered_of, marks_of, signals_of
 from tests.reputation.store_builders import (
     CALLER,
     DAY,

@@ -13,18 +13,19 @@ from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, 
 from reputation.store.audit import Change, add_audit
 from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
-from reputation.store.evidence import signals_of
 from reputation.store.file import open_store
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
-from reputation.store.marks import add_mark, marks_of
+from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
+from reputation.store.rows import marks_of, signals_of
+from reputation.store.standing import raise_epoch, review
 from tests.reputation.store_builders import (
     CALLER,
     DAY,
@@ -49,6 +50,8 @@ NOT_ABOUT_CALLERS = {
     "emergency_call",
     "import_source",
     "list_prefix",
+    "settled",
+    "folding",
 }
 
 # What record_calls_with and a mark leave.
@@ -61,6 +64,9 @@ OF_CALLS = {
     "inbound_talk": 1,
     "one_ring": 1,
     "mark": 1,
+    "standing": 1,
+    "epoch": 1,
+    "review": 1,
     "audit": 1,
 }
 
@@ -74,6 +80,8 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
     add_mark(db, make_mark(number))
+    raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
+    review(db, number, NOW, "admin")
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
 
 

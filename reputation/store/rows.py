@@ -1,0 +1,74 @@
+"""The evidence rows of one number, as they count: what people said, what calls showed, who answered."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from reputation.model import Answered, AuthClass, Mark, MarkChannel, Signal, SignalCategory, Verdict
+from reputation.signals import ONE_RING_GUARD_SECONDS, latest_by_key, signal_of_mark
+from reputation.standing import Rows
+
+MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
+MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
+# A call-back within a day after a one-ring call is what that call was for.
+SIGNALS = f"""
+SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
+ WHERE number = ? AND NOT (category = 'called-back' AND EXISTS (
+       SELECT 1 FROM one_ring WHERE one_ring.number = signal.number
+          AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
+"""
+ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
+
+
+def rows_of(db: sqlite3.Connection, number: str) -> Rows:
+    """All that counts of the number, of every class and epoch."""
+    marks = marks_of(db, number)
+    return Rows(marks, _signals(db, number, marks), answered_of(db, number))
+
+
+def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
+    """What people said about the number, retractions too, the latest first."""
+    return [mark_from(row) for row in db.execute(MARKS, (number,))]
+
+
+def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
+    """What counts of the number's signals, the latest first: "not spam" among them, and no call-back that a one-ring
+    call asked for.
+    """
+    found = _signals(db, number, marks_of(db, number))
+    return sorted(found, key=lambda signal: (-signal.at, signal.callee, signal.category))
+
+
+def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
+    """Who answered calls of the number, the latest first."""
+    return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
+
+
+def mark_from(row: tuple[Any, ...]) -> Mark:
+    """A mark from its MARK_COLUMNS."""
+    number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
+    return Mark(
+        number=number,
+        auth_class=AuthClass(auth_class),
+        reporter=reporter,
+        verdict=Verdict(verdict),
+        at=at,
+        channel=MarkChannel(channel),
+        group=group or None,
+        category=category or None,
+        reason=reason,
+        linkedid=linkedid or None,
+        epoch=epoch,
+    )
+
+
+def _signals(db: sqlite3.Connection, number: str, marks: list[Mark]) -> list[Signal]:
+    found = [_signal(row) for row in db.execute(SIGNALS, (number,))]
+    said = [signal for mark in marks if (signal := signal_of_mark(mark))]
+    return latest_by_key([*found, *said]) if said else found
+
+
+def _signal(row: tuple[Any, ...]) -> Signal:
+    number, auth_class, callee, category, at, linkedid, epoch = row
+    return Signal(number, AuthClass(auth_class), callee, SignalCategory(category), at, linkedid, epoch)

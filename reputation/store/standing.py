@@ -1,0 +1,207 @@
+"""Standings: what the rows of a number add up to, kept beside them so that a call reads one row.
+
+    refresh(db, number)          in the transaction of every write to mark, signal, answered, one_ring or epoch
+
+The store knows with which weights its sums are made, so that every program that writes makes them alike. Only the
+daemon changes them (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from reputation.families.block import may_be_bad
+from reputation.model import AuthClass, SignalCategory
+from reputation.standing import Standing, standing_of
+from reputation.store.rows import rows_of
+from reputation.trust import Settled, trust_of
+from reputation.weights import DEFAULT, Weights
+
+# As `standing_from` takes them.
+COLUMNS = "grps, at, marks, answers, behaviour, reporters, answered, signals, burst_at"
+DROP = "DELETE FROM standing WHERE number = ?"
+ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
+
+EPOCH = "SELECT max(epoch), max(at) FROM epoch WHERE number = ?"
+RAISE = "INSERT INTO epoch (number, epoch, at, reason, who) VALUES (?, ?, ?, ?, ?)"
+END_IDENTITY = "UPDATE identity SET expires_at = min(expires_at, :at) WHERE number = :number AND added_at < :at"
+REVIEW = """
+INSERT INTO review (number, at, who) VALUES (?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET at = excluded.at, who = excluded.who WHERE excluded.at > at
+"""
+TO_REVIEW = """
+SELECT number, auth_class, burst_at, reporters FROM standing
+ WHERE burst_at IS NOT NULL AND behaviour <= 0
+   AND NOT EXISTS (SELECT 1 FROM review WHERE review.number = standing.number AND review.at > burst_at)
+ ORDER BY burst_at DESC, number
+"""
+SETTLE = """
+INSERT INTO settled (reporter, case_id, agrees, at) VALUES (?, ?, ?, ?)
+ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = excluded.at WHERE excluded.at >= at
+"""
+SETTLED = "SELECT total(agrees), count(*) - total(agrees) FROM settled WHERE reporter = ?"
+MARKED_BY = "SELECT DISTINCT number FROM mark WHERE reporter = ?"
+
+FOLDING = "SELECT weights, after FROM folding"
+USE = "UPDATE folding SET weights = ?, after = ''"
+GO_ON = "UPDATE folding SET after = ?"
+NEXT = """
+SELECT number FROM mark WHERE number > :after UNION SELECT number FROM signal WHERE number > :after
+UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM standing WHERE number > :after
+ ORDER BY number LIMIT :limit
+"""
+
+
+class Burst(NamedTuple):
+    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked."""
+
+    number: str
+    auth_class: AuthClass
+    at: float
+    reporters: int
+
+
+def refresh(db: sqlite3.Connection, number: str) -> None:
+    """Folds the number's rows again. Call it in the transaction that has changed them."""
+    weights = weights_of(db)
+    rows = rows_of(db, number)
+    (_, epoch_at) = db.execute(EPOCH, (number,)).fetchone()
+    trust = {mark.reporter: _trust(db, mark.reporter, weights) for mark in rows.marks}
+    db.execute(DROP, (number,))
+    for auth_class in AuthClass:
+        standing = standing_of(rows, auth_class, weights, epoch_at=epoch_at, trust=trust.__getitem__)
+        if standing is not None:
+            db.execute(ADD, (number, auth_class.value, may_be_bad(standing, weights), *_columns(standing)))
+
+
+def refresh_all(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
+    """Each of the numbers, once."""
+    for number in sorted(set(numbers)):
+        refresh(db, number)
+
+
+def refresh_reporter(db: sqlite3.Connection, reporter: str) -> None:
+    """Folds every number again that the reporter has marked: the trust in them has changed."""
+    refresh_all(db, (number for (number,) in db.execute(MARKED_BY, (reporter,)).fetchall()))
+
+
+def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
+    """The number's standing in a class, as it was folded last."""
+    row = db.execute(OF, (number, auth_class.value)).fetchone()
+    return standing_from(row) if row else None
+
+
+def standing_from(row: tuple[Any, ...]) -> Standing:
+    """A standing from its COLUMNS."""
+    groups, at, marks, answers, behaviour, reporters, answered, signals, burst_at = row
+    return Standing(
+        at=at,
+        marks=marks,
+        answers=answers,
+        behaviour=behaviour,
+        reporters=reporters,
+        groups=groups,
+        answered=answered,
+        signals=_signals(signals),
+        burst_at=burst_at,
+    )
+
+
+def settle_case(db: sqlite3.Connection, reporter: str, case_id: str, agrees: bool, at: float) -> None:
+    """A decided case has confirmed or refuted what the reporter said; of a case the latest word counts."""
+    db.execute(SETTLE, (reporter, case_id, agrees, at))
+    refresh_reporter(db, reporter)
+
+
+def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
+    """The number has another owner since `at`: what is older weighs less, and an identity ends. Returns the epoch.
+
+    Epochs only rise: a date that is not after the latest one changes nothing.
+    """
+    latest, latest_at = db.execute(EPOCH, (number,)).fetchone()
+    if latest is not None and at <= latest_at:
+        return int(latest)
+    epoch = (latest or 0) + 1
+    db.execute(RAISE, (number, epoch, at, reason, who))
+    db.execute(END_IDENTITY, {"number": number, "at": at})
+    refresh(db, number)
+    return epoch
+
+
+def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
+    """Somebody has looked at the marks of the number: those of a burst before `at` count from now on."""
+    db.execute(REVIEW, (number, at, who))
+
+
+def numbers_to_review(db: sqlite3.Connection) -> list[Burst]:
+    """Bursts of marks that nobody has looked at, the latest first."""
+    return [Burst(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(TO_REVIEW)]
+
+
+def weights_of(db: sqlite3.Connection) -> Weights:
+    """With which weights the store's sums are made."""
+    return _weights(db.execute(FOLDING).fetchone()[0])
+
+
+def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
+    """Sums are made with these from now on. False: they were already. Then `fold_next` until it returns 0."""
+    text = msgspec.json.encode(_summed_by(weights)).decode()
+    if db.execute(FOLDING).fetchone()[0] == text:
+        return False
+    db.execute(USE, (text,))
+    return True
+
+
+def fold_next(db: sqlite3.Connection, limit: int) -> int:
+    """Folds the next numbers again that are still to be, and returns how many. 0: all are done."""
+    (after,) = db.execute("SELECT after FROM folding").fetchone()
+    if after is None:
+        return 0
+    numbers = [number for (number,) in db.execute(NEXT, {"after": after, "limit": limit})]
+    refresh_all(db, numbers)
+    db.execute(GO_ON, (numbers[-1] if numbers else None,))
+    return len(numbers)
+
+
+def _summed_by(weights: Weights) -> Weights:
+    """What the stored sums depend on; the rest as it is by default."""
+    return Weights(
+        marks=weights.marks,
+        behaviour=weights.behaviour,
+        block=weights.block,
+        trust=weights.trust,
+        before_epoch=weights.before_epoch,
+    )
+
+
+def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
+    agree, disagree = db.execute(SETTLED, (reporter,)).fetchone()
+    return trust_of(Settled(int(agree), int(disagree)), weights.trust)
+
+
+def _columns(standing: Standing) -> tuple[object, ...]:
+    signals = json.dumps({category.value: count for category, count in standing.signals})
+    sums = (standing.marks, standing.answers, standing.behaviour)
+    counts = (standing.reporters, standing.answered)
+    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at)
+
+
+@lru_cache(maxsize=4096)
+def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
+    return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
+
+
+@lru_cache(maxsize=8)
+def _weights(text: str) -> Weights:
+    """Those of a CallSieve that knew other keys are replaced by the daemon; until then the defaults."""
+    try:
+        return msgspec.json.decode(text, type=Weights)
+    except msgspec.ValidationError:
+        return DEFAULT
