@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from policies.decision import FAIL_OPEN_RULE, Action, Decision
+from reputation.ids import ALPHABET
 from reputation.levels import families_of
 from reputation.model import DecisionRecord, Family, Level, SignalCategory
 from reputation.numbers import country_of
@@ -47,7 +48,7 @@ def number_keys(text: str) -> Keys:
 
 def reference_keys(text: str) -> Keys:
     """A reference such as a decision's id, spelled."""
-    named = (c for c in text.lower() if c in "0123456789abcdefghjkmnpqrstvwxyz")
+    named = (c.lower() for c in text.upper() if c in ALPHABET)
     return tuple(f"digit-{c}" if c.isdigit() else f"letter-{c}" for c in named)[:MAX_REFERENCE]
 
 

@@ -30,10 +30,10 @@ from agi.speech import (
     sounds_of,
     whisper_keys,
 )
-from callsieve.daemon import ID_ALPHABET
 from callsieve.prompts import prompts_of
 from policies.decision import OWN_RULES, Action, Decision
 from policies.loader import load_policy
+from reputation.ids import ALPHABET
 from reputation.levels import vector_of
 from reputation.model import DecisionRecord, Family, Level, Reputation, SignalCategory
 from tests.callsieve.program import make_record
@@ -75,8 +75,8 @@ def test_a_number_is_said_digit_by_digit(number: str, english: str, mandarin: st
 
 def test_a_reference_is_spelled() -> None:
     assert said(reference_keys("7KQ2M4XA")) == "seven K Q two M four X A"
-    assert len(reference_keys(ID_ALPHABET)) == 12
-    for character in ID_ALPHABET:
+    assert len(reference_keys(ALPHABET)) == 12
+    for character in ALPHABET:
         assert len(reference_keys(character)) == 1
 
 
@@ -309,7 +309,7 @@ def keys_named_in_code() -> Iterator[str]:
     """Every key that speech.py can say: those written out, and those it puts together."""
     source = Path(speech.__file__).read_text("utf-8")
     yield from re.findall(r'"((?:whisper|appeal|explain)-[a-z-]+)"', source)
-    yield from chain.from_iterable(reference_keys(c) for c in ID_ALPHABET)
+    yield from chain.from_iterable(reference_keys(c) for c in ALPHABET)
     yield from (count_key(count) for count in range(1, 102))
     yield from (f"explain-{action.word}" for action in Action)
     for _, name in (*speech._AGAINST, *speech._FOR):
