@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test test-fast check fix bench lab clean
+.PHONY: demo test test-fast check fix bench accuracy lab clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ fix: $(STAMP)
 bench: lab
 	$(BIN)/python -m pytest -m load
 	$(BIN)/python -m benchmarks
+
+accuracy: $(STAMP)
+	$(BIN)/python -m benchmarks.accuracy
 
 clean:
 	rm -rf $(VENV) .cache

@@ -20,7 +20,7 @@ from benchmarks.accuracy.reading import Counts, Methods, measure_attacks, measur
 FIRST_SEED = 1001  # seeds below are for tuning, and are never published
 STANDARD_NAME = "as section 8 says"
 ABLATION_NAME = TWO_FAMILIES
-A_THIRD = 3  # one seed in so many is also measured in harder offices, and without "one witness, one family"
+A_FIFTH = 5  # one seed in so many is also measured in harder offices, and without "one witness, one family"
 TABLE_COLLUDERS = (3, 10, 40)
 SLOW_COLLUDERS = (30,)
 
@@ -59,6 +59,10 @@ STRESS: Mapping[str, Parameters] = {
     "spam talks, and is called back, as service is": _polite_spam(),
     "marks 5 times rarer": _marks(STANDARD, tuple(Kind), 0.2),
     "wrong marks 4 times commoner": _marks(STANDARD, HONEST, 4.0),
+    "spam leaves a message on every second machine": with_habits(STANDARD, SPAM, voicemail=0.5),
+    "service is answered by 30 %, leaves few messages, is hardly called back": with_habits(
+        STANDARD, (Kind.SERVICE,), answered=0.30, voicemail=0.15, called_back=0.01
+    ),
     "20 users of 4 groups, a tenth of the calls": replace(
         STANDARD,
         users=20,
@@ -108,7 +112,7 @@ def measure(name: str, seed: int) -> tuple[str, Counts]:
 
 def measure_all(seeds: Sequence[int]) -> Results:
     """All offices and seeds. The progress is on stderr."""
-    few = seeds[: max(1, len(seeds) // A_THIRD)]
+    few = seeds[: max(1, len(seeds) // A_FIFTH)]
     jobs = [(STANDARD_NAME, seed) for seed in seeds]
     jobs += [(name, seed) for name in (ABLATION_NAME, *STRESS) for seed in few]
     results: Results = defaultdict(list)

@@ -15,6 +15,17 @@ from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
 from benchmarks.accuracy.running import ABLATION_NAME, SLOW_COLLUDERS, STANDARD_NAME, STRESS, TABLE_COLLUDERS, Results
 from reputation.model import Level
 
+# The blocks of docs/accuracy.md, in order.
+BLOCKS = (
+    "seeds",
+    "targets",
+    "methods",
+    "levels",
+    "attacks",
+    "stress",
+    "complaints of the last day",
+    "complaints of the last fifth",
+)
 STOPPED = Level.CHALLENGE
 LEVELS = tuple(Level)[1:]
 

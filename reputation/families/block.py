@@ -22,14 +22,20 @@ def block_of(bad_numbers: int, weights: BlockWeights) -> Family | None:
     return Family(NAME, log_odds, (("bad numbers", bad_numbers),))
 
 
-def is_bad(standing: Standing, imported: Iterable[Imported], weights: Weights, now: float) -> bool:
-    """Whether a neighbour counts as bad by its own marks, behaviour and feeds. Block evidence is not counted."""
-    if now - standing.at > weights.block.days * DAY_SECONDS:
+def is_bad(standing: Standing | None, imported: Iterable[Imported], weights: Weights, now: float) -> bool:
+    """Whether a neighbour counts as bad: on a feed, or by its own marks, behaviour and feeds. Block evidence is not
+    counted, nor what is older than `block.days`.
+    """
+    oldest = now - weights.block.days * DAY_SECONDS
+    recent = [row for row in imported if row.imported_at >= oldest]
+    if any(row.verdict == "spam" for row in recent):
+        return True
+    if standing is None or standing.at < oldest:
         return False
     families = (
         marks_of(standing, weights.marks, now, weights.marks.contamination, None),
         behaviour_of(standing, weights.behaviour, now),
-        feeds_of(imported, weights.feeds),
+        feeds_of(recent, weights.feeds),
     )
     return sum(family.log_odds for family in families if family) >= weights.block.bad_from
 

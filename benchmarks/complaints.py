@@ -1,0 +1,180 @@
+"""`python -m benchmarks.complaints [--data DIR] [--write]`: what lists and blocks of numbers catch of later complaints.
+
+Two public files, which are no part of the project (docs/accuracy.md): complaints about US callers in the order of their
+publication, and the main numbers of US hospitals. What was published earlier is the feed; the complaints of later days,
+and the hospitals, are the callers. Asked are the model's own families: feeds, and blocks of 1000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from benchmarks.accuracy.tables import BLOCKS, Sheet, markdown, terminal_table
+from benchmarks.tables import write_page
+from reputation.families.block import block_of, is_bad
+from reputation.families.feeds import feeds_of
+from reputation.model import Imported
+from reputation.weights import DEFAULT
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "accuracy.md"
+COMPLAINTS, HOSPITALS = "us_complaints_2025_train.csv.gz", "us_hospital_main_numbers_train.csv"
+SOURCE = "complaints"
+
+
+class Complaint(NamedTuple):
+    """One complaint, and on which day it was published; many of the early ones only say until when."""
+
+    number: str
+    published: str
+
+
+class Feed:
+    """The numbers complained of at least so many times, as a feed of one source, with the blocks that they lie in."""
+
+    def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
+        counts = Counter(complaint.number for complaint in earlier)
+        row = Imported(SOURCE, "spam", imported_at=now)
+        self._now = now
+        self._rows = {number: (row,) for number, count in counts.items() if count >= at_least}
+        self._blocks: defaultdict[str, list[str]] = defaultdict(list)
+        for number in self._rows:
+            self._blocks[number[:-3]].append(number)
+
+    def lists(self, number: str) -> bool:
+        """Whether the feeds family has something against the number."""
+        family = feeds_of(self._rows.get(number, ()), DEFAULT.feeds)
+        return family is not None and family.log_odds > 0
+
+    def bad_neighbours(self, number: str) -> int:
+        """Distinct bad numbers in the block, the number itself left out."""
+        return sum(
+            is_bad(None, self._rows[one], DEFAULT, self._now) for one in self._blocks[number[:-3]] if one != number
+        )
+
+    def block_log_odds(self, number: str) -> float:
+        """What the block family says."""
+        family = block_of(self.bad_neighbours(number), DEFAULT.block)
+        return family.log_odds if family else 0.0
+
+
+Evidence = Mapping[str, Callable[[str], bool]]
+# What REPUTATION-MODEL section 9 gives, in % of the complaints of the last day, and in hospitals of 2,390.
+EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1", "1"), "block, many": ("23.5", "0")}
+
+
+def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
+    """Each kind of evidence, as a question about a number."""
+    feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
+    some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
+    return {
+        "number, 1 complaint or more": feed.lists,
+        "number, 3 complaints or more": thrice.lists,
+        "block, some": lambda number: feed.block_log_odds(number) >= some,
+        "block, many": lambda number: feed.block_log_odds(number) >= many,
+        "number or block, some": lambda number: feed.lists(number) or feed.block_log_odds(number) >= some,
+    }
+
+
+def name_of(kind: str) -> str:
+    """With the figures of the table of weights."""
+    block = DEFAULT.block
+    return kind.replace("some", f"{block.some} distinct numbers or more").replace(
+        "many", f"{block.many} distinct numbers or more"
+    )
+
+
+def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
+    """Rows of the table, for a test on these days."""
+    earlier = [complaint for complaint in complaints if complaint.published not in later]
+    tested = [complaint.number for complaint in complaints if complaint.published in later]
+    known = {complaint.number for complaint in earlier}
+    unseen = [number for number in tested if number not in known]
+    rows = []
+    for kind, speaks in evidence_of(earlier, instant_of(later[0])).items():
+        expected = EXPECTED.get(kind, ("", "")) if len(later) == 1 else ("", "")
+        hits = sum(map(speaks, hospitals))
+        rows.append([name_of(kind), share(tested, speaks), expected[0], share(unseen, speaks), str(hits), expected[1]])
+    return rows
+
+
+def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
+    """In percent."""
+    return f"{100 * sum(map(speaks, numbers)) / len(numbers):.1f}" if numbers else "-"
+
+
+def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list[Sheet]:
+    """One table for the last day, and one for all days that are known by their date."""
+    days = sorted({complaint.published for complaint in complaints if not complaint.published.startswith("le-")})
+    sheets = []
+    for name, later in (("complaints of the last day", days[-1:]), ("complaints of the last fifth", days)):
+        tested = sum(complaint.published in later for complaint in complaints)
+        when = later[0] if len(later) == 1 else f"{later[0]} to {later[-1]}"
+        says = (
+            f"Known: {len(complaints) - tested:,} complaints. Tested on {tested:,} of {when}, in %, "
+            f"and on {len(hospitals):,} hospitals, in numbers wrongly hit."
+        )
+        headings = (
+            "evidence",
+            "later complaints",
+            "expected",
+            "of never-seen numbers",
+            "hospitals",
+            "expected",
+        )
+        sheets.append(Sheet(name, says, headings, measure(complaints, hospitals, later)))
+    return sheets
+
+
+def load_complaints(path: Path) -> list[Complaint]:
+    """`seq,published,number`, ten digits, in order of publication."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return [Complaint(f"+1{row['number']}", row["published"]) for row in csv.DictReader(file)]
+
+
+def load_hospitals(path: Path) -> list[str]:
+    """`number,city,state`, E.164."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row["number"] for row in csv.DictReader(file)]
+
+
+def instant_of(day: str) -> float:
+    """The beginning of a day, `2025-11-25`."""
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.complaints", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR", help="the two files"
+    )
+    parser.add_argument("--write", action="store_true", help="keep the tables in docs/accuracy.md")
+    arguments = parser.parse_args()
+    try:
+        complaints = load_complaints(arguments.data / COMPLAINTS)
+        hospitals = load_hospitals(arguments.data / HOSPITALS)
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        print(f"{arguments.data}: {COMPLAINTS} and {HOSPITALS} cannot be read: {error!r}", file=sys.stderr)
+        sys.exit(2)
+    sheets = sheets_of(complaints, hospitals)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    for sheet in sheets:
+        console.print(terminal_table(sheet))
+    if arguments.write:
+        write_page(PAGE, {sheet.name: markdown(sheet) for sheet in sheets}, BLOCKS)
+
+
+if __name__ == "__main__":
+    main()
