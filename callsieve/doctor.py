@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("policy", doctor_ourselves.policy_loads),
     ("store", doctor_ourselves.store_opens),
     ("backup", doctor_ourselves.has_backup),
+    ("feeds", doctor_ourselves.has_fresh_feeds),
     ("people", doctor_ourselves.knows_us),
 )
 

@@ -8,16 +8,20 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from callsieve.composing import policies_of
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.feed_health import Health, health_of
 from callsieve.settings import address_of
+from callsieve.times import span_words
 from policies.policy import PolicyError
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError, store_errors
+from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
 
 STATUS_SECONDS = 2.0
@@ -152,9 +156,8 @@ def store_opens(ground: Ground) -> Finding:
         return warn(f"{path} is not there yet", START)
     if not os.access(path, os.R_OK):
         return unknown(f"this user may not read {path}", "run this as root or the daemon's user")
-    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+        with _read_only(path) as db:
             waiting = pending(db)
     except StoreError as error:
         return fail(str(error))
@@ -185,6 +188,29 @@ def has_backup(ground: Ground) -> Finding:
     return ok(f"{len(backups)}, the last one {24 * days:.0f} h old")
 
 
+def has_fresh_feeds(ground: Ground) -> Finding:
+    """Feeds still come, and are as large as they used to be."""
+    path = ground.loaded.store_path
+    if not path.exists():
+        return ok("none")
+    try:
+        with _read_only(path) as db:
+            if pending(db):
+                return unknown("the store is of an older version", "callsieve db migrate")
+            feeds = feed_sources(db)
+    except StoreError as error:
+        return unknown(str(error))
+    ill = [(feed, health) for feed in feeds if (health := health_of(feed, ground.now)).health is not Health.OK]
+    if ill:
+        feed, health = ill[0]
+        more = f", and {len(ill) - 1} more" if ill[1:] else ""
+        return warn(f"{feed.name} {health}{more}", "callsieve feeds")
+    if not feeds:
+        return ok("none")
+    oldest = span_words(max(0.0, ground.now - min(feed.imported_at for feed in feeds)))
+    return ok(f"{len(feeds)}, the oldest {oldest} old")
+
+
 def knows_us(ground: Ground) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
     settings = ground.loaded.settings
@@ -195,6 +221,14 @@ def knows_us(ground: Ground) -> Finding:
     if not settings.trunk:
         return warn(f"{words}: without a trunk's name no caller can be authenticated", "[[trunk]] in the settings")
     return ok(words)
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """The store as it is, for looking. StoreError."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+        yield db
 
 
 def _size(count: int) -> str:

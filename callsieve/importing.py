@@ -25,13 +25,19 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
 
 def numbers_in(table: Table, region: str) -> Iterator[ImportedRow]:
-    """Numbers that are possible, as E.164. Categories are compared by policies, so their case does not count."""
+    """Numbers that are possible, as E.164."""
     for number, category, name, note in table:
-        e164 = number_of(number, region)
-        if e164 is None:
-            table.refuse(_no_number(number))
-        else:
-            yield e164, category.lower() or None, name or None, note or None
+        if row := number_row(table, region, number, category, name, note):
+            yield row
+
+
+def number_row(table: Table, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
+    """The row of a number, None when it is refused. Policies compare categories, so their case does not count."""
+    e164 = number_of(number, region)
+    if e164 is None:
+        table.refuse(_no_number(number))
+        return None
+    return e164, category.lower() or None, name or None, note or None
 
 
 def contacts_in(table: Table, region: str) -> Iterator[Contact]:

@@ -3,6 +3,8 @@
     table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: this is no such table
     for number, name in table: ...                                         what cannot be read is in table.problems
 
+A list without a header, one thing a line and `#` before comments, is a table of one column where that is asked for.
+
 Everything is bounded: a field to 200 characters, a line to 64 kB, a quoted field to 20 lines. A quote that is never
 closed costs one row, not the rest of the file, which is why lines are put together here and not by the csv module.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
@@ -19,11 +22,14 @@ FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
 RECORD_LINES = 20
 DELIMITERS = ",;\t"
+NO_DELIMITER = "\0"  # in no line: one with a NUL is refused
 KEPT_PROBLEMS = 10
+
+GZIP = b"\x1f\x8b"
 
 # What a file that is no text begins with.
 _OTHER_FORMATS = (
-    (b"\x1f\x8b", "compressed: unpack it first (gunzip)"),
+    (GZIP, "compressed: unpack it first (gunzip)"),
     (b"PK\x03\x04", "a spreadsheet or a zip archive: save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "a spreadsheet: save it as CSV"),
     (codecs.BOM_UTF16_LE, "UTF-16: save it as UTF-8"),
@@ -47,11 +53,22 @@ class Table:
     """A table being read, row by row. Each row is a tuple in the order of `columns`; what is missing is empty text.
 
     `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
-    ten. `ignored` names the columns that nobody asked for.
+    ten. `ignored` names the columns that nobody asked for, `columns` those that are read.
     """
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[str], name: str) -> None:
-        """Reads the header. The first of `columns` must be there."""
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Sequence[str],
+        name: str,
+        *,
+        others: Sequence[Sequence[str]] = (),
+        bare: re.Pattern[str] | None = None,
+    ) -> None:
+        """Reads the header. The first of `columns` must be there, or the first of one of the `others`.
+
+        Where the first line is as `bare` there is no header: each line is the first column.
+        """
         self.read = self.skipped = self.cut = self.bytes_read = 0
         self.problems: list[Problem] = []
         self._stream = stream
@@ -59,10 +76,18 @@ class Table:
         self._again: deque[tuple[int, str]] = deque()
         self._lines_read = 0
         self._line = 1
-        header = self._header()
-        self._delimiter = _delimiter_of(header, columns[0])
-        names = [field.strip().strip('"').strip().lower() for field in header.split(self._delimiter)]
-        self._check(names, columns[0])
+        header = self._header(comments=bare is not None)
+        self.is_bare = bare is not None and bare.fullmatch(header) is not None
+        if self.is_bare:
+            self._again.append((self._lines_read, header))
+            names, self._delimiter = [columns[0]], NO_DELIMITER
+        else:
+            ways = (columns, *others)
+            columns = next((one for one in ways if _delimiter_of(header, one[0])), columns)
+            self._delimiter = _delimiter_of(header, columns[0]) or max(DELIMITERS, key=header.count)
+            names = _names_in(header, self._delimiter)
+            self._check(names, [one[0] for one in ways], bare is not None)
+        self.columns = tuple(columns)
         self._width = len(names)
         self._places = tuple(names.index(column) if column in names else -1 for column in columns)
         self.ignored = tuple(_shown(field) for field in names if field not in columns and field)
@@ -70,6 +95,8 @@ class Table:
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         while (record := self._next_record()) is not None:
             self._line, text = record
+            if self.is_bare:
+                text = text.partition("#")[0]
             if not text.strip():
                 continue
             self.read += 1
@@ -165,7 +192,17 @@ class Table:
                 "convert the file first (iconv -f windows-1252 -t utf-8)"
             ) from None
 
-    def _header(self) -> str:
+    def _header(self, *, comments: bool) -> str:
+        """The first line. With `comments` those, and empty lines, may come before it."""
+        header = self._first_line()
+        while comments and header.strip()[:1] in ("", "#"):
+            line = self._next_line()
+            if line is None:
+                raise TableError(f"{self._name}: there is nothing in it")
+            header = line[1]
+        return header
+
+    def _first_line(self) -> str:
         raw = self._stream.readline(LINE_BYTES + 1)
         for start, what in _OTHER_FORMATS:
             if raw.startswith(start):
@@ -180,21 +217,26 @@ class Table:
         self.bytes_read = len(raw)
         return self._decoded(raw.removeprefix(codecs.BOM_UTF8)).rstrip("\r\n")
 
-    def _check(self, names: list[str], required: str) -> None:
+    def _check(self, names: list[str], required: list[str], bare: bool) -> None:
         found = ", ".join(_shown(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
-        if required not in names:
-            raise TableError(f"{self._name}: no column {required!r} in line 1; the columns there are: {found}")
+        if not any(name in names for name in required):
+            wanted = " or ".join(map(repr, required))
+            more = ", and that is no number" if bare else ""
+            raise TableError(
+                f"{self._name}: no column {wanted} in line {self._lines_read}{more}; the columns there are: {found}"
+            )
         for name in names:
             if names.count(name) > 1 and name:
                 raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
 
 
-def _delimiter_of(header: str, required: str) -> str:
-    """The one that makes the required column one of the names; else the one that makes most names."""
-    for delimiter in DELIMITERS:
-        if required in (name.strip().strip('"').strip().lower() for name in header.split(delimiter)):
-            return delimiter
-    return max(DELIMITERS, key=header.count)
+def _delimiter_of(header: str, required: str) -> str | None:
+    """The one that makes the required column one of the names."""
+    return next((one for one in DELIMITERS if required in _names_in(header, one)), None)
+
+
+def _names_in(header: str, delimiter: str) -> list[str]:
+    return [field.strip().strip('"').strip().lower() for field in header.split(delimiter)]
 
 
 def _shown(name: str) -> str:

@@ -44,10 +44,15 @@ def errors_in_one_line() -> Iterator[None]:
         _forget_output()  # `callsieve calls show | head`: nobody reads any more, and that is no error
         raise SystemExit(0) from None
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
         _forget_output()
-        _end(place + (trouble or f"{error.strerror or error}: check the path and the space on the disk"))
+        _end(os_trouble(error))
+
+
+def os_trouble(error: OSError) -> str:
+    """What the system refused, in one line: the path, the trouble and the way out."""
+    place = f"{error.filename}: " if error.filename else ""
+    trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
+    return place + (trouble or f"{error.strerror or error}: check the path and the space on the disk")
 
 
 def warn(text: str) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from callsieve.cli import imports_calls
+from callsieve.cli import feeds, imports_calls
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.meter import meter, watched
+from callsieve.cli.reading import SOURCE_HELP, DryRunOption, FileArgument, SourceOption, Verdict, source_name, table_in
 from callsieve.cli.storing import changing, note, nothing_usable, some, store_numbers, stores
 from callsieve.cli.summary import Kind, Summary, print_summary
 from callsieve.settings import Loaded
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_ROWS_IN_MEMORY = 250_000  # contacts and people: they are written in one transaction
-SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
-
-
-class Verdict(StrEnum):
-    """What being on the list means."""
-
-    SPAM = "spam"
-    OK = "ok"
 
 
 class Origin(StrEnum):
@@ -43,15 +34,11 @@ class Origin(StrEnum):
     ASTDB = "astdb"
 
 
-FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
-SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
-
-
 def add_to(app: typer.Typer) -> None:
-    """Add `import numbers`, `calls`, `contacts`, `people`, `list` and `remove`."""
+    """Add `import numbers`, `feed`, `calls`, `contacts`, `people`, `list` and `remove`."""
     group = typer.Typer(help="Numbers, past calls, contacts and people from files.", no_args_is_help=True)
     group.command("numbers")(import_numbers_file)
+    feeds.add_to_imports(group)
     imports_calls.add_to(group)
     group.command("contacts")(import_contacts)
     group.command("people")(import_people)
@@ -80,13 +67,12 @@ def import_numbers_file(
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
     loaded = settings_of(config)
     name = origin.value if source is None and origin is not None else source
-    summary = Summary(Kind.NUMBERS, _source_name(name), dry_run)
+    summary = Summary(Kind.NUMBERS, source_name(name), dry_run)
     if file is None:
         _import_blacklist(loaded, summary, verdict.value)
     else:
-        with _table(file, NUMBER_COLUMNS) as table, meter(file) as tell:
-            rows = numbers_in(table, loaded.settings.numbers.region)
-            rows = watched(rows, lambda: table.bytes_read, tell)
+        with table_in(file, NUMBER_COLUMNS) as (table, bytes_read), meter(file) as tell:
+            rows = watched(numbers_in(table, loaded.settings.numbers.region), bytes_read, tell)
             usable = store_numbers(loaded, summary, verdict.value, rows, table.problems)
             summary.take(table, summary.imported, usable)
     print_summary(summary, as_json=as_json)
@@ -107,8 +93,8 @@ def import_contacts(
     from reputation.store.sources import contact_sources
 
     loaded = settings_of(config)
-    summary = Summary(Kind.CONTACTS, _source_name(source), dry_run)
-    with _table(file, CONTACT_COLUMNS) as table:
+    summary = Summary(Kind.CONTACTS, source_name(source), dry_run)
+    with table_in(file, CONTACT_COLUMNS) as (table, _):
         contacts = _in_memory(table, contacts_in(table, loaded.settings.numbers.region))
     by_key = {(contact.number, contact.person): contact for contact in contacts}
     summary.take(table, len(by_key), len(contacts))
@@ -136,10 +122,10 @@ def import_people(
     from reputation.store.people import SEEN, SETTINGS, all_people, upsert_people
 
     loaded = settings_of(config)
-    summary = Summary(Kind.PEOPLE, _source_name(source), dry_run)
+    summary = Summary(Kind.PEOPLE, source_name(source), dry_run)
     if summary.source in (SEEN, SETTINGS):
         raise CommandError(f"--source {summary.source} is a name of CallSieve's own: use another")
-    with _table(file, PEOPLE_COLUMNS) as table:
+    with table_in(file, PEOPLE_COLUMNS) as (table, _):
         people = _in_memory(table, people_in(table))
     by_extension = {person.extension: person for person in people}
     summary.take(table, len(by_extension), len(people))
@@ -230,33 +216,6 @@ def _import_called(db: sqlite3.Connection, name: str, kind: Kind | None) -> tupl
 
 
 # Reading.
-
-
-def _source_name(source: str | None) -> str:
-    from callsieve.importing import NAME
-
-    if source is None:
-        raise CommandError("import numbers: missing option --source NAME: what this list is called")
-    if not NAME.fullmatch(source):
-        raise CommandError(f"--source {source[:40]!r}: letters, digits, space, _, . and -, 64 at most")
-    return source
-
-
-@contextmanager
-def _table(file: Path, columns: tuple[str, ...]) -> Iterator[Table]:
-    """The table in the file, and its errors as ours."""
-    from callsieve.rows import Table, TableError
-
-    name = "standard input" if str(file) == "-" else str(file)
-    with _opened(file) as stream:
-        try:
-            yield Table(stream, columns, name)
-        except TableError as error:
-            raise CommandError(str(error)) from None
-
-
-def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb")
 
 
 def _in_memory(table: Table, rows: Iterator[T]) -> list[T]:

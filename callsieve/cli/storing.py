@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from callsieve.settings import Loaded
 if TYPE_CHECKING:
     from callsieve.rows import Problem
     from reputation.store.audit import Change
-    from reputation.store.imports import ImportedRow
+    from reputation.store.imports import Feed, ImportedRow
 
 NAME_CHARACTERS = 64
 
@@ -74,31 +75,42 @@ def who() -> str:
 
 
 def store_numbers(
-    loaded: Loaded, summary: Summary, verdict: str, rows: Iterable[ImportedRow], problems: list[Problem]
+    loaded: Loaded,
+    summary: Summary,
+    verdict: str,
+    rows: Iterable[ImportedRow],
+    problems: list[Problem],
+    *,
+    feed: Feed | None = None,
+    least_share: float = 0.0,
 ) -> int:
     """Makes the rows the numbers of the source, at once or not at all; returns how many could be used.
 
-    `problems` is what the rows were refused for, filled while they are read.
+    `problems` is what the rows were refused for, filled while they are read. With a smaller share of the numbers that
+    are in force than `least_share` the import is refused: TooFewNumbers.
     """
     from reputation.store.audit import Change
-    from reputation.store.imports import ImportSource, import_numbers
+    from reputation.store.imports import LIST, ImportSource, import_numbers
 
     def also(live: ImportSource) -> None:
         before = None if summary.before is None else {"rows": summary.before}
         after = {"verdict": verdict, "rows": live.numbers}
-        note(written, Change("import numbers", name=summary.source, before=before, after=after))
+        command = "import feed" if feed else "import numbers"
+        note(written, Change(command, name=summary.source, before=before, after=after))
 
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         summary.before = _numbers_of(known, summary.source)
         counted = _Counted(_own_numbers(known, loaded), problems)
         try:
-            live = import_numbers(written, summary.source, verdict, counted.of(rows), also=also)
+            terms = (feed or LIST)._replace(least=ceil((summary.before or 0) * least_share))
+            live = import_numbers(written, summary.source, verdict, counted.of(rows), also=also, feed=terms)
         except KeyboardInterrupt:
             if _numbers_of(known, summary.source) == summary.before:
-                warn(f"the import was stopped: {summary.source} is as it was before")
+                warn(f"the import was stopped: {summary.source} is as it was before; run it again and it goes on")
             raise
     summary.imported, summary.duplicates = live.numbers, counted.rows - live.numbers
+    summary.continued = live.continued
     summary.seconds = time.monotonic() - started
     if counted.own and verdict == "spam":
         summary.remarks.append(f"our own numbers are listed: {some(sorted(counted.own))}: have them taken off")

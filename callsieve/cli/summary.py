@@ -23,7 +23,10 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Summary:
-    """`before`: how many rows the import of this name had until now, None for a new one."""
+    """`before`: how many rows the import of this name had until now, None for a new one.
+
+    `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
+    """
 
     kind: Kind
     source: str
@@ -35,6 +38,8 @@ class Summary:
     cut: int = 0
     seconds: float = 0.0
     before: int | None = None
+    continued: int = 0
+    format: str | None = None
     problems: list[Problem] = field(default_factory=list)
     ignored_columns: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
@@ -84,11 +89,14 @@ def _print_counts(summary: Summary) -> None:
     from callsieve.cli.show import plural, say
 
     head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
+    origin = f" from {summary.format}" if summary.format else ""
     counts = [f"{plural(summary.read, 'row')} read"]
     counts += [f"{summary.skipped:,} skipped"] if summary.skipped else []
     counts += [plural(summary.duplicates, "duplicate")] if summary.duplicates else []
     counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
-    say(f"{head} as {summary.source}: {', '.join(counts)}.")
+    say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
+    if summary.continued:
+        say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
     if summary.before is not None and summary.kind is not Kind.PEOPLE:
         say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:

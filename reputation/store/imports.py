@@ -2,7 +2,12 @@
 
 An import of millions of numbers must neither stop the other writers nor be seen half done. So it is written in
 small transactions under a source that is not live yet, one transaction makes it live, and the generation before
-is dropped in small transactions. What an import that died has left is dropped by the next one.
+is dropped in small transactions.
+
+An import that was cut off, by Ctrl-C or a power cut, is run again: where the same rows were being staged under the
+name it goes on with the number after the last one stored. The rows know that they are the same by a digest, so it does
+not matter from which file, pipe or format they come. What nobody goes on with is dropped after a day, by the next
+import.
 
 These functions make their own transactions: run them on a connection of `open_store`, not through `Store.write`.
 """
@@ -12,9 +17,12 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import islice
+from hashlib import blake2b
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,28 +35,86 @@ ImportedRow = tuple[str, str | None, str | None, str | None]
 BATCH = 20_000
 # Between two batches the lock is free for so long: a waiting writer looks again every 25 to 100 ms.
 PAUSE_SECONDS = 0.02
-# A staged generation that nobody has touched for so long belongs to an import that died.
-ABANDONED_SECONDS = 3600.0
+# A staged generation that nobody has touched for so long belongs to an import that died and is not run again.
+ABANDONED_SECONDS = 86_400.0
+# A feed that comes again within the hour is somebody trying again: that says nothing of how often it comes.
+AGAIN_SECONDS = 3600.0
 
 STAGE = """
-INSERT INTO import_source (name, verdict, live, imported_at, touched_at, numbers) VALUES (?, ?, 0, ?, ?, 0)
+INSERT INTO import_source (name, verdict, live, imported_at, touched_at, numbers, format, digest)
+VALUES (?, ?, 0, ?, ?, 0, ?, ?)
+"""
+# touched_at is 0 in what is being dropped.
+STAGED = """
+SELECT id, staged_to, numbers FROM import_source
+ WHERE live = 0 AND touched_at > 0 AND name = ? AND verdict = ? AND format IS ? AND digest = ?
+ ORDER BY touched_at DESC LIMIT 1
 """
 ADD = "INSERT INTO imported (number, source, category, name, note) VALUES (?, ?, ?, ?, ?)"
-TOUCH = "UPDATE import_source SET touched_at = ?, numbers = numbers + ? WHERE id = ? AND live = 0"
+TOUCH = """
+UPDATE import_source SET touched_at = ?, numbers = numbers + ?, staged_to = ?
+ WHERE id = ? AND live = 0 AND touched_at > 0 AND staged_to = ?
+"""
+LIVE = "SELECT imported_at, numbers, every_seconds FROM import_source WHERE name = ? AND live = 1"
 RETIRE = "UPDATE import_source SET live = 0, touched_at = 0 WHERE name = ? AND live = 1"
-GO_LIVE = "UPDATE import_source SET live = 1, imported_at = ?, touched_at = ? WHERE id = ?"
+GO_LIVE = """
+UPDATE import_source SET live = 1, imported_at = ?, touched_at = ?, every_seconds = ?, numbers_before = ? WHERE id = ?
+"""
 SOURCES = "SELECT name, verdict, imported_at, numbers FROM import_source WHERE live = 1 ORDER BY name"
+NUMBERS_STAGED = "SELECT numbers FROM import_source WHERE id = ?"
 LEFT_OVER = "SELECT id FROM import_source WHERE live = 0 AND touched_at < ?"
+GIVE_UP = "UPDATE import_source SET touched_at = 0 WHERE id = ? AND live = 0 AND touched_at < ?"
 NUMBERS_OF = "SELECT number, source FROM imported WHERE source = ? AND number > ? ORDER BY number LIMIT ?"
+IN_ORDER = "SELECT number, category, name, note FROM row WHERE number > ? ORDER BY number, rowid"
+
+
+class TooFewNumbers(StoreError):
+    """The import has fewer numbers than it must have: what was in force stays, and what is staged waits for a day."""
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__(f"the import has {numbers:,} numbers: too few to take the place of those in force")
+        self.numbers = numbers
+
+
+def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
+    """Of the rows of one number the last one counts."""
+    return deque(rows, maxlen=1)[0]
+
+
+class Feed(NamedTuple):
+    """How rows become a generation.
+
+    `format`: what a feed's file is; None: a list. `merge`: the one row of a number, from all its rows in their order.
+    `least`: with fewer numbers it does not go live.
+    """
+
+    format: str | None = None
+    merge: Callable[[Iterable[ImportedRow]], ImportedRow] = last_of
+    least: int = 0
+
+
+LIST = Feed()
 
 
 class ImportSource(NamedTuple):
-    """A source in force: its verdict (spam or ok), when it was imported, and how many numbers it lists."""
+    """A source in force: its verdict (spam or ok), when it was imported, and how many numbers it lists.
+
+    `continued`: of an import just made, how many of them were stored already by a run that was cut off.
+    """
 
     name: str
     verdict: str
     imported_at: float
     numbers: int
+    continued: int = 0
+
+
+class _Staged(NamedTuple):
+    """A generation being staged: all numbers up to `to` are there, `numbers` of them."""
+
+    source: int
+    to: str = ""
+    numbers: int = 0
 
 
 def import_numbers(
@@ -58,26 +124,29 @@ def import_numbers(
     rows: Iterable[ImportedRow],
     clock: Callable[[], float] = time.time,
     also: Callable[[ImportSource], object] = lambda _live: None,
+    feed: Feed = LIST,
 ) -> ImportSource:
-    """Makes the numbers of the source exactly these; of a number that occurs twice the last row counts.
+    """Makes the numbers of the source exactly these.
 
     Rows may come in any order and number: they are sorted on disk, because in order they take half the room. `also` is
-    what is written in the transaction that puts the source in force. Raises StoreError; then the generation before
-    stays in force.
+    what is written in the transaction that puts the source in force. Raises StoreError, TooFewNumbers among them; then
+    the generation before stays in force.
     """
-    drop_left_over(db, clock)
-    with transaction(db):
-        source = db.execute(STAGE, (name, verdict, clock(), clock())).lastrowid
-    for batch in _batches(_sorted(rows)):
+    with closing(sqlite3.connect("", isolation_level=None)) as scratch:
+        digest = _read(scratch, rows)
         with transaction(db):
-            _touch(db, source, clock(), len(batch))
-            db.executemany(ADD, ((row[0], source, *row[1:]) for row in batch))
-        time.sleep(PAUSE_SECONDS)
+            staged = _staged(db, (name, verdict, feed.format, digest), clock())
+        drop_left_over(db, clock)
+        to = staged.to
+        for batch in _batches(_in_order(scratch, staged.to, feed.merge)):
+            with transaction(db):
+                to = _touch(db, staged.source, clock(), batch, to)
+                db.executemany(ADD, ((row[0], staged.source, *row[1:]) for row in batch))
+            time.sleep(PAUSE_SECONDS)
     with transaction(db):
-        _touch(db, source, clock(), 0)
-        db.execute(RETIRE, (name,))
-        db.execute(GO_LIVE, (clock(), clock(), source))
-        live = next(live for live in sources(db) if live.name == name)
+        _touch(db, staged.source, clock(), [], to)
+        _go_live(db, name, staged.source, feed.least, clock())
+        live = next(live for live in sources(db) if live.name == name)._replace(continued=staged.numbers)
         also(live)
     drop_left_over(db, clock)
     return live
@@ -105,8 +174,13 @@ def remove_source(
 
 
 def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.time) -> None:
-    """Drops the generations that are out of force and those of imports that died."""
-    for (source,) in db.execute(LEFT_OVER, (clock() - ABANDONED_SECONDS,)).fetchall():
+    """Drops the generations that are out of force and those of imports that died and were not run again."""
+    before = clock() - ABANDONED_SECONDS
+    for (source,) in db.execute(LEFT_OVER, (before,)).fetchall():
+        with transaction(db):
+            given_up = db.execute(GIVE_UP, (source, before)).rowcount > 0  # from here on nobody goes on with it
+        if not given_up:
+            continue
         for batch in _numbers_of(db, source):
             with transaction(db):
                 db.executemany("DELETE FROM imported WHERE number = ? AND source = ?", batch)
@@ -115,26 +189,72 @@ def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.tim
             db.execute("DELETE FROM import_source WHERE id = ?", (source,))
 
 
-def _touch(db: sqlite3.Connection, source: int | None, at: float, numbers: int) -> None:
-    if db.execute(TOUCH, (at, numbers, source)).rowcount != 1:
-        raise StoreError("the import stood still for an hour and was cleaned up by another one; start it again")
+def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now: float) -> _Staged:
+    """Where to store the rows (name, verdict, format, digest): what an import of the same has left, or a new one."""
+    found = db.execute(STAGED, rows).fetchone()
+    if found:
+        staged = _Staged(*found)
+        _touch(db, staged.source, now, [], staged.to)
+        return staged
+    name, verdict, form, digest = rows
+    source = db.execute(STAGE, (name, verdict, now, now, form, digest)).lastrowid
+    assert source is not None
+    return _Staged(source)
 
 
-def _sorted(rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-    """Any number of rows by number, in little memory: SQLite sorts them in private temporary files.
+def _touch(db: sqlite3.Connection, source: int, at: float, batch: list[ImportedRow], to: str) -> str:
+    """Notes that the batch follows on `to`; returns up to where all is there. StoreError: somebody else was here."""
+    reached = batch[-1][0] if batch else to
+    if db.execute(TOUCH, (at, len(batch), reached, source, to)).rowcount != 1:
+        raise StoreError(
+            "another import of the same list has taken over, or this one stood still for a day and was cleaned up; "
+            "look with `callsieve import list` and start it again if need be"
+        )
+    return reached
+
+
+def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: float) -> None:
+    (numbers,) = db.execute(NUMBERS_STAGED, (source,)).fetchone()
+    if numbers < least:
+        raise TooFewNumbers(numbers)
+    imported_at, before, every = db.execute(LIVE, (name,)).fetchone() or (now, None, None)
+    db.execute(RETIRE, (name,))
+    db.execute(GO_LIVE, (now, now, usual_gap(every, now - imported_at), before, source))
+
+
+def usual_gap(every: float | None, gap: float) -> float | None:
+    """How often a feed comes (seconds) after it came again after `gap`: one that came early at most halves it."""
+    if gap < AGAIN_SECONDS:
+        return every
+    return gap if every is None else max(gap, every / 2)
+
+
+def _read(scratch: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
+    """Any number of rows, in little memory: SQLite keeps them in a private temporary file. Returns their digest.
 
     They take some 100 bytes a row where TMPDIR says; a disk that is full there is told as such.
     """
-    place = Path(tempfile.gettempdir())
-    with store_errors(place), closing(sqlite3.connect("", isolation_level=None)) as scratch:
+    digest = blake2b(digest_size=16)
+
+    def digested() -> Iterator[ImportedRow]:
+        for row in rows:
+            digest.update(repr(row).encode())
+            yield row
+
+    with store_errors(Path(tempfile.gettempdir())):
         scratch.execute("CREATE TABLE row (number, category, name, note)")
         with transaction(scratch):
-            scratch.executemany("INSERT INTO row VALUES (?, ?, ?, ?)", rows)
-        # A bare column next to max() comes from the row that holds the maximum (sqlite.org/quirks.html).
-        for number, category, name, note, _ in scratch.execute(
-            "SELECT number, category, name, note, max(rowid) FROM row GROUP BY number"
-        ):
-            yield number, category, name, note
+            scratch.executemany("INSERT INTO row VALUES (?, ?, ?, ?)", digested())
+    return digest.hexdigest()
+
+
+def _in_order(
+    scratch: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
+) -> Iterator[ImportedRow]:
+    """The rows with numbers after this one, sorted by number, one for each."""
+    with store_errors(Path(tempfile.gettempdir())):
+        for _, rows in groupby(scratch.execute(IN_ORDER, (after,)), itemgetter(0)):
+            yield merge(rows)
 
 
 def _batches(rows: Iterator[ImportedRow]) -> Iterator[list[ImportedRow]]:

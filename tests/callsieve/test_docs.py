@@ -29,6 +29,11 @@ COMMON_OPTIONS = {"--config", "--json", "--help"}
 
 FILES = {
     "complaints.csv": "number,category,note\n201-742-1834,scam,car warranty\n+12017421835,telemarketing,\n12,,\n",
+    "dnc.csv": "Company_Phone_Number,Created_Date,Violation_Date,Consumer_City,Consumer_State,Consumer_Area_Code,"
+    "Subject,Recorded_Message_Or_Robocall\n"
+    "2017421834,2026-11-02 09:14:11,2026-11-01 18:02:00,Springfield,Ohio,419,Computer & technical support,Y\n"
+    "2017421834,2026-11-03 10:00:00,2026-11-03 09:58:00,Springfield,Ohio,419,Other,N\n"
+    "5551234567,2026-11-03 10:20:00,2026-11-03 10:11:00,,Ohio,419,Other,N\n",
     "history.jsonl": '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421850", "answered": true,'
     ' "callee": "201", "talk_seconds": 4.0, "ended_by": "callee"}\n',
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
@@ -155,6 +160,7 @@ def steady(printed: str) -> str:
         (r"callsieve-\d{8}T\d{6}\.db", "BACKUP"),
         (r"\d+ (s|min|h) ago|just now", "AGO"),
         (r"\d+\.\d s\b", "SECONDS"),
+        (r"\b\d+ s\b", "AGE"),
         (r"[\d.]+ kB", "SIZE"),
         (r" +$", ""),
         (r"  +", "  "),

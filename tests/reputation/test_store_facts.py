@@ -198,7 +198,10 @@ def test_imported_numbers_add_up_to_a_reputation(store: Path) -> None:
 
 def test_a_source_that_is_not_live_does_not_count(store: Path) -> None:
     def stage(db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO import_source VALUES (7, 'feed', 'spam', 0, 0.0, 0.0, 1)")
+        db.execute(
+            "INSERT INTO import_source (id, name, verdict, live, imported_at, touched_at, numbers)"
+            " VALUES (7, 'feed', 'spam', 0, 0.0, 0.0, 1)"
+        )
         db.execute("INSERT INTO imported VALUES (?, 7, NULL, NULL, NULL)", (CALLER,))
 
     write(store, stage)

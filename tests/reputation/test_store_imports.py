@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store
-from reputation.store.imports import ImportedRow, ImportSource, import_numbers, remove_source, sources
+from reputation.store.imports import Feed, ImportedRow, ImportSource, import_numbers, last_of, remove_source, sources
 from reputation.store.migrations import migrate
 from reputation.store.transaction import transaction
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, run_python
@@ -96,25 +96,29 @@ def test_what_fails_half_way_is_never_seen_and_is_cleaned_up_by_the_next(db: sql
     assert [imported.verdict for imported in facts(path).imported] == ["ok"]
 
 
-def test_the_rest_of_an_import_that_died_is_dropped_after_an_hour(db: sqlite3.Connection) -> None:
+def test_the_rest_of_an_import_that_died_is_dropped_after_a_day(db: sqlite3.Connection) -> None:
     with transaction(db):
-        db.execute("INSERT INTO import_source VALUES (7, 'feed', 'spam', 0, ?, ?, 1)", (NOW, NOW))
+        db.execute(
+            "INSERT INTO import_source (id, name, verdict, live, imported_at, touched_at, numbers)"
+            " VALUES (7, 'feed', 'spam', 0, ?, ?, 1)",
+            (NOW, NOW),
+        )
         db.execute("INSERT INTO imported VALUES ('+1', 7, NULL, NULL, NULL)")
-    import_numbers(db, "other", "spam", [], lambda: NOW + 3600)  # it may still be at work
+    import_numbers(db, "other", "spam", [], lambda: NOW + 86_400)  # it may be run again
     assert stored(db) == [("+1", 7)]
-    import_numbers(db, "other", "spam", [], lambda: NOW + 3601)
+    import_numbers(db, "other", "spam", [], lambda: NOW + 86_401)
     assert stored(db) == []
     assert [source.name for source in sources(db)] == ["other"]
 
 
 def test_an_import_that_was_taken_for_dead_says_so(db: sqlite3.Connection, path: Path) -> None:
-    def slow() -> Iterator[ImportedRow]:
-        yield CALLER, None, None, None
+    def slow(rows: Iterable[ImportedRow]) -> ImportedRow:
         with open_store(path) as other:
-            import_numbers(other, "other", "spam", [], lambda: NOW + 3601)
+            import_numbers(other, "other", "spam", [], lambda: NOW + 86_401)
+        return last_of(rows)
 
     with pytest.raises(StoreError, match="start it again"):
-        import_numbers(db, "feed", "spam", slow(), lambda: NOW)
+        import_numbers(db, "feed", "spam", rows_of(CALLER), lambda: NOW, feed=Feed(merge=slow))
     assert stored(db) == []
 
 

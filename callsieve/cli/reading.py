@@ -1,0 +1,75 @@
+"""How imports read: the file or standard input, packed with gzip or not, and the options that all of them have."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
+from io import BufferedReader
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from callsieve.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    import re
+
+    from callsieve.rows import Table
+
+SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
+
+
+class Verdict(StrEnum):
+    """What being on the list means."""
+
+    SPAM = "spam"
+    OK = "ok"
+
+
+FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
+SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
+
+
+def source_name(source: str | None) -> str:
+    """The name, when it is one. CommandError."""
+    from callsieve.importing import NAME
+
+    if source is None:
+        raise CommandError("import numbers: missing option --source NAME: what this list is called")
+    if not NAME.fullmatch(source):
+        raise CommandError(f"--source {source[:40]!r}: letters, digits, space, _, . and -, 64 at most")
+    return source
+
+
+@contextmanager
+def table_in(
+    file: Path, columns: Sequence[str], *, others: Sequence[Sequence[str]] = (), bare: re.Pattern[str] | None = None
+) -> Iterator[tuple[Table, Callable[[], int]]]:
+    """The table in the file and how many bytes of the file are read; its errors as ours."""
+    from callsieve.rows import Table, TableError
+
+    name = "standard input" if str(file) == "-" else str(file)
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
+        stream = _unpacked(packed)
+        try:
+            table = Table(stream, columns, name, others=others, bare=bare)
+            yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
+        except TableError as error:
+            raise CommandError(str(error)) from None
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise CommandError(f"{name}: the packed file is damaged or cut off: fetch it again") from None
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """What gzip packed is read as if it were not. What it unpacks to is bounded line by line, as all else is."""
+    from callsieve.rows import GZIP
+
+    if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
+        return BufferedReader(gzip.GzipFile(fileobj=stream))
+    return stream

@@ -1,0 +1,238 @@
+"""An import that was cut off goes on where it was; and what becomes of a feed that comes again and again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.store import imports
+from reputation.store.errors import StoreError
+from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
+from reputation.store.file import open_store
+from reputation.store.imports import (
+    Feed,
+    ImportedRow,
+    TooFewNumbers,
+    import_numbers,
+    last_of,
+    remove_source,
+    sources,
+    usual_gap,
+)
+from reputation.store.transaction import transaction
+from tests.reputation.store_builders import NOW, run_python
+
+ROWS: list[ImportedRow] = [(f"+1201742{line:04d}", "scam", None, None) for line in range(100)]
+WEEK = 7 * 86_400.0
+
+IMPORT = """
+import sys, pathlib
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+with open_store(pathlib.Path(sys.argv[1])) as db:
+    rows = ((f"+1{(i * 7919) % 10_000_000:010d}", None, None, None) for i in range(int(sys.argv[2])))
+    done = import_numbers(db, "feed", "spam", rows)
+    print(done.numbers, done.continued)
+"""
+
+
+class Cut(Exception):
+    """The power goes."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "callsieve.db"
+
+
+@pytest.fixture
+def db(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    monkeypatch.setattr(imports, "BATCH", 10)
+    monkeypatch.setattr(imports, "PAUSE_SECONDS", 0.0)
+    with open_store(path) as db:
+        yield db
+
+
+def cut_after(count: int, error: type[BaseException] = Cut) -> Feed:
+    """A feed whose import ends with the number after so many."""
+    seen = 0
+
+    def merge(rows: Iterable[ImportedRow]) -> ImportedRow:
+        nonlocal seen
+        seen += 1
+        if seen > count:
+            raise error
+        return last_of(rows)
+
+    return Feed(merge=merge)
+
+
+def import_cut(db: sqlite3.Connection, count: int, rows: list[ImportedRow] = ROWS, at: float = NOW) -> None:
+    with pytest.raises(Cut):
+        import_numbers(db, "feed", "spam", rows, lambda: at, feed=cut_after(count))
+
+
+def stored(db: sqlite3.Connection) -> list[ImportedRow]:
+    assert db.execute("SELECT count(*) FROM imported").fetchone() == (len(list(rows_of(db, "feed"))),)
+    return list(rows_of(db, "feed"))
+
+
+@given(st.lists(st.integers(0, 100), max_size=4), st.randoms(use_true_random=False))
+def test_however_often_it_is_cut_off_it_ends_as_if_it_had_not_been(cuts: list[int], chance: random.Random) -> None:
+    rows = [*ROWS, *ROWS[:10]]
+    chance.shuffle(rows)
+    with pytest.MonkeyPatch.context() as patch, closing(open_memory()) as db:
+        patch.setattr(imports, "BATCH", 10)
+        patch.setattr(imports, "PAUSE_SECONDS", 0.0)
+        for count in cuts:
+            if count + 1 <= 100 - _staged(db):
+                import_cut(db, count, rows)
+        expected = _staged(db)
+        done = import_numbers(db, "feed", "spam", rows, lambda: NOW)
+        assert (done.numbers, done.continued) == (100, expected)
+        assert stored(db) == ROWS
+
+
+def open_memory() -> sqlite3.Connection:
+    from reputation.store.migrations import migrate
+
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(db)
+    return db
+
+
+def _staged(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM imported").fetchone()[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "rows", "feed"),
+    [
+        pytest.param("other", "spam", ROWS, Feed(), id="another-name"),
+        pytest.param("feed", "ok", ROWS, Feed(), id="another-verdict"),
+        pytest.param("feed", "spam", ROWS, Feed("CSV"), id="another-format"),
+        pytest.param("feed", "spam", ROWS[:-1], Feed(), id="other-rows"),
+        pytest.param("feed", "spam", ROWS[::-1], Feed(), id="another-order"),
+    ],
+)
+def test_only_the_same_import_goes_on(
+    db: sqlite3.Connection, name: str, verdict: str, rows: list[ImportedRow], feed: Feed
+) -> None:
+    import_cut(db, 55)
+    assert import_numbers(db, name, verdict, rows, lambda: NOW, feed=feed).continued == 0
+    assert len(list(rows_of(db, name))) == len(rows)
+
+
+def test_what_was_cut_off_waits_a_day_and_is_dropped_whole(db: sqlite3.Connection) -> None:
+    import_cut(db, 55)
+    assert import_numbers(db, "other", "spam", [], lambda: NOW + 86_400).numbers == 0
+    assert _staged(db) == 50
+    import_numbers(db, "other", "spam", [], lambda: NOW + 86_401)
+    assert _staged(db) == 0
+    assert import_numbers(db, "feed", "spam", ROWS, lambda: NOW + 86_401).continued == 0
+
+
+def test_what_is_being_dropped_is_not_gone_on_with(db: sqlite3.Connection) -> None:
+    import_cut(db, 55)
+    with transaction(db):  # another process is at it and has not got far
+        db.execute("UPDATE import_source SET touched_at = 0")
+        db.execute("DELETE FROM imported WHERE number < '+12017420020'")
+    assert import_numbers(db, "feed", "spam", ROWS, lambda: NOW).continued == 0
+    assert stored(db) == ROWS
+
+
+def test_of_two_at_work_on_the_same_one_goes_on_and_one_says_so(db: sqlite3.Connection, path: Path) -> None:
+    def overtaken(rows: Iterable[ImportedRow]) -> ImportedRow:
+        with open_store(path) as other:
+            import_numbers(other, "feed", "spam", ROWS, lambda: NOW)
+        return last_of(rows)
+
+    with pytest.raises(StoreError, match="taken over"):
+        import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed(merge=overtaken))
+    assert stored(db) == ROWS
+
+
+def test_a_process_that_is_killed_and_run_again_goes_on(path: Path) -> None:
+    with open_store(path) as db:
+        process = run_python(IMPORT, path, 60_000)
+        while _staged(db) < 20_000:
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+        assert sources(db) == []
+        there = _staged(db)
+        again = run_python(IMPORT, path, 60_000)
+        assert again.communicate(timeout=60)[0] == f"60000 {there}\n"
+        assert 20_000 <= there < 60_000
+        assert _staged(db) == 60_000
+
+
+def test_too_few_do_not_take_the_place_of_many(db: sqlite3.Connection) -> None:
+    import_numbers(db, "feed", "spam", ROWS, lambda: NOW)
+    with pytest.raises(TooFewNumbers) as error:
+        import_numbers(db, "feed", "spam", ROWS[:40], lambda: NOW, feed=Feed(least=50))
+    assert error.value.numbers == 40
+    assert sources(db)[0].numbers == 100
+    done = import_numbers(db, "feed", "spam", ROWS[:40], lambda: NOW, feed=Feed(least=40))
+    assert (done.numbers, done.continued) == (40, 40)
+    assert stored(db) == ROWS[:40]
+
+
+# A feed over the weeks.
+
+
+def test_a_feed_knows_how_often_it_comes_and_how_large_it_was(db: sqlite3.Connection) -> None:
+    import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
+    assert feed_sources(db) == [FeedSource("feed", "spam", "CSV", 100, NOW)]
+    import_numbers(db, "feed", "spam", ROWS[:60], lambda: NOW + WEEK, feed=Feed("CSV"))
+    assert feed_sources(db) == [FeedSource("feed", "spam", "CSV", 60, NOW + WEEK, WEEK, 100)]
+
+
+def test_a_list_is_no_feed(db: sqlite3.Connection) -> None:
+    import_numbers(db, "list", "ok", ROWS, lambda: NOW)
+    assert feed_sources(db) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "gap", "then"),
+    [
+        pytest.param(None, 0.0, None, id="first"),
+        pytest.param(None, WEEK, WEEK, id="second"),
+        pytest.param(None, 60.0, None, id="tried-twice"),
+        pytest.param(WEEK, 60.0, WEEK, id="tried-again"),
+        pytest.param(WEEK, -WEEK, WEEK, id="a-clock-that-went-back"),
+        pytest.param(WEEK, 2 * WEEK, 2 * WEEK, id="one-was-missing"),
+        pytest.param(2 * WEEK, WEEK, WEEK, id="as-often-as-before"),
+        pytest.param(WEEK, 7200.0, WEEK / 2, id="one-that-comes-early-halves-it"),
+    ],
+)
+def test_how_often_a_feed_comes(every: float | None, gap: float, then: float | None) -> None:
+    assert usual_gap(every, gap) == then
+
+
+def test_a_failure_stays_with_the_feed_until_the_next_import(db: sqlite3.Connection) -> None:
+    assert not record_failure(db, "feed", NOW, "x")
+    import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
+    assert record_failure(db, "feed", NOW + 1, "x" * 1000)
+    [feed] = feed_sources(db)
+    assert (feed.failed_at, feed.failure) == (NOW + 1, "x" * 300)
+    import_numbers(db, "feed", "spam", ROWS, lambda: NOW + 2, feed=Feed("CSV"))
+    [feed] = feed_sources(db)
+    assert (feed.failed_at, feed.failure) == (None, None)
+
+
+def test_a_removed_feed_leaves_nothing(db: sqlite3.Connection) -> None:
+    import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
+    remove_source(db, "feed", lambda: NOW)
+    assert feed_sources(db) == []
+    assert db.execute("SELECT count(*) FROM import_source").fetchone() == (0,)
