@@ -1,0 +1,47 @@
+"""A number's reputation over the last weeks, from the rows as they are now. Pure.
+
+Of a witness only the latest word is kept, so a renewed mark is seen from its latest time on: what this tells is when
+today's evidence came and how it fades, not what was decided at the time, which is in the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from reputation.levels import Circumstances, Evidence, reputation_of
+from reputation.model import Level
+from reputation.standing import Rows, standing_of
+from reputation.weights import DAY_SECONDS, Weights
+
+DAYS = 60
+
+
+class Point(NamedTuple):
+    """The reputation as of one instant."""
+
+    at: float
+    log_odds: float
+    level: Level
+
+
+def history_of(
+    rows: Rows, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float, days: int = DAYS
+) -> list[Point]:
+    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting."""
+    points = []
+    for at in (now - day * DAY_SECONDS for day in range(days, -1, -1)):
+        standing = standing_of(_until(rows, at), circumstances.auth_class, weights)
+        listed = tuple(row for row in evidence.imported if row.imported_at <= at)
+        then = replace(evidence, standing=standing, imported=listed, bad_neighbours=0)
+        reputation = reputation_of(then, circumstances, weights, at)
+        points.append(Point(at, reputation.log_odds, reputation.level))
+    return points
+
+
+def _until(rows: Rows, at: float) -> Rows:
+    return Rows(
+        [mark for mark in rows.marks if mark.at <= at],
+        [signal for signal in rows.signals if signal.at <= at],
+        [answered for answered in rows.answered if answered.at <= at],
+    )
