@@ -87,15 +87,7 @@ def facts_about(
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
-    query = FactsQuery(
-        number=call.caller.e164,
-        auth_class=call.auth_class,
-        did=call.did,
-        now=now,
-        attestation=call.attestation,
-        verification=call.verification,
-        hour=hour_at(now, ours.weights.quiet) if at_its_hour else None,
-    )
+    query = query_of(call, now, ours.weights, at_its_hour=at_its_hour)
     facts = ours.added_to(_with_recent(db, facts_of(db, query, ours.weights), call.caller.e164, now), call)
     if callee is None:
         return facts
@@ -103,6 +95,19 @@ def facts_about(
     if person is None:
         raise QuestionError(f"there is no person {callee!r}: `callsieve import people` or [[person]] adds one")
     return replace(facts, callee=person)
+
+
+def query_of(call: IncomingCall, now: float, weights: Weights, *, at_its_hour: bool) -> FactsQuery:
+    """What the one read of the hot path is asked about this call."""
+    return FactsQuery(
+        number=call.caller.e164,
+        auth_class=call.auth_class,
+        did=call.did,
+        now=now,
+        attestation=call.attestation,
+        verification=call.verification,
+        hour=hour_at(now, weights.quiet) if at_its_hour else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

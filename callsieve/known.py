@@ -7,17 +7,20 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opinion_of
+from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opinion_of, query_of
 from callsieve.composing import policies_of, site_of
 from callsieve.entries import covers
 from callsieve.sentences import sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
+from reputation.explaining import days_until_lower
+from reputation.history import Point, history_of
 from reputation.levels import vector_of
 from reputation.model import (
     AuthClass,
     DecisionRecord,
     Facts,
+    Level,
     ListEntry,
     Mark,
     OutcomeRecord,
@@ -29,12 +32,13 @@ from reputation.model import (
 )
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.store.challenges import latest_challenge_pass
+from reputation.store.facts import evidence_of
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
-from reputation.store.rows import marks_of, signals_of
+from reputation.store.rows import marks_of, rows_of, signals_of
 
 SHOWN_DECISIONS = 5
 
@@ -54,7 +58,10 @@ class PersonalFact:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now."""
+    """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
+
+    `history` has a point a day, `lower_in` the days until the level falls by itself, and to which.
+    """
 
     number: str
     at: float
@@ -68,6 +75,8 @@ class Known:
     signals: tuple[Signal, ...]
     outcomes: tuple[OutcomeRecord, ...]
     opinion: Opinion | None
+    history: tuple[Point, ...] = ()
+    lower_in: tuple[int, Level] | None = None
     trouble: str = ""
 
     @property
@@ -80,7 +89,10 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
     site = site_of(loaded.settings)
     call = call_of(Question(number), site)
-    facts = facts_about(db, call, now, Ours.of(loaded.settings), at_its_hour=False)
+    ours = Ours.of(loaded.settings)
+    facts = facts_about(db, call, now, ours, at_its_hour=False)
+    asked = evidence_of(db, query_of(call, now, ours.weights, at_its_hour=False), ours.weights)
+    judged = (*asked, ours.weights, now)
     rows = export_number(db, number)
     opinion, trouble = None, ""
     try:
@@ -102,6 +114,8 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         signals=tuple(signals_of(db, number)),
         outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
         opinion=opinion,
+        history=tuple(history_of(rows_of(db, number), *judged)),
+        lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
         trouble=trouble,
     )
 
@@ -142,6 +156,8 @@ def known_as_json(known: Known) -> dict[str, Any]:
         "valid": is_valid(known.number),
         "sentence": known.sentence,
         "reputation": reputation_as_json(facts.reputation),
+        "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},
+        "history": [{"at": point.at, "log_odds": point.log_odds, "level": point.level.word} for point in known.history],
         "lists": [entry_as_json(entry, known.at) for entry in known.entries],
         "personal": [
             {"what": fact.what, "person": fact.person and fact.person.extension, "name": fact.name, "at": fact.at}

@@ -1,7 +1,8 @@
 """A number's reputation over the last weeks, from the rows as they are now. Pure.
 
-Of a witness only the latest word is kept, so a renewed mark is seen from its latest time on: what this tells is when
-today's evidence came and how it fades, not what was decided at the time, which is in the journal.
+Of a witness only the latest word is kept, so a renewed mark is seen from its latest time on, and every reporter is
+trusted alike: what this tells is when today's evidence came and how it fades, not what was decided at the time, which
+is in the journal.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ def history_of(
 ) -> list[Point]:
     """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting."""
     points = []
-    for at in (now - day * DAY_SECONDS for day in range(days, -1, -1)):
+    for at in (now - day * DAY_SECONDS for day in range(days, 0, -1)):
         standing = standing_of(_until(rows, at), circumstances.auth_class, weights)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
         then = replace(evidence, standing=standing, imported=listed, bad_neighbours=0)
         reputation = reputation_of(then, circumstances, weights, at)
         points.append(Point(at, reputation.log_odds, reputation.level))
-    return points
+    today = reputation_of(evidence, circumstances, weights, now)
+    return [*points, Point(now, today.log_odds, today.level)]
 
 
 def _until(rows: Rows, at: float) -> Rows:

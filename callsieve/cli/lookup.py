@@ -61,7 +61,7 @@ def _show(known: Known) -> None:
     say(bold(known.number), "  ", dim(about))
     say(known.sentence)
     say()
-    parts = (_reputation, _sources, _lists, _people, _learnt, _caller, _now)
+    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _caller, _now)
     print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
@@ -71,7 +71,7 @@ def _show(known: Known) -> None:
 def _reputation(known: Known) -> Iterator[Line]:
     from rich.text import Text
 
-    from callsieve.cli.show import word
+    from callsieve.cli.show import plural, word
 
     reputation = known.facts.reputation
     yield (
@@ -86,6 +86,29 @@ def _reputation(known: Known) -> Iterator[Line]:
         counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
         if counts or family.log_odds:
             yield f"  {family.name}", f"{family.log_odds:+.2f}  {counts}"
+    for label, change in _labelled("  less if", reputation.would_change):
+        yield label, Text.assemble(f"{change.what}: then ", word(change.level.word))
+    if known.lower_in is not None:
+        days, level = known.lower_in
+        nothing = f"nothing more happens for {plural(days, 'day')}: then "
+        yield "" if reputation.would_change else "  less if", Text.assemble(nothing, word(level.word))
+
+
+def _history(known: Known) -> Iterator[Line]:
+    """How the evidence of now came, a bar a day."""
+    from rich.text import Text
+
+    from callsieve.cli.chart import line_chart
+    from callsieve.times import day
+    from reputation.model import Reputation
+
+    if all(point.log_odds == 0 for point in known.history):
+        return
+    highest = max(known.history, key=lambda point: point.log_odds)
+    yield "  60 days", line_chart(known.history)
+    points = f"{Reputation(highest.log_odds).points:+d} points"
+    peak = f"; at most {points} on {day(highest.at)}" if highest.log_odds > 0 else ""
+    yield "", Text(f"from {day(known.history[0].at)} to now{peak}", style="dim")
 
 
 def _sources(known: Known) -> Iterator[Line]:

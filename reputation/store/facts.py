@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from reputation.explaining import with_changes
 from reputation.families.block import is_bad
 from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import (
@@ -111,6 +112,17 @@ _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
 def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT) -> Facts:
     """What the store knows at `query.now`. One statement, so one consistent view of the store."""
+    return facts_from_rows(_rows_of(db, query, weights), query, weights)
+
+
+def evidence_of(
+    db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT
+) -> tuple[Evidence, Circumstances]:
+    """What the reputation in `facts_of` is made of, for those who ask what would change it."""
+    return _evidence(_by_kind(_rows_of(db, query, weights)), query, weights)
+
+
+def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> list[Row]:
     parameters = {
         "number": query.number,
         "auth_class": query.auth_class.value,  # a plain str: sqlite3 adapts subclasses, slowly
@@ -122,29 +134,24 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAU
         "block_since": query.now - weights.block.days * DAY_SECONDS,
         "many": weights.block.many,
     }
-    return facts_from_rows(db.execute(FACTS, parameters).fetchall(), query, weights)
+    return db.execute(FACTS, parameters).fetchall()
+
+
+def _by_kind(rows: list[Row]) -> dict[str, list[Row]]:
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row[0], []).append(row)
+    return of
 
 
 def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Facts:
     """The rows of FACTS as one value. Most calls bring two or three."""
-    of: dict[str, list[Row]] = {}
-    for row in rows:
-        of.setdefault(row[0], []).append(row)
+    of = _by_kind(rows)
     moments = of["moments"][0]
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
-    imported = tuple([Imported(*row[1:7]) for row in of.get("imported", ())])
-    identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
-    evidence = Evidence(
-        standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
-        imported=imported,
-        identity=identity,
-        bad_neighbours=_bad_neighbours(of, weights, query.now),
-        reviewed_at=moments[5],
-    )
-    circumstances = Circumstances(
-        query.auth_class, query.attestation, query.verification, query.hour, not ties and identity is None
-    )
+    evidence, circumstances = _evidence(of, query, weights)
+    reputation = reputation_of(evidence, circumstances, weights, query.now)
     return Facts(
         did=_did(of["did"][0]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
@@ -152,14 +159,27 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         allow=_most_specific(entries, ListName.ALLOW),
         block=_most_specific(entries, ListName.BLOCK),
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
-        identity=identity,
-        imported=imported,
+        identity=evidence.identity,
+        imported=evidence.imported,
         challenge_passed_at=moments[1],
         emergency_at=moments[2],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
-        reputation=reputation_of(evidence, circumstances, weights, query.now),
+        reputation=with_changes(reputation, evidence, circumstances, weights, query.now),
     )
+
+
+def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> tuple[Evidence, Circumstances]:
+    identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
+    evidence = Evidence(
+        standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
+        imported=tuple([Imported(*row[1:7]) for row in of.get("imported", ())]),
+        identity=identity,
+        bad_neighbours=_bad_neighbours(of, weights, query.now),
+        reviewed_at=of["moments"][0][5],
+    )
+    is_stranger = "tie" not in of and identity is None
+    return evidence, Circumstances(query.auth_class, query.attestation, query.verification, query.hour, is_stranger)
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:

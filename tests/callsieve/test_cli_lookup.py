@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reputation.model import AuthClass
+from reputation.model import AuthClass, EndedBy
 from reputation.store.challenges import record_challenge_pass
 from reputation.store.emergencies import record_emergency
 from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcome
 from reputation.store.personal import Contact, add_contacts, expect_call
+from reputation.store.transaction import transaction
 from tests.callsieve.program import CALLER, Program, make_record
+from tests.reputation.store_builders import make_mark, make_outcome
 
 
 @pytest.fixture
@@ -152,3 +157,30 @@ def test_what_is_no_number_is_one_line(callsieve: Program, number: str, says: st
     line = callsieve.fails("lookup", number)
     assert says in line
     assert line.isprintable()
+
+
+def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    now = time.time()
+    with open_store(callsieve.store) as db, transaction(db):
+        for days in range(1, 6):
+            about: dict[str, Any] = {
+                "by": str(210 + days),
+                "talk": 3.0,
+                "ended_by": EndedBy.CALLEE,
+                "caller": CALLER,
+                "source": "import",
+            }
+            record_outcome(db, make_outcome(f"{days}.1", now - days * 86400, **about), now)
+        for who in ("201", "202"):
+            add_mark(db, make_mark(CALLER, who, at=now - 3600))
+    out = " ".join(callsieve.ok("lookup", CALLER).split())
+    assert "2 marked it and 5 answered; 5 hung up within 6 s; nobody called back" in out.replace("\n", " ")
+    assert "less if one of us calls it back and talks for 30 s: then " in out
+    assert "nothing more happens for " in out
+    assert "60 days" in out
+    found = callsieve("lookup", CALLER, "--json").json
+    levels = [point["level"] for point in found["history"]]
+    assert (levels[0], levels[-1]) == ("none", found["reputation"]["level"])
+    assert found["lower_in"]["days"] > 0
+    assert found["reputation"]["would_change"][-1]["what"] == "an appeal is upheld"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reputation.history import DAYS, history_of
 from reputation.levels import NO_CIRCUMSTANCES, Evidence
-from reputation.model import Identity, Imported, Level, SignalCategory
-from reputation.standing import Rows
+from reputation.model import AuthClass, Identity, Imported, Level, SignalCategory
+from reputation.standing import Rows, standing_of
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW
 from tests.reputation.test_model import signal, spam
@@ -14,7 +14,8 @@ ROWS = Rows([spam("201", NOW - 20 * DAY), spam("202", NOW - 10.5 * DAY)], [signa
 
 
 def test_each_day_knows_what_was_said_until_then() -> None:
-    points = history_of(ROWS, Evidence(), NO_CIRCUMSTANCES, DEFAULT, NOW)
+    evidence = Evidence(standing=standing_of(ROWS, AuthClass.UNKNOWN, DEFAULT))
+    points = history_of(ROWS, evidence, NO_CIRCUMSTANCES, DEFAULT, NOW)
     assert [point.at for point in points] == [NOW - day * DAY for day in range(DAYS, -1, -1)]
     by_day = {round((NOW - point.at) / DAY): point for point in points}
     assert (by_day[21].log_odds, by_day[21].level) == (0.0, Level.NONE)
