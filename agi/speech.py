@@ -190,7 +190,8 @@ _FOR = (
 def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
     counts = dict(family.counts)
     if family.name == "marks":
-        yield _of_marks(counts.get("marked", 0), counts.get("answered", 0))
+        answered = counts.get("answered", 0)
+        yield _of_marks(counts.get("marked", 0), answered, answered - counts.get("silent", 0))
     elif family.name == "behaviour":
         yield from _of_behaviour(counts, _FOR if speaks_for else _AGAINST)
         if not speaks_for and SignalCategory.CALLED_BACK.value not in counts:
@@ -214,11 +215,11 @@ def _key_of_attestation(counts: dict[str, int]) -> str:
     return "explain-vouched" if "A" in counts else "explain-not-vouched"
 
 
-def _of_marks(marked: int, answered: int) -> Keys:
-    """Of those who answered, how many marked; where more marked than answered, only how many marked."""
+def _of_marks(marked: int, answered: int, marked_of_answered: int) -> Keys:
+    """Of those who answered, how many marked; where others marked it too, only how many did."""
     if marked == 0:
         return counted_keys(answered, "unmarked")
-    if answered < marked:
+    if marked_of_answered != marked:
         return counted_keys(marked, "marked")
     if answered == 1:
         return ("explain-marked-only",)

@@ -73,8 +73,13 @@ def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weig
 def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
     """More people answer, and do not mark it."""
     standing = _at(evidence.standing, weights, now)
-    answers = replace(standing, answers=standing.answers + MORE_ANSWERS, answered=standing.answered + MORE_ANSWERS)
-    return replace(evidence, standing=answers)
+    more = replace(
+        standing,
+        answers=standing.answers + MORE_ANSWERS,
+        answered=standing.answered + MORE_ANSWERS,
+        silent=standing.silent + MORE_ANSWERS,
+    )
+    return replace(evidence, standing=more)
 
 
 def _verified(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, now: float) -> Evidence | None:
@@ -177,7 +182,7 @@ def parts_of(family: Family) -> Iterator[str]:
 
 def _of_marks(counts: Mapping[str, int]) -> Iterator[str]:
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
-    if marked and answered >= marked:
+    if marked and answered - counts.get("silent", 0) == marked:
         yield f"{marked} of {answered} {'colleague' if answered == 1 else 'colleagues'} who answered marked it"
     elif marked:
         yield f"{marked} marked it" + (f" and {answered} answered" if answered else "")

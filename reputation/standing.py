@@ -35,8 +35,8 @@ class Standing:
 
     `marks` is M, the sum of the reporters' weights; `answers` D, the people who answered; both decay with the half-life
     of marks. `behaviour` is the sum of the signals' weights and decays with its own. `reporters` and `groups` count who
-    is behind the live spam marks, `signals` the callees behind each category. `burst_at`: when the latest burst of
-    marks ended, None: there was none.
+    is behind the live spam marks, `answered` who answered and `silent` who of them did not mark, `signals` the callees
+    behind each category. `burst_at`: when the latest burst of marks ended, None: there was none.
     """
 
     at: float
@@ -46,6 +46,7 @@ class Standing:
     reporters: int = 0
     groups: int = 0
     answered: int = 0
+    silent: int = 0
     signals: tuple[tuple[SignalCategory, int], ...] = ()
     burst_at: float | None = None
 
@@ -98,6 +99,7 @@ def standing_of(
         reporters=len(live),
         groups=len({mark.group for mark in live if mark.group}),
         answered=len(answered),
+        silent=sum(one.callee not in reporters for one in answered),
         signals=tuple(sorted(Counter(s.category for s in counted).items())),
         burst_at=_burst(live, marks),
     )

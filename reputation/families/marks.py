@@ -18,7 +18,12 @@ def marks_of(
         return None
     alarm = is_alarmed(standing, reviewed_at)
     log_odds = 0.0 if alarm else bounded(raw_marks(standing, weights, now), contamination)
-    counts = (("marked", standing.reporters), ("answered", standing.answered), ("groups", standing.groups))
+    counts = (
+        ("marked", standing.reporters),
+        ("answered", standing.answered),
+        ("silent", standing.silent),
+        ("groups", standing.groups),
+    )
     return Family(NAME, log_odds, (*counts, ("burst", 1)) if alarm else counts)
 
 

@@ -40,21 +40,21 @@ SELECT 'moments',
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
        (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),
        (SELECT at FROM review WHERE number = :number),
-       NULL, NULL, NULL, NULL, NULL
+       NULL, NULL, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
 UNION ALL
-SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :endpoint
 UNION ALL
-SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL
+SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :channel_endpoint
 UNION ALL
-SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
 UNION ALL
-SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL
+SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL, NULL
   FROM list_prefix JOIN list_entry ON id = entry
  WHERE prefix IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
                   substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
@@ -63,32 +63,32 @@ SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NUL
    AND (kind = 'prefix' OR length(first) = length(:number))
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
-SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM personal_entry LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL
   FROM talk LEFT JOIN person ON extension = person
  WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS}
    AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                       AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
-SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
-SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM identity WHERE number = :number AND expires_at > :now
 UNION ALL
-SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL, NULL, NULL
+SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
 UNION ALL
 SELECT 'standing', number, {COLUMNS}
   FROM standing WHERE number = :number AND auth_class = :auth_class
 UNION ALL
 SELECT * FROM (
-    SELECT 'listed', number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'listed', number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM (SELECT number, source FROM imported WHERE number BETWEEN :block || '000' AND :block || '999'
              LIMIT 8 * :many)
       JOIN import_source ON id = source

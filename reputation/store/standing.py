@@ -24,9 +24,9 @@ from reputation.trust import Settled, trust_of
 from reputation.weights import DEFAULT, Weights
 
 # As `standing_from` takes them.
-COLUMNS = "grps, at, marks, answers, behaviour, reporters, answered, signals, burst_at"
+COLUMNS = "grps, at, marks, answers, behaviour, reporters, answered, silent, signals, burst_at"
 DROP = "DELETE FROM standing WHERE number = ?"
-ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 EPOCH = "SELECT max(epoch), max(at) FROM epoch WHERE number = ?"
@@ -100,7 +100,7 @@ def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Stan
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
     """A standing from its COLUMNS."""
-    groups, at, marks, answers, behaviour, reporters, answered, signals, burst_at = row
+    groups, at, marks, answers, behaviour, reporters, answered, silent, signals, burst_at = row
     return Standing(
         at=at,
         marks=marks,
@@ -109,6 +109,7 @@ def standing_from(row: tuple[Any, ...]) -> Standing:
         reporters=reporters,
         groups=groups,
         answered=answered,
+        silent=silent,
         signals=_signals(signals),
         burst_at=burst_at,
     )
@@ -189,7 +190,7 @@ def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
 def _columns(standing: Standing) -> tuple[object, ...]:
     signals = json.dumps({category.value: count for category, count in standing.signals})
     sums = (standing.marks, standing.answers, standing.behaviour)
-    counts = (standing.reporters, standing.answered)
+    counts = (standing.reporters, standing.answered, standing.silent)
     return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at)
 
 

@@ -149,7 +149,7 @@ EXPLANATIONS = [
             action="warn",
             would_be="warn",
             vector=make_vector(
-                marks=(2.5, {"marked": 2, "answered": 3, "groups": 2}), behaviour=(1.2, {"hung-up-on": 3})
+                marks=(2.5, {"marked": 2, "answered": 3, "silent": 1, "groups": 2}), behaviour=(1.2, {"hung-up-on": 3})
             ),
         ),
         "The call ending in one eight three four came with a warning. Of three colleagues who answered, two marked it"
@@ -263,7 +263,7 @@ def test_every_rule_of_ours_has_its_reason() -> None:
 
 COUNTS = st.integers(0, 300)
 FAMILY_NAMES = {
-    "marks": ("marked", "answered", "groups", "burst"),
+    "marks": ("marked", "answered", "silent", "groups", "burst"),
     "behaviour": tuple(category.value for category in SignalCategory),
     "block": ("bad numbers",),
     "feeds": ("spam", "ok"),

@@ -16,7 +16,7 @@ from reputation.weights import DEFAULT
 from tests.reputation.store_builders import DAY, NOW
 
 SPAMMER = Standing(
-    at=NOW, marks=2.0, answers=3.0, behaviour=3.6, reporters=2, groups=2, answered=3,
+    at=NOW, marks=2.0, answers=3.0, behaviour=3.6, reporters=2, groups=2, answered=3, silent=1,
     signals=((SignalCategory.HUNG_UP_ON, 3),),
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_the_sentence_of_the_model() -> None:
     [
         (("marks", 0.0, (("marked", 0), ("answered", 1))), "one answered and did not mark it"),
         (("marks", 2.0, (("marked", 1), ("answered", 0))), "1 marked it"),
-        (("marks", 2.0, (("marked", 2), ("answered", 1))), "2 marked it and 1 answered"),
+        (("marks", 2.0, (("marked", 2), ("answered", 3), ("silent", 2))), "2 marked it and 3 answered"),
         (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked it"),
         (("behaviour", -2.0, (("called-back", 2),)), "2 called it back"),
         (("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))), "one called it back; it left a message"),

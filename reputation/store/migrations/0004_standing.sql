@@ -13,6 +13,7 @@ CREATE TABLE standing (
     reporters INTEGER NOT NULL,
     grps INTEGER NOT NULL,
     answered INTEGER NOT NULL,
+    silent INTEGER NOT NULL,
     signals TEXT NOT NULL,
     burst_at REAL,
     may_be_bad INTEGER NOT NULL CHECK (may_be_bad IN (0, 1)),
