@@ -12,7 +12,7 @@ from benchmarks.accuracy.parameters import Kind
 from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
 from benchmarks.accuracy.tables import STOPPED, attack_cells
 
-NAMES_WIDTH, PANEL_WIDTH, GAP, HEAD, ROW, BAR = 250, 132, 28, 62, 30, 14
+NAMES_WIDTH, PANEL_WIDTH, GAP, HEAD, ROW, BAR = 290, 132, 28, 62, 30, 14
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .head { font-weight: 600; } .note { fill: #57606a; } .ours { font-weight: 600; }
@@ -31,11 +31,11 @@ def chart_of(seeds: Sequence[Counts]) -> str:
         ("Spam stopped", "more is better", [of(seeds, STOPPED, Cell(n, Kind.SPAM)) for n in names]),
         ("Service stopped", "less is better", [of(seeds, STOPPED, Cell(n, Kind.SERVICE)) for n in names]),
         (
-            "Attacked, known",
+            "Established, attacked",
             "less is better",
             [of(seeds, STOPPED, *attack_cells(n, ESTABLISHED, MARKS)) for n in names],
         ),
-        ("Attacked, new", "less is better", [of(seeds, STOPPED, *attack_cells(n, NEW, MARKS)) for n in names]),
+        ("New, attacked", "less is better", [of(seeds, STOPPED, *attack_cells(n, NEW, MARKS)) for n in names]),
     ]
     return svg(names, panels)
 

@@ -23,6 +23,7 @@ ABLATION_NAME = TWO_FAMILIES
 A_FIFTH = 5  # one seed in so many is also measured in harder offices, and without "one witness, one family"
 TABLE_COLLUDERS = (3, 10, 40)
 SLOW_COLLUDERS = (30,)
+STRESS_COLLUDERS = (10,)
 
 OURS: Methods = {MODEL: Model}
 ABLATION: Methods = {TWO_FAMILIES: TwoFamiliesModel}
@@ -101,13 +102,19 @@ def measure_ablation(seed: int) -> Counts:
     }
 
 
+def measure_stress(parameters: Parameters, seed: int) -> Counts:
+    """The model in another office, where half of its people at most gang up on a number."""
+    office = make_office(parameters, seed)
+    return {**measure_office(office, OURS), **measure_attacks(office, OURS, HANG_UPS, STRESS_COLLUDERS)}
+
+
 def measure(name: str, seed: int) -> tuple[str, Counts]:
     """One seed of one office."""
     if name == STANDARD_NAME:
         return name, measure_standard(seed)
     if name == ABLATION_NAME:
         return name, measure_ablation(seed)
-    return name, measure_office(make_office(STRESS[name], seed), OURS)
+    return name, measure_stress(STRESS[name], seed)
 
 
 def measure_all(seeds: Sequence[int]) -> Results:

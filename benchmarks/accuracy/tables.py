@@ -12,7 +12,15 @@ from benchmarks.accuracy.estimates import Estimate, calls, of, shown
 from benchmarks.accuracy.methods import BASELINES, MODEL, TWO_FAMILIES
 from benchmarks.accuracy.parameters import STANDARD, Kind
 from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
-from benchmarks.accuracy.running import ABLATION_NAME, SLOW_COLLUDERS, STANDARD_NAME, STRESS, TABLE_COLLUDERS, Results
+from benchmarks.accuracy.running import (
+    ABLATION_NAME,
+    SLOW_COLLUDERS,
+    STANDARD_NAME,
+    STRESS,
+    STRESS_COLLUDERS,
+    TABLE_COLLUDERS,
+    Results,
+)
 from reputation.model import Level
 
 # The blocks of docs/accuracy.md, in order.
@@ -169,6 +177,7 @@ def stress_sheet(results: Results) -> Sheet:
     for name in (STANDARD_NAME, *STRESS):
         seeds = results[name]
         spam, service = Cell(MODEL, Kind.SPAM), Cell(MODEL, Kind.SERVICE)
+        (new,) = attack_cells(MODEL, NEW, HANG_UPS, STRESS_COLLUDERS)
         others = [Cell(MODEL, Kind.CONTACT), Cell(MODEL, Kind.ONE_OFF)]
         rows.append(
             [
@@ -177,6 +186,7 @@ def stress_sheet(results: Results) -> Sheet:
                 *(of(seeds, level, spam).text for level in (Level.WARN, Level.CHALLENGE, Level.REJECT)),
                 *(of(seeds, level, service).text for level in (Level.WARN, Level.CHALLENGE, Level.REJECT)),
                 _worst(seeds, others, STOPPED).text,
+                *(of(seeds, level, new).text for level in (Level.CHALLENGE, Level.REJECT)),
             ]
         )
     headings = (
@@ -189,6 +199,8 @@ def stress_sheet(results: Results) -> Sheet:
         "challenge",
         "reject",
         "contacts, one-off: challenge",
+        "new number attacked by 10: challenge",
+        "reject",
     )
     return Sheet("stress", "CallSieve in harder offices: % of calls at least at each level.", headings, rows)
 
