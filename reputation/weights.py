@@ -45,8 +45,10 @@ class MarkWeights(Table, frozen=True, dict=True):
 
     half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
     marked_if_unwanted: Share = 0.10  # share of the answerers of an unwanted call who mark it
-    marked_if_wanted: Share = 0.0067  # and of a wanted one, by mistake or in anger
-    contamination: Share = 0.02  # the family may be fabricated: bounded at +3.9, below challenge
+    marked_if_wanted: Share = 0.005  # and of a wanted one, by mistake or in anger
+    # The family may be fabricated: bounded at +3.5, below challenge. One mark says nearly all that marks can say: spam
+    # often has no second one, and people who gang up have as many as they like (docs/accuracy.md).
+    contamination: Share = 0.03
     channels: ChannelWeights = ChannelWeights()
     burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
     burst_minutes: Annotated[float, Meta(gt=0, le=10080)] = 60.0

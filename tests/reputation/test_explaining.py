@@ -91,7 +91,7 @@ def test_time_lowers_it_too() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
-    assert (days, level) == (9, Level.CHALLENGE)
+    assert (days, level) == (8, Level.CHALLENGE)
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert days_until_lower(listed, *ARGUMENTS) is None
 
