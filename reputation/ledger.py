@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from reputation.families.block import is_bad
 from reputation.levels import Evidence
@@ -39,7 +40,7 @@ class _Known:
     answered: dict[tuple[AuthClass, str], Answered] = field(default_factory=dict)
     talks: dict[str, float] = field(default_factory=dict)
     talks_from: dict[tuple[AuthClass, str], tuple[float, float, str]] = field(default_factory=dict)
-    one_rings: set[float] = field(default_factory=set)
+    one_rings: set[tuple[float, AuthClass]] = field(default_factory=set)
     standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
 
 
@@ -68,7 +69,7 @@ class Ledger:
             who, at = lessons.talk_to.callee, lessons.talk_to.at
             known.talks[who] = max(known.talks.get(who, at), at)
         if lessons.one_ring_at is not None:
-            known.one_rings.add(lessons.one_ring_at)
+            known.one_rings.add((lessons.one_ring_at, outcome.auth_class))
         signal = lessons.signal
         if lessons.talk_from is not None:
             signal = _second_talk(known, lessons.talk_from) or signal
@@ -122,7 +123,7 @@ class Ledger:
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None
-        return max((at for at in known.one_rings if at > now - ONE_RING_GUARD_SECONDS), default=None)
+        return max((at for at, _ in known.one_rings if at > now - ONE_RING_GUARD_SECONDS), default=None)
 
     def marks(self, number: str) -> list[Mark]:
         """What people say about the number."""
@@ -139,7 +140,8 @@ class Ledger:
         if len(neighbours) < self.weights.block.some:
             return 0
         standings = (self.standing(one, auth_class) for one in neighbours if one != number and len(one) == len(number))
-        return sum(standing is not None and is_bad(standing, (), self.weights, now) for standing in standings)
+        bad = (one for one in standings if one is not None and is_bad(one, (), self.weights, now))
+        return sum(1 for _ in islice(bad, self.weights.block.many))  # more are not worth counting
 
 
 def _second_talk(known: _Known, talk: Signal) -> Signal | None:
@@ -174,7 +176,7 @@ def _rows(known: _Known) -> Rows:
     signals = [
         signal
         for signal in known.signals.values()
-        if signal.category is not SignalCategory.CALLED_BACK or not _is_guarded(known, signal.at)
+        if signal.category is not SignalCategory.CALLED_BACK or not _is_asked_for(known, signal.at)
     ]
     said = [signal for mark in known.marks.values() if (signal := signal_of_mark(mark))]
     return Rows(
@@ -186,7 +188,15 @@ def _rows(known: _Known) -> Rows:
 
 def _is_guarded(known: _Known, at: float) -> bool:
     """Whether a talk came within a day after a one-ring call, which is what such calls are for."""
-    return any(at - ONE_RING_GUARD_SECONDS < rang <= at for rang in known.one_rings)
+    return any(at - ONE_RING_GUARD_SECONDS < rang <= at for rang, _ in known.one_rings)
+
+
+def _is_asked_for(known: _Known, at: float) -> bool:
+    """The same for a call-back as evidence: a one-ring call with a borrowed number says nothing of the owner."""
+    return any(
+        at - ONE_RING_GUARD_SECONDS < rang <= at and auth_class is not AuthClass.UNAUTHENTICATED
+        for rang, auth_class in known.one_rings
+    )
 
 
 def _at(answered: Answered) -> float:

@@ -36,7 +36,7 @@ SET first_at = min(first_at, excluded.first_at),
     at = max(at, excluded.at)
 RETURNING at - first_at >= :another_day, at, linkedid
 """
-ADD_ONE_RING = "INSERT INTO one_ring (number, at) VALUES (:number, :at) ON CONFLICT DO NOTHING"
+ADD_ONE_RING = "INSERT INTO one_ring (number, at, auth_class) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 # A second talk says more than a long one, and may be the same call.
 DROP_LONG_TALK = """
 DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch = :epoch AND callee = :callee
@@ -61,7 +61,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
     if lessons.talk_to is not None:
         db.execute(ADD_TALK, _about(lessons.talk_to))
     if lessons.one_ring_at is not None:
-        db.execute(ADD_ONE_RING, {"number": outcome.number, "at": lessons.one_ring_at})
+        db.execute(ADD_ONE_RING, (outcome.number, lessons.one_ring_at, outcome.auth_class.value))
     if lessons.talk_from is not None:
         signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:

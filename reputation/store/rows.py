@@ -11,11 +11,11 @@ from reputation.standing import Rows
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
-# A call-back within a day after a one-ring call is what that call was for.
+# A call-back within a day after a one-ring call is what that call was for; not after one with a borrowed number.
 SIGNALS = f"""
 SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
  WHERE number = ? AND NOT (category = 'called-back' AND EXISTS (
-       SELECT 1 FROM one_ring WHERE one_ring.number = signal.number
+       SELECT 1 FROM one_ring WHERE one_ring.number = signal.number AND one_ring.auth_class <> 'unauthenticated'
           AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
 """
 ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"

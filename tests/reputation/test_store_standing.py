@@ -1,0 +1,568 @@
+"""What the rows add up to is kept beside them, and is always what a fold over all rows gives (REPUTATION-MODEL 7)."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.ledger import Ledger
+from reputation.levels import Circumstances, reputation_of
+from reputation.marking import Statement, mark, unmark
+from reputation.model import (
+    Answered,
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    EndedBy,
+    Facts,
+    Identity,
+    Level,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Reputation,
+    SignalCategory,
+    Verdict,
+)
+from reputation.standing import Standing
+from reputation.store.facts import facts_of
+from reputation.store.identities import identity_of, set_identity
+from reputation.store.imports import import_numbers
+from reputation.store.journal import record_decisions
+from reputation.store.marks import add_mark
+from reputation.store.migrations import migrate
+from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
+from reputation.store.privacy import erase_number
+from reputation.store.retention import expire
+from reputation.store.rows import rows_of, signals_of
+from reputation.store.standing import (
+    fold_next,
+    numbers_to_review,
+    raise_epoch,
+    refresh,
+    review,
+    settle_case,
+    standing,
+    use_weights,
+    weights_of,
+)
+from reputation.weights import BehaviourWeights, BlockWeights, FeedWeights, MarkWeights, Weights
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_outcome, make_query, make_record
+
+HOUR = 3600.0
+LATER = NOW + 4 * DAY
+ROWS = ("signal", "answered", "talk", "inbound_talk", "one_ring", "mark", "outcome", "reached")
+# Four of one block, one of the same digits and one more, one of another block.
+NUMBERS = [f"+1201555012{digit}" for digit in range(4)] + ["+12015550123" + "1", "+12015559000"]
+# Two bad numbers make a block bad, and one mark a bad number: else few random blocks are.
+KEEN = Weights(block=BlockWeights(some=1, many=2, bad_from=1.0))
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(empty_store()) as db:
+        yield db
+
+
+@cache
+def empty_file() -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        return db.serialize()
+
+
+def empty_store(weights: Weights | None = None) -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(empty_file())
+    if weights is not None:
+        use_weights(db, weights)
+    return db
+
+
+def fold_all(db: sqlite3.Connection) -> None:
+    """From scratch."""
+    db.execute("DELETE FROM standing")
+    db.execute("UPDATE folding SET after = ''")
+    while fold_next(db, 2):
+        pass
+
+
+def checksum(db: sqlite3.Connection) -> str:
+    """Of all evidence rows."""
+    rows = [(table, sorted(db.execute(f"SELECT * FROM {table}"), key=repr)) for table in ROWS]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def standings(db: sqlite3.Connection) -> dict[tuple[str, AuthClass], Standing]:
+    keys = db.execute("SELECT number, auth_class FROM standing ORDER BY number, auth_class").fetchall()
+    found = {(number, AuthClass(name)): standing(db, number, AuthClass(name)) for number, name in keys}
+    return {key: one for key, one in found.items() if one is not None}
+
+
+def rounded(reputation: Reputation) -> tuple[float, Level, list[tuple[str, float]]]:
+    families = [(family.name, round(family.log_odds, 6)) for family in reputation.families]
+    return round(reputation.log_odds, 6), reputation.level, families
+
+
+def known(db: sqlite3.Connection, number: str = CALLER, auth_class: AuthClass = AuthClass.UNKNOWN) -> Facts:
+    return facts_of(db, make_query(number, auth_class, now=LATER), weights_of(db))
+
+
+def apply(db: sqlite3.Connection, found: Iterable[OutcomeRecord | Mark]) -> None:
+    for one in found:
+        if isinstance(one, OutcomeRecord):
+            record_outcome(db, one, LATER)
+        else:
+            add_mark(db, one)
+
+
+def assert_fresh(db: sqlite3.Connection) -> None:
+    """What is stored is what a fold from scratch gives."""
+    stored = standings(db)
+    may_be_bad = db.execute("SELECT number, auth_class, may_be_bad FROM standing ORDER BY 1, 2").fetchall()
+    fold_all(db)
+    assert standings(db) == stored
+    assert db.execute("SELECT number, auth_class, may_be_bad FROM standing ORDER BY 1, 2").fetchall() == may_be_bad
+
+
+# Random calls and marks. Times are few, so that many are equal.
+
+classes = st.sampled_from(AuthClass)
+people = st.sampled_from(["201", "202", "203"])
+hours = st.sampled_from([0, 0, 1, 13, 26, 27, 60])
+
+
+@st.composite
+def calls(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes, inbound: bool = False) -> OutcomeRecord:
+    direction = Direction.INBOUND if inbound else draw(st.sampled_from([Direction.INBOUND, *Direction]))
+    by = draw(st.one_of(st.none(), people))
+    number: dict[str, Any] = {
+        "dialled" if direction is Direction.OUTBOUND else "caller": draw(st.sampled_from(NUMBERS))
+    }
+    return make_outcome(
+        "",
+        NOW + HOUR * draw(hours),
+        by=by,
+        talk=draw(st.sampled_from([0.0, 3.0, 40.0, 90.0])) if by else 0.0,
+        ring=draw(st.sampled_from([0.0, 3.0, 20.0])),
+        direction=direction,
+        ended_by=draw(st.sampled_from([None, *EndedBy])),
+        voicemail_left=draw(st.sampled_from([False, False, True])),
+        challenge=draw(st.sampled_from([None, None, None, *ChallengeResult])),
+        auth_class=draw(in_classes),
+        action=draw(st.sampled_from([None, None, "warn"])),
+        source="cdr",
+        rung=draw(st.sampled_from([(), ("201",), ("201", "202")])),
+        **number,
+    )
+
+
+@st.composite
+def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) -> Mark:
+    reporter = draw(people)
+    return Mark(
+        number=draw(st.sampled_from(NUMBERS)),
+        auth_class=draw(in_classes),
+        reporter=reporter,
+        verdict=draw(st.sampled_from([Verdict.SPAM, *Verdict])),
+        at=NOW + HOUR * draw(hours),
+        channel=draw(st.sampled_from(MarkChannel)),
+        group={"201": "sales", "202": "support", "203": None}[reporter],
+        category=draw(st.sampled_from([None, "scam"])),
+    )
+
+
+def named(found: list[OutcomeRecord | Mark], prefix: str = "c") -> list[OutcomeRecord | Mark]:
+    """Every call has a name of its own."""
+    return [
+        replace(one, linkedid=f"{prefix}{index}") if isinstance(one, OutcomeRecord) else one
+        for index, one in enumerate(found)
+    ]
+
+
+histories = st.lists(st.one_of(calls(), calls(), said()), max_size=14).map(named)
+unsigned = st.just(AuthClass.UNAUTHENTICATED)
+spoofed = st.lists(st.one_of(calls(unsigned, inbound=True), said(unsigned)), max_size=8).map(
+    lambda found: named(found, "s")
+)
+
+
+@given(histories, st.randoms(use_true_random=False))
+def test_the_same_in_any_order_and_twice_and_from_scratch(found: list[Any], random: Any) -> None:
+    shuffled = [*found, *found]
+    random.shuffle(shuffled)
+    with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
+        apply(db, found)
+        apply(other, shuffled)
+        assert checksum(other) == checksum(db)
+        assert standings(other) == standings(db)
+        assert_fresh(db)
+
+
+@given(histories, st.randoms(use_true_random=False))
+def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> None:
+    shuffled = [*found, *found]
+    random.shuffle(shuffled)
+    ledger = Ledger(KEEN)
+    with closing(empty_store(KEEN)) as db:
+        apply(db, found)
+        for one in shuffled:
+            if isinstance(one, OutcomeRecord):
+                ledger.learn(one)
+            else:
+                ledger.add_mark(one)
+        for number in NUMBERS:
+            for auth_class in AuthClass:
+                stored, folded = standing(db, number, auth_class), ledger.standing(number, auth_class)
+                assert (stored is None) == (folded is None)
+                if stored is not None and folded is not None:
+                    sums = (stored.at, stored.marks, stored.answers, stored.behaviour)
+                    assert sums == pytest.approx((folded.at, folded.marks, folded.answers, folded.behaviour), abs=1e-9)
+                    assert replace(stored, at=0, marks=0, answers=0, behaviour=0) == replace(
+                        folded, at=0, marks=0, answers=0, behaviour=0
+                    )
+                evidence = ledger.evidence(number, auth_class, LATER)
+                reputation = reputation_of(evidence, Circumstances(auth_class), KEEN, LATER)
+                assert rounded(reputation) == rounded(known(db, number, auth_class).reputation)
+
+
+@given(histories, spoofed, st.randoms(use_true_random=False))
+def test_calls_with_a_borrowed_number_change_nothing_for_its_owner(
+    found: list[Any], evil: list[Any], random: Any
+) -> None:
+    mixed = [*found, *evil]
+    random.shuffle(mixed)
+    with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
+        apply(db, found)
+        apply(other, mixed)
+        for number in NUMBERS:
+            for auth_class in (AuthClass.AUTHENTICATED, AuthClass.UNKNOWN):
+                owners = known(db, number, auth_class).reputation
+                assert known(other, number, auth_class).reputation == owners
+
+
+@pytest.mark.parametrize("auth_class", AuthClass)
+def test_only_the_owners_one_ring_call_takes_a_call_back_away(db: sqlite3.Connection, auth_class: AuthClass) -> None:
+    call_back(db)
+    apply(db, [make_outcome("r1", NOW + 2 * HOUR, ring=3.0, source="cdr", auth_class=auth_class)])
+    found = standing(db, CALLER, AuthClass.AUTHENTICATED)
+    is_there = found is not None and (SignalCategory.CALLED_BACK, 1) in found.signals
+    assert is_there == (auth_class is AuthClass.UNAUTHENTICATED)
+    ledger = Ledger()
+    ledger.learn(make_outcome("o1", NOW + 3 * HOUR, by="202", talk=40.0, direction=Direction.OUTBOUND))
+    ledger.learn(make_outcome("r1", NOW + 2 * HOUR, ring=3.0, auth_class=auth_class))
+    assert ledger.standing(CALLER, AuthClass.AUTHENTICATED) == found
+
+
+@given(histories, st.sampled_from(NUMBERS[:4]), st.floats(0, 1e6))
+def test_unmark_is_never_marked(found: list[Any], number: str, seconds: float) -> None:
+    """By somebody who had said nothing about the number, and has nothing else to do with it."""
+    say = Statement(
+        number=number, reporter="209", verdict=Verdict.SPAM, at=NOW + seconds, channel=MarkChannel.CLI, region="US"
+    )
+    with closing(empty_store(KEEN)) as db:
+        apply(db, found)
+        before = [rounded(known(db, one, auth_class).reputation) for one in NUMBERS for auth_class in AuthClass]
+        result = mark(db, say)
+        assert result.mark is not None
+        assert standing(db, number, result.mark.auth_class) is not None
+        unmark(db, replace(say, verdict=Verdict.RETRACTED, at=say.at + 5))
+        after = [rounded(known(db, one, auth_class).reputation) for one in NUMBERS for auth_class in AuthClass]
+        assert after == before
+        assert_fresh(db)
+
+
+def test_a_thousand_marks_of_one_person_are_one(db: sqlite3.Connection) -> None:
+    for second in range(1000):
+        add_mark(db, make_mark(at=NOW + second))
+    with closing(empty_store()) as other:
+        add_mark(other, make_mark(at=NOW + 999))
+        assert standings(db) == standings(other)
+        assert known(db).reputation == known(other).reputation
+
+
+def test_one_call_is_one_signal_however_many_phones_ring(db: sqlite3.Connection) -> None:
+    everybody = tuple(str(200 + n) for n in range(20))
+    record_outcome(db, make_outcome(rung=everybody, forked=20, source="cdr"), LATER)
+    assert len(signals_of(db, CALLER)) == 1
+    found = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert found is not None
+    assert found.signals == ((SignalCategory.UNANSWERED, 1),)
+
+
+# No write leaves a standing behind.
+
+
+def with_decision(db: sqlite3.Connection) -> None:
+    """An outcome that waited for its decision, and one of which the class changes by it."""
+    record_outcome(db, make_outcome("w1", NOW + 5, ring=3.0), NOW + 10)
+    record_decisions(db, [make_record("d1", NOW, linkedid="w1", auth_class=AuthClass.AUTHENTICATED)])
+    settle_outcomes(db, NOW + 20)
+
+
+def batch(db: sqlite3.Connection) -> None:
+    found = [make_outcome(f"b{n}", NOW + n * DAY, by="201", talk=31.0, source="cdr") for n in range(3)]
+    record_outcomes(db, found, LATER)
+
+
+def call_back(db: sqlite3.Connection) -> None:
+    outcome = make_outcome("o1", NOW + 3 * HOUR, by="202", talk=40.0, direction=Direction.OUTBOUND, source="cdr")
+    record_outcome(db, outcome, LATER)
+
+
+def one_ring(db: sqlite3.Connection) -> None:
+    """It takes the call-back away that came before it."""
+    record_outcome(db, make_outcome("r1", NOW + 2 * HOUR, ring=3.0, source="cdr"), LATER)
+
+
+def say(verdict: Verdict, at: float) -> Callable[[sqlite3.Connection], object]:
+    def spoken(db: sqlite3.Connection) -> object:
+        about = Statement(number=CALLER, reporter="201", verdict=verdict, at=at, channel=MarkChannel.EXTENSION)
+        return mark(db, about)
+
+    return spoken
+
+
+WRITES: list[Callable[[sqlite3.Connection], object]] = [
+    with_decision,
+    batch,
+    call_back,
+    one_ring,
+    say(Verdict.SPAM, NOW + 1),
+    lambda db: add_mark(db, make_mark(reporter="202", at=NOW + 2, auth_class=AuthClass.AUTHENTICATED)),
+    lambda db: settle_case(db, "201", "case-1", False, NOW + 3),
+    lambda db: settle_case(db, "202", "case-1", True, NOW + 3),
+    say(Verdict.OK, NOW + 4),
+    say(Verdict.RETRACTED, NOW + 5),
+    say(Verdict.SPAM, NOW + 6),
+    lambda db: raise_epoch(db, CALLER, NOW + DAY, "reassigned", "admin"),
+    lambda db: review(db, CALLER, NOW + DAY, "admin"),
+    lambda db: expire(db, NOW + 366 * DAY),
+    lambda db: erase_number(db, CALLER),
+]
+
+
+def test_no_write_leaves_a_standing_behind(db: sqlite3.Connection) -> None:
+    seen = set()
+    for index, write in enumerate(WRITES):
+        write(db)
+        seen.add(tuple(standings(db).items()))
+        try:
+            assert_fresh(db)
+        except AssertionError as error:
+            raise AssertionError(f"write {index}") from error
+    assert len(seen) >= len(WRITES) - 3  # each did something, but the review, the repeated retraction and expiry
+    assert standings(db) == {}
+
+
+# Epochs, trust, reviews.
+
+
+def test_what_is_older_than_the_owner_weighs_a_quarter_and_the_identity_ends(db: sqlite3.Connection) -> None:
+    for reporter in ("201", "202"):
+        add_mark(db, make_mark(reporter=reporter))
+    set_identity(db, Identity(CALLER, "Acme", 2, NOW + 300 * DAY), NOW - 9 * DAY)
+    before = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert raise_epoch(db, CALLER, NOW + HOUR, "reassigned", "admin") == 1
+    after = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert before is not None
+    assert after is not None
+    assert after.marks == pytest.approx(before.marks / 4)
+    assert after.reporters == 2
+    assert known(db).identity is None
+    assert identity_of(db, CALLER) is not None
+    add_mark(db, make_mark(reporter="203", at=NOW + 2 * HOUR))
+    found = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert found is not None
+    assert found.marks == pytest.approx(1.5, abs=0.01)
+
+
+def test_epochs_only_rise(db: sqlite3.Connection) -> None:
+    assert [raise_epoch(db, CALLER, NOW + at, "feed", "admin") for at in (5, 5, 3, 9, 9)] == [1, 1, 1, 2, 2]
+
+
+def test_an_identity_that_was_proven_since_stays(db: sqlite3.Connection) -> None:
+    set_identity(db, Identity(CALLER, "Acme", 1, LATER + DAY), NOW)
+    raise_epoch(db, CALLER, NOW - DAY, "reassigned", "admin")
+    assert known(db).identity is not None
+
+
+def test_settled_cases_lower_the_trust_in_a_reporter_wherever_they_marked(db: sqlite3.Connection) -> None:
+    for number in NUMBERS[:2]:
+        add_mark(db, make_mark(number))
+    for case in ("a", "b", "b"):
+        settle_case(db, "201", case, False, NOW)
+    for number in NUMBERS[:2]:
+        found = standing(db, number, AuthClass.UNKNOWN)
+        assert found is not None
+        assert found.marks == pytest.approx(8 / 12 / 0.8)
+    settle_case(db, "201", "b", True, NOW - 1)  # what was decided later counts
+    assert db.execute("SELECT total(agrees) FROM settled").fetchone() == (0.0,)
+
+
+def five_marks_in_a_minute(db: sqlite3.Connection) -> None:
+    for n in range(5):
+        add_mark(db, make_mark(reporter=str(201 + n), at=NOW + n))
+
+
+def test_a_burst_waits_for_a_review_and_counts_after_it(db: sqlite3.Connection) -> None:
+    five_marks_in_a_minute(db)
+    assert [(one.number, one.at, one.reporters) for one in numbers_to_review(db)] == [(CALLER, NOW + 4, 5)]
+    assert known(db).reputation.log_odds == 0.0
+    review(db, CALLER, NOW + 3, "admin")
+    assert len(numbers_to_review(db)) == 1
+    review(db, CALLER, NOW + 60, "admin")
+    review(db, CALLER, NOW + 3, "admin")
+    assert numbers_to_review(db) == []
+    assert known(db).reputation.log_odds > 3
+
+
+def test_a_burst_that_calls_bear_out_is_none(db: sqlite3.Connection) -> None:
+    five_marks_in_a_minute(db)
+    outcome = make_outcome("c1", NOW, by="208", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr")
+    record_outcome(db, outcome, LATER)
+    assert numbers_to_review(db) == []
+
+
+# The block.
+
+
+def bad(db: sqlite3.Connection, *numbers: str, at: float = NOW) -> None:
+    for number in numbers:
+        for reporter in ("201", "202"):
+            add_mark(db, make_mark(number, reporter=reporter, at=at))
+
+
+def bad_neighbours(facts: Facts) -> int:
+    return next((dict(f.counts)["bad numbers"] for f in facts.reputation.families if f.name == "block"), 0)
+
+
+BLOCK = [f"+12015550{n}" for n in range(500, 600)]
+
+
+@pytest.mark.parametrize(
+    ("others", "counted"),
+    [
+        pytest.param(BLOCK[:2], 0, id="two-say-nothing"),
+        pytest.param(BLOCK[:3], 3, id="three"),
+        pytest.param([*BLOCK[:2], CALLER], 0, id="not-the-number-itself"),
+        pytest.param([*BLOCK[:2], "+120155505001"], 0, id="not-a-longer-number"),
+        pytest.param([*BLOCK[:2], "+12015551500"], 0, id="not-another-block"),
+        pytest.param(BLOCK, 5, id="more-than-five-are-not-counted"),
+    ],
+)
+def test_bad_neighbours(db: sqlite3.Connection, others: list[str], counted: int) -> None:
+    bad(db, *others)
+    assert bad_neighbours(known(db)) == counted
+    assert bad_neighbours(known(db, auth_class=AuthClass.AUTHENTICATED)) == 0
+
+
+def test_neighbours_count_for_sixty_days(db: sqlite3.Connection) -> None:
+    bad(db, *BLOCK[:3], at=LATER - 61 * DAY)
+    assert bad_neighbours(known(db)) == 0
+
+
+def test_old_neighbours_do_not_hide_fresh_ones(db: sqlite3.Connection) -> None:
+    bad(db, *BLOCK[:50], at=LATER - 50 * DAY)  # was bad once
+    assert bad_neighbours(known(db)) == 0
+    bad(db, *BLOCK[50:53])
+    assert bad_neighbours(known(db)) == 3
+
+
+def test_numbers_of_the_block_on_a_feed_are_bad_and_each_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
+    for source in ("one", "two"):
+        import_numbers(db, source, "spam", [(number, None, None, None) for number in BLOCK[:2]], lambda: NOW)
+    import_numbers(db, "customers", "ok", [(BLOCK[9], None, None, None)], lambda: NOW)
+    bad(db, BLOCK[0])
+    assert bad_neighbours(known(db)) == 0
+    bad(db, BLOCK[2])
+    assert bad_neighbours(known(db)) == 3
+    assert bad_neighbours(known(db, auth_class=AuthClass.AUTHENTICATED)) == 0
+    late = make_query(CALLER, now=NOW + 61 * DAY)
+    assert bad_neighbours(facts_of(db, late)) == 0
+
+
+def test_a_block_that_is_listed_from_end_to_end_costs_a_few_rows(db: sqlite3.Connection) -> None:
+    """By a generation that is not in force yet."""
+    about = "id, name, verdict, live, imported_at, touched_at, numbers"
+    db.execute(f"INSERT INTO import_source ({about}) VALUES (70, 'staged', 'spam', 0, 0.0, 0.0, 1)")
+    db.executemany(
+        "INSERT INTO imported (number, source) VALUES (?, 70)", ((f"+12015550{n:03d}",) for n in range(1000))
+    )
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    db.set_progress_handler(count, 10)
+    assert bad_neighbours(known(db, "+12015550999")) == 0
+    db.set_progress_handler(None, 0)
+    assert steps < 150  # some 1,500 steps of SQLite's machine; the whole block takes 10,000
+
+
+# The weights that sums are made with.
+
+
+def test_other_weights_fold_all_again_a_few_at_a_time(db: sqlite3.Connection) -> None:
+    bad(db, *NUMBERS)
+    batch(db)
+    fold_all(db)
+    heavy = Weights(marks=MarkWeights(half_life_days=2.0), behaviour=BehaviourWeights(second_talk=-9.0))
+    assert use_weights(db, heavy)
+    assert not use_weights(db, heavy)
+    add_mark(db, make_mark("+12015551999"))  # another program writes in between: with the new ones
+    assert weights_of(db).behaviour.second_talk == -9.0
+    assert fold_next(db, 3) == 3
+    counts = [fold_next(db, 3) for _ in range(4)]
+    assert sum(counts) == len(NUMBERS) - 3 + 1
+    assert counts[-1] == 0
+    assert_fresh(db)
+    found = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert found is not None
+    assert found.behaviour < -8
+
+
+def test_weights_that_no_sum_depends_on_fold_nothing_again(db: sqlite3.Connection) -> None:
+    use_weights(db, Weights())
+    assert not use_weights(db, Weights(feeds=FeedWeights(spam=2.0)))
+
+
+def test_a_store_from_before_there_were_standings_is_folded_once(db: sqlite3.Connection) -> None:
+    bad(db, CALLER)
+    db.execute("DELETE FROM standing")
+    assert known(db).reputation.log_odds == 0.0
+    assert fold_next(db, 50) == 1
+    assert known(db).reputation.log_odds > 3
+    assert fold_next(db, 50) == 0
+
+
+def test_weights_of_another_version_are_the_defaults_until_the_daemon_has_set_its_own(db: sqlite3.Connection) -> None:
+    db.execute("""UPDATE folding SET weights = '{"zeal": 3}'""")
+    assert weights_of(db).marks.half_life_days == 30.0
+    assert use_weights(db, Weights())
+
+
+def test_a_refresh_of_a_number_without_rows_leaves_nothing(db: sqlite3.Connection) -> None:
+    refresh(db, CALLER)
+    assert standings(db) == {}
+    assert rows_of(db, CALLER).answered == []
+
+
+def test_who_answered_is_in_the_standing(db: sqlite3.Connection) -> None:
+    batch(db)
+    assert rows_of(db, CALLER).answered == [Answered(CALLER, AuthClass.UNKNOWN, "201", NOW + 2 * DAY + 41)]
+    found = standing(db, CALLER, AuthClass.UNKNOWN)
+    assert found is not None
+    assert (found.answered, found.answers) == (1, 1.0)
