@@ -3,7 +3,7 @@
     with opened(path, sides, zone) as history:  ...  for item in history: OutcomeRecord | Mark
     write_calls(db, items, clock, tell) -> Written      a call that is known, from AMI or a file, changes nothing
 
-Our own history is JSON lines (DESIGN section 8). Of its marks only the evidence is taken: they block nothing.
+Our own history is JSON lines (callsieve/history.py). Of its marks only the evidence is taken: they block nothing.
 """
 
 from __future__ import annotations
@@ -14,44 +14,27 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import BinaryIO
 
-import msgspec
-
+from agi.site import Site
 from callsieve.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
-from reputation.model import (
-    Attestation,
-    AuthClass,
-    CallerKind,
-    Direction,
-    Disposition,
-    EndedBy,
-    Mark,
-    MarkChannel,
-    OutcomeRecord,
-    Verdict,
-    Verification,
-    auth_class_of,
-)
-from reputation.numbers import caller_of, number_of
+from callsieve.history import LINE_BYTES, Event, Reading, events_of
+from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
 
 BATCH = 1000
-KEPT_PROBLEMS = 10
 REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in
-LINE_BYTES = 64 * 1024  # below what the csv module takes as one field
 NO_CDR = "no CDR: no time, duration or disposition that can be read"
 PAUSE_SECONDS = 0.01  # between two batches, for the daemon's own writes
 SQLITE = b"SQLite format 3\x00"
 
 Item = OutcomeRecord | Mark
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class HistoryError(ValueError):
@@ -59,24 +42,14 @@ class HistoryError(ValueError):
 
 
 @dataclass(slots=True)
-class History:
-    """What was read of a file so far; iterate over it once. `problems` keeps the first ten, with their lines."""
+class History(Reading):
+    """What was read of a file so far; iterate over it once."""
 
     items: Iterator[Item] = field(default_factory=lambda: iter(()))
     kind: str = ""
-    read: int = 0
-    skipped: int = 0
-    bytes_read: int = 0
-    problems: list[tuple[int, str]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Item]:
         return self.items
-
-    def refuse(self, problem: str) -> None:
-        """The row that was read last is passed over."""
-        self.skipped += 1
-        if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append((self.read, problem))
 
 
 @dataclass(slots=True)
@@ -104,7 +77,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
             return
         if start.lstrip().startswith(b"{"):
             history.kind = "history"
-            history.items = _events(stream, history, sides)
+            history.items = _items(events_of(stream, history, Site(sides.region, sides.trunks)))
         else:
             history.kind = "cdr-csv"
             history.items = outcomes(_rows_of_csv(stream, path.name, history, zone), sides)
@@ -210,139 +183,16 @@ def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, 
 # Our own history.
 
 
-class _Inbound(msgspec.Struct, tag="inbound", frozen=True):
-    at: float
-    call: str
-    caller: str | None = None
-    callee: str | None = None
-    callee_group: str | None = None
-    did: str | None = None
-    trunk: str | None = None
-    answered: bool = False
-    ring_seconds: Seconds = 0.0
-    talk_seconds: Seconds = 0.0
-    ended_by: Literal["caller", "callee", "system"] | None = None
-    voicemail: bool = False
-    attestation: Literal["A", "B", "C"] | None = None
-    verification: Literal["passed", "failed"] | None = None
-    shown: Literal["tag", "warn", "challenge", "route", "reject"] | None = None
-
-
-class _Outbound(msgspec.Struct, tag="outbound", frozen=True):
-    at: float
-    call: str
-    caller: str | None = None
-    caller_group: str | None = None
-    own_number: str | None = None
-    callee: str | None = None
-    answered: bool = False
-    ring_seconds: Seconds = 0.0
-    talk_seconds: Seconds = 0.0
-    ended_by: Literal["caller", "callee", "system"] | None = None
-
-
-class _Marked(msgspec.Struct, tag="mark", frozen=True):
-    at: float
-    number: str
-    reporter: str
-    group: str | None = None
-    verdict: Literal["spam", "ok"] = "spam"
-    category: str | None = None
-    call: str | None = None
-
-
-_decoder: msgspec.json.Decoder[_Inbound | _Outbound | _Marked] = msgspec.json.Decoder(_Inbound | _Outbound | _Marked)
-
-
-def _events(stream: BinaryIO, history: History, sides: Sides) -> Iterator[Item]:
+def _items(events: Iterable[Event]) -> Iterator[Item]:
+    """What is learnt from, each mark in the class of its call, as far as that call is remembered."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
-    for line in stream:
-        history.bytes_read += len(line)
-        if not line.strip():
+    for event in events:
+        if isinstance(event, Mark):
+            yield replace(event, auth_class=classes.get(event.linkedid or "", AuthClass.UNKNOWN))
             continue
-        history.read += 1
-        try:
-            event = _decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            history.refuse(str(error))
-            continue
-        item = _item(event, sides.region, classes)
-        if item is None:
-            history.refuse("a mark of what is no telephone number")
-        else:
-            yield item
-
-
-def _item(event: _Inbound | _Outbound | _Marked, region: str, classes: OrderedDict[str, AuthClass]) -> Item | None:
-    if isinstance(event, _Marked):
-        return _mark_from(event, region, classes)
-    if isinstance(event, _Outbound):
-        return _outbound_from(event, region)
-    outcome = _inbound_from(event, region)
-    if outcome.auth_class is not AuthClass.UNKNOWN:
-        classes[event.call] = outcome.auth_class
-        if len(classes) > REMEMBERED_CALLS:
-            classes.popitem(last=False)
-    return outcome
-
-
-def _inbound_from(event: _Inbound, region: str) -> OutcomeRecord:
-    """Attestation A without a word about verification counts as verified."""
-    caller = caller_of(event.caller or "", region)
-    verification = Verification(event.verification or ("passed" if event.attestation == "A" else "none"))
-    attestation = Attestation(event.attestation or "none")
-    return OutcomeRecord(
-        linkedid=event.call,
-        at=event.at,
-        direction=Direction.INBOUND,
-        disposition=Disposition.ANSWERED if event.answered else Disposition.NO_ANSWER,
-        caller=caller.e164,
-        caller_kind=caller.kind,
-        did=event.did and (number_of(event.did, region) or event.did),
-        trunk=event.trunk,
-        answered_by=event.callee if event.answered else None,
-        group=event.callee_group,
-        rung=(event.callee,) if event.callee else (),
-        ring_seconds=event.ring_seconds,
-        talk_seconds=event.talk_seconds,
-        ended_by=EndedBy(event.ended_by) if event.ended_by else None,
-        voicemail_left=event.voicemail,
-        source="history",
-        auth_class=auth_class_of(attestation, verification, trusted=False),
-        action=event.shown,
-    )
-
-
-def _outbound_from(event: _Outbound, region: str) -> OutcomeRecord:
-    return OutcomeRecord(
-        linkedid=event.call,
-        at=event.at,
-        direction=Direction.OUTBOUND,
-        disposition=Disposition.ANSWERED if event.answered else Disposition.NO_ANSWER,
-        caller=event.caller,
-        caller_kind=CallerKind.INTERNAL,
-        dialled=event.callee and (number_of(event.callee, region) or event.callee),
-        own_number=event.own_number and (number_of(event.own_number, region) or event.own_number),
-        group=event.caller_group,
-        ring_seconds=event.ring_seconds,
-        talk_seconds=event.talk_seconds,
-        ended_by=EndedBy(event.ended_by) if event.ended_by else None,
-        source="history",
-    )
-
-
-def _mark_from(event: _Marked, region: str, classes: OrderedDict[str, AuthClass]) -> Mark | None:
-    number = number_of(event.number, region)
-    if number is None:
-        return None
-    return Mark(
-        number=number,
-        auth_class=classes.get(event.call or "", AuthClass.UNKNOWN),
-        reporter=event.reporter,
-        verdict=Verdict(event.verdict),
-        at=event.at,
-        channel=MarkChannel.CLI,
-        group=event.group,
-        category=event.category and event.category.lower(),
-        linkedid=event.call,
-    )
+        outcome = event.outcome
+        if outcome.auth_class is not AuthClass.UNKNOWN:
+            classes[outcome.linkedid] = outcome.auth_class
+            if len(classes) > REMEMBERED_CALLS:
+                classes.popitem(last=False)
+        yield outcome

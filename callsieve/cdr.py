@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 
+from agi.site import Trunk
 from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.numbers import caller_of, number_of
 
@@ -75,11 +76,15 @@ class CdrRow:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell our phones from trunks: the trunks that are described, the phones that are known, the region."""
+    """How to tell our phones from trunks: the trunks that are described, the phones that are known, the region.
+
+    `trunks` are the described ones themselves: our own history names them.
+    """
 
     trunk_of: Callable[[str], str | None]
     region: str = "US"
     phones: frozenset[str] = frozenset()
+    trunks: tuple[Trunk, ...] = ()
 
     def trunk(self, channel: str) -> str | None:
         """The trunk that a channel is of: one described, else its endpoint where that looks like no phone of ours."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from callsieve.asterisk_text import read_text
 from callsieve.changes import Change, InstallError, Plan
@@ -59,13 +61,20 @@ def _make_directory(directory: Path) -> None:
 
 
 def _replace(path: Path, text: str, mode: int, owner: tuple[int, int]) -> None:
-    """A temporary file beside it, then a rename: a reader sees the old file or the new one."""
+    with complete_file(path, mode, owner) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+@contextmanager
+def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
+    """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
-            _give(descriptor, path, *owner)
+            if owner is not None:
+                _give(descriptor, path, *owner)
             os.fchmod(descriptor, mode)
-            file.write(text.encode("utf-8", "surrogateescape"))
+            yield file
             file.flush()
             os.fsync(descriptor)
         os.replace(name, path)

@@ -9,9 +9,8 @@ A number's standing is folded again only after something new was learnt about it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from reputation.families.block import is_bad
 from reputation.levels import Evidence
@@ -85,9 +84,11 @@ class Ledger:
         if other is None or _precedence(mark) > _precedence(other):
             known.marks[key] = mark
 
-    def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
-        """What is known of the number in this class of calls."""
-        neighbours = self._bad_neighbours(number, auth_class, now)
+    def evidence(
+        self, number: str, auth_class: AuthClass, now: float, listed: Collection[str] = frozenset()
+    ) -> Evidence:
+        """What is known of the number in this class of calls. `listed`: its neighbours that are on a feed."""
+        neighbours = self._bad_neighbours(number, auth_class, now, listed)
         return Evidence(standing=self.standing(number, auth_class), bad_neighbours=neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
@@ -135,13 +136,18 @@ class Ledger:
         self._blocks[number[:-3]].add(number)
         return known
 
-    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
-        neighbours = self._blocks.get(number[:-3], ())
-        if len(neighbours) < self.weights.block.some:
+    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float, listed: Collection[str]) -> int:
+        """Distinct bad numbers of the block, as far as it is worth counting."""
+        neighbours = self._blocks.get(number[:-3], set[str]())
+        if len(neighbours) + len(listed) < self.weights.block.some:
             return 0
-        standings = (self.standing(one, auth_class) for one in neighbours if one != number and len(one) == len(number))
-        bad = (one for one in standings if one is not None and is_bad(one, (), self.weights, now))
-        return sum(1 for _ in islice(bad, self.weights.block.many))  # more are not worth counting
+        bad = len(listed)
+        for one in neighbours:
+            if bad >= self.weights.block.many:
+                break
+            if one != number and one not in listed and len(one) == len(number):
+                bad += is_bad(self.standing(one, auth_class), (), self.weights, now)
+        return bad
 
 
 def _second_talk(known: _Known, talk: Signal) -> Signal | None:

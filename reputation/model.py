@@ -386,7 +386,9 @@ class OutcomeRecord:
     @property
     def number(self) -> str | None:
         """The number that the call says something about: the other side's, if it has one."""
-        number = {Direction.INBOUND: self.caller, Direction.OUTBOUND: self.dialled}.get(self.direction)
+        if self.direction is Direction.INTERNAL:
+            return None
+        number = self.caller if self.direction is Direction.INBOUND else self.dialled
         return number if number and number.startswith("+") else None
 
     @property

@@ -55,6 +55,12 @@ class _Dated(Protocol):
     @property
     def at(self) -> float: ...
 
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def auth_class(self) -> AuthClass: ...
+
 
 D = TypeVar("D", bound=_Dated)
 
@@ -106,7 +112,10 @@ def standing_of(
 
 
 def _latest(rows: Iterable[D], key: Callable[[D], Hashable]) -> list[D]:
-    """Of each witness the latest word; a witness of two epochs speaks once."""
+    """Of each witness the latest word; one of two epochs or classes speaks once. Of one they are distinct already."""
+    rows = list(rows)
+    if len({(row.epoch, row.auth_class) for row in rows}) <= 1:
+        return rows
     found: dict[Hashable, D] = {}
     for row in rows:
         other = found.get(key(row))

@@ -59,7 +59,8 @@ class _Recent:
             self._times.popitem(last=False)
 
     def calls(self, key: str, now: float) -> tuple[float, ...]:
-        return tuple(at for at in self._times.get(key, ()) if now - WINDOW_SECONDS <= at <= now)
+        times = self._times.get(key)
+        return tuple([at for at in times if now - WINDOW_SECONDS <= at <= now]) if times else ()
 
     def forget(self, key: str) -> None:
         self._times.pop(key, None)

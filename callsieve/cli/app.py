@@ -21,6 +21,7 @@ from callsieve.cli import (
     marks,
     policy,
     privacy,
+    replay,
     switch,
 )
 from callsieve.cli.common import ConfigOption
@@ -70,6 +71,7 @@ GROUPS = (
     imports,
     feeds,
     policy,
+    replay,
     emergency,
     db,
     audit,

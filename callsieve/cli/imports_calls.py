@@ -97,7 +97,7 @@ def _sides(db: sqlite3.Connection, loaded: Loaded) -> Sides:
         name = site.trunk_of(channel).name
         return name if name in described else None
 
-    return Sides(trunk_of, site.region, phones)
+    return Sides(trunk_of, site.region, phones, site.trunks)
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -17,8 +17,8 @@ Tell = Callable[[int, int], None]
 
 
 @contextmanager
-def meter(file: Path) -> Iterator[Tell]:
-    """A bar while the file is read, then a sign of life while its rows are being stored."""
+def meter(file: Path, afterwards: str = "storing") -> Iterator[Tell]:
+    """A bar while the file is read, then a sign of life while its rows are stored, or whatever comes afterwards."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -37,7 +37,7 @@ def meter(file: Path) -> Iterator[Tell]:
 
         def tell(bytes_read: int, rows: int) -> None:
             if bytes_read < 0:
-                progress.reset(task, total=None, description="storing", rows=rows)
+                progress.reset(task, total=None, description=afterwards, rows=rows)
             else:
                 progress.update(task, completed=bytes_read, rows=rows)
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -80,12 +80,22 @@ def is_wide() -> bool:
     return console().width >= WIDE
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, keep: Sequence[int] = ()) -> None:
-    """Columns without lines between them. `keep`: columns that are never folded; no headings: none are shown."""
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    keep: Sequence[int] = (),
+    right: Collection[int] = (),
+) -> None:
+    """Columns without lines between them. `keep`: columns that are never folded, `right`: those of figures; no
+    headings: none are shown.
+    """
     rows = list(rows)
     table = _plain_table(show_header=bool(headings))
     for index in range(len(headings) or max(map(len, rows), default=0)):
-        table.add_column(Text(headings[index] if headings else ""), no_wrap=index in keep, overflow="fold")
+        heading = Text(headings[index] if headings else "")
+        justify: JustifyMethod = "right" if index in right else "left"
+        table.add_column(heading, no_wrap=index in keep, overflow="fold", justify=justify)
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row))
     _print(table)

@@ -156,8 +156,8 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         did=_did(of["did"][0]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
         caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
-        allow=_most_specific(entries, ListName.ALLOW),
-        block=_most_specific(entries, ListName.BLOCK),
+        allow=most_specific(entries, ListName.ALLOW),
+        block=most_specific(entries, ListName.BLOCK),
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
         identity=evidence.identity,
         imported=evidence.imported,
@@ -197,7 +197,8 @@ def _did(row: Row) -> Did:
     return Did(row[1], row[2], row[3], bool(row[4]))
 
 
-def _most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
+def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
+    """The entry of that list that counts: exact before prefix before range, then the narrower."""
     return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
 
 

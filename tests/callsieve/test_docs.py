@@ -36,6 +36,14 @@ FILES = {
     "5551234567,2026-11-03 10:20:00,2026-11-03 10:11:00,,Ohio,419,Other,N\n",
     "history.jsonl": '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421850", "answered": true,'
     ' "callee": "201", "talk_seconds": 4.0, "ended_by": "callee"}\n',
+    "march.jsonl": """\
+{"at": 1772355600, "type": "mark", "number": "+12017421834", "reporter": "201", "verdict": "spam"}
+{"at": 1772359200, "type": "inbound", "call": "c1", "caller": "+12017421834", "callee": "201", "answered": true, \
+"talk_seconds": 4, "ended_by": "callee"}
+{"at": 1772362800, "type": "inbound", "call": "c2", "caller": "+12017421899", "did": "+442071838750"}
+{"at": 1772366400, "type": "outbound", "call": "o1", "caller": "202", "callee": "+12017421834", "answered": true, \
+"talk_seconds": 90}
+""",
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
     "people.csv": "extension,name,group\n202,Bob,sales\n203,Carol,\n",
     "draft.toml": """\

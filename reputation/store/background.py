@@ -1,0 +1,120 @@
+"""What the store knows of a number besides its calls and marks, with its dates: a replay asks what was known then.
+
+    background_of(db, number) -> Background        read once a number
+    background.then(at) -> Then                    pure
+
+Contacts have no date and count always; identities, imports and entries from when they were written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from reputation.model import Identity, Imported, ListEntry, ListName
+from reputation.store.facts import most_specific
+from reputation.store.lists import entry_of_row
+
+PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))
+ENTRIES = f"""
+SELECT list, kind, first, last, action, note, expires_at, added_at FROM list_prefix JOIN list_entry ON id = entry
+ WHERE prefix IN ({PREFIXES}, :number) AND (kind = 'prefix' OR length(first) = length(:number))
+"""
+PERSONAL = "SELECT person, verdict, at, source <> 'person' FROM personal_entry WHERE number = :number ORDER BY person"
+CONTACTS = "SELECT DISTINCT nullif(person, '') FROM contact WHERE number = :number ORDER BY 1"
+IDENTITY = "SELECT number, name, level, expires_at, added_at FROM identity WHERE number = :number"
+IMPORTED = """
+SELECT import_source.name, verdict, category, imported.name, note, imported_at
+  FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
+"""
+LISTED = """
+SELECT number, imported_at FROM imported JOIN import_source ON id = source
+ WHERE number BETWEEN :block || '000' AND :block || '999' AND number <> :number AND length(number) = length(:number)
+   AND live = 1 AND verdict = 'spam'
+"""
+
+
+class OwnEntry(NamedTuple):
+    """A number on a person's own list since `at`. `by_mark`: a spam mark has put it there."""
+
+    person: str
+    verdict: ListName
+    at: float
+    by_mark: bool
+
+
+class Then(NamedTuple):
+    """What was known of a number at an instant. `listed`: numbers of its block on feeds of spam, since when."""
+
+    allow: ListEntry | None = None
+    block: ListEntry | None = None
+    personal: tuple[OwnEntry, ...] = ()
+    contacts: tuple[str | None, ...] = ()
+    identity: Identity | None = None
+    imported: tuple[Imported, ...] = ()
+    listed: tuple[tuple[str, float], ...] = ()
+
+
+class Background(NamedTuple):
+    """All of it with its dates. Of contacts the person, None for one of the company."""
+
+    entries: tuple[ListEntry, ...] = ()
+    personal: tuple[OwnEntry, ...] = ()
+    contacts: tuple[str | None, ...] = ()
+    identity: Identity | None = None
+    identified_at: float = 0.0
+    imported: tuple[Imported, ...] = ()
+    listed: tuple[tuple[str, float], ...] = ()
+
+    def then(self, at: float) -> Then:
+        """What of it was known at that instant."""
+        if self == NO_BACKGROUND:
+            return NOTHING_THEN
+        entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
+        identity = self.identity
+        if identity is not None and not self.identified_at <= at < identity.expires_at:
+            identity = None
+        return Then(
+            most_specific(entries, ListName.ALLOW),
+            most_specific(entries, ListName.BLOCK),
+            tuple(entry for entry in self.personal if entry.at <= at),
+            self.contacts,
+            identity,
+            tuple(row for row in self.imported if row.imported_at <= at),
+            tuple(row for row in self.listed if row[1] <= at),
+        )
+
+
+NO_BACKGROUND = Background()
+NOTHING_THEN = Then()
+
+
+def background_of(db: sqlite3.Connection, number: str) -> Background:
+    """What the store has about the number. Six look-ups in indices."""
+    about = {"number": number, "block": number[:-3]}
+    entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
+    personal = tuple(
+        OwnEntry(person, ListName(verdict), at, bool(by_mark))
+        for person, verdict, at, by_mark in db.execute(PERSONAL, about)
+    )
+    contacts = tuple(person for (person,) in db.execute(CONTACTS, about))
+    identity = db.execute(IDENTITY, about).fetchone()
+    imported = tuple(Imported(*row) for row in db.execute(IMPORTED, about))
+    listed = tuple(db.execute(LISTED, about).fetchall())
+    found = Background(entries, personal, contacts, imported=imported, listed=listed)
+    return found._replace(identity=Identity(*identity[:4]), identified_at=identity[4]) if identity else found
+
+
+# What is counted, in the words for one and for several.
+COUNTS = {
+    ("entry of the lists", "entries of the lists"): "SELECT count(*) FROM list_entry",
+    ("entry of people's own lists", "entries of people's own lists"): "SELECT count(*) FROM personal_entry",
+    ("contact", "contacts"): "SELECT count(DISTINCT number) FROM contact",
+    ("identity", "identities"): "SELECT count(*) FROM identity",
+    ("imported number", "imported numbers"): "SELECT coalesce(sum(numbers), 0) FROM import_source WHERE live = 1",
+}
+
+
+def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """How much there is of each kind."""
+    return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}
