@@ -11,16 +11,21 @@ from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
 from policies.decision import Action, Decision, IncomingCall
 from policies.relations import PerPhone
-from reputation.model import Verification
+from reputation.model import Level, Verification
 
 # What a display shows before the name, by the category of an imported number; anything else is SPAM?.
 LABEL_BY_CATEGORY = {"scam": "Scam?", "fraud": "Scam?", "robocall": "Robocall?", "telemarketing": "Sales?"}
 LABEL = "SPAM?"
 
+# What a callee is told who picks up a warned call: `whisper-...` among the prompts. By the category of an imported
+# number, or by the rule of the presets that has one of its own.
+WHISPER_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
+OWN_NUMBER_RULE, BLOCKLIST_RULE = "own-number", "blocklist"
+
 # Runs on each phone's channel before it rings: b() is the only way to reach the phone's own INVITE.
 PHONE = "b(callsieve-phone^s^1)"
 # Runs on the phone that picked up, before the two talk.
-WHISPER = "U(callsieve-whisper^s^1)"
+WHISPER = "U(callsieve-whisper)"
 
 # So that what decides always fits into agi.quoting.COMMAND_LIMIT, in characters.
 MAX_ENDPOINTS = 900
@@ -35,6 +40,16 @@ def label_of(decision: Decision) -> str:
     if decision.action not in SHOWN:
         return ""
     return decision.label or LABEL_BY_CATEGORY.get(decision.category or "", LABEL)
+
+
+def whisper_of(decision: Decision) -> str:
+    """The warning for the callee's ear, a word of the prompts; empty when the call comes without one."""
+    if decision.action is not Action.WARN:
+        return ""
+    if decision.rule == OWN_NUMBER_RULE:
+        return OWN_NUMBER_RULE
+    unknown = decision.level is Level.NONE and decision.rule != BLOCKLIST_RULE
+    return WHISPER_BY_CATEGORY.get(decision.category or "", "unknown" if unknown else "spam")
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone) -> str:
@@ -54,11 +69,13 @@ def answer_to_screen(
         ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),
         ("__CALLSIEVE_KNOWN", _joined(per_phone.known)),
         ("__CALLSIEVE_BLOCKED", _joined(per_phone.blocked)),
+        ("__CALLSIEVE_WHISPER", whisper_of(decision)),
+        ("__CALLSIEVE_NOWHISPER", _joined(per_phone.unwhispered)),
         ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone)),
         ("CALLSIEVE_LEVEL", decision.level.word),
         ("CALLSIEVE_POINTS", str(decision.reputation.points)),
         ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
-        ("CALLSIEVE_ROUTE", _route_of(decision, site)),
+        ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
         ("CALLSIEVE_LABEL", label_of(decision)),
         ("CALLSIEVE_NAME", (decision.name or "")[:MAX_NAME]),
         ("CALLSIEVE_REASON", decision.reason),
@@ -81,8 +98,8 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Where the dialplan sends a routed call, or one that did not pass its challenge."""
-    if decision.action not in (Action.ROUTE, Action.CHALLENGE):
+    """Where the dialplan sends a routed call, one that did not pass its challenge, and one its callee sends away."""
+    if decision.action not in (Action.WARN, Action.ROUTE, Action.CHALLENGE):
         return ""
     return site.route or (f"callsieve-voicemail,{decision.callee},1" if decision.callee else "")
 

@@ -24,6 +24,7 @@ from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.policy import PolicySet
 from policies.relations import per_phone_of
+from reputation.codes import CODES
 from reputation.families.quiet import hour_at
 from reputation.levels import vector_of
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
@@ -31,8 +32,6 @@ from reputation.numbers import masked
 from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")
-
-CODES = frozenset({"spam", "ok", "expect"})
 
 
 class Knowledge(Protocol):
@@ -53,7 +52,7 @@ class Knowledge(Protocol):
         ...
 
     async def obey_code(self, endpoint: str, code: str, at: float) -> str:
-        """What a person says by a feature code: `spam`, `ok` or `expect`. The word for what became of it."""
+        """What a person says by a feature code, one of CODES. The word for what became of it."""
         ...
 
     def record_decision(self, record: DecisionRecord) -> None:

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lab import scenario
-from lab.audio import TICK_SECONDS, AudioEnd
+from lab.audio import TICK_SECONDS, AudioEnd, Heard
 from lab.call import CallInProgress
 from lab.carrier import CallSpec, place_call
 from lab.configuration import PHONE_ADDRESS, TRUNK_ADDRESSES
+from lab.ears import Ears
 from lab.messages import SipMessage
 from lab.ports import free_media_port
 from lab.sipp import SippJob, SippProcess
@@ -46,7 +47,7 @@ class Phone:
 
     It takes any number of calls at once for `seconds`, echoes their audio, and remembers what it was sent unless
     `trace` is off (for loads). Without `echo` it is silent but for the keys that are pressed: Asterisk may take a key
-    for several when audio comes in between.
+    for several when audio comes in between. With `ears` it hears what is said in the last call.
     """
 
     def __init__(
@@ -58,31 +59,36 @@ class Phone:
         seconds: float = 300.0,
         trace: bool = True,
         echo: bool = True,
+        ears: bool = False,
     ) -> None:
         self.name = name
         self._asterisk = asterisk
         self._answering = answering or Answering()
         self._seconds = seconds
         self._trace = trace
-        self._echo = echo
+        self._echo = echo and not ears
+        self._has_ears = ears
+        self._ears: Ears | None = None
         is_trunk = name in TRUNK_ADDRESSES
         self.address = TRUNK_ADDRESSES[name] if is_trunk else PHONE_ADDRESS
         self.port = (asterisk.ports.trunks if is_trunk else asterisk.ports.phones)[name]
 
     def __enter__(self) -> Self:
         answering = self._answering
+        self._ears = Ears(self.address) if self._has_ears else None
         job = SippJob(
             scenario=scenario.incoming_call(
                 status=answering.status,
                 ring_seconds=answering.ring_seconds,
                 hang_up_after=answering.hang_up_after,
+                audio_port="[audio_port]" if self._ears else "[media_port]",
             ),
             address=self.address,
             port=self.port,
             target=self._asterisk.sip_address,
             seconds=self._seconds,
             media_port=free_media_port(self.address),
-            keys={"contact_user": self.name},
+            keys={"contact_user": self.name, "audio_port": str(self._ears.port if self._ears else 0)},
             options=("-rtp_echo",) if self._echo else (),
             trace=self._trace,
         )
@@ -90,14 +96,26 @@ class Phone:
         try:
             self._process.wait_until_listening()
         except BaseException:
-            self._process.remove()
+            self._remove()
             raise
+        if self._ears is not None:
+            self._ears.start(lambda: next((invite.audio_address for invite in self.invites()[-1:]), None))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        if self._ears is not None:
+            self._ears.close()
         self._process.remove()
+
+    @property
+    def heard(self) -> Heard:
+        """What a phone with ears has heard so far."""
+        return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:
         """Everything sent and received so far."""
@@ -123,6 +141,9 @@ class Phone:
 
     def press(self, digits: str) -> None:
         """Press keys in the call that came last, as RFC 4733 events, and return when that is done."""
+        if self._ears is not None:
+            self._ears.press(digits)
+            return
         audio = AudioEnd(self.address)
         try:
             audio.remote = self.invites()[-1].audio_address

@@ -183,10 +183,11 @@ def incoming_call(
     ring_seconds: float,
     hang_up_after: float | None,
     ringing: str = "180 Ringing",
+    audio_port: str = "[media_port]",
 ) -> str:
     """The called side: rings, then answers with `status` (None: never), then hangs up or waits for it.
 
-    A CANCEL is accepted while it rings.
+    A CANCEL is accepted while it rings. `audio_port` is a number or a keyword.
     """
     return document(
         "incoming call",
@@ -195,7 +196,7 @@ def incoming_call(
             '<Reference variables="cseq"/>',
             answer(ringing),
             *_ring(None if status is None else ring_seconds),
-            *_pick_up(status or "200 OK", hang_up_after),
+            *_pick_up(status or "200 OK", hang_up_after, audio_port),
             '<label id="end"/>',
             "<nop/>",
         ),
@@ -215,12 +216,12 @@ def _ring(seconds: float | None) -> list[str]:
     ]
 
 
-def _pick_up(status: str, hang_up_after: float | None) -> list[str]:
+def _pick_up(status: str, hang_up_after: float | None, audio_port: str) -> list[str]:
     if not status.startswith("200"):
         return [answer(status, attributes=' retrans="500"'), '<recv request="ACK"/>']
     sides = _keep("To:", ".*", "ours") + _keep("From:", ".*", "theirs")
     return [
-        answer(status, body=sdp(), attributes=' retrans="500"'),
+        answer(status, body=sdp(port=audio_port), attributes=' retrans="500"'),
         f'<recv request="ACK" rrs="true"><action>{sides}</action></recv>',
         f'<recv request="BYE"{_timeout(hang_up_after, "hang-up")}/>',
         answer("200 OK", first=False, attributes=' next="end"'),

@@ -78,10 +78,13 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PerPhone:
-    """What single phones do differently: the endpoints that know the caller and need no warning, and that block him."""
+    """What single phones do differently: the endpoints that know the caller and need no warning, that block him, and
+    whose people want no spoken warning.
+    """
 
     known: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    unwhispered: tuple[str, ...] = ()
 
 
 LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never screened, and the emergency window
@@ -89,12 +92,14 @@ STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPhone:
-    """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk.
+    """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk; and
+    for a warned call, whose phones are not to whisper.
 
     The facts were read for this very call: what is in force is in them.
     """
+    unwhispered = facts.unwhispered if decision.action is Action.WARN else ()
     if facts.callee is not None or not facts.ties or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
-        return PerPhone()
+        return PerPhone(unwhispered=unwhispered)
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
     allowed = {who for who, tie in ties if tie is Tie.ALLOW}
     blocked = {who for who, tie in ties if tie is Tie.BLOCK} - allowed
@@ -102,4 +107,4 @@ def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPho
         return PerPhone(blocked=tuple(sorted(blocked)))
     friends_count = decision.step > STEP_OF_RELATIONSHIP and may_relate(call, facts)
     known = {who for who, tie in ties if tie in INVITED or (tie in FRIENDLY and friends_count)}
-    return PerPhone(tuple(sorted(known - blocked)), tuple(sorted(blocked)))
+    return PerPhone(tuple(sorted(known - blocked)), tuple(sorted(blocked)), unwhispered)

@@ -1,28 +1,51 @@
 """What people say by dialling a code, or pressing a key during a call: the words of [callsieve-say] come back.
 
-Each code dialled again within a minute takes back what it did.
+Each code dialled again within a minute takes back what it did; that of the whispers, at any time.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
 from reputation.marking import UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
-from reputation.model import MarkChannel, Verdict
-from reputation.store.audit import Change, add_audit
+from reputation.model import ListName, MarkChannel, Verdict, Wish
+from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
 from reputation.store.journal import decisions
+from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
-from reputation.store.personal import expect_call, expected_until, stop_expecting
+from reputation.store.personal import (
+    PersonalEntry,
+    drop_wish,
+    expect_call,
+    expected_until,
+    personal_entries,
+    remove_personal_entry,
+    set_personal_entry,
+    set_wish,
+    stop_expecting,
+)
 
 EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours (DESIGN section 4)
 VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
+LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
+WORD_OF_LIST = {ListName.ALLOW: "allowed", ListName.BLOCK: "blocked"}
+CODES = frozenset({*VERDICTS, *LISTS, "expect", "whispers"})
+LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
+# So many changes of one number are looked through for the person's own last one.
+RECENT_CHANGES = 50
 
 
 def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
-    """`spam` (*37), `ok` (*38) or `expect` (*35), dialled on an endpoint. Call it in a transaction."""
+    """One of CODES, dialled on an endpoint. Call it in a transaction."""
     reporter = reporter_of(db, endpoint)
     if code == "expect":
         return _expect(db, reporter, at)
+    if code == "whispers":
+        return _switch_whispers(db, reporter, at)
+    if code in LISTS:
+        return _list_last_caller(db, reporter, LISTS[code], at)
     return word_of(_noted(db, mark_last_caller(db, reporter, VERDICTS[code], at), reporter, at))
 
 
@@ -63,7 +86,7 @@ def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float)
     if result.mark is not None:
         what = "unmark" if result.status is MarkStatus.RETRACTED else "mark"
         change = Change(what, result.number, before=result.before, after=result.mark)
-        add_audit(db, change, f"phone {reporter}", at)
+        add_audit(db, change, _who(reporter), at)
     return result
 
 
@@ -74,3 +97,57 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
         return "not-expecting"
     expect_call(db, reporter, at + EXPECT_SECONDS)
     return "expecting"
+
+
+def _switch_whispers(db: sqlite3.Connection, reporter: str, at: float) -> str:
+    word = "whispers-on" if drop_wish(db, reporter, Wish.NO_WHISPER) else "whispers-off"
+    if word == "whispers-off":
+        set_wish(db, reporter, Wish.NO_WHISPER, at)
+    add_audit(db, Change(word, name=reporter), _who(reporter), at)
+    return word
+
+
+def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
+    """Puts who called the person last on the person's own list. Again within a minute: as it was before."""
+    last = last_caller_of(db, reporter)
+    if last is None or last.number is None:
+        return "nobody"
+    number, who = last.number, _who(reporter)
+    own = (row for row in audit_rows(db, number, RECENT_CHANGES) if row.who == who and row.what in LIST_CHANGES)
+    change = next(own, None)
+    if change is not None and _may_be_taken_back(change, list_name, at):
+        return _take_back(db, reporter, change, at)
+    before = next((entry for entry in personal_entries(db, reporter) if entry.number == number), None)
+    after = PersonalEntry(reporter, number, list_name, at)
+    set_personal_entry(db, after)
+    add_audit(db, Change(LIST_ADD, number, before=before and before._asdict(), after=after._asdict()), who, at)
+    return WORD_OF_LIST[list_name]
+
+
+def _may_be_taken_back(change: AuditRow, list_name: ListName, at: float) -> bool:
+    listed = _entry_of(change.after)
+    return listed is not None and listed.verdict is list_name and 0 <= at - change.at <= UNDO_SECONDS
+
+
+def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
+    """Removes the entry, and puts back what it had replaced."""
+    number, replaced = str(change.number), _entry_of(change.before)
+    removed = remove_personal_entry(db, reporter, number)
+    after = None if replaced is None else replaced._replace(at=at)
+    if after is not None:
+        set_personal_entry(db, after)
+    change_back = Change(LIST_REMOVE, number, before=removed and removed._asdict(), after=after and after._asdict())
+    add_audit(db, change_back, _who(reporter), at)
+    return "undone" if after is None else WORD_OF_LIST[after.verdict]
+
+
+def _entry_of(text: str | None) -> PersonalEntry | None:
+    """A personal entry as the audit keeps it; None where there was none."""
+    if text is None:
+        return None
+    kept = msgspec.json.decode(text)
+    return PersonalEntry(kept["person"], kept["number"], ListName(kept["verdict"]), kept["at"])
+
+
+def _who(reporter: str) -> str:
+    return f"phone {reporter}"

@@ -178,6 +178,12 @@ class Did:
     screen: bool = True
 
 
+class Wish(StrEnum):
+    """What a person has chosen for all calls that ring the phone."""
+
+    NO_WHISPER = "no-whisper"  # no spoken warning before a warned call
+
+
 class Tie(StrEnum):
     """Why one of our people is tied to a caller."""
 
@@ -229,7 +235,8 @@ class Facts:
     """All that we know about one call, read at one instant.
 
     `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
-    for 6 s or less and gave up, if that is less than a day ago. `recent_calls` are the instants of earlier calls of
+    for 6 s or less and gave up, if that is less than a day ago. `unwhispered`: the phones whose people want no spoken
+    warning. `recent_calls` are the instants of earlier calls of
     the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
     """
 
@@ -245,6 +252,7 @@ class Facts:
     emergency_at: float | None = None
     one_ring_at: float | None = None
     own_number: bool = False
+    unwhispered: tuple[str, ...] = ()
     reputation: Reputation = field(default_factory=Reputation)
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()

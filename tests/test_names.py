@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reputation.codes import CODES, WORD_OF_LIST
+
 ROOT = Path(__file__).resolve().parent.parent
 DIALPLAN = "\n".join(
     line
@@ -56,6 +58,19 @@ def test_paths_that_the_dialplan_asks_are_answered() -> None:
     answered = set(re.findall(r'"(\w+)": self\.\w+,', screening))
     assert asked <= answered
     assert answered - asked == {"status"}
+
+
+def words(pattern: str, text: str) -> set[str]:
+    return set(re.findall(pattern, text))
+
+
+def test_what_the_codes_answer_can_be_spoken() -> None:
+    code = (ROOT / "reputation" / "codes.py").read_text()
+    spoken = words(r"exten => say-([a-z-]+),1", DIALPLAN)
+    assert words(r"callsieve-code,s,1\(([a-z]+)\)", DIALPLAN) == CODES
+    returned = words(r'return "([a-z-]+)"', code) | words(r'"([a-z-]+)" if .* else "[a-z-]+"', code)
+    returned |= words(r'if .* else "([a-z-]+)"', code) | set(WORD_OF_LIST.values())
+    assert returned - {"mark", "unmark"} == spoken - {"later"}
 
 
 def test_every_failure_has_its_test() -> None:

@@ -26,6 +26,7 @@ from reputation.model import (
     Person,
     PersonalTie,
     Tie,
+    Wish,
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.lists import entry_of_row
@@ -77,6 +78,9 @@ SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL,
 UNION ALL
 SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
+UNION ALL
+SELECT 'wish', wish, coalesce(endpoint, person), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM wish LEFT JOIN person ON extension = person WHERE wish = '{Wish.NO_WHISPER}'
 UNION ALL
 SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM identity WHERE number = :number AND expires_at > :now
@@ -165,6 +169,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         emergency_at=moments[2],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
+        unwhispered=tuple(row[2] for row in of.get("wish", ())),
         reputation=with_changes(reputation, evidence, circumstances, weights, query.now),
     )
 

@@ -1,4 +1,4 @@
-"""What ties a caller to one of ours: personal lists, "I expect a call", and contacts."""
+"""What ties a caller to one of ours, personal lists, "I expect a call" and contacts; and what people wish for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reputation.model import ListName
+from reputation.model import ListName, Wish
 
 
 class PersonalEntry(NamedTuple):
@@ -37,6 +37,8 @@ EXPECT = """
 INSERT INTO expected_call (person, until) VALUES (?, ?)
 ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)
 """
+SET_WISH = "INSERT INTO wish (person, wish, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+DROP_WISH = "DELETE FROM wish WHERE person = ? AND wish = ?"
 ADD_CONTACT = """
 INSERT INTO contact (number, person, source, name) VALUES (?, ?, ?, ?)
 ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name
@@ -79,6 +81,16 @@ def expected_until(db: sqlite3.Connection, person: str) -> float | None:
 def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
     """The call has come. False when none was expected."""
     return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
+
+
+def set_wish(db: sqlite3.Connection, person: str, wish: Wish, at: float) -> bool:
+    """The person wants it so from now on. False when that was said before."""
+    return db.execute(SET_WISH, (person, wish.value, at)).rowcount > 0
+
+
+def drop_wish(db: sqlite3.Connection, person: str, wish: Wish) -> bool:
+    """As everybody has it again. False when it was so."""
+    return db.execute(DROP_WISH, (person, wish.value)).rowcount > 0
 
 
 def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:

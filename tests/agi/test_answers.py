@@ -16,12 +16,13 @@ from agi.answers import (
     answer_to_callee,
     answer_to_screen,
     label_of,
+    whisper_of,
 )
 from agi.quoting import COMMAND_LIMIT
 from agi.site import Site
 from policies.decision import Action, Decision, IncomingCall, fail_open
 from policies.relations import PerPhone
-from reputation.model import Attestation, Verification
+from reputation.model import Attestation, Level, Verification
 from tests.agi.test_quoting import commands_in
 from tests.builders import CALLER, make_call, make_reputation, make_signed_call, make_site
 
@@ -60,7 +61,11 @@ ALWAYS = {
     [
         pytest.param(Action.ALLOW, {}, id="allow"),
         pytest.param(Action.TAG, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE}, id="tag"),
-        pytest.param(Action.WARN, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE + WHISPER}, id="warn"),
+        pytest.param(
+            Action.WARN,
+            {"__CALLSIEVE_WHISPER": "spam", "CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE + WHISPER},
+            id="warn",
+        ),
         pytest.param(Action.CHALLENGE, {}, id="challenge"),
         pytest.param(Action.ROUTE, {}, id="route"),
         pytest.param(Action.REJECT, {"CALLSIEVE_SIP_CODE": "603"}, id="reject"),
@@ -108,6 +113,21 @@ def test_what_the_display_shows_before_the_name(decision: Decision, label: str) 
     assert label_of(decision) == label
 
 
+@pytest.mark.parametrize(
+    ("decision", "whisper"),
+    [
+        pytest.param(make_decision(Action.WARN), "spam", id="by-level"),
+        pytest.param(make_decision(Action.WARN, category="fraud"), "scam", id="by-category"),
+        pytest.param(make_decision(Action.WARN, rule="own-number", level=Level.NONE), "own-number", id="own-number"),
+        pytest.param(make_decision(Action.WARN, level=Level.NONE), "unknown", id="nothing-is-known"),
+        pytest.param(make_decision(Action.WARN, rule="blocklist", level=Level.NONE), "spam", id="the-blocklist"),
+        pytest.param(make_decision(Action.TAG, category="scam"), "", id="a-tag-is-only-shown"),
+    ],
+)
+def test_what_the_callee_hears_first(decision: Decision, whisper: str) -> None:
+    assert whisper_of(decision) == whisper
+
+
 def test_the_name_of_a_verified_business_is_shown_and_bounded() -> None:
     assert said(make_decision(name="Acme: Ltd"))["CALLSIEVE_NAME"] == "Acme: Ltd"
     assert said(make_decision(name="x" * 500))["CALLSIEVE_NAME"] == "x" * 80
@@ -130,11 +150,12 @@ def test_a_call_is_rejected_as_its_trunk_wants_it(trunk: str | None, code: str) 
         pytest.param(make_decision(Action.ROUTE), SITE, None, id="callee-unknown-rings-on"),
         pytest.param(make_decision(Action.ROUTE), make_site(route="desk,s,1"), "desk,s,1", id="where-the-settings-say"),
         pytest.param(make_decision(Action.CHALLENGE), make_site(route="desk,s,1"), "desk,s,1", id="challenge-failed"),
-        pytest.param(make_decision(Action.WARN), make_site(route="desk,s,1"), None, id="not-for-a-warning"),
+        pytest.param(make_decision(Action.WARN), make_site(route="desk,s,1"), "desk,s,1", id="key-2-at-the-warning"),
+        pytest.param(make_decision(Action.TAG, callee="201"), SITE, None, id="not-for-a-tag"),
     ],
 )
 def test_where_a_call_goes_that_is_not_for_the_phones(decision: Decision, site: Site, route: str | None) -> None:
-    assert said(decision, site=site).get("CALLSIEVE_ROUTE") == route
+    assert said(decision, site=site).get("__CALLSIEVE_ROUTE") == route
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+import wave
+from collections.abc import Callable, Mapping
+from math import sin
 from pathlib import Path
+from struct import pack
 
 from lab import CallResult, CallSpec, Carrier, Phone
+from lab.screened import ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
@@ -48,6 +52,25 @@ def fill(path: Path) -> None:
             contacts = [Contact(ALICES_CONTACT, "201", "Carol"), Contact(COMPANY_CONTACT, None, "The bank")]
             add_contacts(db, "test", contacts)
         import_numbers(db, "test-list", "spam", [(SPAM, "scam", None, None)])
+
+
+def install_prompts(pbx: ScreenedPbx, seconds: Mapping[str, float], language: str = "en") -> None:
+    """Prompts of ours as tones that last so long, by their keys."""
+    folder = pbx.asterisk.directories.data / "sounds" / language / "callsieve"
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, length in seconds.items():
+        with wave.open(str(folder / f"{key}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(b"".join(pack("<h", round(8000 * sin(n / 2))) for n in range(round(8000 * length))))
+
+
+def ami_settings(pbx: ScreenedPbx) -> str:
+    """The table of the settings file with which the daemon listens to this Asterisk."""
+    host, port = pbx.asterisk.ami_address
+    user, secret = pbx.asterisk.ami_login
+    return f'[ami]\nhost = "{host}"\nport = {port}\nusername = "{user}"\nsecret = "{secret}"\n'
 
 
 def journal(path: Path) -> list[DecisionRecord]:

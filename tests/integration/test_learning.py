@@ -20,7 +20,7 @@ from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import expected_until
 from reputation.store.rows import answered_of, marks_of, signals_of
-from tests.integration.office import STRANGER, decision_on, wait_until
+from tests.integration.office import STRANGER, ami_settings, decision_on, wait_until
 
 NUISANCE = "+12015550150"
 CUSTOMER = "+12015550151"
@@ -46,12 +46,9 @@ OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, config={"features.conf": FEATURES}) as office:
-        host, port = office.asterisk.ami_address
-        user, secret = office.asterisk.ami_login
         people = "".join(f'[[person]]\nextension = "{phone}"\n' for phone in PHONES[2:])
         dids = "".join(f'[[did]]\nnumber = "{did}"\ncallee = "{phone}"\n' for phone, did in LINES.items())
-        ami = f'[ami]\nhost = "{host}"\nport = {port}\nusername = "{user}"\nsecret = "{secret}"\n'
-        office.daemon.write_settings(SETTINGS + people + dids + ami + NO_NIGHT)
+        office.daemon.write_settings(SETTINGS + people + dids + ami_settings(office) + NO_NIGHT)
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
         yield office

@@ -11,13 +11,15 @@ import pytest
 from reputation.codes import EXPECT_SECONDS, mark_call, obey_code, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
+from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
+from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal import expected_until
+from reputation.store.personal import expected_until, personal_entries
 from reputation.store.rows import marks_of
-from tests.reputation.store_builders import CALLER, NOW, make_record
+from tests.reputation.store_builders import CALLER, NOW, make_query, make_record
 
 PHONE = "PJSIP/201"
 
@@ -82,6 +84,68 @@ def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
     assert obey_code(db, PHONE, "expect", NOW + 59) == "not-expecting"
     assert expected_until(db, "201") is None
     assert [obey_code(db, PHONE, "expect", NOW + seconds) for seconds in (60, 200)] == ["expecting", "expecting"]
+
+
+def own_list(db: sqlite3.Connection) -> dict[str, str]:
+    return {entry.number: entry.verdict.value for entry in personal_entries(db, "201")}
+
+
+@pytest.mark.parametrize(("code", "verdict", "word"), [("allow", "allow", "allowed"), ("block", "block", "blocked")])
+def test_the_last_caller_on_the_own_list_and_off_again(
+    db: sqlite3.Connection, code: str, verdict: str, word: str
+) -> None:
+    called_by(db, CALLER)
+    assert obey_code(db, PHONE, code, NOW + 10) == word
+    assert own_list(db) == {CALLER: verdict}
+    assert obey_code(db, PHONE, code, NOW + 70) == "undone"
+    assert own_list(db) == {}
+    assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
+        ("phone 201", "list remove"),
+        ("phone 201", "list add"),
+    ]
+
+
+def test_what_is_taken_back_is_as_it_was_before(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    words = [obey_code(db, PHONE, code, NOW + at) for code, at in [("allow", 10), ("block", 100), ("block", 120)]]
+    assert words == ["allowed", "blocked", "allowed"]
+    assert own_list(db) == {CALLER: "allow"}
+
+
+def test_after_a_minute_the_same_list_again_stays(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert [obey_code(db, PHONE, "block", NOW + at) for at in (10, 71)] == ["blocked", "blocked"]
+    assert own_list(db) == {CALLER: "block"}
+
+
+def test_what_was_taken_back_can_be_said_again(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert [obey_code(db, PHONE, "block", NOW + at) for at in (10, 20, 30)] == ["blocked", "undone", "blocked"]
+
+
+def test_a_mark_is_not_taken_back_by_the_code_of_the_list(db: sqlite3.Connection) -> None:
+    called_by(db, CALLER)
+    assert [obey_code(db, PHONE, code, NOW + at) for code, at in [("spam", 10), ("block", 20)]] == ["spam", "blocked"]
+    assert own_list(db) == {CALLER: "block"}
+
+
+@pytest.mark.parametrize("code", ["allow", "block"])
+def test_there_is_nobody_for_the_list(db: sqlite3.Connection, code: str) -> None:
+    assert obey_code(db, PHONE, code, NOW) == "nobody"
+    called_by(db, None)
+    assert obey_code(db, PHONE, code, NOW + 10) == "nobody"
+
+
+def test_whispers_off_and_on(db: sqlite3.Connection) -> None:
+    def unwhispered() -> tuple[str, ...]:
+        return facts_of(db, make_query()).unwhispered
+
+    assert obey_code(db, PHONE, "whispers", NOW) == "whispers-off"
+    assert unwhispered() == (PHONE,)
+    assert obey_code(db, "PJSIP/lobby", "whispers", NOW) == "whispers-off"
+    assert set(unwhispered()) == {PHONE, "PJSIP/lobby"}
+    assert [obey_code(db, who, "whispers", NOW + 999) for who in (PHONE, "PJSIP/lobby")] == ["whispers-on"] * 2
+    assert unwhispered() == ()
 
 
 def test_a_phone_that_is_nobodys_speaks_for_itself(db: sqlite3.Connection) -> None:

@@ -47,6 +47,7 @@ NOT_ABOUT_CALLERS = {
     "migration",
     "person",
     "expected_call",
+    "wish",
     "emergency_call",
     "import_source",
     "list_prefix",

@@ -1,0 +1,105 @@
+"""What people say by dialling a code, on a real Asterisk: what is spoken, what is kept, and what the next call does."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab import CallResult, CallSpec, Phone
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.connection import open_store, transaction
+from reputation.store.lists import add_entry
+from reputation.store.marks import last_caller_of
+from reputation.store.outcomes import outcomes
+from tests.integration.office import ami_settings, install_prompts, wait_until
+
+OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
+STRANGER, WARNED = "+12015550181", "+12015550182"
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
+        office.daemon.write_settings(SETTINGS + ami_settings(office))
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        with open_store(office.daemon.store) as db, transaction(db):
+            add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, WARNED, action="warn", added_at=time.time()))
+        assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
+        yield office
+        assert [line for line in office.asterisk.warnings() if "app_stack.c" not in line] == []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
+    yield
+    pbx.asterisk.wait_until_idle(5.0)
+
+
+def dial(pbx: ScreenedPbx, code: str, phone: str = "201") -> list[str]:
+    """Dial a code and hear it out; which sounds were played."""
+    before = len(pbx.asterisk.log_lines())
+    with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
+        result = call.result()
+    assert (result.code, result.bye_from) == (200, "asterisk")
+    assert result.heard.audible_seconds > 0.3, "nothing was said"
+    return re.findall(r"Playing '([\w/-]+)\.", "\n".join(pbx.asterisk.log_lines()[before:]))
+
+
+def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
+    """A call to Alice that is over, and known to the listener when it was answered."""
+    with open_store(pbx.daemon.store) as db:
+        before = len(outcomes(db, number=caller))
+        with Phone(pbx.asterisk, "201"):
+            result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
+        if result.code == 200:
+            wait_until(lambda: len(outcomes(db, number=caller)) > before, "the outcome", 10.0)
+            wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 10.0)
+    return result
+
+
+def test_nobody_has_called_yet(pbx: ScreenedPbx) -> None:
+    assert dial(pbx, "*34", "202") == ["im-sorry", "vm-nonumber"]
+
+
+def test_the_last_caller_is_blocked_and_within_a_minute_not(pbx: ScreenedPbx) -> None:
+    assert call_alice(pbx, STRANGER).code == 200
+    assert dial(pbx, "*34") == ["num-was-successfully", "added"]
+    assert call_alice(pbx, STRANGER).code == 603
+    assert dial(pbx, "*34") == ["num-was-successfully", "removed"]
+    assert call_alice(pbx, STRANGER).code == 200
+
+
+def test_the_last_caller_always_rings_and_without_a_warning(pbx: ScreenedPbx) -> None:
+    install_prompts(pbx, {"whisper-spam": 0.5, "whisper-menu": 1.5, "say-allowed": 0.7})
+    assert (call_alice(pbx, WARNED).final_seconds or 0) > 2.0
+    assert dial(pbx, "*33") == ["callsieve/say-allowed"]
+    assert (call_alice(pbx, WARNED).final_seconds or 9) < 2.0
+    assert dial(pbx, "*33") == ["num-was-successfully", "removed"], "the prompt is not there: Asterisk's own"
+
+
+def test_no_whispers_for_me_and_again(pbx: ScreenedPbx) -> None:
+    install_prompts(pbx, {"whisper-spam": 0.5, "whisper-menu": 1.5})
+    assert dial(pbx, "*26") == ["de-activated"]
+    assert (call_alice(pbx, WARNED).final_seconds or 9) < 2.0
+    assert dial(pbx, "*26") == ["activated"]
+    assert (call_alice(pbx, WARNED).final_seconds or 0) > 2.0
+
+
+def test_the_daemon_is_not_there(pbx: ScreenedPbx) -> None:
+    pbx.daemon.freeze()
+    try:
+        assert dial(pbx, "*34") == ["im-sorry", "please-try-call-later"]
+        install_prompts(pbx, {"say-later": 0.7})
+        assert dial(pbx, "*37") == ["callsieve/say-later"]
+    finally:
+        pbx.daemon.thaw()
+
+
+def test_whoever_hangs_up_while_it_is_spoken_leaves_nothing(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "201") as phone, phone.dial("*35", CallSpec(hang_up_after=0.5)) as call:
+        assert call.result().bye_from == "caller"
