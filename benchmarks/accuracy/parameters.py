@@ -115,6 +115,7 @@ class Parameters:
     new_rate: float = 1.0
     new_days: float = 1.0  # how old a new number is when it is attacked
     attacked_established: int = 2  # numbers a seed (ours)
+    established_read_every: int = 4  # calls: an old line changes slowly, and takes long to read (ours)
     attacked_new: int = 20
 
 

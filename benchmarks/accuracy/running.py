@@ -103,8 +103,8 @@ def measure_ablation(seed: int) -> Counts:
 
 
 def measure_stress(parameters: Parameters, seed: int) -> Counts:
-    """The model in another office, where half of its people at most gang up on a number."""
-    office = make_office(parameters, seed)
+    """The model in another office, with a quarter of the service lines: they take longest, and a few show it."""
+    office = make_office(replace(parameters, services=parameters.services // 4), seed)
     return {**measure_office(office, OURS), **measure_attacks(office, OURS, HANG_UPS, STRESS_COLLUDERS)}
 
 

@@ -11,7 +11,7 @@ from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_H
 from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Reading, Stream, instant, make_office, new_service, service
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind
-from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, levels_of, measure_attacks
+from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, levels_of, measure_attacks, thinned
 from reputation.model import Disposition, Level, Mark, OutcomeRecord
 from reputation.signals import was_hung_up_on
 
@@ -99,3 +99,12 @@ def test_every_attack_is_counted_by_its_size() -> None:
     assert set(counts) == {Cell(MODEL, target, MARKS, k) for target in (ESTABLISHED, NEW) for k in (1, 3)}
     read = {sum(counts[Cell(MODEL, NEW, MARKS, k)]) for k in (1, 3)}
     assert len(read) == 1
+
+
+def test_a_thinned_stream_is_read_less_often_and_learnt_from_whole() -> None:
+    stream = new_service(OFFICE, 0)
+    fewer = thinned(stream, 4)
+    readings, kept = ([at for at, event in one.events if isinstance(event, Reading)] for one in (stream, fewer))
+    assert kept == readings[::4]
+    assert len(stream.events) - len(fewer.events) == len(readings) - len(kept)
+    assert thinned(stream, 1) == stream
