@@ -60,6 +60,7 @@ NEEDED = {
     "func_cut": "CUT",
     "func_db": "the off switch",
     "func_dialplan": "DIALPLAN_EXISTS",
+    "func_env": "STAT",
     "func_logic": "IF",
     "func_module": "IFMODULE",
     "func_rand": "RAND",

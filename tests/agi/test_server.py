@@ -223,7 +223,8 @@ async def answer_text(request: Request) -> Any:
 async def test_a_handler_that_fails_fails_open(
     handle: Handler, reason: FailOpen, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(handle, deadline_seconds=0.05) as (server, port):
+    patience = 0.05 if handle is hang else 5.0  # a busy machine must not turn other failures into a time-out
+    async with serving(handle, deadline_seconds=patience) as (server, port):
         assert await answer_to(port) == fail_open(reason.value)
         assert await answer_to(port) == fail_open(reason.value)
         assert server.stats.failed_open[reason.value] == 2

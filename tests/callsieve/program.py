@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -223,6 +225,41 @@ def one_line(text: str) -> str:
     assert lines[0].startswith("callsieve: "), text
     assert "Traceback" not in text
     return lines[0].removeprefix("callsieve: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended, what it said, and how much memory it held at most."""
+
+    code: int
+    out: str
+    err: str
+    peak_kilobytes: int
+
+
+def ended(process: subprocess.Popen[bytes], typed: Iterable[bytes] = ()) -> Ended:
+    """Sends a process of `Program.start` what is typed, as far as it reads it, and waits for its end.
+
+    Its memory is read while it runs (VmHWM): the kernel's `ru_maxrss` counts what pytest held when it forked, too.
+    """
+    status = Path(f"/proc/{process.pid}/status")
+    peak = 0
+    with ThreadPoolExecutor(1) as talker:
+        said = talker.submit(_talk, process, typed)
+        while not said.done():
+            if found := re.search(r"VmHWM:\s*(\d+)", status.read_text() if status.exists() else ""):
+                peak = max(peak, int(found[1]))
+            time.sleep(0.01)
+    out, err = said.result()
+    return Ended(process.returncode, out.decode(), err.decode(), peak)
+
+
+def _talk(process: subprocess.Popen[bytes], typed: Iterable[bytes]) -> tuple[bytes, bytes]:
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.writelines(typed)
+        process.stdin = None
+    return process.communicate()
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -60,6 +60,7 @@ NOT_WRITING = {
     "policy check",
     "policy show",
     "policy explain",
+    "replay",
     "emergency status",
     "db migrate",
     "db check",

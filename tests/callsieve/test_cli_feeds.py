@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from callsieve.cli.feeds import MOST_ROWS
 from callsieve.feed_health import DAY
 from reputation.store.file import open_store
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, wait_until
+from tests.callsieve.program import CALLER, Program, ended, wait_until
 from tests.callsieve.test_feeds import FTC_HEADER, complaint
 
 TEN = "".join(f"+1201742{1830 + line}\n" for line in range(10))
@@ -198,17 +196,6 @@ def test_more_rows_than_there_are_numbers_are_no_feed(callsieve: Program, monkey
 # Hostile sizes.
 
 
-def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str, int]:
-    """How the process ended, what it said, and how much memory it needed at most (kB)."""
-    assert process.stdout
-    assert process.stderr
-    with process.stdout, process.stderr:
-        out, err = process.stdout.read().decode(), process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, out, err, usage.ru_maxrss
-
-
 @pytest.mark.parametrize(
     ("head", "tail", "code", "says"),
     [
@@ -222,22 +209,18 @@ def test_one_endless_line_is_refused_in_little_memory(
     callsieve: Program, head: bytes, tail: bytes, code: int, says: str
 ) -> None:
     process = callsieve.start("import", "feed", "-", "--source", "big", stdin=subprocess.PIPE)
-    assert process.stdin
-    with suppress(BrokenPipeError), process.stdin:  # what it refuses it does not read to the end
-        for part in (head, *[b"5" * (1 << 20)] * 200, tail):
-            process.stdin.write(part)
-    found, _, err, kilobytes = ended(process)
-    assert found == code
-    assert says in err
-    assert kilobytes < 120_000
+    end = ended(process, (head, *[b"5" * (1 << 20)] * 200, tail))  # what it refuses it does not read to the end
+    assert end.code == code
+    assert says in end.err
+    assert 0 < end.peak_kilobytes < 120_000
 
 
 def test_a_small_packed_file_that_unpacks_to_much_costs_little_memory(callsieve: Program) -> None:
     bomb = callsieve.file("bomb.gz", gzip.compress(b"number\n+12017421834\n" + b"9" * 100_000_000 + b"\n"))
-    code, out, _, kilobytes = ended(callsieve.start("import", "feed", bomb, "--source", "big"))
-    assert code == 0
-    assert out.startswith("Imported 1 numbers as big from CSV: 2 rows read, 1 skipped")
-    assert kilobytes < 120_000
+    end = ended(callsieve.start("import", "feed", bomb, "--source", "big"))
+    assert end.code == 0
+    assert end.out.startswith("Imported 1 numbers as big from CSV: 2 rows read, 1 skipped")
+    assert 0 < end.peak_kilobytes < 120_000
 
 
 # Cut off, and run again.

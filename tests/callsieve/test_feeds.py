@@ -145,7 +145,8 @@ def test_numbers_of_complaints_are_us_numbers(raw: str, number: str | None) -> N
 @given(st.from_regex(r"1?[0-9]{10}", fullmatch=True))
 def test_a_us_number_is_what_others_read_in_it_too(raw: str) -> None:
     number = us_number(raw)
-    assert number in (None, number_of(raw, "US"))
+    elsewhere = number_of(raw, "US")  # of an area that there is not, it may be somebody's number in another country
+    assert number in (None, elsewhere) or (elsewhere and not elsewhere.startswith("+1"))
 
 
 @pytest.mark.parametrize(
