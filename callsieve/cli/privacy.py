@@ -41,6 +41,7 @@ WHAT_BY_TABLE = {
     "audit": ("change by one of us", "changes by us"),
     "did": ("number that callers dial", "numbers that callers dial"),
     "own_number": ("own number", "own numbers"),
+    "own_register": ("entry of the register of own numbers", "entries of the register of own numbers"),
 }
 
 

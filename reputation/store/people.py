@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from reputation.model import Did, Person
+from reputation.store.own_register import name_registered
 
 SETTINGS = "settings"
 SEEN = "seen"
@@ -55,6 +56,7 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
     """Makes the own numbers of the settings file exactly these. Call it in a transaction."""
     db.execute("DELETE FROM own_number WHERE source = 'settings'")
     db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
+    name_registered(db)
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:

@@ -36,6 +36,7 @@ EXPORT = {
     "audit": "SELECT * FROM audit WHERE number = :number ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
+    "own_register": "SELECT * FROM own_register WHERE number = :number",
 }
 ERASE = {
     "list_entry": "DELETE FROM list_entry WHERE first = :number AND last IN ('', :number)",

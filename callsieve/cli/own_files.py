@@ -1,0 +1,87 @@
+"""`callsieve own import` and `export`: the register as CSV, the same columns in both directions."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.errors import CommandError
+from callsieve.cli.reading import DryRunOption, FileArgument, table_in
+from callsieve.cli.storing import changing, nothing_usable, stores
+
+if TYPE_CHECKING:
+    from callsieve.rows import Table
+
+# Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
+SEEN_SECONDS = 30 * 86_400.0
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `own import` and `own export`."""
+    group.command("import")(import_register)
+    group.command("export")(export_register)
+
+
+def import_register(
+    file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Import own numbers, or bring them up to date; the others stay. Header: as it is exported."""
+    from callsieve.cli.errors import warn
+    from callsieve.cli.show import plural, say
+    from callsieve.registering import COLUMNS, own_numbers_in
+    from reputation.store.own_register import own_of, put_own
+
+    loaded = settings_of(config)
+    now = time.time()
+    with table_in(file, COLUMNS) as (table, _):
+        found = {own.number: own for own in own_numbers_in(table, loaded.settings.numbers.region, now)}
+    if not found:
+        raise nothing_usable(table.problems)
+    with stores(loaded, dry_run=dry_run) as (known, written):
+        fresh = sum(own_of(known, number) is None for number in found)
+        for own in found.values():
+            with changing(written, "own import", own.number) as change:
+                change.before, change.after = own_of(written, own.number), own
+                put_own(written, own)
+    counts = {"read": table.read, "added": fresh, "changed": len(found) - fresh, "skipped": table.skipped}
+    if as_json:
+        print_json(counts | {"dry_run": dry_run, "problems": _problems(table)})
+        return
+    for problem in table.problems:
+        warn(f"skipped line {problem.line}: {problem.text}")
+    if table.ignored:
+        warn(f"did not read the columns {', '.join(table.ignored[:10])}")
+    say(
+        f"{'Would add' if dry_run else 'Added'} {plural(fresh, 'own number')}, changed {len(found) - fresh:,}: "
+        f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
+    )
+
+
+def export_register(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; else standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the register as CSV; `own import` reads it again."""
+    from callsieve.registering import COLUMNS, row_of
+    from reputation.store.own_register import register_of
+
+    with existing_store(settings_of(config)) as db:
+        rows = [row_of(own) for own in register_of(db)]
+    if out is None:
+        csv.writer(sys.stdout, lineterminator="\n").writerows((COLUMNS, *rows))
+        return
+    try:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows((COLUMNS, *rows))
+    except FileExistsError:
+        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+
+
+def _problems(table: Table) -> list[dict[str, object]]:
+    return [{"line": problem.line, "problem": problem.text} for problem in table.problems]

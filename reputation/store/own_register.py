@@ -1,0 +1,92 @@
+"""The register of our own numbers, and which numbers are seen going out that are not in it.
+
+What is registered and not retired is one of our own numbers for everything else too: it cannot be marked, and as an
+inbound caller it is somebody who borrows it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from reputation.own.register import OwnNumber, State
+
+REGISTER = "register"  # the source of an own number that only the register names
+
+_FIELDS = tuple(field.name for field in fields(OwnNumber))
+_LISTS = frozenset({"trunks", "documents", "registered"})
+COLUMNS = ", ".join(_FIELDS)
+PUT = f"INSERT OR REPLACE INTO own_register ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"
+ALL = f"SELECT {COLUMNS} FROM own_register ORDER BY number"
+ONE = f"SELECT {COLUMNS} FROM own_register WHERE number = ?"
+REMOVE = "DELETE FROM own_register WHERE number = ?"
+NAME_OURS = "INSERT INTO own_number (number, source) VALUES (?, 'register') ON CONFLICT DO NOTHING"
+NAME_ALL_OURS = """
+INSERT INTO own_number (number, source) SELECT number, 'register' FROM own_register WHERE state <> 'retired'
+ON CONFLICT DO NOTHING
+"""
+UNNAME_OURS = "DELETE FROM own_number WHERE number = ? AND source = 'register'"
+# What is shown abroad must be a whole number: a trunk that sends extensions is shown by `callsieve doctor`, not here.
+UNREGISTERED = """
+SELECT own_number, count(*), min(at), max(at) FROM outcome
+ WHERE own_number IS NOT NULL AND direction = 'outbound' AND own_number LIKE '+%' AND at >= ?
+   AND NOT EXISTS (SELECT 1 FROM own_register WHERE number = own_number AND state <> 'retired')
+ GROUP BY own_number ORDER BY count(*) DESC, own_number LIMIT ?
+"""
+
+
+class Seen(NamedTuple):
+    """A number that calls went out from: how many, the first and the latest, of those that are still kept."""
+
+    number: str
+    calls: int
+    first_at: float
+    last_at: float
+
+
+def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
+    """Adds the number, or makes it exactly this. Call it in a transaction."""
+    values = ((name, getattr(own, name)) for name in _FIELDS)
+    db.execute(PUT, [_stored(name, value) for name, value in values])
+    db.execute(UNNAME_OURS if own.state is State.RETIRED else NAME_OURS, (own.number,))
+
+
+def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
+    """Takes the number out of the register, and returns it as it was. Call it in a transaction."""
+    own = own_of(db, number)
+    db.execute(REMOVE, (number,))
+    db.execute(UNNAME_OURS, (number,))
+    return own
+
+
+def name_registered(db: sqlite3.Connection) -> None:
+    """Makes every registered number one of ours again, after another source has taken numbers away."""
+    db.execute(NAME_ALL_OURS)
+
+
+def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
+    """The number as it is registered."""
+    return next(map(_own, db.execute(ONE, (number,))), None)
+
+
+def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
+    """The whole register, by number."""
+    return [_own(row) for row in db.execute(ALL)]
+
+
+def unregistered(db: sqlite3.Connection, since: float, limit: int = 100) -> list[Seen]:
+    """Numbers that went out since then and are not in the register, or are retired; the busiest first."""
+    return [Seen(*row) for row in db.execute(UNREGISTERED, (since, limit))]
+
+
+def _stored(name: str, value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if name in _LISTS else value
+
+
+def _own(row: tuple[Any, ...]) -> OwnNumber:
+    values = dict(zip(_FIELDS, row, strict=True))
+    for name in _LISTS:
+        values[name] = tuple(json.loads(values[name]))
+    return OwnNumber(**values | {"state": State(values["state"])})

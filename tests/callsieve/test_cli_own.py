@@ -1,0 +1,152 @@
+"""`callsieve own`: the register of our own numbers."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.model import Direction
+from reputation.store.file import open_store
+from reputation.store.outcomes import record_outcomes
+from reputation.store.transaction import transaction
+from tests.callsieve.program import Program
+from tests.reputation.store_builders import make_outcome
+
+OWN = "+442071838750"
+DAY = 86_400.0
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def shown(callsieve: Program) -> dict[str, object]:
+    entry: dict[str, object] = callsieve("own", "show", OWN, "--json").json
+    return {key: value for key, value in entry.items() if key not in ("added_at", "since")}
+
+
+def repeat(callsieve: Program, printed: str) -> str:
+    """Types the command that was printed last."""
+    return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
+
+
+def test_add_changes_only_what_is_given(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN, "--name", "Acme", "--trunk", "carrier", "--document", "LOA 7", "--document", "bill")
+    out = callsieve.ok("own", "add", OWN, "--purpose", "reminders", "--next-check", "never")
+    assert "registered already: it was changed" in out
+    entry = shown(callsieve)
+    assert (entry["name"], entry["purpose"], entry["documents"]) == ("Acme", "reminders", ["LOA 7", "bill"])
+    assert entry["next_check_at"] is None
+    assert "No [[trunk]] of the settings is called lost." in callsieve.ok("own", "add", OWN, "--trunk", "lost")
+
+
+def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN, "--name", "Joe's", "--owner", "Ann", "--trunk", "carrier", "--registered", "FCR")
+    before = shown(callsieve)
+    out = callsieve.ok("own", "remove", OWN)
+    assert "not registered" in callsieve.fails("own", "show", OWN)
+    repeat(callsieve, out)
+    after = shown(callsieve)
+    assert float(str(after.pop("next_check_at"))) == pytest.approx(float(str(before.pop("next_check_at"))), abs=2 * DAY)
+    assert after == before
+
+
+def test_rest_retire_and_use_undo_each_other(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    out = callsieve.ok("own", "rest", OWN)
+    assert shown(callsieve)["state"] == "resting"
+    assert "45 more days; --force" in callsieve.fails("own", "use", OWN)
+    repeat(callsieve, out)
+    assert shown(callsieve)["state"] == "active"
+    repeat(callsieve, callsieve.ok("own", "retire", OWN))
+    assert shown(callsieve)["state"] == "active"
+    audit = [row["what"] for row in callsieve("audit", OWN, "--json").json]
+    assert audit == ["own use", "own retire", "own use", "own rest", "own add"]
+
+
+def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN, "--next-check", "1d", "--registered", "FCR")
+    assert [one["number"] for one in callsieve("own", "due", "--json").json] == [OWN]
+    assert "FCR" in callsieve.ok("own", "due")
+    out = callsieve.ok("own", "check", OWN, "--next", "300d")
+    assert float(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
+    assert callsieve.ok("own", "due") == "Nothing is due.\n"
+    repeat(callsieve, out)
+    assert len(callsieve("own", "due", "--json").json) == 1
+    assert len(callsieve("own", "due", "--within", "1h", "--json").json) == 0
+
+
+def test_what_goes_out_unregistered_is_listed(callsieve: Program) -> None:
+    now = time.time()
+    calls = [make_outcome(f"c{n}", now - n - 9, by="201", direction=Direction.OUTBOUND) for n in range(3)]
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outcomes(db, calls, now)
+    out = callsieve.ok("own", "list")
+    assert "1 number more, seen going out and not registered" in out
+    assert "3 calls" in out
+    assert callsieve("own", "list", "--json").json["unregistered"][0]["number"] == OWN
+    assert "is not registered" in callsieve.ok("own", "due")
+    callsieve.ok("own", "add", OWN)
+    assert callsieve("own", "list", "--json").json["unregistered"] == []
+
+
+def test_an_export_is_read_again(callsieve: Program, tmp_path: Path) -> None:
+    callsieve.ok(
+        "own", "add", OWN, "--name", "=Acme, Ltd", "--trunk", "a", "--trunk", "b", "--next-check", "2030-01-01"
+    )
+    callsieve.ok("own", "add", "+442071838751")
+    callsieve.ok("own", "rest", "+442071838751")
+    file = tmp_path / "own.csv"
+    callsieve.ok("own", "export", "--out", file)
+    assert callsieve.ok("own", "export") == file.read_text()
+    assert "choose another" in callsieve.fails("own", "export", "--out", file)
+    before = shown(callsieve)
+    for number in (OWN, "+442071838751"):
+        callsieve.ok("own", "remove", number)
+    assert "Would add 2 own numbers" in callsieve.ok("own", "import", file, "--dry-run")
+    assert callsieve("own", "list", "--json").json["numbers"] == []
+    assert "Added 2 own numbers, changed 0" in callsieve.ok("own", "import", file)
+    after = shown(callsieve)
+    assert float(str(after.pop("next_check_at"))) == pytest.approx(float(str(before.pop("next_check_at"))), abs=DAY)
+    assert after == before
+    assert callsieve("own", "list", "--json").json["numbers"][1]["state"] == "resting"
+
+
+def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(f"number,state,next_check\n12,,\n{OWN},restig,\n{OWN},,soon\n{OWN},resting,\n,,\n")
+    result = callsieve("own", "import", file, "--json")
+    assert (result.json["added"], result.json["skipped"]) == (1, 4)
+    assert [one["line"] for one in result.json["problems"]] == [2, 3, 4, 6]
+    assert "did you mean resting" in result.json["problems"][1]["problem"]
+    file.write_text("number\n12\n")
+    assert "Nothing was changed" in callsieve.fails("own", "import", file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["add", "12"], "12", id="no-number"),
+        pytest.param(["add", OWN, "--name", "a\nb"], "--name takes one line", id="two-lines"),
+        pytest.param(["add", OWN, "--trunk", "a|b"], "| has no place", id="a-bar"),
+        pytest.param(["add", OWN, "--next-check", "soon"], "or never", id="no-time"),
+    ],
+)
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    assert says in callsieve.fails("own", *arguments)
+    assert not callsieve.store.exists()
+
+
+def test_what_is_not_registered_is_said(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    for command in ("show", "check", "rest", "use", "retire", "remove"):
+        assert "is not registered" in callsieve.fails("own", command, OWN)
+    assert "No number is registered" in callsieve.ok("own", "list")
+    callsieve.ok("own", "add", OWN)
+    assert "--within" in callsieve.fails("own", "due", "--within", "soon")
+    assert "is active already" in callsieve.fails("own", "use", OWN)

@@ -1,0 +1,92 @@
+"""The register of own numbers: its states, what is due, and what goes out without being in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reputation.model import Direction
+from reputation.own.due import due_of
+from reputation.own.register import REST_SECONDS, OwnNumber, RegisterError, State, checked, rested, retired, used_again
+from reputation.store.outcomes import record_outcomes
+from reputation.store.own_register import Seen, own_of, put_own, register_of, remove_own, unregistered
+from reputation.store.people import own_numbers, replace_settings_own_numbers
+from tests.reputation.store_builders import DAY, NOW, make_outcome, read, write
+
+OWN = "+442071838750"
+
+
+def make_own(number: str = OWN, **others: object) -> OwnNumber:
+    return OwnNumber(number=number, since=NOW, added_at=NOW, **others)  # type: ignore[arg-type]
+
+
+def test_a_number_that_rested_for_45_days_may_be_used_again() -> None:
+    resting = rested(make_own(), NOW)
+    assert (resting.state, resting.rests_until) == (State.RESTING, NOW + 45 * DAY)
+    with pytest.raises(RegisterError, match="1 more days"):
+        used_again(resting, NOW + 44 * DAY)
+    assert used_again(resting, NOW + 44 * DAY, early=True).state is State.ACTIVE
+    again = used_again(resting, NOW + REST_SECONDS)
+    assert (again.state, again.since, again.rests_until) == (State.ACTIVE, NOW + REST_SECONDS, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "step"),
+    [
+        pytest.param(make_own(state=State.RETIRED), rested, id="a-retired-one-cannot-rest"),
+        pytest.param(make_own(state=State.RESTING), rested, id="nor-one-that-rests"),
+        pytest.param(make_own(), used_again, id="an-active-one-is-in-use"),
+        pytest.param(make_own(state=State.RETIRED), retired, id="retired-once"),
+    ],
+)
+def test_a_step_that_makes_no_sense_is_refused(own: OwnNumber, step: object) -> None:
+    with pytest.raises(RegisterError, match=OWN.replace("+", r"\+")):
+        step(own, NOW)  # type: ignore[operator]
+
+
+def test_what_is_due_comes_in_order() -> None:
+    register = [
+        checked(make_own("+442071838751", registered=("Ofcom",)), NOW, NOW + DAY),
+        checked(make_own("+442071838752"), NOW, NOW + 20 * DAY),
+        checked(make_own("+442071838753"), NOW, None),
+        make_own("+442071838754", state=State.RETIRED, next_check_at=NOW),
+        rested(make_own("+442071838755"), NOW - 40 * DAY),
+    ]
+    due = due_of(register, [Seen("+442071838759", 3, NOW, NOW)], NOW + 14 * DAY)
+    assert [(one.number[-1], one.at) for one in due] == [("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
+    assert "Ofcom" in due[1].what
+
+
+def test_the_register_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
+    own = make_own(name="Café", trunks=("carrier", "other"), documents=("LOA 7",), next_check_at=NOW + DAY)
+    write(path, put_own, own)
+    assert read(path, register_of) == [own]
+    assert write(path, remove_own, OWN) == own
+    assert read(path, own_of, OWN) is None
+
+
+def test_a_registered_number_is_ours_whatever_the_settings_say(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
+    write(path, replace_settings_own_numbers, [OWN])
+    write(path, put_own, make_own())
+    write(path, replace_settings_own_numbers, [])
+    assert read(path, own_numbers) == [OWN]
+    write(path, put_own, retired(make_own(), NOW))
+    assert read(path, own_numbers) == []
+    write(path, put_own, make_own())
+    write(path, remove_own, OWN)
+    assert read(path, own_numbers) == []
+
+
+def test_numbers_seen_going_out_and_not_registered(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
+    calls = [
+        make_outcome(f"c{n}", NOW + n, by="201", direction=Direction.OUTBOUND, own_number=number)
+        for n, number in enumerate([OWN, OWN, "+442071838751", "+442071838752", "201", None])
+    ]
+    write(path, record_outcomes, [*calls, make_outcome("in", NOW)], NOW + 60)
+    write(path, put_own, make_own("+442071838751"))
+    write(path, put_own, make_own("+442071838752", state=State.RETIRED))
+    assert read(path, unregistered, NOW) == [Seen(OWN, 2, NOW, NOW + 1), Seen("+442071838752", 1, NOW + 3, NOW + 3)]
