@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from callsieve.cli import policy_cases
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.errors import CommandError, warn
 from callsieve.settings import Loaded
@@ -25,12 +26,13 @@ NameArgument = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `policy list`, `check`, `show` and `explain`."""
+    """Add `policy list`, `check`, `show`, `explain` and `test`."""
     group = typer.Typer(help="Policies: what is done with a call, and why.", no_args_is_help=True)
     group.command("list")(list_policies)
     group.command("check")(check)
     group.command("show")(show)
     group.command("explain")(explain_call)
+    policy_cases.add_to(group)
     app.add_typer(group, name="policy")
 
 

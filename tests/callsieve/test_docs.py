@@ -60,6 +60,24 @@ name = "night"
 when = { trunk = "carrier" }
 action = "allow"
 """,
+    "office-cases.toml": """\
+[[case]]
+name = "a customer who calls for the first time"
+policy = "office"
+expect = { action = "allow" }
+
+[[case]]
+name = "a number that others complained about, and nobody here knows"
+policy = "office"
+facts = { listed = [{ source = "ftc" }] }
+expect = { action = "challenge", rule = "listed" }
+
+[[case]]
+name = "the same, and he calls again two minutes later"
+policy = "office"
+facts = { listed = [{ source = "ftc" }], called_minutes_ago = [2] }
+expect = { action = "challenge" }
+""",
     "policies/office.toml": """\
 extends = "cautious"
 

@@ -1,163 +1,223 @@
-"""Cases as an operator writes them (tests/policies/cases/*.toml): a call, what is known of it, and what is expected.
+"""Cases as an operator writes them: ours (cases/*.toml), and what is said of files that are none.
 
-    [[case]]
-    name = "a spammer who called us a minute ago"
-    policy = "cautious"                                     # or `text = '''...'''`: a policy of the case's own
-    call = { caller = "+12017421834", attestation = "C" }   # every key has a default, see CALL
-    facts = { level = "challenge", called_minutes_ago = [1] }
-    expect = { action = "warn", rule = "level-challenge" }
-
-What is expected is compared key by key; a key that is not there does not matter.
+What a case may say is in policies/cases.py and docs/policy-reference.md.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from policies.decision import Decision, IncomingCall
-from policies.engine import decide
-from policies.loader import load_policy
-from policies.words import nearest
-from reputation.model import Attestation, Facts, Level, ListName, Person, Tie, Verification
-from reputation.numbers import caller_of
-from tests.builders import (
-    CALLER,
-    DAY,
-    LONDON,
-    MINUTE,
-    NOW,
-    make_call,
-    make_did,
-    make_entry,
-    make_facts,
-    make_identity,
-    make_imported,
-    make_policy,
-    make_reputation,
-    make_tie,
-)
+from policies.case_words import CALL, EXPECT, FACTS
+from policies.cases import Difference, Trial, parse_trials, run_trial
+from policies.decision import Action
+from policies.loader import load_policy, read_text
+from policies.policy import PolicyError, PolicySet, Scope
+from reputation.model import Level
+from tests.builders import make_policy
 
 CASES = Path(__file__).parent / "cases"
-CASE_KEYS = frozenset({"name", "policy", "text", "call", "facts", "expect"})
+OURS = [trial for path in sorted(CASES.glob("*.toml")) for trial in parse_trials(read_text(path), str(path))]
+BLOCKING = make_policy('default = "reject"', "blocking")
 
 
-def person_of(table: Mapping[str, Any]) -> Person:
-    return Person(table["extension"], f"PJSIP/{table['extension']}", table.get("group"))
+def trial_of(text: str) -> Trial:
+    """The one case of a file with this in its only table."""
+    (trial,) = parse_trials(f'[[case]]\nname = "one"\nexpect = {{ action = "allow" }}\n{text}', "cases.toml")
+    return trial
 
 
-# What `call` may say, with what it is when it does not; `at` is the moment of the call.
-CALL: dict[str, Any] = {
-    "caller": CALLER,
-    "region": "US",
-    "did": LONDON,
-    "trunk": "carrier",
-    "trusted": False,
-    "attestation": "none",
-    "verification": "none",
-    "priority_callback": False,
-    "diverted_from": None,
-    "at": None,
-}
-
-# What `facts` may say: each becomes arguments of make_facts, given the moment of the call.
-FACTS: dict[str, Callable[[Any, float], dict[str, Any]]] = {
-    "level": lambda word, _: {"level": Level[word.upper()]},
-    "points": lambda points, _: {"log_odds": points / 4.34, "level": make_reputation(points / 4.34).level},
-    "callee": lambda table, _: {"callee": person_of(table)},
-    "did_group": lambda group, _: {"did": make_did(group=group)},
-    "unscreened": lambda so, _: {"did": make_did(screen=not so)},
-    "internal": lambda so, _: {"caller_person": Person("299") if so else None},
-    "allowlisted": lambda entry, _: {"allow": make_entry(ListName.ALLOW, **entry)},
-    "blocklisted": lambda entry, _: {"block": make_entry(ListName.BLOCK, **entry)},
-    "ties": lambda ties, _: {"ties": [make_tie(Tie(t["tie"]), t.get("person"), t.get("group")) for t in ties]},
-    "identity": lambda table, _: {"identity": make_identity(**table)},
-    "listed": lambda rows, _: {"imported": [make_imported(**row) for row in rows]},
-    "own_number": lambda so, _: {"own_number": so},
-    "challenge_passed_days_ago": lambda days, now: {"challenge_passed_at": now - days * DAY},
-    "emergency_minutes_ago": lambda minutes, now: {"emergency_at": now - minutes * MINUTE},
-    "called_minutes_ago": lambda times, now: {"recent_calls": [now - t * MINUTE for t in times]},
-    "block_called_minutes_ago": lambda times, now: {"recent_block_calls": [now - t * MINUTE for t in times]},
-}
-
-# What `expect` may ask of the decision.
-EXPECT: dict[str, Callable[[Decision], Any]] = {
-    "action": lambda decision: decision.action.word,
-    "would_be": lambda decision: decision.would_be.word,
-    "rule": lambda decision: decision.rule,
-    "reason": lambda decision: decision.reason,
-    "step": lambda decision: decision.step,
-    "capped_by": lambda decision: decision.capped_by,
-    "label": lambda decision: decision.label,
-    "name": lambda decision: decision.name,
-}
+def problem_of(text: str) -> str:
+    """What is said of a file that cannot be used."""
+    with pytest.raises(PolicyError) as caught:
+        parse_trials(text, "cases.toml")
+    return str(caught.value)
 
 
-def checked(what: str, table: Mapping[str, Any], allowed: Mapping[str, Any] | frozenset[str]) -> Mapping[str, Any]:
-    """The table, all of whose keys are known."""
-    for key in sorted(table.keys() - allowed):
-        raise ValueError(f"{what} has no key {key}{nearest(key, allowed)}")
-    return table
+@pytest.mark.parametrize("trial", OURS, ids=lambda trial: trial.name)
+def test_case(trial: Trial) -> None:
+    assert run_trial(trial, load_policy("cautious"), load_policy).differs == ()
 
 
-def call_of(table: Mapping[str, Any]) -> tuple[IncomingCall, float]:
-    """The call and its moment. The caller is read as network text is: `anonymous` is a caller too."""
-    given = {**CALL, **checked("call", table, CALL)}
-    caller = caller_of(given["caller"], given["region"])
-    call = make_call(
-        caller.e164,
-        kind=caller.kind,
-        did=given["did"],
-        trunk=given["trunk"],
-        trusted=given["trusted"],
-        attestation=Attestation(given["attestation"]),
-        verification=Verification(given["verification"]),
-        priority_callback=given["priority_callback"],
-        diverted_from=given["diverted_from"],
-    )
-    return call, given["at"].timestamp() if isinstance(given["at"], datetime) else NOW
+def test_a_case_that_is_decided_otherwise_says_what_differs() -> None:
+    trial = trial_of('policy = "strict"\nfacts = { level = "reject" }')
+    tried = run_trial(trial, BLOCKING, load_policy)
+    assert tried.differs == (Difference("action", "allow", "reject"),)
+    assert (tried.name, tried.decision.rule, tried.decision.policy) == ("one", "level-reject", "strict")
 
 
-def facts_of(table: Mapping[str, Any], now: float) -> Facts:
-    given: dict[str, Any] = {}
-    for key, value in checked("facts", table, FACTS).items():
-        given |= FACTS[key](value, now)
-    return make_facts(**given)
+def test_a_case_that_names_no_policy_is_decided_by_the_running_one_of_its_scope() -> None:
+    running = PolicySet(load_policy("observe"), (Scope(BLOCKING, group="sales"),))
+    for facts, action in (("", Action.ALLOW), ('facts = { did_group = "sales" }', Action.REJECT)):
+        assert run_trial(trial_of(facts), running, load_policy).decision.action is action
 
 
-def outcome_of(case: Mapping[str, Any]) -> dict[str, Any]:
-    """What is decided in a case, as far as it expects something."""
-    checked("case", case, CASE_KEYS)
-    policy = make_policy(case["text"]) if "text" in case else load_policy(case["policy"])
-    call, now = call_of(case.get("call", {}))
-    decision = decide(call, facts_of(case.get("facts", {}), now), policy, now)
-    return {key: EXPECT[key](decision) for key in checked("expect", case["expect"], EXPECT)}
+def test_the_window_after_an_emergency_is_that_of_the_settings() -> None:
+    trial = trial_of("facts = { emergency_minutes_ago = 10 }")
+    assert run_trial(trial, BLOCKING, load_policy).decision.action is Action.ALLOW
+    assert run_trial(trial, BLOCKING, load_policy, window_seconds=300.0).decision.action is Action.REJECT
 
 
-def cases_in(path: Path) -> list[Any]:
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))["case"]
-    return [pytest.param(case, id=f"{path.stem}: {case['name']}") for case in tables]
-
-
-@pytest.mark.parametrize("case", [case for path in sorted(CASES.glob("*.toml")) for case in cases_in(path)])
-def test_case(case: Mapping[str, Any]) -> None:
-    assert outcome_of(case) == case["expect"]
+def test_national_numbers_are_read_by_the_plan_of_the_pbx() -> None:
+    call = 'call = { caller = "020 7183 8751", did = "020 7183 8750" }'
+    (trial,) = parse_trials(EXPECTING + call, "cases.toml", "GB")
+    assert (trial.case.call.caller.e164, trial.case.call.did) == ("+442071838751", "+442071838750")
 
 
 @pytest.mark.parametrize(
-    ("case", "message"),
+    ("facts", "points", "level"),
     [
-        pytest.param({"cal": {}}, "case has no key cal (did you mean call?)", id="case"),
-        pytest.param({"call": {"callee": "201"}}, "call has no key callee (did you mean caller?)", id="call"),
-        pytest.param({"facts": {"levels": "tag"}}, "facts has no key levels (did you mean level?)", id="facts"),
-        pytest.param({"expect": {"act": "tag"}}, "expect has no key act (did you mean action?)", id="expect"),
+        pytest.param("points = 20", 20, Level.CHALLENGE, id="points-reach-their-level"),
+        pytest.param("points = 19", 19, Level.WARN, id="one-point-less-does-not"),
+        pytest.param('level = "warn"', 13, Level.WARN, id="a-level-has-the-points-it-takes"),
+        pytest.param('level = "none"', 0, Level.NONE, id="none"),
+        pytest.param('points = 40\nlevel = "warn"', 40, Level.WARN, id="both: marks-alone-never-challenge"),
     ],
 )
-def test_a_slip_in_a_case_is_not_passed_over(case: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message.replace("(", r"\(").replace("?)", r"\?\)")):
-        outcome_of({"policy": "cautious", "expect": {}, **case})
+def test_levels_and_points(facts: str, points: int, level: Level) -> None:
+    reputation = trial_of(f"[case.facts]\n{facts}").case.facts.reputation
+    assert (reputation.points, reputation.level) == (points, level)
+
+
+NAMED = '[[case]]\nname = "one"\n'
+EXPECTING = NAMED + 'expect = { action = "warn" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("[[case]", "not TOML: ", id="not-toml"),
+        pytest.param("x = " + "[" * 5000, "not TOML: ", id="endless-brackets"),
+        pytest.param("", "holds no case: each is written as a [[case]] table", id="empty"),
+        pytest.param("case = 3", "holds no case: each is written as a [[case]] table", id="no-tables"),
+        pytest.param("[[cases]]", "unknown key cases (did you mean case?)", id="file"),
+        pytest.param("[[case]]", "case number 1: needs a name of one line", id="no-name"),
+        pytest.param(EXPECTING + "[[case]]\nname = 3", "case number 2: needs a name of one line", id="name-is-no-text"),
+        pytest.param(EXPECTING + EXPECTING, "case 'one': the name is used twice", id="name-twice"),
+        pytest.param(NAMED, "case 'one': expects nothing: write expect = { action = ... }", id="expects-nothing"),
+        pytest.param(NAMED + "expect = 3", "case 'one': expect takes a table with ", id="no-table"),
+        pytest.param(EXPECTING + "cal = {}", "case 'one': unknown key cal (did you mean call?)", id="case-key"),
+        pytest.param(
+            EXPECTING + 'policy = "strict"\ntext = ""',
+            "case 'one': has a policy and a text: one of them says by which policy it is decided",
+            id="two-policies",
+        ),
+        pytest.param(EXPECTING + "text = 3", "case 'one': text takes a policy in full, not 3", id="text"),
+        pytest.param(EXPECTING + "policy = ''", "case 'one': policy takes one line of text, not ''", id="policy"),
+        pytest.param(
+            EXPECTING + 'call = { calle = "201" }', "call has no key 'calle' (did you mean caller?)", id="call-key"
+        ),
+        pytest.param(EXPECTING + "call = { trusted = 1 }", "call.trusted takes true or false, not 1", id="boolean"),
+        pytest.param(
+            EXPECTING + 'call = { attestation = "D" }',
+            "call.attestation does not know 'D' (allowed: A, B, C, none)",
+            id="word",
+        ),
+        pytest.param(
+            EXPECTING + 'call = { region = "Britain" }',
+            "call.region does not know the region 'Britain': write a code such as GB",
+            id="region",
+        ),
+        pytest.param(
+            EXPECTING + "call = { at = 2026-01-15T03:00:00 }",
+            "call.at takes a time with its zone as 2026-01-15T03:00:00-05:00, not ",
+            id="time-without-zone",
+        ),
+        pytest.param(
+            EXPECTING + 'facts = { levels = "tag" }', "facts has no key 'levels' (did you mean level?)", id="facts-key"
+        ),
+        pytest.param(
+            EXPECTING + 'facts = { level = "wran" }',
+            "facts.level does not know 'wran' (did you mean warn?)",
+            id="level",
+        ),
+        pytest.param(
+            EXPECTING + "facts = { points = 1e3 }",
+            "facts.points takes a whole number from -100 to 100, not 1000.0",
+            id="points",
+        ),
+        pytest.param(
+            EXPECTING + 'facts = { ties = [{ tie = "contct" }] }',
+            "facts.ties.tie does not know 'contct' (did you mean contact?)",
+            id="key-in-a-list",
+        ),
+        pytest.param(
+            EXPECTING + 'facts = { callee = { group = "sales" } }',
+            "facts.callee needs the key 'extension'",
+            id="key-that-is-needed",
+        ),
+        pytest.param(
+            EXPECTING + 'facts = { blocklisted = { entry = "1201742*" } }',
+            "facts.blocklisted.entry does not take '1201742*': write it as +12017421834 or +1201742*",
+            id="entry",
+        ),
+        pytest.param(
+            EXPECTING + "facts = { called_minutes_ago = 3 }",
+            "facts.called_minutes_ago takes a list, not 3",
+            id="no-list",
+        ),
+        pytest.param(
+            EXPECTING + "facts = { called_minutes_ago = [nan] }",
+            "facts.called_minutes_ago takes a number from 0 on, not nan",
+            id="no-number",
+        ),
+        pytest.param(
+            NAMED + 'expect = { action = "challange" }',
+            "expect.action does not know 'challange' (did you mean challenge?)",
+            id="action",
+        ),
+        pytest.param(NAMED + 'expect = { act = "tag" }', "expect has no key 'act' (did you mean action?)", id="expect"),
+        pytest.param(
+            NAMED + "expect = { step = 10 }", "expect.step takes a whole number from 0 to 9, not 10", id="step"
+        ),
+    ],
+)
+def test_a_slip_in_a_case_is_not_passed_over(text: str, says: str) -> None:
+    problem = problem_of(text)
+    assert problem.startswith("cases.toml: ")
+    assert says in problem
+    assert problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param('policy = "stict"', "case 'one': there is no policy 'stict' (did you mean strict?)", id="name"),
+        pytest.param("text = 'defalt = \"warn\"'", "case 'one': text: unknown key defalt (did you mean ", id="text"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_is_named_with_its_case(text: str, says: str) -> None:
+    with pytest.raises(PolicyError, match=r"^case 'one': ") as caught:
+        run_trial(trial_of(text), BLOCKING, load_policy)
+    assert str(caught.value).startswith(says)
+
+
+def test_a_rule_that_the_policy_does_not_have_is_a_slip_and_no_failure() -> None:
+    (trial,) = parse_trials(NAMED + 'policy = "cautious"\nexpect = { rule = "level-wran" }', "cases.toml")
+    with pytest.raises(PolicyError) as caught:
+        run_trial(trial, BLOCKING, load_policy)
+    assert str(caught.value).startswith("case 'one': expect: policy cautious has no rule 'level-wran' (did you mean ")
+
+
+def test_our_cases_say_all_that_a_case_may_say() -> None:
+    """So that no key is described that does nothing."""
+    text = "".join(path.read_text(encoding="utf-8") for path in CASES.glob("*.toml"))
+    assert [key for key in (*CALL, *FACTS, *EXPECT) if f"{key} = " not in text] == []
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([*CALL.items(), *FACTS.items(), *((key, read) for key, (read, _) in EXPECT.items())]), anything)
+def test_whatever_a_key_is_given_is_read_or_refused(key: tuple[str, Any], value: Any) -> None:
+    with suppress(PolicyError):
+        key[1](value)

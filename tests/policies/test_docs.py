@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agi.answers import LABEL, LABEL_BY_CATEGORY
 from callsieve.settings import parse_settings
+from policies.case_words import CALL, EXPECT, FACTS
+from policies.cases import CASE_KEYS, parse_trials
 from policies.conditions import COMBINATIONS
 from policies.decision import OWN_RULES, Action
 from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS
@@ -126,9 +130,31 @@ def test_the_labels() -> None:
     assert words_in(section) >= {*LABEL_BY_CATEGORY, *LABEL_BY_CATEGORY.values(), LABEL, "label", "tag", "warn"}
 
 
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        pytest.param("key of a case", CASE_KEYS, id="case"),
+        pytest.param("key of `call`", CALL, id="call"),
+        pytest.param("key of `facts`", FACTS, id="facts"),
+        pytest.param("key of `expect`", EXPECT, id="expect"),
+    ],
+)
+def test_each_key_of_a_case_has_its_row(table: str, keys: Collection[str]) -> None:
+    lines = PAGE.split(f"\n| {table} |")[1].split("\n\n")[0].splitlines()[2:]
+    assert sorted(words_in(line.split("|")[1]).pop() for line in lines) == sorted(keys)
+
+
+def test_what_a_call_is_where_a_case_does_not_say() -> None:
+    (trial,) = parse_trials('[[case]]\nname = "one"\nexpect = { action = "allow" }', "cases.toml")
+    assert f"`{trial.case.call.caller.e164}`" in PAGE
+    assert f"{datetime.fromtimestamp(trial.case.now, UTC):%Y-%m-%d %H:%M} UTC, a Thursday" in PAGE
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_loads(example: str) -> None:
-    if "[[scope]]" in example:
+    if "[[case]]" in example:
+        assert parse_trials(example, "cases.toml")
+    elif "[[scope]]" in example:
         assert parse_settings(example, "callsieve.toml").scope
     elif example.startswith("when = "):
         rule = f'[[rule]]\nname = "example"\naction = "tag"\nreason = "an example"\n{example}'

@@ -1,0 +1,116 @@
+"""`callsieve policy test`: what an operator expects, tried; 1 when something else is decided, 2 for a bad file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import Program
+
+ALLOWED = '[[case]]\nname = "a stranger"\nexpect = { action = "allow" }\n'
+TURNED_AWAY = '[[case]]\nname = "a spammer"\nfacts = { level = "reject" }\nexpect = { action = "reject" }\n'
+REJECTING = 'default = "reject"\n'
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "house.toml").write_text(REJECTING)
+    return Program(tmp_path)
+
+
+def test_all_as_expected(callsieve: Program) -> None:
+    out = callsieve.ok("policy", "test", callsieve.file("cases.toml", ALLOWED))
+    assert out == "ok    a stranger\n\n1 case: all as expected.\n"
+
+
+def test_what_is_decided_otherwise_is_told_and_ends_with_one(callsieve: Program) -> None:
+    result = callsieve("policy", "test", callsieve.file("cases.toml", ALLOWED + TURNED_AWAY))
+    assert (result.code, result.err) == (1, "")
+    assert "ok    a stranger\nFAIL  a spammer\n        action: expected reject, got challenge\n" in result.out
+    assert "policy cautious: challenge by level-challenge: " in result.out
+    assert result.out.endswith("\n2 cases: 1 failed.\n")
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        pytest.param("strict", 0, id="preset"),
+        pytest.param("house", 0, id="name"),
+        pytest.param("policies/house.toml", 0, id="file"),
+        pytest.param("observe", 1, id="another"),
+    ],
+)
+def test_the_policy_of_cases_that_name_none(
+    callsieve: Program, policy: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(callsieve.folder)
+    file = callsieve.file("cases.toml", TURNED_AWAY)
+    assert callsieve("policy", "test", file, "--policy", policy).code == code
+
+
+def test_a_case_may_name_a_file_beside_it(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(callsieve.folder)
+    file = callsieve.file("cases.toml", TURNED_AWAY + 'policy = "policies/house.toml"\n')
+    callsieve.ok("policy", "test", file)
+
+
+def test_the_settings_count(callsieve: Program) -> None:
+    """Scopes, the window after emergency calls, the region, and the thresholds of levels."""
+    office = '\n[[scope]]\ngroup = "sales"\npolicy = "house"\n[emergency]\nwindow_minutes = 5\n'
+    office += "[reputation.levels]\ntag = 1.0\n"
+    program = Program(callsieve.folder, callsieve.config.read_text() + office)
+    file = callsieve.file(
+        "cases.toml",
+        '[[case]]\nname = "scope"\nfacts = { did_group = "sales" }\nexpect = { action = "reject" }\n'
+        '[[case]]\nname = "window"\nfacts = { points = 13, emergency_minutes_ago = 6 }\nexpect = { action = "warn" }\n'
+        '[[case]]\nname = "region"\ncall = { caller = "201-742-1834" }\nexpect = { rule = "default" }\n'
+        '[[case]]\nname = "levels"\nfacts = { points = 5 }\nexpect = { action = "tag" }\n',
+    )
+    program.ok("policy", "test", file)
+
+
+def test_several_files_in_json(callsieve: Program) -> None:
+    files = [callsieve.file("one.toml", ALLOWED), callsieve.file("two.toml", TURNED_AWAY)]
+    result = callsieve("policy", "test", *files, "--json")
+    assert result.code == 1
+    assert (result.json["cases"], result.json["failed"]) == (2, 1)
+    passed, failed = result.json["tried"]
+    assert (passed["file"], passed["passed"], passed["differs"]) == (str(files[0]), True, [])
+    assert failed["differs"] == [{"key": "action", "expected": "reject", "found": "challenge"}]
+    assert (failed["rule"], failed["policy"], failed["step"]) == ("level-challenge", "cautious", 8)
+
+
+def test_several_files_each_have_a_head(callsieve: Program) -> None:
+    files = [callsieve.file("one.toml", ALLOWED), callsieve.file("two.toml", ALLOWED)]
+    assert callsieve.ok("policy", "test", *files).startswith("one.toml\nok    a stranger\ntwo.toml\nok    a stranger\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("[[case", "cases.toml: not TOML: ", id="not-toml"),
+        pytest.param(b"\xff", "cases.toml: not UTF-8 at byte 0", id="not-utf-8"),
+        pytest.param(b"#" * (1 << 20) + b"#", "cases.toml: larger than 1048576 bytes", id="too-large"),
+        pytest.param(
+            ALLOWED + "cal = {}", "cases.toml: case 'a stranger': unknown key cal (did you mean call?)", id="key"
+        ),
+        pytest.param(
+            ALLOWED + 'policy = "hose"',
+            "cases.toml: case 'a stranger': there is no policy 'hose' (did you mean house?)",
+            id="policy",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_line_and_nothing_is_tried(callsieve: Program, text: str | bytes, says: str) -> None:
+    assert says in callsieve.fails("policy", "test", callsieve.file("cases.toml", text))
+
+
+def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
+    assert "nothing.toml: cannot be read: " in callsieve.fails("policy", "test", callsieve.folder / "nothing.toml")
+
+
+def test_names_cannot_steer_the_terminal(callsieve: Program) -> None:
+    file = callsieve.file("cases.toml", ALLOWED.replace("a stranger", "\\u001b[2J"))
+    assert "case number 1: needs a name of one line" in callsieve.fails("policy", "test", file)
