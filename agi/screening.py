@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -60,12 +61,23 @@ class Knowledge(Protocol):
         ...
 
 
+# Upper bounds of the histogram of decision times: what is usual, and the deadlines (DESIGN sections 6 and 10).
+BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
+
+
 @dataclass(slots=True)
 class Counts:
-    """What the metrics show."""
+    """What the metrics show, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones."""
 
     by_action: dict[str, int] = field(default_factory=dict)
     store_refused: int = 0
+    took: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
+    took_ms: float = 0.0
+
+    def decided_in(self, elapsed_ms: float) -> None:
+        """Counts one decision."""
+        self.took[bisect_left(BUCKETS_MS, elapsed_ms)] += 1
+        self.took_ms += elapsed_ms
 
 
 @dataclass(slots=True)
@@ -218,6 +230,7 @@ class Screening:
         """Journal, counters, and the one log line of a call."""
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self._journal(decision_id, call, facts, decision, now, elapsed_ms)
+        self.counts.decided_in(elapsed_ms)
         logger.info(
             "call %s from %s: %s by %s in %.1f ms",
             decision_id,

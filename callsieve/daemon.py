@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ class Daemon:
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self.server.listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
-            ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house)
+            ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house, self._tell)
             for background in (*ours, notify.run_watchdog):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
             if self.learning is not None:
@@ -190,6 +190,17 @@ class Daemon:
             self.screening.velocity.add(number, at)
         for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
             await asyncio.to_thread(read_plans, (region,))
+
+    async def _tell(self) -> None:
+        """Says how it goes, for the console and /metrics. Off the loop: a disk that stalls holds up no call."""
+        from callsieve.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
+
+        started_at = time.time()
+        while True:
+            with suppress(OSError):
+                telemetry = telemetry_of(self, started_at, time.time())
+                await asyncio.to_thread(write_telemetry, self._loaded.state, telemetry)
+            await asyncio.sleep(EVERY_SECONDS)
 
     async def _fold(self) -> None:
         await keep_folded(self.keeper, self._weights_changed)

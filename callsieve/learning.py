@@ -79,6 +79,11 @@ class Learning:
         trouble = self.listener.status.trouble
         return str(trouble) if trouble is not None else ""
 
+    @property
+    def waiting(self) -> int:
+        """Outcomes that the store has not taken yet."""
+        return len(self._queue)
+
     def _trunk_of(self, channel: str) -> str | None:
         """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
         site, endpoint = self._site(), endpoint_of(channel)

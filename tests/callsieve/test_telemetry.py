@@ -1,0 +1,89 @@
+"""What the daemon says of itself: counted, told, and read again whatever became of the file."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from agi.screening import BUCKETS_MS, Counts
+from callsieve.telemetry import (
+    FRESH_SECONDS,
+    MOST_BYTES,
+    NAME,
+    Listening,
+    Telemetry,
+    is_fresh,
+    read_telemetry,
+    write_telemetry,
+)
+
+
+def make_telemetry(at: float = 1_000.0) -> Telemetry:
+    """A daemon that is well and has decided about three calls."""
+    return Telemetry(
+        at=at,
+        started_at=900.0,
+        policy="cautious",
+        observing=False,
+        trouble="",
+        accepted=4,
+        in_flight=1,
+        answered=3,
+        abandoned=0,
+        over_limit=0,
+        protocol_errors=0,
+        refused_commands=0,
+        failed_open={"timed out": 1},
+        by_action={"allow": 2, "tag": 1},
+        took=[3] + [0] * len(BUCKETS_MS),
+        took_seconds=0.001,
+        store_refused=0,
+        breaker_open=False,
+        journal_waiting=0,
+        journal_dropped=0,
+        journal_degraded=False,
+        listening=Listening(True, "", 53, 0, 0, 1, 0.0, 2, 0, 0),
+    )
+
+
+def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> None:
+    write_telemetry(tmp_path, make_telemetry(1.0))
+    write_telemetry(tmp_path, make_telemetry(2.0))
+    assert read_telemetry(tmp_path) == make_telemetry(2.0)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) & 0o022 == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="no daemon yet"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"at": 1.0}', id="of another version"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b"[" * 2 * MOST_BYTES, id="endless"),
+    ],
+)
+def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / NAME).write_bytes(content)
+    assert read_telemetry(tmp_path) is None
+
+
+def test_a_daemon_that_says_nothing_any_more_is_not_taken_for_alive() -> None:
+    assert is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS / 2)
+    assert not is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS)
+    assert not is_fresh(None, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_ms", "bucket"),
+    [(0.0, 0), (0.5, 0), (0.51, 1), (400.0, len(BUCKETS_MS) - 1), (401.0, len(BUCKETS_MS))],
+)
+def test_a_decision_is_counted_in_the_bucket_that_holds_it(elapsed_ms: float, bucket: int) -> None:
+    counts = Counts()
+    counts.decided_in(elapsed_ms)
+    assert counts.took.index(1) == bucket
+    assert (sum(counts.took), counts.took_ms) == (1, elapsed_ms)
