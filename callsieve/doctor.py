@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
+from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_prompts
 from callsieve.console import ConsoleError
 from callsieve.examining import NOT_ASKED, Check, Finding, Ground, Status, unknown
 
@@ -27,6 +27,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("phones", doctor_dialplan.reaches_phones),
     ("emergency calls", doctor_dialplan.hears_of_emergencies),
     ("feature codes", doctor_dialplan.has_free_codes),
+    ("prompts", doctor_prompts.are_built),
     ("daemon", doctor_ourselves.daemon_answers),
     ("classic socket", doctor_ourselves.socket_answers),
     ("manager user", doctor_manager.has_user),

@@ -39,7 +39,7 @@ def _write_one(change: Change) -> None:
         change.path.unlink()
         return
     path = change.path.resolve()  # a link stays one, and its target changes
-    _make_directory(path.parent)
+    make_directory(path.parent)
     status = path.stat() if change.before is not None else None
     owner = status or path.parent.stat()
     mode = change.mode if change.mode is not None else (status.st_mode & 0o7777 if status else NEW_MODE)
@@ -50,11 +50,11 @@ def _write_one(change: Change) -> None:
     _replace(path, change.after, mode, (owner.st_uid, group))
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
     """With the owner of the directory that it is in, so that whoever reads that one can read it."""
     if directory.is_dir():
         return
-    _make_directory(directory.parent)
+    make_directory(directory.parent)
     directory.mkdir(mode=0o755)
     above = directory.parent.stat()
     _give(directory, directory, above.st_uid, above.st_gid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from callsieve.prompt_files import WHISPER_BYTES
 from reputation.codes import CODES, WORD_OF_LIST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +72,10 @@ def test_what_the_codes_answer_can_be_spoken() -> None:
     returned = words(r'return "([a-z-]+)"', code) | words(r'"([a-z-]+)" if .* else "[a-z-]+"', code)
     returned |= words(r'if .* else "([a-z-]+)"', code) | set(WORD_OF_LIST.values())
     assert returned - {"mark", "unmark"} == spoken - {"later"}
+
+
+def test_a_whisper_is_as_long_as_the_build_allows() -> None:
+    assert words(r"\$\{menu\} > (\d+)\]", DIALPLAN) == {str(WHISPER_BYTES)}
 
 
 def test_every_failure_has_its_test() -> None:

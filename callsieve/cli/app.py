@@ -22,6 +22,7 @@ from callsieve.cli import (
     own,
     policy,
     privacy,
+    prompts,
     replay,
     switch,
 )
@@ -74,6 +75,7 @@ GROUPS = (
     feeds,
     policy,
     replay,
+    prompts,
     emergency,
     db,
     audit,

@@ -44,6 +44,21 @@ def meter(file: Path, afterwards: str = "storing") -> Iterator[Tell]:
         yield tell
 
 
+@contextmanager
+def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar of so many things; it is told of each that is done."""
+    if not sys.stderr.isatty():
+        yield _no_one
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
     """The rows; every few of them, and at the end, it is told how far that is."""
     count = 0
@@ -55,4 +70,8 @@ def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Ite
 
 
 def _nobody(_bytes_read: int, _rows: int) -> None:
+    """Nobody is looking."""
+
+
+def _no_one() -> None:
     """Nobody is looking."""

@@ -1,0 +1,104 @@
+"""Sound files as Asterisk plays them: 8 kHz, 16 bits, one channel, and a note in each of what it was made from.
+
+Pure: bytes in, bytes out. The note is a comment of the WAV file (LIST, INFO, ICMT) before its sound, so that a file
+which was copied, or replaced by somebody, says so by itself; there is no list beside the files that could be wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+import wave
+from array import array
+from io import BytesIO
+
+RATE = 8000  # samples a second
+SAMPLE_BYTES = 2
+HEAD_BYTES = 512  # a note of ours ends before that
+
+_NOTE = b"ICMT"
+_FRAME = RATE // 50  # 20 ms: of one syllable there are several
+# A frame counts as speech when it is above the first, and no more than the second below what all those are on average:
+# the two gates of ITU-R BS.1770, without its weighting of frequencies, which a telephone's band does not have.
+_SILENCE_DB = -60.0
+_GATE_DB = 10.0
+
+
+def wav_of(samples: bytes, note: str) -> bytes:
+    """A WAV file of little-endian 16-bit samples at RATE, with the note (ASCII) in it."""
+    text = note.encode("ascii") + b"\0"
+    text += b"\0" * (len(text) % 2)
+    info = b"INFO" + _NOTE + struct.pack("<I", len(text)) + text
+    form = struct.pack("<HHIIHH", 1, 1, RATE, RATE * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
+    chunks = _chunk(b"fmt ", form) + _chunk(b"LIST", info) + _chunk(b"data", samples)
+    return _chunk(b"RIFF", b"WAVE" + chunks)
+
+
+def note_in(head: bytes) -> str | None:
+    """The note in the first bytes of a file; None in a file that has none, or is no WAV file."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    start = head.find(_NOTE, 12, HEAD_BYTES)
+    if start < 0:
+        return None
+    (length,) = struct.unpack_from("<I", head[start + 4 : start + 8].ljust(4, b"\0"))
+    return head[start + 8 : start + 8 + min(length, HEAD_BYTES)].rstrip(b"\0").decode("ascii", "replace")
+
+
+def seconds_of(content: bytes) -> float | None:
+    """How long a WAV file lasts, None when it is none."""
+    try:
+        with wave.open(BytesIO(content)) as file:
+            return float(file.getnframes() / file.getframerate())
+    except (wave.Error, EOFError, ZeroDivisionError):
+        return None
+
+
+def loudness_of(samples: bytes) -> float:
+    """How loud the speech in it is, its pauses left out: dB, where 0 is the loudest square wave. -inf for silence."""
+    powers = [power for power in _powers_of(samples) if power > _power(_SILENCE_DB)]
+    if not powers:
+        return -math.inf
+    gate = sum(powers) / len(powers) * 10 ** (-_GATE_DB / 10)
+    speech = [power for power in powers if power >= gate]
+    return 10 * math.log10(sum(speech) / len(speech))
+
+
+def peak_of(samples: bytes) -> float:
+    """The loudest sample in dB, 0 at most."""
+    return 20 * math.log10(max(map(abs, _values_of(samples)), default=0) / 32768 or 1e-9)
+
+
+def amplified(samples: bytes, by_db: float) -> bytes:
+    """The same, louder. What would be above full scale is cut off: look at `peak_of` before."""
+    factor = 10 ** (by_db / 20)
+    return _bytes_of(array("h", (max(-32768, min(32767, round(value * factor))) for value in _values_of(samples))))
+
+
+def _values_of(samples: bytes) -> array[int]:
+    values = array("h", samples[: len(samples) // SAMPLE_BYTES * SAMPLE_BYTES])
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def _bytes_of(values: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tobytes()
+
+
+def _powers_of(samples: bytes) -> list[float]:
+    """The mean square of each 20 ms, 1 at most."""
+    values = _values_of(samples)
+    frames = [values[start : start + _FRAME] for start in range(0, len(values), _FRAME)]
+    return [sum(value * value for value in frame) / len(frame) / 32768.0**2 for frame in frames]
+
+
+def _power(level_db: float) -> float:
+    return float(10 ** (level_db / 10))
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)

@@ -1,0 +1,237 @@
+"""`callsieve prompts` as an administrator meets it: build, again, own recordings, and what was put there by hand."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from callsieve.prompt_files import WHISPER_BYTES
+from callsieve.prompts import prompts_of
+from callsieve.wav import loudness_of, seconds_of
+from tests.callsieve.program import Program
+from tests.callsieve.sounds import needs_voice, record
+
+pytestmark = needs_voice
+COUNT = len(prompts_of("en"))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sounds with all English prompts, to be copied."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "sounds").mkdir()
+    Program(folder).ok("prompts", "build", "--language", "en", "--to", folder / "sounds")
+    return folder / "sounds"
+
+
+@pytest.fixture
+def sounds(tmp_path: Path, built: Path) -> Path:
+    sounds = tmp_path / "sounds"
+    (sounds / "en" / "callsieve").mkdir(parents=True)
+    for path in (built / "en" / "callsieve").iterdir():
+        (sounds / "en" / "callsieve" / path.name).write_bytes(path.read_bytes())
+    return sounds
+
+
+def wav(sounds: Path, key: str) -> Path:
+    return sounds / "en" / "callsieve" / f"{key}.wav"
+
+
+def test_all_are_built_and_asterisk_may_read_them(built: Path) -> None:
+    files = list((built / "en" / "callsieve").iterdir())
+    assert sorted(path.stem for path in files) == sorted(prompts_of("en"))
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
+    assert (built / "en" / "callsieve").stat().st_mode & 0o755 == 0o755
+
+
+def test_what_is_built_is_not_built_again(program: Program, sounds: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")}
+    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert said == f"Nothing to make: all is built in {sounds}.\n"
+    assert {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")} == before
+
+
+def test_only_what_has_another_text_is_built_again(program: Program, sounds: Path) -> None:
+    program.file("callsieve.toml", program.config.read_text())
+    (program.folder / "prompts").mkdir()
+    program.file("prompts/en.toml", '[appeal]\naddress = "Write to spam at acme dot example."\n')
+    before = wav(sounds, "appeal-address").read_bytes()
+    dry = program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+    assert dry.splitlines() == [
+        f"Would make 1 prompt in {sounds}.",
+        "  en  appeal-address  (outdated)",
+        "Nothing was changed.",
+    ]
+    assert wav(sounds, "appeal-address").read_bytes() == before
+    assert program.ok("prompts", "build", "--language", "en", "--to", sounds) == f"Made 1 prompt in {sounds}.\n"
+    assert wav(sounds, "appeal-address").read_bytes() != before
+
+
+def test_a_recording_takes_the_place_of_the_voice_and_is_made_as_loud(program: Program, sounds: Path) -> None:
+    recording = record(program.folder / "prompts" / "en" / "say-ok.wav", seconds=0.6, amplitude=0.02)
+    dry = program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+    assert f"  en  say-ok  (outdated, from {recording})" in dry
+    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert said == f"Made 1 prompt, 1 of them recorded in {sounds}.\n"
+    content = wav(sounds, "say-ok").read_bytes()
+    assert seconds_of(content) == pytest.approx(0.67, abs=0.05), "the silence at both ends is gone"
+    assert loudness_of(content[-8000:]) == pytest.approx(-18, abs=1)
+    rows = program("prompts", "list", "--language", "en", "--to", sounds, "--json").json
+    assert [row["key"] for row in rows if row["state"] == "recorded"] == ["say-ok"]
+    assert "Nothing to make" in program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    record(recording, seconds=0.9)
+    assert "Made 1 prompt" in program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    recording.unlink()
+    assert "Made 1 prompt in" in program.ok("prompts", "build", "--language", "en", "--to", sounds), "the voice again"
+
+
+def test_the_recording_beside_the_settings_comes_first(program: Program, sounds: Path) -> None:
+    record(program.state / "prompts" / "en" / "say-ok.wav")
+    near = record(program.folder / "prompts" / "en" / "say-ok.wav")
+    assert f"from {near})" in program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+
+
+def test_what_was_put_there_by_hand_is_left_alone(program: Program, sounds: Path) -> None:
+    by_hand = record(wav(sounds, "say-ok")).read_bytes()
+    wav(sounds, "say-later").unlink()
+    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert "Left alone, because we did not make them: en say-ok (--force makes them too)." in said
+    assert wav(sounds, "say-ok").read_bytes() == by_hand
+    assert wav(sounds, "say-later").exists()
+    assert f"Made {COUNT} prompts" in program.ok("prompts", "build", "--language", "en", "--to", sounds, "--force")
+    assert wav(sounds, "say-ok").read_bytes() != by_hand
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_whisper_that_lasts_too_long_is_refused_and_nothing_changes(
+    program: Program, sounds: Path, by_hand: bool
+) -> None:
+    wav(sounds, "say-later").unlink()
+    record(
+        wav(sounds, "whisper-menu") if by_hand else program.folder / "prompts" / "en" / "whisper-menu.wav", seconds=4
+    )
+    before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
+    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    assert re.match(r"en: whisper-spam and whisper-menu last [456]\.\d s together, and ", said)
+    assert said.endswith("no whisper would be played: 3.8 s is the most: say less, or faster, in one of them")
+    assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
+
+
+def test_each_warning_and_the_menu_are_short_enough_in_both_languages(program: Program, tmp_path: Path) -> None:
+    """With some room: another version of espeak-ng may speak a little slower."""
+    (tmp_path / "sounds").mkdir()
+    program.ok("prompts", "build", "--to", tmp_path / "sounds")
+    for language in ("en", "zh"):
+        size = {path.stem: path.stat().st_size for path in (tmp_path / "sounds" / language).rglob("whisper-*.wav")}
+        menu = size.pop("whisper-menu")
+        assert len(size) == 6
+        assert max(size.values()) + menu < 0.96 * WHISPER_BYTES, language
+
+
+@pytest.mark.parametrize(
+    ("name", "trouble"),
+    [
+        ("say-okay.wav", "there is no prompt 'say-okay' (did you mean say-ok?)"),
+        ("say-ok.flac", "say-ok.flac: sox cannot use it: "),
+        ("say-ok.wav", "say-ok.wav: nothing is to be heard in it: record it again, or take the file away"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_is_named(program: Program, sounds: Path, name: str, trouble: str) -> None:
+    path = program.folder / "prompts" / "en" / name
+    record(path, amplitude=0)
+    if name.endswith(".flac"):
+        path.write_bytes(b"no sound")
+    before = wav(sounds, "say-ok").read_bytes()
+    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    assert trouble in said
+    assert str(path) in said
+    assert wav(sounds, "say-ok").read_bytes() == before
+
+
+def test_two_recordings_of_one_prompt(program: Program, sounds: Path) -> None:
+    for suffix in ("wav", "au"):
+        record(program.folder / "prompts" / "en" / f"say-ok.{suffix}")
+    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    assert "say-ok.au says the same prompt: take one of the two away" in said
+
+
+def test_without_the_programs_it_says_which_and_how_to_get_them(
+    program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wav(sounds, "say-later").unlink()
+    monkeypatch.setenv("PATH", str(program.folder))
+    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    assert said == ("espeak-ng and sox: not found; install them, as with: apt-get install espeak-ng sox")
+    assert "Nothing to make" not in said
+
+
+def test_where_the_sounds_are_asterisk_says(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "data" / "sounds").mkdir(parents=True)
+    script = program.file("asterisk", f"#!/bin/sh\necho '  Data directory:              {tmp_path}/data'\n")
+    script.chmod(0o755)
+    program.config.write_text(program.config.read_text() + f'\n[asterisk]\ncommand = "{script}"\n')
+    rows = program("prompts", "list", "--json").json
+    assert {Path(row["file"]).parents[2] for row in rows} == {tmp_path / "data" / "sounds"}
+    assert {row["state"] for row in rows} == {"missing"}
+
+
+def test_an_asterisk_that_is_not_there(program: Program) -> None:
+    program.config.write_text(program.config.read_text() + '\n[asterisk]\ncommand = "/nowhere/asterisk"\n')
+    assert program.fails("prompts", "list").endswith("or name the directory of its sounds: --to DIR")
+
+
+def test_a_directory_that_is_not_there(program: Program, tmp_path: Path) -> None:
+    said = program.fails("prompts", "build", "--to", tmp_path / "nowhere")
+    assert said == f"{tmp_path}/nowhere: there is no such directory: name that of Asterisk's sounds with --to DIR"
+
+
+def test_the_list(program: Program, sounds: Path) -> None:
+    wav(sounds, "say-later").unlink()
+    lines = program.ok("prompts", "list", "--language", "en", "--to", sounds).splitlines()
+    assert lines[0].split() == ["prompt", "state", "s", "text"]
+    assert any(re.fullmatch(r"en  whisper-unknown +built +0\.\d  Unknown caller\.", line) for line in lines)
+    assert lines[-2] == f"{COUNT - 1} built, 1 missing, in {sounds}"
+    assert lines[-1] == "To make what is missing or outdated: callsieve prompts build"
+
+
+def test_play(program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = program.folder / "played"
+    player = program.file("aplay", f'#!{sys.executable}\nimport sys\nopen("{played}", "w").write(sys.argv[-1])\n')
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.folder}{os.pathsep}{os.environ['PATH']}")
+    said = program.ok("prompts", "play", "say-ok", "--to", sounds)
+    assert said == f"Marked as fine. Thank you.  ({wav(sounds, 'say-ok')})\n"
+    assert played.read_text() == str(wav(sounds, "say-ok"))
+
+
+def test_play_where_nothing_can_play(program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(program.folder))
+    said = program.ok("prompts", "play", "say-ok", "--to", sounds)
+    assert str(wav(sounds, "say-ok")) in said
+    assert "This machine has nothing that plays it" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "trouble"),
+    [("say-okey", "there is no prompt 'say-okey' (did you mean say-ok?)"), ("say-ok", "is not there yet")],
+)
+def test_play_what_is_not_there(program: Program, sounds: Path, key: str, trouble: str) -> None:
+    wav(sounds, "say-ok").unlink()
+    assert trouble in program.fails("prompts", "play", key, "--to", sounds)
+
+
+def test_a_build_that_is_cut_off_leaves_whole_files(program: Program, sounds: Path) -> None:
+    """What is made takes its place by a rename: there is no half file and nothing is left over."""
+    wav(sounds, "say-ok").unlink()
+    wav(sounds, "say-ok").mkdir()
+    assert program("prompts", "build", "--language", "en", "--to", sounds).code == 2
+    assert [path.name for path in (sounds / "en" / "callsieve").iterdir() if path.suffix != ".wav"] == []

@@ -1,0 +1,56 @@
+"""The doctor looks for our prompts where Asterisk says its sounds are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from callsieve.doctor_prompts import are_built
+from callsieve.examining import Finding, Ground, Status
+from callsieve.prompts import prompts_of
+from callsieve.settings import Loaded, Settings
+from callsieve.voicing import Source
+from callsieve.wav import wav_of
+from tests.callsieve.sounds import record, tone
+
+COUNT = len(prompts_of("en"))
+
+
+def found(folder: Path) -> Finding:
+    loaded = Loaded(settings=Settings(), file=None, state=folder)
+    return are_built(Ground(loaded, lambda _command: f"  Data directory:   {folder}\n", 0.0))
+
+
+def put(folder: Path, language: str) -> None:
+    place = folder / "sounds" / language / "callsieve"
+    place.mkdir(parents=True)
+    for key, prompt in prompts_of(language).items():
+        (place / f"{key}.wav").write_bytes(wav_of(tone(0.1), Source(prompt).note))
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    finding = found(tmp_path)
+    assert (finding.status, finding.way_out) == (Status.WARN, "callsieve prompts build")
+    missing = f"{COUNT} of {COUNT} missing"
+    assert finding.detail == f"en: {missing}; zh: {missing}: no spoken warning without its prompt"
+
+
+def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path) -> None:
+    put(tmp_path, "en")
+    put(tmp_path, "zh")
+    assert found(tmp_path) == Finding(Status.OK, f"{2 * COUNT} are built, in en and zh")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "en.toml").write_text('[say]\nok = "Fine."\n')
+    (tmp_path / "sounds" / "zh" / "callsieve" / "say-ok.wav").unlink()
+    finding = found(tmp_path)
+    assert finding.detail.startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT} missing: ")
+
+
+def test_a_recording_that_is_no_prompts(tmp_path: Path) -> None:
+    record(tmp_path / "prompts" / "en" / "say-okay.wav")
+    assert "there is no prompt 'say-okay'" in found(tmp_path).detail
+    assert found(tmp_path).status is Status.FAIL
+
+
+def test_an_asterisk_that_does_not_say_where(tmp_path: Path) -> None:
+    finding = are_built(Ground(Loaded(settings=Settings(), file=None, state=tmp_path), lambda _: "", 0.0))
+    assert finding == Finding(Status.UNKNOWN, "Asterisk does not say where its sounds are")
