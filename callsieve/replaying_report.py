@@ -154,7 +154,7 @@ class Tally:
         self.calls += 1
         self.without_number += outcome.caller is None
         self.actions[action] += 1
-        self.days.setdefault(_day_of(int(outcome.at // 900)), Counter())[action] += 1
+        self.days.setdefault(day_of(outcome.at), Counter())[action] += 1
         self.talks.add(outcome)
         self.stops.add_call(outcome.caller, outcome.at, action, decision.rule)
         self.warnings.add_call(outcome.caller, outcome.at, action, decision.rule)
@@ -262,7 +262,12 @@ def counts_of(actions: Counter[str]) -> dict[str, int]:
     return {action: actions[action] for action in ACTIONS}
 
 
+def day_of(at: float) -> int:
+    """The day of the machine's zone that an instant lies in, as `date.toordinal` counts."""
+    return _day_of_quarter(int(at // 900))
+
+
 @lru_cache(maxsize=4096)
-def _day_of(quarter: int) -> int:
+def _day_of_quarter(quarter: int) -> int:
     """The day of the machine's zone that a quarter of an hour lies in: no zone's offset is finer."""
     return datetime.fromtimestamp(quarter * 900).astimezone().toordinal()

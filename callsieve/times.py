@@ -50,6 +50,19 @@ def instant_of(text: str, now: float) -> float:
     return _instant(text.strip(), f"{text!r} is no time: write it as 18:00 or 2026-12-31T18:00")
 
 
+def since_of(text: str, now: float) -> float:
+    """Since when: a span before now, the beginning of a day, or an instant. TimeError unless that is past."""
+    span = _SPAN.fullmatch(text.strip().lower())
+    otherwise = f"{text!r} is no time: write it as 7d, 2026-12-31 or 2026-12-31T18:00"
+    clock = _CLOCK.fullmatch(text.strip())
+    if span:
+        return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
+    at = instant_of(text, now) if clock else _instant(text.strip(), otherwise)
+    if at > now:
+        raise TimeError(f"{text!r} is to come")
+    return at
+
+
 def when(at: float) -> str:
     """`2026-12-31 18:00`."""
     return _format(at, "%Y-%m-%d %H:%M")

@@ -24,6 +24,7 @@ from callsieve.cli import (
     privacy,
     prompts,
     replay,
+    summary,
     switch,
 )
 from callsieve.cli.common import ConfigOption
@@ -67,6 +68,7 @@ GROUPS = (
     doctor,
     lookup,
     calls,
+    summary,
     marks,
     own,
     lists,

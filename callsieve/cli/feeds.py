@@ -16,10 +16,10 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.errors import CommandError, os_trouble
+from callsieve.cli.imports_summary import Kind, Summary, print_summary
 from callsieve.cli.meter import meter, watched
 from callsieve.cli.reading import DryRunOption, SourceOption, Verdict, source_name, table_in
 from callsieve.cli.storing import store_numbers
-from callsieve.cli.summary import Kind, Summary, print_summary
 from callsieve.settings import Loaded
 from reputation.store.errors import StoreError
 

@@ -13,10 +13,10 @@ import typer
 from callsieve.cli import feeds, imports_calls
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.imports_summary import Kind, Summary, print_summary
 from callsieve.cli.meter import meter, watched
 from callsieve.cli.reading import SOURCE_HELP, DryRunOption, FileArgument, SourceOption, Verdict, source_name, table_in
 from callsieve.cli.storing import changing, note, nothing_usable, some, store_numbers, stores
-from callsieve.cli.summary import Kind, Summary, print_summary
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:

@@ -93,7 +93,7 @@ def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
     most = max((sum(period.actions.values()) for period in periods), default=0)
     if not most:
         return
-    numbers = len(f"{most:,}")
+    numbers = max(len("calls"), len(f"{most:,}"))
     width = max(10, min(console().width, 110) - 10 - numbers - 4)
     there = [action for action in ACTIONS if any(period.actions[action] for period in periods)]
     legend = [Text.assemble((BLOCK[action] * 2, COLOURS[action]), f" {action}  ") for action in there]
@@ -102,7 +102,7 @@ def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
         total = sum(period.actions.values())
         cells = cells_of([period.actions[action] for action in there], most, width)
         bar = [Text(BLOCK[action] * count, COLOURS[action]) for action, count in zip(there, cells, strict=True)]
-        say(f"{period.first}  {total:>{max(numbers, 5)},}  ", *bar)
+        say(f"{period.first}  {total:>{numbers},}  ", *bar)
 
 
 def _show_changes(report: Report) -> None:

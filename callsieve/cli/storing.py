@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from callsieve.cli.common import any_store, existing_store, has_store
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.summary import Summary
+from callsieve.cli.imports_summary import Summary
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:

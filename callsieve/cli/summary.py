@@ -1,103 +1,193 @@
-"""What became of an import: counts, and the rows that were passed over."""
+"""`callsieve summary`: what screening did in the last days, or in observe mode would have done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Annotated
 
-from callsieve.cli.common import print_json
-from callsieve.cli.errors import warn
+import typer
+
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from callsieve.rows import Problem, Table
+    from callsieve.cli.show import Cell
+    from callsieve.summarising import Summary
+
+WEEK_SECONDS = 7 * 86_400.0
+SHOWN = 10
 
 
-class Kind(StrEnum):
-    """What an import brings."""
-
-    NUMBERS = "numbers"
-    CONTACTS = "contacts"
-    PEOPLE = "people"
+def add_to(app: typer.Typer) -> None:
+    """Add `summary`."""
+    app.command("summary")(summary)
 
 
-@dataclass(slots=True)
-class Summary:
-    """`before`: how many rows the import of this name had until now, None for a new one.
+def summary(
+    week: Annotated[bool, typer.Option("--week", help="The last seven days; so it is without a span, too.")] = False,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="30d, 2026-12-31, 2026-12-31T18:00.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="The same; now if not given.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Sum up the last days: what was done with calls or would have been, and first of all what was probably wrong."""
+    from rich.console import Console
 
-    `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
-    """
+    from callsieve.summarising import summary_as_json, summary_of
 
-    kind: Kind
-    source: str
-    dry_run: bool
-    read: int = 0
-    imported: int = 0
-    skipped: int = 0
-    duplicates: int = 0
-    cut: int = 0
-    seconds: float = 0.0
-    before: int | None = None
-    continued: int = 0
-    format: str | None = None
-    problems: list[Problem] = field(default_factory=list)
-    ignored_columns: tuple[str, ...] = ()
-    remarks: list[str] = field(default_factory=list)
-
-    def refuse(self, problem: str) -> None:
-        """A row that is in no file is passed over."""
-        from callsieve.rows import KEPT_PROBLEMS, Problem
-
-        self.skipped += 1
-        if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append(Problem(0, problem))
-
-    def take(self, table: Table, imported: int, usable: int) -> None:
-        """The counts of a table that was read to its end, of whose rows `usable` could be used."""
-        self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
-        self.imported, self.duplicates = imported, usable - imported
-        self.problems, self.ignored_columns = table.problems, table.ignored
-
-
-def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Counts go to standard output, what was not as expected to standard error; or all of it is JSON."""
+    if week and since is not None:
+        raise CommandError("--week and --since: one of them says from when")
+    now = time.time()
+    end = _instant("--until", until, now) if until is not None else now
+    begin = _instant("--since", since, now) if since is not None else end - WEEK_SECONDS
+    if begin >= end:
+        raise CommandError("--since must be before --until")
+    with existing_store(settings_of(config)) as db, Console(stderr=True).status("adding up"):
+        found = summary_of(db, begin, end)
     if as_json:
-        fields = {name: getattr(summary, name) for name in Summary.__slots__}
-        fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
-        print_json(fields)
+        print_json(summary_as_json(found))
+    else:
+        _show(found)
+
+
+def _instant(option: str, text: str, now: float) -> float:
+    from callsieve.times import TimeError, since_of
+
+    try:
+        return since_of(text, now)
+    except TimeError as error:
+        raise CommandError(f"{option}: {error}") from None
+
+
+def _show(found: Summary) -> None:
+    from callsieve.cli.replay_show import show_mistakes, show_periods
+    from callsieve.cli.show import bold, plural, say
+    from callsieve.times import when
+
+    say(bold(f"{when(found.since)} to {when(found.until)}"), f": {plural(found.calls, 'inbound call')}{_mode(found)}")
+    if not found.calls:
+        _show_nothing(found)
         return
-    _print_problems(summary)
-    _print_counts(summary)
+    say()
+    would = "would have been " if found.observed else ""
+    show_mistakes(found.mistakes, found.stopped, f"that {would or 'were '}stopped", "challenge, route, reject")
+    show_mistakes(found.warned_mistakes, found.warned, f"that {would or 'were '}warned of")
+    say()
+    show_periods(found.periods, weekly=found.weekly)
+    say()
+    _show_actions(found)
+    say()
+    _show_rules(found)
+    _show_callers(found)
+    _show_let_through(found)
+    say()
+    _show_notes(found)
 
 
-def _print_problems(summary: Summary) -> None:
-    from callsieve.cli.show import plural
-
-    for problem in summary.problems:
-        warn(f"skipped {f'line {problem.line}: ' if problem.line else ''}{problem.text}")
-    if summary.skipped > len(summary.problems):
-        warn(f"skipped {plural(summary.skipped - len(summary.problems), 'more row')}")
-    if summary.cut:
-        warn(f"cut {plural(summary.cut, 'field')} longer than 200 characters")
-    if summary.ignored_columns:
-        warn(f"did not read the columns {', '.join(summary.ignored_columns[:10])}")
-    for remark in summary.remarks:
-        warn(remark)
+def _mode(found: Summary) -> str:
+    names = ", ".join(found.policies)
+    if not names:
+        return ""
+    observed = (
+        f", which observes only: without it {found.observed:,} would have been treated otherwise"
+        if found.observed
+        else ""
+    )
+    return f", policy {names}{observed}"
 
 
-def _print_counts(summary: Summary) -> None:
-    from callsieve.cli.show import plural, say
+def _show_nothing(found: Summary) -> None:
+    from callsieve.cli.show import say
 
-    head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
-    origin = f" from {summary.format}" if summary.format else ""
-    counts = [f"{plural(summary.read, 'row')} read"]
-    counts += [f"{summary.skipped:,} skipped"] if summary.skipped else []
-    counts += [plural(summary.duplicates, "duplicate")] if summary.duplicates else []
-    counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
-    say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
-    if summary.continued:
-        say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
-    if summary.before is not None and summary.kind is not Kind.PEOPLE:
-        say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
-    if summary.dry_run:
-        say("Nothing was changed.")
+    say("No call was screened then. `callsieve doctor` says whether calls reach CallSieve at all.")
+    _show_notes(found)
+
+
+def _show_actions(found: Summary) -> None:
+    from callsieve.cli.show import print_table, word
+    from callsieve.replaying_report import ACTIONS
+
+    rows: list[list[Cell]] = [
+        [word(action), f"{found.actions[action]:,}", f"{100 * found.actions[action] / found.calls:.2f} %"]
+        for action in ACTIONS
+    ]
+    print_table(("action", "calls", ""), rows, right=(1, 2))
+
+
+def _show_rules(found: Summary) -> None:
+    from callsieve.cli.show import dim, plural, print_table, say
+
+    rows: list[list[Cell]] = [
+        [one.rule, f"{one.calls:,}", f"{one.numbers:,}", _words(one.actions)] for one in found.rules[:SHOWN]
+    ]
+    print_table(("rule", "calls", "callers", "action"), rows, keep=(0, 1, 2), right=(1, 2))
+    if len(found.rules) > SHOWN:
+        say(dim(f"and {plural(len(found.rules) - SHOWN, 'more rule')}: --json has all of them"))
+
+
+def _show_callers(found: Summary) -> None:
+    from callsieve.cli.show import bold, print_table, say
+    from callsieve.times import when
+
+    if not found.callers:
+        return
+    say()
+    say(bold("Stopped most often"))
+    rows: list[list[Cell]] = [
+        [one.number, f"{one.calls:,}", _words(one.actions), f"{one.points:+d}", when(one.last_at)]
+        for one in found.callers[:SHOWN]
+    ]
+    print_table(("caller", "calls", "action", "points", "the latest"), rows, keep=(0, 1, 4), right=(1, 3))
+
+
+def _show_let_through(found: Summary) -> None:
+    from callsieve.cli.show import bold, dim, plural, print_table, say
+    from callsieve.times import when
+
+    if not found.let_through:
+        return
+    say()
+    say(bold("Marked as spam by people, and let through without a word"))
+    shown = found.let_through[:SHOWN]
+    rows = [
+        (one.number, f"{one.calls:,}", plural(one.reporters, "person", "people"), when(one.last_at)) for one in shown
+    ]
+    print_table(("caller", "calls", "marked by", "the latest"), rows, keep=(0, 1, 3), right=(1,))
+    if len(found.let_through) > SHOWN:
+        say(dim(f"and {plural(len(found.let_through) - SHOWN, 'more number')}: --json has them"))
+
+
+def _show_notes(found: Summary) -> None:
+    """What somebody should look at, and what the figures rest on."""
+    from rich.text import Text
+
+    from callsieve.cli.show import dim, plural, say
+
+    for reason, count in found.fail_open.items():
+        say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))
+    if found.unscreened:
+        say(
+            Text(
+                f"{plural(found.unscreened, 'inbound call')} nobody asked about: screening was off or down, or their "
+                "context has no Gosub(callsieve,...)",
+                "yellow",
+            )
+        )
+    if found.incomplete:
+        say(dim(f"{plural(found.incomplete, 'call')} not seen whole: nothing was learnt from them"))
+    said = ", ".join(f"{count:,} {verdict}" for verdict, count in found.marks.items())
+    say(dim(f"People's marks: {said or 'none'}. How calls ended is known of {found.outcomes:,}, kept for 30 days."))
+    if found.calls:
+        say(dim(f"A decision took {found.median_ms:.1f} ms, one in a hundred more than {found.slow_ms:.1f} ms."))
+        say(dim("Single calls: `callsieve calls search --rule NAME`; another policy: `callsieve replay`."))
+
+
+def _words(actions: dict[str, int]) -> Cell:
+    from rich.text import Text
+
+    from callsieve.cli.show import word
+
+    several = len(actions) > 1
+    return Text(", ").join(
+        Text.assemble(word(action), f" {count:,}" if several else "") for action, count in actions.items()
+    )

@@ -37,6 +37,7 @@ BY_ID = "SELECT * FROM decision WHERE id = ?"
 BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
+OF_SPAN = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at, id"
 CALL_TIMES = "SELECT caller, at, linkedid FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
 SEARCH = """
 SELECT * FROM decision
@@ -82,6 +83,18 @@ def search_decisions(
 ) -> list[DecisionRecord]:
     """Decisions with all that is wanted (caller, callee, did, action, rule, since, until), the latest first."""
     return [_record(row) for row in db.execute(SEARCH, {**wanted, "limit": limit})]
+
+
+def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
+    """Of each call from `since` until before `until` the first decision, in time order. Later ones are about single
+    phones.
+    """
+    seen: set[str] = set()
+    for row in db.execute(OF_SPAN, (since, until)):
+        record = _record(row)
+        if not record.linkedid or record.linkedid not in seen:
+            seen.add(record.linkedid)
+            yield record
 
 
 def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:

@@ -26,6 +26,7 @@ WHERE (excluded.at, excluded.verdict = 'retracted', excluded.verdict, excluded.c
        mark.category, mark.reason, mark.linkedid)
 """
 OF_REPORTER = f"SELECT {MARK_COLUMNS} FROM mark WHERE reporter = ? AND at >= ? ORDER BY at DESC, number LIMIT ?"
+OF_SPAN = f"SELECT {MARK_COLUMNS} FROM mark WHERE at >= ? AND at < ? ORDER BY at, number, reporter"
 # A number marked again does not count again.
 OTHERS_SINCE = "SELECT count(DISTINCT number) FROM mark WHERE reporter = ? AND at > ? AND number <> ?"
 
@@ -79,6 +80,11 @@ def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
 def marks_by(db: sqlite3.Connection, reporter: str, since: float = 0.0, limit: int = 100) -> list[Mark]:
     """What a person said, the latest first."""
     return [mark_from(row) for row in db.execute(OF_REPORTER, (reporter, since, limit))]
+
+
+def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:
+    """What people said from `since` until before `until` and is their latest word, in time order."""
+    return [mark_from(row) for row in db.execute(OF_SPAN, (since, until))]
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from enum import Enum
 from typing import Any, NamedTuple
@@ -73,6 +73,7 @@ PASSED = "SELECT 1 FROM challenge_pass WHERE number = ? AND auth_class = ? AND a
 BY_LINKEDID = f"SELECT {_COLUMNS} FROM outcome WHERE linkedid = ?"
 _WITHIN = "at >= :since AND at < :until ORDER BY at DESC LIMIT :limit"
 BY_TIME = f"SELECT {_COLUMNS} FROM outcome WHERE {_WITHIN}"
+OF_SPAN = f"SELECT {_COLUMNS} FROM outcome WHERE at >= ? AND at < ? ORDER BY at, linkedid"
 BY_NUMBER = f"""
 SELECT * FROM (SELECT {_COLUMNS} FROM outcome WHERE caller = :number
                UNION
@@ -139,6 +140,11 @@ def outcomes(
     """Outcomes of calls from and to one number, or of all, from `since` until before `until`, the latest first."""
     about = {"number": number, "since": since, "until": until, "limit": limit}
     return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
+
+
+def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iterator[OutcomeRecord]:
+    """All outcomes of calls that began from `since` until before `until`, in time order."""
+    return map(_outcome, db.execute(OF_SPAN, (since, until)))
 
 
 def _recorded(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:

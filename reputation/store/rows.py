@@ -18,6 +18,7 @@ SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
        SELECT 1 FROM one_ring WHERE one_ring.number = signal.number AND one_ring.auth_class <> 'unauthenticated'
           AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
 """
+ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
 ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
 
 
@@ -43,6 +44,12 @@ def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
 def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
     """Who answered calls of the number, the latest first."""
     return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
+
+
+def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
+    """When the number last rang once and gave up, within the day before an instant."""
+    (found,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
+    return None if found is None else float(found)
 
 
 def mark_from(row: tuple[Any, ...]) -> Mark:

@@ -1,0 +1,132 @@
+"""`callsieve summary`: the last week for a person and for scripts, probable mistakes first."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.store.file import open_store
+from reputation.store.outcomes import record_outcome
+from reputation.store.transaction import transaction
+from tests.callsieve.program import CALLER, Program, make_record
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    """A week in observe mode: a caller that would have been challenged twice, whom we called back."""
+    program = Program(tmp_path)
+    now = time.time()
+    observed = {"action": "allow", "policy": "observe"}
+    program.add_decisions(
+        make_record("AAAAAAA1", at=now - 20 * DAY, linkedid="1", **observed),
+        make_record(
+            "AAAAAAA2", at=now - 2 * DAY, linkedid="2", would_be="challenge", rule="level-challenge", **observed
+        ),
+        make_record("AAAAAAA3", at=now - DAY, linkedid="3", would_be="challenge", rule="level-challenge", **observed),
+        make_record("AAAAAAA4", at=now - DAY, linkedid="4", would_be="allow", rule="default", caller=None, **observed),
+        make_record(
+            "AAAAAAA5",
+            at=now - DAY,
+            linkedid="5",
+            rule="fail-open",
+            reason="timed out",
+            action="allow",
+            would_be="allow",
+        ),
+    )
+    back = OutcomeRecord(
+        linkedid="6",
+        at=now - 3600,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED,
+        caller="201",
+        dialled=CALLER,
+        talk_seconds=90.0,
+        ended_by=EndedBy.CALLER,
+    )
+    with open_store(program.store) as db, transaction(db):
+        record_outcome(db, back, now)
+    return program
+
+
+def test_what_a_person_looks_at_comes_first(callsieve: Program) -> None:
+    out = callsieve.ok("summary", "--week")
+    places = [
+        out.index(part)
+        for part in (
+            "4 inbound calls, policy observe, cautious, which observes only: without it 2 would have been treated "
+            "otherwise",
+            "2 probable mistakes among the 2 calls that would have been stopped",
+            "we called it back later and talked",
+            "No probable mistake among the 0 calls that would have been warned of.",
+            "▓▓ challenge",
+            "level-challenge      2        1  challenge",
+            "Stopped most often",
+            "1 call failed open (timed out) and went on: see `callsieve doctor`",
+            "A decision took 0.7 ms",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_without_a_span_it_is_the_week(callsieve: Program) -> None:
+    assert callsieve("summary", "--json").json["calls"] == callsieve("summary", "--week", "--json").json["calls"] == 4
+
+
+@pytest.mark.parametrize(
+    ("span", "calls"),
+    [
+        pytest.param(["--since", "30d"], 5, id="since"),
+        pytest.param(["--since", "36h"], 3, id="hours"),
+        pytest.param(["--since", "30d", "--until", "10d"], 1, id="until"),
+        pytest.param(["--until", "18d"], 1, id="the-week-before"),
+    ],
+)
+def test_other_spans(callsieve: Program, span: list[str], calls: int) -> None:
+    assert callsieve("summary", *span, "--json").json["calls"] == calls
+
+
+def test_in_json(callsieve: Program) -> None:
+    found = callsieve("summary", "--json").json
+    assert (found["observed"], found["stopped"], found["fail_open"]) == (2, 2, {"timed out": 1})
+    assert found["actions"] == {"allow": 2, "tag": 0, "warn": 0, "challenge": 2, "route": 0, "reject": 0}
+    assert found["probable_mistakes"]["numbers"][0]["number"] == CALLER
+    assert found["by"] == "day"
+    assert sum(sum(v for k, v in period.items() if k != "first") for period in found["periods"]) == 4
+    assert found["callers"][0]["points"] == 7
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_it_fits_the_terminal(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    charts = [line for line in callsieve.ok("summary").splitlines() if "▓" in line or "····" in line]
+    assert len(charts) > 1
+    assert max(map(len, charts)) <= columns
+
+
+def test_a_week_without_calls_says_where_to_look(callsieve: Program) -> None:
+    out = callsieve.ok("summary", "--since", "60d", "--until", "50d")
+    assert "0 inbound calls" in out
+    assert "`callsieve doctor`" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(["--week", "--since", "3d"], "--week and --since: one of them", id="both"),
+        pytest.param(["--since", "last week"], "--since: 'last week' is no time: write it as 7d", id="no-time"),
+        pytest.param(["--since", "2100-01-01"], "--since: '2100-01-01' is to come", id="to-come"),
+        pytest.param(["--since", "1d", "--until", "2d"], "--since must be before --until", id="order"),
+    ],
+)
+def test_wrong_spans_are_one_line(callsieve: Program, options: list[str], says: str) -> None:
+    assert says in callsieve.fails("summary", *options)
+
+
+def test_without_a_store_it_is_one_line(tmp_path: Path) -> None:
+    assert "there is no store yet" in Program(tmp_path).fails("summary")
