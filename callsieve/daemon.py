@@ -26,6 +26,7 @@ from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of,
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
+from callsieve.web_process import keep_console
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.ids import new_id
@@ -93,7 +94,7 @@ class Daemon:
             await self.server.listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
             ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house, self._tell)
-            for background in (*ours, notify.run_watchdog):
+            for background in (*ours, self._keep_console, notify.run_watchdog):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
@@ -204,6 +205,9 @@ class Daemon:
 
     async def _fold(self) -> None:
         await keep_folded(self.keeper, self._weights_changed)
+
+    async def _keep_console(self) -> None:
+        await keep_console(lambda: self._loaded)
 
     async def _sync_settings(self) -> None:
         settings = self._loaded.settings

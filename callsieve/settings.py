@@ -45,6 +45,9 @@ WRITTEN_AS = {
     ROUTE: "write it as context,exten,1",
 }
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
+IdleMinutes = Annotated[int, msgspec.Meta(ge=5, le=1440)]
+SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
 class SettingsError(ValueError):
@@ -104,10 +107,15 @@ class Emergency(Table, frozen=True):
 
 
 class Web(Table, frozen=True):
-    """The console."""
+    """The console. `hosts`: the names that browsers reach it by; `proxies`: who may say for whom they ask."""
 
     listen: str = "127.0.0.1:8480"
     enabled: bool = False
+    behind_proxy: bool = False
+    hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    idle_minutes: IdleMinutes = 60
+    session_hours: SessionHours = 12
 
 
 class AsteriskTable(Table, frozen=True):
@@ -300,9 +308,9 @@ def _type_at(place: str) -> Any:
 def _problems(settings: Settings) -> list[tuple[str, str]]:
     """What a type cannot say: addresses, regions, numbers, scopes. The first is reported."""
     problems: list[tuple[str, str]] = []
-    for key, text in (("agi.listen", settings.agi.listen), ("web.listen", settings.web.listen)):
-        if (wrong := _address_problem(text)) is not None:
-            problems.append((key, wrong))
+    if (wrong := _address_problem(settings.agi.listen)) is not None:
+        problems.append(("agi.listen", wrong))
+    problems += _web_problems(settings.web)
     home = settings.numbers.region
     regions = [("numbers.region", home)]
     regions += [(f"trunk '{t.name}'.region", t.region) for t in settings.trunk if t.region is not None]
@@ -330,6 +338,21 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
     return problems
 
 
+def _web_problems(web: Web) -> list[tuple[str, str]]:
+    """Without a proxy in front the console speaks plain HTTP, and so to this machine only."""
+    problems = []
+    wrong = _form_problem(web.listen) if web.behind_proxy else _address_problem(web.listen)
+    if wrong is not None:
+        problems.append(("web.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"))
+    problems += [("web.hosts", f"{host[:60]!r} is no host name") for host in web.hosts if not HOST.fullmatch(host)]
+    for proxy in web.proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            problems.append(("web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"))
+    return problems
+
+
 def _repeated(table: str, keys: list[str]) -> list[tuple[str, str]]:
     return [(f"[[{table}]]", f"{key!r} is there twice") for key in sorted({k for k in keys if keys.count(k) > 1})]
 
@@ -343,11 +366,17 @@ def address_of(text: str) -> tuple[str, int]:
     return str(address), int(port)
 
 
-def _address_problem(text: str) -> str | None:
+def _form_problem(text: str) -> str | None:
     try:
-        host, _ = address_of(text)
+        address_of(text)
     except ValueError:
         return f"{text!r} is not an address: write it as 127.0.0.1:4573"
-    if not is_loopback(host):
+    return None
+
+
+def _address_problem(text: str) -> str | None:
+    if (wrong := _form_problem(text)) is not None:
+        return wrong
+    if not is_loopback(address_of(text)[0]):
         return f"{text!r} is not on this machine: use 127.0.0.1 (the socket is worth root)"
     return None

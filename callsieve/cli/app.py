@@ -26,6 +26,8 @@ from callsieve.cli import (
     replay,
     summary,
     switch,
+    users,
+    web,
 )
 from callsieve.cli.common import ConfigOption
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
@@ -79,6 +81,8 @@ GROUPS = (
     replay,
     prompts,
     emergency,
+    web,
+    users,
     db,
     audit,
     privacy,

@@ -19,7 +19,7 @@ def test_the_example_loads_and_shows_every_key() -> None:
     settings = parse_settings(match[1], "docs/operations.md")
     shown = tomllib.loads(match[1])
     for field in msgspec.structs.fields(Settings):
-        if field.name in ("web", "reputation"):  # the console comes later; evidence has a page of its own
+        if field.name == "reputation":  # evidence has a page of its own
             continue
         table = getattr(settings, field.name)
         rows = table if isinstance(table, tuple) else (table,)

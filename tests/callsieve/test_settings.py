@@ -53,6 +53,11 @@ window_minutes = 60
 command = "docker exec pbx asterisk"
 [web]
 listen = "[::1]:8481"
+behind_proxy = true
+hosts = ["pbx.example.org"]
+proxies = ["192.0.2.0/24"]
+idle_minutes = 30
+session_hours = 8
 enabled = true
 [[trunk]]
 name = "carrier"
@@ -101,7 +106,15 @@ DEFAULTS: dict[str, Any] = {
     "policy": {"name": "cautious"},
     "actions": {"route": ""},
     "emergency": {"window_minutes": 120},
-    "web": {"listen": "127.0.0.1:8480", "enabled": False},
+    "web": {
+        "listen": "127.0.0.1:8480",
+        "enabled": False,
+        "behind_proxy": False,
+        "hosts": (),
+        "proxies": ("127.0.0.1", "::1"),
+        "idle_minutes": 60,
+        "session_hours": 12,
+    },
     "asterisk": {"command": "asterisk"},
     "trunk": (),
     "did": (),
@@ -196,6 +209,9 @@ ERRORS = [
     ("listen-to-all", "[agi]\nlisten = '0.0.0.0:4573'", "agi.listen: '0.0.0.0:4573' is not on this machine: use 127"),
     ("listen-to-the-network", "[agi]\nlisten = '192.0.2.7:4573'", "is not on this machine: use 127.0.0.1"),
     ("web-listen", "[web]\nlisten = '[::]:8480'", "web.listen: '[::]:8480' is not on this machine"),
+    ("web-listen-proxied", "[web]\nlisten = 'pbx:8480'\nbehind_proxy = true", "'pbx:8480' is not an address"),
+    ("web-host", "[web]\nhosts = ['https://pbx']", "web.hosts: 'https://pbx' is no host name"),
+    ("web-proxy", "[web]\nproxies = ['proxy']", "web.proxies: 'proxy' is no address"),
     (
         "region",
         "[numbers]\nregion = 'UK'",

@@ -53,6 +53,8 @@ NOT_ABOUT_CALLERS = {
     "list_prefix",
     "settled",
     "folding",
+    "console_user",
+    "console_session",
 }
 
 # What record_calls_with and a mark leave.

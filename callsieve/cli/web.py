@@ -1,0 +1,27 @@
+"""`callsieve web`: the console by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.common import ConfigOption
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `web`."""
+    app.command("web")(web)
+
+
+def web(
+    config: ConfigOption = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Serve the console, without the daemon. Runs until it is stopped."""
+    from callsieve.logs import configure_logs
+    from callsieve.settings import load_settings
+    from callsieve.web.server import serve_console
+
+    configure_logs(as_json=log_json)
+    serve_console(lambda: load_settings(config))

@@ -1,0 +1,48 @@
+"""Passwords of the console's users. The only module that imports argon2.
+
+Argon2id with the library's own figures, which are those of RFC 9106's second recommendation: 64 MB and some 50 ms for
+each look, so whoever steals the store cannot try many. NIST SP 800-63B: length counts, kinds of characters do not.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+SHORTEST = 12
+LONGEST = 256  # hashing time does not depend on it; a megabyte is no password
+
+_hasher = PasswordHasher()
+
+
+class PasswordError(ValueError):
+    """The password cannot be taken. The text says what is allowed."""
+
+
+def hashed(password: str, *, name: str = "") -> str:
+    """What is stored. PasswordError for one that is too short, too long, or the user's own name."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise PasswordError(f"a password has {SHORTEST} to {LONGEST} characters: some words in a row are a good one")
+    if len(set(password)) < 5 or (name and password.lower().strip() in (name.lower(), name.lower() * 2)):
+        raise PasswordError("this password would be guessed at once: take some words in a row")
+    return _hasher.hash(password)
+
+
+def is_password(password: str, stored: str | None) -> bool:
+    """Whether it is this one. For a user whom nobody knows (None) it takes as long, and is not."""
+    try:
+        return _hasher.verify(stored or _nobodys(), password[:LONGEST]) and stored is not None
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def is_outdated(stored: str) -> bool:
+    """Whether it was hashed with figures that are no longer customary."""
+    return _hasher.check_needs_rehash(stored)
+
+
+@lru_cache(maxsize=1)
+def _nobodys() -> str:
+    return _hasher.hash("nobody has this password")

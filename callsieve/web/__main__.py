@@ -1,0 +1,23 @@
+"""`python -m callsieve.web`: the console as the daemon starts it. It ends when the daemon does, however that ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from callsieve.cli.errors import errors_in_one_line
+from callsieve.logs import configure_logs
+from callsieve.settings import load_settings
+from callsieve.web.server import serve_console
+
+
+def main() -> None:
+    """The one argument, if there is one, is the settings file."""
+    config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    with errors_in_one_line():
+        configure_logs()
+        serve_console(lambda: load_settings(config), until_stdin_ends=True)
+
+
+if __name__ == "__main__":
+    main()

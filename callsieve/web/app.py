@@ -1,0 +1,60 @@
+"""The application: the table of all pages, each behind the gate, and the files that browsers fetch.
+
+make_app(Desk(load)) -> an ASGI application, for uvicorn and for tests
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from callsieve.web.desk import Desk
+from callsieve.web.gate import error_page, guarded, stranger
+from callsieve.web.hardening import Hardening
+from callsieve.web.pages import account, login, overview
+from callsieve.web.table import Page
+
+PAGES: tuple[Page, ...] = (*login.PAGES, *overview.PAGES, *account.PAGES)
+STATIC_SECONDS = 3600
+
+
+class _Files(StaticFiles):
+    """What never differs between visitors, and may be kept by browsers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = f"public, max-age={STATIC_SECONDS}"
+        return response
+
+
+def make_app(desk: Desk) -> ASGIApp:
+    """The console over a desk, which it closes at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await desk.close()
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return error_page(stranger(request, desk), status)
+
+    static = Path(str(files("callsieve.web"))) / "static"
+    routes = [Route(page.path, guarded(page, desk), methods=[page.method]) for page in PAGES]
+    app = Starlette(
+        routes=[*routes, Mount("/static", _Files(directory=static))],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: not_found},
+    )
+    web = desk.loaded.settings.web
+    return Hardening(app, web.hosts, https_only=web.behind_proxy)

@@ -1,0 +1,105 @@
+"""What all pages share: the settings, the store, the health of all parts, templates. Made once, by the app factory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from callsieve.composing import policies_of
+from callsieve.settings import Loaded, SettingsError
+from callsieve.web.health import HealthWatch
+from callsieve.web.rendering import Templates
+from callsieve.web.shelf import Shelf
+from callsieve.web.throttle import Throttle
+from policies.policy import PolicyError, PolicySet
+from reputation.store.users import Lifetime
+
+logger = logging.getLogger("callsieve.web")
+
+TRIES_OF_AN_ADDRESS = 20  # many people may share one
+
+
+class Desk:
+    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed."""
+
+    def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
+        self._load = load
+        self._loaded = load()
+        self._seen = _signature(self._loaded)
+        self._policies: PolicySet | None = None
+        self.policy_trouble = ""
+        self._read_policies()
+        self.clock = clock
+        self.shelf = Shelf(self._loaded.store_path)
+        self.health = HealthWatch(lambda: self._loaded)
+        self.templates = Templates()
+        self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
+        self.tries_of_user = Throttle()
+        self.tries_of_address = Throttle(TRIES_OF_AN_ADDRESS)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings as the files have them now; those of before where they cannot be used."""
+        self._look()
+        return self._loaded
+
+    @property
+    def policies(self) -> PolicySet | None:
+        """The policies in force, None where they cannot be used: `policy_trouble` says why."""
+        self._look()
+        return self._policies
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """How long a session lasts."""
+        web = self._loaded.settings.web
+        return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
+
+    @property
+    def observing(self) -> str:
+        """The names of the policies that only observe, joined; empty when all act."""
+        policies = self.policies
+        if policies is None:
+            return ""
+        everywhere = (policies.default, *(scope.policy for scope in policies.scopes))
+        return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        await asyncio.gather(*self.background, return_exceptions=True)
+        await self.health.close()
+        await self.shelf.close()
+
+    def _look(self) -> None:
+        signature = _signature(self._loaded)
+        if signature == self._seen:
+            return
+        self._seen = signature
+        try:
+            self._loaded = self._load()
+        except SettingsError as error:
+            logger.error("the old settings stay: %s", error)
+            return
+        self._read_policies()
+
+    def _read_policies(self) -> None:
+        try:
+            self._policies, self.policy_trouble = policies_of(self._loaded), ""
+        except PolicyError as error:
+            self._policies, self.policy_trouble = None, str(error)
+
+
+def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
+    """The files that settings and policies are read from, with the time and size of each."""
+    paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
+    found = []
+    for path in (*paths, *([loaded.file] if loaded.file else [])):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # it went away meanwhile
+        found.append((path, status.st_mtime_ns, status.st_size))
+    return frozenset(found)

@@ -1,0 +1,73 @@
+"""What every answer carries and every request must have, before anything looks at it. ASGI, no page knows of it.
+
+- The name in `Host` is one that the console is reached by: else a page of somebody's could turn its own name to us.
+- Behind a proxy all is https: the cookie would else go over the network in the clear.
+- A body is bounded where it is read (gate.py); what is longer is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+# Whoever watches over us asks in the clear, from this machine.
+PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+class Hardening:
+    """Around the whole application."""
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, https_only: bool = False) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts) | LOCAL_NAMES
+        self._https_only = https_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                if "cache-control" not in headers:
+                    headers["cache-control"] = "no-store"
+            await send(message)
+
+        refusal = self._refusal(scope)
+        answer: ASGIApp = PlainTextResponse(refusal, 400) if refusal else self._app
+        await answer(scope, receive, send_hardened)
+
+    def _refusal(self, scope: Scope) -> str:
+        """Why the request is not looked at; empty when it is."""
+        if host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
+            return "The console is not reached by this name: add it to [web] hosts.\n"
+        if self._https_only and scope["scheme"] != "https" and scope["path"] not in PLAIN_PATHS:
+            return "The console is reached over https only: the proxy must send X-Forwarded-Proto.\n"
+        return ""
+
+
+def host_of(header: str) -> str:
+    """The name in a Host header, without its port and the brackets of IPv6."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()

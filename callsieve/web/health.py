@@ -1,0 +1,84 @@
+"""Is everything as it must be? The doctor's checks, made in the background and kept: no page waits for Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from callsieve.console import console
+from callsieve.doctor import Check, Ground, Status, examine
+from callsieve.settings import Loaded
+
+EVERY_SECONDS = 20.0
+WATCHED_SECONDS = 120.0  # nobody looks for so long: nobody asks Asterisk
+
+OFF_SWITCH = "off switch"
+WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the checks found at an instant; none before the first time."""
+
+    at: float = 0.0
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was looked at yet."""
+        return bool(self.checks)
+
+    @property
+    def worst(self) -> Status:
+        """The worst of all."""
+        found = {check.status for check in self.checks}
+        return next((status for status in WORST_FIRST if status in found), Status.UNKNOWN)
+
+    def of(self, name: str) -> Check | None:
+        """The check of this name."""
+        return next((check for check in self.checks if check.name == name), None)
+
+    @property
+    def off(self) -> str:
+        """That screening is switched off, in words; empty when it is on or nobody knows."""
+        check = self.of(OFF_SWITCH)
+        return check.detail if check is not None and check.status is Status.WARN else ""
+
+
+class HealthWatch:
+    """Looks every EVERY_SECONDS, in a thread, for as long as somebody asks what it saw."""
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        self._load = load
+        self._latest = Health()
+        self._asked_at = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def latest(self) -> Health:
+        """What was seen last. Asking keeps it looking."""
+        self._asked_at = time.monotonic()
+        if self._task is None or self._task.done():
+            with suppress(RuntimeError):  # no loop runs: somebody only draws a page
+                self._task = asyncio.get_running_loop().create_task(self._watch(), name="health")
+        return self._latest
+
+    async def close(self) -> None:
+        """Looks no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while time.monotonic() - self._asked_at < WATCHED_SECONDS:
+            self._latest = await asyncio.to_thread(self._look)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def _look(self) -> Health:
+        loaded = self._load()
+        now = time.time()
+        return Health(now, tuple(examine(Ground(loaded, partial(console, loaded.settings), now))))

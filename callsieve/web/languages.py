@@ -1,0 +1,74 @@
+"""What the console says, in the languages that it has: gettext catalogues in `locale/`, shipped compiled.
+
+A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
+`make catalogues` compiles them. Texts that are put together from counts (reputation/explaining.py) are looked up with
+the digits taken out: "3 hung up within 6 s" is "{} hung up within {} s".
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+
+ENGLISH = "en"
+LANGUAGES = {ENGLISH: "English", "zh": "中文"}
+# As browsers and screen readers want it in <html lang>.
+TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def translations_of(language: str) -> gettext.NullTranslations:
+    """The catalogue of a language; of English and of unknown ones the one that changes nothing."""
+    chain = gettext.NullTranslations()
+    folder = files("callsieve.web") / "locale" / language / "LC_MESSAGES"
+    if language not in LANGUAGES or not folder.is_dir():
+        return chain
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".mo"):
+            with entry.open("rb") as file:
+                catalogue = gettext.GNUTranslations(file)
+            catalogue.add_fallback(chain)
+            chain = catalogue
+    return chain
+
+
+def wanted_language(chosen: str | None, accepted: str) -> str:
+    """The language that somebody chose, else the first that the browser accepts and we have, else English."""
+    if chosen in LANGUAGES:
+        return str(chosen)
+    return next((word for word in _accepted(accepted) if word in LANGUAGES), ENGLISH)
+
+
+def _accepted(header: str) -> Iterable[str]:
+    """The languages of an Accept-Language header, the best first, without their regions."""
+    ranked = []
+    for place, part in enumerate(header[:200].split(",")):
+        word, _, quality = part.strip().partition(";q=")
+        try:
+            ranked.append((-float(quality or 1), place, word.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    return (word for _, _, word in sorted(ranked))
+
+
+def translated(text: str, catalogue: gettext.NullTranslations) -> str:
+    """A text that was put together: its parts are told apart by "; ", and their digits do not count."""
+    return "; ".join(_part(part, catalogue) for part in text.split("; "))
+
+
+def _part(part: str, catalogue: gettext.NullTranslations) -> str:
+    if not part:
+        return ""
+    direct = catalogue.gettext(part)
+    if direct != part:
+        return direct
+    bare = part.removesuffix(".")
+    for key, end in ((part, ""), (bare, "。"), (bare[:1].lower() + bare[1:], "。")):
+        pattern = _DIGITS.sub("{}", key)
+        found = catalogue.gettext(pattern)
+        numbers = _DIGITS.findall(key)
+        if found != pattern and found.count("{}") == len(numbers):
+            return found.format(*numbers) + (end if part.endswith(".") else "")
+    return part

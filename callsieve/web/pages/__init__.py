@@ -1,0 +1,1 @@
+"""The pages, a module for each part of the navigation. `callsieve/web/app.py` has the list."""

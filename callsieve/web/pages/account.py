@@ -1,0 +1,83 @@
+"""My account: the password, and where I am logged in."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.passwords import PasswordError, hashed, is_password
+from callsieve.web.table import Page
+from callsieve.web.visit import Refused, Visit
+from callsieve.web.words import N_
+from reputation.store.audit import Change
+from reputation.store.users import end_other_sessions, password_of, sessions_of, set_password
+from reputation.users import ConsoleUser, Role, Session
+
+WRONG = N_("The present password is wrong. Nothing was changed.")
+DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShown:
+    """What the page shows. `here` is the session that it is asked in."""
+
+    user: ConsoleUser
+    sessions: tuple[Session, ...]
+    here: str
+
+
+async def show(visit: Visit, problem: str = "") -> Response:
+    """The page."""
+    sessions = await visit.read(sessions_of, visit.me.name)
+    shown = AccountShown(visit.me, tuple(sessions), visit.here.token)
+    return visit.page("account.html", 422 if problem else 200, account=shown, problem=problem)
+
+
+async def change_password(visit: Visit) -> Response:
+    """Another password, for who knows the present one."""
+    name, here, now = visit.me.name, visit.here.token, visit.now
+    throttle = visit.desk.tries_of_user
+    if throttle.wait_seconds(name.lower(), now) > 0:
+        return await show(visit, WRONG)
+    stored = await visit.read(password_of, name)
+    if not await asyncio.to_thread(is_password, visit.form.get("present", ""), stored):
+        throttle.failed(name.lower(), now)
+        return await show(visit, WRONG)
+    if visit.form.get("new") != visit.form.get("again"):
+        return await show(visit, DIFFERENT)
+    try:
+        fresh = await asyncio.to_thread(lambda: hashed(visit.form.get("new", ""), name=name))
+    except PasswordError as error:
+        return await show(visit, str(error))
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.after = {"password": "changed"}
+        set_password(db, name, fresh, now, but=here)
+
+    await visit.change("user password", write, name=name)
+    return visit.go("/account", "password")
+
+
+async def end_others(visit: Visit) -> Response:
+    """Logged out everywhere but here."""
+    name, here = visit.me.name, visit.here.token
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        ended = end_other_sessions(db, name, here)
+        if not ended:
+            raise Refused(N_("You are logged in nowhere else."))
+        change.before = {"sessions": ended + 1}
+        change.after = {"sessions": 1}
+
+    await visit.change("log out", write, name=name)
+    return visit.go("/account", "others-out")
+
+
+PAGES = (
+    Page("GET", "/account", show, Role.VIEWER),
+    Page("POST", "/account/password", change_password, Role.VIEWER),
+    Page("POST", "/account/sessions", end_others, Role.VIEWER),
+)

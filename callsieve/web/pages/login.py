@@ -1,0 +1,123 @@
+"""To log in and out, and how the console looks to this browser."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+
+from starlette.responses import Response
+
+from callsieve.passwords import PasswordError, hashed, is_outdated, is_password
+from callsieve.web.gate import (
+    COOKIE,
+    LANGUAGE_COOKIE,
+    LOGIN_COOKIE,
+    THEME_COOKIE,
+    drop_cookie,
+    set_cookie,
+)
+from callsieve.web.languages import LANGUAGES
+from callsieve.web.table import Page
+from callsieve.web.tokens import hash_of, new_token
+from callsieve.web.visit import THEMES, Visit, local_path
+from callsieve.web.words import N_
+from reputation.store.users import all_users, end_session, password_of, rehash, start_session
+from reputation.users import NAME, Role, Session
+
+logger = logging.getLogger("callsieve.web")
+
+WRONG = N_("The name or the password is wrong.")
+WAIT = N_("Too many attempts. Try again in {} s.")
+YEAR_SECONDS = 365 * 86400
+# Each look at a password takes 64 MB and 50 ms of a processor that calls need too.
+_looks = asyncio.Semaphore(2)
+
+
+async def show(visit: Visit) -> Response:
+    """The form."""
+    if visit.user is not None:
+        return visit.go(local_path(visit.query.get("next")))
+    return await _form(visit, local_path(visit.query.get("next")))
+
+
+async def log_in(visit: Visit) -> Response:
+    """A new session, with a token that nobody knew before."""
+    desk, now = visit.desk, visit.now
+    name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
+    target = local_path(visit.form.get("next"))
+    keys = ((desk.tries_of_user, name.lower()), (desk.tries_of_address, visit.address))
+    wait = max(throttle.wait_seconds(key, now) for throttle, key in keys)
+    if wait > 0:
+        return await _form(visit, target, WAIT.format(int(wait) + 1), name, 429)
+    for throttle, key in keys:  # before it is known, so that many at once do not all get a try
+        throttle.failed(key, now)
+    stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
+    async with _looks:
+        right = await asyncio.to_thread(is_password, password, stored)
+    if not right or stored is None:
+        logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
+        return await _form(visit, target, WRONG, name, 401)
+    for throttle, key in keys:
+        throttle.succeeded(key)
+    return await _logged_in(visit, name, target, (password, stored))
+
+
+async def _logged_in(visit: Visit, name: str, target: str, password: tuple[str, str]) -> Response:
+    token, now = new_token(), visit.now
+    agent = "".join(filter(str.isprintable, visit.request.headers.get("user-agent", "")))
+    session = Session(hash_of(token), name, now, now, visit.address, agent)
+    fresh = await asyncio.to_thread(_hashed_again, *password)
+
+    def write(db: sqlite3.Connection) -> None:
+        start_session(db, session, visit.desk.lifetime)
+        if fresh is not None:
+            rehash(db, name, password[1], fresh)
+
+    await visit.desk.shelf.write(write)
+    logger.info("console: %s logs in from %s", name, visit.address)
+    response = visit.go(target)
+    set_cookie(response, visit.request, COOKIE, token)
+    drop_cookie(response, visit.request, LOGIN_COOKIE)
+    return response
+
+
+def _hashed_again(password: str, stored: str) -> str | None:
+    try:
+        return hashed(password) if is_outdated(stored) else None
+    except PasswordError:  # one from before there was a least length
+        return None
+
+
+async def log_out(visit: Visit) -> Response:
+    """The session is over, here and in the store."""
+    if visit.session is not None:
+        await visit.desk.shelf.write(end_session, visit.session.token)
+    response = visit.go("/login", "logged-out")
+    drop_cookie(response, visit.request, COOKIE)
+    return response
+
+
+async def prefer(visit: Visit) -> Response:
+    """Language and theme, in a cookie of this browser."""
+    response = visit.go(local_path(visit.form.get("next")))
+    if visit.form.get("language") in LANGUAGES:
+        set_cookie(response, visit.request, LANGUAGE_COOKIE, visit.form["language"], YEAR_SECONDS)
+    if visit.form.get("theme") in THEMES:
+        set_cookie(response, visit.request, THEME_COOKIE, visit.form["theme"], YEAR_SECONDS)
+    return response
+
+
+async def _form(visit: Visit, target: str, problem: str = "", name: str = "", status: int = 200) -> Response:
+    has_users = bool(await visit.read(all_users))
+    response = visit.page("login.html", status, target=target, problem=problem, name=name, has_users=has_users)
+    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
+    return response
+
+
+PAGES = (
+    Page("GET", "/login", show, None),
+    Page("POST", "/login", log_in, None),
+    Page("POST", "/logout", log_out, Role.VIEWER),
+    Page("POST", "/preferences", prefer, None),
+)

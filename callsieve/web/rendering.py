@@ -1,0 +1,97 @@
+"""Templates: the only place where HTML is made, and where text becomes HTML. The only module that imports jinja2.
+
+Everything is escaped by default, an unknown name is an error, and viewers see numbers masked: also those within texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from callsieve.times import ago, iso, span_words, when, when_exactly
+from callsieve.web.languages import LANGUAGES, translated, translations_of
+from reputation.model import Reputation
+from reputation.numbers import masked
+
+# Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
+_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ().-]?[0-9]){6,}")
+
+
+def mask_numbers(text: str) -> str:
+    """The text with all that looks like a telephone number masked."""
+    return _NUMBER_IN_TEXT.sub(lambda found: masked(re.sub(r"[ ().-]", "", found[0])), text)
+
+
+def _mask_for(context: Context, number: str | None) -> str:
+    if not number:
+        return ""
+    return number if context["sees_numbers"] else mask_numbers(number)
+
+
+@pass_context
+def _number(context: Context, number: str | None) -> str:
+    """A number, as far as the visitor may see it."""
+    return _mask_for(context, number)
+
+
+@pass_context
+def _text(context: Context, text: str | None) -> str:
+    """A text that may have numbers in it, in the visitor's language where it is one of ours."""
+    if not text:
+        return ""
+    said = translated(text, context["catalogue"])
+    return said if context["sees_numbers"] else mask_numbers(said)
+
+
+def _points(log_odds: float) -> str:
+    points = Reputation(log_odds).points
+    return f"{points:+d}" if points else "0"
+
+
+FILTERS: Mapping[str, Any] = {
+    "number": _number,
+    "text": _text,
+    "when": when,
+    "when_exactly": when_exactly,
+    "iso": iso,
+    "clock": lambda at: when_exactly(at)[11:19],
+    "span": span_words,
+    "points": _points,
+    "signed": lambda value: f"{value:+.2f}",
+    "grouped": lambda count: f"{count:,}",
+}
+
+
+class Templates:
+    """The templates of the package, in each language."""
+
+    def __init__(self) -> None:
+        self._catalogues = {language: translations_of(language) for language in LANGUAGES}
+        self._environments = {language: _environment(language, self._catalogues[language]) for language in LANGUAGES}
+
+    def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
+        """The template with what it shows."""
+        template = self._environments[language].get_template(name)
+        return template.render(shown, catalogue=self._catalogues[language], ago=ago)
+
+    def say(self, text: str, language: str) -> str:
+        """A text of ours in the language."""
+        return translated(text, self._catalogues[language])
+
+
+def _environment(language: str, catalogue: Any) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("callsieve.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    return environment

@@ -1,0 +1,64 @@
+"""The console's process: uvicorn, behind all that answers calls. The only module that imports it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from callsieve.settings import Loaded, SettingsError, address_of
+from callsieve.web.app import make_app
+from callsieve.web.desk import Desk
+
+logger = logging.getLogger("callsieve.web")
+
+NICE = 10
+GRACE_SECONDS = 2
+MOST_AT_ONCE = 500
+KEEP_ALIVE_SECONDS = 20
+
+
+def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone.
+
+    SettingsError when the address cannot be listened on.
+    """
+    desk = Desk(load)
+    web = desk.loaded.settings.web
+    host, port = address_of(web.listen)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(desk),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,  # addresses of pages hold numbers
+            server_header=False,
+            proxy_headers=web.behind_proxy,
+            forwarded_allow_ips=list(web.proxies),
+            limit_concurrency=MOST_AT_ONCE,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+    logger.info("console: http://%s", web.listen)
+    try:
+        server.run()
+    except SystemExit:
+        raise SettingsError(f"[web] listen = {web.listen!r}: the console cannot listen there: is it taken?") from None
+
+
+def _end_with_stdin(server: uvicorn.Server) -> None:
+    with suppress(OSError):
+        while sys.stdin.buffer.read(1024):
+            pass
+    server.should_exit = True

@@ -1,0 +1,64 @@
+"""The store as the console uses it: opened when it is first asked for, and again when it failed or was replaced.
+
+It is never made here: a console that runs as somebody else would make a file that the daemon cannot use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from reputation.store.connection import Store
+from reputation.store.errors import StoreError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+READ_SECONDS = 3.0  # a page that takes longer is a page too many: others wait behind it
+
+
+class Shelf:
+    """The store at a path. `read` and `write` raise StoreError for whatever it cannot do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+        self._opening = asyncio.Lock()
+
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """What `fn(db, *args)` returns, within READ_SECONDS."""
+        store = await self._current()
+        try:
+            return await store.read(fn, *args, give_up_at=time.monotonic() + READ_SECONDS)
+        except TimeoutError:
+            raise StoreError(f"{self._path}: it did not answer within {READ_SECONDS:.0f} s; try again") from None
+
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """What `fn(db, *args)` returns, in one transaction."""
+        store = await self._current()
+        return await store.write(fn, *args)
+
+    async def close(self) -> None:
+        """Ends its threads."""
+        store, self._store = self._store, None
+        if store is not None:
+            await store.close()
+
+    async def _current(self) -> Store:
+        """The open store. `callsieve db restore` puts another file in its place: then that one."""
+        async with self._opening:
+            try:
+                status = self._path.stat()
+            except OSError:
+                raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one") from None
+            file = (status.st_dev, status.st_ino)
+            if self._store is not None and file != self._file:
+                await self.close()
+            if self._store is None:
+                self._store, self._file = await Store.open(self._path), file
+            return self._store

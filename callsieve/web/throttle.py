@@ -1,0 +1,56 @@
+"""How often somebody may try to log in: per name and per address, with a wait that doubles.
+
+In memory and bounded: an attacker must not be able to write to the store, which calls need.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+FREE_TRIES = 5
+FIRST_WAIT_SECONDS = 30.0
+LONGEST_WAIT_SECONDS = 900.0
+FORGOTTEN_SECONDS = 3600.0
+MOST_KEPT = 10_000
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    at: float
+
+
+class Throttle:
+    """Failures by key. A key is anything: `("user", "joe")`, `("address", "192.0.2.1")`."""
+
+    def __init__(self, free_tries: int = FREE_TRIES) -> None:
+        self._free_tries = free_tries
+        self._by_key: OrderedDict[object, _Failures] = OrderedDict()
+
+    def wait_seconds(self, key: object, now: float) -> float:
+        """How long the key has still to wait; 0: it may try."""
+        failures = self._of(key, now)
+        if failures is None or failures.count < self._free_tries:
+            return 0.0
+        wait = FIRST_WAIT_SECONDS * 2.0 ** min(failures.count - self._free_tries, 10)
+        return max(0.0, failures.at + min(wait, LONGEST_WAIT_SECONDS) - now)
+
+    def failed(self, key: object, now: float) -> None:
+        """Another failure."""
+        failures = self._of(key, now) or _Failures(0, now)
+        self._by_key[key] = _Failures(failures.count + 1, now)
+        self._by_key.move_to_end(key)
+        while len(self._by_key) > MOST_KEPT:
+            self._by_key.popitem(last=False)
+
+    def succeeded(self, key: object) -> None:
+        """It was the right one: what failed before is forgotten."""
+        self._by_key.pop(key, None)
+
+    def _of(self, key: object, now: float) -> _Failures | None:
+        failures = self._by_key.get(key)
+        if failures is not None and now - failures.at > FORGOTTEN_SECONDS:
+            del self._by_key[key]
+            return None
+        return failures

@@ -1,0 +1,119 @@
+"""The users of the console and their sessions. Passwords come as argon2id hashes, tokens as SHA-256."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from reputation.users import ROLE_BY_WORD, ConsoleUser, Role, Session
+
+AGENT_CHARACTERS = 200
+_USER = "name, role, extension, added_at, password_at"
+ADD = "INSERT INTO console_user (name, role, password, extension, added_at, password_at) VALUES (?, ?, ?, ?, ?, ?)"
+ALL = f"SELECT {_USER} FROM console_user ORDER BY name"
+ONE = f"SELECT {_USER} FROM console_user WHERE name = ?"
+SET_PASSWORD = "UPDATE console_user SET password = ?, password_at = ? WHERE name = ?"
+REHASH = "UPDATE console_user SET password = ? WHERE name = ? AND password = ?"
+
+_SESSION = "token, user, began_at, seen_at, address, agent"
+START = f"INSERT INTO console_session ({_SESSION}) VALUES (?, ?, ?, ?, ?, ?)"
+CURRENT = f"""
+SELECT {_USER}, {_SESSION} FROM console_session JOIN console_user ON name = user
+ WHERE token = :token AND seen_at > :idle_since AND began_at > :began_since
+"""
+OF_USER = f"SELECT {_SESSION} FROM console_session WHERE user = ? ORDER BY seen_at DESC"
+TOUCH = "UPDATE console_session SET seen_at = max(seen_at, ?) WHERE token = ?"
+END = "DELETE FROM console_session WHERE token = ?"
+END_OTHERS = "DELETE FROM console_session WHERE user = ? AND token <> ?"
+EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
+
+
+class Lifetime(NamedTuple):
+    """How long a session lasts: seconds after it was seen last, and after it began."""
+
+    idle_seconds: float
+    most_seconds: float
+
+
+def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
+    """Adds somebody. sqlite3.IntegrityError when the name is taken. `password`: its hash."""
+    db.execute(ADD, (user.name, user.role.word, password, user.extension, user.added_at, user.password_at))
+
+
+def all_users(db: sqlite3.Connection) -> list[ConsoleUser]:
+    """Everybody, by name."""
+    return [_user(*row) for row in db.execute(ALL)]
+
+
+def user_of(db: sqlite3.Connection, name: str) -> ConsoleUser | None:
+    """The user of this name."""
+    return next((_user(*row) for row in db.execute(ONE, (name,))), None)
+
+
+def password_of(db: sqlite3.Connection, name: str) -> str | None:
+    """The hash of the user's password, None for a name that nobody has."""
+    row = db.execute("SELECT password FROM console_user WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else None
+
+
+def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *, but: str = "") -> None:
+    """Another password; whoever is logged in with the old one is out, but for the session `but`."""
+    db.execute(SET_PASSWORD, (password, at, name))
+    db.execute(END_OTHERS, (name, but))
+
+
+def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
+    """The same password, hashed with what is customary today; unless it was changed meanwhile."""
+    db.execute(REHASH, (new, name, old))
+
+
+def set_role(db: sqlite3.Connection, name: str, role: Role) -> None:
+    """Another role; the user has to log in again."""
+    db.execute("UPDATE console_user SET role = ? WHERE name = ?", (role.word, name))
+    db.execute(END_OTHERS, (name, ""))
+
+
+def remove_user(db: sqlite3.Connection, name: str) -> None:
+    """Takes the user away, and their sessions."""
+    db.execute(END_OTHERS, (name, ""))
+    db.execute("DELETE FROM console_user WHERE name = ?", (name,))
+
+
+def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) -> None:
+    """Somebody has logged in. Sessions that are over go on this occasion."""
+    db.execute(EXPIRE, (session.began_at - lifetime.idle_seconds, session.began_at - lifetime.most_seconds))
+    row = (session.token, session.user, session.began_at, session.seen_at, session.address)
+    db.execute(START, (*row, session.agent[:AGENT_CHARACTERS]))
+
+
+def session_of(
+    db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
+) -> tuple[ConsoleUser, Session] | None:
+    """Whose session it is, while it lasts."""
+    since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
+    row = db.execute(CURRENT, {"token": token, **since}).fetchone()
+    return (_user(*row[:5]), Session(*row[5:])) if row else None
+
+
+def sessions_of(db: sqlite3.Connection, user: str) -> list[Session]:
+    """Where the user is logged in, the one seen last first."""
+    return [Session(*row) for row in db.execute(OF_USER, (user,))]
+
+
+def touch_session(db: sqlite3.Connection, token: str, at: float) -> None:
+    """The session was used."""
+    db.execute(TOUCH, (at, token))
+
+
+def end_session(db: sqlite3.Connection, token: str) -> None:
+    """Logged out."""
+    db.execute(END, (token,))
+
+
+def end_other_sessions(db: sqlite3.Connection, user: str, token: str) -> int:
+    """Logged out everywhere but here; returns how many that were."""
+    return db.execute(END_OTHERS, (user, token)).rowcount
+
+
+def _user(name: str, role: str, extension: str | None, added_at: float, password_at: float) -> ConsoleUser:
+    return ConsoleUser(name, ROLE_BY_WORD[role], extension, added_at, password_at)

@@ -1,0 +1,52 @@
+"""Who may use the console, and what for. Types only; reputation/store/users.py keeps them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+
+
+class Role(IntEnum):
+    """What somebody may do, least first; each may do what those before it may.
+
+    VIEWER looks, and sees numbers masked. OPERATOR sees them whole, marks, corrects and decides. ADMINISTRATOR also
+    changes what is in force for everybody: policies, feeds, people.
+    """
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMINISTRATOR = 3
+
+    @property
+    def word(self) -> str:
+        """The word used in the store, on screens and on the command line."""
+        return self.name.lower()
+
+
+ROLE_BY_WORD = {role.word: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleUser:
+    """Somebody who may log in. `extension`: the person of ours in whose name the user marks, None for nobody."""
+
+    name: str
+    role: Role
+    extension: str | None
+    added_at: float
+    password_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is logged in. `token` is the SHA-256 of the cookie's, in hexadecimal."""
+
+    token: str
+    user: str
+    began_at: float
+    seen_at: float
+    address: str
+    agent: str

@@ -1,0 +1,101 @@
+"""`callsieve user`: who may use the console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callsieve.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
+from reputation.store.file import open_store
+from reputation.store.users import password_of
+from tests.callsieve.program import Program, Result
+
+PASSWORD = "four words in a row"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def piped(program: Program, *arguments: str, password: str = PASSWORD) -> Result:
+    """The command with a password on its standard input, which is no terminal."""
+    return program.process(*arguments, stdin=f"{password}\n".encode())
+
+
+def stored_password(program: Program, name: str) -> str | None:
+    with open_store(program.store) as db:
+        return password_of(db, name)
+
+
+def test_a_user_is_added_shown_changed_and_removed(program: Program) -> None:
+    added = piped(program, "user", "add", "ada", "--role", "administrator", "--person", "201")
+    assert added.code == 0, added.err
+    assert "ada may use the console as administrator" in added.out
+    assert is_password(PASSWORD, stored_password(program, "ada"))
+    assert piped(program, "user", "add", "vera").code == 0
+    shown = program("user", "list", "--json").json
+    assert [(one["name"], one["role"], one["person"]) for one in shown] == [
+        ("ada", "administrator", "201"),
+        ("vera", "viewer", None),
+    ]
+    assert "vera is operator (was viewer)" in program.ok("user", "role", "vera", "operator")
+    assert piped(program, "user", "password", "vera", password="another four words").code == 0
+    assert is_password("another four words", stored_password(program, "vera"))
+    program.ok("user", "remove", "vera", "--yes")
+    assert stored_password(program, "vera") is None
+    audit = program("audit", "--json").json
+    assert [row["what"] for row in audit] == ["user remove", "user password", "user role", "user add", "user add"]
+    assert "argon2" not in str(audit)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("user", "add", "a b"), "'a b' is no name"),
+        (("user", "add", "ada", "--role", "admin"), "there is no role 'admin'"),
+        (("user", "add", "ada", "--person", "999"), "--person 999: there is no such person"),
+        (("user", "add", "ada"), "a password has 12 to 256 characters"),
+    ],
+)
+def test_what_cannot_be_added_is_said_in_one_line(program: Program, arguments: tuple[str, ...], says: str) -> None:
+    result = piped(program, *arguments, password="short")
+    assert result.code == 2
+    assert says in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_name_is_taken_once(program: Program) -> None:
+    assert piped(program, "user", "add", "ada").code == 0
+    assert "there is a user 'ada' already" in piped(program, "user", "add", "ada").err
+
+
+def test_a_user_who_is_not_there_is_said(program: Program) -> None:
+    assert piped(program, "user", "add", "ada").code == 0
+    assert "did you mean ada" in program.fails("user", "role", "adda", "viewer")
+
+
+def test_the_last_administrator_stays_one(program: Program) -> None:
+    for name, role in (("ada", "administrator"), ("vera", "viewer")):
+        assert piped(program, "user", "add", name, "--role", role).code == 0
+    assert "ada is the last administrator" in program.fails("user", "role", "ada", "viewer")
+    assert "ada is the last administrator" in program.fails("user", "remove", "ada", "--yes")
+
+
+@pytest.mark.parametrize("password", ["short", "a" * 12, "x" * (LONGEST + 1), "adalovelaceadalovelace"])
+def test_a_password_that_is_guessed_at_once_is_refused(password: str) -> None:
+    with pytest.raises(PasswordError):
+        hashed(password, name="adalovelace")
+
+
+def test_a_password_is_known_again_by_its_hash_alone() -> None:
+    stored = hashed(PASSWORD)
+    assert stored.startswith("$argon2id$")
+    assert hashed(PASSWORD) != stored
+    assert is_password(PASSWORD, stored)
+    assert not is_password(PASSWORD + " ", stored)
+    assert not is_password(PASSWORD, None)
+    assert not is_password(PASSWORD, "damaged")
+    assert not is_outdated(stored)
+    assert is_outdated("$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$" + stored.rpartition("$")[2])

@@ -1,0 +1,97 @@
+"""The Chinese catalogue: every text of the console is in it, with the same places to fill in, and compiled.
+
+`python -m tests.web.test_catalogues` compiles what is in the `.po` files and says what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from callsieve.web.languages import translated, translations_of
+from reputation.explaining import SIGNAL_WORDS
+
+WEB = Path(__file__).resolve().parents[2] / "callsieve" / "web"
+CHINESE = WEB / "locale" / "zh" / "LC_MESSAGES"
+METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
+PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(where, text) of all that is to be translated."""
+    for file, line, message, *_ in extract_from_dir(
+        str(WEB), METHODS, keywords={"_": None, "N_": None, "ngettext": (1, 2)}
+    ):
+        for text in message if isinstance(message, tuple) else (message,):
+            yield f"{file}:{line}", text
+
+
+def catalogues() -> dict[Path, Catalog]:
+    found = {}
+    for path in sorted(CHINESE.glob("*.po")):
+        with path.open("rb") as file:
+            found[path] = read_po(file, locale="zh")
+    return found
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    buffer = BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def missing() -> list[str]:
+    """Texts that no catalogue has."""
+    known = {
+        one
+        for catalogue in catalogues().values()
+        for message in catalogue
+        if message.id and (all(message.string) if isinstance(message.string, tuple | list) else message.string)
+        for one in (message.id if isinstance(message.id, tuple | list) else (message.id,))
+    }
+    return sorted({f"{where}: {text}" for where, text in texts() if text not in known})
+
+
+def test_every_text_has_its_translation() -> None:
+    assert len(list(texts())) > 40
+    assert missing() == []
+
+
+def test_translations_have_the_same_places_to_fill_in() -> None:
+    for path, catalogue in catalogues().items():
+        for message in catalogue:
+            if isinstance(message.id, str) and isinstance(message.string, str) and message.id:
+                assert sorted(PLACES.findall(message.id)) == sorted(PLACES.findall(message.string)), (path, message.id)
+
+
+def test_the_catalogues_are_compiled() -> None:
+    for path, catalogue in catalogues().items():
+        assert path.with_suffix(".mo").read_bytes() == compiled(catalogue), f"python -m {__name__}"
+
+
+def test_sentences_of_counts_are_translated() -> None:
+    chinese = translations_of("zh")
+    assert translated("Log in", chinese) == "登录"
+    assert translated("3 hung up within 6 s; nobody called back", chinese) == "3 人在 6 秒内挂断; 没有人回拨"
+    for words in SIGNAL_WORDS.values():
+        for text in (words.one, words.many.format(n=3)):
+            assert translated(text, chinese) != text, text
+
+
+def test_what_nobody_translated_stays_as_it_is() -> None:
+    chinese = translations_of("zh")
+    for text in ("", "my own rule's reason", "{} {}", "%s %(x)s", "+12015550123; 7"):
+        assert translated(text, chinese) == text
+
+
+if __name__ == "__main__":
+    for path, catalogue in catalogues().items():
+        path.with_suffix(".mo").write_bytes(compiled(catalogue))
+    print("\n".join(missing()) or "nothing is missing")
