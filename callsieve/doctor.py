@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_prompts
+from callsieve import (
+    doctor_asterisk,
+    doctor_dialplan,
+    doctor_duties,
+    doctor_manager,
+    doctor_ourselves,
+    doctor_prompts,
+)
 from callsieve.console import ConsoleError
 from callsieve.examining import NOT_ASKED, Check, Finding, Ground, Status, unknown
 
@@ -37,6 +44,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("store", doctor_ourselves.store_opens),
     ("backup", doctor_ourselves.has_backup),
     ("feeds", doctor_ourselves.has_fresh_feeds),
+    ("appeals", doctor_duties.has_no_appeal_overdue),
     ("people", doctor_ourselves.knows_us),
 )
 

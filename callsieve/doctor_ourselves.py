@@ -190,6 +190,24 @@ def has_backup(ground: Ground) -> Finding:
 
 def has_fresh_feeds(ground: Ground) -> Finding:
     """Feeds still come, and are as large as they used to be."""
+    return told_by_store(ground, _judged_feeds)
+
+
+def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
+    feeds = feed_sources(db)
+    ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not Health.OK]
+    if ill:
+        feed, health = ill[0]
+        more = f", and {len(ill) - 1} more" if ill[1:] else ""
+        return warn(f"{feed.name} {health}{more}", "callsieve feeds")
+    if not feeds:
+        return ok("none")
+    oldest = span_words(max(0.0, now - min(feed.imported_at for feed in feeds)))
+    return ok(f"{len(feeds)}, the oldest {oldest} old")
+
+
+def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
+    """What `judge` finds in the store at this time, if there is one and it can be read."""
     path = ground.loaded.store_path
     if not path.exists():
         return ok("none")
@@ -197,18 +215,9 @@ def has_fresh_feeds(ground: Ground) -> Finding:
         with _read_only(path) as db:
             if pending(db):
                 return unknown("the store is of an older version", "callsieve db migrate")
-            feeds = feed_sources(db)
+            return judge(db, ground.now)
     except StoreError as error:
         return unknown(str(error))
-    ill = [(feed, health) for feed in feeds if (health := health_of(feed, ground.now)).health is not Health.OK]
-    if ill:
-        feed, health = ill[0]
-        more = f", and {len(ill) - 1} more" if ill[1:] else ""
-        return warn(f"{feed.name} {health}{more}", "callsieve feeds")
-    if not feeds:
-        return ok("none")
-    oldest = span_words(max(0.0, ground.now - min(feed.imported_at for feed in feeds)))
-    return ok(f"{len(feeds)}, the oldest {oldest} old")
 
 
 def knows_us(ground: Ground) -> Finding:

@@ -17,6 +17,7 @@ def sentence_of(facts: Facts) -> str:
         *([f"it belongs to {facts.identity.name} (level {facts.identity.level})"] if facts.identity else []),
         *(text for family in facts.reputation.families for text in _of_family(family, facts.imported)),
         *_of_ties(facts),
+        *([f"its owner appeals ({facts.reputation.appeal})"] if facts.reputation.appeal else []),
         *(["it is one of our own numbers"] if facts.own_number else []),
         *(["its caller has passed a challenge"] if facts.challenge_passed_at is not None else []),
     ]

@@ -109,11 +109,19 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A bound on what a rule or the default may do. `holds` tells whether it applies."""
+    """A bound on what a rule or the default may do. `holds` tells whether it applies, `reference` to what there is more
+    to read about.
+    """
 
     highest: Action
     reason: str
     holds: Callable[[Case], bool]
+    reference: Callable[[Case], str | None] = lambda _case: None
+
+    def reason_in(self, case: Case) -> str:
+        """Why it holds in this case."""
+        reference = self.reference(case)
+        return self.reason if reference is None else f"{self.reason}: {reference}"
 
 
 def redialled(case: Case) -> bool:
@@ -126,6 +134,16 @@ def challenge_passed(case: Case) -> bool:
     """Whether the caller passed a challenge within 30 days."""
     at = case.facts.challenge_passed_at
     return at is not None and case.now - at < CHALLENGE_PASS_SECONDS
+
+
+def appeal_in_force(case: Case) -> str | None:
+    """The reference of the number's appeal that is in force."""
+    return case.facts.reputation.appeal
+
+
+def is_appealed(case: Case) -> bool:
+    """Whether the number's owner has a case pending that is more than an allegation."""
+    return appeal_in_force(case) is not None
 
 
 def somebody_invites(case: Case) -> bool:
@@ -164,6 +182,7 @@ CAPS = (
     Cap(Action.WARN, "the caller is verified", lambda c: is_verified(c.call, c.facts)),
     Cap(Action.WARN, "the caller passed a challenge", challenge_passed),
     Cap(Action.WARN, "the caller called again within 3 min", redialled),
+    Cap(Action.CHALLENGE, "an appeal is in force", is_appealed, appeal_in_force),
 )
 
 
@@ -230,7 +249,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         would_be=ordered,
         level=case.facts.reputation.level,
         reputation=case.facts.reputation,
-        capped_by=None if cap is None else cap.reason,
+        capped_by=None if cap is None else cap.reason_in(case),
         name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
         label=ruling.label,
         category=next((row.category for row in case.facts.imported if row.category and row.verdict == "spam"), None),
@@ -272,7 +291,7 @@ def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
             return
     for cap in CAPS:
         if cap.holds(case):
-            yield Look(7, "cap", f"{cap.highest.word} at most: {cap.reason}")
+            yield Look(7, "cap", f"{cap.highest.word} at most: {cap.reason_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
         yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES)

@@ -26,6 +26,12 @@ CODE_DIGITS = 6
 CODE_SECONDS = 86_400.0
 CODE_TRIES = 5  # of a million codes: whoever only guesses proves a number once in 200,000 appeals
 
+# What a case may hold, so that nobody fills the disk that calls are decided from.
+LINE_CHARACTERS = 200
+STATEMENT_CHARACTERS = 4000
+ATTACHMENT_BYTES = 1 << 20
+ATTACHMENTS = 10
+
 
 class AppealState(StrEnum):
     """Where an appeal stands."""
@@ -98,6 +104,41 @@ def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, ca
         proven = appeal.proven or step is AppealStep.PROVE
         return replace(appeal, state=state, in_force_at=in_force_at, proven=proven)
     return replace(appeal, state=state, closed_at=at, reason=reason, category_only=category_only)
+
+
+def undone(appeal: Appeal) -> Appeal:
+    """The appeal as it was before its last step, for whoever took that in error. AppealError: there is none to undo."""
+    if appeal.state not in LIVE:
+        before = AppealState.OPEN if appeal.in_force_at is None else AppealState.IN_FORCE
+        return replace(appeal, state=before, closed_at=None, reason="", category_only=False)
+    if appeal.state is AppealState.IN_FORCE and not appeal.proven:
+        return replace(appeal, state=AppealState.OPEN, in_force_at=None)
+    if appeal.proven:
+        raise AppealError(f"control of {appeal.number} was proven: that cannot be undone, but withdrawn or decided")
+    raise AppealError(f"nothing was done about appeal {appeal.reference} yet that could be undone")
+
+
+def checked(appeal: Appeal) -> Appeal:
+    """The appeal with its texts trimmed. AppealError says what is missing or too long."""
+    name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
+    for what, text in (("name", name), ("contact", contact)):
+        if not text:
+            raise AppealError(f"the {what} is empty: say who appeals, and how the answer reaches them")
+        if len(text) > LINE_CHARACTERS or not text.isprintable():
+            raise AppealError(f"the {what} must be one line of at most {LINE_CHARACTERS} characters")
+    if len(statement) > STATEMENT_CHARACTERS:
+        raise AppealError(f"the statement is longer than {STATEMENT_CHARACTERS:,} characters: attach it as a file")
+    return replace(appeal, name=name, contact=contact, statement=statement)
+
+
+def checked_reason(reason: str) -> str:
+    """The reason of a decision, trimmed: the owner gets to read it. AppealError when there is none."""
+    reason = reason.strip()
+    if not reason:
+        raise AppealError("a decision needs a reason: whoever appealed gets to read it")
+    if len(reason) > STATEMENT_CHARACTERS:
+        raise AppealError(f"the reason is longer than {STATEMENT_CHARACTERS:,} characters")
+    return reason
 
 
 def _why_not(appeal: Appeal, step: AppealStep) -> str:

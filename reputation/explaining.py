@@ -95,7 +95,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
         return None
     standing = _at(evidence.standing, weights, now)
     unmarked = replace(standing, marks=0.0, reporters=0, groups=0, burst_at=None)
-    return replace(evidence, standing=unmarked, upheld_at=now)
+    return replace(evidence, standing=unmarked, upheld_at=now, appeal=None)
 
 
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:

@@ -31,7 +31,7 @@ class Evidence:
     """All that speaks for or against a number in one class of calls, as of one instant.
 
     `bad_neighbours`: distinct bad numbers in its block of 1000, itself left out. `reviewed_at`: when a person last
-    looked at a burst of marks; `upheld_at`: when an appeal was last upheld; `is_appealed`: an appeal is in force.
+    looked at a burst of marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
     """
 
     standing: Standing | None = None
@@ -40,7 +40,7 @@ class Evidence:
     bad_neighbours: int = 0
     reviewed_at: float | None = None
     upheld_at: float | None = None
-    is_appealed: bool = False
+    appeal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Wei
         return _of_circumstances(circumstances, weights)
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
-    return Reputation(log_odds, _level(log_odds, families, evidence, circumstances, weights, now), families)
+    level = _level(log_odds, families, evidence, circumstances, weights, now)
+    return Reputation(log_odds, level, families, appeal=evidence.appeal)
 
 
 @lru_cache(maxsize=256)
@@ -133,7 +134,7 @@ def _level(
 def _may_reject(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> bool:
     """Several people of several groups said so, nobody has proven who the number belongs to, and nobody appeals."""
     standing = evidence.standing
-    if standing is None or evidence.is_appealed:
+    if standing is None or evidence.appeal is not None:
         return False
     marks = decayed(standing.marks, standing.at, now, weights.marks.half_life_days * DAY_SECONDS)
     return (
@@ -151,14 +152,18 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 @lru_cache(maxsize=4096)
 def vector_of(reputation: Reputation) -> str:
-    """The evidence vector as the journal keeps it, JSON: the families with their counts, and what would change them."""
-    vector = {
+    """The evidence vector as the journal keeps it, JSON: the families with their counts, what would change them, and
+    the appeal that is in force, where there is one.
+    """
+    vector: dict[str, object] = {
         "families": [
             {"family": family.name, "log_odds": round(family.log_odds, 6), "counts": dict(family.counts)}
             for family in reputation.families
         ],
         "would_change": [{"what": change.what, "level": change.level.word} for change in reputation.would_change],
     }
+    if reputation.appeal is not None:
+        vector["appeal"] = reputation.appeal
     return json.dumps(vector)
 
 

@@ -105,12 +105,14 @@ class Reputation:
     """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
 
     `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py).
+    `appeal`: the reference of the number's appeal that is in force.
     """
 
     log_odds: float = 0.0
     level: Level = Level.NONE
     families: tuple[Family, ...] = ()
     would_change: tuple[Change, ...] = ()
+    appeal: str | None = None
 
     @property
     def points(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from callsieve.cli import (
+    appeal,
     asterisk,
     audit,
     calls,
@@ -75,6 +76,7 @@ GROUPS = (
     own,
     lists,
     identity,
+    appeal,
     imports,
     feeds,
     policy,

@@ -11,7 +11,7 @@ from callsieve.cli.common import ConfigOption, JsonOption, existing_store, numbe
 
 MOST_SHOWN = 10_000
 # The number has a column of its own; nobody asks for the inner name of a class or an epoch that is 0.
-NOT_SHOWN = {"number", "first", "linkedid", "auth_class", "epoch", "reference"}
+NOT_SHOWN = {"number", "first", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -153,9 +153,11 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
         + ", ".join(f"{count} {what}" for what, count in family.counts if count)
         for family in families
     ]
-    changes = [f"{change['what']}: {change['level']}" for change in value_of(record.vector)["would_change"]]
+    vector = value_of(record.vector)
+    changes = [f"{change['what']}: {change['level']}" for change in vector["would_change"]]
     return [
         ("evidence", lines(said) or "none"),
         ("because", sentence_of_families(families)),
         ("would change", lines(changes)),
+        ("appeal", f"{vector['appeal']} was in force" if "appeal" in vector else ""),
     ]

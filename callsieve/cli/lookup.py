@@ -61,7 +61,7 @@ def _show(known: Known) -> None:
     say(bold(known.number), "  ", dim(about))
     say(known.sentence)
     say()
-    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _caller, _now)
+    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _appeals, _caller, _now)
     print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
@@ -155,13 +155,25 @@ def _learnt(known: Known) -> Iterator[Line]:
 
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
-        yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}"
+        case = known.case_against(mark)
+        wrong = f"; found wrong by {case}" if case else ""
+        yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}{wrong}"
     counts = Counter(signal.category.value for signal in known.signals)
     for label, (category, count) in _labelled("signals", sorted(counts.items())):
         latest = max(signal.at for signal in known.signals if signal.category.value == category)
         yield label, f"{category}: {count} of our people, last {ago(latest, known.at)}"
     for label, outcome in _labelled("calls", known.outcomes):
         yield label, f"{when(outcome.at)} {ended_words(outcome)}"
+
+
+def _appeals(known: Known) -> Iterator[Line]:
+    from callsieve.times import day
+    from reputation.appeals import due_at
+
+    for label, appeal in _labelled("appeals", known.appeals):
+        due, closed = due_at(appeal), appeal.closed_at
+        when = f", to be decided until {day(due - 1)}" if due else f" {day(closed)}" if closed else ""
+        yield label, f"{appeal.reference} of {appeal.name}: {appeal.state.value}{when}"
 
 
 def _who(fact: PersonalFact) -> str:

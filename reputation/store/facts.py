@@ -41,7 +41,9 @@ SELECT 'moments',
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
        (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),
        (SELECT at FROM review WHERE number = :number),
-       NULL, NULL, NULL, NULL, NULL, NULL
+       (SELECT reference FROM appeal WHERE number = :number AND state = 'in force'),
+       (SELECT max(closed_at) FROM appeal WHERE number = :number AND state = 'upheld'),
+       NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
@@ -176,12 +178,15 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
 
 def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> tuple[Evidence, Circumstances]:
     identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
+    moments = of["moments"][0]
     evidence = Evidence(
         standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
         imported=tuple([Imported(*row[1:7]) for row in of.get("imported", ())]),
         identity=identity,
         bad_neighbours=_bad_neighbours(of, weights, query.now),
-        reviewed_at=of["moments"][0][5],
+        reviewed_at=moments[5],
+        upheld_at=moments[7],
+        appeal=moments[6],
     )
     is_stranger = "tie" not in of and identity is None
     return evidence, Circumstances(query.auth_class, query.attestation, query.verification, query.hour, is_stranger)

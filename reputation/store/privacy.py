@@ -9,6 +9,7 @@ by the settings and stay.
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64encode
 
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
@@ -31,6 +32,13 @@ EXPORT = {
     "one_ring": "SELECT * FROM one_ring WHERE number = :number ORDER BY at",
     "mark": "SELECT * FROM mark WHERE number = :number ORDER BY at",
     "standing": "SELECT * FROM standing WHERE number = :number",
+    "attachment": """
+        SELECT attachment.* FROM attachment JOIN appeal ON reference = appeal
+         WHERE number = :number ORDER BY appeal, place
+    """,
+    "appeal": "SELECT * FROM appeal WHERE number = :number ORDER BY opened_at",
+    "call_back_code": "SELECT about, number, made_at, tries FROM call_back_code WHERE number = :number",
+    "tombstone": "SELECT * FROM tombstone WHERE number = :number ORDER BY until",
     "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
     "review": "SELECT * FROM review WHERE number = :number",
     "audit": "SELECT * FROM audit WHERE number = :number ORDER BY at",
@@ -55,6 +63,10 @@ ERASE = {
     "one_ring": "DELETE FROM one_ring WHERE number = :number",
     "mark": "DELETE FROM mark WHERE number = :number",
     "standing": "DELETE FROM standing WHERE number = :number",
+    "attachment": "DELETE FROM attachment WHERE appeal IN (SELECT reference FROM appeal WHERE number = :number)",
+    "appeal": "DELETE FROM appeal WHERE number = :number",
+    "call_back_code": "DELETE FROM call_back_code WHERE number = :number",
+    "tombstone": "DELETE FROM tombstone WHERE number = :number",
     "epoch": "DELETE FROM epoch WHERE number = :number",
     "review": "DELETE FROM review WHERE number = :number",
     "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",
@@ -62,7 +74,7 @@ ERASE = {
 
 
 def export_number(db: sqlite3.Connection, number: str) -> dict[str, list[dict[str, object]]]:
-    """Every row about the number, by table; ready for JSON."""
+    """Every row about the number, by table; ready for JSON, what was attached as Base64."""
     return {table: _rows(db, sql, number) for table, sql in EXPORT.items()}
 
 
@@ -81,4 +93,8 @@ def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:
 def _rows(db: sqlite3.Connection, sql: str, number: str) -> list[dict[str, object]]:
     cursor = db.execute(sql, {"number": number})
     names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    return [dict(zip(names, map(_ready_for_json, row), strict=True)) for row in cursor]
+
+
+def _ready_for_json(value: object) -> object:
+    return b64encode(value).decode() if isinstance(value, bytes) else value

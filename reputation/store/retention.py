@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.appeals import CODE_SECONDS
 from reputation.store.standing import refresh_all
 
 DAY = 86_400.0
@@ -14,6 +15,7 @@ EMERGENCY_DAYS = 90
 OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
 AUDIT_DAYS = 730  # longer than anything that a change leaves in force, such as an identity (12 months)
+APPEAL_DAYS = 730  # the mark that a decided appeal or a tombstone keeps from counting is gone long before
 
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
@@ -28,6 +30,9 @@ EXPIRE = {
     "inbound_talk": ("DELETE FROM inbound_talk WHERE at < ?", EVIDENCE_DAYS),
     "one_ring": ("DELETE FROM one_ring WHERE at < ? RETURNING number", EVIDENCE_DAYS),
     "mark": ("DELETE FROM mark WHERE at < ? RETURNING number", EVIDENCE_DAYS),
+    "tombstone": ("DELETE FROM tombstone WHERE until < ? RETURNING number", APPEAL_DAYS),
+    "appeal": ("DELETE FROM appeal WHERE coalesce(closed_at, opened_at) < ? AND state <> 'in force'", APPEAL_DAYS),
+    "call_back_code": ("DELETE FROM call_back_code WHERE made_at <= ?", CODE_SECONDS / DAY),
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),

@@ -11,6 +11,14 @@ from reputation.standing import Rows
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
+# Without those that were found wrong (reputation/store/tombstones).
+MARKS_THAT_COUNT = f"""
+SELECT {MARK_COLUMNS} FROM mark
+ WHERE number = ? AND NOT (verdict = 'spam' AND EXISTS (
+       SELECT 1 FROM tombstone WHERE tombstone.number = mark.number AND tombstone.reporter IN ('', mark.reporter)
+          AND mark.at <= until))
+ ORDER BY at DESC, reporter, auth_class
+"""
 # A call-back within a day after a one-ring call is what that call was for; not after one with a borrowed number.
 SIGNALS = f"""
 SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
@@ -24,12 +32,12 @@ ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE num
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     """All that counts of the number, of every class and epoch."""
-    marks = marks_of(db, number)
+    marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
     return Rows(marks, _signals(db, number, marks), answered_of(db, number))
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
-    """What people said about the number, retractions too, the latest first."""
+    """What people said about the number, the latest first: retractions too, and what was found wrong since."""
     return [mark_from(row) for row in db.execute(MARKS, (number,))]
 
 

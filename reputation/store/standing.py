@@ -1,6 +1,6 @@
 """Standings: what the rows of a number add up to, kept beside them so that a call reads one row.
 
-    refresh(db, number)          in the transaction of every write to mark, signal, answered, one_ring or epoch
+    refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
 
 The store knows with which weights its sums are made, so that every program that writes makes them alike. Only the
 daemon changes them (`use_weights`), and then folds all standings again, some at a time (`fold_next`).
@@ -30,6 +30,7 @@ ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES 
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 EPOCH = "SELECT max(epoch), max(at) FROM epoch WHERE number = ?"
+LATEST_EPOCH = "SELECT epoch, at, reason, who FROM epoch WHERE number = ? ORDER BY epoch DESC LIMIT 1"
 RAISE = "INSERT INTO epoch (number, epoch, at, reason, who) VALUES (?, ?, ?, ?, ?)"
 END_IDENTITY = "UPDATE identity SET expires_at = min(expires_at, :at) WHERE number = :number AND added_at < :at"
 REVIEW = """
@@ -46,6 +47,7 @@ SETTLE = """
 INSERT INTO settled (reporter, case_id, agrees, at) VALUES (?, ?, ?, ?)
 ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = excluded.at WHERE excluded.at >= at
 """
+UNSETTLE = "DELETE FROM settled WHERE case_id = ? RETURNING reporter"
 SETTLED = "SELECT total(agrees), count(*) - total(agrees) FROM settled WHERE reporter = ?"
 MARKED_BY = "SELECT DISTINCT number FROM mark WHERE reporter = ?"
 
@@ -57,6 +59,15 @@ SELECT number FROM mark WHERE number > :after UNION SELECT number FROM signal WH
 UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM standing WHERE number > :after
  ORDER BY number LIMIT :limit
 """
+
+
+class Epoch(NamedTuple):
+    """Since when the number has its present owner, who said so and why. The first has no row."""
+
+    epoch: int
+    at: float
+    reason: str
+    who: str
 
 
 class Burst(NamedTuple):
@@ -87,11 +98,6 @@ def refresh_all(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
         refresh(db, number)
 
 
-def refresh_reporter(db: sqlite3.Connection, reporter: str) -> None:
-    """Folds every number again that the reporter has marked: the trust in them has changed."""
-    refresh_all(db, (number for (number,) in db.execute(MARKED_BY, (reporter,)).fetchall()))
-
-
 def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
     """The number's standing in a class, as it was folded last."""
     row = db.execute(OF, (number, auth_class.value)).fetchone()
@@ -115,10 +121,16 @@ def standing_from(row: tuple[Any, ...]) -> Standing:
     )
 
 
-def settle_case(db: sqlite3.Connection, reporter: str, case_id: str, agrees: bool, at: float) -> None:
-    """A decided case has confirmed or refuted what the reporter said; of a case the latest word counts."""
-    db.execute(SETTLE, (reporter, case_id, agrees, at))
-    refresh_reporter(db, reporter)
+def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
+    """A decided case has confirmed or refuted what the reporters said; of a case the latest word counts."""
+    reporters = sorted(set(reporters))
+    db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
+    _refresh_reporters(db, reporters)
+
+
+def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
+    """The case was decided in error, and says nothing about anybody."""
+    _refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
 def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
@@ -134,6 +146,11 @@ def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who
     db.execute(END_IDENTITY, {"number": number, "at": at})
     refresh(db, number)
     return epoch
+
+
+def epoch_of(db: sqlite3.Connection, number: str) -> Epoch | None:
+    """The present one; None: the number has had no other owner as far as we know."""
+    return next((Epoch(*row) for row in db.execute(LATEST_EPOCH, (number,))), None)
 
 
 def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
@@ -180,6 +197,11 @@ def _summed_by(weights: Weights) -> Weights:
         trust=weights.trust,
         before_epoch=weights.before_epoch,
     )
+
+
+def _refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
+    """Folds every number again that one of them has marked: the trust in them has changed."""
+    refresh_all(db, (number for one in reporters for (number,) in db.execute(MARKED_BY, (one,)).fetchall()))
 
 
 def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:

@@ -188,6 +188,8 @@ def steady(printed: str) -> str:
         (r"\d+\.\d s\b", "SECONDS"),
         (r"\b\d+ s\b", "AGE"),
         (r"[\d.]+ kB", "SIZE"),
+        (r"\b[0-9A-HJKMNP-TV-Z]{8}\b", "ID"),
+        (r"\b\d{3} \d{3}\b", "CODE"),
         (r" +$", ""),
         (r"  +", "  "),
     ):

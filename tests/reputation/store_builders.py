@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
+from reputation.appeals import Appeal
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -155,3 +156,15 @@ def make_mark(
 ) -> Mark:
     """What 201 typed about a number."""
     return Mark(number, auth_class, reporter, verdict, at, MarkChannel.CLI, category=category)
+
+
+def make_appeal(**fields: Any) -> Appeal:
+    """Carol's case, just filed."""
+    known: dict[str, Any] = {
+        "reference": "AP9E4100",
+        "number": CALLER,
+        "name": "Carol Ltd",
+        "contact": "carol@example.com",
+        "opened_at": NOW,
+    }
+    return Appeal(**known | fields)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from itertools import product
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,35 +18,25 @@ from reputation.appeals import (
     LIVE,
     NEXT,
     Answer,
-    Appeal,
     AppealError,
     AppealState,
     AppealStep,
     Code,
     answer_of,
+    checked,
+    checked_reason,
     digest_of,
     due_at,
     is_overdue,
     new_code,
     refusal,
     stepped,
+    undone,
 )
 from reputation.ids import ALPHABET, new_id, parse_id
+from tests.reputation.store_builders import DAY, NOW, make_appeal
 
-DAY = 86_400.0
-NOW = 1_767_000_000.0
 LONDON = ZoneInfo("Europe/London")
-
-
-def make_appeal(**fields: Any) -> Appeal:
-    known: dict[str, Any] = {
-        "reference": "AP9E4100",
-        "number": "+12015550123",
-        "name": "Carol Ltd",
-        "contact": "carol@example.com",
-        "opened_at": NOW,
-    }
-    return Appeal(**known | fields)
 
 
 def at(text: str) -> float:
@@ -89,6 +78,53 @@ def test_however_it_goes_an_appeal_ends_once_and_stays_so(steps: list[AppealStep
     decided = appeal.state in (AppealState.UPHELD, AppealState.DENIED)
     assert not decided or appeal.in_force_at is not None
     assert (appeal.reason == "because") == (appeal.state not in LIVE)
+
+
+@given(st.lists(st.sampled_from(AppealStep), max_size=8))
+def test_what_was_done_last_can_be_undone_but_a_proof(steps: list[AppealStep]) -> None:
+    appeal = make_appeal()
+    for index, step in enumerate(steps):
+        before = appeal
+        try:
+            appeal = stepped(appeal, step, NOW + index, "because", category_only=True)
+        except AppealError:
+            continue
+        if appeal.state is AppealState.IN_FORCE and appeal.proven:
+            with pytest.raises(AppealError, match="was proven"):
+                undone(appeal)
+        else:
+            assert undone(appeal) == before
+
+
+def test_what_was_only_filed_cannot_be_undone() -> None:
+    with pytest.raises(AppealError, match="nothing was done"):
+        undone(make_appeal())
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        pytest.param({"name": "  "}, "the name is empty", id="nobody"),
+        pytest.param({"contact": ""}, "the contact is empty", id="no-answer-possible"),
+        pytest.param({"name": "a" * 201}, "the name must be one line", id="long-name"),
+        pytest.param({"contact": "a\nb"}, "the contact must be one line", id="two-lines"),
+        pytest.param({"statement": "a" * 4001}, "attach it as a file", id="long-statement"),
+    ],
+)
+def test_what_is_filed_has_a_form(fields: dict[str, str], says: str) -> None:
+    with pytest.raises(AppealError, match=says):
+        checked(make_appeal(**fields))
+
+
+def test_texts_are_trimmed() -> None:
+    filed = checked(make_appeal(name=" Carol ", contact=" c@example.com\n", statement="\n it is\n wrong \n"))
+    assert (filed.name, filed.contact, filed.statement) == ("Carol", "c@example.com", "it is\n wrong")
+
+
+@pytest.mark.parametrize(("reason", "says"), [("  ", "needs a reason"), ("a" * 4001, "is longer than 4,000")])
+def test_a_decision_needs_a_reason(reason: str, says: str) -> None:
+    with pytest.raises(AppealError, match=says):
+        checked_reason(reason)
 
 
 @pytest.mark.parametrize(

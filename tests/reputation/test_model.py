@@ -228,7 +228,7 @@ def test_marks_of_two_groups_and_what_others_saw_can_reject() -> None:
 @pytest.mark.parametrize(
     ("marks", "signals", "evidence", "level"),
     [
-        pytest.param(MARKED, SHOWN, {"is_appealed": True}, Level.ROUTE, id="appealed"),
+        pytest.param(MARKED, SHOWN, {"appeal": "AP9E4100"}, Level.ROUTE, id="appealed"),
         pytest.param([replace(m, group="sales") for m in MARKED], SHOWN, {}, Level.ROUTE, id="one group"),
         pytest.param([replace(m, group=None) for m in MARKED], SHOWN, {}, Level.REJECT, id="three without groups"),
         pytest.param([replace(m, group=None) for m in MARKED[:2]], SHOWN, {}, Level.ROUTE, id="two without groups"),

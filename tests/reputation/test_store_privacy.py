@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from reputation.appeals import AppealStep
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
+from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
+from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.file import open_store
@@ -32,6 +36,7 @@ from tests.reputation.store_builders import (
     DID,
     NOW,
     facts,
+    make_appeal,
     make_entry,
     make_mark,
     make_outcome,
@@ -70,6 +75,10 @@ OF_CALLS = {
     "standing": 1,
     "epoch": 1,
     "review": 1,
+    "attachment": 1,
+    "appeal": 1,
+    "call_back_code": 1,
+    "tombstone": 1,
     "audit": 1,
 }
 
@@ -85,7 +94,18 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_mark(db, make_mark(number))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
     review(db, number, NOW, "admin")
+    appeal_against_it(db, number, NOW)
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
+
+
+def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
+    """Filed with a letter, called back, accepted and upheld."""
+    reference = f"AP{number[-6:]}"
+    open_appeal(db, make_appeal(reference=reference, number=number, opened_at=at))
+    attach(db, reference, NewAttachment("letter.txt", f"It was not {number}".encode(), "joe"), at)
+    keep_code(db, reference, number, "031415", at)
+    take_step(db, reference, AppealStep.ACCEPT, at)
+    decide(db, reference, Ruling(True, "they were right"), at)
 
 
 def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> None:
@@ -187,9 +207,12 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
+    for number, days in ((CALLER, 731), (OTHER, 729)):
+        write(path, appeal_against_it, number, NOW - days * DAY)
+    write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
-    gone = dict.fromkeys(EXPIRE, 1) | {"outcome": 6, "reached": 2, "signal": 2}
+    gone = dict.fromkeys(EXPIRE, 1) | {"outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2}
 
     assert write(path, expire, NOW) == gone
     assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)
@@ -197,6 +220,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     assert [entry.text for entry in read(path, list_entries)] == ["+2*", "+3*"]
     assert [tie.person for tie in facts(path).ties] == ["202"]
     assert [identity.number for identity in read(path, all_identities)] == [OTHER]
+    assert [len(read(path, appeals_of, number)) for number in (CALLER, OTHER)] == [0, 1]
     assert read(path, latest_emergency) == NOW - 89 * DAY
     assert [len(read(path, marks_of, number)) for number in (CALLER, OTHER)] == [0, 1]
     assert [len(read(path, signals_of, number)) for number in (CALLER, OTHER)] == [0, 1]

@@ -39,6 +39,13 @@ def damage(path: Path, page: int = 1) -> None:
         file.write(os.urandom(path.stat().st_size - page * PAGE))
 
 
+def behind_the_schema(path: Path) -> int:
+    """The first page that holds nothing but numbers."""
+    newest = "SELECT max(rootpage) FROM sqlite_schema"
+    (page,) = read(path, lambda db: db.execute(newest).fetchone())
+    return int(page)
+
+
 class TestBackups:
     def test_a_backup_is_a_whole_sound_store(self, path: Path) -> None:
         backup = make_backup(path, NOW)
@@ -136,7 +143,7 @@ class TestDamage:
         assert read(quarantined, latest_emergency) == NOW + 1
 
     async def test_damage_that_is_found_by_a_read_says_so(self, path: Path) -> None:
-        await asyncio.to_thread(damage, path, 60)  # the schema lies before that, the numbers do not
+        await asyncio.to_thread(damage, path, behind_the_schema(path))
         store = await Store.open(path)
         try:
             with pytest.raises(StoreError, match="damaged") as caught:
@@ -146,7 +153,7 @@ class TestDamage:
             await store.close()
 
     def test_a_check_finds_what_is_broken(self, path: Path) -> None:
-        damage(path, 60)
+        damage(path, behind_the_schema(path))
         with open_store(path, migrated=False) as db:
             assert problem_of(db) is not None
 

@@ -1,0 +1,203 @@
+"""Appeals in the store: filed, proven or accepted, decided, and undone where somebody erred.
+
+    open_appeal(db, appeal)                           AppealError says in one line why not
+    take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
+    decide(db, reference, Ruling(...), at)            upheld or denied: with it go the marks, and the trust in reporters
+    undo_step(db, reference)                          as it was before
+
+The states are reputation/appeals.py. An appeal in force counts at the next call: the one read asks for it. Run these in
+a transaction (`Store.write` is one).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, NamedTuple
+
+from reputation.appeals import (
+    LIVE,
+    Answer,
+    Appeal,
+    AppealError,
+    AppealState,
+    AppealStep,
+    checked,
+    checked_reason,
+    due_at,
+    refusal,
+    stepped,
+    undone,
+)
+from reputation.model import AuthClass, Verdict
+from reputation.store.call_backs import try_code
+from reputation.store.rows import rows_of
+from reputation.store.standing import epoch_of, settle_case, unsettle_case
+from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
+
+COLUMNS = (
+    "reference, number, name, contact, opened_at, statement, decision_id, state, proven, in_force_at, closed_at, "
+    "reason, category_only"
+)
+ADD = f"INSERT INTO appeal ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SET = """
+UPDATE appeal SET state = ?, proven = ?, in_force_at = ?, closed_at = ?, reason = ?, category_only = ?
+ WHERE reference = ?
+"""
+BY_REFERENCE = f"SELECT {COLUMNS} FROM appeal WHERE reference = ?"
+OF_NUMBER = f"SELECT {COLUMNS} FROM appeal WHERE number = ? ORDER BY opened_at DESC, reference"
+ALL = f"SELECT {COLUMNS} FROM appeal ORDER BY opened_at DESC, reference"
+ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in force') ORDER BY opened_at, reference"
+
+
+class Ruling(NamedTuple):
+    """How an appeal is decided. `category_only`: the marks were right but for their category."""
+
+    upheld: bool
+    reason: str
+    category_only: bool = False
+
+
+class Decided(NamedTuple):
+    """An appeal after its decision, and the reporters whose marks it was about and whose trust follows it."""
+
+    appeal: Appeal
+    reporters: tuple[str, ...]
+
+
+def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
+    """Files it. AppealError where the number has one already, or may not appeal again yet."""
+    appeal = checked(appeal)
+    why_not = refusal(appeals_of(db, appeal.number), appeal.opened_at)
+    if why_not:
+        raise AppealError(why_not)
+    db.execute(ADD, _row(appeal))
+    return appeal
+
+
+def appeal_of(db: sqlite3.Connection, reference: str) -> Appeal | None:
+    """The appeal with this reference."""
+    return next((_appeal(row) for row in db.execute(BY_REFERENCE, (reference,))), None)
+
+
+def appeals_of(db: sqlite3.Connection, number: str) -> list[Appeal]:
+    """All appeals of the number, the latest first."""
+    return [_appeal(row) for row in db.execute(OF_NUMBER, (number,))]
+
+
+def all_appeals(db: sqlite3.Connection) -> list[Appeal]:
+    """All appeals, the latest first."""
+    return [_appeal(row) for row in db.execute(ALL)]
+
+
+def appeals_to_decide(db: sqlite3.Connection) -> list[Appeal]:
+    """Those that somebody has to do something about: in force, by their deadline; then those not in force yet."""
+    live = [_appeal(row) for row in db.execute(ALL_LIVE)]
+    return sorted(live, key=lambda appeal: (due_at(appeal) is None, due_at(appeal) or appeal.opened_at))
+
+
+def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: float, reason: str = "") -> Appeal:
+    """Accepts it, takes control of the number as proven, or withdraws it. AppealError where that cannot be."""
+    appeal = stepped(_known(db, reference), step, at, reason.strip())
+    _store(db, appeal)
+    return appeal
+
+
+def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Answer:
+    """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs).
+
+    A wrong answer is counted, so keep the transaction. AppealError where nothing is to be proven.
+    """
+    appeal = stepped(_known(db, reference), AppealStep.PROVE, at)
+    answer = try_code(db, reference, text, at)
+    if answer is Answer.RIGHT:
+        _store(db, appeal)
+    return answer
+
+
+def decide(db: sqlite3.Connection, reference: str, ruling: Ruling, at: float) -> Decided:
+    """Upheld: all spam marks of the number that were made until now count as never made, whoever sends them again, and
+    the trust in who made them sinks. Denied: it rises. AppealError where it cannot be decided.
+    """
+    reason = checked_reason(ruling.reason)
+    before = _known(db, reference)
+    reporters = _judged(db, before.number)
+    step = AppealStep.UPHOLD if ruling.upheld else AppealStep.DENY
+    appeal = stepped(before, step, at, reason, category_only=ruling.category_only and ruling.upheld)
+    _store(db, appeal)
+    if ruling.upheld:
+        add_tombstone(db, Tombstone(appeal.number, "", reference, at))
+    if not appeal.category_only:
+        settle_case(db, reporters, reference, not ruling.upheld, at)
+    return Decided(appeal, () if appeal.category_only else reporters)
+
+
+def undo_step(db: sqlite3.Connection, reference: str) -> Appeal:
+    """Takes the last step back: a decision with all that followed from it, a withdrawal, an acceptance. AppealError."""
+    before = _known(db, reference)
+    appeal = undone(before)
+    others = [one for one in appeals_of(db, appeal.number) if one.reference != reference and one.state in LIVE]
+    if others:
+        raise AppealError(f"appeal {others[0].reference} of {appeal.number} is {others[0].state}: withdraw that first")
+    _store(db, appeal)
+    if before.state in (AppealState.UPHELD, AppealState.DENIED):
+        remove_tombstones(db, reference)
+        unsettle_case(db, reference)
+    return appeal
+
+
+def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
+    """Whose live spam marks the case is about: not those about an earlier owner, nor those of calls that were not the
+    owner's as far as anybody can tell: with a borrowed number one could else take the trust from whoever complains.
+    """
+    epoch = epoch_of(db, number)
+    since = epoch.at if epoch is not None else float("-inf")
+    return tuple(
+        sorted(
+            {
+                mark.reporter
+                for mark in rows_of(db, number).marks
+                if mark.verdict is Verdict.SPAM
+                and mark.at >= since
+                and mark.auth_class is not AuthClass.UNAUTHENTICATED
+            }
+        )
+    )
+
+
+def _known(db: sqlite3.Connection, reference: str) -> Appeal:
+    appeal = appeal_of(db, reference)
+    if appeal is None:
+        raise AppealError(f"there is no appeal {reference}")
+    return appeal
+
+
+def _store(db: sqlite3.Connection, appeal: Appeal) -> None:
+    times = (appeal.in_force_at, appeal.closed_at)
+    db.execute(SET, (appeal.state.value, appeal.proven, *times, appeal.reason, appeal.category_only, appeal.reference))
+
+
+def _row(appeal: Appeal) -> tuple[object, ...]:
+    filed = (appeal.reference, appeal.number, appeal.name, appeal.contact, appeal.opened_at)
+    said = (appeal.statement, appeal.decision_id)
+    state = (appeal.state.value, appeal.proven, appeal.in_force_at, appeal.closed_at)
+    return (*filed, *said, *state, appeal.reason, appeal.category_only)
+
+
+def _appeal(row: tuple[Any, ...]) -> Appeal:
+    reference, number, name, contact, opened_at, statement, decision_id, state, proven, *times, reason, category = row
+    in_force_at, closed_at = times
+    return Appeal(
+        reference=reference,
+        number=number,
+        name=name,
+        contact=contact,
+        opened_at=opened_at,
+        statement=statement,
+        decision_id=decision_id,
+        state=AppealState(state),
+        proven=bool(proven),
+        in_force_at=in_force_at,
+        closed_at=closed_at,
+        reason=reason,
+        category_only=bool(category),
+    )

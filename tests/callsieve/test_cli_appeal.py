@@ -1,0 +1,233 @@
+"""`callsieve appeal`: from the filing to the decision, as an administrator goes through it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor_duties import has_no_appeal_overdue
+from callsieve.doctor_ourselves import variables_in
+from callsieve.examining import Ground, Status
+from callsieve.settings import Loaded, Settings
+from lab.daemon import Daemon
+from reputation.appeals import ATTACHMENT_BYTES, AppealStep
+from reputation.store.appeals import open_appeal, take_step
+from reputation.store.file import open_store
+from tests.builders import HEADER
+from tests.callsieve.program import CALLER, Program, make_record, wait_until
+from tests.reputation.store_builders import make_appeal
+
+DAY = 86_400.0
+FILED = ("--name", "Acme Ltd", "--contact", "help@acme.example")
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    return program
+
+
+def file(callsieve: Program, *more: str) -> str:
+    """Files one of CALLER; its reference."""
+    out = callsieve.ok("appeal", "open", CALLER, *FILED, *more)
+    found = re.match(r"Appeal (\w{8}) of ", out)
+    assert found is not None
+    return found[1]
+
+
+def appeal_of(callsieve: Program) -> dict[str, object]:
+    shown: dict[str, object] = callsieve("appeal", "show", CALLER, "--json").json
+    return shown
+
+
+def undo_of(out: str) -> list[str]:
+    """The command that the output says undoes it."""
+    return shlex.split(out.splitlines()[-1])[1:]
+
+
+def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None:
+    callsieve.ok("mark", CALLER, "spam", "--as", "201")
+    reference = file(callsieve, "--statement", "We call our customers.")
+    assert "waits" not in callsieve.ok("appeal", "list")
+    code = re.search(r"The code is (\d{3} \d{3})\.", callsieve.ok("appeal", "code", reference))
+    assert code is not None
+    wrong = "000000" if code[1] != "000 000" else "000001"
+    assert "not the code" in callsieve.fails("appeal", "prove", reference, wrong)
+    assert "challenged at most. It is to be decided until" in callsieve.ok("appeal", "prove", reference, code[1])
+    assert appeal_of(callsieve)["proven"] is True
+    assert "its owner appeals" in callsieve.ok("lookup", CALLER).lower()
+
+    out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
+    assert "1 person who marked it will be trusted a little less (201)" in out
+    assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == 0.0
+    assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
+
+    assert "is in force again; it was upheld" in callsieve.ok(*undo_of(out))
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] > 1
+    out = callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
+    assert "in 30 days" in callsieve.fails("appeal", "open", CALLER, *FILED)
+    rows = callsieve("audit", CALLER, "--json").json
+    did = ["open", "code", "prove", "prove", "decide", "undo", "decide"]
+    assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [f"appeal {what}" for what in did]
+
+
+def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> None:
+    reference = file(callsieve)
+    out = callsieve.ok("appeal", "accept", reference)
+    assert appeal_of(callsieve)["state"] == "in force"
+    callsieve.ok(*undo_of(out))
+    assert appeal_of(callsieve)["state"] == "open"
+    assert "nothing was done" in callsieve.fails("appeal", "undo", reference)
+    out = callsieve.ok("appeal", "withdraw", CALLER, "--reason", "filed by somebody else")
+    assert callsieve.ok("appeal", "list").startswith("No appeal waits for anybody")
+    assert "withdrawn" in callsieve.ok("appeal", "list", "--all")
+    callsieve.ok(*undo_of(out))
+    assert appeal_of(callsieve)["state"] == "open"
+
+
+def test_an_appeal_may_be_about_a_decision(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("7KQ2M4XA"))
+    file(callsieve, "--decision", "7kq2m4xa")
+    assert "decision 7KQ2M4XA" in callsieve.ok("appeal", "show", CALLER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["open", CALLER, "--name", " ", "--contact", "x"], "the name is empty", id="nobody"),
+        pytest.param(["open", CALLER, *FILED, "--decision", "7"], "no id of a decision", id="no-decision"),
+        pytest.param(["open", "911", *FILED], "emergency number", id="emergency-number"),
+        pytest.param(["show", "AAAAAAAA"], "there is no appeal AAAAAAAA", id="no-such-appeal"),
+        pytest.param(["show", CALLER], "there is no appeal of", id="none-of-the-number"),
+        pytest.param(["accept", "x"], "no telephone number", id="neither-id-nor-number"),
+        pytest.param(["decide", CALLER, "maybe", "--reason", "x"], "uphold or deny", id="no-ruling"),
+        pytest.param(["decide", CALLER, "deny", "--reason", "x", "--category-only"], "not with deny", id="of-what"),
+        pytest.param(["decide", CALLER, "uphold"], "missing option '--reason'", id="no-reason"),
+    ],
+)
+def test_what_cannot_be_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    assert says in callsieve.fails("appeal", *arguments)
+
+
+def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
+    file(callsieve)
+    assert "is not in force yet" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
+    assert "no code was made" in callsieve.fails("appeal", "prove", CALLER, "031415")
+    callsieve.ok("appeal", "accept", CALLER)
+    assert "needs a reason" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", " ")
+    exported = callsieve("privacy", "export", CALLER).json["tables"]
+    assert [one["name"] for one in exported["appeal"]] == ["Acme Ltd"]
+    assert "1 appeal," in callsieve.ok("privacy", "erase", CALLER, "--yes")
+
+
+# Evidence.
+
+
+def test_evidence_goes_in_and_out(callsieve: Program) -> None:
+    file(callsieve)
+    assert "Nothing is attached" in callsieve.ok("appeal", "evidence", CALLER)
+    records = callsieve.file("calls.csv", b"\xff\x00records")
+    out = callsieve.ok("appeal", "evidence", CALLER, records, records, "--statement", "It was their own bank.")
+    assert [line[:20] for line in out.splitlines()] == ["1  calls.csv  9 byte", "2  statement.txt  22"]
+    folder = callsieve.folder / "out"
+    callsieve.ok("appeal", "evidence", CALLER, "--export", folder)
+    written = sorted(folder.iterdir())
+    assert [path.read_bytes() for path in written] == [b"\xff\x00records", b"It was their own bank."]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
+    assert "choose another directory" in callsieve.fails("appeal", "evidence", CALLER, "--export", folder)
+    assert callsieve.ok("appeal", "evidence", CALLER, "--remove", "1").startswith("2  statement.txt")
+    assert "has no evidence 1" in callsieve.fails("appeal", "evidence", CALLER, "--remove", "1")
+    assert "calls.csv" in callsieve.ok("audit", CALLER)
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [(ATTACHMENT_BYTES + 1, "larger than 1 MB"), (0, "is empty")], ids=["large", "empty"]
+)
+def test_evidence_is_bounded(callsieve: Program, size: int, says: str) -> None:
+    file(callsieve)
+    small = callsieve.file("small.csv", "1")
+    assert says in callsieve.fails("appeal", "evidence", CALLER, small, callsieve.file("f", b"x" * size))
+    assert "Nothing is attached" in callsieve.ok("appeal", "evidence", CALLER)  # all or nothing
+
+
+def test_evidence_is_read_from_files_only(callsieve: Program) -> None:
+    file(callsieve)
+    assert "this is no file" in callsieve.fails("appeal", "evidence", CALLER, "/dev/zero")
+    assert "there is no such file" in callsieve.fails("appeal", "evidence", CALLER, "/nowhere")
+
+
+# The doctor.
+
+
+def test_the_doctor_says_what_is_overdue(callsieve: Program) -> None:
+    now = time.time()
+
+    def said(at: float) -> tuple[Status, str]:
+        loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
+        finding = has_no_appeal_overdue(Ground(loaded, str, at))
+        return finding.status, finding.detail
+
+    assert said(now) == (Status.OK, "none")
+    with open_store(callsieve.store) as db:
+        for number, reference in ((CALLER, "AP000001"), ("+12017421835", "AP000002"), ("+12017421836", "AP000003")):
+            open_appeal(db, make_appeal(number=number, reference=reference, opened_at=now))
+        for reference in ("AP000001", "AP000002"):
+            take_step(db, reference, AppealStep.ACCEPT, now)
+    assert said(now) == (Status.OK, "2 to be decided, 1 only filed")
+    assert said(now + 7 * DAY) == (Status.WARN, "AP000001 should be decided by now, and 1 more")
+
+
+# The next call.
+
+REJECTING = '[policy]\nname = "hard"\n'
+OPEN, ACCEPTED, DENIED = "+12017421835", "+12017421836", "+12017421837"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    state = tmp_path / "state"
+    (state / "policies").mkdir(parents=True)
+    (state / "policies" / "hard.toml").write_text('default = "reject"\n')
+    with Daemon(state, REJECTING) as daemon:
+        yield daemon
+
+
+def action_for(daemon: Daemon, number: str) -> str:
+    """What Asterisk is told to do with a call of the number."""
+    header = HEADER | {"agi_callerid": number, "agi_arg_1": "did=+442071838750"}
+    block = "".join(f"{name}: {value}\n" for name, value in header.items()) + "\n"
+    said = b""
+    with closing(socket.create_connection(("127.0.0.1", daemon.port), 5.0)) as connection:
+        connection.sendall(block.encode())
+        while b"CALLSIEVE_ACTION" not in said and (chunk := connection.recv(65536)):
+            said += chunk
+    return next(value for name, value in variables_in(said).items() if name.endswith("CALLSIEVE_ACTION"))
+
+
+def test_an_appeal_counts_at_the_next_call(daemon: Daemon, tmp_path: Path) -> None:
+    """Each number calls once: who calls again is warned about at most. The daemon runs all the time."""
+    callsieve = Program(tmp_path)
+    callsieve.config = daemon.config
+    assert action_for(daemon, CALLER) == "reject"
+    for number in (OPEN, ACCEPTED, DENIED):
+        callsieve.ok("appeal", "open", number, *FILED)
+    callsieve.ok("appeal", "accept", ACCEPTED)
+    callsieve.ok("appeal", "accept", DENIED)
+    callsieve.ok("appeal", "decide", DENIED, "deny", "--reason", "no")
+    assert action_for(daemon, OPEN) == "reject"
+    assert action_for(daemon, ACCEPTED) == "challenge"
+    assert action_for(daemon, DENIED) == "reject"
+    wait_until(lambda: len(callsieve("calls", "show", "--json").json) == 4)
+    [record] = callsieve("calls", "show", ACCEPTED, "--json").json
+    assert record["vector"]["appeal"] in record["reason"]
+    assert f"{record['vector']['appeal']} was in force" in callsieve.ok("calls", "show", record["id"])

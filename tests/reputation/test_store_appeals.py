@@ -1,0 +1,336 @@
+"""Appeals through the store: in force at the next call, upheld as if never marked, and undone without a trace."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decision import Action
+from policies.engine import decide as decide_call
+from reputation.appeals import (
+    ATTACHMENT_BYTES,
+    ATTACHMENTS,
+    CODE_TRIES,
+    COOLING_OFF_DAYS,
+    Answer,
+    Appeal,
+    AppealError,
+    AppealState,
+    AppealStep,
+)
+from reputation.levels import vector_of
+from reputation.model import AuthClass, EndedBy, Level, Verdict
+from reputation.store.appeals import (
+    Ruling,
+    all_appeals,
+    appeal_of,
+    appeals_of,
+    appeals_to_decide,
+    decide,
+    open_appeal,
+    prove,
+    take_step,
+    undo_step,
+)
+from reputation.store.attachments import NewAttachment, attach, attachments_of, content_of, detach
+from reputation.store.call_backs import keep_code
+from reputation.store.facts import facts_of
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcome
+from reputation.store.rows import marks_of, rows_of
+from reputation.store.standing import raise_epoch
+from reputation.store.tombstones import tombstones_of
+from tests.builders import make_call, policy_ordering
+from tests.reputation.histories import (
+    HOUR,
+    KEEN,
+    LATER,
+    NUMBERS,
+    apply,
+    assert_fresh,
+    empty_store,
+    fold_all,
+    histories,
+    known,
+    standings,
+)
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal, make_mark, make_outcome, make_query
+
+UPHOLD = Ruling(True, "the calls were wanted")
+WITHOUT_BLAME = Ruling(True, "telemarketing, but no scam", category_only=True)
+DENY = Ruling(False, "three people took such a call")
+
+ruled_after = st.sampled_from([0, 1, 13, 27, 61])  # hours, as the marks of histories
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(empty_store()) as db:
+        yield db
+
+
+def file(db: sqlite3.Connection, number: str = CALLER, at: float = NOW, reference: str = "AP9E4100") -> Appeal:
+    return open_appeal(db, make_appeal(number=number, opened_at=at, reference=reference))
+
+
+def rule(db: sqlite3.Connection, ruling: Ruling, number: str = CALLER, at: float = NOW) -> None:
+    file(db, number, at)
+    take_step(db, "AP9E4100", AppealStep.ACCEPT, at)
+    decide(db, "AP9E4100", ruling, at)
+
+
+def settled(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    return db.execute("SELECT reporter, case_id, agrees FROM settled ORDER BY reporter").fetchall()
+
+
+def make_bad(db: sqlite3.Connection, number: str = CALLER) -> None:
+    """Marked by three of two groups, hung up on by eight others: its calls are rejected."""
+    for n, group in enumerate(["sales", "support", "sales"]):
+        add_mark(db, replace(make_mark(number, reporter=str(201 + n), at=NOW + n), group=group))
+    for n in range(8):
+        hung_up = make_outcome(f"h{n}", NOW, caller=number, by=f"21{n}", talk=3.0, ended_by=EndedBy.CALLEE)
+        record_outcome(db, replace(hung_up, source="cdr"), LATER)
+
+
+# Upheld.
+
+
+@given(histories, st.sampled_from(NUMBERS), ruled_after)
+def test_upheld_is_never_marked(found: list[Any], number: str, hours: int) -> None:
+    at = NOW + hours * HOUR
+    with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
+        apply(db, found)
+        rule(db, WITHOUT_BLAME, number, at)
+        apply(other, found)
+        other.execute("DELETE FROM mark WHERE number = ? AND verdict = 'spam' AND at <= ?", (number, at))
+        fold_all(other)
+        assert standings(db) == standings(other)
+        assert_fresh(db)
+
+
+@given(histories, st.sampled_from(NUMBERS), ruled_after, st.randoms(use_true_random=False))
+def test_marks_that_come_again_or_late_or_in_another_order_stay_retracted(
+    found: list[Any], number: str, hours: int, random: Any
+) -> None:
+    at = NOW + hours * HOUR
+    shuffled = [*found, *found]
+    random.shuffle(shuffled)
+    cut = random.randrange(len(shuffled) + 1)
+    with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
+        apply(db, found)
+        rule(db, WITHOUT_BLAME, number, at)
+        apply(other, shuffled[:cut])
+        rule(other, WITHOUT_BLAME, number, at)
+        apply(other, shuffled[cut:])
+        assert standings(other) == standings(db)
+        assert_fresh(other)
+
+
+@given(histories, st.sampled_from(NUMBERS), ruled_after, st.sampled_from([UPHOLD, WITHOUT_BLAME, DENY]))
+def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruling: Ruling) -> None:
+    with closing(empty_store(KEEN)) as db:
+        apply(db, found)
+        before = standings(db)
+        rule(db, ruling, number, NOW + hours * HOUR)
+        appeal = undo_step(db, "AP9E4100")
+        assert appeal.state is AppealState.IN_FORCE
+        assert (standings(db), settled(db), tombstones_of(db, number)) == (before, [], [])
+        assert_fresh(db)
+        undo_step(db, "AP9E4100")
+        undone = undo_step_or_none(db)
+        assert undone is None
+        assert [one.state for one in appeals_of(db, number)] == [AppealState.OPEN]
+
+
+def undo_step_or_none(db: sqlite3.Connection) -> Appeal | None:
+    try:
+        return undo_step(db, "AP9E4100")
+    except AppealError:
+        return None
+
+
+def test_what_people_said_is_still_told(db: sqlite3.Connection) -> None:
+    add_mark(db, make_mark())
+    rule(db, UPHOLD)
+    assert [mark.verdict for mark in marks_of(db, CALLER)] == [Verdict.SPAM]
+    assert rows_of(db, CALLER).marks == []
+    [stone] = tombstones_of(db, CALLER)
+    assert stone.covers("209", NOW)
+    assert not stone.covers("201", NOW + 1)
+
+
+def test_new_marks_count_and_are_doubted_for_ninety_days(db: sqlite3.Connection) -> None:
+    rule(db, UPHOLD)
+    for reporter in ("201", "202", "203"):
+        add_mark(db, make_mark(reporter=reporter, at=NOW + 88 * DAY))
+    doubted, again = (facts_of(db, make_query(now=NOW + days * DAY)).reputation.log_odds for days in (89, 91))
+    assert doubted == pytest.approx(1.6, abs=0.1)
+    assert again > doubted + 0.5
+
+
+def test_reporters_of_an_upheld_case_are_trusted_less_and_of_a_denied_one_not(db: sqlite3.Connection) -> None:
+    add_mark(db, make_mark(reporter="201"))
+    add_mark(db, make_mark(reporter="202", verdict=Verdict.OK))
+    add_mark(db, make_mark(reporter="203", auth_class=AuthClass.UNAUTHENTICATED))
+    rule(db, UPHOLD)
+    assert settled(db) == [("201", "AP9E4100", 0)]
+    undo_step(db, "AP9E4100")
+    decided = decide(db, "AP9E4100", DENY, NOW + 1)
+    assert (decided.reporters, settled(db)) == (("201",), [("201", "AP9E4100", 1)])
+
+
+def test_who_was_right_about_an_earlier_owner_is_not_blamed(db: sqlite3.Connection) -> None:
+    add_mark(db, make_mark(reporter="201"))
+    raise_epoch(db, CALLER, NOW + HOUR, "reassigned", "admin")
+    add_mark(db, make_mark(reporter="202", at=NOW + 2 * HOUR))
+    rule(db, UPHOLD, at=NOW + 3 * HOUR)
+    assert settled(db) == [("202", "AP9E4100", 0)]
+    assert standings(db) == {}
+
+
+def test_a_wrong_category_alone_costs_nobody_anything(db: sqlite3.Connection) -> None:
+    add_mark(db, make_mark())
+    rule(db, WITHOUT_BLAME)
+    assert (settled(db), standings(db)) == ([], {})
+
+
+# In force.
+
+
+def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connection) -> None:
+    make_bad(db)
+    reject = policy_ordering("reject")
+    query = make_query(now=NOW + HOUR)
+
+    def decision() -> tuple[Action, str | None, Level]:
+        facts = facts_of(db, query)
+        one = decide_call(make_call(CALLER), facts, reject, query.now)
+        assert (one.capped_by is None) == ('"appeal"' not in vector_of(facts.reputation))
+        return one.action, one.capped_by, facts.reputation.level
+
+    assert decision() == (Action.REJECT, None, Level.REJECT)
+    file(db)
+    assert decision() == (Action.REJECT, None, Level.REJECT)
+    take_step(db, "AP9E4100", AppealStep.ACCEPT, NOW)
+    capped = (Action.CHALLENGE, "an appeal is in force: AP9E4100")
+    assert decision() == (*capped, Level.ROUTE)
+    assert '"appeal": "AP9E4100"' in vector_of(facts_of(db, query).reputation)
+    decide(db, "AP9E4100", DENY, NOW + 60)
+    assert decision() == (Action.REJECT, None, Level.REJECT)
+    undo_step(db, "AP9E4100")
+    assert decision()[:2] == capped
+    decide(db, "AP9E4100", UPHOLD, NOW + 60)
+    assert decision() == (Action.REJECT, None, Level.WARN)  # what eight people did still speaks, but cannot stop it
+    assert known(db, "+12015550999").reputation.appeal is None
+
+
+def test_a_code_proves_control(db: sqlite3.Connection) -> None:
+    file(db)
+    assert prove(db, "AP9E4100", "031415", NOW) is Answer.NONE
+    keep_code(db, "AP9E4100", CALLER, "031415", NOW)
+    assert prove(db, "AP9E4100", "031416", NOW) is Answer.WRONG
+    assert facts_of(db, make_query()).reputation.appeal is None
+    assert prove(db, "AP9E4100", "031 415", NOW + 60) is Answer.RIGHT
+    appeal = appeal_of(db, "AP9E4100")
+    assert appeal is not None
+    assert (appeal.state, appeal.proven, appeal.in_force_at) == (AppealState.IN_FORCE, True, NOW + 60)
+    assert facts_of(db, make_query()).reputation.appeal == "AP9E4100"
+    assert prove(db, "AP9E4100", "031415", NOW + 61) is Answer.NONE  # it is used up
+
+
+def test_five_wrong_answers_spend_a_code_and_another_is_as_good_as_the_first(db: sqlite3.Connection) -> None:
+    file(db)
+    keep_code(db, "AP9E4100", CALLER, "031415", NOW)
+    answers = [prove(db, "AP9E4100", "271828", NOW) for _ in range(CODE_TRIES)]
+    assert set(answers) == {Answer.WRONG}
+    assert prove(db, "AP9E4100", "031415", NOW) is Answer.SPENT
+    keep_code(db, "AP9E4100", CALLER, "141421", NOW)
+    assert prove(db, "AP9E4100", "141421", NOW) is Answer.RIGHT
+
+
+# Filing.
+
+
+def test_a_number_has_one_appeal_at_a_time_and_after_a_denial_none_for_a_month(db: sqlite3.Connection) -> None:
+    file(db)
+    with pytest.raises(AppealError, match="is open already"):
+        file(db, reference="AP000002")
+    take_step(db, "AP9E4100", AppealStep.ACCEPT, NOW)
+    with pytest.raises(AppealError, match="is in force already"):
+        file(db, reference="AP000002")
+    decide(db, "AP9E4100", DENY, NOW)
+    with pytest.raises(AppealError, match="in 1 day"):
+        file(db, at=NOW + (COOLING_OFF_DAYS - 0.5) * DAY, reference="AP000002")
+    file(db, at=NOW + COOLING_OFF_DAYS * DAY, reference="AP000002")
+    file(db, "+12015550999", reference="AP000003")
+    assert [one.reference for one in appeals_of(db, CALLER)] == ["AP000002", "AP9E4100"]
+    assert len(all_appeals(db)) == 3
+
+
+def test_a_withdrawn_appeal_shuts_nobody_out(db: sqlite3.Connection) -> None:
+    file(db)
+    take_step(db, "AP9E4100", AppealStep.WITHDRAW, NOW, " not theirs ")
+    withdrawn = appeal_of(db, "AP9E4100")
+    assert withdrawn is not None
+    assert (withdrawn.state, withdrawn.reason) == (AppealState.WITHDRAWN, "not theirs")
+    file(db, reference="AP000002")
+    with pytest.raises(AppealError, match="is open: withdraw that first"):
+        undo_step(db, "AP9E4100")
+
+
+def test_what_waits_longest_for_a_decision_comes_first(db: sqlite3.Connection) -> None:
+    for n, number in enumerate(NUMBERS[:4]):
+        file(db, number, NOW + n, f"AP00000{n}")
+    for n, days in ((2, 20), (1, 10)):
+        take_step(db, f"AP00000{n}", AppealStep.ACCEPT, NOW + days * DAY)
+    take_step(db, "AP000003", AppealStep.WITHDRAW, NOW)
+    assert [one.reference for one in appeals_to_decide(db)] == ["AP000001", "AP000002", "AP000000"]
+
+
+def test_an_appeal_that_is_not_there_is_said(db: sqlite3.Connection) -> None:
+    for act in (
+        lambda: take_step(db, "AP9E4100", AppealStep.ACCEPT, NOW),
+        lambda: decide(db, "AP9E4100", UPHOLD, NOW),
+        lambda: undo_step(db, "AP9E4100"),
+        lambda: prove(db, "AP9E4100", "031415", NOW),
+    ):
+        with pytest.raises(AppealError, match="there is no appeal AP9E4100"):
+            act()
+
+
+# What is shown for it.
+
+
+def record(content: bytes, name: str = "calls.csv") -> NewAttachment:
+    return NewAttachment(name, content, "joe")
+
+
+def test_the_same_file_twice_is_one(db: sqlite3.Connection) -> None:
+    file(db)
+    first = attach(db, "AP9E4100", record(b"one"), NOW)
+    assert attach(db, "AP9E4100", record(b"one", "again.csv"), NOW + 1) == first
+    attach(db, "AP9E4100", record(b"two", "a\nb\x1b"), NOW)
+    there = [(one.place, one.name, one.size, one.added_by) for one in attachments_of(db, "AP9E4100")]
+    assert there == [(1, "calls.csv", 3, "joe"), (2, "ab", 3, "joe")]
+    assert content_of(db, "AP9E4100", 2) == b"two"
+    assert detach(db, "AP9E4100", 1) == first
+    assert (detach(db, "AP9E4100", 1), content_of(db, "AP9E4100", 1)) == (None, None)
+
+
+def test_attachments_are_bounded(db: sqlite3.Connection) -> None:
+    file(db)
+    attach(db, "AP9E4100", record(b"x" * ATTACHMENT_BYTES), NOW)
+    for content, says in ((b"x" * (ATTACHMENT_BYTES + 1), "larger than 1 MB"), (b"", "is empty")):
+        with pytest.raises(AppealError, match=says):
+            attach(db, "AP9E4100", record(content), NOW)
+    for n in range(ATTACHMENTS - 1):
+        attach(db, "AP9E4100", record(str(n).encode()), NOW)
+    with pytest.raises(AppealError, match="10 attachments already"):
+        attach(db, "AP9E4100", record(b"one more"), NOW)
