@@ -19,6 +19,8 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
@@ -42,6 +44,7 @@ from reputation.store.people import (
 )
 from reputation.store.retention import expire
 from reputation.velocity import WINDOW_SECONDS
+from reputation.weights import Weights
 
 if TYPE_CHECKING:
     from callsieve.learning import Learning
@@ -228,6 +231,7 @@ class Daemon:
                     "housekeeping: %s", ", ".join(f"{n} {table}" for table, n in counts.items() if n) or "nothing"
                 )
                 backups = backups_of(self.keeper.path)
+                await _grade_own_numbers(self.keeper.path, self.keeper.weights)
                 if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
                     await _back_up(self.keeper.path)
             except (StoreError, OSError) as error:
@@ -242,8 +246,21 @@ def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[D
 
 
 async def _back_up(store: Path) -> None:
-    """In a process of its own, behind everybody else: copying a large store takes the time and the disk of calls."""
-    command = (sys.executable, "-m", "reputation.store.backup", str(store))
+    """Copying a large store takes the time and the disk of calls."""
+    done, text = await _apart("reputation.store.backup", str(store))
+    logger.log(logging.INFO if done else logging.WARNING, "%s: %s", "backup" if done else "no backup", text)
+
+
+async def _grade_own_numbers(store: Path, weights: Weights) -> None:
+    """What the called people think of each number takes up to half a second to find out."""
+    done, text = await _apart("reputation.store.own_health", str(store), msgspec.json.encode(weights).decode())
+    if not done:
+        logger.warning("own numbers are not graded: %s", text)
+
+
+async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
+    """Runs a module of ours in a process of its own, behind everybody else: whether it went well, and what it said."""
+    command = (sys.executable, "-m", module, *arguments)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     try:
@@ -254,9 +271,8 @@ async def _back_up(store: Path) -> None:
             process.kill()
             await process.wait()
     if process.returncode == 0:
-        logger.info("backup: %s", out.decode())
-    else:
-        logger.warning("no backup: %s", error.decode(errors="replace").strip()[-500:])
+        return True, out.decode()
+    return False, error.decode(errors="replace").strip()[-500:]
 
 
 async def _guarded(background: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -1,7 +1,8 @@
 """Read what the network calls a caller, and say what is known about a number from its digits alone.
 
-The only module that imports phonenumbers, and never its geocoder, carrier or timezone data (97 MB). Law: any
-text gives an answer, none raises; text that is not plainly one number is INVALID, never guessed into one.
+The only module that imports phonenumbers, and never its geocoder or carrier data (97 MB); its time zones cost 0.7 MB
+and are read when the first is asked for (3 ms; a look-up 5 us, cached 0.3 us). Law: any text gives an answer, none
+raises; text that is not plainly one number is INVALID, never guessed into one.
 An E.164 number here is `+` and at most 15 digits, *possible* by the length its country allows, and reads back
 as itself. Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 1.4 us, against 12.8 us for
 parse + is_possible + format; a national number 20 to 50 us; anything seen lately 0.3 us.
@@ -142,6 +143,19 @@ def number_type_of(e164: str) -> NumberType:
     if number is None:
         return NumberType.UNALLOCATED
     return _NUMBER_TYPES.get(phonenumbers.number_type(number), NumberType.UNALLOCATED)
+
+
+@lru_cache(maxsize=_CACHED_CALLERS)
+def time_zones_of(e164: str) -> tuple[str, ...]:
+    """The IANA names of the zones that the number may be in, in order; empty when nobody can tell (`+800`).
+
+    A landline is in one, a mobile number in all of its country; North American toll-free numbers are in forty.
+    """
+    from phonenumbers.timezone import time_zones_for_number  # only where somebody asks for them
+
+    number = _parsed(e164)
+    zones = time_zones_for_number(number) if number is not None else ()
+    return tuple(zone for zone in zones if zone != "Etc/Unknown")
 
 
 def is_valid(e164: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli import own_files
+from callsieve.cli import own_files, own_wishes
 from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
@@ -24,7 +24,7 @@ from callsieve.cli.common import (
 )
 from callsieve.cli.errors import CommandError
 from callsieve.cli.own_showing import as_json as json_of
-from callsieve.cli.own_showing import details_of, print_list
+from callsieve.cli.own_showing import details_of, grade_as_json, print_list
 from callsieve.cli.storing import changing
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def add_to(app: typer.Typer) -> None:
     ):
         group.command(name)(command)
     own_files.add_to(group)
+    own_wishes.add_to(group)
     app.add_typer(group, name="own")
 
 
@@ -108,32 +109,48 @@ def add(
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one own number."""
+    """Show one own number, and how it is doing: what its calls say, and how the people it called would see it."""
+    from callsieve.cli.own_health import health_as_json, print_health
+    from callsieve.cli.show import bold, say
+    from reputation.store.own_health import own_health
+    from reputation.store.own_register import own_of
+
     loaded = settings_of(config)
     now = time.time()
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
-        own = _registered(db, e164)
+        own = own_of(db, e164)
+        health = own_health(db, e164, now, loaded.settings.reputation)
+        if own is None and not health.facts.days:
+            own = _registered(db, e164)  # which says that it is not
     if as_json:
-        print_json(json_of(own))
-    else:
+        print_json({"number": e164, "register": json_of(own) if own else None, "health": health_as_json(health)})
+        return
+    if own is not None:
         details_of(own, now)
+    else:
+        say(bold(e164), " is not registered, and calls went out with it.")
+    print_health(health)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the register, and what goes out with numbers that are not in it."""
+    """Show the register with each number's grade, and what goes out with numbers that are not in it."""
+    from reputation.store.own_health import recent_grade
     from reputation.store.own_register import register_of, unregistered
 
+    loaded = settings_of(config)
     now = time.time()
-    with existing_store(settings_of(config)) as db:
+    with existing_store(loaded) as db:
         register = register_of(db)
         strangers = unregistered(db, now - own_files.SEEN_SECONDS)
+        numbers = [*(one.number for one in register), *(one.number for one in strangers)]
+        grades = {number: recent_grade(db, number, now, loaded.settings.reputation) for number in numbers}
     if as_json:
-        print_json(
-            {"numbers": [json_of(one) for one in register], "unregistered": [one._asdict() for one in strangers]}
-        )
+        registered = [json_of(one) | grade_as_json(grades[one.number]) for one in register]
+        seen = [one._asdict() | grade_as_json(grades[one.number]) for one in strangers]
+        print_json({"numbers": registered, "unregistered": seen})
     else:
-        print_list(register, strangers, now)
+        print_list(register, strangers, grades, now)
 
 
 def due(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reputation.own.register import OwnNumber
+    from reputation.store.own_health import Graded
     from reputation.store.own_register import Seen
 
 
@@ -48,25 +49,49 @@ def state_in_words(own: OwnNumber, now: float) -> str:
     return f"resting until {day(until)}" if until > now else f"has rested since {day(own.since)}: may be used again"
 
 
-def print_list(register: Sequence[OwnNumber], strangers: Sequence[Seen], now: float) -> None:
-    """The register as a table, and below it what goes out and is not in it."""
+def grade_as_json(graded: Graded) -> dict[str, Any]:
+    """The grade of a list's row."""
+    return {"grade": graded.grade.value, "reasons": list(graded.reasons), "graded_at": graded.at}
+
+
+def print_list(
+    register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
+) -> None:
+    """The register as a table, and below it what goes out and is not in it; what is wrong with which."""
+    from callsieve.cli.own_health import grade_word
     from callsieve.cli.show import plural, print_table, say
     from callsieve.times import ago
 
     if register:
         rows = [
-            (one.number, one.name, state_in_words(one, now), _next_text(one, now), ", ".join(one.trunks), one.purpose)
+            (
+                one.number,
+                grade_word(grades[one.number].grade),
+                one.name,
+                state_in_words(one, now),
+                _next_text(one, now),
+                one.purpose,
+            )
             for one in register
         ]
-        print_table(("number", "name", "state", "next check", "trunks", "purpose"), rows, keep=(0, 2, 3))
+        print_table(("number", "grade", "name", "state", "next check", "purpose"), rows, keep=(0, 1, 3, 4))
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
         say(f"{plural(len(strangers), 'number')} more, seen going out and not registered:")
-        rows_of_strangers = [
-            (one.number, plural(one.calls, "call"), f"the latest {ago(one.last_at, now)}") for one in strangers
+        seen = [
+            (
+                one.number,
+                grade_word(grades[one.number].grade),
+                plural(one.calls, "call"),
+                f"the latest {ago(one.last_at, now)}",
+            )
+            for one in strangers
         ]
-        print_table((), rows_of_strangers, keep=(0,), right=(1,))
+        print_table((), seen, keep=(0, 1), right=(2,))
+    for number, graded in grades.items():
+        for reason in graded.reasons:
+            say(f"{number}: {reason}")
 
 
 def _next_text(own: OwnNumber, now: float) -> str:

@@ -45,6 +45,11 @@ WHAT_BY_TABLE = {
     "audit": ("change by one of us", "changes by us"),
     "did": ("number that callers dial", "numbers that callers dial"),
     "own_number": ("own number", "own numbers"),
+    "own_called": ("day on which we called it", "days on which we called it"),
+    "do_not_call": ("wish not to be called", "wishes not to be called"),
+    "own_complaint": ("complaint about a number of ours", "complaints about numbers of ours"),
+    "own_day": ("day of an own number", "days of an own number"),
+    "own_grade": ("grade of an own number", "grades of an own number"),
     "own_register": ("entry of the register of own numbers", "entries of the register of own numbers"),
 }
 

@@ -28,6 +28,7 @@ from reputation.model import (
     Signal,
 )
 from reputation.store.evidence import learn
+from reputation.store.own_days import count_call
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 from reputation.store.standing import refresh_all
 
@@ -79,6 +80,13 @@ SELECT * FROM (SELECT {_COLUMNS} FROM outcome WHERE caller = :number
                UNION
                SELECT {_COLUMNS} FROM outcome WHERE dialled = :number)
  WHERE {_WITHIN}
+"""
+
+BY_OWN = f"""
+SELECT * FROM (SELECT {_COLUMNS} FROM outcome WHERE own_number = :number AND direction = 'outbound'
+               UNION ALL
+               SELECT {_COLUMNS} FROM outcome WHERE did = :number AND direction = 'inbound')
+ WHERE at >= :since ORDER BY at DESC LIMIT :limit
 """
 
 # Actions from the weakest: the words of Level, and allow.
@@ -147,6 +155,11 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
     return map(_outcome, db.execute(OF_SPAN, (since, until)))
 
 
+def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
+    """Calls that went out with this number of ours, and that came in to it, since then, the latest first."""
+    return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
+
+
 def _recorded(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
     """Each number is folded once, however many calls it made."""
     touched: set[str | None] = set()
@@ -163,6 +176,7 @@ def _record(db: sqlite3.Connection, outcome: OutcomeRecord, now: float, touched:
     if outcome.at >= now - OUTCOME_DAYS * DAY:
         db.execute(RECORD, (*_row(outcome), now if waits else None))
         db.executemany(REACHED, _reached(outcome))
+        count_call(db, outcome)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
     touched.add(outcome.number)

@@ -45,6 +45,11 @@ EXPORT = {
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
     "own_register": "SELECT * FROM own_register WHERE number = :number",
+    "own_called": "SELECT * FROM own_called WHERE callee = :number ORDER BY day",
+    "do_not_call": "SELECT * FROM do_not_call WHERE number = :number",
+    "own_complaint": "SELECT * FROM own_complaint WHERE number = :number ORDER BY at",
+    "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
+    "own_grade": "SELECT * FROM own_grade WHERE number = :number",
 }
 ERASE = {
     "list_entry": "DELETE FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -69,6 +74,9 @@ ERASE = {
     "tombstone": "DELETE FROM tombstone WHERE number = :number",
     "epoch": "DELETE FROM epoch WHERE number = :number",
     "review": "DELETE FROM review WHERE number = :number",
+    "own_called": "DELETE FROM own_called WHERE callee = :number",
+    "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
+    "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",
 }
 

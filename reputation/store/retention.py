@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.appeals import CODE_SECONDS
+from reputation.store.own_days import PEOPLE_DAYS
 from reputation.store.standing import refresh_all
 
 DAY = 86_400.0
@@ -33,6 +34,10 @@ EXPIRE = {
     "tombstone": ("DELETE FROM tombstone WHERE until < ? RETURNING number", APPEAL_DAYS),
     "appeal": ("DELETE FROM appeal WHERE coalesce(closed_at, opened_at) < ? AND state <> 'in force'", APPEAL_DAYS),
     "call_back_code": ("DELETE FROM call_back_code WHERE made_at <= ?", CODE_SECONDS / DAY),
+    "own_day": ("DELETE FROM own_day WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
+    "own_called": ("DELETE FROM own_called WHERE day < CAST(? / 86400 AS INTEGER)", PEOPLE_DAYS),
+    "own_complaint": ("DELETE FROM own_complaint WHERE at < ?", EVIDENCE_DAYS),
+    "own_grade": ("DELETE FROM own_grade WHERE at < ?", OUTCOME_DAYS),
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),

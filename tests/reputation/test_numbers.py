@@ -22,6 +22,7 @@ from reputation.numbers import (
     number_type_of,
     prefixes_of,
     supported_regions,
+    time_zones_of,
 )
 
 LONDON = "+442071838750"
@@ -411,3 +412,20 @@ def test_the_fast_path_agrees_with_the_library(region: str, national: str) -> No
         number = phonenumbers.parse(text, None)
         assert phonenumbers.is_possible_number(number)
         assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        pytest.param("+442071838750", ("Europe/London",), id="a-landline"),
+        pytest.param("+12015550123", ("America/New_York",), id="by-area-code"),
+        pytest.param("+80012345678", (), id="of-no-country"),
+        pytest.param("201", (), id="no-number"),
+    ],
+)
+def test_time_zones_of_a_number(number: str, zones: tuple[str, ...]) -> None:
+    assert time_zones_of(number) == zones
+
+
+def test_a_mobile_number_may_be_in_all_zones_of_its_country() -> None:
+    assert len(time_zones_of("+79161234567")) > 8

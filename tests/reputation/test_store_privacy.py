@@ -16,6 +16,7 @@ from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge, record_challenge_pass
+from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.file import open_store
 from reputation.store.identities import all_identities, set_identity
@@ -24,6 +25,7 @@ from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
+from reputation.store.own_health import own_health, record_grade
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
@@ -80,6 +82,9 @@ OF_CALLS = {
     "call_back_code": 1,
     "tombstone": 1,
     "audit": 1,
+    "own_called": 1,
+    "do_not_call": 1,
+    "own_complaint": 1,
 }
 
 
@@ -96,6 +101,8 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     review(db, number, NOW, "admin")
     appeal_against_it(db, number, NOW)
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
+    add_do_not_call(db, DoNotCall(number, NOW, DID, "201"))
+    add_complaint(db, Complaint(DID, number, NOW, "by letter"))
 
 
 def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
@@ -133,7 +140,7 @@ def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
     assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
-    assert set(ERASE) == set(EXPORT) - {"did", "own_number", "own_register"}
+    assert set(ERASE) == set(EXPORT) - {"did", "own_number", "own_register", "own_day", "own_grade"}
 
 
 def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
@@ -212,7 +219,12 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
-    gone = dict.fromkeys(EXPIRE, 1) | {"outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2}
+    gone = dict.fromkeys(EXPIRE, 1)
+    gone |= {"outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
+    for days in (366, 364):
+        write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))
+    for number, days in ((DID, 31), (DID + "1", 29)):
+        write(path, lambda db, n, d: record_grade(db, own_health(db, n, NOW), NOW - d * DAY), number, days)
 
     assert write(path, expire, NOW) == gone
     assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)

@@ -1,0 +1,126 @@
+"""How the health of own numbers is shown in a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from reputation.own.health import Grade, Health, Window
+
+COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
+SHOWN_DAYS = 28
+WIDTH = 10  # of the names of what is known of a number
+
+
+def health_as_json(health: Health) -> dict[str, Any]:
+    """All of it, for scripts: figures are counts; shares are left to the reader."""
+    facts = health.facts
+    return {
+        "grade": health.grade.value,
+        "reasons": [{"measure": one.measure, "grade": one.grade.value, "words": one.words} for one in health.reasons],
+        "notes": list(health.notes),
+        "judged_days": health.judged.days,
+        "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
+        "seen_as": {
+            "level": facts.view.level.word,
+            "points": facts.view.points,
+            "families": {family.name: round(family.log_odds, 3) for family in facts.view.families},
+        },
+        "days": [{**day._asdict(), "day": date_of(day.day)} for day in facts.days],
+    }
+
+
+def grade_word(grade: Grade) -> Text:
+    """The grade, in its colour."""
+    from rich.text import Text
+
+    return Text(grade.value, style=COLOUR_BY_GRADE[grade.value])
+
+
+def print_health(health: Health) -> None:
+    """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
+    from callsieve.cli.show import dim, lines, print_pairs, print_table
+
+    print_pairs(
+        (
+            ("grade", grade_word(health.grade)),
+            ("because", lines(reason.words for reason in health.reasons)),
+            ("seen as", _seen(health)),
+            ("note", dim("; ".join(health.notes)) if health.notes else ""),
+        ),
+        WIDTH,
+    )
+    if not health.windows[-1].attempts:
+        return
+    print()
+    headings = ("", "latest day", "7 days", "28 days")
+    rows = [(words, *(show(window) for window in health.windows)) for words, show in MEASURES]
+    print_table(headings, rows, keep=range(4), right=(1, 2, 3))
+    _print_days(health)
+
+
+def date_of(day: int) -> str:
+    """`2026-11-25` of days since 1970."""
+    from datetime import date, timedelta
+
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def _of(part: str, whole: str) -> Callable[[Window], str]:
+    """A share, with the count that it stands for."""
+
+    def show(window: Window) -> str:
+        total, count = getattr(window, whole), getattr(window, part)
+        return f"{count:,} ({count / total:.0%})" if total else "-"
+
+    return show
+
+
+# What is shown of each window, in order.
+MEASURES: tuple[tuple[str, Callable[[Window], str]], ...] = (
+    ("calls", lambda window: f"{window.attempts:,}"),
+    ("people called", lambda window: f"{window.people:,}"),
+    ("answered", _of("answered", "attempts")),
+    ("over within 6 s, of those", _of("short", "answered")),
+    ("not taken", _of("unanswered", "attempts")),
+    ("given up too early", _of("abandoned", "attempts")),
+    ("no such number, or failed", _of("failed", "attempts")),
+    ("at a bad hour", _of("outside", "attempts")),
+    ("calls a person and day", lambda window: f"{window.calls_per_person_day:.1f}, at most {window.most}"),
+    ("called three times or more", _of("repeated", "person_days")),
+    ("called us back", lambda window: f"{window.called_back:,}"),
+    ("complaints, no more calls", _of("unwanted", "people")),
+)
+
+
+def _seen(health: Health) -> str:
+    """What our own model says of the number, from the called people's side."""
+    from reputation.explaining import sentence_of_families
+
+    view = health.facts.view
+    why = sentence_of_families(view.families)
+    return f"{view.level.word}, {view.points:+d} points, by the people it called{f': {why}' if why else ''}"
+
+
+def _print_days(health: Health) -> None:
+    """Each day of the last four weeks: its calls, and of these those that were answered."""
+    from rich.text import Text
+
+    from callsieve.charts import cells_of
+    from callsieve.cli.show import console, print_table
+
+    days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
+    if not days:
+        return
+    most = max(day.attempts for day in days)
+    width = min(60, max(10, console().width - 40))
+    rows = []
+    for day in days:
+        answered, other = cells_of([day.answered, day.attempts - day.answered], most, width)
+        bar = Text("█" * answered, style="green") + Text("░" * other, style="dim")
+        rows.append((date_of(day.day), f"{day.attempts:,}", f"{day.answered:,}", bar))
+    print()
+    print_table(("day", "calls", "answered", ""), rows, keep=(0, 1, 2, 3), right=(1, 2))

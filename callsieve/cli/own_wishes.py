@@ -1,0 +1,148 @@
+"""`callsieve own dnc` and `own complaint`: who does not want to be called, and what people complained about."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    any_store,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import changing, who
+
+NOTE_CHARACTERS = 200
+MOST_SHOWN = 100_000
+
+NumberArgument = Annotated[str, typer.Argument(help="Who is not to be called.", show_default=False)]
+NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="For those who come after you.")]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `own dnc add`, `remove`, `list`, and `own complaint`."""
+    dnc = typer.Typer(help="People who do not want to be called.", no_args_is_help=True)
+    dnc.command("add")(add)
+    dnc.command("remove")(remove)
+    dnc.command("list")(show)
+    group.add_typer(dnc, name="dnc")
+    group.command("complaint")(complaint)
+
+
+def add(
+    number: NumberArgument,
+    after: Annotated[str | None, typer.Option(metavar="NUMBER", help="The own number that had called.")] = None,
+    note: NoteOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Nobody here is to call this number again."""
+    from callsieve.cli.show import say, say_command
+    from callsieve.times import day
+    from reputation.store.do_not_call import DoNotCall, add_do_not_call, do_not_call_of
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    own = number_argument(after, loaded) if after else ""
+    wish = DoNotCall(e164, time.time(), own, who(), _checked(note))
+    with any_store(loaded) as db:
+        known = do_not_call_of(db, e164)
+        if known is None:
+            with changing(db, "own dnc add", e164) as change:
+                change.after = wish._asdict()
+                add_do_not_call(db, wish)
+    if known is not None:
+        say(f"{e164} is on the list since {day(known.at)} already.")
+        return
+    say(f"{e164} is not to be called any more. To take it back:")
+    say_command(_command(["own", "dnc", "remove", e164], config))
+
+
+def remove(number: NumberArgument, config: ConfigOption = None) -> None:
+    """The number may be called again; prints the command that puts it back."""
+    from callsieve.cli.show import say, say_command
+    from reputation.store.do_not_call import remove_do_not_call
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db, changing(db, "own dnc remove", e164) as change:
+        wish = remove_do_not_call(db, e164)
+        if wish is None:
+            raise CommandError(f"{e164} is not on the list: `callsieve own dnc list`")
+        change.before = wish._asdict()
+    say(f"{e164} may be called again. To put it back:")
+    words = ["own", "dnc", "add", e164]
+    words += ["--after", wish.own_number] if wish.own_number else []
+    words += ["--note", wish.note] if wish.note else []
+    say_command(_command(words, config))
+
+
+def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show who does not want to be called, the latest first."""
+    from callsieve.cli.show import print_table, say
+    from callsieve.times import when
+    from reputation.store.do_not_call import all_do_not_call
+
+    with existing_store(settings_of(config)) as db:
+        wishes = all_do_not_call(db, MOST_SHOWN)
+    if as_json:
+        print_json([wish._asdict() for wish in wishes])
+    elif wishes:
+        rows = [(one.number, when(one.at), one.person, one.own_number, one.note) for one in wishes]
+        print_table(("number", "since", "heard by", "after a call from", "note"), rows, keep=(0, 1, 2, 3))
+    else:
+        say("Nobody has asked not to be called.")
+
+
+def complaint(
+    number: Annotated[str, typer.Argument(help="The own number that somebody complains about.", show_default=False)],
+    caller: Annotated[
+        str | None, typer.Option("--from", metavar="NUMBER", help="Who complains: counts if it was called.")
+    ] = None,
+    note: NoteOption = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the latest one of this number.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Record a complaint about an own number: a letter, a call, a note from the carrier."""
+    from callsieve.cli.show import say, say_command
+    from reputation.store.do_not_call import Complaint, add_complaint, complaints_about, remove_complaint
+
+    loaded = settings_of(config)
+    own = number_argument(number, loaded)
+    other = number_argument(caller, loaded) if caller else ""
+    words = ["own", "complaint", own, *(["--from", other] if other else [])]
+    if undo:
+        with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
+            removed = remove_complaint(db, own, other)
+            if removed is None:
+                raise CommandError(f"no complaint{f' of {other}' if other else ''} about {own} is recorded")
+            change.before = {"note": removed.note, "at": removed.at}
+        say("The complaint is taken back. To record it again:")
+        say_command(_command([*words, *(["--note", removed.note] if removed.note else [])], config))
+        return
+    now = time.time()
+    with any_store(loaded) as db, changing(db, "own complaint", own) as change:
+        change.after = {"note": _checked(note), "at": now}
+        add_complaint(db, Complaint(own, other, now, note.strip()))
+        counts = complaints_about(db, own, now - 1.0)[-1].is_of_called
+    how = "counts" if counts else "does not count: nobody knows that it was called within 28 days"
+    say(f"The complaint about {own} is recorded; it {how}. To take it back:")
+    say_command(_command([*words, "--undo"], config))
+
+
+def _checked(note: str) -> str:
+    if len(note) > NOTE_CHARACTERS or not note.isprintable():
+        raise CommandError(f"--note takes one line of at most {NOTE_CHARACTERS} characters")
+    return note.strip()
+
+
+def _command(words: list[str], config: Path | None) -> str:
+    return shlex.join(["callsieve", *words, *(["--config", str(config)] if config else [])])

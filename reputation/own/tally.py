@@ -1,0 +1,90 @@
+"""What one outbound call adds to the day of the number that it went out with. Pure.
+
+The day is the called person's: "three calls to one person on one day" is about *their* day.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.own.hours import is_surely_outside, local_date_number, place_of
+
+SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the answer
+# 16 CFR 310.4(b)(4): a person is to be let ring for 15 s, and to hear somebody within 2 s of answering.
+GIVEN_UP_SECONDS = 15.0
+HEARD_NOBODY_SECONDS = 2.0
+MANY_CALLS = 3  # to one person on one day
+
+# Nobody took it. A number that does not exist, or a trunk that failed, is nobody's choice.
+NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJECTED})
+
+
+class Tally(NamedTuple):
+    """One call. All but the first three are 0 or 1; `abandoned`: we gave up too early, before or after the answer."""
+
+    number: str
+    callee: str
+    day: int
+    answered: int
+    short: int
+    unanswered: int
+    failed: int
+    abandoned: int
+    outside: int
+    talk_seconds: float
+
+
+class OwnDay(NamedTuple):
+    """One number on one day: sums of tallies.
+
+    `people` were called, `repeated` of them three times or more, `most` how often one of them was; `called_back`: calls
+    to the number from people whom it had called within 28 days.
+    """
+
+    number: str
+    day: int
+    attempts: int = 0
+    answered: int = 0
+    short: int = 0
+    unanswered: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    outside: int = 0
+    people: int = 0
+    repeated: int = 0
+    most: int = 0
+    called_back: int = 0
+    talk_seconds: float = 0.0
+
+
+def tally_of(outcome: OutcomeRecord) -> Tally | None:
+    """What the call adds; None for one that is not outbound, not seen whole, or has no whole number on a side."""
+    own, callee = outcome.own_number, outcome.number
+    if outcome.direction is not Direction.OUTBOUND or not outcome.complete or callee is None:
+        return None
+    if own is None or not own.startswith("+"):
+        return None
+    place = place_of(callee)
+    answered = outcome.disposition is Disposition.ANSWERED
+    return Tally(
+        number=own,
+        callee=callee,
+        day=local_date_number(place, outcome.at),
+        answered=int(answered),
+        short=int(answered and outcome.talk_seconds <= SHORT_SECONDS),
+        unanswered=int(outcome.disposition in NOT_TAKEN),
+        failed=int(outcome.disposition is Disposition.FAILED),
+        abandoned=int(_is_abandoned(outcome)),
+        outside=int(is_surely_outside(place, outcome.at)),
+        talk_seconds=outcome.talk_seconds if answered else 0.0,
+    )
+
+
+def _is_abandoned(outcome: OutcomeRecord) -> bool:
+    """Ended by us: while it rang for less than 15 s, or as soon as somebody had picked up."""
+    if outcome.ended_by is None or outcome.ended_by is EndedBy.CALLEE:
+        return False
+    if outcome.disposition is Disposition.ANSWERED:
+        return outcome.talk_seconds < HEARD_NOBODY_SECONDS
+    return outcome.disposition is Disposition.NO_ANSWER and outcome.ring_seconds < GIVEN_UP_SECONDS

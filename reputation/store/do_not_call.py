@@ -1,0 +1,95 @@
+"""People who do not want to be called, and complaints about our numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+
+class DoNotCall(NamedTuple):
+    """A number not to be called. `own_number`: after a call with which, `person`: who of us heard it; '' unknown."""
+
+    number: str
+    at: float
+    own_number: str = ""
+    person: str = ""
+    note: str = ""
+
+
+class Complaint(NamedTuple):
+    """A complaint about a number of ours. `number` of who complains, '' when that is not known.
+
+    `is_of_called`: that number was called by ours within the 28 days that this is known for.
+    """
+
+    own_number: str
+    number: str
+    at: float
+    note: str = ""
+    is_of_called: bool = False
+
+
+ADD = """
+INSERT INTO do_not_call (number, at, own_number, person, note) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (number) DO NOTHING
+"""
+ONE = "SELECT number, at, own_number, person, note FROM do_not_call WHERE number = ?"
+ALL = "SELECT number, at, own_number, person, note FROM do_not_call ORDER BY at DESC, number LIMIT ?"
+OF_OWN = "SELECT number, at, own_number, person, note FROM do_not_call WHERE own_number = ? AND at > ? ORDER BY at"
+REMOVE = "DELETE FROM do_not_call WHERE number = ?"
+ADD_COMPLAINT = "INSERT INTO own_complaint (own_number, number, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+REMOVE_COMPLAINT = """
+DELETE FROM own_complaint WHERE own_number = :own AND number = :number AND at = (
+    SELECT max(at) FROM own_complaint WHERE own_number = :own AND number = :number)
+RETURNING own_number, number, at, note
+"""
+COMPLAINTS = """
+SELECT own_number, number, at, note, EXISTS (
+       SELECT 1 FROM own_called WHERE number = own_complaint.own_number AND callee = own_complaint.number)
+  FROM own_complaint WHERE own_number = ? AND at > ? ORDER BY at
+"""
+
+
+def add_do_not_call(db: sqlite3.Connection, wish: DoNotCall) -> bool:
+    """The number is not to be called from now on. False when that was known: what was said first stays."""
+    return db.execute(ADD, wish).rowcount > 0
+
+
+def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCall | None:
+    """Who said so, and when; None: the number may be called."""
+    return next((DoNotCall(*row) for row in db.execute(ONE, (number,))), None)
+
+
+def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall]:
+    """The list, the latest first."""
+    return [DoNotCall(*row) for row in db.execute(ALL, (limit,))]
+
+
+def wishes_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCall]:
+    """Those that were said after a call with this number of ours."""
+    return [DoNotCall(*row) for row in db.execute(OF_OWN, (own_number, since))]
+
+
+def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCall | None:
+    """The number may be called again; returns what was said."""
+    wish = do_not_call_of(db, number)
+    db.execute(REMOVE, (number,))
+    return wish
+
+
+def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
+    """Somebody complained about a number of ours. False when that very complaint is known."""
+    values = (complaint.own_number, complaint.number, complaint.at, complaint.note)
+    return db.execute(ADD_COMPLAINT, values).rowcount > 0
+
+
+def remove_complaint(db: sqlite3.Connection, own_number: str, number: str) -> Complaint | None:
+    """Takes back the latest complaint of this number (or of nobody known) about ours."""
+    rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number}).fetchall()
+    return next((Complaint(*row) for row in rows), None)
+
+
+def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> list[Complaint]:
+    """Complaints about the number, the earliest first."""
+    rows = db.execute(COMPLAINTS, (own_number, since))
+    return [Complaint(own, number, at, note, bool(called)) for own, number, at, note, called in rows]

@@ -1,0 +1,87 @@
+"""The days of our own numbers: one call adds to one row, in the transaction of its outcome.
+
+`count_call` is called once for each outcome that is new (by linkedid), so a call that comes again adds nothing. Calls
+older than outcomes are kept for are not counted, because nobody could tell then whether they had been.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from reputation.model import Direction, OutcomeRecord
+from reputation.own.hours import local_date_number, place_of
+from reputation.own.tally import MANY_CALLS, OwnDay, tally_of
+
+PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
+
+COLUMNS = (
+    "number, day, attempts, answered, short, unanswered, failed, abandoned, outside, people, repeated, most, "
+    "called_back, talk_seconds"
+)
+ADD_CALLED = """
+INSERT INTO own_called (number, callee, day, calls) VALUES (?, ?, ?, 1)
+ON CONFLICT (number, callee, day) DO UPDATE SET calls = calls + 1 RETURNING calls
+"""
+ADD_DAY = f"""
+INSERT INTO own_day ({COLUMNS})
+VALUES (:number, :day, 1, :answered, :short, :unanswered, :failed, :abandoned, :outside, :people, :repeated, :most, 0,
+        :talk_seconds)
+ON CONFLICT (number, day) DO UPDATE SET attempts = attempts + 1, answered = answered + :answered,
+    short = short + :short, unanswered = unanswered + :unanswered, failed = failed + :failed,
+    abandoned = abandoned + :abandoned, outside = outside + :outside, people = people + :people,
+    repeated = repeated + :repeated, most = max(most, :most), talk_seconds = talk_seconds + :talk_seconds
+"""
+ADD_CALL_BACK = """
+INSERT INTO own_day (number, day, called_back)
+SELECT :number, :day, 1
+ WHERE EXISTS (SELECT 1 FROM own_called WHERE number = :number AND callee = :callee AND day BETWEEN :since AND :day)
+ON CONFLICT (number, day) DO UPDATE SET called_back = called_back + 1
+"""
+DAYS = f"SELECT {COLUMNS} FROM own_day WHERE number = ? AND day >= ? ORDER BY day"
+PEOPLE = "SELECT count(DISTINCT callee) FROM own_called WHERE number = ? AND day > ?"
+FIRST_DAY = "SELECT min(day) FROM own_day WHERE number = ? AND attempts > 0"
+FIRST_DAY_OF_ALL = "SELECT min(day) FROM own_day"
+CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
+
+
+def count_call(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+    """Adds a call that was not counted before. Call it in the transaction that records it."""
+    if outcome.direction is Direction.INBOUND:
+        _count_call_back(db, outcome)
+        return
+    tally = tally_of(outcome)
+    if tally is None:
+        return
+    ((calls,),) = db.execute(ADD_CALLED, (tally.number, tally.callee, tally.day)).fetchall()
+    first_and_third = {"people": int(calls == 1), "repeated": int(calls == MANY_CALLS), "most": calls}
+    db.execute(ADD_DAY, tally._asdict() | first_and_third)
+
+
+def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
+    """The number's days with calls, from that one on."""
+    return [OwnDay(*row) for row in db.execute(DAYS, (number, since_day))]
+
+
+def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int:
+    """How many distinct people the number called within so many days, at most 28; `today` is the last."""
+    (count,) = db.execute(PEOPLE, (number, today - days)).fetchone()
+    return int(count)
+
+
+def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
+    """When the number called first, and since when calls are counted at all."""
+    (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
+    return first, of_all
+
+
+def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:
+    """The numbers with calls after that day, the busiest first."""
+    return [number for (number,) in db.execute(CALLING, (after_day, limit))]
+
+
+def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+    caller = outcome.number
+    if caller is None or outcome.did is None or not outcome.complete:
+        return
+    day = local_date_number(place_of(caller), outcome.at)
+    db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

@@ -1,0 +1,120 @@
+"""The health of our own numbers, read from their days and calls; and the grade that the outbound guard goes by."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from reputation.model import OutcomeRecord
+from reputation.own.health import MONTH, WEEK, WINDOWS, Grade, Health, HealthFacts, health_of
+from reputation.own.view import view_of
+from reputation.store.do_not_call import complaints_about, wishes_after
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.outcomes import outcomes_of_own
+from reputation.store.own_days import calling_numbers, days_of, first_days, people_of
+from reputation.store.transaction import transaction
+from reputation.weights import DAY_SECONDS, DEFAULT, Weights
+
+HISTORY_DAYS = 2 * MONTH + WEEK  # what the baseline of four weeks ago needs
+# So many of the latest calls say how the called people see a number: the model is bounded, more would change little.
+VIEWED_CALLS = 10_000
+RECENT_SECONDS = 7200.0  # the daemon grades every hour
+
+SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
+GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
+LISTED = """
+SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ? AND verdict = 'spam' AND live = 1
+"""
+
+
+class Graded(NamedTuple):
+    """How a number was graded last, when, and why."""
+
+    at: float
+    grade: Grade
+    reasons: tuple[str, ...]
+
+
+def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Health:
+    """How the number is doing."""
+    yesterday = int(now // DAY_SECONDS) - 1
+    days = tuple(days_of(db, number, yesterday - HISTORY_DAYS))
+    # The called people's days may be ahead of UTC's or behind it.
+    today = max([yesterday, *(day.day for day in days)])
+    first_day, counted_since = first_days(db, number)
+    wishes = [(wish.number, wish.at) for wish in wishes_after(db, number, now - MONTH * DAY_SECONDS)]
+    complaints = complaints_about(db, number, now - MONTH * DAY_SECONDS)
+    unhappy = [*wishes, *((one.number, one.at) for one in complaints if one.is_of_called)]
+    (listed,) = db.execute(LISTED, (number,)).fetchone()
+    return health_of(
+        HealthFacts(
+            number=number,
+            today=today,
+            days=days,
+            people={span: people_of(db, number, span, today) for span in WINDOWS},
+            unwanted={span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in WINDOWS},
+            view=view_of(number, _calls(db, number, now), unhappy, weights, now),
+            first_day=first_day,
+            counted_since=counted_since,
+            listed=listed,
+            strangers=sum(not one.is_of_called for one in complaints),
+        )
+    )
+
+
+def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) -> int:
+    """Grades every number that called within 28 days, each in a transaction of its own; returns how many."""
+    numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
+    for number in numbers:
+        health = own_health(db, number, now, weights)
+        with transaction(db):
+            record_grade(db, health, now)
+    return len(numbers)
+
+
+def record_grade(db: sqlite3.Connection, health: Health, now: float) -> None:
+    """Keeps the grade for the outbound guard."""
+    reasons = json.dumps([reason.words for reason in health.reasons])
+    db.execute(SET_GRADE, (health.facts.number, now, health.grade.value, reasons))
+
+
+def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
+    """How the number was graded last."""
+    row = db.execute(GRADE, (number,)).fetchone()
+    return None if row is None else Graded(row[0], Grade(row[1]), tuple(json.loads(row[2])))
+
+
+def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
+    """How the number was graded within two hours; else how it is graded now."""
+    graded = grade_of(db, number)
+    if graded is not None and graded.at > now - RECENT_SECONDS:
+        return graded
+    health = own_health(db, number, now, weights)
+    return Graded(now, health.grade, tuple(reason.words for reason in health.reasons))
+
+
+def _calls(db: sqlite3.Connection, number: str, now: float) -> list[OutcomeRecord]:
+    return outcomes_of_own(db, number, now - MONTH * DAY_SECONDS, VIEWED_CALLS)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m reputation.store.own_health FILE WEIGHTS`: grades in a process of its own: no call waits for it."""
+    try:
+        with open_store(Path(arguments[0])) as db:
+            weights = msgspec.json.decode(arguments[1], type=Weights)
+            sys.stdout.write(str(grade_all(db, time.time(), weights)))
+    except StoreError as error:
+        sys.stderr.write(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""`callsieve own show` and `list` on numbers that call; the do-not-call list and complaints."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reputation.store.file import open_store
+from reputation.store.own_health import grade_all
+from tests.callsieve.program import CALLER, Program
+from tests.reputation import own_campaigns
+from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, person, run
+from tests.reputation.store_builders import DAY
+
+SALES = "+442071838751"
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def calling(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Two numbers have called for two weeks, the second as nobody should; only the first is registered."""
+    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 14) * DAY)
+    callsieve.ok("own", "add", OWN, "--name", "Care")
+    with open_store(callsieve.store) as db:
+        run(db, campaign(CONSIDERATE, range(14)))
+        run(db, campaign(replace(CARELESS, calls_a_day=60), range(14), SALES, first=2000))
+    return callsieve
+
+
+def test_show_has_the_grade_the_reasons_and_the_days(calling: Program) -> None:
+    out = calling.ok("own", "show", SALES)
+    assert out.startswith(f"{SALES} is not registered, and calls went out with it.\ngrade       at risk\n")
+    assert "of the answered calls were over within 6 s" in out
+    assert "nobody called back" in out
+    assert out.count("█") > 14
+    assert "grade       healthy" in calling.ok("own", "show", OWN)
+
+
+def test_the_same_as_json(calling: Program) -> None:
+    shown = calling("own", "show", SALES, "--json").json
+    assert shown["register"] is None
+    health = shown["health"]
+    assert (health["grade"], health["seen_as"]["level"], health["judged_days"]) == ("at risk", "warn", 7)
+    assert {reason["measure"] for reason in health["reasons"]} >= {"seen", "short", "repeated", "outside"}
+    assert [window["attempts"] for window in health["windows"]][1:] == [420, 840]
+    assert sum(day["attempts"] for day in health["days"]) == 840
+    assert health["days"][0]["day"] == time.strftime("%Y-%m-%d", time.gmtime(own_campaigns.MIDNIGHT))
+
+
+def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
+    out = calling.ok("own", "list")
+    assert "1 number more, seen going out and not registered" in out
+    assert f"{SALES}: the people it called would see it as warn" in out
+    listed = calling("own", "list", "--json").json
+    assert [(one["number"], one["grade"]) for one in listed["numbers"]] == [(OWN, "healthy")]
+    assert [(one["number"], one["grade"]) for one in listed["unregistered"]] == [(SALES, "at risk")]
+    with open_store(calling.store) as db:  # what the daemon does every hour is not done again
+        grade_all(db, time.time() - 60)
+    [stored] = calling("own", "list", "--json").json["numbers"]
+    assert stored["graded_at"] == pytest.approx(time.time() - 60, abs=30)
+
+
+def repeat(callsieve: Program, printed: str) -> str:
+    return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
+
+
+def test_the_do_not_call_list(callsieve: Program) -> None:
+    out = callsieve.ok("own", "dnc", "add", "201-742-1834", "--after", OWN, "--note", "asked twice")
+    [before] = callsieve("own", "dnc", "list", "--json").json
+    assert (before["number"], before["own_number"], before["person"]) == (CALLER, OWN, "joe")
+    assert "already" in callsieve.ok("own", "dnc", "add", CALLER)
+    assert "asked twice" in callsieve.ok("own", "dnc", "list")
+    removed = repeat(callsieve, out)
+    assert callsieve.ok("own", "dnc", "list") == "Nobody has asked not to be called.\n"
+    assert "is not on the list" in callsieve.fails("own", "dnc", "remove", CALLER)
+    repeat(callsieve, removed)
+    [after] = callsieve("own", "dnc", "list", "--json").json
+    assert {**after, "at": 0} == {**before, "at": 0}
+    assert [row["what"] for row in callsieve("audit", CALLER, "--json").json] == [
+        "own dnc add",
+        "own dnc remove",
+        "own dnc add",
+    ]
+
+
+def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
+    out = calling.ok("own", "complaint", OWN, "--from", person(10 * 40), "--note", "rude")
+    assert "it counts" in out
+    assert "does not count" in calling.ok("own", "complaint", OWN, "--from", CALLER)
+    assert "does not count" in calling.ok("own", "complaint", OWN)
+    health = calling("own", "show", OWN, "--json").json["health"]
+    assert health["windows"][1]["unwanted"] == 1
+    assert health["notes"] == ["2 complaints of people whom it did not call do not count"]
+    again = repeat(calling, out)
+    assert calling("own", "show", OWN, "--json").json["health"]["windows"][1]["unwanted"] == 0
+    assert "it counts" in repeat(calling, again)
+    assert "no complaint of +12017421835" in calling.fails("own", "complaint", OWN, "--from", "+12017421835", "--undo")
+
+
+def test_a_note_is_one_line(callsieve: Program) -> None:
+    assert "--note" in callsieve.fails("own", "dnc", "add", CALLER, "--note", "a\nb")
+    assert "--note" in callsieve.fails("own", "complaint", OWN, "--note", "x" * 201)

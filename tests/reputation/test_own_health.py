@@ -1,0 +1,368 @@
+"""The health of own numbers: days that add up, thresholds, and campaigns that get the grade they deserve."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.ledger import Ledger
+from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
+from reputation.own.health import LIMITS, Grade, Health, HealthFacts, baseline_of, health_of
+from reputation.own.tally import OwnDay, tally_of
+from reputation.own.view import turned_round, view_of
+from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.file import open_store
+from reputation.store.imports import import_numbers
+from reputation.store.outcomes import record_outcomes
+from reputation.store.own_days import days_of, people_of
+from reputation.store.own_health import grade_all, grade_of, own_health
+from reputation.store.own_register import unregistered
+from reputation.store.retention import expire
+from reputation.store.transaction import transaction
+from reputation.weights import DEFAULT
+from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, OWN, campaign, person, run
+from tests.reputation.store_builders import DAY, make_outcome
+
+TEN = MIDNIGHT + 10 * 3600
+PARIS = "+33140205050"
+
+
+def make_call(number: int = 1, at: float = TEN, talk: float = 0.0, **others: Any) -> OutcomeRecord:
+    """201 calls a Londoner."""
+    about = {"dialled": "+442071838799", "own_number": OWN, **others}
+    return make_outcome(f"c{number}", at, by="201", talk=talk, direction=Direction.OUTBOUND, **about)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        yield opened
+
+
+# One call.
+
+
+@pytest.mark.parametrize(
+    ("call", "counts"),
+    [
+        pytest.param(make_call(talk=60.0), {"answered"}, id="answered"),
+        pytest.param(make_call(talk=6.0), {"answered", "short"}, id="six-seconds-are-short"),
+        pytest.param(make_call(talk=6.1), {"answered"}, id="more-are-not"),
+        pytest.param(make_call(talk=1.0), {"answered", "short", "abandoned"}, id="we-hung-up-at-once"),
+        pytest.param(make_call(talk=1.0, ended_by=EndedBy.CALLEE), {"answered", "short"}, id="they-hung-up-at-once"),
+        pytest.param(make_call(ring=20.0), {"unanswered"}, id="rang-out"),
+        pytest.param(make_call(ring=14.0), {"unanswered", "abandoned"}, id="let-ring-for-14-s"),
+        pytest.param(make_call(ring=5.0, disposition=Disposition.BUSY), {"unanswered"}, id="busy"),
+        pytest.param(make_call(ring=0.0, disposition=Disposition.FAILED), {"failed"}, id="no-such-number"),
+        pytest.param(make_call(ring=9.0, ended_by=None), {"unanswered"}, id="a-cdr-does-not-say-who-gave-up"),
+        pytest.param(make_call(at=MIDNIGHT + 7.9 * 3600, ring=20.0), {"unanswered", "outside"}, id="before-eight"),
+        pytest.param(make_call(at=MIDNIGHT + 21 * 3600, ring=20.0), {"unanswered", "outside"}, id="at-nine"),
+        pytest.param(make_call(dialled=PARIS, ring=20.0), {"unanswered", "outside"}, id="saturday-in-france"),
+        pytest.param(
+            make_call(dialled="+79161234567", at=MIDNIGHT + 20 * 3600, ring=20.0),
+            {"unanswered"},
+            id="somewhere-in-russia-it-is-day",
+        ),
+        pytest.param(
+            make_call(dialled="+80012345678", at=MIDNIGHT + 3600, ring=20.0), {"unanswered"}, id="nobody-knows-where"
+        ),
+    ],
+)
+def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
+    tally = tally_of(call)
+    assert tally is not None
+    flags = ("answered", "short", "unanswered", "failed", "abandoned", "outside")
+    assert {flag for flag in flags if getattr(tally, flag)} == counts
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(make_outcome(), id="inbound"),
+        pytest.param(make_call(complete=False), id="not-seen-whole"),
+        pytest.param(make_call(own_number="201"), id="goes-out-as-an-extension"),
+        pytest.param(make_call(own_number=None), id="goes-out-withheld"),
+        pytest.param(make_call(dialled="911"), id="to-no-whole-number"),
+    ],
+)
+def test_what_is_not_counted(call: OutcomeRecord) -> None:
+    assert tally_of(call) is None
+
+
+# Days.
+
+
+def test_days_are_the_called_persons(db: sqlite3.Connection) -> None:
+    at = MIDNIGHT + 2 * 3600  # still yesterday in New York, already midday in Sydney
+    with transaction(db):
+        record_outcomes(
+            db, [make_call(1, at, dialled="+12015550123"), make_call(2, at, dialled="+61280001234")], at + 60
+        )
+    assert [day.day for day in days_of(db, OWN, 0)] == [20_399, 20_400]
+
+
+def counted(db: sqlite3.Connection, calls: Iterable[OutcomeRecord], now: float) -> tuple[list[OwnDay], int]:
+    with transaction(db):
+        record_outcomes(db, calls, now)
+    return days_of(db, OWN, 0), people_of(db, OWN, 28, 20_427)
+
+
+@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 60), max_size=4))
+def test_days_are_the_same_in_any_order_in_any_portions_and_twice(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, cuts: list[int]
+) -> None:
+    chance = random.Random(seed)
+    calls = [
+        make_call(n, TEN + chance.randrange(3) * DAY, talk=chance.choice([0.0, 3.0, 60.0]), dialled=person(n % 7))
+        for n in range(60)
+    ]
+    now = TEN + 5 * DAY
+    folder = tmp_path_factory.mktemp("days")
+    with open_store(folder / "a.db") as a, open_store(folder / "b.db") as b:
+        expected = counted(a, calls, now)
+        chance.shuffle(calls)
+        for first, last in zip([0, *sorted(cuts)], [*sorted(cuts), 60], strict=True):
+            counted(b, calls[first:last], now)
+        days, people = counted(b, calls, now)
+        rounded = [day._replace(talk_seconds=round(day.talk_seconds, 6)) for day in days]
+        assert (rounded, people) == (expected[0], expected[1])
+    assert people == 7
+    assert sum(day.attempts for day in days) == 60
+
+
+def test_people_called_three_times_on_a_day(db: sqlite3.Connection) -> None:
+    calls = [make_call(n, TEN + n, dialled=person(place)) for n, place in enumerate([1, 1, 1, 1, 2, 2, 3])]
+    [day], people = counted(db, [*calls, make_call(9, TEN + DAY, own_number="+442071838751")], TEN + DAY + 60)
+    assert (day.attempts, day.people, day.repeated, day.most, people) == (7, 3, 1, 4, 3)
+
+
+def test_only_people_it_called_call_back(db: sqlite3.Connection) -> None:
+    called, stranger = person(1), person(2)
+    calls = [
+        make_call(1, dialled=called),
+        make_outcome("i1", TEN + 3600, caller=called, did=OWN, source="cdr"),
+        make_outcome("i2", TEN + 3600, caller=stranger, did=OWN, source="cdr"),
+        make_outcome("i3", TEN + 3600, caller=called, did="+442071838751", source="cdr"),
+    ]
+    days, _ = counted(db, calls, TEN + DAY)
+    assert [day.called_back for day in days] == [1]
+
+
+def test_a_called_number_is_kept_for_28_days_and_the_days_for_a_year(db: sqlite3.Connection) -> None:
+    counted(db, [make_call()], TEN + 60)
+    for days, kept in ((27, (1, 1)), (30, (0, 1)), (364, (0, 1)), (367, (0, 0))):
+        with transaction(db):
+            expire(db, TEN + days * DAY)
+        called = db.execute("SELECT count(*) FROM own_called").fetchone()[0]
+        assert (called, len(days_of(db, OWN, 0))) == kept, days
+
+
+def test_calls_older_than_outcomes_are_kept_for_are_not_counted(db: sqlite3.Connection) -> None:
+    assert counted(db, [make_call(1), make_call(2, TEN - 2 * DAY)], TEN + 29 * DAY)[0][0].attempts == 1
+
+
+# Grades.
+
+CALLS = OwnDay(OWN, 100, attempts=100, answered=60, people=100)
+
+
+def make_facts(*days: OwnDay, level: Level = Level.NONE, **others: object) -> HealthFacts:
+    values = {"today": 100, "people": {1: 100, 7: 100, 28: 100}, "unwanted": {}, "view": Reputation(0.0, level)}
+    return HealthFacts(number=OWN, days=days, **values | others)  # type: ignore[arg-type]
+
+
+def test_a_number_that_does_nothing_wrong_is_healthy() -> None:
+    health = health_of(make_facts(CALLS))
+    assert (health.grade, health.reasons, health.notes) == (Grade.HEALTHY, (), ())
+
+
+@pytest.mark.parametrize(
+    ("day", "measure", "grade"),
+    [
+        pytest.param(CALLS._replace(short=5), None, None, id="8-percent-short"),
+        pytest.param(CALLS._replace(short=6), "short", Grade.WATCH, id="10-percent-short"),
+        pytest.param(CALLS._replace(short=9), "short", Grade.AT_RISK, id="15-percent-short"),
+        pytest.param(CALLS._replace(unanswered=59), None, None, id="59-percent-not-taken"),
+        pytest.param(CALLS._replace(unanswered=60), "unanswered", Grade.WATCH, id="60-percent-not-taken"),
+        pytest.param(CALLS._replace(unanswered=76), "unanswered", Grade.AT_RISK, id="76-percent-not-taken"),
+        pytest.param(CALLS._replace(abandoned=2), None, None, id="2-abandoned"),
+        pytest.param(CALLS._replace(abandoned=3), "abandoned", Grade.WATCH, id="3-percent-abandoned"),
+        pytest.param(CALLS._replace(abandoned=10), "abandoned", Grade.AT_RISK, id="10-percent-abandoned"),
+        pytest.param(CALLS._replace(repeated=2), None, None, id="two-people-are-no-habit"),
+        pytest.param(CALLS._replace(repeated=3), "repeated", Grade.WATCH, id="three-people-three-times"),
+        pytest.param(CALLS._replace(repeated=5), "repeated", Grade.AT_RISK, id="five-people-three-times"),
+        pytest.param(CALLS._replace(outside=3), "outside", Grade.WATCH, id="3-percent-at-night"),
+        pytest.param(CALLS._replace(outside=5), "outside", Grade.AT_RISK, id="5-percent-at-night"),
+    ],
+)
+def test_thresholds_of_shares(day: OwnDay, measure: str | None, grade: Grade | None) -> None:
+    health = health_of(make_facts(day))
+    assert [(one.measure, one.grade) for one in health.reasons] == ([(measure, grade)] if measure else [])
+
+
+def test_fewer_than_20_calls_say_nothing_and_fewer_than_100_no_more_than_watch() -> None:
+    def grade(attempts: int) -> Grade:
+        day = OwnDay(OWN, 100, attempts=attempts, answered=attempts, short=attempts)
+        return health_of(make_facts(day, level=Level.WARN)).grade
+
+    assert [grade(n) for n in (19, 20, 99, 100)] == [Grade.HEALTHY, Grade.WATCH, Grade.WATCH, Grade.AT_RISK]
+    assert "19 of 20" in health_of(make_facts(CALLS._replace(attempts=19))).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("level", "grade"), [(Level.NONE, Grade.HEALTHY), (Level.TAG, Grade.WATCH), (Level.WARN, Grade.AT_RISK)]
+)
+def test_how_the_called_people_see_it_decides(level: Level, grade: Grade) -> None:
+    assert health_of(make_facts(CALLS, level=level)).grade is grade
+
+
+def test_people_who_want_no_more_calls() -> None:
+    few = make_facts(CALLS, unwanted={7: 2, 28: 2})
+    assert health_of(few).grade is Grade.HEALTHY
+    assert [one.measure for one in health_of(replace(few, unwanted={7: 3, 28: 3})).reasons] == ["unwanted"]
+
+
+def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
+    return tuple(OwnDay(OWN, day, attempts=count, answered=count, people=count) for day, count in counts.items())
+
+
+@pytest.mark.parametrize(
+    ("counts", "first_day", "measures"),
+    [
+        pytest.param({80: 5, 90: 5, 100: 101}, 80, ["young"], id="young"),
+        pytest.param({80: 5, 90: 5, 100: 100}, 80, [], id="young-and-quiet"),
+        pytest.param({100: 101}, 60, ["burst"], id="silent-for-weeks"),
+        pytest.param(dict.fromkeys(range(60, 101), 101), 60, [], id="every-day"),
+        pytest.param(dict.fromkeys(range(60, 100), 40) | {100: 119}, 60, [], id="nearly-three-times"),
+        pytest.param(dict.fromkeys(range(60, 100), 40) | {100: 120}, 60, ["spike"], id="three-times"),
+        pytest.param(dict.fromkeys(range(60, 100), 20) | {100: 99}, 60, [], id="five-times-of-few"),
+        pytest.param({84: 10, 98: 101}, 20, [], id="silent-for-13-days"),
+        pytest.param({83: 10, 98: 101}, 20, ["burst"], id="silent-for-14-days"),
+        pytest.param({83: 10, 97: 30, 98: 101}, 20, [], id="silent-for-13-days-then-slowly"),
+        pytest.param({82: 10, 97: 30, 98: 101}, 20, ["burst"], id="silent-for-14-days-then-slowly"),
+    ],
+)
+def test_bursts(counts: dict[int, int], first_day: int, measures: list[str]) -> None:
+    facts = make_facts(*days(counts), first_day=first_day, counted_since=1)
+    assert [one.measure for one in health_of(facts).reasons] == measures
+
+
+def test_after_an_installation_no_number_is_young() -> None:
+    assert health_of(make_facts(*days({80: 5, 90: 5, 100: 500}), first_day=80, counted_since=80)).grade is Grade.HEALTHY
+
+
+def test_a_baseline_needs_five_days() -> None:
+    assert baseline_of(days({90: 1, 91: 2, 92: 3, 93: 4}), 100) is None
+    assert baseline_of(days({60: 99, 90: 1, 91: 2, 92: 3, 93: 4, 94: 5, 100: 99}), 100) == 3
+
+
+def test_a_bad_week_is_forgiven_after_a_good_one() -> None:
+    bad, good = CALLS._replace(day=90, short=30), CALLS._replace(short=1)
+    assert health_of(make_facts(bad)).grade is Grade.AT_RISK  # too few calls since: four weeks are judged
+    assert health_of(make_facts(bad, good)).grade is Grade.HEALTHY
+
+
+def test_the_page_has_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "own-numbers.md").read_text()
+    for limit in LIMITS:
+        assert f"| {limit.measure} |" in page
+        assert limit.source in page
+
+
+# The called people's view.
+
+
+def test_a_call_turned_round_is_what_the_other_side_saw() -> None:
+    hung_up = turned_round(make_call(talk=3.0, ended_by=EndedBy.CALLEE, answered_by="PJSIP/carrier"), OWN)
+    assert hung_up is not None
+    ledger = Ledger()
+    signal = ledger.learn(hung_up)
+    assert signal is not None
+    assert (signal.number, signal.callee, signal.category) == (OWN, "+442071838799", SignalCategory.HUNG_UP_ON)
+    back = turned_round(make_outcome("i", caller=person(1), did=OWN, by="201", talk=40.0), OWN)
+    assert back is not None
+    assert isinstance(called_back := ledger.learn(back), Signal)
+    assert (called_back.number, called_back.callee, called_back.category) == (OWN, person(1), "called-back")
+    assert turned_round(make_call(complete=False), OWN) is None
+    assert turned_round(make_outcome(caller=None), OWN) is None
+
+
+def test_what_people_say_counts_as_marks() -> None:
+    calls = [make_call(n, talk=40.0, dialled=person(n), answered_by="PJSIP/carrier") for n in range(4)]
+    view = view_of(OWN, calls, [(person(0), TEN), (person(1), TEN)], DEFAULT, TEN + 60)
+    marks = next(family for family in view.families if family.name == "marks")
+    assert marks.log_odds > 0
+    assert all(family.name != "marks" for family in view_of(OWN, calls, [], DEFAULT, TEN + 60).families)
+    assert view.level <= Level.WARN, "people who say so alone never stop a number"
+
+
+# Campaigns.
+
+
+def health(db: sqlite3.Connection, now: float, number: str = OWN) -> Health:
+    return own_health(db, number, now)
+
+
+def test_a_considerate_campaign_is_healthy(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CONSIDERATE, range(40)))
+    found = health(db, now)
+    assert (found.grade, found.reasons) == (Grade.HEALTHY, ())
+    assert found.facts.view.level is Level.NONE
+    month = found.windows[2]
+    assert month.people == month.attempts == 28 * 40
+    assert month.called_back > 0
+
+
+def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CARELESS, range(10)))
+    found = health(db, now)
+    assert found.grade is Grade.AT_RISK
+    assert {one.measure for one in found.reasons} >= {"seen", "short", "repeated", "outside", "unanswered"}
+    assert found.facts.view.level >= Level.WARN
+
+
+def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CONSIDERATE, range(40)))
+    import_numbers(db, "complaints", "spam", [(OWN, "scam", None, None)])
+    with transaction(db):
+        for n in range(40):
+            add_complaint(db, Complaint(OWN, f"+1201555{n:04d}", now - n))
+        for n in range(2):  # two of them were really called
+            add_do_not_call(db, DoNotCall(person(39 * 40 + n), now - n, OWN, "201"))
+    found = health(db, now)
+    assert found.grade is Grade.HEALTHY
+    assert found.notes == (
+        "an imported list names it",
+        "40 complaints of people whom it did not call do not count",
+    )
+
+
+def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
+    old = replace(CARELESS, calls_a_day=150)
+    fresh = "+442071838751"
+    run(db, campaign(CONSIDERATE, range(35)))
+    now = run(db, campaign(replace(CONSIDERATE, calls_a_day=150), range(35, 40), fresh, first=3000))
+    found = health(db, now, fresh)
+    assert [(one.measure, one.grade) for one in found.reasons] == [("young", Grade.WATCH)]
+    assert found.reasons[0].words == "150 calls on one day, the first on which it called"
+    now = run(db, campaign(old, range(40, 42), "+442071838752", first=4000))
+    assert health(db, now, "+442071838752").grade is Grade.AT_RISK
+
+
+def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CARELESS, range(10)))
+    run(db, campaign(CONSIDERATE, range(10), "+442071838751", first=3000))
+    assert grade_all(db, now) == 2
+    graded = grade_of(db, OWN)
+    assert graded is not None
+    assert graded.grade is Grade.AT_RISK
+    assert len(graded.reasons) >= 5
+    assert [one.number for one in unregistered(db, 0.0)] == [OWN, "+442071838751"]
