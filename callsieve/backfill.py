@@ -22,14 +22,14 @@ from typing import BinaryIO
 
 from agi.site import Site
 from callsieve.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
-from callsieve.history import LINE_BYTES, Event, Reading, events_of
+from callsieve.history import Event, Reading, events_of, lines_of
 from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
 
 BATCH = 1000
-REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in
+REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in; and whose marks wait for them
 NO_CDR = "no CDR: no time, duration or disposition that can be read"
 PAUSE_SECONDS = 0.01  # between two batches, for the daemon's own writes
 SQLITE = b"SQLite format 3\x00"
@@ -144,9 +144,8 @@ def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
     """The fields of each line. Text is taken whatever callers called themselves: Asterisk writes their bytes as they
     came. Line by line, so that a quote that is never closed costs one CDR.
     """
-    while raw := stream.readline(LINE_BYTES):
-        history.bytes_read += len(raw)
-        text = raw.decode("utf-8", "replace").replace("\0", "").strip("\r\n")
+    for raw in lines_of(stream, history):
+        text = raw.decode("utf-8", "replace").replace("\0", "").strip("\r\n").replace("\r", " ")
         if text:
             yield next(csv.reader([text]))
 
@@ -184,15 +183,26 @@ def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, 
 
 
 def _items(events: Iterable[Event]) -> Iterator[Item]:
-    """What is learnt from, each mark in the class of its call, as far as that call is remembered."""
+    """What is learnt from, each mark in the class of its call: as far as that is remembered or comes in time, so that
+    the order of the lines does not matter.
+    """
     classes: OrderedDict[str, AuthClass] = OrderedDict()
+    waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:
         if isinstance(event, Mark):
-            yield replace(event, auth_class=classes.get(event.linkedid or "", AuthClass.UNKNOWN))
+            call = event.linkedid
+            if call is None or call in classes:
+                yield replace(event, auth_class=classes.get(call or "", AuthClass.UNKNOWN))
+                continue
+            waiting.setdefault(call, []).append(event)
+            if len(waiting) > REMEMBERED_CALLS:
+                yield from waiting.popitem(last=False)[1]
             continue
         outcome = event.outcome
-        if outcome.auth_class is not AuthClass.UNKNOWN:
-            classes[outcome.linkedid] = outcome.auth_class
-            if len(classes) > REMEMBERED_CALLS:
-                classes.popitem(last=False)
+        classes[outcome.linkedid] = outcome.auth_class
+        if len(classes) > REMEMBERED_CALLS:
+            classes.popitem(last=False)
         yield outcome
+        for mark in waiting.pop(outcome.linkedid, ()):
+            yield replace(mark, auth_class=outcome.auth_class)
+    yield from chain.from_iterable(waiting.values())

@@ -81,7 +81,8 @@ def events_of(stream: BinaryIO, reading: Reading, site: Site) -> Iterator[Event]
     Attestation A without a word about verification counts as verified.
     """
     trunks = {trunk.name: trunk for trunk in site.trunks}
-    for line in _lines(stream, reading):
+    for line in lines_of(stream, reading):
+        reading.read += 1
         try:
             told = _decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -154,8 +155,8 @@ _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 _FROM_THE_NETWORK = frozenset({"caller", "number"})
 
 
-def _lines(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
-    """Line by line; one that is too long is passed over without being kept."""
+def lines_of(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
+    """Line by line, but for empty ones; one that is too long is refused without being kept."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)
@@ -166,7 +167,6 @@ def _lines(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
             reading.read += 1
             reading.refuse(TOO_LONG)
         elif line.strip():
-            reading.read += 1
             yield line
 
 

@@ -162,6 +162,7 @@ CALL: dict[str, Reader] = {
 FACTS: dict[str, Reader] = {
     "level": partial(read_word, frozenset(LEVELS)),
     "points": partial(read_count, -100, 100),
+    "appeal": read_line,
     "callee": partial(read_keys, _PERSON, frozenset({"extension"})),
     "did_group": read_line,
     "unscreened": read_boolean,
@@ -266,12 +267,13 @@ def _imported(now: float, source: str, verdict: str = Verdict.SPAM, category: st
 
 def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
     """Of points the level that they reach, of a level the fewest points that reach it; where both are told, both."""
-    level = LEVELS[table["level"]] if "level" in table else None
+    level, appeal = LEVELS.get(table.get("level", "")), table.get("appeal")
     if "points" in table:
         log_odds = table["points"] / POINTS_OF_LOG_ODDS
-        return Reputation(log_odds, level_at(log_odds, levels) if level is None else level)
+        return Reputation(log_odds, level_at(log_odds, levels) if level is None else level, appeal=appeal)
     least = {strong: threshold for threshold, strong in levels.strongest_first}
-    return Reputation() if level is None else Reputation(least.get(level, 0.0), level)
+    level = Level.NONE if level is None else level
+    return Reputation(least.get(level, 0.0), level, appeal=appeal)
 
 
 def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:

@@ -66,15 +66,16 @@ def import_calls(
 def _show(history: History, result: Written, seconds: float, *, dry_run: bool, as_json: bool) -> None:
     from callsieve.cli.show import plural, say
 
+    where = _where(history)
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
-        problems = [{"row": row, "problem": problem} for row, problem in history.problems]
+        problems = [{where: number, "problem": problem} for number, problem in history.problems]
         print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
         return
-    for row, problem in history.problems:
-        warn(f"skipped row {row}: {problem}")
+    for number, problem in history.problems:
+        warn(f"skipped {where} {number}: {problem}")
     if history.skipped > len(history.problems):
-        warn(f"skipped {plural(history.skipped - len(history.problems), 'more row')}")
+        warn(f"skipped {plural(history.skipped - len(history.problems), f'more {where}')}")
     learnt = f"{'would learn' if dry_run else 'learnt'} from {plural(result.new, 'call')}"
     parts = [f"{plural(history.read, 'row')} read", f"{result.known:,} calls known before"]
     parts += [plural(result.signals, "signal"), plural(result.marks, "mark"), f"{seconds:.1f} s"]
@@ -109,5 +110,10 @@ def _zone(name: str | None) -> tzinfo | None:
         raise CommandError(f"--zone {name[:40]!r}: no time zone; write it as Europe/London or UTC") from None
 
 
+def _where(history: History) -> str:
+    """What a number in `problems` counts: lines of a text, or rows of a table."""
+    return "line" if history.line else "row"
+
+
 def _first_problem(history: History) -> str:
-    return f": row {history.problems[0][0]}: {history.problems[0][1]}" if history.problems else ""
+    return f": {_where(history)} {history.problems[0][0]}: {history.problems[0][1]}" if history.problems else ""

@@ -410,7 +410,25 @@ class TestFiles:
         monkeypatch.setattr(backfill, "REMEMBERED_CALLS", 1)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1"}, MARK, MARK | {"call": "c1"}))
-        assert [one.auth_class.value for one in read(path)[0][2:]] == ["unknown", "authenticated"]
+        marks = [one for one in read(path)[0] if isinstance(one, Mark)]
+        assert {mark.linkedid: mark.auth_class.value for mark in marks} == {"c0": "unknown", "c1": "authenticated"}
+
+    def test_a_mark_may_come_before_its_call(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backfill, "REMEMBERED_CALLS", 2)
+        path = tmp_path / "history.jsonl"
+        path.write_text(lines(MARK | {"call": "never"}, MARK | {"call": "c1"}, MARK, INBOUND, INBOUND | {"call": "c1"}))
+        marks = [one for one in read(path)[0] if isinstance(one, Mark)]
+        assert {mark.linkedid: mark.auth_class.value for mark in marks} == {
+            "never": "unknown",
+            "c0": "authenticated",
+            "c1": "authenticated",
+        }
+
+    def test_a_carriage_return_in_a_name_costs_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "Master.csv"
+        path.write_bytes(as_csv(fields(clid="Jo\re")).encode())
+        found, history = read(path)
+        assert (len(found), history.skipped) == (1, 0)
 
     def test_problems_are_kept_up_to_ten(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
@@ -461,12 +479,12 @@ class TestTheCommand:
         dry = callsieve("import", "calls", file, "--dry-run")
         assert dry.out.startswith("Would learn from 1 call: 2 rows read, 0 calls known before, 0 signals, 0 marks,")
         assert dry.out.endswith("Nothing was changed.\n")
-        assert "skipped row 2: no CDR" in dry.err
+        assert "skipped line 2: no CDR" in dry.err
         assert not callsieve.store.exists()
         assert callsieve.ok("import", "calls", file).startswith("Learnt from 1 call: 2 rows read,")
         again = callsieve("import", "calls", file, "--json", "--zone", "UTC").json
         assert (again["kind"], again["dry_run"], again["skipped"]) == ("cdr-csv", False, 1)
-        assert again["problems"][0]["row"] == 2
+        assert again["problems"][0]["line"] == 2
 
     def test_trunks_and_people_of_the_settings_are_known(self, callsieve: Program) -> None:
         file = callsieve.file("Master.csv", as_csv(fields(uniqueid=f"{9_000_000_000}.1")))
@@ -478,13 +496,13 @@ class TestTheCommand:
 
     def test_many_problems_are_counted(self, callsieve: Program) -> None:
         file = callsieve.file("history.jsonl", lines(OUTBOUND) + "{}\n" * 12)
-        assert "skipped 2 more rows" in callsieve("import", "calls", file).err
+        assert "skipped 2 more lines" in callsieve("import", "calls", file).err
 
     @pytest.mark.parametrize(
         ("name", "content", "arguments", "says"),
         [
             pytest.param("a", "", [], "a: the file is empty", id="empty"),
-            pytest.param("a.jsonl", "{}\n", [], "not one call can be used: row 1: ", id="nothing-usable"),
+            pytest.param("a.jsonl", "{}\n", [], "not one call can be used: line 1: ", id="nothing-usable"),
             pytest.param("a.csv", ",".join(CSV_COLUMNS) + "\n", [], "not one call can be used. ", id="only-a-header"),
             pytest.param("a.db", b"SQLite format 3\0" + b"x" * 100, [], "cannot be read as an sqlite3 file", id="db"),
             pytest.param("a", "", ["--zone", "Nowhere/Land"], "no time zone; write it as", id="zone"),

@@ -1,0 +1,144 @@
+"""`callsieve import calls` with files of strangers: what is wrong is named by its line, and nothing is half applied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reputation.store.file import open_store
+from tests.callsieve.program import Program, ended, wait_until
+
+EVIDENCE = ("mark", "signal", "answered", "talk", "inbound_talk", "one_ring", "standing")
+START = time.time() - 20 * 86_400
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def event(number: int, chance: random.Random) -> dict[str, Any]:
+    """A call of one of forty numbers, to one of nine people, or what one of them says about an earlier or later one."""
+    caller, who = f"+1201742{1000 + chance.randrange(40)}", str(201 + chance.randrange(9))
+    at = START + 60 * number
+    kind = chance.choice(["inbound", "inbound", "outbound", "mark"])
+    if kind == "mark":
+        about = f"c{chance.randrange(3000)}"
+        verdict = chance.choice(["spam", "ok"])
+        return {"at": at, "type": kind, "number": caller, "reporter": who, "verdict": verdict, "call": about}
+    call = {"at": at, "type": kind, "call": f"c{number}", "answered": True, "talk_seconds": chance.choice([3, 40, 90])}
+    if kind == "outbound":
+        return {**call, "caller": who, "callee": caller}
+    signed = {"attestation": chance.choice(["A", "B", None]), "ended_by": chance.choice(["caller", "callee"])}
+    return {**call, **signed, "caller": caller, "callee": who, "ring_seconds": 5, "answered": chance.random() < 0.7}
+
+
+def history(events: int, seed: int = 1) -> list[str]:
+    chance = random.Random(seed)
+    return [json.dumps(event(number, chance)) + "\n" for number in range(events)]
+
+
+def checksum(path: Path) -> str:
+    """Of all evidence."""
+    with open_store(path) as db:
+        rows = [(table, sorted(db.execute(f"SELECT * FROM {table}"), key=repr)) for table in EVIDENCE]
+    assert all(rows for _, rows in rows[:3])
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def imported(folder: Path, *files: list[str]) -> str:
+    """The checksum of a new store after some files."""
+    folder.mkdir()
+    program = Program(folder)
+    for number, lines in enumerate(files):
+        program.ok("import", "calls", program.file(f"{number}.jsonl", "".join(lines)))
+    return checksum(program.store)
+
+
+def test_the_same_history_shuffled_and_twice_gives_the_same_checksum(tmp_path: Path) -> None:
+    events = history(3000)
+    shuffled = random.Random(2).sample(events, len(events))
+    once = imported(tmp_path / "once", events)
+    assert imported(tmp_path / "twice", events, events) == once
+    assert imported(tmp_path / "shuffled", shuffled) == once
+
+
+def test_an_import_that_was_killed_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
+    events = history(12_000)
+    file = callsieve.file("history.jsonl", "".join(events))
+    callsieve.ok("db", "migrate")
+    process = callsieve.start("import", "calls", file)
+    wait_until(lambda: calls_in(callsieve) > 500)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert 0 < calls_in(callsieve) < 9000
+    callsieve.ok("import", "calls", file)
+    assert checksum(callsieve.store) == imported(tmp_path / "whole", events)
+
+
+def calls_in(callsieve: Program) -> int:
+    with open_store(callsieve.store) as db:
+        (count,) = db.execute("SELECT count(*) FROM outcome").fetchone()
+    return int(count)
+
+
+GOOD = '{"at": 1767258007, "type": "inbound", "call": "good", "caller": "+12017421834"}\n'
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        pytest.param(b"{nonsense\n", "line 2: JSON is malformed", id="malformed"),
+        pytest.param(GOOD.replace("1767258007", "9" * 400).encode(), "line 2: Number out of range", id="huge-time"),
+        pytest.param(GOOD.replace("good", "\\ud800").encode(), "line 2: ", id="half-a-character"),
+        pytest.param(GOOD.replace("good", "x").encode().replace(b"x", b"\xff"), "line 2: ", id="not-utf-8"),
+        pytest.param(b"{" + b"x" * 200_000 + b"\n", "line 2: is longer than 64 kB", id="long"),
+    ],
+)
+def test_a_bad_line_is_named_and_costs_itself_alone(callsieve: Program, bad: bytes, says: str) -> None:
+    content = GOOD.encode() + bad + GOOD.replace("good", "late").replace("007", "001").encode()
+    result = callsieve("import", "calls", callsieve.file("h.jsonl", content))
+    assert (result.code, result.out[:19]) == (0, "Learnt from 2 calls")
+    assert says in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_file_without_one_good_line_changes_nothing(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    before = dump(callsieve)
+    problem = callsieve.fails("import", "calls", callsieve.file("h.jsonl", "{}\n" * 3))
+    assert "not one call can be used: line 1: " in problem
+    assert dump(callsieve) == before
+
+
+def dump(callsieve: Program) -> list[str]:
+    """All but the audit, in which the attempt stands."""
+    with sqlite3.connect(callsieve.store) as db:
+        return [line for line in db.iterdump() if "audit" not in line and "sqlite_sequence" not in line]
+
+
+CDRS = (
+    "calldate,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid\n"
+    "2026-01-01 09:00:07,2017421834,442071838750,PJSIP/carrier-01,PJSIP/201-02,50,40,ANSWERED,1767258007.1\n"
+)
+
+
+@pytest.mark.parametrize(("first", "line"), [(GOOD, 2), (CDRS, 3)], ids=["json", "cdr"])
+def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, line: int) -> None:
+    file = callsieve.folder / "endless"
+    with file.open("wb") as stream:
+        stream.write(first.encode() + b'{"at": "')
+        stream.seek(1 << 30)  # the file system keeps a hole: 1 GB of zeros
+        stream.write(b'"}\n')
+    end = ended(callsieve.start("import", "calls", file))
+    assert end.code == 0
+    assert end.err == f"callsieve: skipped line {line}: is longer than 64 kB\n"
+    assert 0 < end.peak_kilobytes < 120_000
