@@ -1,0 +1,114 @@
+"""The prompts are heard: how long, how loud and how silent they are, and whether a recogniser understands them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agi.speech import LANGUAGES, explanation_keys, number_keys, reference_keys
+from benchmarks.prompts import Understood, built, error_rate, samples_of, sentences, understood
+from callsieve.prompt_files import PromptFile
+from callsieve.voicing import LOUDNESS_DB
+from callsieve.wav import loudness_of
+from lab.recogniser import can_recognise, word_errors
+from tests.callsieve.program import make_record
+from tests.callsieve.sounds import needs_voice
+
+pytestmark = needs_voice
+
+# The longest prompts are read to a caller once; nobody listens longer without a word to do.
+LONGEST_SECONDS = 6.0
+EXPLANATION_SECONDS = 15.0
+LINE_NOISE_DB = -50
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, PromptFile]]:
+    """By language and key."""
+    sounds = tmp_path_factory.mktemp("sounds")
+    return {language: {file.key: file for file in built(language, sounds)} for language in LANGUAGES}
+
+
+def sox(path: Path, *effects: str) -> dict[str, float]:
+    """What sox measures in a file, after these effects."""
+    done = subprocess.run(["sox", "-V1", str(path), "-n", *effects, "stats"], capture_output=True, check=True)
+    found = re.findall(r"^(.+?)\s+(-?[\d.]+k?)$", done.stderr.decode(), re.MULTILINE)
+    return {name: float(value.rstrip("k")) for name, value in found}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_prompt_is_8_khz_of_one_channel_and_no_longer_than_one_listens(
+    files: dict[str, dict[str, PromptFile]], language: str
+) -> None:
+    for file in files[language].values():
+        said = subprocess.run(["soxi", str(file.path)], capture_output=True, check=True).stdout.decode()
+        assert re.search(r"Channels +: 1\nSample Rate +: 8000\nPrecision +: 16-bit", said), file.key
+        assert 0.2 < (file.seconds or 0) < LONGEST_SECONDS, file.key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_all_are_equally_loud_and_nothing_is_cut_off(files: dict[str, dict[str, PromptFile]], language: str) -> None:
+    """A voice with high peaks stays 2.5 dB quieter at most; nobody hears less than that between two sentences."""
+    for file in files[language].values():
+        measured = sox(file.path)
+        assert measured["Pk lev dB"] <= -0.9, file.key
+        assert -2.5 < loudness_of(samples_of(file)) - LOUDNESS_DB < 0.5, file.key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_prompt_begins_or_ends_with_a_silence(files: dict[str, dict[str, PromptFile]], language: str) -> None:
+    """At the beginning speech comes within a tenth of a second; at the end there is the pause that follows it."""
+    for file in files[language].values():
+        pause = 0.2 if file.key.startswith(("digit-", "letter-")) else 0.05
+        assert sox(file.path, "trim", "0", "0.1")["Pk lev dB"] > LINE_NOISE_DB, file.key
+        assert sox(file.path, "reverse", "trim", "0", f"{pause + 0.1}")["Pk lev dB"] > LINE_NOISE_DB, file.key
+
+
+@pytest.fixture(scope="module")
+def heard(files: dict[str, dict[str, PromptFile]]) -> list[Understood]:
+    if not can_recognise():
+        pytest.skip("the recogniser is not there: apt-get install pocketsphinx pocketsphinx-en-us")
+    return understood(list(files["en"].values()))
+
+
+@pytest.mark.timeout(400)
+def test_english_prompts_are_understood(heard: list[Understood]) -> None:
+    """Printed with `-s` and by `python -m benchmarks.prompts`. Single letters are hard for anybody."""
+    spoken = sentences(heard)
+    print(f"\nword error rate of English prompts: {error_rate(spoken):.1%}; with single words {error_rate(heard):.1%}")
+    assert error_rate(spoken) < 0.05
+    assert error_rate(heard) < 0.10
+    wrong = [prompt.key for prompt in spoken if prompt.errors]
+    assert len(wrong) <= len(spoken) // 20, wrong
+
+
+def test_word_errors() -> None:
+    assert word_errors([], []) == 0
+    assert word_errors(["a", "b", "c"], ["a", "c"]) == 1
+    assert word_errors(["a"], ["b", "c", "d"]) == 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_longest_explanation_is_short_enough(files: dict[str, dict[str, PromptFile]], language: str) -> None:
+    """Number, action and three reasons of which each has a count."""
+    vector = (
+        '{"families": [{"family": "marks", "log_odds": 4.0, "counts": {"marked": 17, "answered": 19, "silent": 2}}, '
+        '{"family": "behaviour", "log_odds": 2.0, "counts": {"hung-up-on": 17, "one-ring": 17, "unanswered": 17}}]}'
+    )
+    keys = explanation_keys(
+        make_record(action="challenge", would_be="challenge", rule="level-challenge", vector=vector)
+    )
+    assert sum(files[language][key].seconds or 0 for key in keys) < EXPLANATION_SECONDS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_number_is_read_so_that_it_can_be_written_down(
+    files: dict[str, dict[str, PromptFile]], language: str
+) -> None:
+    """Between a third of a second and a second for each digit or letter."""
+    for keys in (number_keys("+12017421834"), reference_keys("7KQ2M4XA")):
+        each = sum(files[language][key].seconds or 0 for key in keys) / len(keys)
+        assert 0.33 < each < 1.0
