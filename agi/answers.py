@@ -9,6 +9,7 @@ from __future__ import annotations
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
+from agi.speech import appeal_keys, language_of, sounds_of
 from policies.decision import Action, Decision, IncomingCall
 from policies.relations import PerPhone
 from reputation.model import Level, Verification
@@ -26,6 +27,12 @@ OWN_NUMBER_RULE, BLOCKLIST_RULE = "own-number", "blocklist"
 PHONE = "b(callsieve-phone^s^1)"
 # Runs on the phone that picked up, before the two talk.
 WHISPER = "U(callsieve-whisper)"
+
+# The same for a call whose caller was asked for a name: what was said, before the two talk.
+SCREENED = "U(callsieve-screened)"
+# Who may hear how to appeal; never of the callee's own list, which is nobody's business.
+HEARD_BY_CALLER = (Action.CHALLENGE, Action.ROUTE, Action.REJECT)
+CALLEES_BLOCKLIST_RULE = "callee-blocklist"
 
 # So that what decides always fits into agi.quoting.COMMAND_LIMIT, in characters.
 MAX_ENDPOINTS = 900
@@ -52,16 +59,41 @@ def whisper_of(decision: Decision) -> str:
     return WHISPER_BY_CATEGORY.get(decision.category or "", "unknown" if unknown else "spam")
 
 
-def dial_options_of(decision: Decision, per_phone: PerPhone) -> str:
+def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:
     """What an administrator's own Dial() needs to carry, without commas."""
     phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
-    return phone + (WHISPER if decision.action is Action.WARN else "")
+    return phone + (WHISPER if decision.action is Action.WARN else SCREENED if ask == "name" else "")
+
+
+def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
+    """What a challenged caller is asked for; empty for all others. For a number only who shows none."""
+    if decision.action is not Action.CHALLENGE:
+        return ""
+    ask = decision.ask or site.ask
+    if ask == "number" and call.caller.e164 is not None:
+        ask = site.ask
+    return "digit" if ask == "name" and not site.recordings else ask
+
+
+def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
+    """The sounds that tell a caller how to appeal; empty where the settings say no, or nothing was held back."""
+    if not site.appeal or decision.action not in HEARD_BY_CALLER or decision.rule == CALLEES_BLOCKLIST_RULE:
+        return ""
+    return sounds_of(appeal_keys(decision_id))
+
+
+def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
+    """The language for a caller who may be spoken to."""
+    if decision.action in HEARD_BY_CALLER or decision.action is Action.WARN:
+        return language_of(call.caller.e164, site.language)
+    return ""
 
 
 def answer_to_screen(
     call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
 ) -> bytes:
     """The whole answer to `/screen`, the variables that matter most first. Empty ones are not sent."""
+    ask = ask_of(call, decision, site)
     pairs = [
         ("CALLSIEVE_RULE", decision.rule),
         ("__CALLSIEVE_ID", decision_id),
@@ -71,11 +103,15 @@ def answer_to_screen(
         ("__CALLSIEVE_BLOCKED", _joined(per_phone.blocked)),
         ("__CALLSIEVE_WHISPER", whisper_of(decision)),
         ("__CALLSIEVE_NOWHISPER", _joined(per_phone.unwhispered)),
-        ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone)),
+        ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone, ask)),
         ("CALLSIEVE_LEVEL", decision.level.word),
         ("CALLSIEVE_POINTS", str(decision.reputation.points)),
         ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
         ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
+        ("CALLSIEVE_ASK", ask),
+        ("__CALLSIEVE_RECORDING", f"{site.recordings}/{decision_id}" if ask == "name" else ""),
+        ("CALLSIEVE_LANG", language_for(call, decision, site)),
+        ("CALLSIEVE_APPEAL", appeal_of(decision, decision_id, site)),
         ("CALLSIEVE_LABEL", label_of(decision)),
         ("CALLSIEVE_NAME", (decision.name or "")[:MAX_NAME]),
         ("CALLSIEVE_REASON", decision.reason),

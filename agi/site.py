@@ -30,6 +30,8 @@ class Site:
     """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
 
     `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night.
+    `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
+    Asterisk may record what callers say, empty where there is none or no room.
     """
 
     region: str = "US"
@@ -37,6 +39,10 @@ class Site:
     route: str = ""
     emergency_window_seconds: float = 7200.0
     quiet: QuietWeights = DEFAULT.quiet
+    ask: str = "digit"
+    language: str = "en"
+    appeal: bool = False
+    recordings: str = ""
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

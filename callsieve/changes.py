@@ -15,6 +15,9 @@ from pathlib import Path
 from callsieve.asterisk_text import Line, covers, read_text
 
 OUR_DIALPLAN = "callsieve.d"
+# In the order in which they are written: callsieve.conf goes to the contexts of the other.
+DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf")
+FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf")
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
@@ -112,6 +115,11 @@ def copy_of(path: Path) -> Path:
 def packaged(name: str) -> str:
     """The text of one of the files for Asterisk."""
     return (asterisk_conf() / name).read_text("utf-8")
+
+
+def packaged_dialplan() -> str:
+    """All of the dialplan but what is for FreePBX only, as one text."""
+    return "".join(packaged(name) for name in DIALPLAN_FILES)
 
 
 def asked_for(template: str) -> list[str]:

@@ -16,7 +16,17 @@ def site_of(settings: Settings) -> Site:
     region = settings.numbers.region
     trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
     window_seconds = 60.0 * settings.emergency.window_minutes
-    return Site(region, trunks, settings.actions.route, window_seconds, settings.reputation.quiet)
+    actions = settings.actions
+    return Site(
+        region=region,
+        trunks=trunks,
+        route=actions.route,
+        emergency_window_seconds=window_seconds,
+        quiet=settings.reputation.quiet,
+        ask=actions.ask,
+        language=actions.language,
+        appeal=actions.appeal,
+    )
 
 
 def regions_of(site: Site) -> set[str]:

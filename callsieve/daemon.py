@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from agi.server import AgiServer
 from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, regions_of, site_of
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
+from callsieve.recordings import keep_recordings
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.web_process import keep_console
 from policies.loader import load_policy
@@ -97,7 +99,7 @@ class Daemon:
             await self.server.listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
             ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house, self._tell)
-            for background in (*ours, self._keep_console, notify.run_watchdog):
+            for background in (*ours, self._keep_console, self._keep_recordings, notify.run_watchdog):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
@@ -140,7 +142,7 @@ class Daemon:
             if loaded.settings.agi != self._loaded.settings.agi:
                 logger.warning("agi.* changed: restart to apply it")
             self._loaded = loaded
-            self.screening.site = site_of(loaded.settings)
+            self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
             self.keeper.weights = loaded.settings.reputation
             self._weights_changed.set()
             self._reload_policies()
@@ -237,6 +239,12 @@ class Daemon:
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _keep_recordings(self) -> None:
+        def use(folder: str) -> None:
+            self.screening.site = replace(self.screening.site, recordings=folder)
+
+        await keep_recordings(self._loaded.state, use)
 
 
 def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str]) -> None:

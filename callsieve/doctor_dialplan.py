@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
 from callsieve.asterisk_text import lines_of, read_text, walk
-from callsieve.changes import OUR_AGI, InstallError, asked_for, is_included, packaged
+from callsieve.changes import DIALPLAN_FILES, OUR_AGI, InstallError, asked_for, is_included, packaged_dialplan
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
@@ -43,8 +43,8 @@ def askers(dialplan: Dialplan) -> frozenset[str]:
 
 def is_loaded(ground: Ground) -> Finding:
     """Asterisk has all of our contexts, as this version has them."""
-    name = Path("callsieve.conf")
-    ours = {line.section for line in lines_of(name, packaged("callsieve.conf")) if line.section} - {"globals"}
+    lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
+    ours = {line.section for line in lines if line.section} - {"globals"}
     missing = sorted(ours - ground.dialplan.contexts)
     if not missing:
         return _same_version(ground, len(ours))
@@ -57,8 +57,8 @@ def is_loaded(ground: Ground) -> Finding:
 def _is_installed(ground: Ground) -> bool:
     place = ground.place
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
-    path = place.dialplan / "callsieve.conf"
-    return path.exists() and is_included(place.etc, lines, path)
+    paths = [place.dialplan / name for name in DIALPLAN_FILES]
+    return all(path.exists() and is_included(place.etc, lines, path) for path in paths)
 
 
 def _same_version(ground: Ground, count: int) -> Finding:
@@ -72,11 +72,12 @@ def _same_version(ground: Ground, count: int) -> Finding:
             return warn(f"{count} contexts are loaded, but in no file: they go at the next reload", INSTALL)
         return ok(f"{count} contexts are loaded, from {where.file}")
     try:
-        current = dialplan_text(packaged("callsieve.conf"), found[1])
+        current = {path.with_name(name): dialplan_text(name, found[1]) for name in DIALPLAN_FILES}
     except InstallError as error:
         return fail(str(error))
-    if text != current:
-        return warn(f"{path} is not that of this version", f"{INSTALL}: shows what differs")
+    for path, wanted in current.items():
+        if read_text(path) != wanted:
+            return warn(f"{path} is not that of this version", f"{INSTALL}: shows what differs")
     return ok(f"{count} contexts are loaded")
 
 
@@ -147,7 +148,7 @@ def _classic(ground: Ground) -> Finding:
     directory, socket = ground.place.agi_bin, ground.loaded.socket_path
     if directory is None:
         return unknown("the classic script is asked, and Asterisk does not say where its scripts are")
-    for name in asked_for(packaged("callsieve.conf")):
+    for name in asked_for(packaged_dialplan()):
         path = directory / OUR_AGI / name
         text = read_text(path)
         if text is None or not path.stat().st_mode & stat.S_IXOTH:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from callsieve.asterisk_text import read_text, walk, with_lines
 from callsieve.changes import (
+    DIALPLAN_FILES,
+    FREEPBX_FILES,
     OUR_AGI,
     OUR_DIALPLAN,
     OUR_UNIT,
@@ -25,6 +27,7 @@ from callsieve.changes import (
     is_included,
     own_file,
     packaged,
+    packaged_dialplan,
     place_of,
 )
 from callsieve.manager_user import plan_manager
@@ -33,7 +36,7 @@ from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
 __all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
 
 # What asterisk-conf/callsieve.conf asks when nothing else is set.
-PACKAGED_URL = "agi://127.0.0.1:4573"
+MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4573"
 TRUNK_LINES = (
     "exten => _X.,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))",
     " same => n,Dial(PJSIP/201,30,${CALLSIEVE_DIAL})",
@@ -73,23 +76,21 @@ def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
 
 def _our_dialplan(place: Place, wanted: Wanted) -> list[Change]:
     agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
-    main = dialplan_text(packaged("callsieve.conf"), agi)
-    changes = [own_file(place.dialplan / "callsieve.conf", main)]
-    if wanted.freepbx:
-        changes.append(own_file(place.dialplan / "callsieve-freepbx.conf", packaged("callsieve-freepbx.conf")))
-    return changes
+    names = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
+    return [own_file(place.dialplan / name, dialplan_text(name, agi)) for name in names]
 
 
-def dialplan_text(template: str, agi: str) -> str:
-    """The dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts."""
-    if PACKAGED_URL not in template:
+def dialplan_text(name: str, agi: str) -> str:
+    """One file of the dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts."""
+    text = packaged(name)
+    if name == MAIN_FILE and PACKAGED_URL not in text:
         raise InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
-    return template.replace(PACKAGED_URL, agi)
+    return text.replace(PACKAGED_URL, agi)
 
 
 def _include_of_dialplan(place: Place, freepbx: bool) -> Change:
     target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
-    names = ("callsieve.conf", "callsieve-freepbx.conf") if freepbx else ("callsieve.conf",)
+    names = FREEPBX_FILES if freepbx else DIALPLAN_FILES
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
     missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
     before = read_text(target)
@@ -113,7 +114,7 @@ def _our_agi(place: Place, wanted: Wanted) -> list[Change]:
     if place.agi_bin is None:
         raise InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
     text = wrapper_text(Path(sys.executable), relay_path(), classic_socket(place, wanted))
-    names = asked_for(packaged("callsieve.conf"))
+    names = asked_for(packaged_dialplan())
     return [own_file(place.agi_bin / OUR_AGI / name, text, mode=0o755) for name in names]
 
 

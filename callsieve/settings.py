@@ -95,9 +95,16 @@ class PolicyTable(Table, frozen=True):
 
 
 class Actions(Table, frozen=True):
-    """Where calls go that are routed: `context,exten,1`; empty: the callee's voicemail, else ring on."""
+    """What a caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail, else on.
+
+    `ask`: what a challenge asks for where the rule does not say; `language`: what is spoken where the caller's country
+    does not say; `appeal`: whether who is turned away, or sent to voicemail, hears how to appeal.
+    """
 
     route: Route = ""
+    ask: Literal["digit", "name"] = "digit"
+    language: Literal["en", "zh"] = "en"
+    appeal: bool = False
 
 
 class Emergency(Table, frozen=True):

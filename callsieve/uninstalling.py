@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
-from callsieve.changes import OUR_AGI, Change, InstallError, Place, Plan, copy_of, is_ours
+from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Place, Plan, copy_of, is_ours
 from callsieve.settings import CONFIG_FILE
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
@@ -71,7 +71,7 @@ def _restored(path: Path) -> Iterator[Change]:
 
 
 def _our_files(place: Place) -> Iterator[Path]:
-    yield from (place.dialplan / name for name in ("callsieve.conf", "callsieve-freepbx.conf"))
+    yield from (place.dialplan / name for name in reversed(FREEPBX_FILES))
     yield place.manager
     yield place.unit
     if place.agi_bin is not None:

@@ -94,7 +94,8 @@ Asking = Literal["fastagi", "classic", "standalone"]
 PATHS = ("screen", "callee", "challenge", "emergency")
 
 ROOT = Path(__file__).resolve().parent.parent
-CONF = ROOT / "asterisk-conf" / "callsieve.conf"
+CONF = ROOT / "asterisk-conf"
+CONF_FILES = ("callsieve-caller.conf", "callsieve.conf")
 
 
 class ScreenedPbx:
@@ -137,7 +138,7 @@ class ScreenedPbx:
             self.asterisk = stack.enter_context(
                 Asterisk(
                     extensions=self._extensions,
-                    includes=[self._write_conf()],
+                    includes=self._write_conf(),
                     globals={"CALLSIEVE_AGI": self._agi(), **self._globals},
                     noload=self._noload,
                     config=self._config,
@@ -155,10 +156,12 @@ class ScreenedPbx:
     ) -> None:
         self._stack.close()
 
-    def _write_conf(self) -> Path:
-        path = self.state / "callsieve.conf"
-        path.write_text(self._conf(CONF.read_text()))
-        return path
+    def _write_conf(self) -> list[Path]:
+        paths = [self.state / name for name in CONF_FILES]
+        for path in paths:
+            text = (CONF / path.name).read_text()
+            path.write_text(self._conf(text) if path.name == "callsieve.conf" else text)
+        return paths
 
     def _agi(self) -> str:
         return self.daemon.url if self._asking == "fastagi" else "callsieve-agi"

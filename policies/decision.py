@@ -31,6 +31,10 @@ class Action(IntEnum):
 
 ACTION_BY_WORD = {action.word: action for action in Action}
 
+# What a challenge may ask a caller for: to press a digit, to say who it is (the callee then decides), or, of one who
+# hides it, to enter the number.
+ASKS = ("digit", "name", "number")
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
@@ -65,7 +69,7 @@ class Decision:
     `step` the step of the written precedence (DESIGN section 4) that decided, 0 for fail-open;
     `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
     `label` the rule's own prefix for the display; `category` what imported sources call the number; `callee` the
-    extension of the person the call is for, where known.
+    extension of the person the call is for, where known; `ask` what the rule wants a challenge to ask for, or None.
     """
 
     action: Action
@@ -82,6 +86,7 @@ class Decision:
     label: str | None = None
     category: str | None = None
     callee: str | None = None
+    ask: str | None = None
 
 
 FAIL_OPEN_RULE = "fail-open"

@@ -21,12 +21,13 @@ REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a step ordered: the action, the rule's name, and the reason in words."""
+    """What a step ordered: the action, the rule's name, and the reason in words; `label` and `ask` of the rule."""
 
     action: Action
     rule: str
     reason: str
     label: str | None = None
+    ask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
     for rule in policy.rules:
         if rule.matches(case):
-            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label)
+            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask)
     return 9, Ruling(policy.default, "default", "no rule of the policy holds")
 
 
@@ -252,6 +253,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         capped_by=None if cap is None else cap.reason_in(case),
         name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
         label=ruling.label,
+        ask=ruling.ask,
         category=next((row.category for row in case.facts.imported if row.category and row.verdict == "spam"), None),
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.conditions import implies, read_when
-from policies.decision import ACTION_BY_WORD, OWN_RULES, Action
+from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.policy import Policy, PolicyError, Rule
 from policies.words import nearest, shown
 
@@ -23,7 +23,7 @@ PRESETS = ("observe", "cautious", "balanced", "strict")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LABEL = re.compile(r"[ -~]{1,15}")  # printable ASCII, and no longer than phones show beside a name
 POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
-RULE_KEYS = frozenset({"name", "when", "action", "reason", "label"})
+RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
 MAX_BYTES = 1 << 20
 MAX_REASON = 200
 
@@ -145,6 +145,7 @@ def _rule_from(table: Mapping[str, Any], position: int) -> Rule:
             action=_action(table["action"], "action"),
             reason=_reason(table["reason"]),
             label=_label(table.get("label")),
+            ask=_ask(table),
         )
     except PolicyError as error:
         raise _Located(f"rule '{name}': {error}") from None
@@ -165,6 +166,17 @@ def _reason(value: Any) -> str:
 def _label(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not LABEL.fullmatch(value)):
         raise PolicyError("label takes at most 15 plain characters, as phones show them before the name")
+    return value
+
+
+def _ask(table: Mapping[str, Any]) -> str | None:
+    value = table.get("ask")
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in ASKS:
+        raise PolicyError(f"ask does not know {shown(value)}{nearest(str(value), ASKS)}: use {', '.join(ASKS)}")
+    if table["action"] != Action.CHALLENGE.word:
+        raise PolicyError("ask is for the action challenge: only then is a caller asked")
     return value
 
 

@@ -35,13 +35,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, all of which must hold, and one action. `label` is the prefix a tag shows on the phone."""
+    """Conditions, all of which must hold, and one action. `label` is the prefix a tag shows on the phone; `ask` what a
+    challenge asks for, one of decision.ASKS, where that is not left to the settings.
+    """
 
     name: str
     when: tuple[Condition, ...]
     action: Action
     reason: str
     label: str | None = None
+    ask: str | None = None
 
     def matches(self, case: Case) -> bool:
         """Whether every condition holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from agi.protocol import Request, parse_request
 from agi.screening import Screening
@@ -251,9 +252,9 @@ CARRIER = Trunk("carrier", "PJSIP/carrier-*", "US")
 BACKBONE = Trunk("backbone", "PJSIP/backbone-*", "GB", trusted=True, reject="607")
 
 
-def make_site(*, route: str = "") -> Site:
+def make_site(**more: Any) -> Site:
     """A PBX in the US with an untrusted trunk and a trusted one."""
-    return Site("US", (CARRIER, BACKBONE), route)
+    return Site("US", (CARRIER, BACKBONE), **more)
 
 
 def make_screening(

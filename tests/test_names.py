@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from callsieve.changes import FREEPBX_FILES
 from callsieve.prompt_files import WHISPER_BYTES
 from reputation.codes import CODES, WORD_OF_LIST
 
 ROOT = Path(__file__).resolve().parent.parent
 DIALPLAN = "\n".join(
     line
-    for path in (ROOT / "asterisk-conf" / "callsieve.conf", ROOT / "asterisk-conf" / "callsieve-freepbx.conf")
-    for line in path.read_text().splitlines()
+    for name in FREEPBX_FILES
+    for line in (ROOT / "asterisk-conf" / name).read_text().splitlines()
     if not line.startswith(";")
 )
 # Read from an administrator's own [globals], or used within the dialplan only.
 DIALPLANS_OWN = {"CALLSIEVE_AGI", "CALLSIEVE_ALERT_TAG", "CALLSIEVE_ALERT_WARN"}
-DIALPLANS_OWN |= {"CALLSIEVE_PLAIN", "CALLSIEVE_TAGGED", "CALLSIEVE_PRESSED"}
+DIALPLANS_OWN |= {"CALLSIEVE_PLAIN", "CALLSIEVE_TAGGED", "CALLSIEVE_PRESSED", "CALLSIEVE_SAID", "CALLSIEVE_FROM"}
 # For an administrator's own dialplan and logs: ours does not need them.
 FOR_OTHERS = {"CALLSIEVE_REASON", "CALLSIEVE_LEVEL", "CALLSIEVE_POINTS", "CALLSIEVE_DIAL"}
 

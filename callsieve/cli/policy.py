@@ -172,6 +172,7 @@ def policy_as_json(policy: Policy) -> dict[str, object]:
                 "action": rule.action.word,
                 "reason": rule.reason,
                 "label": rule.label,
+                "ask": rule.ask,
             }
             for rule in policy.rules
         ],
@@ -226,7 +227,8 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
 
 
 def _reason(rule: Rule) -> str:
-    return rule.reason + (f' (shown as "{rule.label}")' if rule.label else "")
+    shown = f' (shown as "{rule.label}")' if rule.label else ""
+    return rule.reason + shown + (f" (asks for a {rule.ask})" if rule.ask else "")
 
 
 def _else(policy: Policy) -> str:

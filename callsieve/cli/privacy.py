@@ -69,13 +69,15 @@ def export(
 ) -> None:
     """Print every row about a number as JSON, by table: what its owner may ask for."""
     from callsieve.cli.show import say
+    from callsieve.recordings import of_decisions
     from reputation.store.privacy import export_number
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
         rows = export_number(db, e164)
-    document = {"number": e164, "tables": rows}
+    recordings = [str(path) for path in of_decisions(loaded.state, _ids(rows))]
+    document = {"number": e164, "tables": rows, "recordings": recordings}
     if out is None:
         print_json(document)
     else:
@@ -90,13 +92,17 @@ def erase(
     config: ConfigOption = None,
 ) -> None:
     """Forget a number: delete every row about it. This cannot be undone."""
-    from callsieve.cli.show import say
+    from callsieve.cli.show import plural, say
+    from callsieve.recordings import erase as erase_recordings
+    from callsieve.recordings import of_decisions
     from reputation.store.privacy import ERASE, erase_number, export_number
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
-        counts = {table: len(rows) for table, rows in export_number(db, e164).items()}
+        rows = export_number(db, e164)
+        counts = {table: len(found) for table, found in rows.items()}
+        recordings = of_decisions(loaded.state, _ids(rows))
         if not any(counts.get(table, 0) for table in ERASE):
             say(f"Nothing is stored about {e164}.")
             _say_ours(counts, e164)
@@ -107,12 +113,19 @@ def erase(
         if not confirmed("Delete all of that for good?", yes=yes):
             say("Nothing was changed.")
             raise SystemExit(1)
+        spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
         with changing(db, "privacy erase"):
             erased = erase_number(db, e164)
     say(f"Erased of {e164}: {_counts_in_words(erased)}")
+    if spoken:
+        say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
     _say_ours(counts, e164)
+
+
+def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:
+    return [row["id"] for row in rows["decision"]]
 
 
 def _say_ours(counts: Mapping[str, int], e164: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from agi.answers import (
     MAX_ENDPOINTS,
     PHONE,
+    SCREENED,
     WHISPER,
     answer_done,
     answer_fail_open,
@@ -63,12 +64,17 @@ ALWAYS = {
         pytest.param(Action.TAG, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE}, id="tag"),
         pytest.param(
             Action.WARN,
-            {"__CALLSIEVE_WHISPER": "spam", "CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE + WHISPER},
+            {
+                "__CALLSIEVE_WHISPER": "spam",
+                "CALLSIEVE_LABEL": "SPAM?",
+                "CALLSIEVE_DIAL": PHONE + WHISPER,
+                "CALLSIEVE_LANG": "en",
+            },
             id="warn",
         ),
-        pytest.param(Action.CHALLENGE, {}, id="challenge"),
-        pytest.param(Action.ROUTE, {}, id="route"),
-        pytest.param(Action.REJECT, {"CALLSIEVE_SIP_CODE": "603"}, id="reject"),
+        pytest.param(Action.CHALLENGE, {"CALLSIEVE_ASK": "digit", "CALLSIEVE_LANG": "en"}, id="challenge"),
+        pytest.param(Action.ROUTE, {"CALLSIEVE_LANG": "en"}, id="route"),
+        pytest.param(Action.REJECT, {"CALLSIEVE_SIP_CODE": "603", "CALLSIEVE_LANG": "en"}, id="reject"),
     ],
 )
 def test_an_action_brings_what_the_dialplan_needs_for_it(action: Action, variables: dict[str, str]) -> None:
@@ -175,6 +181,70 @@ def test_what_dial_has_to_carry(action: Action, per_phone: PerPhone, options: st
     assert variables.get("__CALLSIEVE_BLOCKED", "") == "&".join(per_phone.blocked)
 
 
+# What a challenge asks for, and what else a caller may hear.
+
+RECORDING = make_site(ask="name", recordings="/var/lib/callsieve/recordings")
+
+
+@pytest.mark.parametrize(
+    ("ask", "site", "call", "asked"),
+    [
+        pytest.param(None, SITE, make_call(), "digit", id="a-digit-unless-somebody-says-more"),
+        pytest.param(None, RECORDING, make_call(), "name", id="the-settings"),
+        pytest.param("digit", RECORDING, make_call(), "digit", id="the-rule-before-the-settings"),
+        pytest.param("name", SITE, make_call(), "digit", id="no-room-for-recordings"),
+        pytest.param("number", SITE, make_call(None), "number", id="a-hidden-number"),
+        pytest.param("number", SITE, make_call(), "digit", id="the-number-is-there"),
+        pytest.param("number", RECORDING, make_call(), "name", id="the-number-is-there-and-the-settings-say-name"),
+    ],
+)
+def test_what_a_challenged_caller_is_asked_for(ask: str | None, site: Site, call: IncomingCall, asked: str) -> None:
+    variables = said(make_decision(Action.CHALLENGE, ask=ask), call, site)
+    assert variables["CALLSIEVE_ASK"] == asked
+    name = asked == "name"
+    assert variables.get("__CALLSIEVE_RECORDING") == (f"{site.recordings}/4F2K9TQZ" if name else None)
+    assert variables.get("CALLSIEVE_DIAL") == (SCREENED if name else None)
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.CHALLENGE])
+def test_nobody_else_is_asked(action: Action) -> None:
+    variables = said(make_decision(action, ask="name"), site=RECORDING)
+    assert not variables.keys() & {"CALLSIEVE_ASK", "__CALLSIEVE_RECORDING"}
+    assert SCREENED not in variables.get("CALLSIEVE_DIAL", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "site", "language"),
+    [
+        pytest.param("+8613800138000", SITE, "zh", id="by-country"),
+        pytest.param(CALLER, make_site(language="zh"), "zh", id="the-settings"),
+        pytest.param("+8613800138000", make_site(language="en"), "zh", id="the-country-before-the-settings"),
+        pytest.param(None, make_site(language="zh"), "zh", id="who-hides"),
+        pytest.param(CALLER, SITE, "en", id="english"),
+    ],
+)
+def test_the_language_a_caller_is_spoken_to_in(number: str | None, site: Site, language: str) -> None:
+    assert said(make_decision(Action.CHALLENGE), make_call(number), site)["CALLSIEVE_LANG"] == language
+    assert "CALLSIEVE_LANG" not in said(make_decision(Action.TAG), make_call(number), site)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_how_to_appeal_is_for_who_is_held_back_and_only_where_it_is_wanted(action: Action) -> None:
+    assert "CALLSIEVE_APPEAL" not in said(make_decision(action))
+    sounds = said(make_decision(action), site=make_site(appeal=True)).get("CALLSIEVE_APPEAL")
+    if action in (Action.CHALLENGE, Action.ROUTE, Action.REJECT):
+        assert sounds is not None
+        assert sounds.startswith("callsieve/appeal-how&callsieve/digit-4&callsieve/letter-f&")
+        assert sounds.endswith("&callsieve/letter-z&callsieve/appeal-address")
+    else:
+        assert sounds is None
+
+
+def test_nobody_is_told_of_the_callees_own_list() -> None:
+    decision = make_decision(Action.REJECT, rule="callee-blocklist")
+    assert "CALLSIEVE_APPEAL" not in said(decision, site=make_site(appeal=True))
+
+
 @pytest.mark.parametrize(
     ("length", "fitting"),
     [
@@ -200,7 +270,7 @@ def test_what_fits_to_the_character_is_left_whole() -> None:
 def test_the_largest_answer_still_ends_with_its_action() -> None:
     everybody = tuple(f"PJSIP/{n:06d}" for n in range(1000))
     decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason="语" * 200, name='"' * 500, callee="2" * 64)
-    site = make_site(route=f"{'c' * 79},{'e' * 79},9999")
+    site = make_site(route=f"{'c' * 79},{'e' * 79},9999", ask="name", appeal=True, recordings="/" + "r" * 180)
     answer = answer_to_screen(make_call(), decision, "4F2K9TQZ", site, PerPhone(everybody, everybody))
     assert len(answer) < COMMAND_LIMIT
     variables = dict(commands_in(answer))

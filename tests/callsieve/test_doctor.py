@@ -30,7 +30,7 @@ from callsieve.asterisk_output import (
     setting_in,
     version_in,
 )
-from callsieve.changes import asked_for, packaged
+from callsieve.changes import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan
 from callsieve.cli.doctor import show_checks
 from callsieve.cli.errors import CommandError
 from callsieve.cli.switch import parse_duration
@@ -261,7 +261,7 @@ ANSWERS = {
 }
 OURS = "".join(
     f"[ Context '{name}' created by 'pbx_config' ]\n  's' =>  1. Return() [callsieve.conf:1]\n"
-    for name in sorted({line[1:].split("]")[0] for line in packaged("callsieve.conf").splitlines() if line[:1] == "["})
+    for name in sorted({line[1:].split("]")[0] for line in packaged_dialplan().splitlines() if line[:1] == "["})
 )
 ASKING = (
     "[ Context 'callsieve-ask' created by 'pbx_config' ]\n"
@@ -567,7 +567,7 @@ def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
     ground = make_ground(tmp_path, {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"})
     directory = tmp_path / "etc" / "agi-bin" / "callsieve-agi"
     directory.mkdir(parents=True)
-    scripts = [directory / name for name in asked_for(packaged("callsieve.conf"))]
+    scripts = [directory / name for name in asked_for(packaged_dialplan())]
     for script in scripts:
         script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), ground.loaded.socket_path))
         script.chmod(0o755)
@@ -653,7 +653,8 @@ def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[s
 def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     directory = tmp_path / "etc" / "callsieve.d"
     directory.mkdir(parents=True)
-    (directory / "callsieve.conf").write_text(packaged("callsieve.conf").replace("127.0.0.1:4573", "127.0.0.1:4600"))
+    for name in DIALPLAN_FILES:
+        (directory / name).write_text(packaged(name).replace("127.0.0.1:4573", "127.0.0.1:4600"))
     ground = make_ground(tmp_path, dialplan_with(GOSUB))
     assert doctor_dialplan.is_loaded(ground).status is Status.OK
     with (directory / "callsieve.conf").open("a") as file:

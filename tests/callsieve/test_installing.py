@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 from callsieve.asterisk_text import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
-from callsieve.changes import Change, InstallError, Place, Plan, asked_for, asterisk_conf, packaged, place_of
+from callsieve.changes import (
+    DIALPLAN_FILES,
+    Change,
+    InstallError,
+    Place,
+    Plan,
+    asked_for,
+    asterisk_conf,
+    packaged_dialplan,
+    place_of,
+)
 from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
@@ -158,26 +168,26 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             PLAIN,
             {"ami": False},
-            ["callsieve.conf", "extensions.conf"],
+            [*DIALPLAN_FILES, "extensions.conf"],
             id="dialplan-only",
         ),
         pytest.param(
             PLAIN,
             {},
-            ["callsieve.conf", "extensions.conf", "callsieve.conf", "manager.conf", "callsieve.toml"],
+            [*DIALPLAN_FILES, "extensions.conf", "callsieve.conf", "manager.conf", "callsieve.toml"],
             id="plain",
         ),
         pytest.param(
             DEBIAN,
             {},
-            ["callsieve.conf", "extensions.conf", "callsieve.conf", "callsieve.toml"],
+            [*DIALPLAN_FILES, "extensions.conf", "callsieve.conf", "callsieve.toml"],
             id="debian-includes-manager.d",
         ),
         pytest.param(
             FREEPBX,
             {"freepbx": True},
             [
-                *("callsieve.conf", "callsieve-freepbx.conf", "extensions_custom.conf"),
+                *(*DIALPLAN_FILES, "callsieve-freepbx.conf", "extensions_custom.conf"),
                 *("callsieve.conf", "manager_custom.conf", "callsieve.toml"),
             ],
             id="freepbx",
@@ -185,13 +195,13 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             PLAIN,
             {"ami": False, "classic": True, "systemd": True},
-            ["callsieve.conf", *asked_for(packaged("callsieve.conf")), "callsieve.service", "extensions.conf"],
+            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), "callsieve.service", "extensions.conf"],
             id="classic-and-systemd",
         ),
         pytest.param(
             {**PLAIN, "extensions.conf": "[x]\n#tryinclude   <callsieve.d/*.conf>\n"},
             {"ami": False},
-            ["callsieve.conf"],
+            list(DIALPLAN_FILES),
             id="already-included",
         ),
     ],
@@ -287,7 +297,8 @@ def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
     place = make_place(tmp_path, files)
     write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
     text = (place.etc / "extensions_custom.conf").read_text()
-    assert text.splitlines()[1] == f'#include "callsieve.d/callsieve-freepbx.conf" ; {MARK}'
+    included = ("callsieve-caller.conf", "callsieve-freepbx.conf")
+    assert text.splitlines()[1:3] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
 
 
 # The parts
@@ -342,7 +353,7 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
 def test_asterisk_conf_is_where_the_files_are() -> None:
     names = {path.name for path in asterisk_conf().iterdir()}
     assert {"callsieve.conf", "callsieve-freepbx.conf", "callsieve-manager.conf", "callsieve.service"} <= names
-    assert {"screen", "callee", "challenge", "emergency"} <= set(asked_for(packaged("callsieve.conf")))
+    assert {"screen", "callee", "challenge", "emergency"} <= set(asked_for(packaged_dialplan()))
 
 
 # The manager user

@@ -47,6 +47,9 @@ region = "GB"
 name = "balanced"
 [actions]
 route = "desk,s,1"
+ask = "name"
+language = "zh"
+appeal = true
 [emergency]
 window_minutes = 60
 [asterisk]
@@ -104,7 +107,7 @@ DEFAULTS: dict[str, Any] = {
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
     "numbers": {"region": "US"},
     "policy": {"name": "cautious"},
-    "actions": {"route": ""},
+    "actions": {"route": "", "ask": "digit", "language": "en", "appeal": False},
     "emergency": {"window_minutes": 120},
     "web": {
         "listen": "127.0.0.1:8480",
@@ -430,6 +433,9 @@ def test_the_site() -> None:
         ),
         route="desk,s,1",
         emergency_window_seconds=3600.0,
+        ask="name",
+        language="zh",
+        appeal=True,
     )
     assert site_of(Settings()) == Site()
 

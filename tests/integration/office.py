@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 import wave
@@ -64,6 +65,17 @@ def install_prompts(pbx: ScreenedPbx, seconds: Mapping[str, float], language: st
             file.setsampwidth(2)
             file.setframerate(8000)
             file.writeframes(b"".join(pack("<h", round(8000 * sin(n / 2))) for n in range(round(8000 * length))))
+
+
+def played(pbx: ScreenedPbx) -> list[str]:
+    """The keys of our prompts that were played so far, to anybody."""
+    return re.findall(r"Playing '(?:\S*/)?callsieve/([a-z0-9-]+)", "\n".join(pbx.asterisk.log_lines()))
+
+
+def heard_digits(pbx: ScreenedPbx) -> list[str]:
+    """The digits that callers were asked for so far, in our words or in Asterisk's."""
+    lines = "\n".join(pbx.asterisk.log_lines())
+    return re.findall(r"Playing '(?:callsieve/challenge-press-|digits/)(\d)", lines)
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.asterisk_text import lines_of
-from callsieve.changes import asterisk_conf
+from callsieve.changes import DIALPLAN_FILES, FREEPBX_FILES, asterisk_conf
 from callsieve.doctor_asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
 from lab import Asterisk, CallSpec, Carrier, Phone
 from lab.asterisk import COMPLAINT
@@ -149,7 +149,7 @@ def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, o
     assert "nothing to change" in office.install(*options)
     complaints = [line for line in office.asterisk.log_lines()[seen:] if COMPLAINT.search(line)]
     assert complaints == []
-    names = ["callsieve.conf", *(["callsieve-freepbx.conf"] if "--freepbx" in options else [])]
+    names = FREEPBX_FILES if "--freepbx" in options else DIALPLAN_FILES
     for name in names:
         for line in lines_of(Path(name), (asterisk_conf() / name).read_text()):
             if line.section not in (None, "globals"):

@@ -93,6 +93,9 @@ ERRORS = [
     ("label-long", RULE + 'label = "sixteen letters!"', "rule 'abroad': label takes at most 15 plain characters"),
     ("label-not-plain", RULE + 'label = "Zürich"', "rule 'abroad': label takes at most 15 plain characters"),
     ("label-lines", RULE + 'label = "a\\nb"', "rule 'abroad': label takes"),
+    ("ask-unknown", RULE + 'ask = "nmae"', "rule 'abroad': ask does not know 'nmae' (did you mean name?): use digit"),
+    ("ask-number", RULE + "ask = 5", "rule 'abroad': ask does not know"),
+    ("ask-whom", RULE + 'ask = "name"', "rule 'abroad': ask is for the action challenge"),
     ("label-number", RULE + "label = 5", "rule 'abroad': label takes"),
     ("twice", RULE + RULE, "rule 'abroad': the name is used twice"),
     (

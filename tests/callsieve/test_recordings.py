@@ -1,0 +1,103 @@
+"""What callers said who were asked for a name: named after its decision, kept for a week, erased with its number."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from callsieve import recordings
+from callsieve.recordings import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from tests.callsieve.program import Program, make_record
+
+NOW = 1_790_000_000.0
+CALLER, OTHER = "+12017421834", "+12017421835"
+
+
+def record(folder: Path, name: str, at: float = NOW) -> Path:
+    path = folder / f"{name}.wav"
+    path.write_bytes(b"RIFF")
+    os.utime(path, (at, at))
+    return path
+
+
+def test_the_directory_is_for_the_daemon_and_asterisks_group_alone(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir(mode=0o777)
+    assert make_folder(tmp_path).stat().st_mode & 0o777 == 0o770
+    assert make_folder(tmp_path) == tmp_path / "recordings"
+
+
+def test_a_recording_goes_after_seven_days(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    kept = record(folder, "7KQ2M4XA-1", NOW - KEPT_SECONDS + 1)
+    record(folder, "7KQ2M4XB-1", NOW - KEPT_SECONDS)
+    assert expire(folder, NOW) == (1, 1)
+    assert list(folder.iterdir()) == [kept]
+    assert expire(tmp_path / "nothing", NOW) == (0, 0)
+
+
+def test_what_is_no_file_of_ours_stays(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    (folder / "directory").mkdir()
+    (folder / "link.wav").symlink_to(tmp_path / "elsewhere")
+    assert expire(folder, NOW + 10 * KEPT_SECONDS) == (0, 0)
+
+
+def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    own = [record(folder, "7KQ2M4XA-1"), record(folder, "7KQ2M4XA-3")]
+    other = record(folder, "7KQ2M4XB-1")
+    found = of_decisions(tmp_path, ["7KQ2M4XA", "ABSENT00"])
+    assert found == own
+    assert (erase(found), erase(found)) == (2, 0)
+    assert list(folder.iterdir()) == [other]
+
+
+async def test_the_daemon_says_which_directory_to_use_and_none_when_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recordings, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(recordings, "MAX_FILES", 2)
+    said: list[str] = []
+    task = asyncio.create_task(keep_recordings(tmp_path, said.append))
+    folder = str(tmp_path / "recordings")
+    await until(lambda: said[-1:] == [folder])
+    files = [record(tmp_path / "recordings", f"7KQ2M4X{n}-1", time.time()) for n in range(2)]
+    await until(lambda: said[-1] == "")
+    assert [line for line in caplog.messages if "2 files wait" in line] == caplog.messages, "said once"
+    os.utime(files[0], (0, 0))
+    await until(lambda: said[-1] == folder)
+    assert not files[0].exists()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("name", ["two words", "comma,", "${SHELL(id)}", "a&b", "a:b", "a^b", "语"])
+async def test_a_directory_that_a_dialplan_cannot_name_is_not_used(tmp_path: Path, name: str) -> None:
+    state, said = tmp_path / name, list[str]()
+    state.mkdir()
+    task = asyncio.create_task(keep_recordings(state, said.append))
+    await until(lambda: bool(said))
+    task.cancel()
+    assert said == [""]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 (files have no events)
+            await asyncio.sleep(0.005)
+
+
+def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER), make_record("7KQ2M4XB", caller=OTHER))
+    folder = make_folder(callsieve.state)
+    own, other = record(folder, "7KQ2M4XA-1"), record(folder, "7KQ2M4XB-1")
+    assert callsieve("privacy", "export", CALLER).json["recordings"] == [str(own)]
+    said = callsieve.ok("privacy", "erase", CALLER, "--yes")
+    assert "What the caller said when asked for a name: 1 file erased." in said
+    assert list(folder.iterdir()) == [other]
