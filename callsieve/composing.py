@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agi.parsing import did_of
 from agi.site import Site, Trunk
+from callsieve.activating import running_name
 from callsieve.settings import Loaded, Settings
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
@@ -47,7 +48,7 @@ def policies_of(loaded: Loaded) -> PolicySet:
         )
         for scope in settings.scope
     )
-    return PolicySet(load_policy(settings.policy.name, directories), scopes)
+    return PolicySet(load_policy(running_name(loaded), directories), scopes)
 
 
 def people_of(settings: Settings) -> list[Person]:

@@ -25,6 +25,7 @@ import msgspec
 from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
+from callsieve.activating import watched_files
 from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, regions_of, site_of
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
@@ -85,7 +86,7 @@ class Daemon:
             in_flight_limit=settings.agi.in_flight,
         )
         self.learning = self._listener(settings.ami) if settings.ami.username else None
-        self._policy_files = self._policy_signature()
+        self._policy_files = watched_files(self._loaded)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
@@ -163,7 +164,7 @@ class Daemon:
             return PolicySet(load_policy("observe"))
 
     def _reload_policies(self) -> None:
-        self._policy_files = self._policy_signature()
+        self._policy_files = watched_files(self._loaded)
         try:
             self.screening.policies = policies_of(self._loaded)
         except PolicyError as error:
@@ -173,19 +174,10 @@ class Daemon:
             self._policy_error = ""
             logger.info("policy %s is in force", self.policy)
 
-    def _policy_signature(self) -> frozenset[tuple[Path, int, int]]:
-        """The policy files that there are, with the time and size of each."""
-        paths = [path for directory in self._loaded.policy_directories for path in directory.glob("*.toml")]
-        return frozenset((path, status.st_mtime_ns, status.st_size) for path in paths if (status := path.stat()))
-
     async def _look_at_policies(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                signature = self._policy_signature()
-            except OSError:
-                continue  # a file went away between the listing and the look
-            if signature != self._policy_files:
+            if watched_files(self._loaded) != self._policy_files:
                 self._reload_policies()
 
     async def _prepare(self) -> None:

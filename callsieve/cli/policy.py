@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli import policy_cases
+from callsieve.cli import policy_activating, policy_cases
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.errors import CommandError, warn
 from callsieve.settings import Loaded
@@ -26,12 +26,13 @@ NameArgument = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `policy list`, `check`, `show`, `explain` and `test`."""
+    """Add `policy list`, `check`, `show`, `explain`, `activate` and `test`."""
     group = typer.Typer(help="Policies: what is done with a call, and why.", no_args_is_help=True)
     group.command("list")(list_policies)
     group.command("check")(check)
     group.command("show")(show)
     group.command("explain")(explain_call)
+    policy_activating.add_to(group)
     policy_cases.add_to(group)
     app.add_typer(group, name="policy")
 
@@ -91,12 +92,13 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the rules of a policy in the order in which they are tried, and what comes before them."""
+    from callsieve.activating import running_name
     from callsieve.cli.policy_files import policy_called
     from callsieve.cli.show import bold, dim, lines, print_table, say, word
     from policies.engine import CAPS, STEPS
 
     loaded = settings_of(config)
-    policy = policy_called(name or loaded.settings.policy.name, loaded)
+    policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
         print_json(policy_as_json(policy))
         return

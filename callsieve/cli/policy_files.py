@@ -19,7 +19,7 @@ def policies_there(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     from policies.policy import PolicyError
 
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
-    used = {loaded.settings.policy.name, *(scope.policy for scope in loaded.settings.scope)}
+    used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - set(PRESETS))):
         problem = ""
         try:
@@ -38,16 +38,27 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
         for what, value in (("DID", scope.did), ("trunk", scope.trunk), ("group", scope.group))
         if value is not None
     ]
-    if name == loaded.settings.policy.name:
+    if name == running_or_settings(loaded):
         texts.append("all other calls" if loaded.settings.scope else "all calls")
     return texts
+
+
+def running_or_settings(loaded: Loaded) -> str:
+    """As far as it can be told: where it cannot, `check` and `doctor` say so."""
+    from callsieve.activating import running_name
+    from policies.policy import PolicyError
+
+    try:
+        return running_name(loaded)
+    except PolicyError:
+        return loaded.settings.policy.name
 
 
 def names_to_check(loaded: Loaded) -> list[str]:
     """All files, and what the settings name."""
     from policies.loader import PRESETS
 
-    used = {loaded.settings.policy.name, *(scope.policy for scope in loaded.settings.scope)}
+    used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
 
 

@@ -159,11 +159,12 @@ def _known_of(replay: Replay) -> Callable[[str], Known]:
 
 def _chosen(name: str | None, loaded: Loaded) -> Chosen:
     """The policy and how it is called; without a name the running one, with its scopes."""
+    from callsieve.activating import running_name
     from callsieve.cli.policy_files import policy_called
     from callsieve.composing import policies_of
 
     if name is None:
-        return loaded.settings.policy.name, policies_of(loaded)
+        return running_name(loaded), policies_of(loaded)
     policy = policy_called(name, loaded)
     return policy.name, policy
 

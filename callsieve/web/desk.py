@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from callsieve.activating import watched_files
 from callsieve.composing import policies_of
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.health import HealthWatch
@@ -94,12 +95,11 @@ class Desk:
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
     """The files that settings and policies are read from, with the time and size of each."""
-    paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
-    found = []
-    for path in (*paths, *([loaded.file] if loaded.file else [])):
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # it went away meanwhile
-        found.append((path, status.st_mtime_ns, status.st_size))
-    return frozenset(found)
+    files = watched_files(loaded)
+    if loaded.file is None:
+        return files
+    try:
+        status = loaded.file.stat()
+    except OSError:
+        return files  # it went away meanwhile
+    return files | {(loaded.file, status.st_mtime_ns, status.st_size)}

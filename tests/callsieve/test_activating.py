@@ -1,0 +1,152 @@
+"""A policy that was activated: what the daemon does changes, stays so over a restart, and can be returned from."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from callsieve.activating import (
+    activate,
+    activated_of,
+    add_version,
+    deactivate,
+    running_name,
+    versions_of,
+    watched_files,
+    without_head,
+)
+from callsieve.cli.policy_files import policies_there
+from callsieve.composing import policies_of
+from callsieve.settings import Loaded, load_settings
+from lab.daemon import Daemon
+from policies.policy import PolicyError
+from tests.callsieve.program import Program, wait_until
+
+REJECTING = '[[rule]]\nname = "no-name"\nwhen = { caller_kind = "withheld" }\naction = "reject"\nreason = "tried"\n'
+WHEN = "2026-11-25 10:00"
+ASKED = b"agi_network: yes\nagi_network_script: screen\nagi_callerid: anonymous\nagi_channel: PJSIP/carrier-1\n"
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    config = tmp_path / "callsieve.toml"
+    config.write_text('[policy]\nname = "cautious"\n')
+    return load_settings(config, {"CALLSIEVE_STATE": str(tmp_path / "state")})
+
+
+def with_policy(loaded: Loaded, name: str) -> Loaded:
+    """After somebody has changed the settings."""
+    assert loaded.file is not None
+    loaded.file.write_text(f'[policy]\nname = "{name}"\n')
+    return load_settings(loaded.file, {"CALLSIEVE_STATE": str(loaded.state)})
+
+
+def rule_for_the_withheld(daemon: Daemon) -> str:
+    """By which rule a withheld caller is decided about."""
+    with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as asterisk:
+        asterisk.settimeout(5.0)
+        asterisk.sendall(ASKED + f"agi_request: {daemon.url}/screen\n\n".encode())
+        answer = b""
+        while chunk := asterisk.recv(4096):
+            answer += chunk
+            asterisk.sendall(b"200 result=1\n" * chunk.count(b"\n"))
+            if b"CALLSIEVE_ACTION" in answer:
+                break
+    found = re.search(rb'CALLSIEVE_RULE "?([a-z-]+)', answer)
+    assert found, answer
+    return found[1].decode()
+
+
+def test_without_anything_activated_the_settings_count(loaded: Loaded) -> None:
+    assert activated_of(loaded) is None
+    assert running_name(loaded) == "cautious"
+    assert versions_of(loaded) == []
+
+
+def test_versions_are_numbered_and_keep_who_wrote_them(loaded: Loaded) -> None:
+    assert add_version(loaded, REJECTING, "ada", WHEN, "tried\nfor\x1b a week") == "console-1"
+    assert add_version(loaded, 'extends = "console-1"\n', "bob", WHEN) == "console-2"
+    latest, first = versions_of(loaded)
+    assert (latest.name, latest.who, latest.note) == ("console-2", "bob", "")
+    assert (first.name, first.who, first.when, first.note) == ("console-1", "ada", WHEN, "tried for a week")
+    assert {"console-1", "console-2"} <= {name for name, _, problem in policies_there(loaded) if not problem}
+
+
+def test_the_head_of_a_version_is_not_repeated(loaded: Loaded) -> None:
+    add_version(loaded, REJECTING, "ada", WHEN, "one")
+    text = (loaded.state / "policies" / "console-1.toml").read_text()
+    assert text.count("# Written by") == 1
+    assert without_head(text) == REJECTING
+    add_version(loaded, text, "bob", WHEN, "two")
+    assert (loaded.state / "policies" / "console-2.toml").read_text() == (
+        f"# Written by bob on {WHEN}: two\n{REJECTING}"
+    )
+
+
+def test_activating_and_going_back(loaded: Loaded) -> None:
+    before = watched_files(loaded)
+    name = add_version(loaded, REJECTING, "ada", WHEN)
+    activate(loaded, name)
+    assert policies_of(loaded).default.name == name
+    assert watched_files(loaded) != before
+    activate(loaded, "strict")
+    assert running_name(loaded) == "strict"
+    deactivate(loaded)
+    deactivate(loaded)
+    assert running_name(loaded) == "cautious"
+    assert [version.name for version in versions_of(loaded)] == [name]
+
+
+def test_who_changes_the_settings_afterwards_has_the_last_word(loaded: Loaded) -> None:
+    activate(loaded, "strict")
+    loaded = with_policy(loaded, "balanced")
+    assert running_name(loaded) == "balanced"
+    assert running_name(with_policy(loaded, "cautious")) == "strict"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"policy": 7}', "\x00" * 9000])
+def test_a_damaged_file_is_said_with_the_way_out(loaded: Loaded, text: str) -> None:
+    activate(loaded, "strict")
+    (loaded.state / "policies" / "activated").write_text(text)
+    with pytest.raises(PolicyError, match=r"activated: cannot be read .*callsieve policy activate"):
+        policies_of(loaded)
+    deactivate(loaded)
+    assert policies_of(loaded).default.name == "cautious"
+
+
+def test_the_daemon_follows_at_once_and_over_a_restart(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        loaded = load_settings(daemon.config, {"CALLSIEVE_STATE": str(daemon.state)})
+        assert rule_for_the_withheld(daemon) == "withheld"
+        name = add_version(loaded, REJECTING, "ada", WHEN)
+        activate(loaded, name)
+        wait_until(lambda: rule_for_the_withheld(daemon) == "no-name")
+        daemon.stop()
+        daemon.start()
+        assert rule_for_the_withheld(daemon) == "no-name"
+        deactivate(loaded)
+        wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
+
+
+def test_the_command_activates_says_the_way_back_and_leaves_a_row(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    out = callsieve.ok("policy", "activate", "strict")
+    assert "strict is in force. To go back:\n  callsieve policy activate\n" in out
+    assert callsieve("policy", "list", "--json").json[3]["in_force_for"] == ["all calls"]
+    assert callsieve.ok("policy", "show").startswith("strict")
+    assert "callsieve policy activate strict" in callsieve.ok("policy", "activate")
+    rows = callsieve("audit", "--json").json
+    assert [(row["what"], row["before"], row["after"]) for row in rows] == [
+        ("policy activate", {"policy": "strict"}, {"policy": "cautious"}),
+        ("policy activate", {"policy": "cautious"}, {"policy": "strict"}),
+    ]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../strict", "/etc/passwd", "a" * 100])
+def test_only_what_can_be_used_is_activated(tmp_path: Path, name: str) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.fails("policy", "activate", name)
+    assert callsieve.ok("policy", "show").startswith("cautious")
