@@ -34,9 +34,9 @@ agi_callington: 0
 agi_callingtns: 0
 agi_dnid: {did}
 agi_rdnis: unknown
-agi_context: callsieve-ask
+agi_context: callsieve
 agi_extension: s
-agi_priority: 9
+agi_priority: 6
 agi_enhanced: 0.0
 agi_accountcode: 
 agi_threadid: 140123456789{channel:03d}

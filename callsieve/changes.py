@@ -23,7 +23,8 @@ OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 COPY_SUFFIX = ".before-callsieve"
 
-_ASKED = re.compile(r"callsieve-ask,s,1\((\w+)")
+_AGI_LINE = re.compile(r"AGI\(\$\{CALLSIEVE_AGI\}\$\{IF\(.*?\?:(.*?)\)\}/")
+_ASKED = re.compile(r"(?:callsieve-ask,s,1\(|AGI\(.*\}/)(\w+)")
 
 
 class InstallError(Exception):
@@ -120,6 +121,12 @@ def packaged(name: str) -> str:
 def packaged_dialplan() -> str:
     """All of the dialplan but what is for FreePBX only, as one text."""
     return "".join(packaged(name) for name in DIALPLAN_FILES)
+
+
+def agi_of(dialplan: str) -> str | None:
+    """Where our dialplan asks when the global CALLSIEVE_AGI does not say; None for text that is not ours."""
+    match = _AGI_LINE.search(dialplan)
+    return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:

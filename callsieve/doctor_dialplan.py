@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
 from callsieve.asterisk_text import lines_of, read_text, walk
-from callsieve.changes import DIALPLAN_FILES, OUR_AGI, InstallError, asked_for, is_included, packaged_dialplan
+from callsieve.changes import DIALPLAN_FILES, OUR_AGI, InstallError, agi_of, asked_for, is_included, packaged_dialplan
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
@@ -23,7 +23,6 @@ TRUNKS_ASKED = 20
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
-_AGI_LINE = re.compile(r"Set\(LOCAL\(agi\)=(.*?)\)")
 _ENDPOINT = re.compile(r"PJSIP/([\w.@+-]+?)-\*")
 _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
@@ -64,15 +63,15 @@ def _is_installed(ground: Ground) -> bool:
 def _same_version(ground: Ground, count: int) -> Finding:
     path = ground.place.dialplan / "callsieve.conf"
     text = read_text(path)
-    found = _AGI_LINE.search(text or "")
-    if text is None or found is None:
+    agi = agi_of(text or "")
+    if text is None or agi is None:
         etc = ground.place.etc
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
             return warn(f"{count} contexts are loaded, but in no file: they go at the next reload", INSTALL)
         return ok(f"{count} contexts are loaded, from {where.file}")
     try:
-        current = {path.with_name(name): dialplan_text(name, found[1]) for name in DIALPLAN_FILES}
+        current = {path.with_name(name): dialplan_text(name, agi) for name in DIALPLAN_FILES}
     except InstallError as error:
         return fail(str(error))
     for path, wanted in current.items():
@@ -119,7 +118,7 @@ def asks_us(ground: Ground) -> Finding:
     """The dialplan asks where the daemon of these settings answers."""
     asked = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "") or _default_agi(ground.dialplan)
     if asked is None:
-        return unknown("[callsieve-ask] is not loaded")
+        return unknown("[callsieve] is not loaded")
     listen = ground.loaded.settings.agi.listen
     if asked == OUR_AGI:
         return _classic(ground)
@@ -129,8 +128,8 @@ def asks_us(ground: Ground) -> Finding:
 
 
 def _default_agi(dialplan: Dialplan) -> str | None:
-    found = (_AGI_LINE.search(step.application) for step in dialplan.steps if step.context == "callsieve-ask")
-    return next((match[1] for match in found if match and "CALLSIEVE_AGI" not in match[1]), None)
+    found = (agi_of(step.application) for step in dialplan.steps if step.context == "callsieve")
+    return next((agi for agi in found if agi is not None), None)
 
 
 def _fastagi_address(url: str) -> tuple[str, int] | None:

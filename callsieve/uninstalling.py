@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
-from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Place, Plan, copy_of, is_ours
+from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Place, Plan, agi_of, copy_of, is_ours
 from callsieve.settings import CONFIG_FILE
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
@@ -92,5 +92,4 @@ def _removed(path: Path) -> Iterator[Change]:
 
 def is_classic_installed(place: Place) -> bool:
     """Whether the installed dialplan starts the classic script."""
-    text = read_text(place.dialplan / "callsieve.conf") or ""
-    return f"LOCAL(agi)={OUR_AGI})" in text
+    return agi_of(read_text(place.dialplan / "callsieve.conf") or "") == OUR_AGI

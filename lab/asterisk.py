@@ -36,7 +36,7 @@ from lab.ports import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
-CLI_SECONDS = 10.0
+CLI_SECONDS = 20.0
 COMPLAINT = re.compile(r"\] (WARNING|ERROR)\[")
 
 
@@ -176,7 +176,7 @@ class Asterisk:
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
-    def wait_for_log(self, text: str, seconds: float = 5.0) -> str:
+    def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
         """The first log line with this text, once it is there; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -186,7 +186,7 @@ class Asterisk:
             time.sleep(0.02)
         raise TimeoutError(f"the log did not say {text!r} within {seconds} s")
 
-    def wait_until_idle(self, seconds: float = 5.0) -> None:
+    def wait_until_idle(self, seconds: float = 20.0) -> None:
         """Return once there is no channel left, so that no call reaches into the next test; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -22,12 +22,16 @@ STOP_SECONDS = 5.0
 class Daemon:
     """`callsieve serve` with a state directory and settings of its own; runs for the `with` block.
 
-    `settings` is added to the settings file; `agi.listen` is chosen here. `python` may be another interpreter.
+    `settings` is added to the settings file; `agi.listen` is chosen here, and `agi.deadline_ms` if it is given.
+    `python` may be another interpreter.
     """
 
-    def __init__(self, state: Path, settings: str = "", *, python: str = sys.executable) -> None:
+    def __init__(
+        self, state: Path, settings: str = "", *, python: str = sys.executable, deadline_ms: int | None = None
+    ) -> None:
         self.state = state
         self.port = free_port("127.0.0.1", socket.SOCK_STREAM)
+        self._deadline_ms = deadline_ms
         self.config = state / "callsieve.toml"
         self.log = state / "daemon.log"
         self.store = state / "callsieve.db"
@@ -64,6 +68,8 @@ class Daemon:
     def write_settings(self, settings: str) -> None:
         """Replace the settings file; `reload` or a new start applies it."""
         table = f'listen = "127.0.0.1:{self.port}"\n'
+        if self._deadline_ms is not None:
+            table += f"deadline_ms = {self._deadline_ms}\n"
         head, found, rest = settings.partition("[agi]\n")
         self.config.write_text(f"{head}[agi]\n{table}{rest}" if found else f"[agi]\n{table}{settings}")
 
@@ -131,7 +137,7 @@ class Daemon:
             cwd=Path(__file__).resolve().parent.parent,
         )
 
-    def wait_for_log(self, text: str, seconds: float = 5.0) -> str:
+    def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
         """The first log line with this text, once it is there; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

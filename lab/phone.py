@@ -129,7 +129,7 @@ class Phone:
                 first.setdefault(message.header("Call-ID"), message)
         return list(first.values())
 
-    def wait_for_invite(self, count: int = 1, seconds: float = 5.0) -> SipMessage:
+    def wait_for_invite(self, count: int = 1, seconds: float = 20.0) -> SipMessage:
         """The count-th INVITE, once it is there; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

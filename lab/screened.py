@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import tempfile
@@ -97,6 +98,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "asterisk-conf"
 CONF_FILES = ("callsieve-caller.conf", "callsieve.conf")
 
+PATIENT_DEADLINE_MS = 550  # the most that the settings allow
+PATIENT_SECONDS = 6
+# The seconds that the dialplan gives us: for a new call, and for anything else.
+BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=|callsieve-ask,s,1\(\w+,)0\.\d")
+
 
 class ScreenedPbx:
     """The office. `daemon` is started unless `start_daemon` is False.
@@ -104,6 +110,7 @@ class ScreenedPbx:
     `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
     dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
     by itself; `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
+    A `patient` office waits for its answers: for what happens, not how fast, on a machine that is busy.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class ScreenedPbx:
         asking: Asking = "fastagi",
         conf: Callable[[str], str] = str,
         config: Mapping[str, str] | None = None,
+        patient: bool = False,
     ) -> None:
         self._settings = settings
         self._extensions = extensions
@@ -125,13 +133,14 @@ class ScreenedPbx:
         self._start_daemon = start_daemon
         self._asking = asking
         self._conf = conf
+        self._patient = patient
         self._config = config
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callsieve-state-")))
-            self.daemon = Daemon(self.state, self._settings)
+            self.daemon = Daemon(self.state, self._settings, deadline_ms=PATIENT_DEADLINE_MS if self._patient else None)
             stack.callback(self.daemon.stop)
             if self._start_daemon:
                 self.daemon.start()
@@ -160,7 +169,8 @@ class ScreenedPbx:
         paths = [self.state / name for name in CONF_FILES]
         for path in paths:
             text = (CONF / path.name).read_text()
-            path.write_text(self._conf(text) if path.name == "callsieve.conf" else text)
+            text = self._conf(text) if path.name == "callsieve.conf" else text
+            path.write_text(without_bounds(text) if self._patient else text)
         return paths
 
     def _agi(self) -> str:
@@ -180,3 +190,8 @@ class ScreenedPbx:
             script = folder / path
             script.write_text(f"#!/bin/sh\n{environment}\nexec {shlex.join(command)}\n")
             script.chmod(0o755)
+
+
+def without_bounds(conf: str) -> str:
+    """A file of our dialplan, which then waits for an answer as long as a busy machine may need."""
+    return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -55,7 +55,7 @@ def test_every_line_of_the_dialplan_is_dialplan() -> None:
 
 
 def test_paths_that_the_dialplan_asks_are_answered() -> None:
-    asked = set(re.findall(r"callsieve-ask,s,1\((\w+),", DIALPLAN))
+    asked = set(re.findall(r"(?:callsieve-ask,s,1\(|AGI\(.*\}/)(\w+),", DIALPLAN))
     screening = (ROOT / "agi" / "screening.py").read_text()
     answered = set(re.findall(r'"(\w+)": self\.\w+,', screening))
     assert asked <= answered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -88,7 +89,6 @@ async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
     for at in range(100_000):
         inbox.put(EVENT, at)
     others, longest = 0, 0.0
-    loop = asyncio.get_running_loop()
 
     async def consume() -> None:
         async for _ in inbox.notices():
@@ -97,9 +97,9 @@ async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
     inbox.close()
     consumer = asyncio.create_task(consume())
     while not consumer.done():
-        before = loop.time()
+        before = time.thread_time()  # ours alone: others may hold up this machine
         await asyncio.sleep(0)
-        longest = max(longest, loop.time() - before)
+        longest = max(longest, time.thread_time() - before)
         others += 1
     assert others > 10
     assert longest < 0.05

@@ -264,8 +264,9 @@ OURS = "".join(
     for name in sorted({line[1:].split("]")[0] for line in packaged_dialplan().splitlines() if line[:1] == "["})
 )
 ASKING = (
-    "[ Context 'callsieve-ask' created by 'pbx_config' ]\n"
-    "  's' =>  1. Set(LOCAL(agi)=agi://127.0.0.1:4573) [callsieve.conf:1]\n"
+    "[ Context 'callsieve' created by 'pbx_config' ]\n"
+    "  's' =>  1. AGI(${CALLSIEVE_AGI}${IF($[${LEN(${CALLSIEVE_AGI})} > 0]?:agi://127.0.0.1:4573)}/screen,did=)"
+    " [callsieve.conf:1]\n"
 )
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'

@@ -94,7 +94,7 @@ def journal(path: Path) -> list[DecisionRecord]:
         db.close()
 
 
-def decision_on(path: Path, caller: str | None, seconds: float = 3.0) -> DecisionRecord:
+def decision_on(path: Path, caller: str | None, seconds: float = 20.0) -> DecisionRecord:
     """The latest decision about a caller, once it is in the journal."""
     found: list[DecisionRecord] = []
 
@@ -106,7 +106,7 @@ def decision_on(path: Path, caller: str | None, seconds: float = 3.0) -> Decisio
     return found[0]
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     """Wait for something that another process does; raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -23,7 +23,7 @@ STRANGER, WARNED = "+12015550181", "+12015550182"
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
         office.daemon.write_settings(SETTINGS + ami_settings(office))
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
@@ -37,7 +37,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 @pytest.fixture(autouse=True)
 def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
     yield
-    pbx.asterisk.wait_until_idle(5.0)
+    pbx.asterisk.wait_until_idle()
 
 
 def dial(pbx: ScreenedPbx, code: str, phone: str = "201") -> list[str]:
@@ -57,7 +57,7 @@ def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
         with Phone(pbx.asterisk, "201"):
             result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
         if result.code == 200:
-            wait_until(lambda: len(outcomes(db, number=caller)) > before, "the outcome", 10.0)
+            wait_until(lambda: len(outcomes(db, number=caller)) > before, "the outcome")
             wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 10.0)
     return result
 

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lab.demo import SCENES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_ends_as_it_says() -> None:
     demo = subprocess.run(
         (sys.executable, "-m", "lab.demo"),
@@ -18,7 +21,7 @@ def test_the_demo_ends_as_it_says() -> None:
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=100,
+        timeout=280,
         cwd=ROOT,
     )
     assert demo.returncode == 0, demo.stdout + demo.stderr

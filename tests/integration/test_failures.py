@@ -10,9 +10,10 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,12 @@ from tests.integration.office import BY_ACTION, STRANGER, decision_on, fill, jou
 RecordDelay = Callable[[float | None], None]
 
 # What the dialplan allows us, and what a call may take on top of it on a busy machine with two cores. The figures
-# themselves are printed; here it is only told apart whether the bound held at all.
+# themselves are printed; here it is only told apart whether the bound held at all: without it the call would hang.
 BOUND = 0.6
-SLACK = 0.5
+DEADLINE = 0.4
+SLACK = 2.0
+# Nobody waited for us: less than any bound of ours.
+AT_ONCE = 0.38
 
 
 @pytest.fixture
@@ -55,17 +59,22 @@ def call_as_rejected(pbx: ScreenedPbx, record_delay: RecordDelay) -> CallResult:
 def test_daemon_not_running(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.daemon.stop()
     result = call_as_rejected(pbx, record_delay)
-    assert (result.ringing_seconds or 9) < SLACK
+    assert (result.ringing_seconds or 9) < AT_ONCE
 
 
-def test_daemon_killed_while_deciding(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
-    pbx.daemon.freeze()
-    with pbx.carrier.start(CallSpec(caller=BY_ACTION["reject"], did=ALICE)) as call:
-        wait_until(lambda: asking(pbx), "the question")
-        killed_at = time.time()
-        pbx.daemon.kill()
-        record_delay(alice.wait_for_invite().at - killed_at)
-        assert call.result().code == 200
+def test_daemon_killed_while_deciding(record_delay: RecordDelay) -> None:
+    # The dialplan would wait for 6 s here: it is the end of the daemon that lets the call go on.
+    with ScreenedPbx(patient=True) as pbx, Phone(pbx.asterisk, "201") as alice:
+        fill(pbx.daemon.store)
+        pbx.daemon.freeze()
+        with pbx.carrier.start(CallSpec(caller=BY_ACTION["reject"], did=ALICE)) as call:
+            wait_until(lambda: asking(pbx), "the question")
+            killed_at = time.time()
+            pbx.daemon.kill()
+            delay = alice.wait_for_invite().at - killed_at
+            record_delay(delay)
+            assert delay < SLACK
+            assert call.result().code == 200
 
 
 def asking(pbx: ScreenedPbx) -> bool:
@@ -88,7 +97,7 @@ def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record
         for result in [call.result() for call in calls]:
             assert result.code == 200
             record_delay(result.ringing_seconds)
-            assert (result.ringing_seconds or 9) < BOUND + 2 * SLACK
+            assert (result.ringing_seconds or 9) < BOUND + SLACK
 
 
 def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
@@ -97,7 +106,7 @@ def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, reco
         result = call.result()
     assert result.code == 200
     record_delay(result.final_seconds)
-    assert (result.final_seconds or 9) < 0.2 + SLACK
+    assert (result.final_seconds or 9) < BOUND - 0.05
 
 
 def test_emergency_window_opens_even_when_the_daemon_is_dead(
@@ -126,11 +135,11 @@ def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -
         assert result.code == 200
         delays.append(result.ringing_seconds or 9)
         record_delay(result.ringing_seconds)
-    assert min(delays) > 0.35
-    assert max(delays) < 0.4 + SLACK
+    assert min(delays) > DEADLINE - 0.05
+    assert max(delays) < DEADLINE + SLACK
     # The breaker is open now: nobody waits any more.
     result = pbx.carrier.call(CallSpec(caller=slow, did=ALICE))
-    assert (result.ringing_seconds or 9) < 0.2
+    assert (result.ringing_seconds or 9) < AT_ONCE
     wait_until(lambda: len(fail_opens(pbx)) == 6, "six fail-open decisions in the journal")
 
 
@@ -171,21 +180,43 @@ def test_writer_locked_for_long_keeps_decisions_in_memory(
     result = pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE))
     record_delay(result.final_seconds)
     assert result.code == 603
-    pbx.daemon.wait_for_log("journal: decisions stay in memory", seconds=10.0)
+    pbx.daemon.wait_for_log("journal: decisions stay in memory")
     db.execute("ROLLBACK")
     db.close()
-    assert decision_on(pbx.daemon.store, BY_ACTION["reject"], seconds=15.0).action == "reject"
+    assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).action == "reject"
 
 
 def test_more_calls_in_flight_than_the_limit(record_delay: RecordDelay) -> None:
     settings = SETTINGS + "\n[agi]\nin_flight = 2\n"
     with ScreenedPbx(settings=settings) as pbx, Phone(pbx.asterisk, "201"), ExitStack() as stack:
         fill(pbx.daemon.store)
-        for _ in range(2):  # accepted, and silent for as long as a header may take
-            stack.enter_context(socket.create_connection(("127.0.0.1", pbx.daemon.port)))
-        result = call_as_rejected(pbx, record_delay)
-        assert (result.ringing_seconds or 9) < 0.25
+        for _ in range(2):
+            stack.enter_context(silent_calls(pbx.daemon.port))
+        # A call may slip into the moment in which one silent call has given way to the next.
+        spec = CallSpec(caller=BY_ACTION["reject"], did=ALICE)
+        result = next(result for result in (pbx.carrier.call(spec) for _ in range(5)) if result.code == 200)
+        record_delay(result.ringing_seconds)
+        assert (result.ringing_seconds or 9) < AT_ONCE
         wait_until(lambda: "too many calls" in fail_opens(pbx), "the count in the journal")
+
+
+@contextmanager
+def silent_calls(port: int) -> Iterator[None]:
+    """Somebody who connects and says nothing, again and again: one call in flight all the time."""
+    over = threading.Event()
+
+    def connect() -> None:
+        while not over.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.recv(1)
+
+    caller = threading.Thread(target=connect)
+    caller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        caller.join()
 
 
 def test_policy_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
@@ -218,7 +249,7 @@ def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay:
 def test_store_damaged_while_running(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     backup = make_backup(pbx.daemon.store, time.time() + 1)
     damage(pbx.daemon.store)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "the store is open again" not in pbx.daemon.log.read_text():
         assert time.monotonic() < deadline, pbx.daemon.log.read_text()
         result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE, hang_up_after=0.0))

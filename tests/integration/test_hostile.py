@@ -112,7 +112,9 @@ CHECK = """\
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     head, _, rest = EXTENSIONS.partition(" same => n,Goto(office,")
-    with ScreenedPbx(extensions=head + CHECK + "\n[office]\n" + rest.partition("[office]\n")[2]) as office:
+    with ScreenedPbx(
+        extensions=head + CHECK + "\n[office]\n" + rest.partition("[office]\n")[2], patient=True
+    ) as office:
         fill(office.daemon.store)
         office.asterisk.cli("agi set debug on")
         yield office

@@ -287,7 +287,8 @@ def test_the_doctor_knows_every_module_that_our_dialplan_needs(office: Office) -
         line.text for path in asterisk_conf().glob("*.conf") for line in lines_of(path, path.read_text("utf-8"))
     )
     functions = set(re.findall(r"(?:\$\{|Set\()([A-Z_]+)\(", text))
-    applications = set(re.findall(r"(?:,|[?(])([A-Z][A-Za-z]+)\(", text))
+    functions |= set(re.findall(r",([A-Z_]+)\(\w+\)=", text)) | set(re.findall(r"\?([A-Z_]+)\([^?:]*:nothing", text))
+    applications = set(re.findall(r"(?:,|[?(])([A-Z][A-Za-z]+)\((?!\w+\)=)", text)) - functions
     known = {*NEEDED, *WANTED, *OPTIONAL, *(name for names in ALTERNATIVES.values() for name in names)}
     missing = {}
     for kind, names in (("function", functions), ("application", applications)):

@@ -45,7 +45,7 @@ OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=OFFICE, start_daemon=False, config={"features.conf": FEATURES}) as office:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False, config={"features.conf": FEATURES}, patient=True) as office:
         people = "".join(f'[[person]]\nextension = "{phone}"\n' for phone in PHONES[2:])
         dids = "".join(f'[[did]]\nnumber = "{did}"\ncallee = "{phone}"\n' for phone, did in LINES.items())
         office.daemon.write_settings(SETTINGS + people + dids + ami_settings(office) + NO_NIGHT)
@@ -60,7 +60,7 @@ def test_six_people_hang_up_and_two_mark(pbx: ScreenedPbx) -> None:
             with Phone(pbx.asterisk, phone, Answering(hang_up_after=1.0)):
                 result = pbx.carrier.call(CallSpec(caller=NUISANCE, name="Offer", did=did, hang_up_after=None))
                 assert result.bye_from == "asterisk"
-            wait_until(partial(has_outcomes, db, count), "an outcome of each", seconds=10.0)
+            wait_until(partial(has_outcomes, db, count), "an outcome of each")
         # Two who hang up on a stranger make him tagged; what people do when they see the tag is no evidence.
         assert [one.action for one in reversed(outcomes(db, number=NUISANCE))] == ["allow"] * 2 + ["tag"] * 4
         signals = signals_of(db, NUISANCE)
@@ -113,7 +113,7 @@ def test_a_number_we_called_and_talked_to_is_allowed_for_that_callee(pbx: Screen
         with alice.dial(CUSTOMER, CallSpec(hang_up_after=31.0, timeout=60.0)) as call:
             assert call.result().code == 200
         with open_store(pbx.daemon.store) as db:
-            wait_until(lambda: bool(signals_of(db, CUSTOMER)), "the call-back", seconds=10.0)
+            wait_until(lambda: bool(signals_of(db, CUSTOMER)), "the call-back")
             assert [s.category for s in signals_of(db, CUSTOMER)] == [SignalCategory.CALLED_BACK]
         pbx.daemon.callsieve("list", "remove", "block", CUSTOMER)
         pbx.carrier.call(CallSpec(caller=CUSTOMER, did=ALICE))

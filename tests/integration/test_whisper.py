@@ -34,7 +34,7 @@ FRIEND, NUISANCE = WARNED[0], WARNED[1]
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(start_daemon=False) as office:
+    with ScreenedPbx(start_daemon=False, patient=True) as office:
         office.daemon.write_settings(SETTINGS + ami_settings(office))
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
@@ -48,13 +48,13 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 5 s, and Asterisk has complained of nothing.
+    """After each test: no channel is left after 20 s, and Asterisk has complained of nothing.
 
     But for what app_stack says of a phone that hangs up in U(), and of a sound that is none.
     """
     complaints = len(pbx.asterisk.warnings())
     yield
-    pbx.asterisk.wait_until_idle(5.0)
+    pbx.asterisk.wait_until_idle()
     assert [line for line in pbx.asterisk.warnings()[complaints:] if not EXPECTED.search(line)] == []
 
 
