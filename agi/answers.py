@@ -9,9 +9,10 @@ from __future__ import annotations
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
-from agi.speech import appeal_keys, language_of, sounds_of
+from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
 from policies.decision import Action, Decision, IncomingCall
 from policies.relations import PerPhone
+from reputation.last_call import LastCall
 from reputation.model import Level, Verification
 
 # What a display shows before the name, by the category of an imported number; anything else is SPAM?.
@@ -155,6 +156,15 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 def answer_to_mark(word: str) -> bytes:
     """The answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
     return set_variables([("CALLSIEVE_RULE", "recorded"), ("CALLSIEVE_SAY", word)])
+
+
+def answer_to_explain(last: LastCall | None) -> bytes:
+    """The answer to `/explain`: the sentence, as sound files one after the other."""
+    if last is None:
+        keys: Keys = (NOBODY,)
+    else:
+        keys = explanation_keys(last.decision) if last.decision is not None else unscreened_keys(last.number)
+    return set_variables([("CALLSIEVE_RULE", "recorded"), ("CALLSIEVE_SENTENCE", sounds_of(keys))])
 
 
 def answer_fail_open(reason: str) -> bytes:

@@ -27,6 +27,7 @@ from policies.policy import PolicySet
 from policies.relations import per_phone_of
 from reputation.codes import CODES
 from reputation.families.quiet import hour_at
+from reputation.last_call import LastCall
 from reputation.levels import vector_of
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
@@ -54,6 +55,10 @@ class Knowledge(Protocol):
 
     async def obey_code(self, endpoint: str, code: str, at: float) -> str:
         """What a person says by a feature code, one of CODES. The word for what became of it."""
+        ...
+
+    async def last_call(self, endpoint: str, now: float) -> LastCall | None:
+        """The last call for the person of an endpoint, and what was decided about it."""
         ...
 
     def record_decision(self, record: DecisionRecord) -> None:
@@ -104,6 +109,7 @@ class Screening:
             "challenge": self.challenge,
             "emergency": self.emergency,
             "mark": self.mark,
+            "explain": self.explain,
             "status": self.status,
         }
 
@@ -111,7 +117,9 @@ class Screening:
         """The answer to any request. ProtocolError for a path that is not ours."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError("unknown path: /screen, /callee, /challenge, /emergency and /status are answered")
+            raise ProtocolError(
+                "unknown path: /screen, /callee, /challenge, /mark, /explain and /emergency are answered"
+            )
         return await path(request)
 
     async def screen(self, request: Request) -> bytes:
@@ -183,6 +191,13 @@ class Screening:
         if not endpoint or code not in CODES:
             raise ProtocolError("a mark needs an endpoint and a code")
         return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, self.wall_clock()))
+
+    async def explain(self, request: Request) -> bytes:
+        """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""
+        endpoint = request.arguments.get("endpoint", "")
+        if not endpoint:
+            raise ProtocolError("who asks? /explain needs an endpoint")
+        return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def status(self, _request: Request) -> bytes:
         """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""

@@ -137,6 +137,15 @@ def explanation_keys(record: DecisionRecord) -> Keys:
 _ACTIONS = frozenset(action.word for action in Action)
 
 
+UNSCREENED = "explain-unasked"
+NOBODY = "say-nobody"
+
+
+def unscreened_keys(number: str | None) -> Keys:
+    """The sentence about a call that nobody asked us about."""
+    return (*_call_keys(number), "explain-allow", UNSCREENED)
+
+
 def _call_keys(caller: str | None) -> Keys:
     ending = number_keys(caller or "")[-ENDING_DIGITS:]
     return ("explain-number", *ending) if ending else ("explain-last",)

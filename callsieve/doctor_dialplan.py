@@ -15,8 +15,8 @@ from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
 
-# Mark as spam, explain, allow, expect a call: see [callsieve-features] and docs/operations.md.
-FEATURE_CODES = ("*35", "*36", "*37", "*38")
+# [callsieve-codes], and docs/operations.md.
+FEATURE_CODES = ("*26", "*33", "*34", "*35", "*36", "*37", "*38")
 FREEPBX_CONTEXT = "from-trunk-callsieve"
 DEFAULT_FASTAGI_PORT = 4573
 TRUNKS_ASKED = 20
@@ -190,7 +190,7 @@ def has_free_codes(ground: Ground) -> Finding:
             f"during a call {swallowing[0]} hears our codes first",
             "in features.conf give it a code of two keys, or take h and H out of Dial's options",
         )
-    return ok(f"{FEATURE_CODES[0]} to {FEATURE_CODES[-1]} are free")
+    return ok(f"{', '.join(FEATURE_CODES)} are free")
 
 
 def code_clashes(steps: Iterable[Step]) -> list[str]:

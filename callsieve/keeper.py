@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from reputation.codes import obey_code
+from reputation.last_call import LastCall, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
@@ -97,6 +98,10 @@ class Keeper:
     async def obey_code(self, endpoint: str, code: str, at: float) -> str:
         """A feature code of one of our people."""
         return await self.write(obey_code, endpoint, code, at)
+
+    async def last_call(self, endpoint: str, now: float) -> LastCall | None:
+        """What one of our people asks about."""
+        return await self.read(last_call_of, endpoint, now)
 
     def record_decision(self, record: DecisionRecord) -> None:
         """Into the journal's queue."""

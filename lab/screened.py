@@ -92,7 +92,7 @@ name = "Bob"
 """
 
 Asking = Literal["fastagi", "classic", "standalone"]
-PATHS = ("screen", "callee", "challenge", "emergency")
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain")
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "asterisk-conf"

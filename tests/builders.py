@@ -12,6 +12,7 @@ from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
+from reputation.last_call import LastCall
 from reputation.levels import level_at
 from reputation.model import (
     Attestation,
@@ -220,6 +221,8 @@ class Memory:
     challenges: list[tuple[str, ChallengeResult]] = field(default_factory=list)
     codes: list[tuple[str, str, float]] = field(default_factory=list)
     word_for_codes: str = "marked"
+    explained: list[tuple[str, float]] = field(default_factory=list)
+    last: LastCall | None = None
     decisions: list[DecisionRecord] = field(default_factory=list)
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
@@ -243,6 +246,10 @@ class Memory:
     async def obey_code(self, endpoint: str, code: str, at: float) -> str:
         self.codes.append((endpoint, code, at))
         return self.word_for_codes
+
+    async def last_call(self, endpoint: str, now: float) -> LastCall | None:
+        self.explained.append((endpoint, now))
+        return self.last
 
     def record_decision(self, record: DecisionRecord) -> None:
         self.decisions.append(record)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reputation.model import ListName, Wish
+from reputation.model import ListName, Tie, Wish
 
 
 class PersonalEntry(NamedTuple):
@@ -47,6 +47,13 @@ CONTACTS = """
 SELECT DISTINCT number, name, nullif(person, '') FROM contact WHERE person IN ('', :person) ORDER BY number, person
 """
 IS_CONTACT = "SELECT EXISTS (SELECT 1 FROM contact WHERE number = ?)"
+FRIENDLY_TIE = f"""
+SELECT '{Tie.ALLOW}' FROM personal_entry
+ WHERE number = :number AND person = :person AND verdict = '{ListName.ALLOW}' AND at <= :at
+UNION ALL
+SELECT '{Tie.CONTACT}' FROM contact WHERE number = :number AND person IN (:person, '')
+LIMIT 1
+"""
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
@@ -107,6 +114,12 @@ def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
     """The contacts of a person and of the company; of the company alone for None."""
     return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
+
+
+def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
+    """Why the number's calls ring that person's phone plainly: allowed by then, or a contact. None when they do not."""
+    row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
+    return None if row is None else Tie(row[0])
 
 
 def is_contact(db: sqlite3.Connection, number: str) -> bool:

@@ -11,6 +11,8 @@ from math import sin
 from pathlib import Path
 from struct import pack
 
+from callsieve.prompt_files import build, files_of
+from callsieve.prompts import prompts_of
 from lab import CallResult, CallSpec, Carrier, Phone
 from lab.screened import ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
@@ -76,6 +78,13 @@ def heard_digits(pbx: ScreenedPbx) -> list[str]:
     """The digits that callers were asked for so far, in our words or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())
     return re.findall(r"Playing '(?:callsieve/challenge-press-|digits/)(\d)", lines)
+
+
+def build_prompts(pbx: ScreenedPbx, *languages: str) -> None:
+    """The prompts as they are, spoken by the synthetic voice."""
+    for language in languages:
+        files = files_of(prompts_of(language), {}, pbx.asterisk.directories.data / "sounds")
+        build(files, files)
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:

@@ -1,0 +1,114 @@
+"""*36 on a real Asterisk with the real prompts: what is heard, for how long, and who is left over."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from callsieve.prompts import prompts_of
+from lab import CallSpec, Phone
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.connection import open_store, transaction
+from reputation.store.lists import add_entry
+from reputation.store.marks import last_caller_of
+from tests.callsieve.sounds import needs_voice
+from tests.integration.office import ami_settings, build_prompts, wait_until
+
+pytestmark = needs_voice
+
+OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
+TAGGED, REJECTED = "+12015550191", "+12015550192"
+SPOKEN = {key: prompt.text for key, prompt in prompts_of("en").items()}
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
+        office.daemon.write_settings(SETTINGS + ami_settings(office))
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        with open_store(office.daemon.store) as db, transaction(db):
+            for number, action in ((TAGGED, "tag"), (REJECTED, "reject")):
+                add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))
+        build_prompts(office, "en", "zh")
+        yield office
+        assert [line for line in office.asterisk.warnings() if "/explain" not in line and "FastAGI" not in line] == []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
+    yield
+    pbx.asterisk.wait_until_idle(5.0)
+
+
+def ask(pbx: ScreenedPbx, phone: str = "201") -> tuple[list[str], float]:
+    """Dial *36 and hear it out: the prompts that were played, and how long something was to be heard."""
+    before = len(pbx.asterisk.log_lines())
+    with Phone(pbx.asterisk, phone) as handset, handset.dial("*36", CallSpec(hang_up_after=None)) as call:
+        result = call.result()
+    assert (result.code, result.bye_from) == (200, "asterisk")
+    played = re.findall(r"Playing '([\w/-]+)\.\w+' \(language '(\w+)'\)", "\n".join(pbx.asterisk.log_lines()[before:]))
+    assert {language for _, language in played} <= {"en"}
+    return [name.removeprefix("callsieve/") for name, _ in played], result.heard.audible_seconds
+
+
+def called(pbx: ScreenedPbx, caller: str) -> None:
+    """A call to Alice from that number, known to the listener."""
+    with Phone(pbx.asterisk, "201"):
+        pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
+    with open_store(pbx.daemon.store) as db:
+        wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 10.0)
+
+
+def test_nobody_has_called(pbx: ScreenedPbx) -> None:
+    assert ask(pbx, "202")[0] == ["say-nobody"]
+
+
+def test_the_sentence_about_the_last_call_is_heard(pbx: ScreenedPbx) -> None:
+    called(pbx, TAGGED)
+    played, seconds = ask(pbx)
+    assert " ".join(SPOKEN[key] for key in played) == (
+        "The call ending in zero one nine one was marked on your display. It is on the company's block list."
+    )
+    folder = pbx.asterisk.directories.data / "sounds" / "en" / "callsieve"
+    length = sum((folder / f"{key}.wav").stat().st_size / 16000 for key in played)
+    assert 0.75 * length < seconds < length + 0.5
+
+
+def test_a_call_that_never_rang_is_explained_too(pbx: ScreenedPbx) -> None:
+    called(pbx, TAGGED)
+    assert pbx.carrier.call(CallSpec(caller=REJECTED, did=ALICE)).code == 603
+    wait_until(lambda: "explain-reject" in ask(pbx)[0], "the decision in the journal")
+
+
+def test_whoever_hangs_up_in_the_middle_leaves_nothing(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "201") as phone, phone.dial("*36", CallSpec(hang_up_after=1.0)) as call:
+        assert call.result().bye_from == "caller"
+
+
+@pytest.mark.parametrize("how", ["frozen", "dead"])
+def test_a_daemon_that_does_not_answer_says_later(pbx: ScreenedPbx, how: str) -> None:
+    if how == "frozen":
+        pbx.daemon.freeze()
+    else:
+        pbx.daemon.stop()
+    try:
+        assert ask(pbx)[0] == ["say-later"]
+    finally:
+        if how == "frozen":
+            pbx.daemon.thaw()
+        else:
+            pbx.daemon.start()
+
+
+def test_without_the_prompts_asterisk_says_that_it_cannot(pbx: ScreenedPbx) -> None:
+    folder = pbx.asterisk.directories.data / "sounds" / "en" / "callsieve"
+    folder.rename(folder.with_name("away"))
+    try:
+        assert ask(pbx)[0] == ["im-sorry", "feature-not-avail-line"]
+    finally:
+        folder.with_name("away").rename(folder)

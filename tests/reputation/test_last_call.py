@@ -1,0 +1,129 @@
+"""Which call somebody means who asks why the last one was treated so."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reputation.last_call import LATELY_SECONDS, last_call_of
+from reputation.model import CallerKind, DecisionRecord, Direction, Disposition, ListName, OutcomeRecord, Person
+from reputation.store.connection import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.outcomes import record_outcome
+from reputation.store.people import upsert_people
+from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from tests.reputation.store_builders import CALLER, NOW, make_record
+
+PHONE, OTHER = "PJSIP/201", "+12015550177"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        upsert_people(opened, [Person("201", PHONE), Person("202", "PJSIP/202")], "test")
+        yield opened
+
+
+def reached(db: sqlite3.Connection, caller: str | None, at: float, endpoint: str = PHONE) -> None:
+    record_outcome(
+        db,
+        OutcomeRecord(
+            linkedid=f"c{at}",
+            at=at,
+            direction=Direction.INBOUND,
+            disposition=Disposition.ANSWERED,
+            caller=caller,
+            caller_kind=CallerKind.NUMBER if caller else CallerKind.WITHHELD,
+            answered_by=endpoint,
+        ),
+        at + 5,
+    )
+
+
+def decided(db: sqlite3.Connection, at: float, **fields: object) -> DecisionRecord:
+    record = replace(make_record(f"D{at}"), at=at, linkedid=f"c{at}", callee=None, **fields)  # type: ignore[arg-type]
+    record_decisions(db, [record])
+    return record
+
+
+def test_nobody_has_called(db: sqlite3.Connection) -> None:
+    assert last_call_of(db, PHONE, NOW) is None
+    reached(db, CALLER, NOW, "PJSIP/202")
+    assert last_call_of(db, PHONE, NOW + 10) is None
+
+
+def test_the_call_that_rang_last_and_what_was_decided_about_it(db: sqlite3.Connection) -> None:
+    decided(db, NOW, action="warn", would_be="warn")
+    record = decided(db, NOW + 100, action="tag", would_be="tag")
+    reached(db, CALLER, NOW)
+    reached(db, CALLER, NOW + 100)
+    last = last_call_of(db, PHONE, NOW + 200)
+    assert last is not None
+    assert (last.number, last.decision) == (CALLER, record)
+
+
+def test_a_call_that_nobody_screened(db: sqlite3.Connection) -> None:
+    reached(db, OTHER, NOW)
+    last = last_call_of(db, PHONE, NOW + 10)
+    assert last is not None
+    assert (last.number, last.decision) == (OTHER, None)
+
+
+def test_a_call_for_me_that_was_turned_away_and_so_rang_nowhere(db: sqlite3.Connection) -> None:
+    decided(db, NOW)
+    reached(db, CALLER, NOW)
+    away = replace(make_record("AWAY"), at=NOW + 50, linkedid="c-away", callee="201", caller=OTHER, action="reject")
+    record_decisions(db, [away, replace(away, id="B", linkedid="b", callee="202", at=NOW + 60)])
+    last = last_call_of(db, PHONE, NOW + 70)
+    assert last is not None
+    assert last.decision == away
+    reached(db, CALLER, NOW + 80)
+    later = last_call_of(db, PHONE, NOW + 90)
+    assert later is not None
+    assert later.number == CALLER
+
+
+def test_what_was_turned_away_days_ago_is_not_the_last_call(db: sqlite3.Connection) -> None:
+    record_decisions(db, [replace(make_record("AWAY"), at=NOW, linkedid="c-away", callee="201")])
+    assert last_call_of(db, PHONE, NOW + LATELY_SECONDS - 1) is not None
+    assert last_call_of(db, PHONE, NOW + LATELY_SECONDS + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("listed_at", "person", "action", "rule"),
+    [
+        pytest.param(NOW - 1, "201", "allow", "callee-allowlist", id="allowed-before"),
+        pytest.param(NOW + 1, "201", "warn", "level-warn", id="allowed-after-it"),
+        pytest.param(NOW - 1, "202", "warn", "level-warn", id="by-somebody-else"),
+    ],
+)
+def test_in_a_ring_group_who_knows_the_caller_was_rung_plainly(
+    db: sqlite3.Connection, listed_at: float, person: str, action: str, rule: str
+) -> None:
+    decided(db, NOW, action="warn", would_be="warn", rule="level-warn")
+    reached(db, CALLER, NOW)
+    set_personal_entry(db, PersonalEntry(person, CALLER, ListName.ALLOW, listed_at))
+    last = last_call_of(db, PHONE, NOW + 10)
+    assert last is not None
+    assert last.decision is not None
+    assert (last.decision.action, last.decision.rule) == (action, rule)
+
+
+def test_a_contact_of_the_company_rang_plainly_but_not_one_that_was_rejected(db: sqlite3.Connection) -> None:
+    add_contacts(db, "test", [Contact(CALLER)])
+    decided(db, NOW, action="tag", would_be="tag")
+    reached(db, CALLER, NOW)
+    last = last_call_of(db, PHONE, NOW + 10)
+    assert last is not None
+    assert last.decision is not None
+    assert (last.decision.action, last.decision.rule) == ("allow", "contact")
+    decided(db, NOW + 50, action="reject", would_be="reject")
+    reached(db, CALLER, NOW + 50)
+    last = last_call_of(db, PHONE, NOW + 60)
+    assert last is not None
+    assert last.decision is not None
+    assert last.decision.action == "reject"
