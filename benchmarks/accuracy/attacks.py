@@ -27,6 +27,7 @@ from reputation.model import EndedBy
 MARKS = "marks"
 HANG_UPS = "marks and hang-ups"
 RING_OUTS = "marks and calls left to ring"
+SPLIT = "half mark, half hang up"
 SLOW = "one mark a day"
 SLOW_HANG_UPS = "one mark and hang-up a day"
 
@@ -76,6 +77,12 @@ def _mark_and_let_ring(p: Parameters, chance: Random, colluders: list[User], beg
     ]
 
 
+def _share_the_work(p: Parameters, chance: Random, colluders: list[User], begin: float) -> list[Dated]:
+    """Every second one marks, and the others take a call and hang up: each witness moves a family, and both move."""
+    calls = [_hang_up(p, chance, user, begin + chance.uniform(0, p.attack_seconds)) for user in colluders[1::2]]
+    return [*_mark(p, chance, colluders[::2], begin), *calls]
+
+
 def _mark_slowly(p: Parameters, chance: Random, colluders: list[User], begin: float) -> list[Dated]:
     """Another one marks each day."""
     return [
@@ -102,6 +109,7 @@ ATTACKS: dict[str, Deeds] = {
     MARKS: _mark,
     HANG_UPS: _mark_and_hang_up,
     RING_OUTS: _mark_and_let_ring,
+    SPLIT: _share_the_work,
     SLOW: _mark_slowly,
     SLOW_HANG_UPS: _mark_and_hang_up_slowly,
 }

@@ -11,7 +11,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS
+from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, SPLIT
 from benchmarks.accuracy.methods import BASELINES, MODEL, TWO_FAMILIES, Model, TwoFamiliesModel
 from benchmarks.accuracy.office import make_office
 from benchmarks.accuracy.parameters import STANDARD, Kind, Parameters, with_habits
@@ -88,6 +88,7 @@ def measure_standard(seed: int) -> Counts:
         **measure_attacks(office, {**BASELINES, **OURS}, MARKS, p.colluders),
         **measure_attacks(office, OURS, HANG_UPS, p.colluders),
         **measure_attacks(office, OURS, RING_OUTS, TABLE_COLLUDERS),
+        **measure_attacks(office, OURS, SPLIT, p.colluders),
         **measure_attacks(office, OURS, SLOW, SLOW_COLLUDERS),
         **measure_attacks(office, OURS, SLOW_HANG_UPS, SLOW_COLLUDERS),
     }

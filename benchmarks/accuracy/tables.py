@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS
+from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, SPLIT
 from benchmarks.accuracy.estimates import Estimate, calls, of, shown
 from benchmarks.accuracy.methods import BASELINES, MODEL, TWO_FAMILIES
 from benchmarks.accuracy.parameters import STANDARD, Kind
@@ -31,6 +31,7 @@ BLOCKS = (
     "levels",
     "attacks",
     "stress",
+    "tried",
     "complaints of the last day",
     "complaints of the last fifth",
 )
@@ -151,6 +152,7 @@ def attacks_sheet(seeds: Sequence[Counts]) -> Sheet:
         (MARKS, STANDARD.colluders),
         (HANG_UPS, STANDARD.colluders),
         (RING_OUTS, TABLE_COLLUDERS),
+        (SPLIT, STANDARD.colluders),
         (SLOW, SLOW_COLLUDERS),
         (SLOW_HANG_UPS, SLOW_COLLUDERS),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, attacked, colluders_of
+from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, SPLIT, attacked, colluders_of
 from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Reading, Stream, instant, make_office, new_service, service
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind
@@ -61,6 +61,14 @@ def test_each_also_lets_one_call_ring() -> None:
     assert all(call.disposition is Disposition.NO_ANSWER for call in calls)
 
 
+def test_in_the_fourth_nobody_does_both() -> None:
+    marks, calls = added(SPLIT, 10)
+    markers, callees = {mark.reporter for mark in marks}, {call.answered_by for call in calls}
+    assert (len(markers), len(callees)) == (5, 5)
+    assert not markers & callees
+    assert all(was_hung_up_on(call) for call in calls)
+
+
 @pytest.mark.parametrize(("attack", "calls"), [(SLOW, 0), (SLOW_HANG_UPS, 30)])
 def test_a_slow_brigade_marks_once_a_day(attack: str, calls: int) -> None:
     marks, taken = added(attack, 30)
@@ -87,7 +95,7 @@ def test_a_new_number_is_a_day_old_and_calls_once_a_day() -> None:
 
 
 @pytest.mark.parametrize("attack", [MARKS, HANG_UPS, RING_OUTS, SLOW_HANG_UPS])
-def test_colluders_whatever_they_do_get_no_number_rejected(attack: str) -> None:
+def test_colluders_who_each_do_the_same_get_no_number_rejected(attack: str) -> None:
     for make in (service, new_service):
         stream = attacked(OFFICE, make(OFFICE, 1), attack, 40, 1)
         assert Level.REJECT not in set(levels_of(stream, Model(), BEGIN))
