@@ -48,7 +48,10 @@ class Rule:
 
     def matches(self, case: Case) -> bool:
         """Whether every condition holds."""
-        return all(condition.holds(case) for condition in self.when)
+        for condition in self.when:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
+            if not condition.holds(case):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change
 from reputation.levels import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence, reputation_of
-from reputation.model import AuthClass, Family, Imported, Level, SignalCategory
+from reputation.model import AuthClass, Family, Identity, Imported, Level, SignalCategory
 from reputation.standing import Standing
 from reputation.weights import DEFAULT
-from tests.reputation.store_builders import DAY, NOW
+from tests.reputation.store_builders import CALLER, DAY, NOW
 
 SPAMMER = Standing(
     at=NOW, marks=2.0, answers=3.0, behaviour=3.6, reporters=2, groups=2, answered=3, silent=1,
@@ -110,3 +110,32 @@ def test_whatever_is_said_to_help_helps(standing: Standing, verdicts: list[str])
     evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
     level = reputation_of(evidence, *ARGUMENTS).level
     assert all(change.level < level for change in would_change(evidence, *ARGUMENTS))
+
+
+@given(
+    st.none() | standings,
+    st.lists(st.sampled_from(["spam", "ok"]), max_size=3),
+    st.sampled_from([None, 1, 2]),
+    st.integers(0, 6),
+    st.sampled_from(AuthClass),
+    st.none() | st.floats(0, 200),
+)
+def test_what_is_kept_of_sources_is_what_would_be_found_anew(
+    standing: Standing | None,
+    verdicts: list[str],
+    identity: int | None,
+    bad_neighbours: int,
+    auth_class: AuthClass,
+    upheld_days_ago: float | None,
+) -> None:
+    evidence = Evidence(
+        standing=standing,
+        imported=tuple(Imported(f"source {n}", v, "scam", imported_at=NOW - n) for n, v in enumerate(verdicts)),
+        identity=identity and Identity(CALLER, "Acme Bank", identity, NOW + DAY),
+        bad_neighbours=bad_neighbours,
+        upheld_at=None if upheld_days_ago is None else NOW - upheld_days_ago * DAY,
+    )
+    arguments = (Circumstances(auth_class), DEFAULT, NOW)
+    found = with_changes(reputation_of(evidence, *arguments), evidence, *arguments)
+    if found.level is not Level.NONE:
+        assert found.would_change == would_change(evidence, *arguments)
