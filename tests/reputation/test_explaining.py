@@ -131,7 +131,7 @@ def test_what_is_kept_of_sources_is_what_would_be_found_anew(
     evidence = Evidence(
         standing=standing,
         imported=tuple(Imported(f"source {n}", v, "scam", imported_at=NOW - n) for n, v in enumerate(verdicts)),
-        identity=identity and Identity(CALLER, "Acme Bank", identity, NOW + DAY),
+        identity=Identity(CALLER, "Acme Bank", identity, NOW + DAY) if identity else None,
         bad_neighbours=bad_neighbours,
         upheld_at=None if upheld_days_ago is None else NOW - upheld_days_ago * DAY,
     )
