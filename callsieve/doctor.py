@@ -45,6 +45,8 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("backup", doctor_ourselves.has_backup),
     ("feeds", doctor_ourselves.has_fresh_feeds),
     ("appeals", doctor_duties.has_no_appeal_overdue),
+    ("reviews", doctor_duties.has_no_marks_to_review),
+    ("identities", doctor_duties.has_no_identity_due),
     ("people", doctor_ourselves.knows_us),
 )
 

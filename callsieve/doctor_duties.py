@@ -1,4 +1,4 @@
-"""The doctor's checks of what waits for somebody here: appeals to be decided."""
+"""The doctor's checks of what waits for somebody here: appeals, bursts of marks, identities."""
 
 from __future__ import annotations
 
@@ -8,11 +8,26 @@ from callsieve.doctor_ourselves import told_by_store
 from callsieve.examining import Finding, Ground, ok, warn
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.identities import identities_due
+from reputation.store.reviews import numbers_to_review
+
+# An identity that ends within so long is to be proven again.
+DUE_SECONDS = 14 * 86_400.0
 
 
 def has_no_appeal_overdue(ground: Ground) -> Finding:
     """Who appeals gets a decision within three working days."""
     return told_by_store(ground, _judged_appeals)
+
+
+def has_no_marks_to_review(ground: Ground) -> Finding:
+    """Bursts of marks weigh nothing until somebody has looked."""
+    return told_by_store(ground, _judged_bursts)
+
+
+def has_no_identity_due(ground: Ground) -> Finding:
+    """Identities are proven again before they end."""
+    return told_by_store(ground, _judged_identities)
 
 
 def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
@@ -23,3 +38,17 @@ def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
         return warn(f"{overdue[0].reference} should be decided by now{more}", "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     return ok(f"{in_force} to be decided, {len(appeals) - in_force} only filed" if appeals else "none")
+
+
+def _judged_bursts(db: sqlite3.Connection, now: float) -> Finding:
+    bursts = numbers_to_review(db)
+    if bursts:
+        return warn(f"bursts of marks wait for a look: {len(bursts)}", "callsieve review list")
+    return ok("no marks wait for one")
+
+
+def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
+    due = identities_due(db, now + DUE_SECONDS)
+    if due:
+        return warn(f"to be proven again within 14 days: {len(due)}", "callsieve identity due")
+    return ok("none is to be proven again")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opinion_of, query_of
+from callsieve.cases import Cases, cases_as_json, cases_of
 from callsieve.composing import policies_of, site_of
 from callsieve.entries import covers
 from callsieve.sentences import sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
-from reputation.appeals import Appeal
 from reputation.explaining import days_until_lower
 from reputation.history import Point, history_of
 from reputation.levels import vector_of
@@ -32,7 +32,6 @@ from reputation.model import (
     Verdict,
 )
 from reputation.numbers import country_of, is_valid, number_type_of
-from reputation.store.appeals import appeals_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.facts import evidence_of
 from reputation.store.journal import decisions
@@ -41,7 +40,6 @@ from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 from reputation.store.rows import marks_of, rows_of, signals_of
-from reputation.store.tombstones import Tombstone, tombstones_of
 
 SHOWN_DECISIONS = 5
 
@@ -63,7 +61,7 @@ class PersonalFact:
 class Known:
     """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
 
-    `marks` are all that people say; those that a tombstone covers were found wrong and do not count.
+    `marks` are all that people say; those that have a case against them (`cases`) do not count.
     `history` has a point a day, `lower_in` the days until the level falls by itself, and to which.
     """
 
@@ -76,19 +74,13 @@ class Known:
     passes: tuple[tuple[AuthClass, float], ...]
     decisions: tuple[DecisionRecord, ...]
     marks: tuple[Mark, ...]
-    tombstones: tuple[Tombstone, ...]
-    appeals: tuple[Appeal, ...]
+    cases: Cases
     signals: tuple[Signal, ...]
     outcomes: tuple[OutcomeRecord, ...]
     opinion: Opinion | None
     history: tuple[Point, ...] = ()
     lower_in: tuple[int, Level] | None = None
     trouble: str = ""
-
-    def case_against(self, mark: Mark) -> str | None:
-        """The case that has found the mark wrong, None while it counts."""
-        stones = self.tombstones if mark.verdict is Verdict.SPAM else ()
-        return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
 
     @property
     def sentence(self) -> str:
@@ -104,7 +96,8 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     facts = facts_about(db, call, now, ours, at_its_hour=False)
     asked = evidence_of(db, query_of(call, now, ours.weights, at_its_hour=False), ours.weights)
     judged = (*asked, ours.weights, now)
-    rows = export_number(db, number)
+    rows = export_number(db, number, ("personal_entry", "contact", "identity"))
+    cases = cases_of(db, number)
     opinion, trouble = None, ""
     try:
         opinion = opinion_of(call, facts, policies_of(loaded), site, now)
@@ -122,12 +115,11 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         ),
         decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
         marks=tuple(mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED),
-        tombstones=tuple(tombstones_of(db, number)),
-        appeals=tuple(appeals_of(db, number)),
+        cases=cases,
         signals=tuple(signals_of(db, number)),
         outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
         opinion=opinion,
-        history=tuple(history_of(rows_of(db, number), *judged)),
+        history=tuple(history_of(rows_of(db, number), *judged, cases.epochs[0].at if cases.epochs else None)),
         lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
         trouble=trouble,
     )
@@ -188,8 +180,7 @@ def known_as_json(known: Known) -> dict[str, Any]:
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
         "calls_within_the_hour": len(facts.recent_calls),
         "marks": list(known.marks),
-        "tombstones": [stone._asdict() for stone in known.tombstones],
-        "appeals": list(known.appeals),
+        **cases_as_json(known.cases),
         "signals": list(known.signals),
         "outcomes": list(known.outcomes),
         "decisions": [decision_as_json(record) for record in known.decisions],

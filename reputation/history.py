@@ -27,12 +27,20 @@ class Point(NamedTuple):
 
 
 def history_of(
-    rows: Rows, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float, days: int = DAYS
+    rows: Rows,
+    evidence: Evidence,
+    circumstances: Circumstances,
+    weights: Weights,
+    now: float,
+    epoch_at: float | None = None,
 ) -> list[Point]:
-    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting."""
+    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting;
+    `epoch_at`: since when the number has its present owner.
+    """
     points = []
-    for at in (now - day * DAY_SECONDS for day in range(days, 0, -1)):
-        standing = standing_of(_until(rows, at), circumstances.auth_class, weights)
+    for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):
+        owned_since = epoch_at if epoch_at is not None and epoch_at <= at else None
+        standing = standing_of(_until(rows, at), circumstances.auth_class, weights, epoch_at=owned_since)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
         then = replace(evidence, standing=standing, imported=listed, bad_neighbours=0)
         reputation = reputation_of(then, circumstances, weights, at)

@@ -15,10 +15,11 @@ from callsieve.cli import appeal_evidence, appeal_show
 from callsieve.cli.appeal_show import AppealArgument, found
 from callsieve.cli.common import ConfigOption, any_store, existing_store, number_argument, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.identity_proof import why_not_proven
 from callsieve.cli.storing import changing
 
 if TYPE_CHECKING:
-    from reputation.appeals import Answer, Appeal, AppealStep
+    from reputation.appeals import Appeal, AppealStep
 
 RULINGS = {"uphold": True, "deny": False}
 ReasonOption = Annotated[str, typer.Option(help="Why; whoever appealed gets to read it.", show_default=False)]
@@ -106,13 +107,16 @@ def prove_control(
     loaded = settings_of(config)
     with existing_store(loaded) as db, refused_in_one_line():
         before = found(db, appeal, loaded)
-        with changing(db, "appeal prove", before.number) as change:  # a wrong answer is counted, too
-            answer = prove(db, before.reference, code, time.time())
+        another = f"callsieve appeal code {before.reference}"
+        with changing(db, "appeal prove", before.number) as change:
+            answer = prove(db, before.reference, code, time.time())  # a wrong one is counted, and noted in the audit
+            if answer not in (Answer.RIGHT, Answer.WRONG):
+                raise CommandError(why_not_proven(answer, another))
             after = appeal_of(db, before.reference)
             right = answer is Answer.RIGHT
             change.before, change.after = (before, after) if right else (None, {"answer": answer})
     if not right or after is None:
-        raise CommandError(_why_not_proven(answer, before.reference))
+        raise CommandError(why_not_proven(answer, another))
     say(f"Control of {after.number} is proven. {appeal_show.in_force(after)}")
 
 
@@ -208,16 +212,6 @@ def _step(text: str, step: AppealStep, config: Path | None, reason: str = "") ->
             change.before = before
             change.after = after = take_step(db, before.reference, step, time.time(), reason)
     return after
-
-
-def _why_not_proven(answer: Answer, reference: str) -> str:
-    again = f"make another with `callsieve appeal code {reference}`"
-    return {
-        "wrong": "this is not the code; after five wrong ones another has to be made",
-        "expired": f"the code is older than a day: {again}",
-        "spent": f"five wrong codes were given, so it does not count any more: {again}",
-        "none": f"no code was made: {again.replace('another', 'one')}",
-    }[answer]
 
 
 def _decision_id(text: str) -> str:

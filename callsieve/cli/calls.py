@@ -49,11 +49,12 @@ def show(
     with existing_store(loaded) as db:
         record = None if what is None else _by_id(db, what)
         caller = None if what is None or record is not None else _caller(what, loaded)
+        since = [] if record is None or record.caller is None else _since(db, record.caller, record.at)
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
     if as_json:
         print_json([decision_as_json(one) for one in records] if record is None else decision_as_json(record))
     elif record is not None:
-        _show_one(record)
+        _show_one(record, since)
     elif records:
         _show_table(records)
     else:
@@ -109,8 +110,15 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         say(dim("(In brackets: only observed, the call went on.)"))
 
 
-def _show_one(record: DecisionRecord) -> None:
-    from callsieve.cli.show import bold, print_pairs, say, word
+def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
+    from callsieve.cases import cases_of, decided_since
+
+    return list(decided_since(cases_of(db, caller), at))
+
+
+def _show_one(record: DecisionRecord, since: Sequence[str]) -> None:
+    """`since`: what people here have decided about the caller after that."""
+    from callsieve.cli.show import bold, lines, print_pairs, say, word
     from callsieve.known import points_of
     from callsieve.times import when_exactly
 
@@ -131,6 +139,7 @@ def _show_one(record: DecisionRecord) -> None:
             ("callee", record.callee or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
             *_evidence(record),
+            ("since then", lines(since)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),
         ]

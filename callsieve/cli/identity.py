@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from callsieve.cli import identity_proof
 from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
@@ -31,10 +32,13 @@ NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `identity add`, `identity show` and `identity remove`."""
+    """Add `identity add`, `code`, `prove`, `show`, `due` and `remove`."""
     group = typer.Typer(help="Who a number belongs to, and how well that is proven.", no_args_is_help=True)
     group.command("add")(add)
+    group.command("code")(identity_proof.code)
+    group.command("prove")(identity_proof.prove)
     group.command("show")(show)
+    group.command("due")(identity_proof.due)
     group.command("remove")(remove)
     app.add_typer(group, name="identity")
 
@@ -164,5 +168,5 @@ def undo(identity: Identity, note: str, config: Path | None, now: float) -> str:
 def _note_of(db: sqlite3.Connection, number: str) -> str:
     from reputation.store.privacy import export_number
 
-    rows = export_number(db, number)["identity"]
+    rows = export_number(db, number, ("identity",))["identity"]
     return str(rows[0]["note"]) if rows else ""

@@ -61,7 +61,7 @@ def _show(known: Known) -> None:
     say(bold(known.number), "  ", dim(about))
     say(known.sentence)
     say()
-    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _appeals, _caller, _now)
+    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
     print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
@@ -155,7 +155,7 @@ def _learnt(known: Known) -> Iterator[Line]:
 
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
-        case = known.case_against(mark)
+        case = known.cases.case_against(mark)
         wrong = f"; found wrong by {case}" if case else ""
         yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}{wrong}"
     counts = Counter(signal.category.value for signal in known.signals)
@@ -166,14 +166,20 @@ def _learnt(known: Known) -> Iterator[Line]:
         yield label, f"{when(outcome.at)} {ended_words(outcome)}"
 
 
-def _appeals(known: Known) -> Iterator[Line]:
-    from callsieve.times import day
-    from reputation.appeals import due_at
+def _cases(known: Known) -> Iterator[Line]:
+    """What people here have decided about it, and what waits for them."""
+    from callsieve.cases import appeal_in_words
+    from callsieve.times import when
 
-    for label, appeal in _labelled("appeals", known.appeals):
-        due, closed = due_at(appeal), appeal.closed_at
-        when = f", to be decided until {day(due - 1)}" if due else f" {day(closed)}" if closed else ""
-        yield label, f"{appeal.reference} of {appeal.name}: {appeal.state.value}{when}"
+    cases = known.cases
+    for label, epoch in _labelled("reassigned", cases.epochs):
+        yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
+    for label, appeal in _labelled("appeals", cases.appeals):
+        yield label, appeal_in_words(appeal)
+    for label, burst in _labelled("review", cases.bursts):
+        yield label, f"{burst.reporters} marks, many within an hour: nobody has looked, so they weigh nothing"
+    if cases.reviewed is not None:
+        yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
 
 
 def _who(fact: PersonalFact) -> str:

@@ -30,8 +30,10 @@ from reputation.appeals import (
 )
 from reputation.model import AuthClass, Verdict
 from reputation.store.call_backs import try_code
+from reputation.store.epochs import epoch_of
+from reputation.store.identities import note_control
 from reputation.store.rows import rows_of
-from reputation.store.standing import epoch_of, settle_case, unsettle_case
+from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
 
 COLUMNS = (
@@ -103,7 +105,8 @@ def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: floa
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Answer:
-    """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs).
+    """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs). That is
+    an identity of level 1, too.
 
     A wrong answer is counted, so keep the transaction. AppealError where nothing is to be proven.
     """
@@ -111,6 +114,7 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Answe
     answer = try_code(db, reference, text, at)
     if answer is Answer.RIGHT:
         _store(db, appeal)
+        note_control(db, appeal.number, appeal.name, at, f"gave the code of a call-back back, for appeal {reference}")
     return answer
 
 

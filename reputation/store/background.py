@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from reputation.model import Identity, Imported, ListEntry, ListName
 from reputation.store.facts import most_specific
+from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 
 PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))
@@ -22,7 +23,7 @@ SELECT list, kind, first, last, action, note, expires_at, added_at FROM list_pre
 """
 PERSONAL = "SELECT person, verdict, at, source <> 'person' FROM personal_entry WHERE number = :number ORDER BY person"
 CONTACTS = "SELECT DISTINCT nullif(person, '') FROM contact WHERE number = :number ORDER BY 1"
-IDENTITY = "SELECT number, name, level, expires_at, added_at FROM identity WHERE number = :number"
+IDENTITY = f"SELECT number, name, level, {EXPIRES_AT}, added_at FROM identity WHERE number = :number"
 IMPORTED = """
 SELECT import_source.name, verdict, category, imported.name, note, imported_at
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1

@@ -29,6 +29,7 @@ from reputation.model import (
     Wish,
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
+from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 from reputation.store.standing import COLUMNS, standing_from
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
@@ -84,8 +85,8 @@ UNION ALL
 SELECT 'wish', wish, coalesce(endpoint, person), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM wish LEFT JOIN person ON extension = person WHERE wish = '{Wish.NO_WHISPER}'
 UNION ALL
-SELECT 'identity', number, name, level, expires_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM identity WHERE number = :number AND expires_at > :now
+SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM identity WHERE number = :number AND ends_at > :now
 UNION ALL
 SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1

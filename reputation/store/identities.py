@@ -6,6 +6,9 @@ import sqlite3
 
 from reputation.model import Identity
 
+LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (REPUTATION-MODEL section 3)
+CONTROL_LEVEL = 1  # whoever answers there gave a code back; who that is, nobody has checked
+
 SET = """
 INSERT INTO identity (number, name, level, expires_at, note, added_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (number) DO UPDATE
@@ -13,15 +16,37 @@ SET name = excluded.name, level = excluded.level, expires_at = excluded.expires_
     added_at = excluded.added_at
 WHERE excluded.added_at >= identity.added_at
 """
+# It ends early with its owner: when the number has another one since.
+EXPIRES_AT = """
+coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
+           WHERE epoch.number = identity.number AND at > identity.added_at), identity.expires_at)
+"""
 REMOVE = "DELETE FROM identity WHERE number = ? RETURNING number, name, level, expires_at"
-OF = "SELECT number, name, level, expires_at FROM identity WHERE number = ?"
-ALL = "SELECT number, name, level, expires_at FROM identity ORDER BY number"
+OF = f"SELECT number, name, level, {EXPIRES_AT} FROM identity WHERE number = ?"
+ALL = f"SELECT number, name, level, {EXPIRES_AT} FROM identity ORDER BY number"
+DUE = f"""
+SELECT number, name, level, {EXPIRES_AT} AS ends_at FROM identity WHERE ends_at < ? ORDER BY ends_at, number
+"""
 
 
 def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float, note: str = "") -> None:
     """Records who the number belongs to; what was recorded later stays. `note`: how it was proven."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, note, added_at)
     db.execute(SET, row)
+
+
+def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
+    """Control of the number was proven: level 1 for twelve months. What is known better, and still is, stays.
+
+    Returns the identity that the number has then. `name` is what its owner says: nobody has checked it.
+    """
+    known = identity_of(db, number)
+    lasts = known is not None and known.expires_at > at
+    if known is not None and lasts and known.level > CONTROL_LEVEL:
+        return known
+    identity = Identity(number, known.name if known is not None and lasts else name, CONTROL_LEVEL, at + LASTS_SECONDS)
+    set_identity(db, identity, at, note)
+    return identity
 
 
 def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
@@ -31,10 +56,15 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:
-    """The identity of the number, also if it has expired."""
+    """The identity of the number, also if it has expired: after its time, or with its owner."""
     return next((Identity(*row) for row in db.execute(OF, (number,))), None)
 
 
 def all_identities(db: sqlite3.Connection) -> list[Identity]:
     """Every identity, by number."""
     return [Identity(*row) for row in db.execute(ALL)]
+
+
+def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
+    """Those that have ended or end before that instant, the first to end first: to be proven again, or forgotten."""
+    return [Identity(*row) for row in db.execute(DUE, (until,))]

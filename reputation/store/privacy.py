@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from base64 import b64encode
+from collections.abc import Collection
 
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
@@ -81,9 +82,11 @@ ERASE = {
 }
 
 
-def export_number(db: sqlite3.Connection, number: str) -> dict[str, list[dict[str, object]]]:
+def export_number(
+    db: sqlite3.Connection, number: str, tables: Collection[str] = EXPORT.keys()
+) -> dict[str, list[dict[str, object]]]:
     """Every row about the number, by table; ready for JSON, what was attached as Base64."""
-    return {table: _rows(db, sql, number) for table, sql in EXPORT.items()}
+    return {table: _rows(db, EXPORT[table], number) for table in tables}
 
 
 def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:

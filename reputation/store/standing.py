@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -29,20 +29,7 @@ DROP = "DELETE FROM standing WHERE number = ?"
 ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
-EPOCH = "SELECT max(epoch), max(at) FROM epoch WHERE number = ?"
-LATEST_EPOCH = "SELECT epoch, at, reason, who FROM epoch WHERE number = ? ORDER BY epoch DESC LIMIT 1"
-RAISE = "INSERT INTO epoch (number, epoch, at, reason, who) VALUES (?, ?, ?, ?, ?)"
-END_IDENTITY = "UPDATE identity SET expires_at = min(expires_at, :at) WHERE number = :number AND added_at < :at"
-REVIEW = """
-INSERT INTO review (number, at, who) VALUES (?, ?, ?)
-ON CONFLICT (number) DO UPDATE SET at = excluded.at, who = excluded.who WHERE excluded.at > at
-"""
-TO_REVIEW = """
-SELECT number, auth_class, burst_at, reporters FROM standing
- WHERE burst_at IS NOT NULL AND behaviour <= 0
-   AND NOT EXISTS (SELECT 1 FROM review WHERE review.number = standing.number AND review.at > burst_at)
- ORDER BY burst_at DESC, number
-"""
+EPOCH_AT = "SELECT max(at) FROM epoch WHERE number = ?"
 SETTLE = """
 INSERT INTO settled (reporter, case_id, agrees, at) VALUES (?, ?, ?, ?)
 ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = excluded.at WHERE excluded.at >= at
@@ -61,29 +48,11 @@ UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM
 """
 
 
-class Epoch(NamedTuple):
-    """Since when the number has its present owner, who said so and why. The first has no row."""
-
-    epoch: int
-    at: float
-    reason: str
-    who: str
-
-
-class Burst(NamedTuple):
-    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked."""
-
-    number: str
-    auth_class: AuthClass
-    at: float
-    reporters: int
-
-
 def refresh(db: sqlite3.Connection, number: str) -> None:
     """Folds the number's rows again. Call it in the transaction that has changed them."""
     weights = weights_of(db)
     rows = rows_of(db, number)
-    (_, epoch_at) = db.execute(EPOCH, (number,)).fetchone()
+    (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()
     trust = {mark.reporter: _trust(db, mark.reporter, weights) for mark in rows.marks}
     db.execute(DROP, (number,))
     for auth_class in AuthClass:
@@ -131,36 +100,6 @@ def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
     """The case was decided in error, and says nothing about anybody."""
     _refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
-
-
-def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
-    """The number has another owner since `at`: what is older weighs less, and an identity ends. Returns the epoch.
-
-    Epochs only rise: a date that is not after the latest one changes nothing.
-    """
-    latest, latest_at = db.execute(EPOCH, (number,)).fetchone()
-    if latest is not None and at <= latest_at:
-        return int(latest)
-    epoch = (latest or 0) + 1
-    db.execute(RAISE, (number, epoch, at, reason, who))
-    db.execute(END_IDENTITY, {"number": number, "at": at})
-    refresh(db, number)
-    return epoch
-
-
-def epoch_of(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """The present one; None: the number has had no other owner as far as we know."""
-    return next((Epoch(*row) for row in db.execute(LATEST_EPOCH, (number,))), None)
-
-
-def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
-    """Somebody has looked at the marks of the number: those of a burst before `at` count from now on."""
-    db.execute(REVIEW, (number, at, who))
-
-
-def numbers_to_review(db: sqlite3.Connection) -> list[Burst]:
-    """Bursts of marks that nobody has looked at, the latest first."""
-    return [Burst(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(TO_REVIEW)]
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:

@@ -69,7 +69,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
     assert "1 person who marked it will be trusted a little less (201)" in out
     assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
-    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == 0.0
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == -0.5  # who proved control, level 1
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
     assert "is in force again; it was upheld" in callsieve.ok(*undo_of(out))

@@ -29,9 +29,13 @@ WRITING = {
     "list add": f"allow {CALLER} --note 'our bank' --expires 30d",
     "list remove": f"allow {CALLER}",
     "mark": f"{CALLER} spam --as 201 --category scam",
+    "review wrong": f"{CALLER} 201 --reason 'it was another number'",
     "unmark": f"{CALLER} --as 201",
     "identity add": f"{CALLER} --name Acme --level 2 --note {NOTE}",
     "identity remove": CALLER,
+    "identity code": CALLER,
+    "reassigned add": f"{CALLER} --reason 'the list of the carrier'",
+    "reassigned remove": CALLER,
     "appeal open": f"{CALLER} --name Acme --contact help@acme.example",
     "appeal code": CALLER,
     "appeal evidence": f"{CALLER} crm.csv",
@@ -48,8 +52,8 @@ WRITING = {
     "emergency open": "",
     "privacy erase": f"{CALLER} --yes",
 }
-# What is typed depends on what was printed: their rows are looked at in test_cli_appeal.
-WRITING_IN_THEIR_TURN = {"appeal prove"}
+# What is typed depends on what was printed: their rows are looked at in test_cli_appeal and test_cli_reviews.
+WRITING_IN_THEIR_TURN = {"appeal prove", "identity prove", "review done", "review undo"}
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
     "serve",
@@ -63,6 +67,9 @@ NOT_WRITING = {
     "calls tail",
     "list show",
     "identity show",
+    "identity due",
+    "reassigned show",
+    "review list",
     "appeal list",
     "appeal show",
     "import list",

@@ -18,6 +18,7 @@ from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge, record_challenge_pass
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.epochs import raise_epoch
 from reputation.store.file import open_store
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
@@ -30,8 +31,8 @@ from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
+from reputation.store.reviews import review
 from reputation.store.rows import marks_of, signals_of
-from reputation.store.standing import raise_epoch, review
 from tests.reputation.store_builders import (
     CALLER,
     DAY,

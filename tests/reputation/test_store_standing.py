@@ -28,6 +28,7 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
+from reputation.store.epochs import raise_epoch
 from reputation.store.facts import facts_of
 from reputation.store.identities import identity_of, set_identity
 from reputation.store.imports import import_numbers
@@ -36,18 +37,9 @@ from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
 from reputation.store.privacy import erase_number
 from reputation.store.retention import expire
+from reputation.store.reviews import numbers_to_review, review
 from reputation.store.rows import rows_of, signals_of
-from reputation.store.standing import (
-    fold_next,
-    numbers_to_review,
-    raise_epoch,
-    refresh,
-    review,
-    settle_case,
-    standing,
-    use_weights,
-    weights_of,
-)
+from reputation.store.standing import fold_next, refresh, settle_case, standing, use_weights, weights_of
 from reputation.weights import BehaviourWeights, FeedWeights, MarkWeights, Weights
 from tests.reputation.histories import (
     HOUR,

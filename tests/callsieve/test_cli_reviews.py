@@ -1,0 +1,141 @@
+"""`callsieve review`, `reassigned` and `identity prove`: what an administrator decides about marks and owners."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor_duties import has_no_identity_due, has_no_marks_to_review
+from callsieve.examining import Ground, Status
+from callsieve.settings import Loaded, Settings
+from tests.callsieve.program import CALLER, SETTINGS, Program, make_record
+
+DAY = 86_400.0
+PEOPLE = ("201", "202", "203", "204", "205")
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    others = "".join(f'\n[[person]]\nextension = "{person}"\n' for person in PEOPLE[1:])
+    program = Program(tmp_path, SETTINGS + others)
+    program.ok("db", "migrate")
+    return program
+
+
+def undo_of(out: str) -> list[str]:
+    return shlex.split(out.splitlines()[-1])[1:]
+
+
+def burst(callsieve: Program) -> None:
+    for person in PEOPLE:
+        callsieve.ok("mark", CALLER, "spam", "--as", person)
+
+
+def log_odds(callsieve: Program) -> float:
+    return float(callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"])
+
+
+def ground(callsieve: Program, later: float = 0.0) -> Ground:
+    loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
+    return Ground(loaded, str, time.time() + later)
+
+
+def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) -> None:
+    assert callsieve.ok("review", "list") == "No marks wait for a review.\n"
+    burst(callsieve)
+    assert "201, 202, 203, 204, 205" in callsieve.ok("review", "list")
+    assert "nobody has looked" in callsieve.ok("lookup", CALLER)
+    assert log_odds(callsieve) == 0.0
+    out = callsieve.ok("review", "done", CALLER)
+    assert log_odds(callsieve) > 3
+    assert "by joe" in callsieve.ok("lookup", CALLER)
+    assert "wait for a review" in callsieve.fails("review", "done", CALLER)
+    callsieve.ok(*undo_of(out))
+    [waiting] = callsieve("review", "list", "--json").json
+    assert (waiting["number"], waiting["reporters"]) == (CALLER, list(PEOPLE))
+    assert "nobody has reviewed" in callsieve.fails("review", "undo", CALLER)
+
+
+def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("7KQ2M4XA"))
+    for person in ("201", "202"):
+        callsieve.ok("mark", CALLER, "spam", "--as", person)
+    before = log_odds(callsieve)
+    out = callsieve.ok("review", "wrong", CALLER, "201", "202", "--reason", "a competitor")
+    assert log_odds(callsieve) == 0.0
+    assert "found wrong by" in callsieve.ok("lookup", CALLER)
+    assert "since then" in callsieve.ok("calls", "show", "7KQ2M4XA")
+    assert "201 has no spam mark" in callsieve.fails("review", "wrong", CALLER, "201", "--reason", "again")
+    callsieve.ok(*undo_of(out))
+    assert log_odds(callsieve) == pytest.approx(before, abs=1e-3)
+    assert "there is no correction" in callsieve.fails(*undo_of(out))
+    assert "--reason takes one line" in callsieve.fails("review", "wrong", CALLER, "201", "--reason", " ")
+
+
+def test_another_owner_and_the_same_again(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("7KQ2M4XA", at=time.time() - 3 * DAY))
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
+    assert callsieve.ok("reassigned", "show").startswith("No number is known")
+    out = callsieve.ok("reassigned", "add", CALLER, "--reason", "the carrier's list")
+    assert "That it belongs to Acme counts no longer." in out
+    assert "the carrier's list" in callsieve.ok("reassigned", "show", CALLER)
+    assert "another owner since" in callsieve.ok("lookup", CALLER)
+    assert "another owner since" in callsieve.ok("calls", "show", "7KQ2M4XA")
+    assert callsieve("lookup", CALLER, "--json").json["identity"] is None
+    assert "already" in callsieve.fails("reassigned", "add", CALLER, "--reason", "again", "--since", "2d")
+    again = callsieve.ok(*undo_of(out))
+    assert callsieve("lookup", CALLER, "--json").json["identity"]["name"] == "Acme"
+    callsieve.ok(*undo_of(again))
+    [epoch] = callsieve("reassigned", "show", "--json").json
+    assert (epoch["reason"], epoch["who"]) == ("the carrier's list", "joe")
+    callsieve.ok("reassigned", "remove", CALLER)
+    assert "not known to have another owner" in callsieve.fails("reassigned", "remove", CALLER)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        pytest.param(["--reason", ""], "--reason takes one line", id="no-reason"),
+        pytest.param(["--reason", "x", "--since", "soon"], "--since: 'soon' is no time", id="no-time"),
+        pytest.param(["--reason", "x", "--since", "2999-01-01"], "is to come", id="in-the-future"),
+    ],
+)
+def test_a_change_of_owner_is_dated_and_has_a_reason(callsieve: Program, more: list[str], says: str) -> None:
+    assert says in callsieve.fails("reassigned", "add", CALLER, *more)
+
+
+def test_a_call_back_proves_who_controls_a_number(callsieve: Program) -> None:
+    assert "no code was made" in callsieve.fails("identity", "prove", CALLER, "031415", "--name", "Acme")
+    code = re.search(r"The code is (\d{3} \d{3})\.", callsieve.ok("identity", "code", CALLER))
+    assert code is not None
+    wrong = "000000" if code[1] != "000 000" else "000001"
+    assert "this is not the code" in callsieve.fails("identity", "prove", CALLER, wrong, "--name", "Acme")
+    assert "--name takes one line" in callsieve.fails("identity", "prove", CALLER, code[1], "--name", " ")
+    assert "belongs to Acme, level 1, until" in callsieve.ok("identity", "prove", CALLER, code[1], "--name", "Acme")
+    assert [row["what"] for row in callsieve("audit", "--json").json] == [
+        "identity prove",
+        "identity prove",
+        "identity code",
+    ]
+
+
+def test_what_ends_soon_is_due(callsieve: Program) -> None:
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
+    assert "ends in 19 d" in callsieve.ok("identity", "due")
+    assert callsieve.ok("identity", "due", "--within", "7") == "No identity ends within 7 days.\n"
+    [due] = callsieve("identity", "due", "--json").json
+    assert due["number"] == CALLER
+
+
+def test_the_doctor_says_what_waits(callsieve: Program) -> None:
+    assert has_no_marks_to_review(ground(callsieve)).status is Status.OK
+    assert has_no_identity_due(ground(callsieve)).status is Status.OK
+    burst(callsieve)
+    callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
+    assert has_no_marks_to_review(ground(callsieve)).detail == "bursts of marks wait for a look: 1"
+    assert has_no_identity_due(ground(callsieve)).status is Status.OK
+    assert has_no_identity_due(ground(callsieve, 7 * DAY)).detail == "to be proven again within 14 days: 1"
