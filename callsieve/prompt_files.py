@@ -24,6 +24,8 @@ from policies.words import nearest, shown
 
 # Of a warning and the menu together: [callsieve-whisper] plays no more, because Dial does not see the caller give up.
 WHISPER_BYTES = 61000
+# The same of the menu for who has heard a name ([callsieve-screened]).
+SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
 # What sox reads as Debian has it; mp3 with libsox-fmt-mp3.
 RECORDED_AS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".gsm", ".ulaw", ".alaw")
 FILE_BYTES = 20 << 20
@@ -145,10 +147,15 @@ def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterat
 
 
 def _check_whispers(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> None:
-    """Each warning with its menu is short enough to be played. PromptError names those that are not."""
+    """Each warning with its menu, and the menu after a name, is short enough. PromptError names what is not."""
     for language in sorted({file.source.prompt.language for file in files}):
         sizes = {f.key: _size_of(f, contents) for f in files if f.source.prompt.language == language}
         menu = sizes.get(MENU, 0)
+        if sizes.get(SCREENING_MENU, 0) > SCREENING_BYTES:
+            raise PromptError(
+                f"{language}: {SCREENING_MENU} lasts {_seconds(sizes[SCREENING_MENU]):.1f} s, and no name would be "
+                f"played: {_seconds(SCREENING_BYTES):.1f} s is the most: say less, or faster"
+            )
         for key, size in sizes.items():
             if key.startswith("whisper-") and key != MENU and size + menu > WHISPER_BYTES:
                 raise PromptError(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from agi.answers import OWN_NUMBER_RULE, WHISPER_BY_CATEGORY
 from callsieve.changes import FREEPBX_FILES
-from callsieve.prompt_files import WHISPER_BYTES
+from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
+from callsieve.prompts import prompts_of
 from reputation.codes import CODES, WORD_OF_LIST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +79,42 @@ def test_what_the_codes_answer_can_be_spoken() -> None:
 
 def test_a_whisper_is_as_long_as_the_build_allows() -> None:
     assert words(r"\$\{menu\} > (\d+)\]", DIALPLAN) == {str(WHISPER_BYTES)}
+
+
+def test_a_menu_after_a_name_is_as_long_as_the_build_allows() -> None:
+    assert words(r"\$\{size\} > (\d+)\]", DIALPLAN) == {str(SCREENING_BYTES)}
+
+
+# A prompt that the dialplan names by what it has in a variable.
+NAMED_BY_VALUE = {
+    "challenge-press-${digit}": {f"challenge-press-{digit}" for digit in range(1, 10)},
+    "digit-${claim:${at}:1}": {f"digit-{digit}" for digit in range(10)},
+    "whisper-${CALLSIEVE_WHISPER}": {
+        f"whisper-{word}" for word in {*WHISPER_BY_CATEGORY.values(), OWN_NUMBER_RULE, "spam", "unknown"}
+    },
+}
+
+
+def prompts_of_the_dialplan() -> set[str]:
+    """The keys of our prompts that the dialplan plays, or looks for."""
+    named = words(r"(?:callsieve-sound|callsieve-say-to-caller),s,1\(([^,)]+)", DIALPLAN)
+    named |= words(r"callsieve/([a-z][^,)&]*)", DIALPLAN) | words(r"\$\{folder\}/([^,)]+?)(?:\.wav)?[,)]", DIALPLAN)
+    named |= words(r"LOCAL\(said\)=([a-z][a-z-]+)\)", DIALPLAN)
+    found: set[str] = set()
+    for key in named:
+        if not key.startswith(("${", "say-${")):  # a variable that one of the others is in, and *NN (below)
+            found |= NAMED_BY_VALUE.get(key, {key})
+    return {key for key in found if not key.startswith(("off", "emergency"))}  # entries of AstDB
+
+
+def test_every_prompt_that_the_dialplan_names_is_in_the_catalogue_and_the_reverse() -> None:
+    catalogue = set(prompts_of("en"))
+    of_the_dialplan = prompts_of_the_dialplan()
+    assert of_the_dialplan - catalogue == set()
+    assert of_the_dialplan >= {"challenge-press-7", "screening-says-nothing", "caller-message", "digit-0"}
+    # The rest is put together in agi/speech.py (tests/agi/test_speech.py), or a word of [callsieve-say].
+    others = {key for key in catalogue - of_the_dialplan if not key.startswith(("say-", "explain-", "count-"))}
+    assert others == {"appeal-address"} | {key for key in catalogue if key.startswith("letter-")}
 
 
 def test_every_failure_has_its_test() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.prompt_files import WHISPER_BYTES
+from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
 from callsieve.prompts import prompts_of
 from callsieve.wav import loudness_of, seconds_of
 from tests.callsieve.program import Program
@@ -126,6 +126,16 @@ def test_a_whisper_that_lasts_too_long_is_refused_and_nothing_changes(
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
+def test_a_menu_after_a_name_that_would_not_be_played_is_refused(program: Program, tmp_path: Path) -> None:
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    record(program.folder / "prompts" / "en" / "screening-menu.wav", seconds=4.2)
+    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    trouble = r"en: screening-menu lasts 4\.\d s, and no name would be played: 4\.0 s is the most: say less, or faster"
+    assert re.fullmatch(trouble, said)
+    assert list(sounds.rglob("*.wav")) == []
+
+
 def test_each_warning_and_the_menu_are_short_enough_in_both_languages(program: Program, tmp_path: Path) -> None:
     """With some room: another version of espeak-ng may speak a little slower."""
     (tmp_path / "sounds").mkdir()
@@ -134,6 +144,8 @@ def test_each_warning_and_the_menu_are_short_enough_in_both_languages(program: P
         size = {path.stem: path.stat().st_size for path in (tmp_path / "sounds" / language).rglob("whisper-*.wav")}
         menu = size.pop("whisper-menu")
         assert len(size) == 6
+        menu_after_a_name = tmp_path / "sounds" / language / "callsieve" / "screening-menu.wav"
+        assert menu_after_a_name.stat().st_size < 0.96 * SCREENING_BYTES, language
         assert max(size.values()) + menu < 0.96 * WHISPER_BYTES, language
 
 
