@@ -45,7 +45,6 @@ from reputation.store.people import (
     replace_settings_own_numbers,
     replace_settings_people,
 )
-from reputation.store.retention import expire
 from reputation.velocity import WINDOW_SECONDS
 from reputation.weights import Weights
 
@@ -220,10 +219,7 @@ class Daemon:
         while True:
             now = time.time()
             try:
-                counts = await self.keeper.write(expire, now)
-                logger.info(
-                    "housekeeping: %s", ", ".join(f"{n} {table}" for table, n in counts.items() if n) or "nothing"
-                )
+                await _tidy_up(self.keeper.path)
                 backups = backups_of(self.keeper.path)
                 await _grade_own_numbers(self.keeper.path, self.keeper.weights)
                 if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
@@ -243,6 +239,12 @@ def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[D
     replace_settings_people(db, people)
     replace_settings_dids(db, dids)
     replace_settings_own_numbers(db, own_numbers)
+
+
+async def _tidy_up(store: Path) -> None:
+    """Deleting takes the disk of calls, and looking numbers up in their countries' plans the processor."""
+    done, text = await _apart("reputation.store.housekeeping", str(store))
+    logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
 
 
 async def _back_up(store: Path) -> None:

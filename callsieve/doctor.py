@@ -44,6 +44,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("store", doctor_ourselves.store_opens),
     ("backup", doctor_ourselves.has_backup),
     ("feeds", doctor_ourselves.has_fresh_feeds),
+    ("housekeeping", doctor_duties.keeps_house),
     ("appeals", doctor_duties.has_no_appeal_overdue),
     ("reviews", doctor_duties.has_no_marks_to_review),
     ("identities", doctor_duties.has_no_identity_due),

@@ -6,13 +6,17 @@ import sqlite3
 
 from callsieve.doctor_ourselves import told_by_store
 from callsieve.examining import Finding, Ground, ok, warn
+from callsieve.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
 from reputation.store.reviews import numbers_to_review
 
 # An identity that ends within so long is to be proven again.
 DUE_SECONDS = 14 * 86_400.0
+# How long after its time a job is late: a PBX may be off for the night.
+LATE_SECONDS = 2 * 86_400.0
 
 
 def has_no_appeal_overdue(ground: Ground) -> Finding:
@@ -28,6 +32,11 @@ def has_no_marks_to_review(ground: Ground) -> Finding:
 def has_no_identity_due(ground: Ground) -> Finding:
     """Identities are proven again before they end."""
     return told_by_store(ground, _judged_identities)
+
+
+def keeps_house(ground: Ground) -> Finding:
+    """What is past its time goes: the daemon sees to it every hour."""
+    return told_by_store(ground, _judged_housekeeping)
 
 
 def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
@@ -52,3 +61,18 @@ def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
     if due:
         return warn(f"to be proven again within 14 days: {len(due)}", "callsieve identity due")
     return ok("none is to be proven again")
+
+
+def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
+    found = {report.job: report for report in reports(db)}
+    late = [
+        job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS
+    ]
+    if not found:
+        return ok("not yet: the daemon begins a minute after its start")
+    if late:
+        way_out = "callsieve housekeeping run; does the daemon run?"
+        return warn(f"late: {', '.join(late)}, last {ago(found[late[0]].at, now)}", way_out)
+    latest = max(found.values(), key=lambda report: report.at)
+    removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
+    return ok(f"{ago(latest.at, now)}; past their time: {removed:,}")

@@ -46,12 +46,13 @@ EXPIRE = {
 
 
 def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Deletes what is past its time and returns how many rows went, by table. Call it in a transaction, daily."""
-    counts: dict[str, int] = {}
-    touched: set[str] = set()
-    for table, (sql, days) in EXPIRE.items():
-        cursor = db.execute(sql, (now - days * DAY,))
-        touched.update(number for (number,) in cursor)
-        counts[table] = cursor.rowcount
-    refresh_all(db, touched)
-    return counts
+    """Deletes what is past its time and returns how many rows went, by table. Call it in a transaction."""
+    return {table: expire_table(db, table, now) for table in EXPIRE}
+
+
+def expire_table(db: sqlite3.Connection, table: str, now: float) -> int:
+    """Of one table. Call it in a transaction."""
+    sql, days = EXPIRE[table]
+    cursor = db.execute(sql, (now - days * DAY,))
+    refresh_all(db, {number for (number,) in cursor})
+    return cursor.rowcount

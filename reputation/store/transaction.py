@@ -25,3 +25,14 @@ def transaction(
         if db.in_transaction:  # SQLite rolls back by itself when the disk is full
             db.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
+    """All of the block, and then nothing of it: how a dry run does the same work."""
+    begin_immediate(db)
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")

@@ -50,6 +50,7 @@ WRITING = {
     "import people": "people.csv --source hr",
     "import remove": "complaints",
     "emergency open": "",
+    "housekeeping run": "",
     "privacy erase": f"{CALLER} --yes",
 }
 # What is typed depends on what was printed: their rows are looked at in test_cli_appeal and test_cli_reviews.
@@ -68,6 +69,7 @@ NOT_WRITING = {
     "list show",
     "identity show",
     "identity due",
+    "housekeeping show",
     "reassigned show",
     "review list",
     "appeal list",

@@ -61,6 +61,7 @@ NOT_ABOUT_CALLERS = {
     "list_prefix",
     "settled",
     "folding",
+    "housekeeping",
     "console_user",
     "console_session",
 }

@@ -1,0 +1,193 @@
+"""Housekeeping: what is to be done about the store again and again, and what each job did when it ran last.
+
+    run_jobs(db, now)                          what is due; `callsieve housekeeping run` runs all
+    python -m reputation.store.housekeeping FILE    the same in a process of its own, as the daemon does it every hour
+
+Jobs write in short transactions, so that nobody waits, and may be cut off at any time: the next run goes on. They keep
+counts and no numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from reputation.appeals import AppealState, is_overdue
+from reputation.numbers import is_valid
+from reputation.store.appeals import appeals_to_decide
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.identities import identities_due
+from reputation.store.retention import EXPIRE, expire_table
+from reputation.store.reviews import numbers_to_review
+from reputation.store.standing import refresh
+from reputation.store.transaction import rehearsal, transaction
+
+HOUR = 3600.0
+DAY = 86_400.0
+IDENTITY_DUE_DAYS = 30
+# Jobs are started once an hour: a little early is not another hour late.
+EARLY_SECONDS = 60.0
+NUMBERS_AT_ONCE = 500
+
+RECORD = """
+INSERT INTO housekeeping (job, at, seconds, did) VALUES (?, ?, ?, ?)
+ON CONFLICT (job) DO UPDATE SET at = excluded.at, seconds = excluded.seconds, did = excluded.did
+WHERE excluded.at >= housekeeping.at
+"""
+REPORTS = "SELECT job, at, seconds, did FROM housekeeping"
+
+# Numbers that calls have shown something about, in their order.
+LEARNT_ABOUT = """
+SELECT number FROM signal WHERE number > :after UNION SELECT number FROM answered WHERE number > :after
+UNION SELECT number FROM inbound_talk WHERE number > :after UNION SELECT number FROM one_ring WHERE number > :after
+ ORDER BY number LIMIT :limit
+"""
+TALKED_WITH = "SELECT EXISTS (SELECT 1 FROM talk WHERE number = ?)"
+FORGET = {
+    "signal": "DELETE FROM signal WHERE number = ?",
+    "answered": "DELETE FROM answered WHERE number = ?",
+    "inbound_talk": "DELETE FROM inbound_talk WHERE number = ?",
+    "one_ring": "DELETE FROM one_ring WHERE number = ?",
+}
+
+Begin = Callable[[sqlite3.Connection], AbstractContextManager[None]]
+Counts = dict[str, int]
+
+
+class Report(NamedTuple):
+    """What a job did when it ran last: counts, those of 0 left out."""
+
+    job: str
+    at: float
+    seconds: float
+    did: Counts
+
+
+class Job(NamedTuple):
+    """`run(db, now, begin)` writes in blocks of `with begin(db):`, which in a dry run come to nothing."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[sqlite3.Connection, float, Begin], Counts]
+
+
+def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
+    """Deletes what is past its time, by table."""
+    counts = {}
+    for table in EXPIRE:
+        with begin(db):
+            counts[table] = expire_table(db, table, now)
+    return counts
+
+
+def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
+    """Forgets what calls showed about numbers that no country has allocated any more: they are nobody's, so nothing is
+    learnt from their calls, and whoever shows one has borrowed it. What people said stays; and so does a number that
+    one of us called and talked with: then it is the country's plan that we have wrong.
+    """
+    counts = dict.fromkeys(("number", *FORGET), 0)
+    for number in _learnt_about(db):
+        if is_valid(number) or db.execute(TALKED_WITH, (number,)).fetchone()[0]:
+            continue
+        counts["number"] += 1
+        with begin(db):
+            for table, sql in FORGET.items():
+                counts[table] += db.execute(sql, (number,)).rowcount
+            refresh(db, number)
+    return counts
+
+
+def _identities(db: sqlite3.Connection, now: float, _begin: Begin) -> Counts:
+    """Counts who is to prove again who they are."""
+    due = identities_due(db, now + IDENTITY_DUE_DAYS * DAY)
+    ended = sum(identity.expires_at <= now for identity in due)
+    return {"ended": ended, "to be proven again": len(due) - ended}
+
+
+def _appeals(db: sqlite3.Connection, now: float, _begin: Begin) -> Counts:
+    """Counts what is to be decided, and what should have been."""
+    appeals = appeals_to_decide(db)
+    in_force = [appeal for appeal in appeals if appeal.state is AppealState.IN_FORCE]
+    overdue = sum(is_overdue(appeal, now) for appeal in in_force)
+    return {"overdue": overdue, "to be decided": len(in_force) - overdue, "only filed": len(appeals) - len(in_force)}
+
+
+def _reviews(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
+    """Counts the bursts of marks that wait for a look."""
+    return {"to be looked at": len(numbers_to_review(db))}
+
+
+JOBS = (
+    Job("retention", HOUR, _retention),
+    Job("invalid numbers", DAY, _invalid_numbers),
+    Job("identities", DAY, _identities),
+    Job("appeals", DAY, _appeals),
+    Job("reviews", DAY, _reviews),
+)
+
+
+def reports(db: sqlite3.Connection) -> list[Report]:
+    """What each job did when it ran last, in their order."""
+    found = {job: Report(job, at, seconds, json.loads(did)) for job, at, seconds, did in db.execute(REPORTS)}
+    return [found[job.name] for job in JOBS if job.name in found]
+
+
+def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
+    """Those that did not run for their time, or never."""
+    ran_at = {report.job: report.at for report in reports(db)}
+    return [job for job in JOBS if not 0 <= now - ran_at.get(job.name, -DAY) < job.every_seconds - EARLY_SECONDS]
+
+
+def run_jobs(db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False) -> Iterator[Report]:
+    """Runs each and says what it did. In a dry run it is done and undone again, and nothing is recorded.
+
+    It makes its own transactions: run it on a connection of `open_store`.
+    """
+    for job in jobs:
+        began = time.monotonic()
+        counts = job.run(db, now, rehearsal if dry_run else transaction)
+        did = {what: count for what, count in counts.items() if count}
+        report = Report(job.name, now, round(time.monotonic() - began, 3), did)
+        if not dry_run:
+            with transaction(db):
+                db.execute(RECORD, (report.job, report.at, report.seconds, json.dumps(did)))
+        yield report
+
+
+def in_words(report: Report) -> str:
+    """`retention: 12 decision, 3 outcome`, for the log."""
+    return f"{report.job}: {', '.join(f'{count} {what}' for what, count in report.did.items()) or 'nothing'}"
+
+
+def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
+    after = ""
+    while found := db.execute(LEARNT_ABOUT, {"after": after, "limit": NUMBERS_AT_ONCE}).fetchall():
+        for (number,) in found:
+            yield number
+        after = found[-1][0]
+
+
+def main(arguments: list[str]) -> int:
+    """What is due, of the store in that file, if there is one."""
+    path = Path(arguments[0])
+    try:
+        if path.exists():
+            with open_store(path) as db:
+                now = time.time()
+                done = [in_words(report) for report in run_jobs(db, jobs_due(db, now), now)]
+                sys.stdout.write("; ".join(done) or "nothing is due")
+    except StoreError as error:
+        sys.stderr.write(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""Housekeeping as an administrator and the daemon do it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve import daemon
+from callsieve.doctor_duties import keeps_house
+from callsieve.examining import Ground, Status
+from callsieve.settings import Loaded, Settings, parse_settings
+from lab.ports import free_port
+from reputation.store.file import open_store
+from reputation.store.housekeeping import JOBS, reports
+from tests.callsieve.program import Program, make_record, wait_until
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    return program
+
+
+def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Program) -> None:
+    assert callsieve.ok("housekeeping", "show").startswith("No job has run yet")
+    callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY), make_record("YOUNG111"))
+    out = callsieve.ok("housekeeping", "run", "--dry-run")
+    assert "1 decision\n" in out
+    assert out.endswith("Nothing was changed.\n")
+    assert len(callsieve("calls", "show", "--json").json) == 2
+    assert callsieve.ok("housekeeping", "show").startswith("No job has run yet")
+    did = {one["job"]: one["did"] for one in callsieve("housekeeping", "run", "--json").json}
+    assert (did["retention"], list(did)) == ({"decision": 1}, [job.name for job in JOBS])
+    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    assert "1 decision\n" in callsieve.ok("housekeeping", "show")
+    assert "retention 1 decision" in callsieve.ok("audit")
+
+
+def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
+    def said(later: float) -> tuple[Status, str]:
+        loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
+        finding = keeps_house(Ground(loaded, str, time.time() + later))
+        return finding.status, finding.detail
+
+    assert said(0) == (Status.OK, "not yet: the daemon begins a minute after its start")
+    callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
+    callsieve.ok("housekeeping", "run")
+    assert said(3600) == (Status.OK, "1 h ago; past their time: 1")
+    assert said(2.5 * DAY) == (Status.WARN, "late: retention, last 2 d ago")
+    assert said(4 * DAY)[1].startswith("late: retention, invalid numbers, identities, ")
+
+
+async def test_the_daemon_keeps_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "SETTLED_SECONDS", 0.0)
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
+    loaded = Loaded(settings=settings, file=None, state=tmp_path)
+    stop = asyncio.Event()
+    running = asyncio.create_task(daemon.Daemon(lambda: loaded).run(stop))
+
+    def done() -> bool:
+        if not loaded.store_path.exists():
+            return False
+        with open_store(loaded.store_path) as db:
+            return len(reports(db)) == len(JOBS)
+
+    try:
+        await asyncio.to_thread(wait_until, done)
+    finally:
+        stop.set()
+        await running
