@@ -77,7 +77,7 @@ class Report:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up a replay while it goes on."""
+    """Adds up a replay while it goes on. `most_changes`: how many single changes are kept."""
 
     calls: int = 0
     without_number: int = 0
@@ -93,6 +93,7 @@ class Tally:
     stops: Stops = field(default_factory=Stops)
     warnings: Stops = field(default_factory=lambda: Stops(WARNED))
     talks: Talks = field(default_factory=Talks)
+    most_changes: int = SHOWN_CHANGES
 
     def add(self, event: Event, judged: Judged | None, replay: Replay) -> None:
         """One event, and what was decided about it."""
@@ -167,7 +168,7 @@ class Tally:
     def _add_change(self, judged: Judged, before: str, decision: Decision) -> None:
         outcome, after = judged.outcome, decision.would_be.word
         self.changes[before, after] += 1
-        if len(self.first_changes) < SHOWN_CHANGES:
+        if len(self.first_changes) < self.most_changes:
             said = (before, after, decision.rule, reason_of(decision))
             self.first_changes.append(Change(outcome.linkedid, outcome.at, outcome.caller, *said))
 

@@ -26,6 +26,7 @@ POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
 MAX_BYTES = 1 << 20
 MAX_REASON = 200
+TWICE = "the name is used twice"
 
 
 def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
@@ -40,6 +41,13 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
         raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     text, source = _text_of(name, directories)
     return parse_policy(text, name, source, lambda base: _load(base, directories, (*chain, name)))
+
+
+def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
+    """The text of the policy that `load_policy` would load. PolicyError when there is none."""
+    if not NAME.fullmatch(name):
+        raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
+    return _text_of(name, directories)[0]
 
 
 def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
@@ -118,7 +126,7 @@ def _rules_from(tables: Any) -> tuple[Rule, ...]:
     for position, rule in enumerate(rules):
         for earlier in rules[:position]:
             if earlier.name == rule.name:
-                raise _Located(f"rule '{rule.name}': the name is used twice")
+                raise _Located(f"rule '{rule.name}': {TWICE}")
             if implies(rule.when, earlier.when):
                 raise _Located(
                     f"rule '{rule.name}': can never be reached: rule '{earlier.name}' before it holds"

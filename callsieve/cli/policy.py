@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,8 +42,8 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
     """Show which policies there are, and which are in force for which calls."""
     from rich.text import Text
 
-    from callsieve.cli.policy_files import in_force, policies_there
     from callsieve.cli.show import print_table
+    from callsieve.policy_files import in_force, policies_there
 
     loaded = settings_of(config)
     rows = [
@@ -65,14 +66,15 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
     """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
-    from callsieve.cli.policy_files import all_problems, known_names, names_to_check, policy_called
     from callsieve.cli.show import plural, say
+    from callsieve.policy_files import all_problems, known_names, names_to_check, policy_called
     from policies.checking import unknown_names
     from policies.policy import PolicyError
 
     loaded = settings_of(config)
     names = names_to_check(loaded) if name is None else [name]
-    known = known_names(loaded)
+    with existing_store(loaded) if has_store(loaded) else nullcontext() as db:
+        known = known_names(loaded, db)
     problems: list[str] = []
     for one in names:
         try:
@@ -93,8 +95,8 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the rules of a policy in the order in which they are tried, and what comes before them."""
     from callsieve.activating import running_name
-    from callsieve.cli.policy_files import policy_called
     from callsieve.cli.show import bold, dim, lines, print_table, say, word
+    from callsieve.policy_files import policy_called
     from policies.engine import CAPS, STEPS
 
     loaded = settings_of(config)
@@ -139,9 +141,9 @@ def explain_call(
 ) -> None:
     """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
     from callsieve.asking import Question, QuestionError, call_of, opinion_of
-    from callsieve.cli.policy_files import policy_called
     from callsieve.composing import policies_of, site_of
     from callsieve.known import opinion_as_json
+    from callsieve.policy_files import policy_called
 
     loaded = settings_of(config)
     now = _instant(at)

@@ -27,8 +27,8 @@ def activate_policy(
 ) -> None:
     """Put a policy in the place of the one that `[policy] name` says. It counts within two seconds."""
     from callsieve.activating import activate, deactivate
-    from callsieve.cli.policy_files import running_or_settings
     from callsieve.cli.show import say, say_command
+    from callsieve.policy_files import running_or_settings
     from policies.loader import load_policy
 
     loaded = settings_of(config)

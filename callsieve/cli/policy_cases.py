@@ -40,8 +40,8 @@ def try_cases(
 
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
     """Every file is read before anything is tried."""
-    from callsieve.cli.policy_files import policy_called
     from callsieve.composing import policies_of
+    from callsieve.policy_files import policy_called
     from policies.cases import parse_trials, run_trial
     from policies.loader import read_text
     from policies.policy import PolicyError

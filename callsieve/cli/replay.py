@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -23,8 +22,6 @@ from callsieve.writing import complete_file
 if TYPE_CHECKING:
     from callsieve.asking import Ours
     from callsieve.history import Reading
-    from callsieve.mistakes import Known
-    from callsieve.replaying import Replay
     from callsieve.replaying_report import Report
     from policies.policy import Policy, PolicySet
     from reputation.store.background import Background
@@ -77,6 +74,7 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
     from callsieve.composing import site_of
     from callsieve.history import Reading, events_of
     from callsieve.replaying import Replay, judgements
+    from callsieve.replaying_ground import known_in
     from callsieve.replaying_report import Tally, line_of
 
     site, reading, tally = site_of(loaded.settings), Reading(), Tally()
@@ -98,7 +96,7 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
             raise CommandError(f"{file}: not one inbound call can be replayed{_first_problem(reading)}")
         names = [name for name, _ in chosen]
         seconds = time.monotonic() - started
-        return tally.report(file.name, names, replay, reading, _known_of(replay), ground.notes, seconds)
+        return tally.report(file.name, names, replay, reading, known_in(replay), ground.notes, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +113,14 @@ def _ground(loaded: Loaded) -> Iterator[_Ground]:
     """From the settings, and from the store when there is one."""
     from callsieve.asking import Ours
     from callsieve.replaying import nothing_of
-    from reputation.store.background import background_of
-    from reputation.store.people import all_dids, all_people, own_numbers
+    from callsieve.replaying_ground import ground_of
 
-    ours = Ours.of(loaded.settings)
     if not has_store(loaded):
         note = "There is no store here: no list, contact, identity or imported number was used."
-        yield _Ground(ours, nothing_of, [note])
+        yield _Ground(Ours.of(loaded.settings), nothing_of, [note])
         return
     with existing_store(loaded) as db:
-        everybody = Ours(
-            {**{person.extension: person for person in all_people(db)}, **ours.people},
-            {**{did.number: did for did in all_dids(db)}, **ours.dids},
-            ours.own_numbers.union(own_numbers(db)),
-            ours.weights,
-        )
-        yield _Ground(everybody, partial(background_of, db), [_note_of(db, loaded)])
+        yield _Ground(*ground_of(db, loaded), [_note_of(db, loaded)])
 
 
 def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
@@ -147,21 +137,11 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
     )
 
 
-def _known_of(replay: Replay) -> Callable[[str], Known]:
-    from callsieve.mistakes import Known
-
-    def known_of(number: str) -> Known:
-        background = replay.background(number)
-        return Known(bool(background.contacts), background.identity)
-
-    return known_of
-
-
 def _chosen(name: str | None, loaded: Loaded) -> Chosen:
     """The policy and how it is called; without a name the running one, with its scopes."""
     from callsieve.activating import running_name
-    from callsieve.cli.policy_files import policy_called
     from callsieve.composing import policies_of
+    from callsieve.policy_files import policy_called
 
     if name is None:
         return running_name(loaded), policies_of(loaded)

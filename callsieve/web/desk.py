@@ -12,6 +12,7 @@ from callsieve.activating import watched_files
 from callsieve.composing import policies_of
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.health import HealthWatch
+from callsieve.web.rehearsals import Rehearsals
 from callsieve.web.rendering import Templates
 from callsieve.web.shelf import Shelf
 from callsieve.web.throttle import Throttle
@@ -37,6 +38,7 @@ class Desk:
         self.shelf = Shelf(self._loaded.store_path)
         self.health = HealthWatch(lambda: self._loaded)
         self.templates = Templates()
+        self.rehearsals = Rehearsals()
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.tries_of_user = Throttle()
         self.tries_of_address = Throttle(TRIES_OF_AN_ADDRESS)
@@ -71,6 +73,7 @@ class Desk:
     async def close(self) -> None:
         """Ends what runs in the background."""
         await asyncio.gather(*self.background, return_exceptions=True)
+        await self.rehearsals.stop()
         await self.health.close()
         await self.shelf.close()
 

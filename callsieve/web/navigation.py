@@ -7,6 +7,7 @@ from callsieve.web.words import N_
 
 PLACES: tuple[Place, ...] = (
     Place("/", N_("Overview")),
+    Place("/policies", N_("Policies")),
     Place("/account", N_("My account")),
 )
 
@@ -14,4 +15,6 @@ SAIDS: Saids = {
     "logged-out": N_("You are logged out."),
     "password": N_("Your password is changed; other browsers are logged out."),
     "others-out": N_("All other browsers are logged out."),
+    "policy-activated": N_("The policy is in force within two seconds."),
+    "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

@@ -18,8 +18,8 @@ from callsieve.activating import (
     watched_files,
     without_head,
 )
-from callsieve.cli.policy_files import policies_there
 from callsieve.composing import policies_of
+from callsieve.policy_files import policies_there
 from callsieve.settings import Loaded, load_settings
 from lab.daemon import Daemon
 from policies.policy import PolicyError

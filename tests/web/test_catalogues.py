@@ -73,7 +73,7 @@ def test_translations_have_the_same_places_to_fill_in() -> None:
 
 def pairs(catalogue: Catalog) -> dict[object, object]:
     """What is translated to what: the head names the day and the version of Babel."""
-    return {message.id: message.string for message in catalogue if message.id}
+    return {str(message.id): message.string for message in catalogue if message.id}
 
 
 def test_the_catalogues_are_compiled() -> None:

@@ -1,26 +1,26 @@
-"""Which policies there are and where, for `callsieve policy`: presets, files of the settings, and files anywhere."""
+"""Which policies there are and where, for `callsieve policy` and the console: presets, and files here and there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callsieve.cli.common import existing_store, has_store
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
     from policies.policy import Policy
 
 
-def policies_there(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """Name, where it is, and what is wrong with it; presets first."""
+def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Name, where it is, and what is wrong with it; presets first. `but`: not these."""
     from policies.loader import PRESETS
     from policies.policy import PolicyError
 
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
-    for name in (*PRESETS, *sorted({*files, *used} - set(PRESETS))):
+    for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
         problem = ""
         try:
             policy_called(name, loaded)
@@ -95,7 +95,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
     return problems_of_policy(text, file.stem, str(file), lambda base: load_policy(base, directories))
 
 
-def known_names(loaded: Loaded) -> Mapping[str, frozenset[str]]:
+def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
     """What conditions may name; sources and groups only as far as the store can be asked."""
     from callsieve.composing import dids_of
     from reputation.store.imports import sources
@@ -107,9 +107,8 @@ def known_names(loaded: Loaded) -> Mapping[str, frozenset[str]]:
         "trunk": frozenset(trunk.name for trunk in settings.trunk),
         "did": frozenset(did.number for did in dids_of(settings)),
     }
-    if not has_store(loaded):
+    if db is None:
         return known
-    with existing_store(loaded) as db:
-        groups |= {person.group for person in all_people(db)} | {did.group for did in all_dids(db)}
-        listed = frozenset(source.name for source in sources(db))
+    groups |= {person.group for person in all_people(db)} | {did.group for did in all_dids(db)}
+    listed = frozenset(source.name for source in sources(db))
     return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}

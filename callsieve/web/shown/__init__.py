@@ -1,0 +1,1 @@
+"""What the pages show: frozen dataclasses, made from the store by functions that know of no request."""
