@@ -6,11 +6,14 @@ channels that Dial makes, where the phone's part of the dialplan reads them.
 
 from __future__ import annotations
 
+from math import ceil
+
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
 from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
 from policies.decision import Action, Decision, IncomingCall
+from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
 from policies.relations import PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Level, Verification
@@ -151,6 +154,23 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
         ("CALLSIEVE_CALLEE", decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])
+
+
+def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
+    """The answer to `/outbound`; what acts goes last, as above. `_UNTIL` is in whole seconds, rounded up."""
+    pairs = [
+        ("CALLSIEVE_OUTBOUND_RULE", decision.rule),
+        ("CALLSIEVE_OUTBOUND_ID", decision_id),
+        ("CALLSIEVE_OUTBOUND_UNTIL", str(ceil(decision.until)) if decision.until and not decision.observed else ""),
+        ("CALLSIEVE_OUTBOUND_REASON", decision.reason),
+        ("CALLSIEVE_OUTBOUND", decision.action.word),
+    ]
+    return set_variables([(name, value) for name, value in pairs if value])
+
+
+def answer_outbound_failed_open(reason: str) -> bytes:
+    """The answer when there is none: the call goes out."""
+    return set_variables([("CALLSIEVE_OUTBOUND_RULE", FAIL_OPEN_RULE), ("CALLSIEVE_OUTBOUND_REASON", reason)])
 
 
 def answer_to_mark(word: str) -> bytes:

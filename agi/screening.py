@@ -9,20 +9,23 @@ watched, so that a store that does not answer is not asked by every call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
+from agi.guarding import outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, endpoint_of
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
+from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
 from policies.relations import per_phone_of
 from reputation.codes import CODES
@@ -31,9 +34,13 @@ from reputation.last_call import LastCall
 from reputation.levels import vector_of
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
+from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")
+
+T = TypeVar("T")
+Q = TypeVar("Q")
 
 
 class Knowledge(Protocol):
@@ -59,6 +66,14 @@ class Knowledge(Protocol):
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         """The last call for the person of an endpoint, and what was decided about it."""
+        ...
+
+    async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
+        """All that is known about a call that goes out."""
+        ...
+
+    def record_outbound(self, record: OutboundRecord) -> None:
+        """The same queue for a decision about a call that goes out."""
         ...
 
     def record_decision(self, record: DecisionRecord) -> None:
@@ -110,6 +125,7 @@ class Screening:
             "emergency": self.emergency,
             "mark": self.mark,
             "explain": self.explain,
+            "outbound": self.outbound,
             "status": self.status,
         }
 
@@ -199,15 +215,45 @@ class Screening:
             raise ProtocolError("who asks? /explain needs an endpoint")
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
+    async def outbound(self, request: Request) -> bytes:
+        """`/outbound`: whether a call of ours may go out now."""
+        started, now, site = self.monotonic(), self.wall_clock(), self.site
+        call = outgoing_call_of(request, site)
+        facts = OutboundFacts()
+        day = day_of(call, site.outbound, now)
+        if call.callee is not None and day is not None:
+            query = OutboundQuery(call.callee, call.own_number, day, now)
+            facts = await self._read(self.knowledge.outbound_facts, query, started)
+        decision = guard(call, facts, site.outbound, now)
+        decision_id = self.new_id()
+        answer = answers.answer_to_outbound(decision, decision_id)
+        elapsed_ms = round(1000 * (self.monotonic() - started), 3)
+        self.knowledge.record_outbound(outbound_record(decision_id, call, decision, site, now, elapsed_ms))
+        told = (decision_id, masked(call.callee), decision.action.word, decision.rule, elapsed_ms)
+        logger.info("outbound call %s to %s: %s by %s in %.1f ms", *told)
+        return answer
+
     async def status(self, _request: Request) -> bytes:
         """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
         """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""
+        if request is not None and request.path == "outbound":
+            return self._outbound_failed_open(reason, request)
         call = self._call_of(request)
         self._journal(self.new_id(), call, None, fail_open(reason), self.wall_clock(), 0.0)
         return answers.answer_fail_open(reason)
+
+    def _outbound_failed_open(self, reason: str, request: Request) -> bytes:
+        """The same for a call that goes out: it does."""
+        now, call = self.wall_clock(), OutgoingCall(linkedid=linkedid_of(request), callee=None)
+        with contextlib.suppress(Exception):  # we are failing open already, perhaps because of this
+            call = outgoing_call_of(request, self.site)
+        record = outbound_record(self.new_id(), call, outbound_fail_open(reason), self.site, now, 0.0)
+        self.knowledge.record_outbound(record)
+        self._count(FAIL_OPEN_RULE)
+        return answers.answer_outbound_failed_open(reason)
 
     def _call_of(self, request: Request | None) -> IncomingCall:
         """The call that a request was about, as far as it can be told: it may be the request that is broken."""
@@ -219,16 +265,20 @@ class Screening:
         return IncomingCall(linkedid_of(request) if request else "", Caller(None, "", CallerKind.INVALID))
 
     async def _facts(self, query: FactsQuery, started: float) -> Facts:
+        return await self._read(self.knowledge.facts, query, started)
+
+    async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
+        """One read of the store, unless it did not answer lately."""
         if not self.breaker.allows(started):
             self.counts.store_refused += 1
             raise StoreUnavailable("the store did not answer lately")
         try:
-            facts = await self.knowledge.facts(query, started + self.deadline_seconds)
+            found = await read(query, started + self.deadline_seconds)
         except (Exception, asyncio.CancelledError):
             self.breaker.failed(self.monotonic())
             raise
         self.breaker.succeeded()
-        return facts
+        return found
 
     def _with_recent(self, facts: Facts, call: IncomingCall, now: float) -> Facts:
         """The facts with what the daemon counts itself: the earlier calls. This one counts from now on."""

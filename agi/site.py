@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
 
+from policies.outbound import OutboundRules
 from reputation.weights import DEFAULT, QuietWeights
 
 # What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
@@ -32,6 +33,7 @@ class Site:
     `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night.
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
     Asterisk may record what callers say, empty where there is none or no room.
+    `outbound`: what the outbound guard goes by.
     """
 
     region: str = "US"
@@ -43,6 +45,7 @@ class Site:
     language: str = "en"
     appeal: bool = False
     recordings: str = ""
+    outbound: OutboundRules = field(default_factory=OutboundRules)
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

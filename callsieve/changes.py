@@ -15,8 +15,9 @@ from pathlib import Path
 from callsieve.asterisk_text import Line, covers, read_text
 
 OUR_DIALPLAN = "callsieve.d"
-# In the order in which they are written: callsieve.conf goes to the contexts of the other.
-DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf")
+# In the order in which they are written: callsieve.conf goes to the contexts of callsieve-caller.conf, and
+# callsieve-outbound.conf to those of callsieve.conf.
+DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
 FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf")
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"

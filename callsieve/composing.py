@@ -7,9 +7,11 @@ from agi.site import Site, Trunk
 from callsieve.activating import running_name
 from callsieve.settings import Loaded, Settings
 from policies.loader import load_policy
+from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
 from reputation.model import Did, Person
 from reputation.numbers import number_of
+from reputation.own.hours import LOCAL_HOURS, Hours, daily, parse_spans
 
 
 def site_of(settings: Settings) -> Site:
@@ -27,6 +29,31 @@ def site_of(settings: Settings) -> Site:
         ask=actions.ask,
         language=actions.language,
         appeal=actions.appeal,
+        outbound=outbound_rules_of(settings),
+    )
+
+
+def outbound_rules_of(settings: Settings) -> OutboundRules:
+    """What the outbound guard goes by. A region of [[hours]] takes the place of what is known of it."""
+    outbound = settings.outbound
+    usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
+    local = dict(LOCAL_HOURS) if outbound.local_rules else {}
+    for table in settings.hours:
+        weekdays, saturday, sunday = map(parse_spans, (table.weekdays, table.saturday, table.sunday))
+        local[table.region.upper()] = Hours(weekdays, saturday, sunday, "the settings")
+    zone = settings.reputation.quiet.time_zone
+    return OutboundRules(
+        observe=outbound.observe,
+        do_not_call=outbound.do_not_call,
+        resting=outbound.resting,
+        at_risk=PASSAGE_BY_WORD[outbound.at_risk],
+        usual=usual,
+        local=local,
+        home_zones=(zone,) if zone else (),
+        calls_per_person_day=outbound.calls_per_person_day,
+        calls_per_number_hour=outbound.calls_per_number_hour,
+        calls_per_number_day=outbound.calls_per_number_day,
+        calls_per_young_number_day=outbound.calls_per_young_number_day,
     )
 
 

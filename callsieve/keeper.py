@@ -17,11 +17,13 @@ from typing import TypeVar, TypeVarTuple
 from reputation.codes import obey_code
 from reputation.last_call import LastCall, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
+from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.journal import Journal
+from reputation.store.outbound import outbound_facts
 from reputation.store.recovery import recover
 from reputation.weights import DEFAULT, Weights
 
@@ -85,6 +87,14 @@ class Keeper:
             self._note(error)
             raise
 
+    async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
+        """The one read of a call that goes out."""
+        try:
+            return await self._open_store().read(outbound_facts, query, give_up_at=give_up_at)
+        except StoreError as error:
+            self._note(error)
+            raise
+
     async def record_emergency(self, at: float) -> None:
         """An emergency call was made from here."""
         await self.write(record_emergency, at)
@@ -105,6 +115,10 @@ class Keeper:
 
     def record_decision(self, record: DecisionRecord) -> None:
         """Into the journal's queue."""
+        self.journal.add(record)
+
+    def record_outbound(self, record: OutboundRecord) -> None:
+        """Into the same queue."""
         self.journal.add(record)
 
     def _open_store(self) -> Store:

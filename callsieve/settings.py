@@ -19,6 +19,7 @@ import msgspec
 from agi.loopback import is_loopback
 from policies.words import nearest
 from reputation.numbers import is_possible_region, number_of
+from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of
 
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
@@ -44,6 +45,8 @@ WRITTEN_AS = {
     ENDPOINT: "write it as PJSIP/201",
     ROUTE: "write it as context,exten,1",
 }
+Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
+CallLimit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
 IdleMinutes = Annotated[int, msgspec.Meta(ge=5, le=1440)]
 SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
@@ -113,6 +116,31 @@ class Emergency(Table, frozen=True):
     window_minutes: Minutes = 120
 
 
+class Outbound(Table, frozen=True):
+    """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back."""
+
+    observe: bool = True
+    do_not_call: bool = True
+    resting: bool = True
+    at_risk: Literal["allow", "hold", "refuse"] = "refuse"
+    first_hour: Hour = 8
+    last_hour: Hour = 21
+    local_rules: bool = True
+    calls_per_person_day: CallLimit = 3
+    calls_per_number_hour: CallLimit = 0
+    calls_per_number_day: CallLimit = 0
+    calls_per_young_number_day: CallLimit = 100
+
+
+class HoursTable(Table, frozen=True):
+    """When people of a region may be called, in the place of what is known of it. Empty: never."""
+
+    region: str
+    weekdays: str = ""
+    saturday: str = ""
+    sunday: str = ""
+
+
 class Web(Table, frozen=True):
     """The console. `hosts`: the names that browsers reach it by; `proxies`: who may say for whom they ask."""
 
@@ -180,6 +208,7 @@ class Settings(Table, frozen=True):
     policy: PolicyTable = PolicyTable()
     actions: Actions = Actions()
     emergency: Emergency = Emergency()
+    outbound: Outbound = Outbound()
     web: Web = Web()
     asterisk: AsteriskTable = AsteriskTable()
     reputation: Weights = DEFAULT
@@ -187,6 +216,7 @@ class Settings(Table, frozen=True):
     did: tuple[DidTable, ...] = ()
     person: tuple[PersonTable, ...] = ()
     scope: tuple[ScopeTable, ...] = ()
+    hours: tuple[HoursTable, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +348,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
     if (wrong := _address_problem(settings.agi.listen)) is not None:
         problems.append(("agi.listen", wrong))
     problems += _web_problems(settings.web)
+    problems += _outbound_problems(settings)
     home = settings.numbers.region
     regions = [("numbers.region", home)]
     regions += [(f"trunk '{t.name}'.region", t.region) for t in settings.trunk if t.region is not None]
@@ -343,6 +374,23 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
     problems += _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
     problems += _repeated("person", [person.extension for person in settings.person])
     return problems
+
+
+def _outbound_problems(settings: Settings) -> list[tuple[str, str]]:
+    """Hours that are none."""
+    problems = []
+    outbound = settings.outbound
+    if outbound.first_hour >= outbound.last_hour:
+        problems.append(("outbound.last_hour", f"comes after first_hour, which is {outbound.first_hour}"))
+    for table in settings.hours:
+        if not is_possible_region(table.region):
+            problems.append(("hours.region", f"{table.region!r} is not a region: use two letters such as US, GB or CN"))
+        for key in ("weekdays", "saturday", "sunday"):
+            try:
+                parse_spans(getattr(table, key))
+            except ValueError as error:
+                problems.append((f"hours '{table.region}'.{key}", str(error)))
+    return problems + _repeated("hours", [table.region.upper() for table in settings.hours])
 
 
 def _web_problems(web: Web) -> list[tuple[str, str]]:

@@ -92,11 +92,11 @@ name = "Bob"
 """
 
 Asking = Literal["fastagi", "classic", "standalone"]
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain")
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain", "outbound")
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "asterisk-conf"
-CONF_FILES = ("callsieve-caller.conf", "callsieve.conf")
+CONF_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
 
 PATIENT_DEADLINE_MS = 550  # the most that the settings allow
 PATIENT_SECONDS = 6

@@ -12,6 +12,13 @@ import msgspec
 from reputation.marking import UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
 from reputation.model import ListName, MarkChannel, Verdict, Wish
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
+from reputation.store.do_not_call import (
+    DoNotCall,
+    add_do_not_call,
+    do_not_call_of,
+    last_talk_of,
+    remove_do_not_call,
+)
 from reputation.store.journal import decisions
 from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
@@ -31,7 +38,9 @@ EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours (DESIGN 
 VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 WORD_OF_LIST = {ListName.ALLOW: "allowed", ListName.BLOCK: "blocked"}
-CODES = frozenset({*VERDICTS, *LISTS, "expect", "whispers"})
+CODES = frozenset({*VERDICTS, *LISTS, "expect", "whispers", "dnc"})
+# "Do not call me again" is about a conversation that is just over.
+LATELY_SECONDS = 1800.0
 LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
 # So many changes of one number are looked through for the person's own last one.
 RECENT_CHANGES = 50
@@ -44,6 +53,8 @@ def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> st
         return _expect(db, reporter, at)
     if code == "whispers":
         return _switch_whispers(db, reporter, at)
+    if code == "dnc":
+        return _do_not_call(db, reporter, at)
     if code in LISTS:
         return _list_last_caller(db, reporter, LISTS[code], at)
     return word_of(_noted(db, mark_last_caller(db, reporter, VERDICTS[code], at), reporter, at))
@@ -97,6 +108,22 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
         return "not-expecting"
     expect_call(db, reporter, at + EXPECT_SECONDS)
     return "expecting"
+
+
+def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
+    """Whom the person talked to last does not want to be called again. Again within a minute: took it back."""
+    last = last_talk_of(db, reporter, at - LATELY_SECONDS)
+    if last is None:
+        return "nobody"
+    known = do_not_call_of(db, last.number)
+    if known is not None and known.person == reporter and 0 <= at - known.at <= UNDO_SECONDS:
+        remove_do_not_call(db, last.number)
+        add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
+        return "undone"
+    wish = DoNotCall(last.number, at, last.own_number, reporter)
+    if add_do_not_call(db, wish):
+        add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
+    return "do-not-call"
 
 
 def _switch_whispers(db: sqlite3.Connection, reporter: str, at: float) -> str:

@@ -37,6 +37,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.weights import DEFAULT
 
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC, a Thursday
@@ -224,6 +225,9 @@ class Memory:
     explained: list[tuple[str, float]] = field(default_factory=list)
     last: LastCall | None = None
     decisions: list[DecisionRecord] = field(default_factory=list)
+    outbound_now: OutboundFacts = field(default_factory=OutboundFacts)
+    outbound_queries: list[OutboundQuery] = field(default_factory=list)
+    outbound: list[OutboundRecord] = field(default_factory=list)
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
         self.queries.append(query)
@@ -250,6 +254,16 @@ class Memory:
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         self.explained.append((endpoint, now))
         return self.last
+
+    async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
+        self.outbound_queries.append(query)
+        self.clock.now += self.reads_take
+        if self.failure is not None:
+            raise self.failure
+        return self.outbound_now
+
+    def record_outbound(self, record: OutboundRecord) -> None:
+        self.outbound.append(record)
 
     def record_decision(self, record: DecisionRecord) -> None:
         self.decisions.append(record)

@@ -8,8 +8,9 @@ By the wall clock: what daylight saving does to it is zoneinfo's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class Hours:
     weekdays: tuple[Span, ...]
     saturday: tuple[Span, ...]
     sunday: tuple[Span, ...]
-    source: str = ""
+    source: str = field(default="", compare=False)
 
     def on(self, weekday: int) -> tuple[Span, ...]:
         """The spans of a day; 0 is Monday."""
@@ -49,24 +50,33 @@ def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
     return Hours(spans, spans, spans, source)
 
 
-def _span(first: str, last: str) -> Span:
-    return Span(*(60 * int(text[:2]) + int(text[3:]) for text in (first, last)))
+_SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
+
+
+def parse_spans(text: str) -> tuple[Span, ...]:
+    """`10:00-13:00 14:00-20:00`; empty text: never. ValueError for what is no such thing."""
+    spans = []
+    for word in text.split():
+        match = _SPAN.fullmatch(word)
+        first, last = (60 * int(match[1]) + int(match[2]), 60 * int(match[3]) + int(match[4])) if match else (0, 0)
+        if not first < last <= 24 * 60:
+            raise ValueError(f"{word[:40]!r} is no span of a day: write it as 09:00-20:00")
+        spans.append(Span(first, last))
+    return tuple(spans)
 
 
 # Where nothing is said of a country: what the FTC and the FCC permit, and most codes of conduct.
 USUAL = daily(8, 21, "8 to 21 h, as in 47 CFR 64.1200(c)(1)")
 # Countries whose rules are narrower, for calls that nobody asked for. Public holidays are not known here.
 LOCAL_HOURS: Mapping[str, Hours] = {
-    "FR": Hours(
-        (_span("10:00", "13:00"), _span("14:00", "20:00")), (), (), "France, decree 2022-1313: weekdays 10-13, 14-20 h"
-    ),
+    "FR": Hours(parse_spans("10:00-13:00 14:00-20:00"), (), (), "France, decree 2022-1313: weekdays 10-13, 14-20 h"),
     "AU": Hours(
-        (_span("09:00", "20:00"),), (_span("09:00", "17:00"),), (), "Australia, Telemarketing Industry Standard 2017"
+        parse_spans("09:00-20:00"), parse_spans("09:00-17:00"), (), "Australia, Telemarketing Industry Standard 2017"
     ),
     "CA": Hours(
-        (_span("09:00", "21:30"),),
-        (_span("10:00", "18:00"),),
-        (_span("10:00", "18:00"),),
+        parse_spans("09:00-21:30"),
+        parse_spans("10:00-18:00"),
+        parse_spans("10:00-18:00"),
         "Canada, CRTC Unsolicited Telecommunications Rules",
     ),
 }

@@ -29,6 +29,22 @@ class Complaint(NamedTuple):
     is_of_called: bool = False
 
 
+class Talk(NamedTuple):
+    """Who was on the other side, and with which number of ours; '' when that is not known."""
+
+    number: str
+    own_number: str
+
+
+LAST_TALK = """
+SELECT number, own FROM (
+    SELECT dialled AS number, own_number AS own, at FROM outcome
+     WHERE caller = :person AND at > :since AND direction = 'outbound' AND disposition = 'answered'
+    UNION ALL
+    SELECT caller, did, outcome.at FROM reached JOIN outcome USING (linkedid)
+     WHERE person = :person AND reached.at > :since AND direction = 'inbound' AND disposition = 'answered')
+ WHERE number LIKE '+%' ORDER BY at DESC LIMIT 1
+"""
 ADD = """
 INSERT INTO do_not_call (number, at, own_number, person, note) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (number) DO NOTHING
@@ -75,6 +91,12 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCall | None:
     wish = do_not_call_of(db, number)
     db.execute(REMOVE, (number,))
     return wish
+
+
+def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
+    """Whom the person was connected with last, on either side's call, since then; None: nobody with a whole number."""
+    rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
+    return next((Talk(number, own or "") for number, own in rows), None)
 
 
 def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:

@@ -13,7 +13,9 @@ from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from reputation.model import AuthClass, CallerKind, DecisionRecord
+from reputation.own.guarding import OutboundRecord
 from reputation.store.errors import StoreError
+from reputation.store.outbound import record_outbound
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -116,6 +118,19 @@ def _record(row: tuple[object, ...]) -> DecisionRecord:
     return DecisionRecord(**record)  # type: ignore[arg-type]
 
 
+Kept = DecisionRecord | OutboundRecord
+
+
+def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
+    """Adds decisions of both kinds."""
+    inbound: list[DecisionRecord] = []
+    outbound: list[OutboundRecord] = []
+    for record in records:
+        inbound.append(record) if isinstance(record, DecisionRecord) else outbound.append(record)
+    record_decisions(db, inbound)
+    record_outbound(db, outbound)
+
+
 class Writer(Protocol):
     """What the journal needs of a store: `connection.Store`, or what stands in for it while there is none."""
 
@@ -134,7 +149,7 @@ class Journal:
     def __init__(self, store: Writer, size: int = 10_000) -> None:
         self._store = store
         self._size = size
-        self._ring: deque[DecisionRecord] = deque()
+        self._ring: deque[Kept] = deque()
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.degraded = False
@@ -147,7 +162,7 @@ class Journal:
         """Begins to write. Needs a running loop."""
         self._task = asyncio.create_task(self._run(), name="journal")
 
-    def add(self, record: DecisionRecord) -> None:
+    def add(self, record: Kept) -> None:
         """Never blocks and never fails."""
         if len(self._ring) >= self._size:
             self._ring.popleft()
@@ -184,7 +199,7 @@ class Journal:
         """Writes one batch. False when the store did not take it; then it is back in the ring."""
         batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
         try:
-            await self._store.write(record_decisions, batch)
+            await self._store.write(record_all, batch)
         except StoreError as error:
             self._put_back(batch)
             self._note_trouble(str(error))
@@ -202,7 +217,7 @@ class Journal:
             logger.warning("journal: the store takes decisions again, %d were dropped", self.dropped)
         return True
 
-    def _put_back(self, batch: list[DecisionRecord]) -> None:
+    def _put_back(self, batch: list[Kept]) -> None:
         room = self._size - len(self._ring)
         self.dropped += max(0, len(batch) - room)
         self._ring.extendleft(reversed(batch[len(batch) - room :] if room < len(batch) else batch))

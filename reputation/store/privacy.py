@@ -49,6 +49,7 @@ EXPORT = {
     "own_called": "SELECT * FROM own_called WHERE callee = :number ORDER BY day",
     "do_not_call": "SELECT * FROM do_not_call WHERE number = :number",
     "own_complaint": "SELECT * FROM own_complaint WHERE number = :number ORDER BY at",
+    "outbound_decision": "SELECT * FROM outbound_decision WHERE callee = :number ORDER BY at",
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
     "own_grade": "SELECT * FROM own_grade WHERE number = :number",
 }
@@ -76,6 +77,7 @@ ERASE = {
     "epoch": "DELETE FROM epoch WHERE number = :number",
     "review": "DELETE FROM review WHERE number = :number",
     "own_called": "DELETE FROM own_called WHERE callee = :number",
+    "outbound_decision": "DELETE FROM outbound_decision WHERE callee = :number",
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",

@@ -37,6 +37,7 @@ EXPIRE = {
     "own_day": ("DELETE FROM own_day WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
     "own_called": ("DELETE FROM own_called WHERE day < CAST(? / 86400 AS INTEGER)", PEOPLE_DAYS),
     "own_complaint": ("DELETE FROM own_complaint WHERE at < ?", EVIDENCE_DAYS),
+    "outbound_decision": ("DELETE FROM outbound_decision WHERE at < ?", OUTCOME_DAYS),
     "own_grade": ("DELETE FROM own_grade WHERE at < ?", OUTCOME_DAYS),
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),

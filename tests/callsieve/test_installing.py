@@ -297,8 +297,8 @@ def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
     place = make_place(tmp_path, files)
     write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
     text = (place.etc / "extensions_custom.conf").read_text()
-    included = ("callsieve-caller.conf", "callsieve-freepbx.conf")
-    assert text.splitlines()[1:3] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
+    included = ("callsieve-caller.conf", "callsieve-outbound.conf", "callsieve-freepbx.conf")
+    assert text.splitlines()[1:4] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
 
 
 # The parts

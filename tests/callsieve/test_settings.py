@@ -22,8 +22,10 @@ from callsieve.settings import (
     load_settings,
     parse_settings,
 )
+from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from reputation.model import Did, Person
+from reputation.own.hours import Hours, daily, parse_spans
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
@@ -52,6 +54,21 @@ language = "zh"
 appeal = true
 [emergency]
 window_minutes = 60
+[outbound]
+observe = false
+do_not_call = false
+resting = false
+at_risk = "hold"
+first_hour = 9
+last_hour = 20
+local_rules = false
+calls_per_person_day = 2
+calls_per_number_hour = 30
+calls_per_number_day = 200
+calls_per_young_number_day = 50
+[[hours]]
+region = "NL"
+weekdays = "09:00-12:00 13:00-18:00"
 [asterisk]
 command = "docker exec pbx asterisk"
 [web]
@@ -109,6 +126,20 @@ DEFAULTS: dict[str, Any] = {
     "policy": {"name": "cautious"},
     "actions": {"route": "", "ask": "digit", "language": "en", "appeal": False},
     "emergency": {"window_minutes": 120},
+    "outbound": {
+        "observe": True,
+        "do_not_call": True,
+        "resting": True,
+        "at_risk": "refuse",
+        "first_hour": 8,
+        "last_hour": 21,
+        "local_rules": True,
+        "calls_per_person_day": 3,
+        "calls_per_number_hour": 0,
+        "calls_per_number_day": 0,
+        "calls_per_young_number_day": 100,
+    },
+    "hours": (),
     "web": {
         "listen": "127.0.0.1:8480",
         "enabled": False,
@@ -158,7 +189,7 @@ ERRORS = [
     ("brackets", "x = " + "[" * 100_000, "not TOML: "),
     ("a-number-of-5000-digits", "x = " + "9" * 5000, "not TOML: "),
     ("table", "[agii]", "agii: unknown key (did you mean agi?)"),
-    ("table-far-off", "[zzz]", "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, emergency, numbers, "),
+    ("table-far-off", "[zzz]", "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, emergency, hours, "),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
     ("key-in-a-list", TRUNK + "own_number = []", "trunk[0].own_number: unknown key (did you mean own_numbers?)"),
@@ -204,6 +235,13 @@ ERRORS = [
     ("route-too-long", f"[actions]\nroute = '{'c' * 80},s,1'", "actions.route: write it as context,exten,1"),
     ("reject", TRUNK + "reject = 'bussy'", "trunk[0].reject: does not know 'bussy' (did you mean busy?)"),
     ("reject-far-off", TRUNK + "reject = 'x'", "does not know 'x' (allowed: 603, 607, 608, busy, not-in-service)"),
+    ("hours-backwards", "[outbound]\nfirst_hour = 21", "outbound.last_hour: comes after first_hour, which is 21"),
+    ("hour", "[outbound]\nlast_hour = 25", "outbound.last_hour: expected `int` <= 24".replace("`", "")),
+    ("limit", "[outbound]\ncalls_per_person_day = -1", "outbound.calls_per_person_day: expected int >= 0"),
+    ("at-risk", "[outbound]\nat_risk = 'refus'", "outbound.at_risk: does not know 'refus' (did you mean refuse?)"),
+    ("hours-region", "[[hours]]\nregion = 'Holland'", "hours.region: 'Holland' is not a region"),
+    ("hours-span", "[[hours]]\nregion = 'NL'\nsunday = '9-17'", "hours 'NL'.sunday: '9-17' is no span of a day"),
+    ("hours-twice", "[[hours]]\nregion = 'NL'\n[[hours]]\nregion = 'nl'", "[[hours]]: 'NL' is there twice"),
     ("listen", "[agi]\nlisten = 'localhost:4573'", "agi.listen: 'localhost:4573' is not an address: write it as 127."),
     ("listen-no-port", "[agi]\nlisten = '127.0.0.1'", "agi.listen: '127.0.0.1' is not an address"),
     ("listen-port-0", "[agi]\nlisten = '127.0.0.1:0'", "agi.listen: '127.0.0.1:0' is not an address"),
@@ -436,6 +474,18 @@ def test_the_site() -> None:
         ask="name",
         language="zh",
         appeal=True,
+        outbound=OutboundRules(
+            observe=False,
+            do_not_call=False,
+            resting=False,
+            at_risk=Passage.HOLD,
+            usual=daily(9, 20),
+            local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())},
+            calls_per_person_day=2,
+            calls_per_number_hour=30,
+            calls_per_number_day=200,
+            calls_per_young_number_day=50,
+        ),
     )
     assert site_of(Settings()) == Site()
 

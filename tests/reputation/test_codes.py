@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,16 @@ from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
+from reputation.store.do_not_call import DoNotCall, add_do_not_call, do_not_call_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
 from reputation.store.personal import expected_until, personal_entries
 from reputation.store.rows import marks_of
-from tests.reputation.store_builders import CALLER, NOW, make_query, make_record
+from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query, make_record
+
+OWN = "+442071838750"
 
 PHONE = "PJSIP/201"
 
@@ -163,3 +167,42 @@ def test_a_key_during_the_call_marks_its_caller(db: sqlite3.Connection) -> None:
 
 def test_a_key_during_a_call_that_nobody_decided_about_marks_nobody(db: sqlite3.Connection) -> None:
     assert mark_call(db, PHONE, "c9", NOW) is None
+
+
+def called(db: sqlite3.Connection, number: str, at: float, answered: bool = True) -> None:
+    """201 calls somebody."""
+    outcome = make_outcome(f"o{at}", at, by="201", talk=9.0 if answered else 0.0, direction=Direction.OUTBOUND)
+    record_outcome(db, replace(outcome, dialled=number, own_number=OWN), at + 20)
+
+
+def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connection) -> None:
+    called_by(db, "+12015550199", NOW - 300)
+    called(db, CALLER, NOW - 200)
+    called(db, "+12015550198", NOW - 100, answered=False)  # nobody took it, so nobody has said anything
+    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201")
+    assert obey_code(db, PHONE, "dnc", NOW + 59) == "undone"
+    assert do_not_call_of(db, CALLER) is None
+    assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
+        ("phone 201", "own dnc remove"),
+        ("phone 201", "own dnc add"),
+    ]
+
+
+def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
+    called(db, "+12015550199", NOW - 200)
+    called_by(db, CALLER, NOW - 100)
+    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert do_not_call_of(db, CALLER) is not None
+
+
+def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> None:
+    called(db, CALLER, NOW - 100)
+    add_do_not_call(db, DoNotCall(CALLER, NOW - 30, OWN, "202"))
+    assert [obey_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
+    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW - 30, OWN, "202")
+
+
+def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
+    called(db, CALLER, NOW - 1801)
+    assert obey_code(db, PHONE, "dnc", NOW) == "nobody"

@@ -11,6 +11,7 @@ import pytest
 
 from reputation.appeals import AppealStep
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.own.guarding import OutboundRecord
 from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -25,6 +26,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
+from reputation.store.outbound import record_outbound
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_health import own_health, record_grade
 from reputation.store.people import replace_settings_dids
@@ -87,6 +89,7 @@ OF_CALLS = {
     "own_called": 1,
     "do_not_call": 1,
     "own_complaint": 1,
+    "outbound_decision": 1,
 }
 
 
@@ -105,6 +108,12 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
     add_do_not_call(db, DoNotCall(number, NOW, DID, "201"))
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
+    record_outbound(db, [make_outbound(number, NOW)])
+
+
+def make_outbound(callee: str, at: float) -> OutboundRecord:
+    about = ("allow", "hold", "hours", "it is no time to call where the called person is")
+    return OutboundRecord(f"o{callee}{at}", at, "1.1", callee, 20_000, DID, "PJSIP/201", *about, at + 60, 0.4)
 
 
 def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
@@ -225,6 +234,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     gone |= {"outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
     for days in (366, 364):
         write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))
+    for days in (31, 29):
+        write(path, record_outbound, [make_outbound(CALLER, NOW - days * DAY)])
     for number, days in ((DID, 31), (DID + "1", 29)):
         write(path, lambda db, n, d: record_grade(db, own_health(db, n, NOW), NOW - d * DAY), number, days)
 

@@ -1,0 +1,53 @@
+"""`/outbound`: from the request to the call that wants to go out, and from the decision to what is kept of it."""
+
+from __future__ import annotations
+
+from agi.parsing import linkedid_of
+from agi.protocol import Request
+from agi.site import Site
+from policies.outbound import FAIL_OPEN_RULE, OutboundDecision, OutgoingCall, Passage, day_of
+from reputation.numbers import is_emergency, number_of
+from reputation.own.guarding import OutboundRecord
+
+MAX_ENDPOINT = 80
+
+
+def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
+    """The call that `/outbound` is asked about. Numbers are read as the trunk (`trunk=`, by its name) writes them."""
+    arguments = request.arguments
+    region = site.region_of(arguments.get("trunk") or None)
+    dialled = arguments.get("did", "")
+    emergency = is_emergency(dialled, region) or is_emergency(dialled, site.region)
+    return OutgoingCall(
+        linkedid=linkedid_of(request),
+        callee=None if emergency else number_of(dialled, region),
+        is_emergency=emergency,
+        own_number=number_of(arguments.get("own", ""), region),
+        endpoint=arguments.get("endpoint", "")[:MAX_ENDPOINT] or None,
+    )
+
+
+def outbound_record(
+    decision_id: str, call: OutgoingCall, decision: OutboundDecision, site: Site, now: float, elapsed_ms: float
+) -> OutboundRecord:
+    """The decision as it is kept."""
+    return OutboundRecord(
+        id=decision_id,
+        at=now,
+        linkedid=call.linkedid,
+        callee=call.callee,
+        day=day_of(call, site.outbound, now),
+        own_number=call.own_number,
+        person=call.endpoint,
+        action=decision.action.word,
+        would_be=decision.would_be.word,
+        rule=decision.rule,
+        reason=decision.reason,
+        until=decision.until,
+        elapsed_ms=elapsed_ms,
+    )
+
+
+def outbound_fail_open(reason: str) -> OutboundDecision:
+    """The decision when there was none in time: the call goes out as if we were not there."""
+    return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=reason)

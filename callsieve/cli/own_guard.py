@@ -1,0 +1,121 @@
+"""`callsieve own decisions` and `own explain`: what the outbound guard did, and what it would do now and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MOST_SHOWN = 10_000
+COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+
+OwnOption = Annotated[
+    str | None, typer.Option("--from", metavar="NUMBER", help="The own number that it goes out with.")
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `own decisions` and `own explain`."""
+    group.command("decisions")(decisions)
+    group.command("explain")(explain)
+
+
+def decisions(
+    number: Annotated[str | None, typer.Argument(help="Only calls to this number.", show_default=False)] = None,
+    own: OwnOption = None,
+    held: Annotated[bool, typer.Option("--held", help="Only what was held or refused, or would have been.")] = False,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what the outbound guard decided, and while it observes what it would have done."""
+    from callsieve.cli.show import print_table, say
+    from callsieve.times import when
+    from reputation.store.outbound import outbound_decisions
+
+    loaded = settings_of(config)
+    callee = None if number is None else number_argument(number, loaded)
+    own_number = None if own is None else number_argument(own, loaded)
+    with existing_store(loaded) as db:
+        found = outbound_decisions(db, callee=callee, own_number=own_number, held=held, limit=last)
+    if as_json:
+        print_json([one._asdict() for one in found])
+    elif found:
+        rows = [
+            (
+                when(one.at),
+                one.callee or "no number",
+                one.own_number or "",
+                one.person or "",
+                _passage(one.action, one.would_be),
+                one.rule,
+                one.reason + (f"; better from {when(one.until)} on" if one.until else ""),
+            )
+            for one in found
+        ]
+        print_table(("time", "to", "from", "by", "action", "rule", "because"), rows, keep=range(6))
+    else:
+        say("The outbound guard has decided nothing: see docs/own-numbers.md for the line in your dialplan.")
+
+
+def explain(
+    number: Annotated[str, typer.Argument(help="The number to be called.", show_default=False)],
+    own: OwnOption = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00; else now.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show every step of the outbound guard for one call, and what would be done with it."""
+    from callsieve.cli.show import print_table, say
+    from callsieve.composing import outbound_rules_of
+    from callsieve.times import TimeError, instant_of, when
+    from policies.outbound import OutboundRules, OutgoingCall, day_of, explain_guard, guard
+    from reputation.numbers import is_emergency
+    from reputation.own.guarding import OutboundFacts, OutboundQuery
+    from reputation.store.outbound import outbound_facts
+
+    loaded = settings_of(config)
+    try:
+        now = time.time() if at is None else instant_of(at, time.time())
+    except TimeError as error:
+        raise CommandError(f"--at: {error}") from None
+    rules: OutboundRules = outbound_rules_of(loaded.settings)
+    emergency = is_emergency(number, loaded.settings.numbers.region)
+    callee = None if emergency else number_argument(number, loaded)
+    own_number = None if own is None else number_argument(own, loaded)
+    call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
+    facts, day = OutboundFacts(), day_of(call, rules, now)
+    if callee is not None and day is not None:
+        with existing_store(loaded) as db:
+            facts = outbound_facts(db, OutboundQuery(callee, own_number, day, now))
+    decision = guard(call, facts, rules, now)
+    looks = explain_guard(call, facts, rules, now)
+    if as_json:
+        steps = [{"step": title, "says": said} for title, said in looks]
+        about = {"callee": callee, "own_number": own_number, "at": now, "observed": decision.observed}
+        did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
+        print_json(about | did | {"reason": decision.reason, "until": decision.until, "steps": steps})
+        return
+    zones = ", ".join(rules.place_of(callee).zones[:3]) if callee else ""
+    say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when(now)}")
+    print_table(("step", "says"), looks, keep=(0,))
+    ordered = f"{decision.would_be.word} by {decision.rule}" + (
+        f", better from {when(decision.until)} on" if decision.until else ""
+    )
+    is_held_back = decision.observed and decision.would_be is not decision.action
+    say(f"allow; without observe it would be {ordered}" if is_held_back else ordered)
+
+
+def _passage(action: str, would_be: str) -> Text:
+    """What was done; in brackets what would have been done where the guard only observed."""
+    from rich.text import Text
+
+    word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
+    return word if action == would_be else Text.assemble("(", word, ")")

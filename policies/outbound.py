@@ -1,0 +1,268 @@
+"""The outbound guard: whether a call of ours may go out now. Pure; the same style as policies/engine.py.
+
+    guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
+
+A step looks at the call and either decides or passes; the first that decides wins. Emergency calls come before all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from reputation.own.guarding import OutboundFacts
+from reputation.own.health import Grade
+from reputation.own.hours import (
+    LOCAL_HOURS,
+    USUAL,
+    Hours,
+    Place,
+    is_good_time,
+    local_date_number,
+    next_good_time,
+    next_morning,
+    place_of,
+)
+from reputation.own.register import State
+
+
+class Passage(IntEnum):
+    """What becomes of an outbound call, weakest first."""
+
+    ALLOW = 0
+    HOLD = 1  # not now: there is a better time
+    REFUSE = 2
+
+    @property
+    def word(self) -> str:
+        """The word used in the dialplan, the journal and on screens."""
+        return self.name.lower()
+
+
+PASSAGE_BY_WORD = {passage.word: passage for passage in Passage}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRules:
+    """The policy for outbound calls, from the settings. A limit of 0 is none.
+
+    `usual` and `local` are when people may be called, `home_zones` where a number is looked for that is in no zone.
+    """
+
+    observe: bool = True
+    do_not_call: bool = True
+    resting: bool = True
+    at_risk: Passage = Passage.REFUSE
+    usual: Hours = USUAL
+    local: Mapping[str, Hours] = field(default_factory=lambda: dict(LOCAL_HOURS))
+    home_zones: tuple[str, ...] = ()
+    calls_per_person_day: int = 3
+    calls_per_number_hour: int = 0
+    calls_per_number_day: int = 0
+    calls_per_young_number_day: int = 100
+
+    def place_of(self, callee: str) -> Place:
+        """Where the called person may be, and when people may be called there."""
+        return place_of(callee, self.usual, self.local, self.home_zones)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingCall:
+    """An outbound call before it goes out. `callee` is None for what is no telephone number."""
+
+    linkedid: str
+    callee: str | None
+    is_emergency: bool = False
+    own_number: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundDecision:
+    """A decision that explains itself. `until` is the earliest good time of a call that is (or would be) held."""
+
+    action: Passage
+    rule: str
+    reason: str
+    would_be: Passage = Passage.ALLOW
+    until: float | None = None
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    call: OutgoingCall
+    facts: OutboundFacts
+    rules: OutboundRules
+    place: Place
+    now: float
+
+    @property
+    def tomorrow(self) -> float | None:
+        """The first good time of the called person's next day."""
+        return next_morning(self.place, self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruling:
+    action: Passage
+    rule: str
+    reason: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardStep:
+    """One step: its title, and what it does."""
+
+    title: str
+    rule_on: Callable[[_Case], _Ruling | None]
+
+
+def _emergency(case: _Case) -> _Ruling | None:
+    if case.call.is_emergency:
+        return _Ruling(Passage.ALLOW, "emergency", "an emergency call is never held up")
+    return None
+
+
+def _no_number(case: _Case) -> _Ruling | None:
+    if case.call.callee is None:
+        return _Ruling(Passage.ALLOW, "no-number", "what was dialled is no telephone number")
+    return None
+
+
+def _do_not_call(case: _Case) -> _Ruling | None:
+    if case.rules.do_not_call and case.facts.unwanted_at is not None:
+        since = _day(case.facts.unwanted_at)
+        return _Ruling(Passage.REFUSE, "do-not-call", f"the called person has asked on {since} not to be called again")
+    return None
+
+
+def _resting(case: _Case) -> _Ruling | None:
+    facts = case.facts
+    if not case.rules.resting or facts.state in (None, State.ACTIVE):
+        return None
+    if facts.state is State.RETIRED:
+        return _Ruling(Passage.REFUSE, "retired", "the number it would go out with was given back")
+    return _Ruling(
+        Passage.REFUSE, "resting", f"the number it would go out with rests until {_day(facts.rests_until or case.now)}"
+    )
+
+
+def _at_risk(case: _Case) -> _Ruling | None:
+    facts, action = case.facts, case.rules.at_risk
+    if facts.grade is not Grade.AT_RISK or action is Passage.ALLOW:
+        return None
+    why = f": {facts.grade_reasons[0]}" if facts.grade_reasons else ""
+    until = case.tomorrow if action is Passage.HOLD else None
+    return _Ruling(action, "at-risk", f"the number it would go out with is at risk of being marked{why}", until)
+
+
+def _hours(case: _Case) -> _Ruling | None:
+    if is_good_time(case.place, case.now):
+        return None
+    until = next_good_time(case.place, case.now)
+    return _Ruling(Passage.HOLD, "hours", "it is no time to call where the called person is", until)
+
+
+def _person_day(case: _Case) -> _Ruling | None:
+    limit, calls = case.rules.calls_per_person_day, case.facts.calls_of_person
+    if not limit or calls < limit:
+        return None
+    return _Ruling(Passage.HOLD, "person-day", f"the person was called {_times(calls)} today already", case.tomorrow)
+
+
+def _number_hour(case: _Case) -> _Ruling | None:
+    limit, facts = case.rules.calls_per_number_hour, case.facts
+    if not limit or facts.calls_of_hour < limit:
+        return None
+    until = next_good_time(case.place, max(facts.hour_frees_at or case.now, case.now))
+    return _Ruling(
+        Passage.HOLD, "number-hour", f"{facts.calls_of_hour} calls went out with the number within an hour", until
+    )
+
+
+def _number_day(case: _Case) -> _Ruling | None:
+    rules, calls = case.rules, case.facts.calls_of_day
+    if rules.calls_per_number_day and calls >= rules.calls_per_number_day:
+        return _Ruling(Passage.HOLD, "number-day", f"{calls} calls went out with the number today", case.tomorrow)
+    young = rules.calls_per_young_number_day
+    if young and case.facts.is_young and calls >= young:
+        reason = f"{calls} calls went out today with a number that is in use for less than 30 days"
+        return _Ruling(Passage.HOLD, "young-number-day", reason, case.tomorrow)
+    return None
+
+
+STEPS = (
+    GuardStep("emergency calls", _emergency),
+    GuardStep("what is no telephone number", _no_number),
+    GuardStep("the do-not-call list", _do_not_call),
+    GuardStep("a number that rests", _resting),
+    GuardStep("a number at risk", _at_risk),
+    GuardStep("permitted hours at the called person", _hours),
+    GuardStep("calls to a person on a day", _person_day),
+    GuardStep("calls with a number within an hour", _number_hour),
+    GuardStep("calls with a number on a day", _number_day),
+)
+DEFAULT_RULE = "default"
+FAIL_OPEN_RULE = "fail-open"
+GUARD_RULES = (
+    *("emergency", "no-number", "do-not-call", "resting", "retired", "at-risk", "hours"),
+    *("person-day", "number-hour", "number-day", "young-number-day", DEFAULT_RULE, FAIL_OPEN_RULE),
+)
+
+
+def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:
+    """What to do with an outbound call, and why. `now` in UTC seconds."""
+    case = _case(call, facts, rules, now)
+    ruling = next((ruling for step in STEPS if (ruling := step.rule_on(case)) is not None), _ALLOWED)
+    decision = OutboundDecision(
+        action=ruling.action,
+        rule=ruling.rule,
+        reason=ruling.reason,
+        would_be=ruling.action,
+        until=ruling.until,
+    )
+    return replace(decision, action=Passage.ALLOW, observed=True) if rules.observe else decision
+
+
+_ALLOWED = _Ruling(Passage.ALLOW, DEFAULT_RULE, "nothing speaks against the call")
+
+
+def explain_guard(
+    call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float
+) -> tuple[tuple[str, str], ...]:
+    """Every step that is looked at, up to the one that decides: its title, and what it said."""
+    case = _case(call, facts, rules, now)
+    looks: list[tuple[str, str]] = []
+    for step in STEPS:
+        ruling = step.rule_on(case)
+        looks.append((step.title, "passes" if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
+        if ruling is not None:
+            return tuple(looks)
+    return (*looks, (DEFAULT_RULE, f"{_ALLOWED.action.word}: {_ALLOWED.reason}"))
+
+
+def needs_facts(call: OutgoingCall) -> bool:
+    """Whether anything that the store knows can matter. Of an emergency call nothing does."""
+    return not call.is_emergency and call.callee is not None
+
+
+def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
+    """The called person's day, as days since 1970."""
+    return None if call.callee is None else local_date_number(rules.place_of(call.callee), now)
+
+
+def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
+    place = rules.place_of(call.callee) if needs_facts(call) and call.callee else Place((), rules.usual)
+    return _Case(call, facts, rules, place, now)
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,58 @@
+"""What the outbound guard asks about a call, is told, and keeps. Types only; policies/outbound.py decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reputation.own.health import Grade
+from reputation.own.register import State
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundQuery:
+    """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py)."""
+
+    callee: str
+    own_number: str | None
+    day: int
+    now: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundFacts:
+    """All that is known about an outbound call. Of a number that is not registered `state` is None.
+
+    `unwanted_at`: since when the callee does not want to be called. `calls_of_person`: calls of ours to the callee on
+    the callee's day, those in flight too. `calls_of_day` and `calls_of_hour` went out with the own number, on that day
+    and within the last hour; `hour_frees_at`: when the first of that hour is an hour old. `is_young`: as in the health.
+    """
+
+    unwanted_at: float | None = None
+    state: State | None = None
+    rests_until: float | None = None
+    grade: Grade | None = None
+    grade_reasons: tuple[str, ...] = ()
+    is_young: bool = False
+    calls_of_person: int = 0
+    calls_of_day: int = 0
+    calls_of_hour: int = 0
+    hour_frees_at: float | None = None
+
+
+class OutboundRecord(NamedTuple):
+    """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held."""
+
+    id: str
+    at: float
+    linkedid: str
+    callee: str | None
+    day: int | None
+    own_number: str | None
+    person: str | None
+    action: str
+    would_be: str
+    rule: str
+    reason: str
+    until: float | None
+    elapsed_ms: float

@@ -1,0 +1,105 @@
+"""What the outbound guard reads, in one hop, and what it keeps.
+
+A call counts from the moment that it is let out, not only when its outcome is there: else ten calls at once would each
+be the first. So calls are counted among the guard's decisions and among the outcomes, and the larger count is right.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.health import YOUNG_DAYS
+from reputation.store.do_not_call import do_not_call_of
+from reputation.store.own_days import first_days
+from reputation.store.own_health import grade_of
+from reputation.store.own_register import own_of
+from reputation.store.people import person_of_endpoint
+
+HOUR_SECONDS = 3600.0
+
+COLUMNS = ", ".join(OutboundRecord._fields)
+RECORD = f"""
+INSERT INTO outbound_decision ({COLUMNS}) VALUES ({", ".join("?" * len(OutboundRecord._fields))})
+ON CONFLICT (id) DO NOTHING
+"""
+LET_OUT_TO_PERSON = "SELECT count(*) FROM outbound_decision WHERE callee = ? AND day = ? AND action = 'allow'"
+CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = ? AND day = ?"
+LET_OUT_ON_DAY = """
+SELECT count(*) FROM outbound_decision WHERE own_number = ? AND at > ? AND day = ? AND action = 'allow'
+"""
+CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = ? AND day = ?"
+LET_OUT_WITHIN = """
+SELECT count(*), min(at) FROM outbound_decision WHERE own_number = ? AND at > ? AND action = 'allow'
+"""
+SHOWN = f"""
+SELECT {COLUMNS} FROM outbound_decision
+ WHERE (:callee IS NULL OR callee = :callee) AND (:own_number IS NULL OR own_number = :own_number)
+   AND (NOT :held OR would_be <> 'allow')
+ ORDER BY at DESC LIMIT :limit
+"""
+# A day is over everywhere two days after it began anywhere.
+LONGEST_DAY_SECONDS = 2 * 86_400.0
+
+
+def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFacts:
+    """All that is known about an outbound call."""
+    callee, own = query.callee, query.own_number
+    unwanted = do_not_call_of(db, callee)
+    to_person = max(_count(db, LET_OUT_TO_PERSON, callee, query.day), _count(db, CALLS_TO_PERSON, callee, query.day))
+    unwanted_at = unwanted.at if unwanted else None
+    if own is None:
+        return OutboundFacts(unwanted_at=unwanted_at, calls_of_person=to_person)
+    entry, graded = own_of(db, own), grade_of(db, own)
+    let_out = _count(db, LET_OUT_ON_DAY, own, query.now - LONGEST_DAY_SECONDS, query.day)
+    within_hour, first_at = db.execute(LET_OUT_WITHIN, (own, query.now - HOUR_SECONDS)).fetchone()
+    return OutboundFacts(
+        unwanted_at=unwanted_at,
+        state=entry.state if entry else None,
+        rests_until=entry.rests_until if entry else None,
+        grade=graded.grade if graded else None,
+        grade_reasons=graded.reasons if graded else (),
+        is_young=_is_young(db, own, query.day),
+        calls_of_person=to_person,
+        calls_of_day=max(let_out, _count(db, CALLS_ON_DAY, own, query.day)),
+        calls_of_hour=within_hour,
+        hour_frees_at=first_at + HOUR_SECONDS if first_at is not None else None,
+    )
+
+
+def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
+    """Adds decisions, with the person in the place of the phone; one that is there (by id) changes nothing."""
+    db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
+
+
+def outbound_decisions(
+    db: sqlite3.Connection,
+    *,
+    callee: str | None = None,
+    own_number: str | None = None,
+    held: bool = False,
+    limit: int = 100,
+) -> list[OutboundRecord]:
+    """Decisions about calls to one person, with one number, or all, the latest first; `held`: only those that were held
+    or refused, or would have been.
+    """
+    wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
+    return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
+
+
+def _count(db: sqlite3.Connection, sql: str, *values: object) -> int:
+    return int(db.execute(sql, values).fetchone()[0])
+
+
+def _is_young(db: sqlite3.Connection, number: str, day: int) -> bool:
+    """In use for less than 30 days, where calls have been counted for longer."""
+    first, since = first_days(db, number)
+    if since is None or day - since < YOUNG_DAYS:
+        return False
+    return first is None or day - first < YOUNG_DAYS
+
+
+def _person(db: sqlite3.Connection, endpoint: str | None) -> str | None:
+    person = person_of_endpoint(db, endpoint) if endpoint else None
+    return person.extension if person is not None else endpoint

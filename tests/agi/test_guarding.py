@@ -1,0 +1,125 @@
+"""`/outbound`: from the request of the dialplan to the answer, and what is kept of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agi.protocol import Request
+from agi.screening import Screening
+from policies.outbound import OutboundRules
+from reputation.own.guarding import OutboundFacts
+from reputation.own.register import State
+from reputation.store.errors import StoreError
+from tests.agi.test_quoting import commands_in
+from tests.agi.test_screening import HOSTILE
+from tests.builders import Clock, Memory, make_screening, make_site
+from tests.policies.world_clock import utc
+
+ALPHABETS = {
+    "CALLSIEVE_OUTBOUND": "allow|hold|refuse",
+    "CALLSIEVE_OUTBOUND_RULE": "[a-z-]+",
+    "CALLSIEVE_OUTBOUND_ID": "D[0-9]+",
+    "CALLSIEVE_OUTBOUND_UNTIL": "[0-9]+",
+    "CALLSIEVE_OUTBOUND_REASON": "[ -~]+",
+}
+LONDON, OWN = "+442071838799", "+442071838750"
+NOON, NIGHT, MORNING = utc("2026-06-10 11:00"), utc("2026-06-10 22:00"), utc("2026-06-11 07:00")
+ACTING = OutboundRules(observe=False, calls_per_person_day=3)
+
+
+def make_guard(
+    now: float, rules: OutboundRules = ACTING, facts: OutboundFacts | None = None
+) -> tuple[Screening, Memory]:
+    memory = Memory(Clock(now))
+    memory.outbound_now = facts or OutboundFacts()
+    return make_screening(memory, site=make_site(outbound=rules)), memory
+
+
+def make_request(did: str = LONDON, **arguments: str) -> Request:
+    about = {"linkedid": "1.1", "endpoint": "PJSIP/201", "own": OWN, "trunk": "carrier", "did": did}
+    return Request("outbound", about | arguments, {"agi_channel": "PJSIP/201-00000001"})
+
+
+async def answer(screening: Screening, request: Request) -> dict[str, str]:
+    return dict(commands_in(await screening.answer(request)))
+
+
+async def test_a_call_goes_out_and_is_kept() -> None:
+    screening, memory = make_guard(NOON)
+    said = await answer(screening, make_request())
+    assert said["CALLSIEVE_OUTBOUND"] == "allow"
+    assert "CALLSIEVE_OUTBOUND_UNTIL" not in said
+    [record] = memory.outbound
+    assert (record.callee, record.own_number, record.person) == (LONDON, OWN, "PJSIP/201")
+    assert (record.action, record.rule, record.day) == ("allow", "default", NOON // 86_400)
+    assert memory.decisions == []
+
+
+async def test_a_held_call_is_told_until_when_and_what_acts_comes_last() -> None:
+    screening, memory = make_guard(NIGHT)
+    commands = commands_in(await screening.answer(make_request()))
+    assert commands[-1] == ("CALLSIEVE_OUTBOUND", "hold")
+    assert dict(commands)["CALLSIEVE_OUTBOUND_UNTIL"] == str(MORNING)
+    assert (memory.outbound[0].until, memory.outbound[0].would_be) == (MORNING, "hold")
+
+
+async def test_where_it_observes_it_says_nothing_of_until_when() -> None:
+    screening, memory = make_guard(NIGHT, OutboundRules())
+    said = await answer(screening, make_request())
+    assert said["CALLSIEVE_OUTBOUND"] == "allow"
+    assert "CALLSIEVE_OUTBOUND_UNTIL" not in said
+    assert (memory.outbound[0].action, memory.outbound[0].would_be) == ("allow", "hold")
+
+
+async def test_numbers_are_read_as_the_trunk_writes_them() -> None:
+    screening, memory = make_guard(NOON)
+    await answer(screening, make_request("020 7183 8799", trunk="backbone", own="02071838750"))
+    assert (memory.outbound[0].callee, memory.outbound[0].own_number) == (LONDON, OWN)
+    [query] = memory.outbound_queries
+    assert (query.callee, query.own_number) == (LONDON, OWN)
+
+
+@pytest.mark.parametrize("dialled", ["911", "112"])
+async def test_an_emergency_call_is_not_even_looked_up(dialled: str) -> None:
+    screening, memory = make_guard(NIGHT, facts=OutboundFacts(unwanted_at=1.0, state=State.RESTING))
+    memory.failure = StoreError("gone")
+    assert (await answer(screening, make_request(dialled)))["CALLSIEVE_OUTBOUND"] == "allow"
+    assert memory.outbound_queries == []
+    assert memory.outbound[0].rule == "emergency"
+
+
+async def test_a_failure_lets_the_call_go_out() -> None:
+    screening, memory = make_guard(NIGHT)
+    memory.failure = StoreError("gone")
+    with pytest.raises(StoreError):
+        await screening.answer(make_request())
+    said = dict(commands_in(screening.failed_open("failed", make_request())))
+    assert "CALLSIEVE_OUTBOUND" not in said
+    assert said["CALLSIEVE_OUTBOUND_RULE"] == "fail-open"
+    assert (memory.outbound[0].rule, memory.outbound[0].callee) == ("fail-open", LONDON)
+    assert memory.decisions == []
+
+
+async def test_a_store_that_does_not_answer_is_left_alone() -> None:
+    screening, memory = make_guard(NOON)
+    memory.failure = TimeoutError()
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            await screening.answer(make_request())
+    asked = len(memory.outbound_queries)
+    with pytest.raises(Exception, match="did not answer lately"):
+        await screening.answer(make_request())
+    assert len(memory.outbound_queries) == asked
+
+
+@given(st.dictionaries(st.sampled_from(["did", "own", "trunk", "endpoint", "linkedid"]), HOSTILE))
+async def test_nothing_that_is_dialled_changes_what_can_be_set(arguments: dict[str, str]) -> None:
+    screening, _ = make_guard(NIGHT)
+    commands = commands_in(await screening.answer(Request("outbound", arguments, {})))
+    assert commands[-1][0] == "CALLSIEVE_OUTBOUND"
+    for name, value in commands:
+        assert re.fullmatch(ALPHABETS[name], value)

@@ -1,0 +1,76 @@
+"""`callsieve own decisions` and `own explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reputation.store.file import open_store
+from reputation.store.outbound import record_outbound
+from reputation.store.transaction import transaction
+from tests.callsieve.program import SETTINGS, Program
+from tests.reputation.store_builders import NOW
+from tests.reputation.test_store_outbound import CALLEE, make_let_out
+
+OWN = "+442071838750"
+NOON, EVENING = "2026-06-10T11:00", "2026-06-10T22:00"
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path, SETTINGS + "\n[outbound]\nobserve = false\n")
+    program.ok("db", "migrate")
+    return program
+
+
+def explained(callsieve: Program, *arguments: str) -> dict[str, object]:
+    found: dict[str, object] = callsieve("own", "explain", *arguments, "--json").json
+    return found
+
+
+def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> None:
+    out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
+    assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00\n")
+    assert "hold: it is no time to call where the called person is" in out
+    assert out.endswith("hold by hours, better from 2026-06-11 07:00 on\n")
+    assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
+
+
+def test_it_goes_by_the_store_and_the_settings(callsieve: Program) -> None:
+    callsieve.ok("own", "dnc", "add", CALLEE)
+    assert explained(callsieve, CALLEE, "--at", NOON)["rule"] == "do-not-call"
+    callsieve.ok("own", "dnc", "remove", CALLEE)
+    callsieve.ok("own", "add", OWN)
+    callsieve.ok("own", "rest", OWN)
+    assert explained(callsieve, CALLEE, "--from", OWN, "--at", NOON)["rule"] == "resting"
+    observing = Program(callsieve.folder, SETTINGS)
+    found = explained(observing, CALLEE, "--from", OWN, "--at", NOON)
+    assert (found["action"], found["would_be"], found["observed"]) == ("allow", "refuse", True)
+    assert "allow; without observe it would be refuse by resting" in observing.ok(
+        "own", "explain", CALLEE, "--from", OWN, "--at", NOON
+    )
+    hours = Program(callsieve.folder, SETTINGS + '\n[outbound]\nobserve = false\n[[hours]]\nregion = "GB"\n')
+    assert explained(hours, CALLEE, "--at", NOON)["until"] is None
+
+
+def test_an_emergency_number_needs_no_store(tmp_path: Path) -> None:
+    assert explained(Program(tmp_path), "911")["rule"] == "emergency"
+
+
+@pytest.mark.parametrize("arguments", [["12"], [CALLEE, "--at", "soon"], [CALLEE, "--from", "12"]])
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str]) -> None:
+    callsieve.fails("own", "explain", *arguments)
+
+
+def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
+    assert "has decided nothing" in callsieve.ok("own", "decisions")
+    held = make_let_out(2, NOW + 1, would_be="hold", rule="hours", reason="it is no time to call", until=NOW + 60)
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outbound(db, [make_let_out(1), held])
+    out = callsieve.ok("own", "decisions")
+    assert "(hold)" in out
+    assert "better from 2025-12-29 09:21 on" in out
+    assert [one["id"] for one in callsieve("own", "decisions", "--json").json] == ["D2", "D1"]
+    assert [one["id"] for one in callsieve("own", "decisions", CALLEE, "--held", "--json").json] == ["D2"]
+    assert callsieve("own", "decisions", "--from", "+442071838759", "--json").json == []

@@ -1,0 +1,194 @@
+"""The outbound guard on a real Asterisk: what it lets out, holds and refuses; and where we fail, the call goes out."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from lab import CallResult, CallSpec, Phone
+from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.own.guarding import OutboundRecord
+from reputation.store.do_not_call import do_not_call_of
+from reputation.store.outbound import outbound_decisions
+from tests.integration.office import ami_settings, install_prompts, wait_until
+
+OWN = "+442071838751"
+NEW_JERSEY = "+12015550160"
+UNWANTED, OFTEN, ASKED, HELD = (f"+1201555016{n}" for n in range(1, 5))
+PARIS = "+33140205050"
+
+# What the dialplan allows us, and what a call may take on top of it on a busy machine with two cores.
+BOUND, SLACK = 0.6, 0.5
+
+GUARDED = EXTENSIONS.replace(
+    "exten => _+X.,1,Dial(PJSIP/${EXTEN}@carrier,60)",
+    "exten => 911,1,Gosub(callsieve-outbound,s,1(${EXTEN},+442071838751))\n same => n,Dial(PJSIP/${EXTEN}@carrier,20)\n"
+    "include => callsieve-codes\n"
+    "exten => _+X.,1,Set(CALLERID(num)=+442071838751)\n"
+    " same => n,Gosub(callsieve-outbound,s,1(${FILTER(0-9+,${EXTEN})},${FILTER(0-9+,${CALLERID(num)})},carrier))\n"
+    " same => n,Dial(PJSIP/${EXTEN}@carrier,60)",
+)
+assert GUARDED != EXTENSIONS
+# What is decided must not depend on the time of day, but where that is what a test is about.
+ACTING = "[outbound]\nobserve = false\nfirst_hour = 0\nlast_hour = 24\nlocal_rules = false\n"
+
+
+def later() -> str:
+    """The hours of a country where people may be called in an hour or two, and not now."""
+    hour = (datetime.now(ZoneInfo("Europe/Paris")).hour + 2) % 24
+    span = f"{hour:02d}:00-{hour:02d}:59"
+    return f'[[hours]]\nregion = "FR"\nweekdays = "{span}"\nsaturday = "{span}"\nsunday = "{span}"\n'
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(extensions=GUARDED, start_daemon=False) as office:
+        office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + later())
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        install_prompts(office, {"outbound-refuse": 0.7, "outbound-hold": 0.7, "say-do-not-call": 0.7})
+        yield office
+
+
+@pytest.fixture
+def carrier(pbx: ScreenedPbx) -> Iterator[Phone]:
+    with Phone(pbx.asterisk, "carrier") as far_end:
+        yield far_end
+
+
+def dial(pbx: ScreenedPbx, number: str, phone: str = "201", seconds: float = 0.3) -> CallResult:
+    with Phone(pbx.asterisk, phone) as handset, handset.dial(number, CallSpec(hang_up_after=seconds)) as call:
+        return call.result()
+
+
+def decided(pbx: ScreenedPbx, callee: str, count: int = 1) -> list[OutboundRecord]:
+    """The decisions about calls to this number, once there are so many; the latest first."""
+    found: list[OutboundRecord] = []
+
+    def there() -> bool:
+        db = sqlite3.connect(pbx.daemon.store)
+        try:
+            found[:] = outbound_decisions(db, callee=callee)
+        finally:
+            db.close()
+        return len(found) >= count
+
+    wait_until(there, f"{count} decisions about {callee}")
+    return found
+
+
+def test_a_call_that_nothing_speaks_against_goes_out(pbx: ScreenedPbx, carrier: Phone) -> None:
+    assert dial(pbx, NEW_JERSEY).code == 200
+    [record] = decided(pbx, NEW_JERSEY)
+    assert (record.action, record.rule, record.own_number, record.person) == ("allow", "default", OWN, "201")
+
+
+def test_a_call_to_somebody_who_does_not_want_it_is_refused(pbx: ScreenedPbx, carrier: Phone) -> None:
+    pbx.daemon.callsieve("own", "dnc", "add", UNWANTED)
+    result = dial(pbx, UNWANTED)
+    assert result.code == 403
+    assert result.heard.audible_seconds > 0.4, "the agent hears why"
+    assert carrier.invites() == []
+    assert decided(pbx, UNWANTED)[0].rule == "do-not-call"
+
+
+def test_a_call_at_a_bad_hour_is_held_and_the_good_one_is_said(pbx: ScreenedPbx, carrier: Phone) -> None:
+    result = dial(pbx, PARIS)
+    assert result.code == 403
+    assert result.heard.audible_seconds > 1.0, "the prompt and the time"
+    assert carrier.invites() == []
+    [record] = decided(pbx, PARIS)
+    assert (record.action, record.rule) == ("hold", "hours")
+    assert record.until is not None
+    local = datetime.fromtimestamp(record.until, ZoneInfo("Europe/Paris"))
+    assert (local.minute, record.until > time.time()) == (0, True)
+
+
+def test_the_fourth_call_to_a_person_waits_until_tomorrow(pbx: ScreenedPbx, carrier: Phone) -> None:
+    codes = [dial(pbx, OFTEN).code for _ in range(3)]
+    decided(pbx, OFTEN, 3)
+    assert [*codes, dial(pbx, OFTEN).code] == [200, 200, 200, 403]
+    assert len(carrier.invites()) == 3
+    assert decided(pbx, OFTEN, 4)[0].rule == "person-day"
+
+
+def test_an_agent_records_do_not_call_me_again_and_takes_it_back(pbx: ScreenedPbx, carrier: Phone) -> None:
+    assert dial(pbx, ASKED).code == 200
+    db = sqlite3.connect(pbx.daemon.store)
+    over = "SELECT 1 FROM outcome WHERE dialled = ?"
+    wait_until(lambda: db.execute(over, (ASKED,)).fetchone() is not None, "its end")
+    assert dial(pbx, "*29", seconds=3.0).heard.audible_seconds > 0.4
+    wish = do_not_call_of(db, ASKED)
+    assert wish is not None
+    assert (wish.person, wish.own_number) == ("201", OWN)
+    assert dial(pbx, ASKED).code == 403
+    dial(pbx, "*29", seconds=3.0)
+    assert do_not_call_of(db, ASKED) is None
+    assert dial(pbx, ASKED).code == 200
+    db.close()
+
+
+def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Phone) -> None:
+    pbx.daemon.freeze()
+    try:
+        result = dial(pbx, "911")
+    finally:
+        pbx.daemon.thaw()
+    assert result.code == 200
+    assert (result.ringing_seconds or 9) < SLACK
+    assert "911" not in pbx.daemon.log.read_text()
+
+
+def test_a_guard_that_is_frozen_lets_the_call_go_out(
+    pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
+) -> None:
+    pbx.daemon.freeze()
+    try:
+        result = dial(pbx, UNWANTED)
+    finally:
+        pbx.daemon.thaw()
+    assert result.code == 200
+    assert BOUND - 0.1 < (result.ringing_seconds or 9) < BOUND + SLACK
+    record_delay(result.ringing_seconds)
+
+
+def test_a_guard_that_is_killed_while_deciding_lets_the_call_go_out(
+    pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
+) -> None:
+    pbx.daemon.freeze()
+    with Phone(pbx.asterisk, "202") as handset, handset.dial(UNWANTED, CallSpec(hang_up_after=0.3)) as call:
+        time.sleep(0.2)  # within the 0.6 s that the dialplan waits
+        pbx.daemon.kill()
+        result = call.result()
+    assert result.code == 200
+    record_delay(result.ringing_seconds)
+    again = dial(pbx, UNWANTED)
+    assert again.code == 200
+    assert (again.ringing_seconds or 9) < SLACK
+    pbx.daemon.start()
+
+
+def test_where_the_globals_say_so_a_call_goes_elsewhere_and_observing_goes_out() -> None:
+    desk = "\n[desk]\nexten => s,1,Answer()\n same => n,Playback(beep)\n same => n,Hangup()\n"
+    places = {"CALLSIEVE_OUTBOUND_REFUSED": "desk,s,1", "CALLSIEVE_OUTBOUND_HELD": "desk,s,1"}
+    settings = SETTINGS + ACTING + later()
+    with ScreenedPbx(extensions=GUARDED + desk, settings=settings, globals=places) as office:
+        office.daemon.callsieve("own", "dnc", "add", UNWANTED)
+        with Phone(office.asterisk, "carrier") as far_end:
+            assert [dial(office, number, seconds=5.0).code for number in (UNWANTED, PARIS)] == [200, 200]
+            assert far_end.invites() == []
+            office.daemon.write_settings(settings.replace("observe = false", "observe = true"))
+            office.daemon.reload()
+
+            def goes_out() -> bool:
+                dial(office, UNWANTED)
+                return bool(far_end.invites())
+
+            wait_until(goes_out, "observing", 10.0)
+        observed = decided(office, UNWANTED)[0]
+        assert (observed.action, observed.would_be, observed.rule) == ("allow", "refuse", "do-not-call")

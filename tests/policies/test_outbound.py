@@ -1,0 +1,292 @@
+"""The outbound guard: each rule, their order, observe mode, and hours all over the world by an independent table."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.outbound import (
+    GUARD_RULES,
+    OutboundRules,
+    OutgoingCall,
+    Passage,
+    day_of,
+    explain_guard,
+    guard,
+)
+from reputation.numbers import time_zones_of
+from reputation.own.guarding import OutboundFacts
+from reputation.own.health import Grade
+from reputation.own.hours import Hours, Place, Span, daily, is_good_time, next_good_time, parse_spans
+from reputation.own.register import State
+from tests.policies.world_clock import DAY, HOUR, PLACES, Somewhere, utc
+
+ACTING = OutboundRules(observe=False)
+LONDON, OWN = "+442071838799", "+442071838750"
+NOON = utc("2026-06-10 11:00")  # a Wednesday, noon in London
+MORNING = utc("2026-06-11 07:00")
+NIGHT = utc("2026-06-10 22:00")
+
+
+def make_call(callee: str | None = LONDON, **others: object) -> OutgoingCall:
+    return OutgoingCall(linkedid="1.1", callee=callee, own_number=OWN, endpoint="PJSIP/201", **others)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "rules", "now", "action", "rule", "until"),
+    [
+        pytest.param(OutboundFacts(), {}, NOON, "allow", "default", None, id="nothing-speaks-against-it"),
+        pytest.param(OutboundFacts(unwanted_at=1.0), {}, NOON, "refuse", "do-not-call", None, id="do-not-call"),
+        pytest.param(
+            OutboundFacts(unwanted_at=1.0), {"do_not_call": False}, NOON, "allow", "default", None, id="no-list"
+        ),
+        pytest.param(OutboundFacts(state=State.ACTIVE), {}, NOON, "allow", "default", None, id="active"),
+        pytest.param(OutboundFacts(state=State.RESTING), {}, NOON, "refuse", "resting", None, id="resting"),
+        pytest.param(OutboundFacts(state=State.RETIRED), {}, NOON, "refuse", "retired", None, id="retired"),
+        pytest.param(
+            OutboundFacts(state=State.RESTING), {"resting": False}, NOON, "allow", "default", None, id="no-rest"
+        ),
+        pytest.param(OutboundFacts(grade=Grade.WATCH), {}, NOON, "allow", "default", None, id="watch"),
+        pytest.param(OutboundFacts(grade=Grade.AT_RISK), {}, NOON, "refuse", "at-risk", None, id="at-risk"),
+        pytest.param(
+            OutboundFacts(grade=Grade.AT_RISK),
+            {"at_risk": Passage.HOLD},
+            NOON,
+            "hold",
+            "at-risk",
+            MORNING,
+            id="risk",
+        ),
+        pytest.param(
+            OutboundFacts(grade=Grade.AT_RISK),
+            {"at_risk": Passage.ALLOW},
+            NOON,
+            "allow",
+            "default",
+            None,
+            id="any",
+        ),
+        pytest.param(OutboundFacts(), {}, NIGHT, "hold", "hours", MORNING, id="at-night"),
+        pytest.param(OutboundFacts(calls_of_person=2), {}, NOON, "allow", "default", None, id="the-third-call"),
+        pytest.param(OutboundFacts(calls_of_person=3), {}, NOON, "hold", "person-day", MORNING, id="the-fourth-call"),
+        pytest.param(
+            OutboundFacts(calls_of_person=99),
+            {"calls_per_person_day": 0},
+            NOON,
+            "allow",
+            "default",
+            None,
+            id="no-limit",
+        ),
+        pytest.param(
+            OutboundFacts(calls_of_hour=30, hour_frees_at=NOON + 600),
+            {"calls_per_number_hour": 30},
+            NOON,
+            "hold",
+            "number-hour",
+            NOON + 600,
+            id="thirty-an-hour",
+        ),
+        pytest.param(
+            OutboundFacts(calls_of_hour=30, hour_frees_at=utc("2026-06-10 20:10")),
+            {"calls_per_number_hour": 30},
+            utc("2026-06-10 19:50"),
+            "hold",
+            "number-hour",
+            MORNING,
+            id="the-hour-frees-after-nine",
+        ),
+        pytest.param(
+            OutboundFacts(calls_of_day=200),
+            {"calls_per_number_day": 200},
+            NOON,
+            "hold",
+            "number-day",
+            MORNING,
+            id="a-day",
+        ),
+        pytest.param(
+            OutboundFacts(calls_of_day=100, is_young=True), {}, NOON, "hold", "young-number-day", MORNING, id="young"
+        ),
+        pytest.param(OutboundFacts(calls_of_day=100), {}, NOON, "allow", "default", None, id="not-young"),
+    ],
+)
+def test_each_rule(
+    facts: OutboundFacts, rules: dict[str, object], now: float, action: str, rule: str, until: float | None
+) -> None:
+    decision = guard(make_call(), facts, replace(ACTING, **rules), now)  # type: ignore[arg-type]
+    assert (decision.action.word, decision.rule, decision.until) == (action, rule, until)
+    assert decision.reason
+    assert decision.rule in GUARD_RULES
+
+
+WORST = OutboundFacts(
+    unwanted_at=1.0,
+    state=State.RESTING,
+    rests_until=NOON,
+    grade=Grade.AT_RISK,
+    grade_reasons=("too many short calls",),
+    is_young=True,
+    calls_of_person=99,
+    calls_of_day=999,
+    calls_of_hour=99,
+)
+
+
+def test_rules_in_order() -> None:
+    rules = replace(ACTING, calls_per_number_hour=1, calls_per_number_day=1)
+    facts, found = WORST, []
+    for better in (
+        {"unwanted_at": None},
+        {"state": State.ACTIVE},
+        {"grade": None},
+        {"calls_of_person": 0},
+        {"calls_of_hour": 0},
+        {"calls_of_day": 0},
+    ):
+        found.append(guard(make_call(), facts, rules, NOON).rule)
+        facts = replace(facts, **better)
+    assert found == ["do-not-call", "resting", "at-risk", "person-day", "number-hour", "number-day"]
+    assert guard(make_call(), facts, rules, NOON).rule == "default"
+    at_night = replace(WORST, unwanted_at=None, state=None, grade=None)
+    assert guard(make_call(), at_night, rules, NIGHT).rule == "hours"
+
+
+def test_an_emergency_call_is_never_touched() -> None:
+    for call in (make_call(None, is_emergency=True), make_call(LONDON, is_emergency=True)):
+        decision = guard(call, WORST, ACTING, NIGHT)
+        assert (decision.action, decision.rule) == (Passage.ALLOW, "emergency")
+
+
+def test_what_is_no_number_goes_out() -> None:
+    assert guard(make_call(None), WORST, ACTING, NIGHT).rule == "no-number"
+    assert day_of(make_call(None), ACTING, NIGHT) is None
+
+
+def test_observe_records_and_never_acts() -> None:
+    decision = guard(make_call(), WORST, OutboundRules(), NOON)
+    assert OutboundRules().observe, "observing is what happens where nothing is said"
+    assert (decision.action, decision.would_be, decision.observed) == (Passage.ALLOW, Passage.REFUSE, True)
+    assert decision.rule == "do-not-call"
+
+
+def test_an_explanation_ends_with_what_decides() -> None:
+    looks = explain_guard(make_call(), OutboundFacts(calls_of_person=3), ACTING, NOON)
+    assert looks[-1] == ("calls to a person on a day", "hold: the person was called 3 times today already")
+    assert {said for _, said in looks[:-1]} == {"passes"}
+    assert explain_guard(make_call(), OutboundFacts(), ACTING, NOON)[-1][0] == "default"
+
+
+# Hours.
+
+
+def test_thirty_places() -> None:
+    assert len(PLACES) == 30
+    assert all(len(time_zones_of(place.number)) == 1 for place in PLACES.values())
+
+
+def generated() -> list[tuple[str, Somewhere, int]]:
+    """1,000 calls: half of them within a day of a change of the clocks, half of them at any time of the year."""
+    chance = random.Random(20_260_101)
+    calls = []
+    for number in range(1000):
+        name = list(PLACES)[number % len(PLACES)]
+        place = PLACES[name]
+        at = utc("2026-01-02 00:00") + chance.randrange(360 * DAY)
+        if place.changes and number % 2:
+            at = utc(chance.choice(place.changes)[0]) + chance.randrange(-DAY, DAY)
+        elif number % 5 == 0:  # at a minute where something begins or ends
+            at += -at % HOUR
+        calls.append((name, place, at))
+    return calls
+
+
+def test_a_thousand_calls_as_an_independent_table_says() -> None:
+    decided = {"allow": 0, "hold": 0}
+    for name, place, at in generated():
+        decision = guard(make_call(place.number), OutboundFacts(), ACTING, at)
+        where = (name, at, at % DAY / HOUR)
+        assert (decision.action is Passage.ALLOW) == place.is_open(at), where
+        if decision.action is Passage.HOLD:
+            assert decision.until == place.next_open(at), where
+        assert day_of(make_call(place.number), ACTING, at) == place.date(at), where
+        decided[decision.action.word] += 1
+    assert min(decided.values()) > 300
+
+
+def test_a_limit_of_the_day_is_over_the_next_morning_of_the_called_person() -> None:
+    for name, place, at in generated():
+        if not place.is_open(at):
+            continue
+        decision = guard(make_call(place.number), OutboundFacts(calls_of_person=3), ACTING, at)
+        midnight = at
+        while place.date(midnight) == place.date(at):
+            midnight += 60 - midnight % 60
+        assert decision.until == place.next_open(midnight), (name, at)
+
+
+def test_a_number_in_several_zones_waits_until_it_is_day_in_all() -> None:
+    moscow_noon = utc("2026-06-10 09:00")  # 21:00 in Kamchatka
+    assert len(time_zones_of("+79161234567")) > 8
+    decision = guard(make_call("+79161234567"), OutboundFacts(), ACTING, moscow_noon)
+    assert decision.action is Passage.HOLD
+    assert decision.until is not None
+    assert utc("2026-06-11 05:00") <= decision.until <= utc("2026-06-11 08:00")
+
+
+def test_where_it_is_never_day_everywhere_it_is_enough_that_it_is_day_somewhere() -> None:
+    place = Place(("Pacific/Auckland", "Europe/London", "America/Los_Angeles"), daily(8, 21))
+    assert all(is_good_time(place, NOON + hour * HOUR) for hour in range(24))
+    alone = Place(("Pacific/Auckland", "Europe/London"), daily(8, 21))
+    assert [hour for hour in range(24) if is_good_time(alone, NOON - 11 * HOUR + hour * HOUR)] == [7, 8]
+
+
+def test_a_number_of_no_zone_is_looked_for_at_home() -> None:
+    assert guard(make_call("+80012345678"), OutboundFacts(), ACTING, NIGHT).action is Passage.ALLOW
+    at_home = replace(ACTING, home_zones=("Europe/London",))
+    assert guard(make_call("+80012345678"), OutboundFacts(), at_home, NIGHT).until == MORNING
+    unknown = replace(ACTING, home_zones=("Mars/Olympus",))
+    assert guard(make_call("+80012345678"), OutboundFacts(), unknown, NIGHT).action is Passage.ALLOW
+
+
+def test_hours_of_the_settings_take_the_place_of_ours() -> None:
+    rules = replace(ACTING, usual=daily(9, 17), local={})
+    assert guard(make_call("+33140205050"), OutboundFacts(), rules, utc("2026-06-13 10:00")).action is Passage.ALLOW
+    assert guard(make_call(), OutboundFacts(), rules, utc("2026-06-10 16:00")).rule == "hours"
+
+
+def test_where_nobody_may_ever_be_called_there_is_no_better_time() -> None:
+    never = replace(ACTING, usual=Hours((), (), ()))
+    decision = guard(make_call(), OutboundFacts(), never, NOON)
+    assert (decision.action, decision.until) == (Passage.HOLD, None)
+
+
+ZONES = ["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]
+
+
+@given(
+    at=st.integers(utc("2026-01-01 00:00"), utc("2026-12-31 00:00")),
+    zones=st.lists(
+        st.sampled_from(["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]), min_size=1
+    ),
+)
+def test_the_next_good_time_is_good_and_none_before_it_is(at: int, zones: list[str]) -> None:
+    place = Place(tuple(zones), daily(8, 21))
+    found = next_good_time(place, at)
+    assert found is not None
+    assert found >= at
+    assert is_good_time(place, found)
+    if found > at:
+        assert not any(is_good_time(place, at + step) for step in range(0, int(found) - at, 900))
+
+
+@pytest.mark.parametrize("text", ["9-17", "09:00-09:00", "17:00-09:00", "09:00-25:00", "09:60-10:00", "09:00 17:00"])
+def test_what_is_no_span_of_a_day(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as 09:00-20:00"):
+        parse_spans(text)
+    assert parse_spans(" 09:00-12:30  13:00-24:00 ") == (Span(540, 750), Span(780, 1440))
+    assert parse_spans("") == ()

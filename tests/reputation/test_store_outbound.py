@@ -1,0 +1,115 @@
+"""What the outbound guard reads: calls in flight and calls that are over, the number's state, grade and age."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.model import Direction, Person
+from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.health import Grade
+from reputation.own.register import OwnNumber, State
+from reputation.store.do_not_call import DoNotCall, add_do_not_call
+from reputation.store.file import open_store
+from reputation.store.journal import record_all
+from reputation.store.outbound import outbound_decisions, outbound_facts, record_outbound
+from reputation.store.outcomes import record_outcomes
+from reputation.store.own_health import grade_all
+from reputation.store.own_register import put_own
+from reputation.store.people import upsert_people
+from tests.reputation.own_campaigns import CARELESS, OWN, campaign, run
+from tests.reputation.store_builders import DAY, NOW, make_outcome, make_record
+
+CALLEE = "+442071838799"
+TODAY = int(NOW // DAY)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        yield opened
+
+
+def make_let_out(number: int, at: float = NOW, **others: object) -> OutboundRecord:
+    record = OutboundRecord(
+        f"D{number}", at, f"1.{number}", CALLEE, TODAY, OWN, "PJSIP/201", "allow", "allow", "default", "", None, 0.5
+    )
+    return record._replace(**others)  # type: ignore[arg-type]
+
+
+def ask(db: sqlite3.Connection, now: float = NOW, own: str | None = OWN) -> OutboundFacts:
+    return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now))
+
+
+def test_of_a_stranger_from_an_unknown_number_nothing_is_known(db: sqlite3.Connection) -> None:
+    assert ask(db) == OutboundFacts()
+    assert ask(db, own=None) == OutboundFacts()
+
+
+def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Connection) -> None:
+    let_out = [make_let_out(n, NOW - 1800 * n) for n in range(1, 4)]
+    held = [make_let_out(8, NOW - 60, action="hold"), make_let_out(9, NOW - DAY, day=TODAY - 1)]
+    record_outbound(db, [*let_out, *held, let_out[0]])
+    facts = ask(db)
+    assert (facts.calls_of_person, facts.calls_of_day) == (3, 3)
+    assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
+
+
+def test_calls_that_did_not_ask_the_guard_count_when_they_are_over(db: sqlite3.Connection) -> None:
+    calls = [
+        make_outcome(f"c{n}", NOW - 60, by="201", direction=Direction.OUTBOUND, dialled=CALLEE, own_number=number)
+        for n, number in enumerate([OWN, OWN, "+442071838759"])
+    ]
+    record_outcomes(db, calls, NOW)
+    record_outbound(db, [make_let_out(1)])
+    facts = ask(db)
+    assert facts.calls_of_person == 3, "to a person it does not matter which of our numbers calls"
+    assert facts.calls_of_day == 2
+    assert ask(db, own=None).calls_of_person == 3
+
+
+def test_what_the_number_is(db: sqlite3.Connection) -> None:
+    put_own(db, OwnNumber(number=OWN, state=State.RESTING, since=NOW - DAY))
+    add_do_not_call(db, DoNotCall(CALLEE, NOW - 5))
+    facts = ask(db)
+    assert (facts.state, facts.rests_until, facts.unwanted_at) == (State.RESTING, NOW + 44 * DAY, NOW - 5)
+
+
+def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CARELESS, range(5)))
+    assert ask(db, now).grade is None
+    grade_all(db, now)
+    assert ask(db, now).grade is Grade.AT_RISK
+    assert ask(db, now).grade_reasons
+
+
+def test_a_number_is_young_where_calls_have_been_counted_for_longer(db: sqlite3.Connection) -> None:
+    def call(days_ago: int, number: str) -> None:
+        at = NOW - days_ago * DAY
+        outcome = make_outcome(f"{number}{at}", at, by="201", direction=Direction.OUTBOUND, own_number=number)
+        record_outcomes(db, [outcome], at + 60)
+
+    assert not ask(db).is_young
+    call(29, "+442071838759")
+    assert not ask(db).is_young, "after an installation nobody knows"
+    call(40, "+442071838758")
+    assert ask(db).is_young, "it has never called"
+    call(31, OWN)
+    assert not ask(db).is_young
+
+
+def test_decisions_are_kept_beside_those_about_inbound_calls(db: sqlite3.Connection) -> None:
+    upsert_people(db, [Person("201", "PJSIP/201")], "settings")
+    held = make_let_out(
+        2, NOW + 1, action="allow", would_be="hold", rule="hours", until=NOW + 60, callee="+12015550123"
+    )
+    record_all(db, [make_record(), make_let_out(1), held])
+    record_all(db, [make_let_out(1)])
+    assert [(one.id, one.person) for one in outbound_decisions(db)] == [("D2", "201"), ("D1", "201")]
+    assert [one.id for one in outbound_decisions(db, callee=CALLEE)] == ["D1"]
+    assert [one.id for one in outbound_decisions(db, own_number="+442071838759")] == []
+    assert outbound_decisions(db, held=True) == [held._replace(person="201")]
+    assert db.execute("SELECT count(*) FROM decision").fetchone() == (1,)
