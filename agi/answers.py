@@ -14,6 +14,7 @@ from agi.site import SIP_CODE_BY_REJECT, Site
 from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
 from policies.decision import Action, Decision, IncomingCall
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
+from policies.quiet import RULE as QUIET_RULE
 from policies.relations import PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Level, Verification
@@ -141,7 +142,8 @@ def _route_of(decision: Decision, site: Site) -> str:
     """Where the dialplan sends a routed call, one that did not pass its challenge, and one its callee sends away."""
     if decision.action not in (Action.WARN, Action.ROUTE, Action.CHALLENGE):
         return ""
-    return site.route or (f"callsieve-voicemail,{decision.callee},1" if decision.callee else "")
+    voicemail = f"callsieve-voicemail,{decision.callee},1" if decision.callee else ""
+    return voicemail if decision.rule == QUIET_RULE else site.route or voicemail
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
@@ -151,6 +153,7 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
     pairs = [
         ("CALLSIEVE_RULE", decision.rule),
         ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
+        ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
         ("CALLSIEVE_CALLEE", decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])

@@ -27,6 +27,7 @@ from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
+from policies.quiet import phones_kept_from, resting
 from policies.relations import per_phone_of
 from reputation.codes import CODES
 from reputation.families.quiet import hour_at
@@ -153,11 +154,11 @@ class Screening:
             hour=hour_at(now, self.site.quiet),
         )
         facts = await self._facts(query, started)
-        facts = self._with_recent(_with_emergency(facts, request), call, now)
+        facts = self._at_rest(self._with_recent(_with_emergency(facts, request), call, now), now)
         policy = self.policies.policy_of(call, facts)
         decision = decide(call, facts, policy, now, self.site.emergency_window_seconds)
         decision_id = self.new_id()
-        per_phone = per_phone_of(call, facts, decision)
+        per_phone = per_phone_of(call, facts, decision, phones_kept_from(call, facts, decision))
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
         self._record(decision_id, call, facts, decision, now, started)
         return answer
@@ -177,7 +178,7 @@ class Screening:
             verification=call.verification,
             hour=hour_at(now, self.site.quiet),
         )
-        facts = _with_emergency(await self._facts(query, started), request)
+        facts = self._at_rest(_with_emergency(await self._facts(query, started), request), now)
         policy = self.policies.policy_of(call, facts)
         decision = decide_for_callee(call, facts, policy, now, self.site.emergency_window_seconds)
         if decision is not None:
@@ -279,6 +280,10 @@ class Screening:
             raise
         self.breaker.succeeded()
         return found
+
+    def _at_rest(self, facts: Facts, now: float) -> Facts:
+        """The facts with those alone in `quiet` whose quiet hours it is."""
+        return resting(facts, self.site.quiet_of, self.site.quiet, now)
 
     def _with_recent(self, facts: Facts, call: IncomingCall, now: float) -> Facts:
         """The facts with what the daemon counts itself: the earlier calls. This one counts from now on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
@@ -30,7 +31,8 @@ class Trunk:
 class Site:
     """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
 
-    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night.
+    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night,
+    `quiet_of`: for single people, by extension.
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
     Asterisk may record what callers say, empty where there is none or no room.
     `outbound`: what the outbound guard goes by.
@@ -41,6 +43,7 @@ class Site:
     route: str = ""
     emergency_window_seconds: float = 7200.0
     quiet: QuietWeights = DEFAULT.quiet
+    quiet_of: Mapping[str, QuietWeights] = field(default_factory=dict)
     ask: str = "digit"
     language: str = "en"
     appeal: bool = False

@@ -116,6 +116,7 @@ REASON_BY_OWN_RULE = {
     "blocklist": "explain-blocklist",
     "contact": "explain-contact",
     "talked": "explain-talked",
+    "quiet-hours": "explain-quiet-hours",
 }
 # Rules of the presets that say more than the evidence does, and those that only say how much of it there is.
 REASON_BY_RULE = {

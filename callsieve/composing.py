@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agi.parsing import did_of
 from agi.site import Site, Trunk
 from callsieve.activating import running_name
@@ -12,6 +14,7 @@ from policies.policy import PolicySet, Scope
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 from reputation.own.hours import LOCAL_HOURS, Hours, daily, parse_spans
+from reputation.weights import QuietWeights
 
 
 def site_of(settings: Settings) -> Site:
@@ -26,6 +29,7 @@ def site_of(settings: Settings) -> Site:
         route=actions.route,
         emergency_window_seconds=window_seconds,
         quiet=settings.reputation.quiet,
+        quiet_of=_quiet_of(settings),
         ask=actions.ask,
         language=actions.language,
         appeal=actions.appeal,
@@ -55,6 +59,17 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         calls_per_number_day=outbound.calls_per_number_day,
         calls_per_young_number_day=outbound.calls_per_young_number_day,
     )
+
+
+def _quiet_of(settings: Settings) -> dict[str, QuietWeights]:
+    """The quiet hours of those who have others than everybody, by extension."""
+    own = {}
+    for person in settings.person:
+        if person.quiet_hours is not None:
+            first, last = person.quiet_hours.split("-")
+            hours = {"first_hour": int(first), "last_hour": int(last) % 24}
+            own[person.extension] = msgspec.structs.replace(settings.reputation.quiet, **hours)
+    return own
 
 
 def regions_of(site: Site) -> set[str]:

@@ -16,7 +16,7 @@ from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
 
 # [callsieve-codes], and docs/operations.md.
-FEATURE_CODES = ("*26", "*33", "*34", "*35", "*36", "*37", "*38")
+FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 FREEPBX_CONTEXT = "from-trunk-callsieve"
 DEFAULT_FASTAGI_PORT = 4573
 TRUNKS_ASKED = 20

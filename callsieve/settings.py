@@ -37,12 +37,15 @@ ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
 ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
+HOURS = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"
+Hours = Annotated[str, msgspec.Meta(pattern=HOURS)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
 WRITTEN_AS = {
     NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
     EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
     ENDPOINT: "write it as PJSIP/201",
+    HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
     ROUTE: "write it as context,exten,1",
 }
 Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
@@ -180,13 +183,14 @@ class DidTable(Table, frozen=True):
 
 
 class PersonTable(Table, frozen=True):
-    """Someone of ours."""
+    """Someone of ours. `quiet_hours` as in `22-7`: else those of [reputation.quiet], for whoever wants some."""
 
     extension: Extension
     endpoint: Endpoint | None = None
     group: Name | None = None
     language: str | None = None
     name: str | None = None
+    quiet_hours: Hours | None = None
 
 
 class ScopeTable(Table, frozen=True):

@@ -11,12 +11,22 @@ from dataclasses import dataclass, replace
 
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
-from policies.relations import INVITED, has_tie, is_verified, lasts, may_relate, own_number_spoofed, ties_in_reach
+from policies.quiet import RULE as QUIET_RULE
+from policies.quiet import in_quiet_hours
+from policies.relations import (
+    INVITED,
+    has_tie,
+    is_redialled,
+    is_verified,
+    lasts,
+    may_relate,
+    own_number_spoofed,
+    ties_in_reach,
+)
 from reputation.model import CallerKind, Facts, Tie
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
 CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
-REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +137,7 @@ class Cap:
 
 def redialled(case: Case) -> bool:
     """Whether the same caller called within the last 3 minutes."""
-    since = case.now - REDIAL_SECONDS
-    return any(since < at < case.now for at in case.facts.recent_calls)
+    return is_redialled(case.facts, case.now)
 
 
 def challenge_passed(case: Case) -> bool:
@@ -207,9 +216,10 @@ def decide(
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            return _decision(case, policy, ruling, step.number, (INVITATION,) if step.number == 4 else ())
+            listed = _decision(case, policy, ruling, step.number, (INVITATION,) if step.number == 4 else ())
+            return in_quiet_hours(case, listed, policy)
     number, ruling = policy_rules(case, policy)
-    return _decision(case, policy, ruling, number, CAPS)
+    return in_quiet_hours(case, _decision(case, policy, ruling, number, CAPS), policy)
 
 
 # What the callee's own ties decide. All other steps did so at the trunk, where they were known already.
@@ -225,15 +235,17 @@ def decide_for_callee(
 ) -> Decision | None:
     """What one phone does differently from what was decided at the trunk, now that its person is known.
 
-    Steps 3 and 6 only, and only where no step before them decides; None: nothing. In observe mode the decision is
-    recorded and does not act.
+    Steps 3 and 6 and quiet hours only, and only where no step before them decides; None: nothing. In observe mode
+    the decision is recorded and does not act.
     """
     case = Case(call, facts, now)
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            return _decision(case, policy, ruling, step.number, ()) if step.number in STEPS_OF_CALLEE else None
-    return None
+            decision = _decision(case, policy, ruling, step.number, ())
+            return decision if step.number in STEPS_OF_CALLEE else None
+    silenced = in_quiet_hours(case, _decision(case, policy, Ruling(Action.ALLOW, "default", ""), 9, ()), policy)
+    return silenced if silenced.rule == QUIET_RULE else None
 
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:

@@ -15,6 +15,8 @@ from reputation.model import Facts, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 
+REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
+
 # Ties of step 3 that speak for the caller: they outrank the administrator's lists, as a contact (step 6) does not.
 INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
@@ -71,6 +73,11 @@ def is_verified(call: IncomingCall, facts: Facts) -> bool:
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
+def is_redialled(facts: Facts, now: float) -> bool:
+    """Whether the same caller called within the last 3 minutes."""
+    return any(now - REDIAL_SECONDS < at < now for at in facts.recent_calls)
+
+
 def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
     """Whether an untrusted trunk shows one of our own numbers as the caller."""
     return facts.own_number and not call.trusted
@@ -91,18 +98,20 @@ LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never scr
 STEP_OF_RELATIONSHIP = 6
 
 
-def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision) -> PerPhone:
+def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
     """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk; and
-    for a warned call, whose phones are not to whisper.
+    for a warned call, whose phones are not to whisper. `at_rest`: phones that it must not ring (policies.quiet).
 
     The facts were read for this very call: what is in force is in them.
     """
     unwhispered = facts.unwhispered if decision.action is Action.WARN else ()
-    if facts.callee is not None or not facts.ties or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
+    if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone(unwhispered=unwhispered)
+    if not facts.ties:
+        return PerPhone(blocked=tuple(sorted(at_rest)), unwhispered=unwhispered)
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
     allowed = {who for who, tie in ties if tie is Tie.ALLOW}
-    blocked = {who for who, tie in ties if tie is Tie.BLOCK} - allowed
+    blocked = ({who for who, tie in ties if tie is Tie.BLOCK} - allowed) | set(at_rest)
     if decision.action is Action.ALLOW:
         return PerPhone(blocked=tuple(sorted(blocked)))
     friends_count = decision.step > STEP_OF_RELATIONSHIP and may_relate(call, facts)

@@ -1,11 +1,12 @@
 """What people say by dialling a code, or pressing a key during a call: the words of [callsieve-say] come back.
 
-Each code dialled again within a minute takes back what it did; that of the whispers, at any time.
+Each code dialled again within a minute takes back what it did; those of whispers and of quiet hours, at any time.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,7 +39,21 @@ EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours (DESIGN 
 VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 WORD_OF_LIST = {ListName.ALLOW: "allowed", ListName.BLOCK: "blocked"}
-CODES = frozenset({*VERDICTS, *LISTS, "expect", "whispers", "dnc"})
+
+
+class Switch(NamedTuple):
+    """What a code switches, and the words for both ways."""
+
+    wish: Wish
+    wished: str
+    dropped: str
+
+
+SWITCHES = {
+    "whispers": Switch(Wish.NO_WHISPER, wished="whispers-off", dropped="whispers-on"),
+    "quiet": Switch(Wish.QUIET, wished="quiet-on", dropped="quiet-off"),
+}
+CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
 # "Do not call me again" is about a conversation that is just over.
 LATELY_SECONDS = 1800.0
 LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
@@ -51,8 +66,8 @@ def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> st
     reporter = reporter_of(db, endpoint)
     if code == "expect":
         return _expect(db, reporter, at)
-    if code == "whispers":
-        return _switch_whispers(db, reporter, at)
+    if code in SWITCHES:
+        return _switch(db, reporter, SWITCHES[code], at)
     if code == "dnc":
         return _do_not_call(db, reporter, at)
     if code in LISTS:
@@ -126,10 +141,11 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
     return "do-not-call"
 
 
-def _switch_whispers(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    word = "whispers-on" if drop_wish(db, reporter, Wish.NO_WHISPER) else "whispers-off"
-    if word == "whispers-off":
-        set_wish(db, reporter, Wish.NO_WHISPER, at)
+def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
+    dropped = drop_wish(db, reporter, switch.wish)
+    word = switch.dropped if dropped else switch.wished
+    if not dropped:
+        set_wish(db, reporter, switch.wish, at)
     add_audit(db, Change(word, name=reporter), _who(reporter), at)
     return word
 

@@ -184,6 +184,7 @@ class Wish(StrEnum):
     """What a person has chosen for all calls that ring the phone."""
 
     NO_WHISPER = "no-whisper"  # no spoken warning before a warned call
+    QUIET = "quiet-hours"  # at these hours strangers do not ring the phone
 
 
 class Tie(StrEnum):
@@ -238,8 +239,8 @@ class Facts:
 
     `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
     for 6 s or less and gave up, if that is less than a day ago. `unwhispered`: the phones whose people want no spoken
-    warning. `recent_calls` are the instants of earlier calls of
-    the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
+    warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet). `recent_calls` are the instants of
+    earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
     """
 
     did: Did | None = None
@@ -255,6 +256,7 @@ class Facts:
     one_ring_at: float | None = None
     own_number: bool = False
     unwhispered: tuple[str, ...] = ()
+    quiet: tuple[Person, ...] = ()
     reputation: Reputation = field(default_factory=Reputation)
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()

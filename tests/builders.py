@@ -162,6 +162,7 @@ def make_facts(
     challenge_passed_at: float | None = None,
     emergency_at: float | None = None,
     own_number: bool = False,
+    quiet: Iterable[Person] = (),
     recent_calls: Iterable[float] = (),
     recent_block_calls: Iterable[float] = (),
 ) -> Facts:
@@ -178,6 +179,7 @@ def make_facts(
         challenge_passed_at=challenge_passed_at,
         emergency_at=emergency_at,
         own_number=own_number,
+        quiet=tuple(quiet),
         reputation=make_reputation(log_odds, level),
         recent_calls=tuple(recent_calls),
         recent_block_calls=tuple(recent_block_calls),

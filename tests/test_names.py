@@ -9,7 +9,7 @@ from agi.answers import OWN_NUMBER_RULE, WHISPER_BY_CATEGORY
 from callsieve.changes import FREEPBX_FILES
 from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
 from callsieve.prompts import prompts_of
-from reputation.codes import CODES, WORD_OF_LIST
+from reputation.codes import CODES, SWITCHES, WORD_OF_LIST
 
 ROOT = Path(__file__).resolve().parent.parent
 DIALPLAN = "\n".join(
@@ -76,6 +76,7 @@ def test_what_the_codes_answer_can_be_spoken() -> None:
     assert words(r"callsieve-code,s,1\(([a-z]+)\)", DIALPLAN) == CODES
     returned = words(r'return "([a-z-]+)"', code) | words(r'"([a-z-]+)" if .* else "[a-z-]+"', code)
     returned |= words(r'if .* else "([a-z-]+)"', code) | set(WORD_OF_LIST.values())
+    returned |= {word for switch in SWITCHES.values() for word in (switch.wished, switch.dropped)}
     assert returned - {"mark", "unmark"} == spoken - {"later"}
 
 

@@ -82,8 +82,8 @@ UNION ALL
 SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
-SELECT 'wish', wish, coalesce(endpoint, person), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM wish LEFT JOIN person ON extension = person WHERE wish = '{Wish.NO_WHISPER}'
+SELECT 'wish', wish, coalesce(endpoint, person), person, grp, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM wish LEFT JOIN person ON extension = person WHERE wish IN ('{Wish.NO_WHISPER}', '{Wish.QUIET}')
 UNION ALL
 SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM identity WHERE number = :number AND ends_at > :now
@@ -172,7 +172,8 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         emergency_at=moments[2],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
-        unwhispered=tuple(row[2] for row in of.get("wish", ())),
+        unwhispered=tuple(row[2] for row in of.get("wish", ()) if row[1] == Wish.NO_WHISPER),
+        quiet=tuple(Person(row[3], row[2], row[4]) for row in of.get("wish", ()) if row[1] == Wish.QUIET),
         reputation=with_changes(reputation, evidence, circumstances, weights, query.now),
     )
 

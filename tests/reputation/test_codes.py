@@ -206,3 +206,15 @@ def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> 
 def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 1801)
     assert obey_code(db, PHONE, "dnc", NOW) == "nobody"
+
+
+def test_quiet_hours_on_and_off_do_not_touch_the_whispers(db: sqlite3.Connection) -> None:
+    upsert_people(db, [Person("202", "PJSIP/202", "sales")], "more")
+    assert obey_code(db, "PJSIP/202", "quiet", NOW) == "quiet-on"
+    assert obey_code(db, "PJSIP/lobby", "quiet", NOW) == "quiet-on"
+    facts = facts_of(db, make_query())
+    assert set(facts.quiet) == {Person("202", "PJSIP/202", "sales"), Person("PJSIP/lobby", "PJSIP/lobby", None)}
+    assert facts.unwhispered == ()
+    assert [obey_code(db, who, "quiet", NOW + 999) for who in ("PJSIP/202", "PJSIP/lobby")] == ["quiet-off"] * 2
+    assert facts_of(db, make_query()).quiet == ()
+    assert [row.what for row in audit_rows(db, None, 4)] == ["quiet-off", "quiet-off", "quiet-on", "quiet-on"]

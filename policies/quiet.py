@@ -1,0 +1,86 @@
+"""Quiet hours of single people: at these hours a stranger's call does not ring them, but goes to their voicemail.
+
+A stranger is who has no tie to the person. Whatever outranks people's own lists outranks this too: who is never
+screened, the emergency window, the administrator's allowlist; and who calls again within three minutes rings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from policies.decision import Action, Decision, IncomingCall
+from policies.policy import Case, Policy
+from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
+from reputation.families.quiet import hour_at, is_quiet
+from reputation.model import Facts, Person, Tie
+from reputation.weights import QuietWeights
+
+RULE = "quiet-hours"
+REASON = "the callee has quiet hours and does not know the caller"
+STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below
+STEP_OF_BLOCKLIST = 4
+
+
+def resting(facts: Facts, own_hours: Mapping[str, QuietWeights], usual: QuietWeights, now: float) -> Facts:
+    """The facts with only those in `quiet` whose quiet hours it is. `own_hours`: of single people, by extension."""
+    if not facts.quiet:
+        return facts
+    if is_redialled(facts, now):
+        return replace(facts, quiet=())
+    people = (person for person in facts.quiet if _is_at_rest(own_hours.get(person.extension, usual), now))
+    return replace(facts, quiet=tuple(people))
+
+
+def _is_at_rest(hours: QuietWeights, now: float) -> bool:
+    return is_quiet(hour_at(now, hours), hours)
+
+
+def kept_from(case: Case) -> bool:
+    """Whether the callee, who is known, is not to be rung by this caller now."""
+    callee = case.facts.callee
+    return callee is not None and any(
+        person.extension == callee.extension and not _knows(person, case.call, case.facts)
+        for person in case.facts.quiet
+    )
+
+
+def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
+    """The decision, or `route` where that is more and the callee rests. Steps that outrank people stay as they are."""
+    outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
+    if outranks or decision.would_be >= Action.ROUTE or not kept_from(case):
+        return decision
+    return replace(
+        decision,
+        action=Action.ALLOW if policy.observe else Action.ROUTE,
+        would_be=Action.ROUTE,
+        rule=RULE,
+        reason=REASON,
+        step=STEP,
+        capped_by=None,
+        label=None,
+        ask=None,
+    )
+
+
+def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tuple[str, ...]:
+    """The endpoints that this call must not ring, where the callee is not known: of those in reach who rest and do not
+    know the caller.
+    """
+    if facts.callee is not None or decision.rule == "allowlist":
+        return ()
+    group = facts.did.group if facts.did is not None else None
+    return tuple(
+        person.endpoint
+        for person in facts.quiet
+        if person.endpoint and (group is None or person.group == group) and not _knows(person, call, facts)
+    )
+
+
+def _knows(person: Person, call: IncomingCall, facts: Facts) -> bool:
+    ties = [tie for tie in facts.ties if tie.person == person.extension and lasts(tie, None)]
+    if any(tie.tie in INVITED for tie in ties):
+        return True
+    friendly = any(tie.tie in FRIENDLY for tie in ties)
+    company = any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties)
+    return (friendly or company) and may_relate(call, facts)

@@ -1,0 +1,172 @@
+"""Quiet hours: who does not ring whom, and who does all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from policies.decision import Action, Decision
+from policies.engine import decide, decide_for_callee
+from policies.quiet import RULE, phones_kept_from, resting
+from policies.relations import per_phone_of
+from reputation.families.quiet import hour_at
+from reputation.model import CallerKind, Facts, ListName, Person, Tie, Verification
+from reputation.weights import DEFAULT, QuietWeights
+from tests.builders import (
+    CALLER,
+    NOW,
+    make_call,
+    make_did,
+    make_entry,
+    make_facts,
+    make_identity,
+    make_person,
+    make_policy,
+    make_tie,
+)
+
+ALLOW, OBSERVE = make_policy(), make_policy("observe = true")
+HOUR = hour_at(NOW, DEFAULT.quiet)
+NIGHT = msgspec.structs.replace(DEFAULT.quiet, first_hour=HOUR, last_hour=(HOUR + 1) % 24)
+DAY = msgspec.structs.replace(DEFAULT.quiet, first_hour=(HOUR + 1) % 24, last_hour=HOUR)
+ALICE, BOB, CAROL = make_person("201"), make_person("202"), make_person("203", group="support")
+
+
+def for_alice(**facts: Any) -> Facts:
+    """A call for Alice, who rests."""
+    return make_facts(callee=ALICE, quiet=(ALICE,), **facts)
+
+
+def decided(facts: Facts, policy: Any = ALLOW, **call: Any) -> tuple[str, Action]:
+    decision = decide(make_call(**call), facts, policy, NOW)
+    return decision.rule, decision.action
+
+
+def test_a_stranger_goes_to_voicemail() -> None:
+    decision = decide(make_call(), for_alice(), ALLOW, NOW)
+    assert (decision.rule, decision.action, decision.would_be, decision.step) == (RULE, Action.ROUTE, Action.ROUTE, 7)
+    assert decision.callee == "201"
+
+
+def test_a_withheld_number_is_a_stranger_too() -> None:
+    assert decided(for_alice(), number=None, kind=CallerKind.WITHHELD) == (RULE, Action.ROUTE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule"),
+    [
+        pytest.param({"ties": [make_tie(Tie.ALLOW, "201")]}, "callee-allowlist", id="allowed"),
+        pytest.param({"ties": [make_tie(Tie.EXPECTED, "201")]}, "expected-call", id="expecting"),
+        pytest.param({"ties": [make_tie(Tie.CONTACT, "201")]}, "contact", id="contact"),
+        pytest.param({"ties": [make_tie(Tie.CONTACT, None)]}, "contact", id="contact-of-the-company"),
+        pytest.param({"ties": [make_tie(Tie.TALKED, "201")]}, "talked", id="talked-to"),
+        pytest.param({"emergency_at": NOW - 60}, "emergency-window", id="emergency-window"),
+        pytest.param({"allow": make_entry(ListName.ALLOW)}, "allowlist", id="administrators-allowlist"),
+        pytest.param({"did": make_did(screen=False)}, "unscreened-did", id="unscreened"),
+        pytest.param({"caller_person": BOB}, "internal", id="one-of-ours"),
+    ],
+)
+def test_who_rings_at_night(facts: dict[str, Any], rule: str) -> None:
+    assert decided(for_alice(**facts)) == (rule, Action.ALLOW)
+
+
+@pytest.mark.parametrize(
+    ("facts", "call"),
+    [
+        pytest.param({"ties": [make_tie(Tie.CONTACT, "202")]}, {}, id="known-to-a-colleague"),
+        pytest.param({"ties": [make_tie(Tie.CONTACT, "201")]}, {"verification": Verification.FAILED}, id="forged"),
+        pytest.param({"identity": make_identity()}, {}, id="a-verified-business"),
+        pytest.param({"block": make_entry(ListName.BLOCK, action="warn")}, {}, id="on-a-list-that-only-warns"),
+    ],
+)
+def test_who_does_not(facts: dict[str, Any], call: dict[str, Any]) -> None:
+    assert decided(for_alice(**facts), **call) == (RULE, Action.ROUTE)
+
+
+def test_what_is_more_than_voicemail_stays() -> None:
+    assert decided(for_alice(), make_policy('default = "reject"')) == ("default", Action.REJECT)
+    assert decided(for_alice(block=make_entry(ListName.BLOCK))) == ("blocklist", Action.REJECT)
+
+
+def test_while_we_only_observe_the_call_goes_on() -> None:
+    decision = decide(make_call(), for_alice(), OBSERVE, NOW)
+    assert (decision.rule, decision.action, decision.would_be) == (RULE, Action.ALLOW, Action.ROUTE)
+    group = make_facts(quiet=(ALICE,))
+    observed = decide(make_call(), group, OBSERVE, NOW)
+    kept = phones_kept_from(make_call(), group, observed)
+    assert (kept, per_phone_of(make_call(), group, observed, kept).blocked) == (("PJSIP/201",), ())
+
+
+def test_a_colleague_who_has_none_is_rung() -> None:
+    assert decided(make_facts(callee=BOB, quiet=(ALICE,))) == ("default", Action.ALLOW)
+
+
+# Whose hours it is
+
+
+@pytest.mark.parametrize(
+    ("usual", "own", "rests"),
+    [
+        pytest.param(NIGHT, {}, True, id="at-the-usual-hours"),
+        pytest.param(DAY, {}, False, id="at-others"),
+        pytest.param(DAY, {"201": NIGHT}, True, id="at-hours-of-ones-own"),
+        pytest.param(NIGHT, {"201": DAY}, False, id="not-at-the-usual-ones-then"),
+        pytest.param(NIGHT, {"202": DAY}, True, id="those-of-somebody-else"),
+    ],
+)
+def test_the_hours_of_a_person(usual: QuietWeights, own: dict[str, QuietWeights], rests: bool) -> None:
+    assert bool(resting(for_alice(), own, usual, NOW).quiet) is rests
+
+
+@pytest.mark.parametrize(("ago", "rings"), [(179.0, True), (181.0, False)])
+def test_who_calls_again_within_three_minutes_rings(ago: float, rings: bool) -> None:
+    facts = resting(for_alice(recent_calls=(NOW - ago,)), {}, NIGHT, NOW)
+    assert decided(facts)[0] == ("default" if rings else RULE)
+
+
+# A ring group
+
+
+def kept_from(*ties: Any, decision: Decision | None = None, group: str | None = "sales") -> tuple[str, ...]:
+    facts = make_facts(did=make_did(group=group), ties=list(ties), quiet=(ALICE, BOB, CAROL))
+    made = decision or decide(make_call(), facts, ALLOW, NOW)
+    return per_phone_of(make_call(), facts, made, phones_kept_from(make_call(), facts, made)).blocked
+
+
+def test_in_a_group_those_who_rest_are_not_rung() -> None:
+    assert kept_from() == ("PJSIP/201", "PJSIP/202")
+    assert kept_from(group=None) == ("PJSIP/201", "PJSIP/202", "PJSIP/203")
+
+
+@pytest.mark.parametrize("tie", [Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT, Tie.TALKED])
+def test_but_whoever_knows_the_caller(tie: Tie) -> None:
+    assert kept_from(make_tie(tie, "201")) == ("PJSIP/202",)
+
+
+def test_and_the_companys_contacts_and_allowlist_ring_them_all() -> None:
+    assert kept_from(make_tie(Tie.CONTACT, None)) == ()
+    allowed = Decision(Action.ALLOW, "allowlist", "", step=4)
+    assert kept_from(decision=allowed) == ()
+
+
+def test_a_person_who_is_nobodys_endpoint_rests_too() -> None:
+    lobby = Person("PJSIP/lobby", "PJSIP/lobby", None)
+    facts = make_facts(quiet=(lobby,))
+    assert phones_kept_from(make_call(), facts, decide(make_call(), facts, ALLOW, NOW)) == ("PJSIP/lobby",)
+
+
+# After an IVR
+
+
+def test_after_an_ivr_the_person_who_was_chosen_rests() -> None:
+    decision = decide_for_callee(make_call(), for_alice(), ALLOW, NOW)
+    assert decision is not None
+    assert (decision.rule, decision.action) == (RULE, Action.ROUTE)
+    assert decide_for_callee(make_call(), make_facts(callee=BOB, quiet=(ALICE,)), ALLOW, NOW) is None
+    known = decide_for_callee(make_call(), for_alice(ties=[make_tie(Tie.CONTACT, "201")]), ALLOW, NOW)
+    assert known is not None
+    assert known.rule == "contact"
+    assert decide_for_callee(make_call(), for_alice(emergency_at=NOW - 60), ALLOW, NOW) is None
+    assert make_call().caller.e164 == CALLER
