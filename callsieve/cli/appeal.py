@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,15 @@ import typer
 
 from callsieve.cli import appeal_evidence, appeal_show
 from callsieve.cli.appeal_show import AppealArgument, found
-from callsieve.cli.common import ConfigOption, any_store, existing_store, number_argument, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    any_store,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.errors import CommandError
 from callsieve.cli.identity_proof import why_not_proven
 from callsieve.cli.storing import changing
@@ -49,6 +59,7 @@ def open_one(
     decision: Annotated[
         str | None, typer.Option(metavar="ID", help="The decision that it is about, of `calls show`.")
     ] = None,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """File an appeal. It has no effect yet: control of the number must be proven, or you accept it."""
@@ -66,10 +77,13 @@ def open_one(
         contact=contact,
         opened_at=time.time(),
         statement=statement,
-        decision_id=None if decision is None else _decision_id(decision),
     )
     with any_store(loaded) as db, refused_in_one_line(), changing(db, "appeal open", e164) as change:
-        change.after = filed = open_appeal(db, filed)
+        about = None if decision is None else _decision_about(db, decision, e164)
+        change.after = filed = open_appeal(db, replace(filed, decision_id=about))
+    if as_json:
+        print_json(appeal_show.as_json_value(filed, filed.opened_at))
+        return
     say(f"Appeal {filed.reference} of {e164} is filed. It has no effect yet. Have control of the number proven:")
     say_command(_command("code", filed.reference, config))
     say("or accept it as it is:")
@@ -155,6 +169,7 @@ def decide_on(
             change.before = before
             decided = decide(db, before.reference, Ruling(upheld, reason, category_only), time.time())
             change.after = decided.appeal
+        known = appeal_show.known_now(db, loaded, before.number)
     one, who = decided.appeal, plural(len(decided.reporters), "person", "people")
     if upheld:
         say(f"Appeal {one.reference} is upheld: the spam marks of {one.number} until now count as never made.")
@@ -163,6 +178,7 @@ def decide_on(
             say(f"{who} who marked it will be trusted a little less ({', '.join(decided.reporters)}).")
     else:
         say(f"Appeal {one.reference} is denied; the next one of {one.number} can be filed in 30 days.")
+    say(f"What is known of it now: {known}")
     say(f"Now tell {one.name}, {one.contact}.")
     _say_undo(one, config)
 
@@ -214,13 +230,17 @@ def _step(text: str, step: AppealStep, config: Path | None, reason: str = "") ->
     return after
 
 
-def _decision_id(text: str) -> str:
+def _decision_about(db: sqlite3.Connection, text: str, number: str) -> str:
     from reputation.ids import parse_id
+    from reputation.store.journal import decision_of
 
     wanted = parse_id(text)
-    if wanted is None:
-        raise CommandError(f"--decision: {text[:40]!r} is no id of a decision: `callsieve calls show`")
-    return wanted
+    decided = None if wanted is None else decision_of(db, wanted)
+    if decided is None or decided.caller != number:
+        raise CommandError(
+            f"--decision: there is no decision {text[:40]!r} about {number}: `callsieve calls show {number}`"
+        )
+    return decided.id
 
 
 def _command(name: str, reference: str, config: Path | None, *more: str) -> str:

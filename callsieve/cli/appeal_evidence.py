@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.appeal_show import AppealArgument, found
-from callsieve.cli.common import ConfigOption, existing_store, settings_of
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing, who
 
@@ -30,6 +30,7 @@ def evidence(
     export: Annotated[
         Path | None, typer.Option(metavar="DIRECTORY", help="Write all of them there, for you alone (0600).")
     ] = None,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Attach files and statements to an appeal, take them out again, or show which there are."""
@@ -49,6 +50,9 @@ def evidence(
         attached = attachments_of(db, one.reference)
         if export is not None:
             _export(db, one.reference, export)
+    if as_json:
+        print_json([attachment._asdict() for attachment in attached])
+        return
     for attachment in attached:
         say(f"{attachment.place}  {attachment.name}  {attachment.size:,} bytes, by {attachment.added_by}")
     if not attached:

@@ -94,6 +94,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
         attachments = attachments_of(db, one.reference)
         marks = [mark for mark in marks_of(db, one.number) if mark.verdict is Verdict.SPAM]
         stones = tombstones_of(db, one.number)
+        known = known_now(db, loaded, one.number)
     if as_json:
         shown = [attachment._asdict() for attachment in attachments]
         print_json({**as_json_value(one, now), "attachments": shown, "marks": marks})
@@ -113,8 +114,17 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
             ("closed", when(one.closed_at) if one.closed_at else ""),
             ("evidence", lines(map(_attachment, attachments))),
             ("marks", lines(_mark(mark, stones) for mark in marks)),
+            ("known now", known),
         ]
     )
+
+
+def known_now(db: sqlite3.Connection, loaded: Loaded, number: str) -> str:
+    """What an ordinary call of the number would meet, and why, in one line."""
+    from callsieve.known import known_of
+
+    known = known_of(db, loaded, number, time.time())
+    return f"level {known.facts.reputation.level.word}. {known.sentence}"
 
 
 def as_json_value(appeal: Appeal, now: float) -> dict[str, Any]:

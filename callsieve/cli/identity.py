@@ -26,6 +26,7 @@ from reputation.model import Identity
 
 DEFAULT_DAYS = 365
 TEXT_CHARACTERS = 200
+SLACK_SECONDS = 2 * 86_400.0  # a leap day, and the end of a day that is named
 PROVEN = 2  # the level that needs a note on how it was proven
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
@@ -57,14 +58,14 @@ def add(
     ],
     note: Annotated[str, typer.Option(help="How it was proven; level 2 needs it.")] = "",
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="180d, 2y or 2026-12-31; 12 months if not given.")
+        str | None, typer.Option(metavar="TIME", help="180d or 2026-12-31; 12 months if not given, and at most.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
     from callsieve.cli.show import say
     from callsieve.times import TimeError, expiry_of, when
-    from reputation.store.identities import identity_of, set_identity
+    from reputation.store.identities import LASTS_SECONDS, identity_of, set_identity
 
     loaded = settings_of(config)
     now = time.time()
@@ -80,6 +81,8 @@ def add(
         expires_at = expiry_of(expires or f"{DEFAULT_DAYS}d", now)
     except TimeError as error:
         raise CommandError(f"--expires: {error}") from None
+    if expires_at > now + LASTS_SECONDS + SLACK_SECONDS:
+        raise CommandError("--expires: after 12 months at the latest it is to be proven again")
     identity = Identity(e164, name.strip(), level, expires_at)
     with any_store(loaded) as db, changing(db, "identity add", e164) as change:
         change.before = before = identity_of(db, e164)

@@ -99,13 +99,42 @@ def test_an_appeal_may_be_about_a_decision(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     file(callsieve, "--decision", "7kq2m4xa")
     assert "decision 7KQ2M4XA" in callsieve.ok("appeal", "show", CALLER)
+    for wrong in ("7KQ2M4XA", "7"):
+        says = callsieve.fails("appeal", "open", "+12017421835", *FILED, "--decision", wrong)
+        assert f"there is no decision '{wrong}' about +12017421835" in says
+
+
+def test_scripts_file_appeals_and_read_what_is_attached(callsieve: Program) -> None:
+    filed = callsieve("appeal", "open", CALLER, *FILED, "--json").json
+    assert (filed["number"], filed["state"], filed["due_at"]) == (CALLER, "open", None)
+    [attached] = callsieve("appeal", "evidence", filed["reference"], "--statement", "It was me.", "--json").json
+    assert (attached["place"], attached["name"], attached["size"]) == (1, "statement.txt", 10)
+    [listed] = callsieve("appeal", "list", "--json").json
+    assert (listed["reference"], listed["overdue"]) == (filed["reference"], False)
+
+
+def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -> None:
+    """And what still speaks against the number is said, so that nobody is surprised."""
+    at = time.time() - 3600
+    about = f'"type": "mark", "number": "{CALLER}", "verdict": "spam"'
+    marks = "".join(f'{{"at": {at + n}, {about}, "reporter": "20{n}"}}\n' for n in range(1, 4))
+    callsieve.ok("import", "calls", callsieve.file("marks.jsonl", marks))
+    callsieve.ok("import", "numbers", callsieve.file("list.csv", f"number\n{CALLER}\n"), "--source", "ftc")
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["level"] == "warn"
+    file(callsieve)
+    callsieve.ok("appeal", "accept", CALLER)
+    out = callsieve.ok("appeal", "decide", CALLER, "uphold", "--reason", "a customer's own bank")
+    assert "What is known of it now: level tag. One imported source lists it as spam." in out
+    late = marks.replace('"201"', '"209"')
+    callsieve.ok("import", "calls", callsieve.file("late.jsonl", marks + late))
+    assert len(callsieve("lookup", CALLER, "--json").json["marks"]) == 4
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == 1.5
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         pytest.param(["open", CALLER, "--name", " ", "--contact", "x"], "the name is empty", id="nobody"),
-        pytest.param(["open", CALLER, *FILED, "--decision", "7"], "no id of a decision", id="no-decision"),
         pytest.param(["open", "911", *FILED], "emergency number", id="emergency-number"),
         pytest.param(["show", "AAAAAAAA"], "there is no appeal AAAAAAAA", id="no-such-appeal"),
         pytest.param(["show", CALLER], "there is no appeal of", id="none-of-the-number"),

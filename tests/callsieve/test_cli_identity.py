@@ -59,6 +59,7 @@ def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: 
         pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name is empty", id="empty-name"),
         pytest.param([CALLER, "--name", "a\nb", "--level", "1"], "one line", id="name-of-two-lines"),
         pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "never"], "--expires", id="no-time"),
+        pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "2y"], "12 months at", id="two-years"),
         pytest.param(["911", "--name", "Police", "--level", "1"], "emergency number", id="emergency-number"),
     ],
 )

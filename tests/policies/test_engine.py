@@ -15,7 +15,7 @@ from policies.engine import CAPS, STEPS, Look, decide, decide_for_callee, explai
 from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
 from policies.quiet import RULE as QUIET_RULE
-from reputation.model import Attestation, CallerKind, Facts, Level, Tie, Verification
+from reputation.model import Attestation, CallerKind, Facts, Level, Reputation, Tie, Verification
 from tests.builders import (
     DAY,
     HOUR,
@@ -316,6 +316,38 @@ def test_a_cap_never_makes_stricter(call: IncomingCall, facts: Facts, reason: st
 
 def test_the_weakest_cap_comes_first() -> None:
     assert [cap.highest for cap in CAPS] == sorted(cap.highest for cap in CAPS)
+
+
+APPEALED = replace(make_facts(), reputation=Reputation(appeal="AP9E4100"))
+
+
+@pytest.mark.parametrize(
+    ("ordered", "done", "capped"),
+    [
+        ("warn", "warn", None),
+        ("challenge", "challenge", None),
+        ("route", "challenge", "an appeal is in force: AP9E4100"),
+        ("reject", "challenge", "an appeal is in force: AP9E4100"),
+    ],
+)
+def test_an_appeal_caps_at_challenge(ordered: str, done: str, capped: str | None) -> None:
+    decision = decide(make_call(), APPEALED, policy_ordering(ordered), NOW)
+    assert (decision.action.word, decision.capped_by) == (done, capped)
+
+
+def test_an_appeal_caps_no_list() -> None:
+    decision = decide(make_call(), replace(APPEALED, block=blocked()), policy_ordering("allow"), NOW)
+    assert (decision.action, decision.capped_by) == (Action.REJECT, None)
+
+
+def test_what_speaks_more_for_him_caps_first() -> None:
+    decision = decide(make_call(), replace(APPEALED, recent_calls=(NOW - 10,)), policy_ordering("reject"), NOW)
+    assert decision.action is Action.WARN
+
+
+def test_the_explanation_carries_the_appeals_reference() -> None:
+    looks = explain(make_call(), APPEALED, policy_ordering("reject"), NOW)
+    assert Look(7, "cap", "challenge at most: an appeal is in force: AP9E4100") in looks
 
 
 SPEAKS_FOR_HIM: dict[str, Any] = {
