@@ -9,11 +9,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from typer.main import get_command
 
+from callsieve.cli.app import app
 from tests.callsieve.program import CALLER, ROOT, Program, make_record, one_line
 
+HISTORY = (
+    '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421834", "did": "+442071838750",'
+    ' "callee": "201", "answered": true, "talk_seconds": 3.0, "ended_by": "callee"}\n'
+)
+OWN = "+12025550107"
 READING = [
     pytest.param(("lookup", CALLER), id="lookup"),
     pytest.param(("list", "show"), id="list-show"),
@@ -30,6 +38,24 @@ READING = [
     pytest.param(("privacy", "export", CALLER), id="privacy-export"),
     pytest.param(("privacy", "erase", CALLER, "--yes"), id="privacy-erase"),
     pytest.param(("emergency", "status"), id="emergency-status"),
+    pytest.param(("calls", "search"), id="calls-search"),
+    pytest.param(("calls", "tail", "--seconds", "0.1"), id="calls-tail"),
+    pytest.param(("summary",), id="summary"),
+    pytest.param(("audit",), id="audit"),
+    pytest.param(("own", "show", OWN), id="own-show"),
+    pytest.param(("own", "list"), id="own-list"),
+    pytest.param(("own", "due"), id="own-due"),
+    pytest.param(("own", "check", OWN), id="own-check"),
+    pytest.param(("own", "rest", OWN), id="own-rest"),
+    pytest.param(("own", "use", OWN), id="own-use"),
+    pytest.param(("own", "retire", OWN), id="own-retire"),
+    pytest.param(("own", "remove", OWN), id="own-remove"),
+    pytest.param(("own", "export"), id="own-export"),
+    pytest.param(("own", "dnc", "remove", CALLER), id="own-dnc-remove"),
+    pytest.param(("own", "dnc", "list"), id="own-dnc-list"),
+    pytest.param(("appeal", "list"), id="appeal-list"),
+    pytest.param(("appeal", "show", "A1"), id="appeal-show"),
+    pytest.param(("user", "list"), id="user-list"),
 ]
 WRITING = [
     pytest.param(("list", "add", "block", CALLER), id="list-add"),
@@ -40,6 +66,18 @@ WRITING = [
     pytest.param(("import", "contacts", "{numbers}", "--source", "crm"), id="import-contacts"),
     pytest.param(("import", "people", "{people}", "--source", "hr"), id="import-people"),
     pytest.param(("emergency", "open"), id="emergency-open"),
+    pytest.param(("mark", CALLER, "spam", "--as", "201"), id="mark"),
+    pytest.param(("import", "calls", "{history}"), id="import-calls"),
+    pytest.param(("own", "add", OWN), id="own-add"),
+    pytest.param(("own", "import", "{numbers}"), id="own-import"),
+    pytest.param(("own", "dnc", "add", CALLER), id="own-dnc-add"),
+    pytest.param(("appeal", "open", CALLER, "--name", "Acme", "--contact", "a@b.example"), id="appeal-open"),
+]
+# They work without a store, or say what there is to say of an empty one.
+CONTENT = [
+    pytest.param(("unmark", CALLER, "--as", "201"), id="unmark"),
+    pytest.param(("policy", "explain", "--caller", CALLER), id="policy-explain"),
+    pytest.param(("own", "complaint", OWN), id="own-complaint"),
 ]
 
 
@@ -64,6 +102,7 @@ def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
     places = {
         "numbers": callsieve.file("numbers.csv", f"number\n{CALLER}\n"),
         "people": callsieve.file("people.csv", "extension\n202\n"),
+        "history": callsieve.file("history.jsonl", HISTORY),
     }
     return [argument.format(**places) for argument in arguments]
 
@@ -75,13 +114,13 @@ def test_who_only_looks_makes_no_store(callsieve: Program, arguments: tuple[str,
     assert not callsieve.state.exists()
 
 
-@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+@pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
 def test_a_directory_in_place_of_the_store_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.store.mkdir(parents=True)
     assert "callsieve.db" in callsieve.fails(*filled_in(callsieve, arguments))
 
 
-@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+@pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
 def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("list", "add", "block", CALLER)
     with callsieve.store.open("r+b") as file:
@@ -89,7 +128,7 @@ def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tupl
     assert "callsieve db restore" in callsieve.fails(*filled_in(callsieve, arguments))
 
 
-@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+@pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
 def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     filled = filled_in(callsieve, arguments)
     assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder / "missing.toml")
@@ -97,6 +136,10 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
     wrong = callsieve.file("wrong.toml", b"\xff\xfe")
     assert "not UTF-8" in callsieve.fails(*filled, "--config", wrong)
     assert not callsieve.state.exists()
+
+
+def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
+    assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
 
 
 @pytest.mark.parametrize("arguments", WRITING)
@@ -221,3 +264,46 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
     callsieve.ok("db", "migrate")
     with pytest.raises(ZeroDivisionError):
         callsieve("lookup", CALLER)
+
+
+# What fails in ways of its own, and the file that tests how.
+ELSEWHERE = {
+    "test_cli_appeal.py": (
+        *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
+        *("appeal decide", "appeal withdraw", "appeal undo"),
+    ),
+    "test_cli_policy.py": ("policy list", "policy check", "policy show"),
+    "test_activating.py": ("policy activate",),
+    "test_cli_policy_cases.py": ("policy test",),
+    "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play"),
+    "test_cli_replay.py": ("replay",),
+    "test_cli_errors.py": ("web",),
+    "test_cli_serve.py": ("serve",),
+    "test_cli_store.py": ("db migrate", "db restore"),
+    "test_cli_users.py": ("user add", "user password", "user role", "user remove"),
+    "test_doctor.py": ("off", "on"),
+    "test_install.py": ("doctor", "asterisk install", "asterisk uninstall"),
+}
+
+
+def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """The commands of a group and of the groups in it, as they are typed."""
+    commands = getattr(command, "commands", None)
+    if commands is None:
+        yield " ".join(words)
+    for name, below in (commands or {}).items():
+        yield from leaves(below, (*words, name))
+
+
+def test_there_is_no_command_whose_failures_are_not_tested() -> None:
+    cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
+    elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
+    missing = {
+        leaf for leaf in leaves(get_command(app)) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)
+    }
+    assert missing == elsewhere
+    for file, commands in ELSEWHERE.items():
+        [path] = Path(__file__).parent.parent.rglob(file)
+        text = path.read_text()
+        unnamed = [command for command in commands if '"{}"'.format('", "'.join(command.split())) not in text]
+        assert unnamed == [], file
