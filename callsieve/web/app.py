@@ -21,10 +21,13 @@ from starlette.types import ASGIApp, Scope
 from callsieve.web.desk import Desk
 from callsieve.web.gate import error_page, guarded, stranger
 from callsieve.web.hardening import Hardening
-from callsieve.web.pages import account, drafts, login, overview, policies, probes
+from callsieve.web.pages import account, calls, drafts, login, numbers, overview, policies, probes
 from callsieve.web.table import Page
 
-PAGES: tuple[Page, ...] = (*login.PAGES, *overview.PAGES, *policies.PAGES, *drafts.PAGES, *account.PAGES, *probes.PAGES)
+PAGES: tuple[Page, ...] = (
+    *(*login.PAGES, *overview.PAGES, *calls.PAGES, *numbers.PAGES),
+    *(*policies.PAGES, *drafts.PAGES, *account.PAGES, *probes.PAGES),
+)
 STATIC_SECONDS = 3600
 
 

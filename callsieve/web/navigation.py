@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from callsieve.web.table import Place, Saids
 from callsieve.web.words import N_
+from reputation.users import Role
 
 PLACES: tuple[Place, ...] = (
     Place("/", N_("Overview")),
+    Place("/calls", N_("Calls")),
+    Place("/numbers", N_("Numbers"), Role.OPERATOR),
     Place("/policies", N_("Policies")),
     Place("/account", N_("My account")),
 )
@@ -15,6 +18,17 @@ SAIDS: Saids = {
     "logged-out": N_("You are logged out."),
     "password": N_("Your password is changed; other browsers are logged out."),
     "others-out": N_("All other browsers are logged out."),
+    "on-allowlist": N_("The number is on the allowlist; its next call goes through."),
+    "on-blocklist": N_("The number is on the blocklist; its next call is rejected."),
+    "off-list": N_("The number is off the list."),
+    "marked-spam": N_("The number is marked as spam, and blocked for your person."),
+    "marked-ok": N_("The number is marked as not spam."),
+    "unmarked": N_("The mark is taken back."),
+    "unreviewed": N_("The marks of a burst weigh nothing again."),
+    "same-owner": N_("The number has the owner that it had."),
+    "appealed": N_("The appeal is filed. It has no effect until control of the number is proven, or it is accepted."),
+    "reviewed": N_("The marks count from now on."),
+    "new-owner": N_("What is known from before the new owner weighs less from now on."),
     "policy-activated": N_("The policy is in force within two seconds."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

@@ -12,18 +12,20 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from callsieve.times import ago, iso, span_words, when, when_exactly
+from callsieve.cases import appeal_in_words
+from callsieve.changed import change_of
+from callsieve.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.languages import LANGUAGES, translated, translations_of
 from reputation.model import Reputation
 from reputation.numbers import masked
 
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
-_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ().-]?[0-9]){6,}")
+_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}")
 
 
 def mask_numbers(text: str) -> str:
     """The text with all that looks like a telephone number masked."""
-    return _NUMBER_IN_TEXT.sub(lambda found: masked(re.sub(r"[ ().-]", "", found[0])), text)
+    return _NUMBER_IN_TEXT.sub(lambda found: masked(re.sub(r"[^+0-9]", "", found[0])), text)
 
 
 def _mask_for(context: Context, number: str | None) -> str:
@@ -56,6 +58,9 @@ FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
     "when": when,
+    "day": day,
+    "change": change_of,
+    "appeal": appeal_in_words,
     "when_exactly": when_exactly,
     "iso": iso,
     "clock": lambda at: when_exactly(at)[11:19],

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
+from callsieve.changed import change_in_words
 from callsieve.cli.app import app
-from callsieve.cli.audit import change_in_words
 from callsieve.cli.storing import who
 from reputation.codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
@@ -53,11 +53,21 @@ WRITING = {
     "housekeeping run": "",
     "privacy erase": f"{CALLER} --yes",
 }
-# What is typed depends on what was printed: their rows are looked at in test_cli_appeal and test_cli_reviews.
-WRITING_IN_THEIR_TURN = {"appeal prove", "identity prove", "review done", "review undo"}
+# What is typed depends on what was printed, or comes from standard input: their rows are looked at in test_cli_appeal,
+# test_cli_reviews, test_cli_own and test_cli_users.
+WRITING_IN_THEIR_TURN = {
+    *("appeal prove", "identity prove", "review done", "review undo"),
+    *("own add", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
+    *("own retire", "own use", "user add", "user password", "user remove", "user role"),
+}
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
     "serve",
+    "web",
+    "user list",
+    "summary",
+    *("own check", "own dnc list", "own due", "own export", "own list", "own show"),
+    *("policy activate", "policy test", "prompts build", "prompts list", "prompts play"),
     "off",
     "on",
     "doctor",

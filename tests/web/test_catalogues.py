@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from reputation.explaining import SIGNAL_WORDS
 WEB = Path(__file__).resolve().parents[2] / "callsieve" / "web"
 CHINESE = WEB / "locale" / "zh" / "LC_MESSAGES"
 METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
+NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
 
 
@@ -42,6 +44,8 @@ def catalogues() -> dict[Path, Catalog]:
 
 
 def compiled(catalogue: Catalog) -> bytes:
+    """The same bytes whenever it is compiled: Babel writes the time into what has none."""
+    catalogue.creation_date = catalogue.revision_date = NO_TIME
     buffer = BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()

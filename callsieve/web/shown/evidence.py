@@ -1,0 +1,38 @@
+"""The evidence vector as bars: how much each family says, and in which direction. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reputation.explaining import parts_of
+from reputation.model import Family
+
+HALF = 50.0  # of the bar's width: nothing lies in the middle
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A family: its log-odds, what it says, and where its bar begins and how long it is, of 100."""
+
+    family: str
+    log_odds: float
+    said: str
+    start: float
+    width: float
+
+
+def bars_of(families: Sequence[Family], least: float = 2.0) -> tuple[Bar, ...]:
+    """One bar a family, on a common scale that the longest fills; a small evidence stays small (`least` log-odds)."""
+    scale = max([least, *(abs(family.log_odds) for family in families)])
+    return tuple(_bar(family, scale) for family in families)
+
+
+def _bar(family: Family, scale: float) -> Bar:
+    width = round(HALF * abs(family.log_odds) / scale, 1)
+    start = HALF if family.log_odds >= 0 else HALF - width
+    try:
+        said = "; ".join(parts_of(family))
+    except (KeyError, ValueError):  # a vector of another version
+        said = ", ".join(f"{count} {what}" for what, count in family.counts)
+    return Bar(family.name, family.log_odds, said, start, width)

@@ -1,0 +1,154 @@
+"""Calls as people look for them: decisions with how the calls ended, the latest first, a page at a time.
+
+    find_calls(db, Wanted(action="warn"), after, 50) -> list[Call]    `after`: the place of the last call that was shown
+
+A page is found by its place and not by counting what came before, so the thousandth costs what the first does. The SQL
+is put together from the clauses below and nothing else; all that is asked for is a parameter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from reputation.model import Disposition
+
+COMMON_ACTION = "allow"
+COMMON_RULE = "default"
+VOICEMAIL = "voicemail"
+# What can be asked for of how a call ended.
+ENDINGS = (*(one.value for one in Disposition), VOICEMAIL)
+
+
+class Wanted(NamedTuple):
+    """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
+
+    `action` is what was ordered, or would have been if the policy did not only observe.
+    """
+
+    number: str | None = None
+    callee: str | None = None
+    did: str | None = None
+    action: str | None = None
+    rule: str | None = None
+    since: float | None = None
+    until: float | None = None
+    ending: str | None = None
+
+
+class Place(NamedTuple):
+    """Where a page begins: after this call."""
+
+    at: float
+    id: str
+
+
+class Call(NamedTuple):
+    """A decision, and how the call ended if that is known by now (`disposition` None: it is not)."""
+
+    id: str
+    at: float
+    linkedid: str
+    caller: str | None
+    caller_kind: str
+    did: str | None
+    callee: str | None
+    action: str
+    would_be: str
+    rule: str
+    reason: str
+    level: str
+    log_odds: float
+    disposition: str | None
+    answered_by: str | None
+    ring_seconds: float | None
+    talk_seconds: float | None
+    ended_by: str | None
+    voicemail_left: int | None
+
+    @property
+    def observed(self) -> bool:
+        """Whether it went on though something else was ordered."""
+        return self.action != self.would_be
+
+    @property
+    def place(self) -> Place:
+        """Its place in the order."""
+        return Place(self.at, self.id)
+
+
+_SELECT = """
+SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.action, d.would_be, d.rule, d.reason,
+       d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left
+  FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
+"""
+_ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
+_CLAUSES: Mapping[str, str] = {
+    "number": "d.caller = :number",
+    "callee": """d.rowid IN (
+        SELECT rowid FROM decision WHERE callee = :callee
+        UNION SELECT s.rowid FROM reached AS r JOIN decision AS s USING (linkedid) WHERE r.person = :callee)""",
+    "did": "d.did = :did",
+    "action": "d.would_be = :action",
+    "rule": "d.rule = :rule",
+    "since": "d.at >= :since",
+    "until": "d.at < :until",
+    "ending": "o.disposition = :ending",
+}
+# Partial indices are used only where the clause that they are made with is there too.
+_UNCOMMON_ACTION = "d.would_be <> 'allow'"
+_UNCOMMON_RULE = "d.rule <> 'default'"
+_UNCOMMON_ENDING = """d.linkedid IN (SELECT linkedid FROM outcome
+        WHERE disposition = :ending AND disposition NOT IN ('answered', 'no-answer'))"""
+_VOICEMAIL = "d.linkedid IN (SELECT linkedid FROM outcome WHERE voicemail_left = 1)"
+_COMMON_ENDINGS = frozenset({Disposition.ANSWERED.value, Disposition.NO_ANSWER.value})
+_AFTER = "(d.at, d.id) < (:after_at, :after_id)"
+
+
+def find_calls(db: sqlite3.Connection, wanted: Wanted, after: Place | None, limit: int) -> list[Call]:
+    """The next calls with all that is wanted, the latest first."""
+    sql, parameters = statement(wanted, after, limit)
+    return [Call(*row) for row in db.execute(sql, parameters)]
+
+
+def statement(wanted: Wanted, after: Place | None, limit: int) -> tuple[str, dict[str, object]]:
+    """The SQL for it, and its parameters."""
+    asked = {name: value for name, value in wanted._asdict().items() if value is not None}
+    clauses = [_CLAUSES[name] for name in asked if name != "ending"] + _ending_clauses(wanted.ending)
+    if wanted.number is None:  # else its own index is the better one
+        if asked.get("action", COMMON_ACTION) != COMMON_ACTION:
+            clauses.append(_UNCOMMON_ACTION)
+        if asked.get("rule", COMMON_RULE) != COMMON_RULE:
+            clauses.append(_UNCOMMON_RULE)
+    parameters: dict[str, object] = {**asked, "limit": limit}
+    if after is not None:
+        clauses.append(_AFTER)
+        parameters |= {"after_at": after.at, "after_id": after.id}
+    where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    return _SELECT + where + _ORDER, parameters
+
+
+def _ending_clauses(ending: str | None) -> list[str]:
+    if ending is None:
+        return []
+    if ending == VOICEMAIL:
+        return [_VOICEMAIL]
+    return [_CLAUSES["ending"]] if ending in _COMMON_ENDINGS else [_UNCOMMON_ENDING]
+
+
+RULES = "SELECT DISTINCT rule FROM decision WHERE rule <> 'default' AND rule > ? ORDER BY rule LIMIT 1"
+MOST_RULES = 100
+
+
+def rules_seen(db: sqlite3.Connection) -> list[str]:
+    """The rules that have decided anything: from one to the next in the index, and not over all rows."""
+    found: list[str] = []
+    last = ""
+    while len(found) < MOST_RULES:
+        row = db.execute(RULES, (last,)).fetchone()
+        if row is None:
+            break
+        last = row[0]
+        found.append(last)
+    return sorted([*found, COMMON_RULE])
