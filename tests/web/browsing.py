@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -161,6 +162,15 @@ class Console:
 
     def __init__(self, office: Office, desk: Desk, client: TestClient) -> None:
         self.office, self.desk, self._client = office, desk, client
+
+    def wait_for_health(self) -> None:
+        """Until every part was looked at once: pages look the same from then on."""
+        browser = self.browser("viewer")
+        give_up_at = time.monotonic() + 30
+        while not self.desk.health.latest.is_known:
+            assert time.monotonic() < give_up_at
+            browser.get("/health")
+            time.sleep(0.02)
 
     def browser(self, role: str | None = None, address: str = "192.0.2.7") -> Browser:
         """A browser in which somebody of this role is logged in, or nobody."""

@@ -127,6 +127,7 @@ def shown(folder: Path, role: str, texts: list[str]) -> list[tuple[str, str, Res
     office = Office(folder)
     fill(office, texts)
     with office.console() as console:
+        console.wait_for_health()
         return list(pages_of(console, role, texts))
 
 
