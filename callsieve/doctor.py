@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from callsieve import (
     doctor_asterisk,
+    doctor_callers,
     doctor_dialplan,
     doctor_duties,
     doctor_manager,
@@ -35,6 +36,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("emergency calls", doctor_dialplan.hears_of_emergencies),
     ("feature codes", doctor_dialplan.has_free_codes),
     ("prompts", doctor_prompts.are_built),
+    ("recordings", doctor_callers.can_record),
     ("daemon", doctor_ourselves.daemon_answers),
     ("classic socket", doctor_ourselves.socket_answers),
     ("manager user", doctor_manager.has_user),

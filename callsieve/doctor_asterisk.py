@@ -71,6 +71,8 @@ NEEDED = {
 WANTED = {
     "app_read": "challenges (they are routed instead)",
     "app_playback": "what feature codes say",
+    "app_record": "asking callers for a name (a digit is asked for)",
+    "func_groupcount": "a bound on how many callers hear how to appeal at once",
     "app_userevent": "marking during a call",
     "app_voicemail": "routing to voicemail",
     "res_pjsip_header_funcs": "distinctive rings",

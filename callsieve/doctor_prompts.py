@@ -9,11 +9,22 @@ from callsieve.prompts import PromptError, own_directories, prompts_of
 
 BUILD = "callsieve prompts build"
 
+# Where prompts are heard, by their tables, and what happens there without one.
+WITHOUT = (
+    ({"whisper"}, "warned calls are connected without the warning"),
+    ({"challenge", "caller"}, "callers hear Asterisk's own sounds"),
+    ({"screening"}, "nobody is asked for a name, but for a digit"),
+    ({"withheld"}, "nobody is asked for a hidden number, but for a digit"),
+    ({"appeal", "letter", "digit"}, "nobody hears how to appeal"),
+    ({"say"}, "feature codes speak with Asterisk's own sounds"),
+    ({"explain", "count", "digit"}, "*36 cannot explain"),
+)
+
 
 def are_built(ground: Ground) -> Finding:
     """Without them nobody is warned by voice, and Asterisk's own sounds say the rest, in their own words."""
     own = own_directories(ground.loaded)
-    troubles = []
+    troubles, missing = [], set[str]()
     built = 0
     try:
         sounds = sounds_of_asterisk(ground.ask)
@@ -26,9 +37,15 @@ def are_built(ground: Ground) -> Finding:
             for state in (State.MISSING, State.OUTDATED):
                 if count := sum(file.state is state for file in files):
                     troubles.append(f"{language}: {count} of {len(files)} {state}")
+            missing |= {file.key.partition("-")[0] for file in files if file.state is State.MISSING}
             built += len(files)
     except PromptError as error:
         return fail(str(error))
     if troubles:
-        return warn(f"{'; '.join(troubles)}: no spoken warning without its prompt", BUILD)
+        return warn("; ".join([*troubles, *_instead_of(missing)]), BUILD)
     return ok(f"{built} are built, in {' and '.join(LANGUAGES)}")
+
+
+def _instead_of(missing: set[str]) -> list[str]:
+    """What happens where prompts of these tables are missing."""
+    return [what for tables, what in WITHOUT if tables & missing]

@@ -71,7 +71,7 @@ def make_folder(state: Path) -> Path:
 def expire(folder: Path, now: float) -> tuple[int, int]:
     """Erases what is past its time: how many files went, and how many are left. OSError."""
     gone = left = 0
-    for path in _files(folder):
+    for path in files_in(folder):
         if now - path.stat().st_mtime >= KEPT_SECONDS:
             path.unlink(missing_ok=True)
             gone += 1
@@ -99,7 +99,8 @@ def _erased(path: Path) -> bool:
     return True
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
+    """The recordings that there are, MAX_LOOKED_AT at most. OSError."""
     if not folder.is_dir():
         return
     for number, path in enumerate(folder.iterdir()):

@@ -22,6 +22,7 @@ class Load:
     """`calls` calls to a DID, `rate` a second and at most `concurrent` at once, from `callers` (numbers) in turn.
 
     `expected` is the final answer that counts as success, 200 or a refusal; an answered call lasts `talk_seconds`.
+    `key` is pressed `key_after` seconds after the answer, by SIP INFO: the trunk's dtmf_mode must be info.
     """
 
     rate: float
@@ -32,6 +33,8 @@ class Load:
     expected: int = 200
     talk_seconds: float = 0.2
     options: Sequence[str] = ()
+    key: str = ""
+    key_after: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,14 @@ def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((address, 0))
         job = SippJob(
-            scenario=scenario.load_call(expected=load.expected, hang_up_after=load.talk_seconds),
+            scenario=scenario.load_call(
+                expected=load.expected, hang_up_after=load.talk_seconds, key=load.key, key_after=load.key_after
+            ),
             address=address,
             port=free_port(address, socket.SOCK_DGRAM),
             target=target,
             calls=load.calls,
-            seconds=load.calls / load.rate + load.talk_seconds + SETTLE_SECONDS,
+            seconds=load.calls / load.rate + load.talk_seconds + load.key_after + SETTLE_SECONDS,
             keys={
                 "request_user": load.did,
                 "did": load.did,

@@ -151,8 +151,15 @@ def outgoing_call(
     )
 
 
-def load_call(*, expected: int, hang_up_after: float) -> str:
-    """One of many calls: anything but the expected answer makes it a failure. The caller is the next of a list."""
+# RFC 6086, with the body that everybody understands though no RFC has it: a key without audio.
+_KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\nDuration=100\n"
+
+
+def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
+    """One of many calls: anything but the expected answer makes it a failure. The caller is the next of a list.
+
+    `key` is pressed so many seconds after the answer, by SIP INFO.
+    """
     steps = [
         request(
             "INVITE",
@@ -166,10 +173,17 @@ def load_call(*, expected: int, hang_up_after: float) -> str:
         f'<recv response="{expected}" rtd="setup"/>',
     ]
     if expected == 200:
+        steps += [request("ACK", branch="ack", cseq=1, to=_TO_DIALOG)]
+        if key:
+            body = _KEY.format(key=key)
+            steps += [
+                f'<pause milliseconds="{milliseconds(key_after)}"/>',
+                request("INFO", branch="key", cseq=2, to=_TO_DIALOG, body=body, attributes=' retrans="500"'),
+                '<recv response="200"/>',
+            ]
         steps += [
-            request("ACK", branch="ack", cseq=1, to=_TO_DIALOG),
             f'<pause milliseconds="{milliseconds(hang_up_after)}"/>',
-            request("BYE", branch="bye", cseq=2, to=_TO_DIALOG, attributes=' retrans="500"'),
+            request("BYE", branch="bye", cseq=3, to=_TO_DIALOG, attributes=' retrans="500"'),
             '<recv response="200"/>',
         ]
     else:

@@ -110,7 +110,8 @@ class ScreenedPbx:
     `settings` replaces SETTINGS, `extensions` EXTENSIONS, `noload` does without Asterisk modules. `asking` is how the
     dialplan asks: over FastAGI, through the classic script that relays to the daemon, or through the one that decides
     by itself; `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
-    A `patient` office waits for its answers: for what happens, not how fast, on a machine that is busy.
+    `digit` is what every challenge asks for, instead of any. A `patient` office waits for its answers: for what
+    happens, not how fast, on a machine that is busy.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class ScreenedPbx:
         asking: Asking = "fastagi",
         conf: Callable[[str], str] = str,
         config: Mapping[str, str] | None = None,
+        digit: int | None = None,
         patient: bool = False,
     ) -> None:
         self._settings = settings
@@ -135,6 +137,7 @@ class ScreenedPbx:
         self._conf = conf
         self._patient = patient
         self._config = config
+        self._digit = digit
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -169,6 +172,8 @@ class ScreenedPbx:
         paths = [self.state / name for name in CONF_FILES]
         for path in paths:
             text = (CONF / path.name).read_text()
+            if self._digit is not None:
+                text = text.replace("${RAND(1,9)}", str(self._digit))
             text = self._conf(text) if path.name == "callsieve.conf" else text
             path.write_text(without_bounds(text) if self._patient else text)
         return paths

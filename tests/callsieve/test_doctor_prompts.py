@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callsieve.doctor_prompts import are_built
+import pytest
+
+from callsieve.doctor_prompts import WITHOUT, are_built
 from callsieve.examining import Finding, Ground, Status
 from callsieve.prompts import prompts_of
 from callsieve.settings import Loaded, Settings
@@ -31,7 +33,27 @@ def test_nothing_is_there(tmp_path: Path) -> None:
     finding = found(tmp_path)
     assert (finding.status, finding.way_out) == (Status.WARN, "callsieve prompts build")
     missing = f"{COUNT} of {COUNT} missing"
-    assert finding.detail == f"en: {missing}; zh: {missing}: no spoken warning without its prompt"
+    assert finding.detail == "; ".join([f"en: {missing}", f"zh: {missing}", *(what for _, what in WITHOUT)])
+
+
+def test_every_prompt_is_heard_somewhere() -> None:
+    assert set.union(*(tables for tables, _ in WITHOUT)) == {key.partition("-")[0] for key in prompts_of("en")}
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("whisper-menu", ["warned calls are connected without the warning"]),
+        ("challenge-press-3", ["callers hear Asterisk's own sounds"]),
+        ("screening-ask", ["nobody is asked for a name, but for a digit"]),
+        ("digit-0", ["nobody hears how to appeal", "*36 cannot explain"]),
+    ],
+)
+def test_what_happens_without_a_prompt_is_said(tmp_path: Path, key: str, instead: list[str]) -> None:
+    put(tmp_path, "en")
+    put(tmp_path, "zh")
+    (tmp_path / "sounds" / "zh" / "callsieve" / f"{key}.wav").unlink()
+    assert found(tmp_path).detail == "; ".join([f"zh: 1 of {COUNT} missing", *instead])
 
 
 def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path) -> None:
@@ -42,7 +64,7 @@ def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path)
     (tmp_path / "prompts" / "en.toml").write_text('[say]\nok = "Fine."\n')
     (tmp_path / "sounds" / "zh" / "callsieve" / "say-ok.wav").unlink()
     finding = found(tmp_path)
-    assert finding.detail.startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT} missing: ")
+    assert finding.detail.startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT} missing; feature codes speak")
 
 
 def test_a_recording_that_is_no_prompts(tmp_path: Path) -> None:

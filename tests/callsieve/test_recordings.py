@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import recordings
+from callsieve import doctor_callers, recordings
+from callsieve.doctor_callers import can_record
+from callsieve.examining import Finding, Ground, Status
 from callsieve.recordings import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from callsieve.settings import Loaded, parse_settings
 from tests.callsieve.program import Program, make_record
 
 NOW = 1_790_000_000.0
@@ -101,3 +104,56 @@ def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> 
     said = callsieve.ok("privacy", "erase", CALLER, "--yes")
     assert "What the caller said when asked for a name: 1 file erased." in said
     assert list(folder.iterdir()) == [other]
+
+
+# The doctor
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Callable[[str], Ground]:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "extensions.conf").write_text("[c]\n")
+
+    def make(settings: str) -> Ground:
+        loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
+        return Ground(loaded, lambda _command: f"  Configuration directory:     {etc}\n", NOW)
+
+    return make
+
+
+RULE = """\
+[[rule]]
+name = "who"
+when = { caller_kind = "withheld" }
+action = "challenge"
+ask = "name"
+reason = "the caller hides the number"
+"""
+ASKED = '[actions]\nask = "name"\n'
+
+
+def test_the_doctor_looks_only_where_names_are_asked_for(ground: Callable[[str], Ground], tmp_path: Path) -> None:
+    assert can_record(ground("")) == Finding(Status.OK, "nobody is asked for a name")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "mine.toml").write_text(RULE)
+    finding = can_record(ground('[policy]\nname = "mine"\n'))
+    assert (finding.status, "is not there" in finding.detail) == (Status.WARN, True)
+    (tmp_path / "policies" / "mine.toml").write_text("[[rule")
+    assert can_record(ground('[policy]\nname = "mine"\n')).status is Status.UNKNOWN
+
+
+def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], Ground], tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    os.chown(tmp_path / "etc", 0, 4712)
+    assert "not of Asterisk's group" in can_record(ground(ASKED)).detail
+    os.chown(folder, -1, 4712)
+    assert can_record(ground(ASKED)) == Finding(Status.OK, f"0 of at most 2000 files in {folder}")
+
+
+def test_the_doctor_sees_that_there_is_no_room(
+    ground: Callable[[str], Ground], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_callers, "MAX_FILES", 1)
+    record(make_folder(tmp_path), "7KQ2M4XA-1")
+    assert "is full" in can_record(ground(ASKED)).detail

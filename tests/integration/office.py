@@ -74,6 +74,15 @@ def played(pbx: ScreenedPbx) -> list[str]:
     return re.findall(r"Playing '(?:\S*/)?callsieve/([a-z0-9-]+)", "\n".join(pbx.asterisk.log_lines()))
 
 
+def connected(pbx: ScreenedPbx) -> list[set[str]]:
+    """Who was connected to whom so far: the endpoints of each bridge, in order, as Asterisk's log has its events."""
+    bridges: dict[str, set[str]] = {}
+    joined = r"Channel (\S+)-[0-9a-f]{8} joined '\w+' basic-bridge <([0-9a-f-]+)>"
+    for endpoint, bridge in re.findall(joined, "\n".join(pbx.asterisk.log_lines())):
+        bridges.setdefault(bridge, set()).add(endpoint)
+    return list(bridges.values())
+
+
 def heard_digits(pbx: ScreenedPbx) -> list[str]:
     """The digits that callers were asked for so far, in our words or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())

@@ -18,7 +18,7 @@ from reputation.model import AuthClass, EntryKind, ListEntry, ListName
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import heard_digits, install_prompts, played, wait_until
+from tests.integration.office import connected, heard_digits, install_prompts, played, wait_until
 
 CHALLENGED = [f"+120155502{n:02d}" for n in range(40)]
 CHINESE = "+8613800138000"
@@ -74,6 +74,7 @@ def gone_to_voicemail(pbx: ScreenedPbx, result: CallResult) -> bool:
 
 @pytest.mark.parametrize("inband", [pytest.param(False, id="rfc4733"), pytest.param(True, id="inband")])
 def test_the_right_digit_rings_through_and_is_remembered(pbx: ScreenedPbx, alice: Phone, inband: bool) -> None:
+    before = len(connected(pbx))
     caller, auth = (CHALLENGED[0], AuthClass.UNKNOWN) if not inband else (CHALLENGED[1], AuthClass.AUTHENTICATED)
     with asked(pbx, caller, CallSpec(name="Joe", hang_up_after=6.0, inband=inband, voice=not inband)) as (call, digit):
         assert alice.invites() == []
@@ -81,6 +82,8 @@ def test_the_right_digit_rings_through_and_is_remembered(pbx: ScreenedPbx, alice
         invite = alice.wait_for_invite()
         result = call.result()
     assert (invite.from_name, invite.from_number, result.code) == ("Joe", caller, 200)
+    trunk = "PJSIP/carrier2" if inband else "PJSIP/carrier"
+    assert connected(pbx)[before:] == [{trunk, "PJSIP/201"}]
     assert result.heard.audible_seconds > 0.5, "the question was not heard"
     with open_store(pbx.daemon.store) as db:
         wait_until(lambda: latest_challenge_pass(db, caller, auth) is not None, "remembering the pass")
@@ -109,6 +112,7 @@ def test_the_second_try_counts(pbx: ScreenedPbx, alice: Phone) -> None:
 
 
 def test_two_wrong_digits_end_in_voicemail(pbx: ScreenedPbx, alice: Phone) -> None:
+    before = len(connected(pbx))
     with asked(pbx, CHALLENGED[4], CallSpec(hang_up_after=9.0)) as (call, digit):
         call.press(another(digit))
         wait_until(lambda: played(pbx)[-1].startswith("challenge-press"), "the second try")
@@ -118,6 +122,7 @@ def test_two_wrong_digits_end_in_voicemail(pbx: ScreenedPbx, alice: Phone) -> No
     assert gone_to_voicemail(pbx, result)
     assert alice.invites() == []
     assert "caller-sorry" in played(pbx)
+    assert connected(pbx)[before:] == []
 
 
 def test_who_cannot_press_ends_in_voicemail_never_in_silence(pbx: ScreenedPbx, alice: Phone) -> None:

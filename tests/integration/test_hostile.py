@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab import CallSpec
-from lab.screened import EXTENSIONS, ScreenedPbx
-from tests.integration.office import STRANGER, fill, journal, wait_until
+from callsieve.prompts import prompts_of
+from lab import CallSpec, Phone
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from tests.integration.office import BY_ACTION, STRANGER, fill, install_prompts, journal, wait_until
 
 # What a caller would like to be taken for, and ways to break out of every language his text passes through: SIP,
 # dialplan variables and expressions, AGI arguments and commands, SQL, HTML, the shell, a terminal.
@@ -158,3 +161,69 @@ def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path:
     assert "Traceback" not in pbx.daemon.log.read_text()
     assert STRANGER not in pbx.daemon.log.read_text()
     print(f"{len(calls)} hostile calls, {len(reached)} reached the dialplan, {len(decisions)} decisions")
+
+
+# Names through every path to the phone: what is shown is what a call shows that nobody touches.
+
+DIGIT = 4
+WAYS = {
+    "allow": CallSpec(hang_up_after=0.3),
+    "warn": CallSpec(hang_up_after=0.3),
+    "challenge": CallSpec(dtmf=str(DIGIT), dtmf_after=1.4, hang_up_after=3.0),
+    "name": CallSpec(dtmf="#", dtmf_after=2.4, hang_up_after=6.0),
+}
+# One for each name: a rule asks nobody again who calls again within three minutes.
+NAME_CALLERS = [f"+120155508{n:02d}" for n in range(len(PAYLOADS))]
+NAME_POLICY = """\
+extends = "cautious"
+[[rule]]
+name = "asks-for-a-name"
+when = { prefix = "+120155508" }
+action = "challenge"
+ask = "name"
+reason = "we ask these who they are"
+"""
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(start_daemon=False, digit=DIGIT) as pbx:
+        (pbx.state / "policies").mkdir()
+        (pbx.state / "policies" / "office.toml").write_text(NAME_POLICY)
+        pbx.daemon.write_settings(SETTINGS.replace('"cautious"', '"office"'))
+        pbx.daemon.start()
+        fill(pbx.daemon.store)
+        families = ("challenge", "caller", "screening", "whisper")
+        keys = [key for key in prompts_of("en") if key.partition("-")[0] in families]
+        install_prompts(pbx, dict.fromkeys(keys, 0.2))
+        pbx.asterisk.cli("agi set debug on")
+        yield pbx
+
+
+@pytest.mark.timeout(280)
+def test_hostile_names_pass_through_every_path(office: ScreenedPbx, tmp_path: Path) -> None:
+    mark = tmp_path / "pwned"
+    names = [payload.replace("MARK", str(mark)) for payload in PAYLOADS[::3]]
+    shown: dict[str, dict[str, int]] = {}
+    for way, spec in WAYS.items():
+        callers = NAME_CALLERS if way == "name" else [BY_ACTION[way]] * len(names)
+        specs = [
+            replace(spec, caller=caller, name=name, did=ALICE, timeout=20.0)
+            for caller, name in zip(callers, names, strict=False)
+        ]
+        with Phone(office.asterisk, "201") as phone, ThreadPoolExecutor(8) as pool:
+            codes = Counter(result.code for result in pool.map(office.carrier.call, specs))
+            invites = phone.invites()
+        # A few names are no SIP, and Asterisk answers 400 on every path alike.
+        assert set(codes) <= {200, 400}, way
+        assert len(invites) == codes[200] > 15, way
+        assert {invite.from_number for invite in invites} <= set(callers)
+        shown[way] = Counter(invite.from_name.removeprefix("SPAM?").strip() for invite in invites)
+        office.asterisk.wait_until_idle(8.0)
+    assert shown["warn"] == shown["challenge"] == shown["name"] == shown["allow"]
+    assert not mark.exists()
+    debug = [line for line in office.asterisk.log_lines() if "AGI Tx >> " in line and re.search(r">> [1-5]\d\d", line)]
+    assert [line for line in debug if ">> 200 result=1" not in line] == []
+    actions = {record.action for record in journal(office.daemon.store) if record.caller in NAME_CALLERS}
+    assert actions == {"challenge"}
+    print(f"{len(names)} hostile names on {len(WAYS)} paths, {sum(shown['allow'].values())} rang on each")

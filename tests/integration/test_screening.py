@@ -18,7 +18,7 @@ from reputation.model import EntryKind, ListEntry, ListName, Verdict
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.rows import marks_of
-from tests.integration.office import ami_settings, decision_on, install_prompts, played, wait_until
+from tests.integration.office import ami_settings, connected, decision_on, install_prompts, played, wait_until
 
 CALLERS = [f"+120155503{n:02d}" for n in range(60)]
 SCREENING = SETTINGS + '\n[actions]\nask = "name"\n'
@@ -76,20 +76,18 @@ def picked_up(phone: Phone) -> None:
     wait_until(lambda: any(m.sent and m.code == 200 for m in phone.messages()), "the phone answering")
 
 
-def bridged(pbx: ScreenedPbx, caller: str) -> bool:
-    """Whether the caller's channel and the phone's are in one bridge now."""
-    lines = [line.split("!") for line in pbx.asterisk.cli("core show channels concise").splitlines() if "!" in line]
-    bridges = {line[0].split("-")[0]: line[-2] for line in lines}
-    found = bridges.get("PJSIP/carrier"), bridges.get("PJSIP/201")
-    return found[0] is not None and found[0] == found[1] and found[0] != ""
+def taken(pbx: ScreenedPbx, before: int) -> bool:
+    """Whether the caller and phone 201, and nobody else, have been connected since."""
+    return connected(pbx)[before:] == [{"PJSIP/carrier", "PJSIP/201"}]
 
 
 def test_1_takes_the_call_after_hearing_who_it_is(pbx: ScreenedPbx) -> None:
+    before = len(connected(pbx))
     with ringing(pbx, CALLERS[0]) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 0.8 + 8 * 0.7, "the caller's words being heard", 15.0)
         phone.press("1")
-        wait_until(lambda: bridged(pbx, CALLERS[0]), "the two being connected")
+        wait_until(lambda: taken(pbx, before), "the two being connected")
         heard = phone.heard.audible_seconds
         wait_until(lambda: phone.heard.audible_seconds > heard + 0.5, "the caller being heard")
         call.close()
@@ -100,22 +98,24 @@ def test_1_takes_the_call_after_hearing_who_it_is(pbx: ScreenedPbx) -> None:
 
 
 def test_who_says_nothing_rings_and_the_callee_hears_so(pbx: ScreenedPbx) -> None:
+    before = len(connected(pbx))
     with ringing(pbx, CALLERS[1], voice=False) as (call, phone):
         picked_up(phone)
         wait_until(lambda: "screening-says-nothing" in played(pbx), "the callee being told")
-        wait_until(lambda: bridged(pbx, CALLERS[1]), "who presses nothing being connected", 10.0)
+        wait_until(lambda: taken(pbx, before), "who presses nothing being connected", 10.0)
         call.close()
     assert played(pbx).count("screening-again") == 1
 
 
 def test_2_sends_the_caller_to_voicemail(pbx: ScreenedPbx) -> None:
+    before = len(connected(pbx))
     with ringing(pbx, CALLERS[2]) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "hearing who it is")
         phone.press("2")
         wait_until(lambda: any('VoiceMail("PJSIP/carrier' in line for line in pbx.asterisk.log_lines()), "voicemail")
-        assert not bridged(pbx, CALLERS[2])
         call.close()
+    assert connected(pbx)[before:] == []
     assert any('"201,us"' in line for line in pbx.asterisk.log_lines())
 
 
@@ -154,7 +154,7 @@ def test_in_a_ring_group_who_picks_up_first_hears_it_and_only_they(pbx: Screened
     ):
         wait_until(lambda: bob.heard.audible_seconds > 1.0, "hearing who it is", 25.0)
         bob.press("1")
-        wait_until(lambda: "PJSIP/202" in pbx.asterisk.cli("core show channels concise"), "the talk")
+        wait_until(lambda: connected(pbx)[-1:] == [{"PJSIP/carrier", "PJSIP/202"}], "the talk")
         assert alice.heard.packets == 0
         call.close()
 
@@ -188,11 +188,12 @@ def test_without_a_module_a_digit_is_asked_for(pbx: ScreenedPbx, module: str) ->
 
 
 def test_without_the_menu_the_two_are_connected_at_once(pbx: ScreenedPbx) -> None:
+    before = len(connected(pbx))
     menu = pbx.asterisk.directories.sounds / "callsieve" / "screening-menu.wav"
     menu.rename(menu.with_suffix(".away"))
     try:
         with ringing(pbx, CALLERS[8], Answering(hang_up_after=2.0)) as (call, _):
-            wait_until(lambda: bridged(pbx, CALLERS[8]), "the two being connected", 3.0)
+            wait_until(lambda: taken(pbx, before), "the two being connected", 3.0)
             call.result()
     finally:
         menu.with_suffix(".away").rename(menu)
