@@ -1,13 +1,14 @@
 """From a decision to the CALLSIEVE_* variables that the dialplan acts on: the only names we ever set.
 
-All values but _LABEL, _NAME and _REASON are of fixed alphabets. Names with two underscores are inherited by the
-channels that Dial makes, where the phone's part of the dialplan reads them.
+All values but _LABEL, _DISPLAY, _NAME and _REASON are of fixed alphabets. Names with two underscores are inherited by
+the channels that Dial makes, where the phone's part of the dialplan reads them.
 """
 
 from __future__ import annotations
 
 from math import ceil
 
+from agi.display import shown_of
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
@@ -18,10 +19,6 @@ from policies.quiet import RULE as QUIET_RULE
 from policies.relations import PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Level, Verification
-
-# What a display shows before the name, by the category of an imported number; anything else is SPAM?.
-LABEL_BY_CATEGORY = {"scam": "Scam?", "fraud": "Scam?", "robocall": "Robocall?", "telemarketing": "Sales?"}
-LABEL = "SPAM?"
 
 # What a callee is told who picks up a warned call: `whisper-...` among the prompts. By the category of an imported
 # number, or by the rule of the presets that has one of its own.
@@ -41,17 +38,9 @@ CALLEES_BLOCKLIST_RULE = "callee-blocklist"
 
 # So that what decides always fits into agi.quoting.COMMAND_LIMIT, in characters.
 MAX_ENDPOINTS = 900
-MAX_NAME = 80
 
 # Shown, so that the phone must be told: the other actions never get there, or leave no trace.
 SHOWN = (Action.TAG, Action.WARN)
-
-
-def label_of(decision: Decision) -> str:
-    """The prefix for the display; empty when the action shows nothing."""
-    if decision.action not in SHOWN:
-        return ""
-    return decision.label or LABEL_BY_CATEGORY.get(decision.category or "", LABEL)
 
 
 def whisper_of(decision: Decision) -> str:
@@ -99,6 +88,7 @@ def answer_to_screen(
 ) -> bytes:
     """The whole answer to `/screen`, the variables that matter most first. Empty ones are not sent."""
     ask = ask_of(call, decision, site)
+    shown = shown_of(call, decision, site.display)
     pairs = [
         ("CALLSIEVE_RULE", decision.rule),
         ("__CALLSIEVE_ID", decision_id),
@@ -117,8 +107,9 @@ def answer_to_screen(
         ("__CALLSIEVE_RECORDING", f"{site.recordings}/{decision_id}" if ask == "name" else ""),
         ("CALLSIEVE_LANG", language_for(call, decision, site)),
         ("CALLSIEVE_APPEAL", appeal_of(decision, decision_id, site)),
-        ("CALLSIEVE_LABEL", label_of(decision)),
-        ("CALLSIEVE_NAME", (decision.name or "")[:MAX_NAME]),
+        ("CALLSIEVE_LABEL", shown.label),
+        ("CALLSIEVE_DISPLAY", shown.tagged),
+        ("CALLSIEVE_NAME", shown.plain),
         ("CALLSIEVE_REASON", decision.reason),
         # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
         ("__CALLSIEVE_ACTION", decision.action.word),

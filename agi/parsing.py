@@ -48,15 +48,17 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     arguments, variables = request.arguments, request.variables
     trunk = site.trunk_of(arguments.get("trunk") or variables.get("agi_channel", ""))
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
+    name = "" if name in NOTHING else name
     return IncomingCall(
         linkedid=linkedid_of(request),
-        caller=caller_of(raw_number, trunk.region, arguments.get("pres", ""), "" if name in NOTHING else name),
+        caller=caller_of(raw_number, trunk.region, arguments.get("pres", ""), name),
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
         attestation=ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE),
         verification=VERIFICATION.get(arguments.get("verification", ""), Verification.NONE),
         priority_callback=arguments.get("priority", "").lower() == "psap-callback",
+        name=name,
         diverted_from=_diverted_from(variables.get("agi_rdnis", ""), trunk.region),
     )
 

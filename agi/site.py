@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
 
+from agi.display import Display
 from policies.outbound import OutboundRules
 from reputation.weights import DEFAULT, QuietWeights
 
@@ -34,7 +35,7 @@ class Site:
     `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night,
     `quiet_of`: for single people, by extension.
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
-    Asterisk may record what callers say, empty where there is none or no room.
+    Asterisk may record what callers say, empty where there is none or no room. `display`: what phones show.
     `outbound`: what the outbound guard goes by.
     """
 
@@ -48,6 +49,7 @@ class Site:
     language: str = "en"
     appeal: bool = False
     recordings: str = ""
+    display: Display = field(default_factory=Display)
     outbound: OutboundRules = field(default_factory=OutboundRules)
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from agi.display import Display
 from agi.parsing import did_of
 from agi.site import Site, Trunk
+from agi.speech import ENGLISH, MANDARIN
 from callsieve.activating import running_name
 from callsieve.settings import Loaded, Settings
 from policies.loader import load_policy
@@ -30,6 +32,7 @@ def site_of(settings: Settings) -> Site:
         emergency_window_seconds=window_seconds,
         quiet=settings.reputation.quiet,
         quiet_of=_quiet_of(settings),
+        display=_display_of(settings),
         ask=actions.ask,
         language=actions.language,
         appeal=actions.appeal,
@@ -59,6 +62,13 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         calls_per_number_day=outbound.calls_per_number_day,
         calls_per_young_number_day=outbound.calls_per_young_number_day,
     )
+
+
+def _display_of(settings: Settings) -> Display:
+    """What phones show, with the administrator's own texts."""
+    display = settings.display
+    own = {ENGLISH: display.en, MANDARIN: display.zh}
+    return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})
 
 
 def _quiet_of(settings: Settings) -> dict[str, QuietWeights]:

@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from agi.display import CHARACTERS, MAX_CHARACTERS, MAX_PREFIX, MIN_CHARACTERS, TEXTS, VERIFIED
 from agi.loopback import is_loopback
-from policies.words import nearest
+from policies.words import nearest, shown
 from reputation.numbers import is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of
@@ -39,6 +40,7 @@ Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
 HOURS = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"
 Hours = Annotated[str, msgspec.Meta(pattern=HOURS)]
+Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
 WRITTEN_AS = {
@@ -111,6 +113,15 @@ class Actions(Table, frozen=True):
     ask: Literal["digit", "name"] = "digit"
     language: Literal["en", "zh"] = "en"
     appeal: bool = False
+
+
+class DisplayTable(Table, frozen=True):
+    """What phones show before a caller's name: the language of who is not known yet, how long a line is, own texts."""
+
+    language: Literal["en", "zh"] = "en"
+    characters: Columns = CHARACTERS
+    en: dict[str, str] = {}
+    zh: dict[str, str] = {}
 
 
 class Emergency(Table, frozen=True):
@@ -211,6 +222,7 @@ class Settings(Table, frozen=True):
     numbers: Numbers = Numbers()
     policy: PolicyTable = PolicyTable()
     actions: Actions = Actions()
+    display: DisplayTable = DisplayTable()
     emergency: Emergency = Emergency()
     outbound: Outbound = Outbound()
     web: Web = Web()
@@ -362,6 +374,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
         if not is_possible_region(region)
     ]
     problems += [(f"reputation.{key}", problem) for key, problem in problems_of(settings.reputation)]
+    problems += _display_problems(settings.display)
     if problems:
         return problems
     for trunk in settings.trunk:
@@ -409,6 +422,18 @@ def _web_problems(web: Web) -> list[tuple[str, str]]:
             ipaddress.ip_network(proxy)
         except ValueError:
             problems.append(("web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"))
+    return problems
+
+
+def _display_problems(display: DisplayTable) -> list[tuple[str, str]]:
+    problems = []
+    for language, texts in (("en", display.en), ("zh", display.zh)):
+        for word, text in texts.items():
+            key = f"display.{language}.{word}"
+            if word not in TEXTS[language]:
+                problems.append((key, f"unknown key{nearest(word, TEXTS[language])}"))
+            elif len(text) > MAX_PREFIX or not text.isprintable() or not (text.strip() or word == VERIFIED):
+                problems.append((key, f"{shown(text)}: takes 1 to {MAX_PREFIX} characters"))
     return problems
 
 

@@ -41,7 +41,7 @@ class IncomingCall:
     """One inbound call as it reached us. Nothing here is trusted but `trunk` and `trusted`.
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
-    the call to us, the caller being the original one.
+    the call to us, the caller being the original one. `name`: what the caller calls himself; only ever shown.
     """
 
     linkedid: str
@@ -53,6 +53,7 @@ class IncomingCall:
     verification: Verification = Verification.NONE
     priority_callback: bool = False
     diverted_from: str | None = None
+    name: str = ""
 
     @property
     def auth_class(self) -> AuthClass:
@@ -69,7 +70,8 @@ class Decision:
     `step` the step of the written precedence (DESIGN section 4) that decided, 0 for fail-open;
     `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
     `label` the rule's own prefix for the display; `category` what imported sources call the number; `callee` the
-    extension of the person the call is for, where known; `ask` what the rule wants a challenge to ask for, or None.
+    extension of the person the call is for, where known, and `language` that person's; `ask` what the rule wants a
+    challenge to ask for, or None.
     """
 
     action: Action
@@ -86,6 +88,7 @@ class Decision:
     label: str | None = None
     category: str | None = None
     callee: str | None = None
+    language: str | None = None
     ask: str | None = None
 
 

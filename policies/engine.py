@@ -268,6 +268,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         ask=ruling.ask,
         category=next((row.category for row in case.facts.imported if row.category and row.verdict == "spam"), None),
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
+        language=case.facts.callee.language if case.facts.callee is not None else None,
     )
     return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
 

@@ -16,7 +16,6 @@ from agi.answers import (
     answer_status,
     answer_to_callee,
     answer_to_screen,
-    label_of,
     whisper_of,
 )
 from agi.quoting import COMMAND_LIMIT
@@ -61,12 +60,15 @@ ALWAYS = {
     ("action", "variables"),
     [
         pytest.param(Action.ALLOW, {}, id="allow"),
-        pytest.param(Action.TAG, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DIAL": PHONE}, id="tag"),
+        pytest.param(
+            Action.TAG, {"CALLSIEVE_LABEL": "SPAM?", "CALLSIEVE_DISPLAY": "SPAM?", "CALLSIEVE_DIAL": PHONE}, id="tag"
+        ),
         pytest.param(
             Action.WARN,
             {
                 "__CALLSIEVE_WHISPER": "spam",
                 "CALLSIEVE_LABEL": "SPAM?",
+                "CALLSIEVE_DISPLAY": "SPAM?",
                 "CALLSIEVE_DIAL": PHONE + WHISPER,
                 "CALLSIEVE_LANG": "en",
             },
@@ -105,21 +107,6 @@ def test_how_far_the_number_is_to_be_trusted(call: IncomingCall, auth: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("decision", "label"),
-    [
-        pytest.param(make_decision(Action.TAG, label="Withheld", category="scam"), "Withheld", id="the-rules-own"),
-        pytest.param(make_decision(Action.TAG, category="scam"), "Scam?", id="by-category"),
-        pytest.param(make_decision(Action.WARN, category="telemarketing"), "Sales?", id="sales"),
-        pytest.param(make_decision(Action.WARN, category="debt"), "SPAM?", id="another-category"),
-        pytest.param(make_decision(Action.ALLOW, label="Withheld"), "", id="allow-shows-nothing"),
-        pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="nor-does-a-challenge"),
-    ],
-)
-def test_what_the_display_shows_before_the_name(decision: Decision, label: str) -> None:
-    assert label_of(decision) == label
-
-
-@pytest.mark.parametrize(
     ("decision", "whisper"),
     [
         pytest.param(make_decision(Action.WARN), "spam", id="by-level"),
@@ -134,9 +121,11 @@ def test_what_the_callee_hears_first(decision: Decision, whisper: str) -> None:
     assert whisper_of(decision) == whisper
 
 
-def test_the_name_of_a_verified_business_is_shown_and_bounded() -> None:
-    assert said(make_decision(name="Acme: Ltd"))["CALLSIEVE_NAME"] == "Acme: Ltd"
-    assert said(make_decision(name="x" * 500))["CALLSIEVE_NAME"] == "x" * 80
+def test_what_the_phone_shows_is_sent_whole() -> None:
+    """agi/display.py makes it, and tests/agi/test_display.py has the cases."""
+    verified = said(make_decision(Action.TAG, name="Acme: Ltd", category="scam"))
+    shown = {name: verified[f"CALLSIEVE_{name}"] for name in ("LABEL", "DISPLAY", "NAME")}
+    assert shown == {"LABEL": "Scam?", "DISPLAY": "Scam? Acme: Ltd", "NAME": "Verified: Acme: Ltd"}
 
 
 @pytest.mark.parametrize(

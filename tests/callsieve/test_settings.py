@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import callsieve.settings
+from agi.display import Display
 from agi.site import Site, Trunk
 from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
 from callsieve.settings import (
@@ -52,6 +53,11 @@ route = "desk,s,1"
 ask = "name"
 language = "zh"
 appeal = true
+[display]
+language = "zh"
+characters = 24
+en = {spam = "Junk?"}
+zh = {verified = ""}
 [emergency]
 window_minutes = 60
 [outbound]
@@ -102,6 +108,7 @@ screen = false
 [[person]]
 extension = "201"
 endpoint = "PJSIP/phone-201"
+quiet_hours = "21-24"
 group = "sales"
 language = "en"
 name = "Alice"
@@ -125,6 +132,7 @@ DEFAULTS: dict[str, Any] = {
     "numbers": {"region": "US"},
     "policy": {"name": "cautious"},
     "actions": {"route": "", "ask": "digit", "language": "en", "appeal": False},
+    "display": {"language": "en", "characters": 32, "en": {}, "zh": {}},
     "emergency": {"window_minutes": 120},
     "outbound": {
         "observe": True,
@@ -189,7 +197,11 @@ ERRORS = [
     ("brackets", "x = " + "[" * 100_000, "not TOML: "),
     ("a-number-of-5000-digits", "x = " + "9" * 5000, "not TOML: "),
     ("table", "[agii]", "agii: unknown key (did you mean agi?)"),
-    ("table-far-off", "[zzz]", "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, emergency, hours, "),
+    (
+        "table-far-off",
+        "[zzz]",
+        "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, display, emergency, hours, ",
+    ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
     ("key-in-a-list", TRUNK + "own_number = []", "trunk[0].own_number: unknown key (did you mean own_numbers?)"),
@@ -201,6 +213,11 @@ ERRORS = [
         "[reputation.marks]\nhalf_live_days = 3",
         "reputation.marks.half_live_days: unknown key",
     ),
+    ("a-text-of-the-display", "[display.en]\nspm = 'x'", "display.en.spm: unknown key (did you mean spam?)"),
+    ("a-text-that-is-long", f"[display.zh]\nspam = '{'x' * 16}'", "display.zh.spam: 'xxxxxxxxxxxxxxxx': takes 1 to 15"),
+    ("a-text-that-is-none", "[display.en]\nscam = ' '", "display.en.scam: ' ': takes 1 to 15 characters"),
+    ("a-line-that-is-short", "[display]\ncharacters = 19", "display.characters: expected int >= 20"),
+    ("hours", PERSON + "quiet_hours = '22 to 7'", 'person[0].quiet_hours: write it as "22-7": from ten'),
     ("table-of-the-evidence", "[reputation.mark]", "reputation.mark: unknown key (did you mean marks?)"),
     ("weight", "[reputation.feeds]\nspam = -1.0", "reputation.feeds.spam: expected float >= 0.0"),
     ("weight-that-is-no-number", "[reputation.block]\ndays = nan", "reputation.block.days: expected float"),
@@ -474,6 +491,8 @@ def test_the_site() -> None:
         ask="name",
         language="zh",
         appeal=True,
+        quiet_of={"201": msgspec.structs.replace(Weights().quiet, first_hour=21, last_hour=0)},
+        display=Display("zh", 24, {"en": {"spam": "Junk?"}, "zh": {"verified": ""}}),
         outbound=OutboundRules(
             observe=False,
             do_not_call=False,

@@ -64,7 +64,7 @@ def bob(pbx: ScreenedPbx) -> Iterator[Phone]:
         pytest.param(BY_ACTION["tag"], "SPAM? Joe", TAG_RING, id="tag"),
         pytest.param(BY_ACTION["warn"], "SPAM? Joe", WARN_RING, id="warn"),
         pytest.param(SPAM, "Scam? Joe", TAG_RING, id="an imported number is tagged by its category"),
-        pytest.param(BUSINESS, 'ACME: Ltd, "Leeds"', "", id="a verified business shows its own name"),
+        pytest.param(BUSINESS, 'Verified: ACME: Ltd, "Leeds"', "", id="a verified business shows its own name"),
         pytest.param(ALICES_FRIEND, "Joe", "", id="the callee's own allowlist"),
         pytest.param(ALICES_CONTACT, "Joe", "", id="the callee's contact"),
         pytest.param(COMPANY_CONTACT, "Joe", "", id="a contact of the company"),

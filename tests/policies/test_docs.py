@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agi.answers import LABEL, LABEL_BY_CATEGORY
+from agi.display import TEXTS, WORD_BY_CATEGORY
 from callsieve.settings import parse_settings
 from policies.case_words import CALL, EXPECT, FACTS
 from policies.cases import CASE_KEYS, parse_trials
@@ -127,7 +127,11 @@ def test_the_caps() -> None:
 
 def test_the_labels() -> None:
     section = PAGE.split("\n## Labels\n")[1].split("\n## ")[0]
-    assert words_in(section) >= {*LABEL_BY_CATEGORY, *LABEL_BY_CATEGORY.values(), LABEL, "label", "tag", "warn"}
+    assert words_in(section) >= {
+        *WORD_BY_CATEGORY,
+        *(TEXTS["en"][word] for word in (*WORD_BY_CATEGORY.values(), "spam")),
+        *("label", "tag", "warn"),
+    }
 
 
 @pytest.mark.parametrize(

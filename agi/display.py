@@ -1,0 +1,159 @@
+"""What a phone shows of a caller: the name, and before it in a word or two what we know. Pure.
+
+    shown_of(call, decision, display) -> Shown(label="SPAM?", plain="", tagged="SPAM? Joe")
+
+A name comes from whoever calls: it is cut to what phones show, nothing in it can steer a display, and a prefix of ours
+that it begins with is taken off. So a call that we have seen before (a transfer, a colleague's mobile phone) is not
+marked twice, and nobody verifies himself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from unicodedata import east_asian_width, normalize
+
+from agi.speech import ENGLISH, MANDARIN
+from policies.decision import Action, Decision, IncomingCall
+
+VERIFIED, SPAM = "verified", "spam"
+# By language and word; [display] of the settings may say others. The labels of the presets' rules are here, too.
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    ENGLISH: {
+        SPAM: "SPAM?",
+        "scam": "Scam?",
+        "robocall": "Robocall?",
+        "telemarketing": "Sales?",
+        "own-number": "Own number?",
+        "unverified": "Unverified",
+        "not-a-number": "Not a number",
+        "withheld": "Withheld",
+        VERIFIED: "Verified:",
+    },
+    MANDARIN: {
+        SPAM: "骚扰？",
+        "scam": "诈骗？",
+        "robocall": "机器人？",
+        "telemarketing": "推销？",
+        "own-number": "冒用本号？",
+        "unverified": "未经核实",
+        "not-a-number": "不是号码",
+        "withheld": "号码隐藏",
+        VERIFIED: "已核实：",
+    },
+}
+# The categories of imported numbers and of marks that have a prefix of their own; anything else is `spam`.
+WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
+_WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
+
+# The longest prefix that leaves room for a name, and how much of both desk phones show in a line (20 to 40).
+MAX_PREFIX = 15
+CHARACTERS = 32
+MIN_CHARACTERS, MAX_CHARACTERS = 20, 80
+_UNKNOWN = "unknown"  # how AGI writes that there is no name
+_MAX_REPEATED = 4
+_CUT = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """The settings: the language of who is not known yet, how long a line is, and texts instead of ours."""
+
+    language: str = ENGLISH
+    characters: int = CHARACTERS
+    own_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def text(self, word: str, language: str | None) -> str:
+        """The prefix for a word; empty where the settings want none."""
+        spoken = language if language is not None and language in TEXTS else self.language
+        return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
+
+    def texts(self, words: Iterable[str] = TEXTS[ENGLISH]) -> tuple[str, ...]:
+        """Those for these words in every language, ours and the settings', the longest first."""
+        tables = (*TEXTS.values(), *self.own_texts.values())
+        found = {table[word] for table in tables for word in words if table.get(word)}
+        return tuple(sorted(found, key=len, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """`label`: the prefix alone. `tagged`: the whole display of a call that is shown with it. `plain`: that of one
+    without, which is also what somebody sees who knows the caller; empty: as the network has it.
+    """
+
+    label: str = ""
+    tagged: str = ""
+    plain: str = ""
+
+
+def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
+    """What is shown of this call."""
+    name = tidied(call.name)
+    if decision.name is not None:
+        verified = display.text(VERIFIED, decision.language)
+        plain = _fitting(verified, tidied(decision.name), display.characters)
+    else:
+        honest = without_prefix(name, display.texts((VERIFIED,)))
+        plain = "" if honest == name or decision.observed else honest or (call.caller.e164 or "")
+    label = label_of(decision, display)
+    if not label:
+        return Shown(plain=plain)
+    told = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())
+    return Shown(label, _fitting(label, told, display.characters), plain)
+
+
+def label_of(decision: Decision, display: Display) -> str:
+    """The prefix of a call that is shown with one: the rule's own, else by category. Empty when nothing is shown."""
+    if decision.action not in (Action.TAG, Action.WARN):
+        return ""
+    if decision.label is not None and decision.label not in _WORD_BY_LABEL:
+        return decision.label
+    word = _WORD_BY_LABEL.get(decision.label or "") or WORD_BY_CATEGORY.get(decision.category or "", SPAM)
+    return display.text(word, decision.language)
+
+
+def tidied(raw_name: str) -> str:
+    """A name from the network as a display may be given it: one line of characters that are to be seen."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in raw_name).split())
+    return "" if name.casefold() == _UNKNOWN else name
+
+
+def without_prefix(name: str, prefixes: Iterable[str]) -> str:
+    """The name without the prefixes that it begins with, however they are written, a few times over."""
+    folded = [(_folded(prefix), prefix) for prefix in prefixes]
+    for _ in range(_MAX_REPEATED):
+        left = next((rest for prefix, _ in folded if (rest := _after(name, prefix)) is not None), None)
+        if left is None:
+            break
+        name = left
+    return name
+
+
+def _after(name: str, prefix: str) -> str | None:
+    """What follows the prefix in a name; None for one that does not begin with it as a word of its own."""
+    for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
+        if _folded(name[:end]) == prefix:
+            follows = name[end:]
+            ends_a_word = not prefix[-1].isalnum() or not follows[:1].isalnum()
+            return follows.strip() if ends_a_word else None
+    return None
+
+
+def _folded(text: str) -> str:
+    return normalize("NFKC", text).casefold().strip()
+
+
+def _fitting(prefix: str, name: str, characters: int) -> str:
+    """Prefix and name in a line: the prefix whole, the name as far as there is room."""
+    has_room_after_it = _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()  # as Mandarin punctuation has
+    line = f"{prefix}{'' if has_room_after_it else ' '}{name}".strip()
+    if _width_of(line) <= characters:
+        return line
+    while line and _width_of(line) >= characters:
+        line = line[:-1]
+    return line.rstrip() + _CUT
+
+
+def _width_of(text: str) -> int:
+    """Chinese characters take the room of two letters."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
