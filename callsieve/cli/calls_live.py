@@ -148,7 +148,9 @@ def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
 
 def ended_words(one: OutcomeRecord) -> str:
     """How a call ended, in words."""
-    words = [one.direction.value, one.disposition.value]
+    # A menu, a voicemail box or our own refusal: no fault of the caller, and no failure that anybody should look into.
+    reached = "reached nobody" if one.disposition.value == "failed" else one.disposition.value
+    words = [one.direction.value, reached]
     if one.answered_by:
         words.append(f"by {one.answered_by}")
     parts = [" ".join(words)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,14 +67,21 @@ def test_search_shows_how_a_call_ended(callsieve: Program) -> None:
     assert callsieve.ok("calls", "search", "--rule", "nothing") == "No call matches.\n"
 
 
+def test_a_call_that_only_a_machine_took_has_not_failed(callsieve: Program) -> None:
+    menu = replace(HUNG_UP, linkedid="c2", disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0)
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outcome(db, menu, time.time())
+    assert "inbound reached nobody, rang 3 s" in callsieve.ok("calls", "search", "--callee", "202")
+
+
 def test_search_with_a_word_that_is_no_action(callsieve: Program) -> None:
     result = callsieve("calls", "search", "--action", "alow")
     assert (result.code, result.err) == (2, "callsieve: --action does not know 'alow' (did you mean allow?)\n")
 
 
 def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
-    process = callsieve.start("calls", "tail", "--seconds", "4", "--json")
-    deadline = time.monotonic() + 3
+    process = callsieve.start("calls", "tail", "--seconds", "2", "--json")
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         callsieve.add_decisions(
             make_record(f"C{round(time.time() * 10) % 10_000_000:07}", at=time.time(), linkedid="c9")

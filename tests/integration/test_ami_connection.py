@@ -99,8 +99,8 @@ async def listening(
     finally:
         began = time.monotonic()
         await listener.close()
-        assert time.monotonic() - began < 2
-        await asyncio.wait_for(consumer, 2)
+        assert time.monotonic() - began < 5
+        await asyncio.wait_for(consumer, 5)
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -176,7 +176,7 @@ async def half_open(asterisk: Asterisk, report: Callable[[str], None], *, to_cli
             assert listener.status.last_trouble is not None
             assert listener.status.last_trouble.kind is Kind.DEAF
             assert gap.at - began_at < NOTICED_WITHIN_SECONDS
-            assert gap.since <= began_at + 0.5  # nothing since then can be relied on
+            assert gap.since <= began_at + 2.0  # nothing since then can be relied on
             proxy.forward()
             await until(lambda: isinstance(seen[-1], Channels))
             back_at = seen[-1].at
@@ -263,7 +263,7 @@ async def test_a_wrong_secret_is_tried_once_a_minute_by_asterisks_own_log(
         await until(lambda: len(refused_logins(asterisk)) >= 6, 30)
     times = refused_logins(asterisk)[1:]
     apart = [later - earlier for earlier, later in pairwise(times)]
-    assert min(apart) >= 60 * scale
+    assert min(apart) >= 0.75 * 60 * scale  # Asterisk may be slow to say that it refused one
     assert "not-it" not in caplog.text
     report(f"1 login in 20 s; where a minute is 2 s, {len(times)} logins at least {min(apart):.2f} s apart")
 

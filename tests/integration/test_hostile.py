@@ -135,9 +135,10 @@ def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path:
     with ThreadPoolExecutor(6) as pool:
         codes = dict(pool.map(place, calls))
     reached = [name for name, code in codes.items() if code == 486]
+    pbx.asterisk.wait_until_idle()  # SIPp may have given up a call that a busy machine was slow to end
     checks = [line for line in pbx.asterisk.log_lines() if "] NOTICE[" in line and "CHECK action=" in line]
     assert len(reached) >= 200, f"only {len(reached)} of {len(calls)} calls reached the dialplan: {codes}"
-    assert len(checks) == len(reached)
+    assert len(checks) >= len(reached)
 
     # No variable forged: the action is the policy's, the id ours.
     form = re.compile(
@@ -146,9 +147,9 @@ def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path:
     assert [line for line in checks if not form.search(line)] == []
 
     # No fact forged: every call is an unsigned one from the untrusted trunk.
-    wait_until(lambda: len(journal(pbx.daemon.store)) >= len(reached), "the journal")
+    wait_until(lambda: len(journal(pbx.daemon.store)) >= len(checks), "the journal")
     decisions = journal(pbx.daemon.store)
-    assert len(decisions) == len(reached)
+    assert len(decisions) == len(checks)
     assert {(d.trunk, d.auth_class.value, d.policy) for d in decisions} == {("carrier", "unknown", "cautious")}
     assert {d.did for d in decisions if d.did and not re.fullmatch(r"[0-9A-Za-z+*#]+", d.did)} == set()
 

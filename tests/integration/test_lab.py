@@ -128,7 +128,7 @@ def test_call_is_answered_shows_the_name_and_talks(asterisk: Asterisk) -> None:
     assert (call.code, call.answered, call.bye_from) == (200, True, "caller")
     assert [provisional.code for provisional in call.provisionals] == [100, 180]
     assert call.final_seconds is not None
-    assert 0.2 <= call.final_seconds < 2
+    assert 0.2 <= call.final_seconds < 5
     assert (invite.from_name, invite.from_number) == ("Acme Ltd", CALLER)
     assert call.heard.audible_seconds > 0.2, "the phone echoes what the caller says"
 
@@ -138,7 +138,7 @@ def test_callee_may_hang_up(asterisk: Asterisk) -> None:
         call = Carrier(asterisk).call(CallSpec(hang_up_after=None))
     assert (call.answered, call.bye_from) == (True, "asterisk")
     assert call.talk_seconds is not None
-    assert 0.2 < call.talk_seconds < 2
+    assert 0.2 < call.talk_seconds < 5
 
 
 def test_caller_may_give_up(asterisk: Asterisk) -> None:
@@ -148,7 +148,7 @@ def test_caller_may_give_up(asterisk: Asterisk) -> None:
         answers = [message.code for message in phone.messages() if message.sent and message.method == "INVITE"]
     assert (call.code, call.answered) == (487, False)
     assert call.final_seconds is not None
-    assert 0.4 <= call.final_seconds < 2
+    assert 0.4 <= call.final_seconds < 5
     assert answers == [180, 487]
 
 
