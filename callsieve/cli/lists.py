@@ -6,7 +6,6 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,14 +23,13 @@ from callsieve.cli.common import (
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
-from reputation.model import EntryKind, ListEntry, ListName
+from reputation.model import ListEntry, ListName
 from reputation.store.personal import PersonalEntry
 
 if TYPE_CHECKING:
     from callsieve.cli.show import Cell
+    from callsieve.listing import Replaced
 
-NOTE_CHARACTERS = 200
-LOOK_BACK_DAYS = 7
 SOON_SECONDS = 2 * 86400
 
 ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="Which list.", show_default=False)]
@@ -70,6 +68,8 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
+    from callsieve.listing import calls_lately
+
     loaded = settings_of(config)
     now = time.time()
     if person is not None:
@@ -82,7 +82,7 @@ def add(
         if not force:
             _object(db, loaded, parsed)
         before, other = _add(db, parsed)
-        matching = _calls_lately(db, parsed, now)
+        matching = calls_lately(db, parsed, now)
     _say_added(parsed, before, other, matching)
 
 
@@ -91,6 +91,7 @@ def remove(
 ) -> None:
     """Take an entry off a list, and print the command that puts it back."""
     from callsieve.cli.show import say, say_command
+    from callsieve.listing import about
     from reputation.store.lists import remove_entry
 
     loaded = settings_of(config)
@@ -98,7 +99,7 @@ def remove(
         _remove_personal(loaded, list_name, number_argument(entry, loaded), person, config)
         return
     wanted = _parsed(entry, list_name, loaded)
-    with existing_store(loaded) as db, changing(db, "list remove", *_about(wanted)) as change:
+    with existing_store(loaded) as db, changing(db, "list remove", *about(wanted)) as change:
         change.before = removed = remove_entry(db, wanted)
         if removed is None:
             raise CommandError(
@@ -162,77 +163,38 @@ def _parsed(text: str, list_name: ListName, loaded: Loaded) -> ListEntry:
 
 
 def _with_options(entry: ListEntry, note: str, expires: str | None, action: str | None, now: float) -> ListEntry:
-    from callsieve.times import TimeError, expiry_of
+    from callsieve.listing import ListingError, with_options
 
-    if len(note) > NOTE_CHARACTERS or not note.isprintable():
-        raise CommandError(f"--note takes one line of at most {NOTE_CHARACTERS} characters")
     try:
-        expires_at = None if expires is None else expiry_of(expires, now)
-    except TimeError as error:
-        raise CommandError(f"--expires: {error}") from None
-    return replace(entry, note=note, expires_at=expires_at, action=_action(entry, action), added_at=now)
-
-
-def _action(entry: ListEntry, word: str | None) -> str | None:
-    from policies.decision import ACTION_BY_WORD
-    from policies.words import nearest
-
-    if word is None:
-        return None
-    if word not in ACTION_BY_WORD:
-        raise CommandError(f"--action does not know {word[:40]!r}{nearest(word, ACTION_BY_WORD)}")
-    if (entry.list_name, word) == (ListName.BLOCK, "allow"):
-        raise CommandError("a blocklist entry cannot allow: use `callsieve list add allow`, which is tried first")
-    if (entry.list_name, word) == (ListName.ALLOW, "reject"):
-        raise CommandError("an allowlist entry cannot reject: use `callsieve list add block`")
-    return word
+        return with_options(entry, note, expires, action, now)
+    except ListingError as error:
+        raise CommandError(f"--{error}" if error.option else str(error)) from None
 
 
 def _object(db: sqlite3.Connection, loaded: Loaded, entry: ListEntry) -> None:
-    from callsieve.composing import dids_of, own_numbers_of
-    from callsieve.entries import objections_to
-    from reputation.store.people import own_numbers
+    from callsieve.listing import objections
 
-    settings = loaded.settings
-    own = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
-    objections = objections_to(entry, own)
-    if objections:
-        raise CommandError(f"{'; '.join(objections)}. If that is meant, add --force")
+    found = objections(db, loaded.settings, entry)
+    if found:
+        raise CommandError(f"{'; '.join(found)}. If that is meant, add --force")
 
 
-def _add(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
-    """Adds it, and returns the entry that it replaces and the one on the other list that matches the same."""
-    from reputation.store.lists import add_entry, list_entries
+def _add(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
+    from callsieve.listing import about, put_on_list
 
-    with changing(db, "list add", *_about(entry)) as change:
-        same = [
-            one for one in list_entries(db) if (one.kind, one.first, one.last) == (entry.kind, entry.first, entry.last)
-        ]
-        add_entry(db, entry)
-        before = next((one for one in same if one.list_name is entry.list_name), None)
-        change.before, change.after = before, entry
-    return before, next((one for one in same if one.list_name is not entry.list_name), None)
-
-
-def _about(entry: ListEntry) -> tuple[str | None, str]:
-    """The number that the entry is about, or its text where it is about many."""
-    return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
-
-
-def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
-    """How many calls of the last days the entry would have matched."""
-    from callsieve.entries import covers
-    from reputation.store.journal import call_times
-
-    return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))
+    with changing(db, "list add", *about(entry)) as change:
+        there = put_on_list(db, entry)
+        change.before, change.after = there.before, entry
+    return there
 
 
 def _say_added(entry: ListEntry, before: ListEntry | None, other: ListEntry | None, matching: int) -> None:
     from callsieve.cli.show import plural, say, word
     from callsieve.entries import coverage
+    from callsieve.listing import LOOK_BACK_DAYS, action_of
     from callsieve.times import when
 
-    action = entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
+    action = action_of(entry)
     until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
     say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(action), ".")
     if matching:
@@ -246,6 +208,7 @@ def _say_added(entry: ListEntry, before: ListEntry | None, other: ListEntry | No
 
 def _show_entries(entries: Sequence[ListEntry]) -> None:
     from callsieve.cli.show import is_wide, print_table, say, word
+    from callsieve.listing import action_of
     from callsieve.times import day
 
     if not entries:
@@ -255,7 +218,7 @@ def _show_entries(entries: Sequence[ListEntry]) -> None:
     wide = is_wide()
     rows = []
     for entry in entries:
-        action = word(entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject"))
+        action = word(action_of(entry))
         added = [day(entry.added_at)] if wide else []
         rows.append([entry.list_name.value, entry.text, action, *added, _end_of(entry, now), entry.note])
     headings = ["list", "entry", "action", *(["added"] if wide else []), "expires", "note"]

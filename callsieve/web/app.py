@@ -21,13 +21,24 @@ from starlette.types import ASGIApp, Scope
 from callsieve.web.desk import Desk
 from callsieve.web.gate import error_page, guarded, stranger
 from callsieve.web.hardening import Hardening
-from callsieve.web.pages import account, calls, drafts, login, numbers, overview, policies, probes
+from callsieve.web.pages import (
+    account,
+    audit,
+    calls,
+    drafts,
+    identities,
+    lists,
+    login,
+    numbers,
+    overview,
+    policies,
+    probes,
+)
 from callsieve.web.table import Page
 
-PAGES: tuple[Page, ...] = (
-    *(*login.PAGES, *overview.PAGES, *calls.PAGES, *numbers.PAGES),
-    *(*policies.PAGES, *drafts.PAGES, *account.PAGES, *probes.PAGES),
-)
+# In the order of the navigation; each has its own table.
+_PARTS = (login, overview, calls, numbers, policies, drafts, lists, identities, audit, account, probes)
+PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 STATIC_SECONDS = 3600
 
 

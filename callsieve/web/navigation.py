@@ -11,6 +11,9 @@ PLACES: tuple[Place, ...] = (
     Place("/calls", N_("Calls")),
     Place("/numbers", N_("Numbers"), Role.OPERATOR),
     Place("/policies", N_("Policies")),
+    Place("/lists", N_("Lists")),
+    Place("/identities", N_("Identities")),
+    Place("/audit", N_("Audit"), Role.ADMINISTRATOR),
     Place("/account", N_("My account")),
 )
 
@@ -30,5 +33,10 @@ SAIDS: Saids = {
     "reviewed": N_("The marks count from now on."),
     "new-owner": N_("What is known from before the new owner weighs less from now on."),
     "policy-activated": N_("The policy is in force within two seconds."),
+    "listed": N_("The entry is on the list, and counts at the next call."),
+    "unlisted": N_("The entry is off the list."),
+    "undone": N_("It is undone."),
+    "identified": N_("It is recorded whose number it is."),
+    "unidentified": N_("It is forgotten whose number it was."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

@@ -1,0 +1,102 @@
+"""Putting entries on the administrator's lists: what may stand beside one, what speaks against it, what it would match.
+
+The command and the console share it. Where an option is wrong the error names it, and each says it in its own way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from typing import NamedTuple
+
+from callsieve.composing import dids_of, own_numbers_of
+from callsieve.entries import covers, objections_to
+from callsieve.settings import Settings
+from callsieve.times import TimeError, expiry_of
+from policies.decision import ACTION_BY_WORD
+from policies.words import nearest
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.journal import call_times
+from reputation.store.lists import add_entry, list_entries
+from reputation.store.people import own_numbers
+
+NOTE_CHARACTERS = 200
+LOOK_BACK_DAYS = 7
+
+
+class ListingError(ValueError):
+    """An entry cannot be added so. `option` is what is wrong, empty for nothing in particular; the text goes on."""
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(f"{option}{text}")
+        self.option = option
+
+
+class Replaced(NamedTuple):
+    """What was there: the entry that is replaced, and the one on the other list that matches the same."""
+
+    before: ListEntry | None
+    other: ListEntry | None
+
+
+def with_options(entry: ListEntry, note: str, expires: str | None, action: str | None, now: float) -> ListEntry:
+    """The entry with what stands beside it, as it was typed. ListingError."""
+    if len(note) > NOTE_CHARACTERS or not note.isprintable():
+        raise ListingError("note", f" takes one line of at most {NOTE_CHARACTERS} characters")
+    try:
+        expires_at = None if expires is None else expiry_of(expires, now)
+    except TimeError as error:
+        raise ListingError("expires", f": {error}") from None
+    return replace(entry, note=note, expires_at=expires_at, action=_action(entry, action), added_at=now)
+
+
+def _action(entry: ListEntry, word: str | None) -> str | None:
+    if word is None:
+        return None
+    if word not in ACTION_BY_WORD:
+        raise ListingError("action", f" does not know {word[:40]!r}{nearest(word, ACTION_BY_WORD)}")
+    if (entry.list_name, word) == (ListName.BLOCK, "allow"):
+        raise ListingError("", "a blocklist entry cannot allow: use `callsieve list add allow`, which is tried first")
+    if (entry.list_name, word) == (ListName.ALLOW, "reject"):
+        raise ListingError("", "an allowlist entry cannot reject: use `callsieve list add block`")
+    return word
+
+
+def action_of(entry: ListEntry) -> str:
+    """What is done with a call that the entry matches."""
+    return entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
+
+
+def objections(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
+    """What speaks against adding it, unless it is forced."""
+    own = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
+    return objections_to(entry, own)
+
+
+def replaced_by(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
+    """What is there that matches the same numbers."""
+    same = [one for one in list_entries(db) if key_of(one)[1:] == key_of(entry)[1:]]
+    before = next((one for one in same if one.list_name is entry.list_name), None)
+    return Replaced(before, next((one for one in same if one.list_name is not entry.list_name), None))
+
+
+def put_on_list(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
+    """Adds it, and returns what was there."""
+    there = replaced_by(db, entry)
+    add_entry(db, entry)
+    return there
+
+
+def key_of(entry: ListEntry) -> tuple[ListName, EntryKind, str, str | None]:
+    """What tells one entry from another."""
+    return entry.list_name, entry.kind, entry.first, entry.last
+
+
+def about(entry: ListEntry) -> tuple[str | None, str]:
+    """For the audit: the number that the entry is about, or its text where it is about many."""
+    return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
+
+
+def calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
+    """How many calls of the last days the entry would have matched."""
+    return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))

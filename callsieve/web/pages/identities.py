@@ -1,0 +1,100 @@
+"""Identities: who a number belongs to, and how well that is proven."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from starlette.responses import Response
+
+from callsieve.entries import EntryError, number_from
+from callsieve.times import TimeError, expiry_of
+from callsieve.web.pages.lists import number_in_form
+from callsieve.web.shown.lists import IdentitiesShown, identities_shown
+from callsieve.web.table import Page
+from callsieve.web.undoing import IDENTITIES, undo
+from callsieve.web.visit import Refused, Visit
+from callsieve.web.words import N_
+from reputation.model import Identity
+from reputation.store.audit import Change
+from reputation.store.identities import identity_of, remove_identity, set_identity
+from reputation.users import Role
+
+DEFAULT = "365d"
+TEXT_CHARACTERS = 200
+LEVELS = {"1": 1, "2": 2}
+PROVEN = 2  # the level that needs a note on how it was proven
+NAMELESS = N_("Say who the number belongs to.")
+UNPROVEN = N_("Level 2 needs a note: how it was proven (documents seen, number called back).")
+LINES = N_("Name and note are one line each, of at most 200 characters.")
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    return await _page(visit)
+
+
+async def add(visit: Visit) -> Response:
+    """Who a number belongs to; what is there already is replaced."""
+    form, now = visit.form, visit.now
+    name, note = form.get("name", "").strip(), form.get("note", "").strip()
+    level = LEVELS.get(form.get("level", ""), 1)
+    problem = _problem(name, note, level)
+    try:
+        number = number_from(form.get("number", "")[:80], visit.desk.loaded.settings.numbers.region)
+        expires_at = expiry_of(form.get("expires", "").strip() or DEFAULT, now)
+    except (EntryError, TimeError) as error:
+        problem = problem or str(error)
+    if problem:
+        return await _page(visit, problem)
+    identity = Identity(number, name, level, expires_at)
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.before, change.after = identity_of(db, number), identity
+        set_identity(db, identity, now, note)
+
+    await visit.change("identity add", write, number)
+    return visit.go("/identities", "identified")
+
+
+async def remove(visit: Visit) -> Response:
+    """It is forgotten who the number belongs to."""
+    number = visit.form.get("number", "")
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.before = remove_identity(db, number)
+        if change.before is None:
+            raise Refused(f"it is not recorded any more who {number[:40]} belongs to")
+
+    await visit.change("identity remove", write, number)
+    return visit.go("/identities", "unidentified")
+
+
+async def take_back(visit: Visit) -> Response:
+    """One of the latest changes undone."""
+    await visit.change("undo", undo(number_in_form(visit, "id"), IDENTITIES, visit.now))
+    return visit.go("/identities", "undone")
+
+
+def _problem(name: str, note: str, level: int) -> str:
+    if any(len(text) > TEXT_CHARACTERS or not text.isprintable() for text in (name, note)):
+        return LINES
+    if not name:
+        return NAMELESS
+    return UNPROVEN if level >= PROVEN and not note else ""
+
+
+async def _page(visit: Visit, problem: str = "") -> Response:
+    text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
+    shown: IdentitiesShown = await visit.read(identities_shown, text, visit.now)
+    typed = {key: visit.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
+    return visit.page(
+        "identities.html", 422 if problem else 200, identities=shown, text=text, problem=problem, typed=typed
+    )
+
+
+PAGES = (
+    Page("GET", "/identities", show, Role.VIEWER),
+    Page("POST", "/identities/add", add, Role.OPERATOR),
+    Page("POST", "/identities/remove", remove, Role.OPERATOR),
+    Page("POST", "/identities/undo", take_back, Role.OPERATOR),
+)

@@ -1,0 +1,103 @@
+"""What the pages of the lists and of identities show."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.entries import coverage
+from callsieve.listing import Replaced, action_of, calls_lately, objections, replaced_by
+from callsieve.settings import Settings
+from callsieve.web.undoing import IDENTITIES, LISTS, Latest, latest_changes
+from reputation.model import Identity, ListEntry, ListName
+from reputation.store.identities import all_identities
+from reputation.store.lists import list_entries
+from reputation.store.privacy import export_number
+
+MOST_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EntryShown:
+    """An entry of a list. `action`: what is done with a call that it matches."""
+
+    entry: ListEntry
+    action: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListsShown:
+    """The page. `found`: how many match what was looked for; `all`: how many there are."""
+
+    entries: tuple[EntryShown, ...]
+    found: int
+    all: int
+    latest: tuple[Latest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an entry would do, before it is added."""
+
+    entry: ListEntry
+    action: str
+    coverage: str
+    objections: tuple[str, ...]
+    there: Replaced
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityShown:
+    """An identity and how it was proven."""
+
+    identity: Identity
+    note: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitiesShown:
+    """The page. `all`: how many there are."""
+
+    identities: tuple[IdentityShown, ...]
+    found: int
+    all: int
+    latest: tuple[Latest, ...]
+
+
+def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, now: float) -> ListsShown:
+    """The entries of a list, or of both, that have the text in them or in their note."""
+    everything = list_entries(db)
+    found = [one for one in everything if list_name in (None, one.list_name) and _has(text, one.text, one.note)]
+    shown = (
+        EntryShown(one, action_of(one), one.expires_at is not None and one.expires_at <= now)
+        for one in found[:MOST_SHOWN]
+    )
+    return ListsShown(tuple(shown), len(found), len(everything), latest_changes(db, LISTS))
+
+
+def look_at(db: sqlite3.Connection, settings: Settings, entry: ListEntry, now: float) -> Look:
+    """What the entry would do."""
+    found = tuple(objections(db, settings, entry))
+    calls = calls_lately(db, entry, now)
+    return Look(entry, action_of(entry), coverage(entry), found, replaced_by(db, entry), calls)
+
+
+def identities_shown(db: sqlite3.Connection, text: str, now: float) -> IdentitiesShown:
+    """The identities that have the text in their number or name."""
+    everything = all_identities(db)
+    found = [one for one in everything if _has(text, one.number, one.name)]
+    shown = (IdentityShown(one, note_of(db, one.number), one.expires_at <= now) for one in found[:MOST_SHOWN])
+    return IdentitiesShown(tuple(shown), len(found), len(everything), latest_changes(db, IDENTITIES))
+
+
+def note_of(db: sqlite3.Connection, number: str) -> str:
+    """How the identity of the number was proven."""
+    rows = export_number(db, number, ("identity",))["identity"]
+    return str(rows[0]["note"]) if rows else ""
+
+
+def _has(text: str, *fields: str) -> bool:
+    return not text or any(text.casefold() in field.casefold() for field in fields)
