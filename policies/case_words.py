@@ -188,6 +188,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
     "step": (partial(read_count, 0, 9), lambda decision: decision.step),
     "capped_by": (read_line_or_nothing, lambda decision: decision.capped_by or ""),
     "label": (read_line_or_nothing, lambda decision: decision.label or ""),
+    "ask": (read_line_or_nothing, lambda decision: decision.ask or ""),
     "name": (read_line_or_nothing, lambda decision: decision.name or ""),
 }
 

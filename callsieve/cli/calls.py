@@ -43,6 +43,7 @@ def show(
     """Show decisions: the latest, those about a caller, or one with all that is recorded of it."""
     from callsieve.cli.show import say
     from callsieve.known import decision_as_json
+    from callsieve.recordings import of_decisions
     from reputation.store.journal import decisions
 
     loaded = settings_of(config)
@@ -54,7 +55,7 @@ def show(
     if as_json:
         print_json([decision_as_json(one) for one in records] if record is None else decision_as_json(record))
     elif record is not None:
-        _show_one(record, since)
+        _show_one(record, since, [str(path) for path in of_decisions(loaded.state, [record.id])])
     elif records:
         _show_table(records)
     else:
@@ -116,8 +117,8 @@ def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
     return list(decided_since(cases_of(db, caller), at))
 
 
-def _show_one(record: DecisionRecord, since: Sequence[str]) -> None:
-    """`since`: what people here have decided about the caller after that."""
+def _show_one(record: DecisionRecord, since: Sequence[str], said: Sequence[str]) -> None:
+    """`since`: what people here have decided about the caller after that; `said`: recordings of the caller's name."""
     from callsieve.cli.show import bold, lines, print_pairs, say, word
     from callsieve.known import points_of
     from callsieve.times import when_exactly
@@ -140,6 +141,7 @@ def _show_one(record: DecisionRecord, since: Sequence[str]) -> None:
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
             *_evidence(record),
             ("since then", lines(since)),
+            ("caller said", lines(said)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),
         ]

@@ -106,6 +106,13 @@ def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> 
     assert list(folder.iterdir()) == [other]
 
 
+def test_calls_show_says_where_they_are(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER))
+    path = record(make_folder(callsieve.state), "7KQ2M4XA-1")
+    assert str(path) in callsieve.ok("calls", "show", "7KQ2M4XA").replace("\n", "").replace(" ", "")
+
+
 # The doctor
 
 

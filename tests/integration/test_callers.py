@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -140,6 +141,18 @@ def test_a_number_of_twenty_digits_is_cut_and_nothing_breaks(pbx: ScreenedPbx) -
         call.press("12345678901234567890")
         assert alice.wait_for_invite(seconds=20.0).from_name == "Says 123456789012345"
         call.result()
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 2.5, 7.0])
+def test_who_hides_hangs_up_while_asked(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
+    result = pbx.carrier.call(replace(hidden(), hang_up_after=after))
+    assert (result.bye_from, alice.invites()) == ("caller", [])
+
+
+@pytest.mark.parametrize("after", [0.5, 2.0])
+def test_who_hides_hangs_up_while_the_number_is_read_back(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
+    result = pbx.carrier.call(replace(hidden(), hang_up_after=after, dtmf=f"{CLAIM}#", dtmf_after=1.5))
+    assert (result.bye_from, alice.invites()) == ("caller", [])
 
 
 # How to appeal.

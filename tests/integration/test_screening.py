@@ -159,6 +159,15 @@ def test_in_a_ring_group_who_picks_up_first_hears_it_and_only_they(pbx: Screened
         call.close()
 
 
+def test_the_caller_hangs_up_while_told_that_it_was_not_accepted(pbx: ScreenedPbx) -> None:
+    with ringing(pbx, CALLERS[9]) as (call, phone):
+        picked_up(phone)
+        wait_until(lambda: phone.heard.audible_seconds > 1.0, "hearing who it is")
+        phone.press("3")
+        wait_until(lambda: played(pbx)[-1] == "caller-declined", "being told")
+        call.close()
+
+
 # Where it cannot be done, a digit is asked for.
 
 
