@@ -161,7 +161,7 @@ def test_a_dry_run_leaves_none(callsieve: Program) -> None:
 
 def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
-    callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1", "--expires", "2099-12-31")
+    callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1", "--expires", "90d")
     callsieve.ok("list", "add", "block", "+1900*", "--note", "premium")
     assert [(row["number"], row["name"]) for row in audit(callsieve)] == [(None, "+1900*"), (CALLER, ""), (CALLER, "")]
     assert [row["before"] and row["before"]["name"] for row in audit(callsieve, CALLER)] == ["Acme", None]
