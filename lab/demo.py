@@ -140,7 +140,14 @@ def switched_off(office: Office) -> CallResult:
 SCENES = (
     Scene("a contact", CONTACT, lambda o: o.call(CONTACT, name="Carol"), "allow", "contact", shown="Carol"),
     Scene("a stranger", STRANGER, lambda o: o.call(STRANGER, name="Joe"), "allow", "default", shown="Joe"),
-    Scene("a verified business", BUSINESS, lambda o: o.call(BUSINESS, name="?"), "allow", "default", shown="ACME Ltd"),
+    Scene(
+        "a verified business",
+        BUSINESS,
+        lambda o: o.call(BUSINESS, name="?"),
+        "allow",
+        "default",
+        shown="Verified: ACME Ltd",
+    ),
     Scene(
         "a telemarketer on a list",
         SALES_CALL,
