@@ -194,7 +194,7 @@ class _Tally:
     def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> Summary:
         """What it adds up to."""
         periods, weekly = periods_of(self.days)
-        known_of = partial(_known_of, db)
+        known_of = partial(known_in_store, db)
         times = sorted(self.elapsed_ms)
         return Summary(
             since=since,
@@ -252,7 +252,8 @@ class _Tally:
         return sorted(found, key=lambda one: (-one.calls, one.number))[:MOST_LISTED]
 
 
-def _known_of(db: sqlite3.Connection, number: str) -> Known:
+def known_in_store(db: sqlite3.Connection, number: str) -> Known:
+    """What speaks for a number at any time."""
     background = background_of(db, number)
     return Known(bool(background.contacts), background.identity)
 

@@ -12,15 +12,20 @@ from callsieve.activating import watched_files
 from callsieve.composing import policies_of
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.health import HealthWatch
+from callsieve.web.kept import Kept
+from callsieve.web.live import Live
 from callsieve.web.rehearsals import Rehearsals
 from callsieve.web.rendering import Templates
 from callsieve.web.shelf import Shelf
+from callsieve.web.shown.overview import ActivityShown
 from callsieve.web.throttle import Throttle
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
 
 logger = logging.getLogger("callsieve.web")
 
+ACTIVITY_SECONDS = 20.0
+SLOW_SECONDS = 30.0
 TRIES_OF_AN_ADDRESS = 20  # many people may share one
 
 
@@ -36,7 +41,12 @@ class Desk:
         self._read_policies()
         self.clock = clock
         self.shelf = Shelf(self._loaded.store_path)
+        self.slow_shelf = Shelf(
+            self._loaded.store_path, SLOW_SECONDS
+        )  # what counts many rows, beside what pages wait for
         self.health = HealthWatch(lambda: self._loaded)
+        self.live = Live(self.shelf, clock)
+        self.activity: Kept[ActivityShown] = Kept(ACTIVITY_SECONDS)
         self.templates = Templates()
         self.rehearsals = Rehearsals()
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
@@ -75,6 +85,8 @@ class Desk:
         await asyncio.gather(*self.background, return_exceptions=True)
         await self.rehearsals.stop()
         await self.health.close()
+        await self.live.close()
+        await self.slow_shelf.close()
         await self.shelf.close()
 
     def _look(self) -> None:

@@ -38,6 +38,16 @@ class Health:
         found = {check.status for check in self.checks}
         return next((status for status in WORST_FIRST if status in found), Status.UNKNOWN)
 
+    @property
+    def worst_first(self) -> tuple[Check, ...]:
+        """What needs a look before what does not."""
+        return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
+
+    @property
+    def ill(self) -> int:
+        """How many need a look."""
+        return sum(check.status in (Status.FAIL, Status.WARN) for check in self.checks)
+
     def of(self, name: str) -> Check | None:
         """The check of this name."""
         return next((check for check in self.checks if check.name == name), None)

@@ -24,19 +24,20 @@ READ_SECONDS = 3.0  # a page that takes longer is a page too many: others wait b
 class Shelf:
     """The store at a path. `read` and `write` raise StoreError for whatever it cannot do."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read_seconds: float = READ_SECONDS) -> None:
         self._path = path
+        self._read_seconds = read_seconds
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns, within READ_SECONDS."""
+        """What `fn(db, *args)` returns, within so many seconds."""
         store = await self._current()
         try:
-            return await store.read(fn, *args, give_up_at=time.monotonic() + READ_SECONDS)
+            return await store.read(fn, *args, give_up_at=time.monotonic() + self._read_seconds)
         except TimeoutError:
-            raise StoreError(f"{self._path}: it did not answer within {READ_SECONDS:.0f} s; try again") from None
+            raise StoreError(f"{self._path}: it did not answer within {self._read_seconds:.0f} s; try again") from None
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """What `fn(db, *args)` returns, in one transaction."""

@@ -8,8 +8,9 @@ is put together from the clauses below and nothing else; all that is asked for i
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reputation.model import Disposition
@@ -110,6 +111,12 @@ def find_calls(db: sqlite3.Connection, wanted: Wanted, after: Place | None, limi
     """The next calls with all that is wanted, the latest first."""
     sql, parameters = statement(wanted, after, limit)
     return [Call(*row) for row in db.execute(sql, parameters)]
+
+
+def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[Call]:
+    """The calls of these decisions, the latest first."""
+    sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
+    return [Call(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
 
 
 def statement(wanted: Wanted, after: Place | None, limit: int) -> tuple[str, dict[str, object]]:

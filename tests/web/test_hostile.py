@@ -59,7 +59,7 @@ MARKUP = [
 ]
 HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
-SHARED = ("/", "/calls", "/account", "/health")
+SHARED = ("/", "/activity", "/calls", "/account", "/health")
 SINGLE = ("/calls/{call}", "/numbers/{number}")
 
 

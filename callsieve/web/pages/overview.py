@@ -1,17 +1,48 @@
-"""The overview: is everything as it must be, and what happens."""
+"""The overview: is everything as it must be, what happens, and what was probably wrong."""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+import asyncio
+from collections.abc import AsyncIterator
 
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from callsieve.web.gate import with_session
+from callsieve.web.shown.overview import DRAWN, SPANS, ActivityShown, activity_shown
 from callsieve.web.table import Page
 from callsieve.web.visit import Visit
+from reputation.store.calls import Call, Wanted, find_calls
 from reputation.users import Role
+
+LIVE_CALLS = 20
+HEARTBEAT_SECONDS = 15.0
 
 
 async def show(visit: Visit) -> Response:
     """The page."""
-    return visit.page("overview.html", health=visit.desk.health.latest)
+    calls = await visit.read(find_calls, Wanted(), None, LIVE_CALLS)
+    return visit.page(
+        "overview.html",
+        activity=await _activity_of(visit),
+        calls=calls,
+        spans=SPANS.values(),
+        drawn=DRAWN,
+        health=visit.desk.health.latest,
+    )
+
+
+async def activity(visit: Visit) -> Response:
+    """The figures alone, for the page to bring them up to date."""
+    return visit.page(
+        "_activity_alone.html", activity=await _activity_of(visit), drawn=DRAWN, health=visit.desk.health.latest
+    )
+
+
+async def _activity_of(visit: Visit) -> ActivityShown:
+    """The figures that were counted last; while they are counted again, those of before."""
+    desk, span, now = visit.desk, SPANS.get(visit.query.get("over", ""), SPANS["day"]), visit.now
+    return await desk.activity.get(span.word, lambda: desk.slow_shelf.read(activity_shown, span, now))
 
 
 async def health(visit: Visit) -> Response:
@@ -20,7 +51,43 @@ async def health(visit: Visit) -> Response:
     return visit.page(template, health=visit.desk.health.latest)
 
 
+async def live(visit: Visit) -> Response:
+    """Rows of calls as they happen, as server-sent events."""
+    if visit.request.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    if visit.desk.live.is_full:
+        raise HTTPException(503)
+    return StreamingResponse(_events(visit), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+async def _events(visit: Visit) -> AsyncIterator[str]:
+    """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
+    async with visit.desk.live.watching() as calls:
+        yield "retry: 3000\n\n"
+        checked_at = visit.now
+        while True:
+            try:
+                call = await asyncio.wait_for(calls.get(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"
+            else:
+                yield event_of(visit, call)
+            if visit.now - checked_at >= HEARTBEAT_SECONDS:
+                checked_at = visit.now
+                if (await with_session(visit)).user != visit.user:
+                    yield "event: over\ndata:\n\n"
+                    return
+
+
+def event_of(visit: Visit, call: Call) -> str:
+    """The row of a call as an event; a line break in it would end the event."""
+    row = " ".join(visit.render("_live_row.html", call=call).split())
+    return f"event: call\nid: {call.id}\ndata: {row}\n\n"
+
+
 PAGES = (
     Page("GET", "/", show, Role.VIEWER),
+    Page("GET", "/activity", activity, Role.VIEWER),
     Page("GET", "/health", health, Role.VIEWER),
+    Page("GET", "/live", live, Role.VIEWER),
 )

@@ -45,6 +45,7 @@ function options(element, more) {
     width: Math.max(240, element.clientWidth),
     height: 200,
     axes: axes(),
+    scales: { y: { range: (_chart, low, high) => [Math.min(0, low ?? 0), Math.max(1, 1.08 * (high ?? 1))] } },
     cursor: { drag: { x: false, y: false } },
     tzDate: (seconds) => new Date(seconds * 1000),
     ...more,
@@ -97,3 +98,36 @@ function drawCharts() {
 }
 drawCharts();
 document.addEventListener("htmx:afterSwap", drawCharts);
+
+// Calls as they happen. Rows come from our own server, escaped there; a row that is there already is replaced.
+function watchLive() {
+  const body = document.querySelector("[data-live]");
+  if (!body || typeof EventSource === "undefined") return;
+  const state = document.getElementById("live-state");
+  const most = Math.max(20, body.rows.length);
+  const source = new EventSource(body.dataset.live);
+  const show = (on) => {
+    state.textContent = on ? state.dataset.on : state.dataset.off;
+    state.classList.toggle("on", on);
+  };
+  source.addEventListener("open", () => show(true));
+  source.addEventListener("error", () => show(false));
+  source.addEventListener("over", () => {
+    source.close();
+    show(false);
+  });
+  source.addEventListener("call", (event) => {
+    const template = document.createElement("template");
+    template.innerHTML = event.data;
+    const row = template.content.querySelector("tr");
+    if (!row) return;
+    const old = document.getElementById(row.id);
+    if (old) old.replaceWith(row);
+    else body.prepend(row);
+    while (body.rows.length > most) body.rows[body.rows.length - 1].remove();
+    const empty = body.closest("section").querySelector(".empty");
+    if (empty) empty.remove();
+  });
+  window.addEventListener("pagehide", () => source.close());
+}
+watchLive();

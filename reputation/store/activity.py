@@ -1,0 +1,95 @@
+"""What happens lately, counted: decisions over time, and the numbers and blocks that call more than they did.
+
+Read from indices alone where there are many rows (migration `calls_index`), so an overview costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+COUNTS = """
+SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision
+ WHERE at >= :since AND at < :until GROUP BY 1, 2
+"""
+CALLERS = """
+SELECT caller, count(*) FROM decision WHERE at >= :since AND at < :until AND caller IS NOT NULL
+ GROUP BY caller HAVING count(*) >= :least ORDER BY count(*) DESC, caller LIMIT :limit
+"""
+BEFORE = "SELECT count(*) FROM decision WHERE caller = ? AND at >= ? AND at < ?"
+LATEST = "SELECT would_be, log_odds FROM decision WHERE caller = ? ORDER BY at DESC LIMIT 1"
+BLOCKS = """
+SELECT substr(caller, 1, length(caller) - 3), count(*), count(DISTINCT caller) FROM decision
+ WHERE at >= :since AND at < :until AND caller IS NOT NULL
+ GROUP BY 1 HAVING count(DISTINCT caller) >= :least ORDER BY 3 DESC, 2 DESC, 1 LIMIT :limit
+"""
+# Numbers that were stopped or warned of, and that something speaks for: whether that is a mistake is for
+# callsieve/mistakes.py to say, call by call.
+STOPPED_AND_KNOWN = """
+SELECT caller FROM decision AS d
+ WHERE would_be IN ('warn', 'challenge', 'route', 'reject') AND would_be <> 'allow' AND at >= :since
+   AND caller IS NOT NULL
+ GROUP BY caller
+HAVING EXISTS (SELECT 1 FROM contact WHERE number = d.caller)
+    OR EXISTS (SELECT 1 FROM identity WHERE number = d.caller AND level >= 2)
+    OR EXISTS (SELECT 1 FROM talk WHERE number = d.caller AND at >= :since)
+    OR (SELECT count(DISTINCT callee) FROM signal WHERE number = d.caller AND category = 'long-talk') >= 2
+ ORDER BY max(at) DESC LIMIT :limit
+"""
+LEAST_CALLS = 3
+LEAST_NUMBERS = 3
+
+
+class Count(NamedTuple):
+    """How many calls had this action ordered in one step of time, counted from the first."""
+
+    step: int
+    action: str
+    calls: int
+
+
+class Rising(NamedTuple):
+    """A number: its calls in the span, those of a span as long on average before, and its latest decision."""
+
+    number: str
+    calls: int
+    before: float
+    action: str
+    log_odds: float
+
+
+class Block(NamedTuple):
+    """A block of 1000 numbers of which several called: `block` is what they begin with."""
+
+    block: str
+    calls: int
+    numbers: int
+
+
+def counts_over(db: sqlite3.Connection, since: float, until: float, step: float) -> list[Count]:
+    """Decisions by what was ordered, or would have been, in steps of so many seconds."""
+    return [Count(*row) for row in db.execute(COUNTS, {"since": since, "until": until, "step": step})]
+
+
+def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
+    """The numbers that call most beyond what they did: of those that call most, by the difference."""
+    span = until - since
+    spans_before = 7
+    about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
+    found = []
+    for number, calls in db.execute(CALLERS, about).fetchall():
+        (before,) = db.execute(BEFORE, (number, since - spans_before * span, since)).fetchone()
+        action, log_odds = db.execute(LATEST, (number,)).fetchone()
+        found.append(Rising(number, calls, before / spans_before, action, log_odds))
+    return sorted(found, key=lambda one: (one.before - one.calls, one.number))[:limit]
+
+
+def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Block]:
+    """Blocks of which the most different numbers called."""
+    about = {"since": since, "until": until, "least": LEAST_NUMBERS, "limit": limit}
+    return [Block(*row) for row in db.execute(BLOCKS, about)]
+
+
+def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
+    """Numbers of calls that were stopped or warned of since then, and that something speaks for."""
+    return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]

@@ -1,0 +1,219 @@
+"""The overview: what happens, what was probably wrong, and calls as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from callsieve.web.kept import STALE_SECONDS, Kept
+from callsieve.web.live import MOST_WAITING, MOST_WATCHERS, Live
+from callsieve.web.shelf import Shelf
+from callsieve.web.shown.overview import SPANS, activity_shown
+from reputation.model import Direction, Disposition, OutcomeRecord
+from reputation.store.activity import busy_blocks, rising_numbers
+from reputation.store.calls import Call
+from reputation.store.outcomes import record_outcome
+from reputation.store.personal import Contact, add_contacts
+from tests.web.browsing import NOW, Console, Office
+from tests.web.calls import CALLER, add_calls, add_ending, make_decision, make_ending
+
+DAY = 86_400.0
+
+
+def make_calls(office: Office, number: str, ages: list[float], action: str = "allow") -> None:
+    """Calls of a number, so many seconds ago."""
+    prefix = number[-4:]
+    records = [
+        make_decision(f"{prefix}{place:04d}", at=NOW - age, caller=number, action=action, rule=f"level-{action}")
+        for place, age in enumerate(ages)
+    ]
+    add_calls(office, *records)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """A contact that was challenged, one who was called back, a busy number, and a busy block."""
+    office = Office(tmp_path)
+    make_calls(office, "+12015550101", [60, 3600, 2 * DAY], "challenge")
+    office.write(add_contacts, "crm", [Contact("+12015550101", "Joe")])
+    make_calls(office, "+12015550102", [5 * 3600.0], "reject")
+    back = OutcomeRecord(
+        linkedid="back",
+        at=NOW - 3600,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED,
+        caller="201",
+        dialled="+12015550102",
+        answered_by="+12015550102",
+        talk_seconds=90.0,
+    )
+    office.write(record_outcome, back, NOW)
+    make_calls(office, "+12015550103", [100.0 * n for n in range(1, 9)], "warn")
+    make_calls(office, "+12015550104", [DAY * n + 60 for n in range(8)])
+    return office
+
+
+def test_the_figures_lead_to_the_calls(console: Console) -> None:
+    browser = console.browser("operator")
+    page = browser.text("/")
+    figures = dict(re.findall(r'href="/calls\?action=(\w+)&amp;since=[^"]+"><b>([\d,]+)</b>', page))
+    assert figures == {"warn": "8", "challenge": "2", "route": "0", "reject": "1"}
+    link = re.search(r'href="(/calls\?action=warn&amp;since=[^"]+)"', page)
+    assert link
+    found = browser.text(link[1].replace("&amp;", "&"))
+    assert len(re.findall(r'<tr id="call-', found)) == 8
+
+
+def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console) -> None:
+    page = console.browser("operator").text("/")
+    table = page.partition('id="mistakes"')[2].partition("</table>")[0]
+    rows = re.findall(r"<tr><td>.*?</tr>", table, re.DOTALL)
+    assert len(rows) == 2
+    assert "+12015550101" in rows[0]
+    assert "it is a contact of somebody here" in rows[0]
+    assert "+12015550102" in rows[1]
+    assert "we called it back later and talked" in rows[1]
+    assert "+1201*****01" in console.browser("viewer").text("/")
+
+
+def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:
+    rising = office.read(rising_numbers, NOW - DAY, NOW, 5)
+    assert [(one.number, one.calls, one.before, one.action) for one in rising] == [("+12015550103", 8, 0.0, "warn")]
+    assert [tuple(one) for one in office.read(busy_blocks, NOW - DAY, NOW, 5)] == [("+12015550", 12, 4)]
+
+
+@pytest.mark.parametrize("word", SPANS)
+def test_every_span_counts_each_of_its_calls_once(office: Office, word: str) -> None:
+    span = SPANS[word]
+    shown = office.read(activity_shown, span, NOW)
+    ages = [60, 3600, 2 * DAY, 5 * 3600, *(100.0 * n for n in range(1, 9)), *(DAY * n + 60 for n in range(8))]
+    assert shown.calls == sum(NOW - age >= shown.since for age in ages)
+    assert len(shown.steps) == round(span.seconds / span.step)
+    assert 0 <= NOW - shown.steps[-1].at < span.step
+    assert shown.totals["warn"] == 8
+
+
+def test_a_span_that_is_none_is_the_day(console: Console) -> None:
+    page = console.browser("viewer").text("/?over=%27%20OR%201")
+    assert 'href="/?over=day" aria-current="true"' in page
+
+
+def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
+    with Office(tmp_path).console() as console:
+        page = console.browser("viewer").text("/")
+    assert "No calls in this time." in page
+    assert "No number has called three times." in page
+
+
+def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
+    part = console.browser("viewer").text("/activity?over=week", headers={"hx-request": "true"})
+    assert part.lstrip().startswith('<div id="activity" hx-get="/activity?over=week"')
+    assert 'id="rising-and-blocks" hx-swap-oob="outerHTML"' in part
+
+
+# What is kept.
+
+
+async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
+    kept: Kept[int] = Kept(0.05)
+    found: list[int] = []
+
+    async def find() -> int:
+        await asyncio.sleep(0.01)
+        found.append(len(found))
+        return len(found)
+
+    assert await asyncio.gather(*(kept.get("a", find) for _ in range(20))) == [1] * 20
+    await asyncio.sleep(0.06)
+    assert await kept.get("a", find) == 1  # the old one, while a new one is found
+    give_up_at = asyncio.get_running_loop().time() + 5
+    while await kept.get("a", find) == 1:
+        assert asyncio.get_running_loop().time() < give_up_at
+        await asyncio.sleep(0.005)
+    assert await kept.get("b", find) > 2
+    assert STALE_SECONDS > 60
+
+
+async def test_a_failure_is_not_kept() -> None:
+    kept: Kept[int] = Kept(60)
+
+    async def fail() -> int:
+        raise OSError("the disk")
+
+    async def find() -> int:
+        return 7
+
+    with pytest.raises(OSError, match="the disk"):
+        await kept.get("a", fail)
+    assert await kept.get("a", find) == 7
+
+
+# Calls as they happen.
+
+
+@asynccontextmanager
+async def watching(office: Office) -> AsyncIterator[tuple[Live, asyncio.Queue[Call]]]:
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    try:
+        async with live.watching() as calls:
+            yield live, calls
+    finally:
+        await live.close()
+        await shelf.close()
+
+
+async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    add_calls(office, make_decision("BEF0RE00", at=NOW - 5))
+    async with watching(office) as (_, calls):
+        decision = make_decision("N0000000", at=NOW)
+        await asyncio.to_thread(add_calls, office, decision)
+        told = await asyncio.wait_for(calls.get(), 10)
+        assert (told.id, told.disposition) == ("N0000000", None)
+        office.clock.now += 3600  # a long call: it began long ago
+        await asyncio.to_thread(add_ending, office, make_ending(decision))
+        told = await asyncio.wait_for(calls.get(), 10)
+        assert (told.id, told.disposition) == ("N0000000", "answered")
+        assert calls.empty()
+
+
+async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with watching(office) as (live, slow):
+        call = Call("X", NOW, "l", CALLER, "number", None, None, "allow", "allow", "r", "r", "none", 0.0, *[None] * 6)
+        for number in range(MOST_WAITING + 5):
+            live._tell(call._replace(id=str(number)))
+        assert slow.qsize() == MOST_WAITING
+        assert slow.get_nowait().id == "5"
+
+
+async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    watchers = [live.watching() for _ in range(MOST_WATCHERS)]
+    for watcher in watchers:
+        await watcher.__aenter__()
+    full_with_all = live.is_full
+    await watchers.pop().__aexit__(None, None, None)
+    assert (full_with_all, live.is_full) == (True, False)
+    for watcher in watchers:
+        await watcher.__aexit__(None, None, None)
+    await live.close()
+    await shelf.close()
+
+
+async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with watching(office) as (live, calls):
+        office.store.rename(office.store.with_suffix(".away"))
+        await live._look(tell=True)
+        office.store.with_suffix(".away").rename(office.store)
+        await asyncio.to_thread(add_calls, office, make_decision("N0000000", at=NOW))
+        assert (await asyncio.wait_for(calls.get(), 10)).id == "N0000000"

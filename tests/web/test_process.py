@@ -1,0 +1,143 @@
+"""The console as a process: it serves, tells calls as they happen, and ends with whoever started it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
+from tests.web.calls import add_calls, make_decision
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Served:
+    """A console that listens."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process, self.port = process, port
+        self.cookies: dict[str, str] = {}
+
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+    def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded"}
+        connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        for name, value in answer.getheaders():
+            if name.lower() == "set-cookie":
+                key, _, text = value.partition(";")[0].partition("=")
+                self.cookies[key] = text
+        connection.close()
+        return answer.status, dict(answer.getheaders()), body
+
+    def log_in(self, name: str) -> None:
+        _, _, page = self.ask("GET", "/login")
+        status, _, _ = self.ask("POST", "/login", form_token=field_of(page, "form_token"), name=name, password=PASSWORD)
+        assert status == 303
+
+
+@contextmanager
+def serving(office: Office, port: int) -> Iterator[Served]:
+    office.config.write_text(f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "callsieve.web", str(office.config)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "CALLSIEVE_STATE": str(office.state)},
+    )
+    served = Served(process, port)
+    try:
+        give_up_at = time.monotonic() + 60
+        while True:
+            try:
+                served.ask("GET", "/login")
+                break
+            except OSError:
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < give_up_at
+                time.sleep(0.05)
+        yield served
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    office = Office(tmp_path)
+    office.clock.now = time.time()
+    with serving(office, free_port()) as served:
+        yield served
+
+
+def test_a_browser_that_watches_sees_a_call_arrive(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    with serving(office, free_port()) as served:
+        served.log_in("otto")
+        connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
+        connection.request("GET", "/live", headers={"cookie": served.cookie})
+        stream = connection.getresponse()
+        assert stream.getheader("content-type", "").startswith("text/event-stream")
+        assert stream.readline() == b"retry: 3000\n"
+        stream.readline()
+        add_calls(office, make_decision("N0000000", at=time.time(), reason="a <b>bold</b>\ndata: lie"))
+        lines = [stream.readline().decode() for _ in range(4)]
+        connection.close()
+    assert lines[0] == "event: call\n"
+    assert lines[1] == "id: N0000000\n"
+    assert re.match(r'data: <tr id="call-N0000000" class="fresh">.*</tr>\n$', lines[2])
+    assert lines[3] == "\n"
+
+
+def test_it_ends_when_who_started_it_is_gone(served: Served) -> None:
+    assert served.process.stdin is not None
+    served.process.stdin.close()
+    served.process.stdin = None
+    assert served.process.wait(20) == 0
+
+
+def test_it_runs_behind_all_that_answers_calls(served: Served) -> None:
+    assert os.getpriority(os.PRIO_PROCESS, served.process.pid) >= 10
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        office.config.write_text(f'[web]\nlisten = "127.0.0.1:{port}"\n')
+        done = subprocess.run(
+            [sys.executable, "-m", "callsieve.cli.main", "web", "--config", str(office.config)],
+            capture_output=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+            env={**os.environ, "CALLSIEVE_STATE": str(office.state)},
+        )
+    assert done.returncode == 2
+    assert b"the console cannot listen there" in done.stderr.splitlines()[-1]
