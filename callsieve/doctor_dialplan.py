@@ -161,7 +161,7 @@ def reaches_phones(ground: Ground) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
     if askers(ground.dialplan) == {FREEPBX_CONTEXT}:
-        return ok("FreePBX makes its own Dial: tags and distinctive rings, no whisper")
+        return ok("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok("Dial carries ${CALLSIEVE_DIAL}")
     return warn("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own", TRUNK_LINES[1].strip())
