@@ -272,6 +272,13 @@ ELSEWHERE = {
         *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
         *("appeal decide", "appeal withdraw", "appeal undo"),
     ),
+    "test_cli_own_guard.py": ("own decisions", "own explain"),
+    "test_cli_reviews.py": (
+        *("identity code", "identity due", "identity prove", "reassigned add", "reassigned remove", "reassigned show"),
+        *("review done", "review list", "review undo", "review wrong"),
+    ),
+    "test_guide.py": ("guide",),
+    "test_housekeeping.py": ("housekeeping run", "housekeeping show"),
     "test_cli_policy.py": ("policy list", "policy check", "policy show"),
     "test_activating.py": ("policy activate",),
     "test_cli_policy_cases.py": ("policy test",),

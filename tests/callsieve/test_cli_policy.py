@@ -148,6 +148,7 @@ def test_show_in_json(callsieve: Program) -> None:
         "action": "reject",
         "reason": "premium numbers do not call",
         "label": None,
+        "ask": None,
     }
 
 
