@@ -55,6 +55,7 @@ def undo_of(out: str) -> list[str]:
 
 
 def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("7KQ2M4XA"))
     callsieve.ok("mark", CALLER, "spam", "--as", "201")
     reference = file(callsieve, "--statement", "We call our customers.")
     assert "waits" not in callsieve.ok("appeal", "list")
@@ -69,6 +70,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
     assert "1 person who marked it will be trusted a little less (201)" in out
     assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
+    assert f"appeal {reference} of Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == -0.5  # who proved control, level 1
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
@@ -79,6 +81,14 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     rows = callsieve("audit", CALLER, "--json").json
     did = ["open", "code", "prove", "prove", "decide", "undo", "decide"]
     assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [f"appeal {what}" for what in did]
+
+
+def test_what_is_overdue_says_so(callsieve: Program) -> None:
+    with open_store(callsieve.store) as db:
+        open_appeal(db, make_appeal(number=CALLER, opened_at=time.time() - 9 * DAY))
+        take_step(db, "AP9E4100", AppealStep.ACCEPT, time.time() - 9 * DAY)
+    assert ", overdue" in callsieve.ok("appeal", "list")
+    assert ", overdue" in callsieve.ok("appeal", "show", CALLER)
 
 
 def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> None:
@@ -167,6 +177,7 @@ def test_evidence_goes_in_and_out(callsieve: Program) -> None:
     assert "Nothing is attached" in callsieve.ok("appeal", "evidence", CALLER)
     records = callsieve.file("calls.csv", b"\xff\x00records")
     out = callsieve.ok("appeal", "evidence", CALLER, records, records, "--statement", "It was their own bank.")
+    assert "2: statement.txt, 22 bytes, by joe" in callsieve.ok("appeal", "show", CALLER)
     assert [line[:20] for line in out.splitlines()] == ["1  calls.csv  9 byte", "2  statement.txt  22"]
     folder = callsieve.folder / "out"
     callsieve.ok("appeal", "evidence", CALLER, "--export", folder)

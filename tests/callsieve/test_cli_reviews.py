@@ -46,6 +46,7 @@ def ground(callsieve: Program, later: float = 0.0) -> Ground:
 
 def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) -> None:
     assert callsieve.ok("review", "list") == "No marks wait for a review.\n"
+    callsieve.add_decisions(make_record("7KQ2M4XA"))
     burst(callsieve)
     assert "201, 202, 203, 204, 205" in callsieve.ok("review", "list")
     assert "nobody has looked" in callsieve.ok("lookup", CALLER)
@@ -53,6 +54,7 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     out = callsieve.ok("review", "done", CALLER)
     assert log_odds(callsieve) > 3
     assert "by joe" in callsieve.ok("lookup", CALLER)
+    assert "its marks were reviewed" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert "wait for a review" in callsieve.fails("review", "done", CALLER)
     callsieve.ok(*undo_of(out))
     [waiting] = callsieve("review", "list", "--json").json
