@@ -203,3 +203,9 @@ def test_observe_mode_is_said_on_every_page(tmp_path: Path) -> None:
 def test_a_policy_that_cannot_be_used_is_said_on_every_page(tmp_path: Path) -> None:
     with Office(tmp_path, '[policy]\nname = "nowhere"\n').console() as console:
         assert "The policy cannot be used" in console.browser("viewer").text("/account")
+
+
+def test_only_logging_in_and_out_is_written_without_an_audit() -> None:
+    folder = Path(__file__).resolve().parents[2] / "callsieve" / "web"
+    writers = {path.name for path in folder.rglob("*.py") if "shelf.write(" in path.read_text()}
+    assert writers == {"visit.py", "gate.py", "login.py"}

@@ -194,9 +194,11 @@ def test_somebody_changes_their_own_password(console: Console) -> None:
 
 def test_other_browsers_are_logged_out_on_request(console: Console) -> None:
     browser, elsewhere = console.browser("operator"), console.browser("operator")
+    somebody_else = console.browser("viewer")
     browser.done("/account/sessions")
     assert browser.get("/account").status_code == 200
     assert elsewhere.get("/account").status_code == 303
+    assert somebody_else.get("/account").status_code == 200
 
 
 def test_without_any_user_the_login_says_how_to_make_one(office: Office) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from lab.daemon import Daemon
+from tests.callsieve.program import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
 from tests.web.calls import add_calls, make_decision
 
@@ -141,3 +144,35 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
         )
     assert done.returncode == 2
     assert b"the console cannot listen there" in done.stderr.splitlines()[-1]
+
+
+def children_of(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for path in found for word in path.read_text().split()]
+
+
+def is_console(pid: int) -> bool:
+    return b"callsieve.web" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_the_daemon_runs_it_and_does_not_mind_its_end(tmp_path: Path) -> None:
+    port = free_port()
+    with Daemon(tmp_path / "state", f'[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n') as daemon:
+        daemon.wait_for_log("console: http://", 60)
+        (console,) = (pid for pid in children_of(daemon.pid) if is_console(pid))
+        os.kill(console, signal.SIGKILL)
+        daemon.wait_for_log("the console ended with -9: again in 2 s; calls are not affected", 30)
+        with socket.create_connection(("127.0.0.1", daemon.port), 5) as asking:
+            asking.sendall(b"agi_network: yes\nagi_network_script: status\nagi_request: agi://127.0.0.1/status\n\n")
+            assert b"CALLSIEVE_RULE" in asking.recv(4096)
+        wait_until(lambda: answers(port))
+        daemon.kill()
+        wait_until(lambda: not answers(port))
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False

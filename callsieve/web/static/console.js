@@ -72,8 +72,8 @@ function stackedChart(element, { at, columns }) {
   const series = columns
     .map((column, place) => ({
       label: column.name,
-      stroke: colour(column.word || "accent"),
-      fill: colour(column.word || "accent"),
+      stroke: colour(`chart-${column.word}`) || colour("accent"),
+      fill: colour(`chart-${column.word}`) || colour("accent"),
       width: 0,
       paths: uPlot.paths.bars({ size: [0.8, 60] }),
       points: { show: false },
