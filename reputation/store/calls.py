@@ -144,7 +144,7 @@ def _ending_clauses(ending: str | None) -> list[str]:
     return [_CLAUSES["ending"]] if ending in _COMMON_ENDINGS else [_UNCOMMON_ENDING]
 
 
-RULES = "SELECT DISTINCT rule FROM decision WHERE rule <> 'default' AND rule > ? ORDER BY rule LIMIT 1"
+RULES = "SELECT rule FROM decision WHERE rule <> 'default' AND rule > ? ORDER BY rule LIMIT 1"
 MOST_RULES = 100
 
 
