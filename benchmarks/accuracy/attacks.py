@@ -78,9 +78,10 @@ def _mark_and_let_ring(p: Parameters, chance: Random, colluders: list[User], beg
 
 
 def _share_the_work(p: Parameters, chance: Random, colluders: list[User], begin: float) -> list[Dated]:
-    """Every second one marks, and the others take a call and hang up: each witness moves a family, and both move."""
-    calls = [_hang_up(p, chance, user, begin + chance.uniform(0, p.attack_seconds)) for user in colluders[1::2]]
-    return [*_mark(p, chance, colluders[::2], begin), *calls]
+    """One half marks, the other takes a call and hangs up, both out of all groups: each witness moves one family."""
+    half = (len(colluders) + 1) // 2
+    calls = [_hang_up(p, chance, user, begin + chance.uniform(0, p.attack_seconds)) for user in colluders[half:]]
+    return [*_mark(p, chance, colluders[:half], begin), *calls]
 
 
 def _mark_slowly(p: Parameters, chance: Random, colluders: list[User], begin: float) -> list[Dated]:
