@@ -23,6 +23,7 @@ from callsieve.web.gate import error_page, guarded, stranger
 from callsieve.web.hardening import Hardening
 from callsieve.web.pages import (
     account,
+    appeals,
     audit,
     calls,
     drafts,
@@ -37,7 +38,7 @@ from callsieve.web.pages import (
 from callsieve.web.table import Page
 
 # In the order of the navigation; each has its own table.
-_PARTS = (login, overview, calls, numbers, policies, drafts, lists, identities, audit, account, probes)
+_PARTS = (login, overview, calls, numbers, policies, drafts, lists, identities, appeals, audit, account, probes)
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 STATIC_SECONDS = 3600
 

@@ -13,6 +13,7 @@ PLACES: tuple[Place, ...] = (
     Place("/policies", N_("Policies")),
     Place("/lists", N_("Lists")),
     Place("/identities", N_("Identities")),
+    Place("/appeals", N_("Appeals")),
     Place("/audit", N_("Audit"), Role.ADMINISTRATOR),
     Place("/account", N_("My account")),
 )
@@ -38,5 +39,12 @@ SAIDS: Saids = {
     "undone": N_("It is undone."),
     "identified": N_("It is recorded whose number it is."),
     "unidentified": N_("It is forgotten whose number it was."),
+    "appeal-accepted": N_("The appeal is in force: no call of the number is rejected until it is decided."),
+    "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
+    "appeal-withdrawn": N_("The appeal is withdrawn."),
+    "appeal-upheld": N_("The appeal is upheld: the spam marks of until now count as never made. Now tell its owner."),
+    "appeal-denied": N_("The appeal is denied. Now tell its owner."),
+    "evidence-added": N_("The evidence is attached."),
+    "evidence-gone": N_("The evidence is removed."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

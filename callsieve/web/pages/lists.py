@@ -123,9 +123,9 @@ def _problems(table: Table, refused: list[str]) -> list[str]:
     return [*(f"line {problem.line}: {problem.text}" for problem in table.problems), *refused[:KEPT_PROBLEMS]]
 
 
-def as_file(text: str, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
+def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
     """A file for the browser to keep. `name` is one of ours."""
-    return Response(text, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 def number_in_form(visit: Visit, key: str) -> int:
