@@ -27,18 +27,24 @@ from callsieve.web.pages import (
     audit,
     calls,
     drafts,
+    feeds,
     identities,
     lists,
     login,
     numbers,
     overview,
+    people,
     policies,
     probes,
+    users,
 )
 from callsieve.web.table import Page
 
 # In the order of the navigation; each has its own table.
-_PARTS = (login, overview, calls, numbers, policies, drafts, lists, identities, appeals, audit, account, probes)
+_PARTS = (
+    *(login, probes, account, overview, calls, numbers, policies, drafts, lists, identities),
+    *(appeals, feeds, people, users, audit),
+)
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 STATIC_SECONDS = 3600
 

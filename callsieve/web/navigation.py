@@ -14,6 +14,9 @@ PLACES: tuple[Place, ...] = (
     Place("/lists", N_("Lists")),
     Place("/identities", N_("Identities")),
     Place("/appeals", N_("Appeals")),
+    Place("/feeds", N_("Feeds")),
+    Place("/people", N_("People")),
+    Place("/users", N_("Users"), Role.ADMINISTRATOR),
     Place("/audit", N_("Audit"), Role.ADMINISTRATOR),
     Place("/account", N_("My account")),
 )
@@ -46,5 +49,10 @@ SAIDS: Saids = {
     "appeal-denied": N_("The appeal is denied. Now tell its owner."),
     "evidence-added": N_("The evidence is attached."),
     "evidence-gone": N_("The evidence is removed."),
+    "user-added": N_("The user may log in from now on."),
+    "user-role": N_("The role is changed; the user has to log in again."),
+    "user-password": N_("The password is changed; all sessions of the user are over."),
+    "user-gone": N_("The user may not use the console any more."),
+    "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

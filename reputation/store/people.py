@@ -26,6 +26,7 @@ UPSERT_DID = """
 INSERT INTO did (number, grp, callee, screen, source) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (number) DO UPDATE
 SET grp = excluded.grp, callee = excluded.callee, screen = excluded.screen, source = excluded.source
+WHERE excluded.source = 'settings' OR did.source <> 'settings'
 """
 ADD_OWN_NUMBER = """
 INSERT INTO own_number (number, source) VALUES (?, ?)
@@ -63,6 +64,11 @@ def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str)
     """Adds people or brings them up to date, unless a better source has spoken. `source`: see the module."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
+
+
+def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
+    """Adds DIDs or brings them up to date, unless the settings have spoken. `source`: the name of the import."""
+    db.executemany(UPSERT_DID, ((did.number, did.group, did.callee, int(did.screen), source) for did in dids))
 
 
 def all_people(db: sqlite3.Connection) -> list[Person]:
