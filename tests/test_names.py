@@ -53,6 +53,23 @@ def test_contexts_that_the_dialplan_goes_to_exist_once() -> None:
     assert used <= set(contexts)
 
 
+def test_labels_that_a_line_goes_to_are_in_its_extension() -> None:
+    lost = []
+    for extension in re.split(r"^(?=exten => |\[)", DIALPLAN, flags=re.MULTILINE):
+        labels = set(re.findall(r"(?:1|n)\((\w+)\),", extension))
+        used = set(re.findall(r"\b(?:Goto|GotoIf)\((?:\$\[.*\]\?)?([a-z]\w*)\)$", extension, re.MULTILINE))
+        lost += [(extension.partition("\n")[0], label) for label in sorted(used - labels)]
+    assert lost == []
+
+
+def test_labels_are_gone_to() -> None:
+    """From their own extension, or by name from another one: `Goto(callsieve-code,s,say)`."""
+    gone_to = set(re.findall(r"[?:,(]([a-z]\w*)\)$|\?([a-z]\w*):", DIALPLAN, re.MULTILINE))
+    words_used = {word for pair in gone_to for word in pair if word}
+    labels = set(re.findall(r"=> n\((\w+)\),", DIALPLAN))
+    assert labels - words_used == set()
+
+
 def test_every_line_of_the_dialplan_is_dialplan() -> None:
     form = re.compile(r"^(\[[\w-]+\]|exten => \S+,1,.+| same => n(\(\w+\))?,.+|)$")
     assert [line for line in DIALPLAN.splitlines() if not form.match(line)] == []

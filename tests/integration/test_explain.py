@@ -1,4 +1,4 @@
-"""*36 on a real Asterisk with the real prompts: what is heard, for how long, and who is left over."""
+"""The real prompts on a real Asterisk: *36 and the whisper, what is heard, for how long, and who is left over."""
 
 from __future__ import annotations
 
@@ -20,8 +20,16 @@ from tests.integration.office import ami_settings, build_prompts, wait_until
 
 pytestmark = needs_voice
 
-OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
-TAGGED, REJECTED = "+12015550191", "+12015550192"
+# 36: the same from a phone that speaks Mandarin.
+OFFICE = EXTENSIONS.replace(
+    "[from-internal]\n",
+    """[from-internal]
+include => callsieve-codes
+exten => 36,1,Set(CHANNEL(language)=zh)
+ same => n,Goto(callsieve-codes,*36,1)
+""",
+)
+TAGGED, REJECTED, WARNED = "+12015550191", "+12015550192", "+12015550193"
 SPOKEN = {key: prompt.text for key, prompt in prompts_of("en").items()}
 
 
@@ -32,7 +40,7 @@ def pbx() -> Iterator[ScreenedPbx]:
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
         with open_store(office.daemon.store) as db, transaction(db):
-            for number, action in ((TAGGED, "tag"), (REJECTED, "reject")):
+            for number, action in ((TAGGED, "tag"), (REJECTED, "reject"), (WARNED, "warn")):
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))
         build_prompts(office, "en", "zh")
         yield office
@@ -45,14 +53,14 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
     pbx.asterisk.wait_until_idle(5.0)
 
 
-def ask(pbx: ScreenedPbx, phone: str = "201") -> tuple[list[str], float]:
+def ask(pbx: ScreenedPbx, phone: str = "201", code: str = "*36", language: str = "en") -> tuple[list[str], float]:
     """Dial *36 and hear it out: the prompts that were played, and how long something was to be heard."""
     before = len(pbx.asterisk.log_lines())
-    with Phone(pbx.asterisk, phone) as handset, handset.dial("*36", CallSpec(hang_up_after=None)) as call:
+    with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
         result = call.result()
     assert (result.code, result.bye_from) == (200, "asterisk")
     played = re.findall(r"Playing '([\w/-]+)\.\w+' \(language '(\w+)'\)", "\n".join(pbx.asterisk.log_lines()[before:]))
-    assert {language for _, language in played} <= {"en"}
+    assert {spoken for _, spoken in played} <= {language}
     return [name.removeprefix("callsieve/") for name, _ in played], result.heard.audible_seconds
 
 
@@ -77,6 +85,29 @@ def test_the_sentence_about_the_last_call_is_heard(pbx: ScreenedPbx) -> None:
     folder = pbx.asterisk.directories.data / "sounds" / "en" / "callsieve"
     length = sum((folder / f"{key}.wav").stat().st_size / 16000 for key in played)
     assert 0.75 * length < seconds < length + 0.5
+
+
+def test_it_is_heard_in_the_phones_language(pbx: ScreenedPbx) -> None:
+    called(pbx, TAGGED)
+    english, english_seconds = ask(pbx)
+    mandarin, mandarin_seconds = ask(pbx, code="36", language="zh")
+    assert mandarin == english
+    assert 1.0 < mandarin_seconds != pytest.approx(english_seconds, abs=0.1)
+
+
+def test_the_whisper_as_it_is_built_is_heard_and_over_within_four_seconds(pbx: ScreenedPbx) -> None:
+    with (
+        Phone(pbx.asterisk, "201", ears=True) as phone,
+        pbx.carrier.start(CallSpec(caller=WARNED, did=ALICE, voice=True, hang_up_after=0.5)) as call,
+    ):
+        wait_until(lambda: any(m.sent and m.code == 200 for m in phone.messages()), "the phone answering")
+        started = time.monotonic()
+        call.wait_until_answered()
+        waited = time.monotonic() - started
+        heard = phone.heard.audible_seconds
+        result = call.result()
+    assert (result.code, result.heard.audible) == (200, 0), "the caller has heard the warning"
+    assert 2.0 < heard < waited < 4.6  # of which 0.6 are a busy machine's
 
 
 def test_a_call_that_never_rang_is_explained_too(pbx: ScreenedPbx) -> None:
