@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from os import cpu_count
@@ -133,6 +134,17 @@ def build(files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callabl
         make_directory(file.path.parent)
         with complete_file(file.path, FILE_MODE) as stream:
             stream.write(contents[file.path])
+
+
+def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
+    """Takes away the files that we made, and the directories that are then empty. Returns what was taken away."""
+    ours = [file for file in files if file.state not in (State.MISSING, State.BY_HAND)]
+    for file in ours:
+        file.path.unlink(missing_ok=True)
+    for directory in {file.path.parent for file in files}:
+        with suppress(OSError):  # something else is in it, or it is not there
+            directory.rmdir()
+    return ours
 
 
 def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterator[tuple[Path, bytes]]:

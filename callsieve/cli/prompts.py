@@ -34,9 +34,10 @@ BUILD = "callsieve prompts build"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `prompts build`, `prompts list` and `prompts play`."""
+    """Add `prompts build`, `prompts remove`, `prompts list` and `prompts play`."""
     group = typer.Typer(help="What is said to callers and to us, and by what voice.", no_args_is_help=True)
     group.command("build")(build_prompts)
+    group.command("remove")(remove_prompts)
     group.command("list")(list_prompts)
     group.command("play")(play_prompt)
     app.add_typer(group, name="prompts")
@@ -76,6 +77,17 @@ def build_prompts(
     say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
     if by_hand := [file for file in files if file.state == "by hand" and file not in made]:
         say(f"Left alone, because we did not make them: {_some(by_hand)} (--force makes them too).")
+
+
+def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
+    """Take the sounds away that `build` made. Your recordings and texts stay, and what is there by hand."""
+    from callsieve.cli.show import plural, say
+    from callsieve.prompt_files import remove
+
+    with _one_line():
+        files = _files(settings_of(config), language, to)
+    removed = remove(files)
+    say(f"Took {plural(len(removed), 'prompt')} away from {_sounds_shown(files)}. To have them back: {BUILD}")
 
 
 def _by(file: PromptFile) -> str:

@@ -69,7 +69,7 @@ NOT_WRITING = {
     "summary",
     *("own decisions", "own explain"),
     *("own check", "own dnc list", "own due", "own export", "own list", "own show"),
-    *("policy test", "prompts build", "prompts list", "prompts play"),
+    *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
     "off",
     "on",
     "doctor",

@@ -282,7 +282,7 @@ ELSEWHERE = {
     "test_cli_policy.py": ("policy list", "policy check", "policy show"),
     "test_activating.py": ("policy activate",),
     "test_cli_policy_cases.py": ("policy test",),
-    "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play"),
+    "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
     "test_cli_replay.py": ("replay",),
     "test_cli_errors.py": ("web",),
     "test_cli_serve.py": ("serve",),

@@ -176,6 +176,20 @@ def test_two_recordings_of_one_prompt(program: Program, sounds: Path) -> None:
     assert "say-ok.au says the same prompt: take one of the two away" in said
 
 
+def test_what_was_built_is_taken_away_and_what_was_not_stays(program: Program, sounds: Path) -> None:
+    recording = record(program.folder / "prompts" / "en" / "say-ok.wav")
+    by_hand = record(wav(sounds, "say-later"))
+    wav(sounds, "say-spam").unlink()
+    said = program.ok("prompts", "remove", "--language", "en", "--to", sounds)
+    assert said == f"Took {COUNT - 2} prompts away from {sounds}. To have them back: callsieve prompts build\n"
+    assert list(sounds.rglob("*.wav")) == [by_hand]
+    assert recording.exists()
+    by_hand.unlink()
+    assert "Took 0 prompts" in program.ok("prompts", "remove", "--language", "en", "--to", sounds)
+    assert not (sounds / "en" / "callsieve").exists()
+    assert "--to DIR" in program.fails("prompts", "remove", "--to", sounds / "nowhere")
+
+
 def test_without_the_programs_it_says_which_and_how_to_get_them(
     program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
