@@ -50,11 +50,14 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself what we tell in one line
     logger.info("console: http://%s", web.listen)
     try:
-        server.run()
+        with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
+            server.run()
     except SystemExit:
         raise SettingsError(f"[web] listen = {web.listen!r}: the console cannot listen there: is it taken?") from None
+    logger.info("console: stopped")
 
 
 def _end_with_stdin(server: uvicorn.Server) -> None:
