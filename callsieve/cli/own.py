@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli import own_files, own_guard, own_wishes
+from callsieve.cli import own_files, own_guard, own_guidance, own_wishes
 from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
@@ -58,6 +58,7 @@ def add_to(app: typer.Typer) -> None:
     own_files.add_to(group)
     own_wishes.add_to(group)
     own_guard.add_to(group)
+    own_guidance.add_to(group)
     app.add_typer(group, name="own")
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.own.tally import SHORT_SECONDS
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
 from tests.reputation.store_builders import DAY
@@ -29,28 +31,64 @@ class Manner:
     repeats: int = 1
 
 
+class Shapes(NamedTuple):
+    """One call of each kind."""
+
+    talked: OutcomeRecord
+    hung_up: OutcomeRecord
+    unanswered: OutcomeRecord
+    call_back: OutcomeRecord
+
+
+_OUT = OutcomeRecord(
+    linkedid="",
+    at=0.0,
+    direction=Direction.OUTBOUND,
+    disposition=Disposition.ANSWERED,
+    caller="201",
+    trunk="carrier",
+    answered_by="PJSIP/carrier",
+    ring_seconds=20.0,
+    talk_seconds=90.0,
+    ended_by=EndedBy.CALLER,
+)
+_BACK = replace(_OUT, direction=Direction.INBOUND, answered_by="201", rung=("201",), talk_seconds=70.0)
+MADE_UP = Shapes(
+    talked=_OUT,
+    hung_up=replace(_OUT, talk_seconds=4.0, ended_by=EndedBy.CALLEE),
+    unanswered=replace(_OUT, disposition=Disposition.NO_ANSWER, answered_by=None, talk_seconds=0.0),
+    call_back=_BACK,
+)
+
 CONSIDERATE = Manner()
 # Short calls, evenings, and again and again.
 CARELESS = Manner(answered=0.3, short=0.6, talk_seconds=15.0, call_backs=0.0, hours=(19, 23), repeats=4)
 
 
 def campaign(
-    manner: Manner, days: Iterable[int], number: str = OWN, first: int = 0, seed: int = 7
+    manner: Manner, days: Iterable[int], number: str = OWN, first: int = 0, shapes: Shapes | None = None
 ) -> Iterator[OutcomeRecord]:
-    """The calls of those days (0: the first), in order. `first`: the place of its first person among all people."""
-    chance = random.Random(seed)
-    people = first
+    """The calls of those days (0: the first), in order. `first`: the place of its first person among all people.
+
+    `shapes` are what the calls are made after: made up here, or seen on a real Asterisk with time compressed.
+    """
+    chance, people = random.Random(7), first
     for day in days:
         for call in range(manner.calls_a_day):
             if call % manner.repeats == 0:
                 people += 1
-            hour = chance.uniform(*manner.hours)
-            outcome = _call(
-                manner, chance, f"{number}-{day}-{call}", MIDNIGHT + day * DAY + hour * 3600, number, people
-            )
+            at = MIDNIGHT + day * DAY + chance.uniform(*manner.hours) * 3600
+            shape = _shape(manner, chance, shapes or MADE_UP)
+            about: dict[str, Any] = {"linkedid": f"{number}-{day}-{call}", "at": at, "dialled": person(people)}
+            outcome = replace(shape, **about, own_number=number, talk_seconds=_talk(manner, chance, shape))
             yield outcome
             if chance.random() < manner.call_backs:
-                yield _call_back(outcome, outcome.ended_at + 1800)
+                back: dict[str, Any] = {
+                    "linkedid": f"{outcome.linkedid}-back",
+                    "at": outcome.ended_at + 1800,
+                    "source": "cdr",
+                }
+                yield replace((shapes or MADE_UP).call_back, **back, caller=outcome.dialled, did=number)
 
 
 def person(place: int) -> str:
@@ -69,38 +107,14 @@ def run(db: sqlite3.Connection, calls: Iterable[OutcomeRecord]) -> float:
     return (max(by_day) + 1) * DAY
 
 
-def _call(manner: Manner, chance: random.Random, linkedid: str, at: float, number: str, place: int) -> OutcomeRecord:
-    answered = chance.random() < manner.answered
-    short = answered and chance.random() < manner.short
-    talk = chance.uniform(2.5, 5.5) if short else chance.lognormvariate(0, 0.4) * manner.talk_seconds + 6.0
-    return OutcomeRecord(
-        linkedid=linkedid,
-        at=at,
-        direction=Direction.OUTBOUND,
-        disposition=Disposition.ANSWERED if answered else Disposition.NO_ANSWER,
-        caller="201",
-        dialled=person(place),
-        own_number=number,
-        trunk="carrier",
-        answered_by="PJSIP/carrier" if answered else None,
-        ring_seconds=chance.uniform(16, 30),
-        talk_seconds=talk if answered else 0.0,
-        ended_by=EndedBy.CALLEE if short else EndedBy.CALLER,
-    )
+def _shape(manner: Manner, chance: random.Random, shapes: Shapes) -> OutcomeRecord:
+    if chance.random() >= manner.answered:
+        return shapes.unanswered
+    return shapes.hung_up if chance.random() < manner.short else shapes.talked
 
 
-def _call_back(call: OutcomeRecord, at: float) -> OutcomeRecord:
-    return OutcomeRecord(
-        linkedid=f"{call.linkedid}-back",
-        at=at,
-        direction=Direction.INBOUND,
-        disposition=Disposition.ANSWERED,
-        caller=call.dialled,
-        did=call.own_number,
-        answered_by="201",
-        rung=("201",),
-        ring_seconds=4.0,
-        talk_seconds=70.0,
-        ended_by=EndedBy.CALLER,
-        source="cdr",
-    )
+def _talk(manner: Manner, chance: random.Random, shape: OutcomeRecord) -> float:
+    """What was a short call stays one; of a talk only the length is ours."""
+    if shape.talk_seconds <= SHORT_SECONDS:
+        return shape.talk_seconds
+    return chance.lognormvariate(0, 0.4) * manner.talk_seconds + SHORT_SECONDS
