@@ -154,7 +154,7 @@ def _table(company: Company, say: Mapping[str, str]) -> Markup:
 def _seen(company: Company, say: Mapping[str, str]) -> Markup:
     """What our own model says of each number, from the other side."""
     items = [
-        element("li", f"{one.facts.number}: {one.facts.view.level.word} ({one.facts.view.points:+d})")
+        element("li", f"{one.facts.number}: {say[f'seen-{one.facts.view.level.word}']} ({one.facts.view.points:+d})")
         for one in company.numbers
     ]
     return joined(element("h2", say["seen"]), element("p", say["seen-why"]), element("ul", *items))

@@ -1,0 +1,149 @@
+"""The guidance page and the leaflet: both languages say the same things, and the figures are the company's own."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from callsieve.guidance import Company, figures_of, guidance_page, leaflet_page
+from callsieve.guidance_texts import LANGUAGES, RULES, texts_of
+from reputation.model import Level, Reputation
+from reputation.own.health import Grade, HealthFacts, health_of
+from reputation.own.tally import OwnDay
+from reputation.store.file import open_store
+from tests.callsieve.program import Program
+from tests.reputation import own_campaigns
+from tests.reputation.own_campaigns import CARELESS, OWN, campaign, run
+from tests.reputation.store_builders import DAY, NOW
+
+DAYS = OwnDay(
+    OWN,
+    100,
+    attempts=1000,
+    answered=400,
+    short=60,
+    unanswered=580,
+    failed=20,
+    abandoned=40,
+    outside=10,
+    people=800,
+    repeated=12,
+    most=5,
+    called_back=33,
+)
+FACTS = HealthFacts(
+    number=OWN, today=100, days=(DAYS,), people={28: 800}, unwanted={28: 7}, view=Reputation(3.1, Level.WARN)
+)
+COMPANY = Company([health_of(FACTS)], registered=1, due=0, do_not_call=9)
+
+
+class Elements(HTMLParser):
+    """Every element is closed in order, but those that have no end."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def fields_in(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_say_the_same_things_in_the_same_order() -> None:
+    english, chinese = texts_of("en"), texts_of("zh")
+    assert list(english) == list(chinese)
+    for key, text in english.items():
+        assert fields_in(text) == fields_in(chinese[key]), key
+        assert re.search(r"[\u4e00-\u9fff]", chinese[key]), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
+    texts, figures = texts_of(language), figures_of(COMPANY)
+    assert set(figures) == set(RULES)
+    for rule in RULES:
+        assert texts[rule]
+        assert texts[f"{rule}-why"]
+        assert fields_in(texts[f"{rule}-you"]) <= set(figures[rule])
+
+
+def test_the_figures_are_the_companys_own() -> None:
+    page = guidance_page(COMPANY, "en", NOW)
+    for said in (
+        "10 of 1,000 calls (1%) came at a bad hour.",
+        "12 people were called three times or more on a day; one of them 5 times.",
+        "40 of 1,000 calls (4%) were given up too early.",
+        "60 of 400 answered calls (15%) were over within six seconds.",
+        "400 of 1,000 calls (40%) were answered; 20 numbers",
+        "7 people have complained, or want no more calls; 9 are on the list.",
+        "33 times somebody called back.",
+        "1 of 1 numbers that go out are registered here; 0 are due",
+        f"{OWN}: a warning before they talk (+13)",
+        "at risk",
+    ):
+        assert said in page
+    assert 'class="you risk"' in page
+    assert "1,000 次外呼中有 10 次（1%）时间不当" in guidance_page(COMPANY, "zh", NOW)
+
+
+def test_sums_go_over_all_numbers() -> None:
+    two = replace(COMPANY, numbers=[*COMPANY.numbers, *COMPANY.numbers])
+    assert figures_of(two)["hours"] == {"outside": "20", "share": "1%", "calls": "2,000", "answered": "800"}
+    assert figures_of(Company([]))["hours"]["share"] == "0%"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pages_need_nothing_else(language: str) -> None:
+    for page in (
+        guidance_page(COMPANY, language, NOW),
+        guidance_page(Company([]), language, NOW),
+        leaflet_page(language),
+    ):
+        elements = Elements(page)
+        assert elements.open == []
+        assert {"script", "link", "img"}.isdisjoint(elements.seen)
+        assert "http" not in page
+        assert f'<html lang="{language}">' in page
+        assert "{" not in page.partition("</style>")[2]
+
+
+def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    callsieve = Program(tmp_path)
+    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 5) * DAY)
+    callsieve.ok("own", "add", OWN, "--next-check", "1h")
+    callsieve.ok("own", "dnc", "add", "+12017421834")
+    with open_store(callsieve.store) as db:
+        run(db, campaign(CARELESS, range(5)))
+    out = tmp_path / "page.html"
+    assert callsieve.ok("own", "guidance", "--out", out) == f"{out}: open it in a browser.\n"
+    page = out.read_text()
+    assert "1 of 1 numbers that go out are registered here; 0 are due" in page
+    assert "1 are on the list" in page
+    assert Grade.AT_RISK.value in page
+    assert "add --force" in callsieve.fails("own", "guidance", "--out", out)
+    callsieve.ok("own", "guidance", "--out", out, "--language", "zh", "--leaflet", "--force")
+    assert out.read_text() == leaflet_page("zh")
+    assert "did you mean en" in callsieve.fails("own", "guidance", "--language", "enn")
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_the_leaflet_needs_no_store(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.ok("own", "guidance", "--leaflet", "--out", tmp_path / "leaflet.html")
+    assert not callsieve.store.exists()
