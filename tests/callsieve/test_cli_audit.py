@@ -58,7 +58,7 @@ WRITING = {
 # test_cli_reviews, test_cli_own and test_cli_users.
 WRITING_IN_THEIR_TURN = {
     *("appeal prove", "identity prove", "review done", "review undo"),
-    *("own add", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
+    *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
@@ -68,7 +68,7 @@ NOT_WRITING = {
     "user list",
     "summary",
     *("own decisions", "own explain"),
-    *("own check", "own dnc list", "own due", "own export", "own list", "own show"),
+    *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
     "off",
     "on",

@@ -51,6 +51,7 @@ READING = [
     pytest.param(("own", "retire", OWN), id="own-retire"),
     pytest.param(("own", "remove", OWN), id="own-remove"),
     pytest.param(("own", "export"), id="own-export"),
+    pytest.param(("own", "guidance", "--out", "{numbers}.html"), id="own-guidance"),
     pytest.param(("own", "dnc", "remove", CALLER), id="own-dnc-remove"),
     pytest.param(("own", "dnc", "list"), id="own-dnc-list"),
     pytest.param(("appeal", "list"), id="appeal-list"),
