@@ -59,7 +59,10 @@ MARKUP = [
 ]
 HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
-SHARED = ("/", "/activity", "/calls", "/account", "/health")
+SHARED = (
+    *("/", "/activity", "/calls", "/account", "/health"),
+    *("/policies", "/lists", "/identities", "/appeals", "/feeds", "/people", "/users", "/audit"),
+)
 SINGLE = ("/calls/{call}", "/numbers/{number}")
 
 
