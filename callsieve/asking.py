@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agi.parsing import did_of
 from agi.site import Site, Trunk
-from callsieve.composing import dids_of, own_numbers_of, people_of
+from callsieve.composing import dids_of, own_numbers_of, people_of, quiet_hours_of
 from callsieve.settings import Settings
 from policies.decision import Decision, IncomingCall
 from policies.engine import Look, decide, explain
 from policies.policy import Policy, PolicySet
+from policies.quiet import resting
 from policies.words import nearest
 from reputation.families.quiet import hour_at
 from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
@@ -25,7 +26,7 @@ from reputation.store.facts import facts_of
 from reputation.store.journal import call_times
 from reputation.store.people import person_of
 from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
-from reputation.weights import Weights
+from reputation.weights import QuietWeights, Weights
 
 
 class QuestionError(ValueError):
@@ -89,6 +90,8 @@ def facts_about(
     """
     query = query_of(call, now, ours.weights, at_its_hour=at_its_hour)
     facts = ours.added_to(_with_recent(db, facts_of(db, query, ours.weights), call.caller.e164, now), call)
+    rested = resting(facts, ours.quiet_hours, ours.weights.quiet, now)
+    facts = rested if at_its_hour else replace(facts, quiet=())
     if callee is None:
         return facts
     person = ours.people.get(callee) or person_of(db, callee)
@@ -118,6 +121,7 @@ class Ours:
     dids: Mapping[str, Did]
     own_numbers: frozenset[str]
     weights: Weights
+    quiet_hours: Mapping[str, QuietWeights] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> Ours:
@@ -127,6 +131,7 @@ class Ours:
             {did.number: did for did in dids_of(settings)},
             frozenset(own_numbers_of(settings)),
             settings.reputation,
+            quiet_hours_of(settings),
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:

@@ -31,7 +31,7 @@ def site_of(settings: Settings) -> Site:
         route=actions.route,
         emergency_window_seconds=window_seconds,
         quiet=settings.reputation.quiet,
-        quiet_of=_quiet_of(settings),
+        quiet_of=quiet_hours_of(settings),
         display=_display_of(settings),
         ask=actions.ask,
         language=actions.language,
@@ -71,7 +71,7 @@ def _display_of(settings: Settings) -> Display:
     return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})
 
 
-def _quiet_of(settings: Settings) -> dict[str, QuietWeights]:
+def quiet_hours_of(settings: Settings) -> dict[str, QuietWeights]:
     """The quiet hours of those who have others than everybody, by extension."""
     own = {}
     for person in settings.person:

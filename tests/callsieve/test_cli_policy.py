@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from reputation.model import Wish
+from reputation.store.file import open_store
+from reputation.store.personal import set_wish
+from reputation.store.transaction import transaction
 from tests.callsieve.program import CALLER, Program
 
 OFFICE = """
@@ -263,3 +268,17 @@ def test_the_settings_count_before_the_daemon_has_written_them(callsieve: Progra
         assert program("policy", "explain", "--caller", CALLER, "--did", did, "--json").json["policy"] == policy
     program.ok("policy", "explain", "--caller", CALLER, "--callee", "201")
     assert program("policy", "explain", "--caller", "+12025550100", "--json").json["rule"] == "own-number"
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_explain_knows_the_quiet_hours_of_the_callee(callsieve: Program, rests: bool) -> None:
+    callsieve.ok("db", "migrate")
+    hour = datetime.now(UTC).hour
+    hours = f"{(hour - 1) % 24}-{(hour + 2) % 24}" if rests else f"{(hour + 3) % 24}-{(hour + 6) % 24}"
+    settings = callsieve.config.read_text().replace('extension = "201"', f'extension = "201"\nquiet_hours = "{hours}"')
+    callsieve.config.write_text(settings.replace("[reputation.quiet]", '[reputation.quiet]\ntime_zone = "UTC"'))
+    with open_store(callsieve.store) as db, transaction(db):
+        set_wish(db, "201", Wish.QUIET, 0.0)
+    command = ("policy", "explain", "cautious", "--caller", "+12015550123", "--callee", "201", "--json")
+    assert callsieve(*command).json["rule"] == ("quiet-hours" if rests else "default")
+    assert callsieve("lookup", "+12015550123", "--json").json["now"]["rule"] == "default"
