@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.__main__ import PAGE
-from benchmarks.accuracy.attacks import HANG_UPS, SPLIT
+from benchmarks.accuracy.attacks import HANG_UPS
 from benchmarks.accuracy.estimates import of, shown
 from benchmarks.accuracy.methods import Model
 from benchmarks.accuracy.office import make_office
@@ -32,7 +32,7 @@ from benchmarks.tables import write_page
 from reputation.model import Level
 from reputation.weights import DEFAULT, Weights
 
-SEEDS = range(1, 6)
+SEEDS = range(1, 7)
 COLLUDERS = (10,)
 HARDER = "service is answered by 30 %, leaves few messages, is hardly called back"
 # Fewer honest callers than the office has: none of them was ever wrongly stopped, and each takes time.
@@ -110,8 +110,7 @@ def measure(parameters: Parameters, seed: int) -> Counts:
     """One seed of one office, by all weights."""
     is_standard = parameters == STANDARD
     office = make_office(replace(parameters, **FEWER, **(FEW if is_standard else LINES_ONLY)), seed)
-    counts = {**measure_office(office, METHODS), **measure_attacks(office, METHODS, HANG_UPS, COLLUDERS)}
-    return counts | measure_attacks(office, METHODS, SPLIT, COLLUDERS) if is_standard else counts
+    return {**measure_office(office, METHODS), **measure_attacks(office, METHODS, HANG_UPS, COLLUDERS)}
 
 
 def sheet_of(standard: Sequence[Counts], harder: Sequence[Counts]) -> Sheet:
@@ -119,13 +118,10 @@ def sheet_of(standard: Sequence[Counts], harder: Sequence[Counts]) -> Sheet:
     rows = []
     for name in TRIED:
         spam, service = Cell(name, Kind.SPAM), Cell(name, Kind.SERVICE)
-        attacked, split = (Cell(name, NEW, attack, *COLLUDERS) for attack in (HANG_UPS, SPLIT))
+        attacked = Cell(name, NEW, HANG_UPS, *COLLUDERS)
         asked = (
             *((standard, level, spam) for level in (Level.WARN, STOPPED, Level.REJECT)),
-            *(
-                (standard, level, cell)
-                for cell, level in ((attacked, STOPPED), (split, STOPPED), (split, Level.REJECT))
-            ),
+            (standard, STOPPED, attacked),
             *((harder, level, service) for level in (Level.WARN, STOPPED)),
             (harder, STOPPED, attacked),
         )
@@ -136,8 +132,6 @@ def sheet_of(standard: Sequence[Counts], harder: Sequence[Counts]) -> Sheet:
         "challenge",
         "reject",
         "new number attacked by 10: challenge",
-        "10 who share the work: challenge",
-        "reject",
         "harder office, service: warn",
         "challenge",
         "attacked by 10: challenge",
