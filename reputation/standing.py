@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple, Protocol, TypeVar
 
-from reputation.decay import decayed
 from reputation.model import Answered, AuthClass, Mark, Signal, SignalCategory, Verdict
 from reputation.signals import counts_for
 from reputation.weights import DAY_SECONDS, MarkWeights, Weights
@@ -76,25 +75,25 @@ def standing_of(
     """The standing in a class, None where no row counts. `epoch_at`: since when the number has its present owner;
     `trust`: that in a reporter.
     """
-    said = _latest((m for m in rows.marks if m.auth_class is auth_class), lambda m: m.reporter)
+    said = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter)
     live = [mark for mark in said if mark.verdict is Verdict.SPAM]
     reporters = {mark.reporter for mark in live}
-    shown = _latest((s for s in rows.signals if counts_for(s, auth_class)), lambda s: (s.callee, s.category))
+    shown = _latest(
+        [s for s in rows.signals if s.auth_class is auth_class or counts_for(s, auth_class)],  # most are of one class
+        lambda s: (s.callee, s.category),
+    )
     by_category = weights.behaviour.by_category
     counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family
-    answered = _latest((a for a in rows.answered if a.auth_class is auth_class), lambda a: a.callee)
+    answered = _latest([a for a in rows.answered if a.auth_class is auth_class], lambda a: a.callee)
     if not (live or counted or answered):
         return None
     at = max([*(m.at for m in live), *(s.at for s in counted), *(a.at for a in answered)])
 
     def total(dated: Iterable[tuple[float, float]], half_life_days: float) -> float:
-        return fsum(
-            decayed(
-                value if epoch_at is None or when >= epoch_at else value * weights.before_epoch, when, at, half_life
-            )
-            for half_life in (half_life_days * DAY_SECONDS,)
-            for value, when in dated
-        )
+        half_life = half_life_days * DAY_SECONDS
+        if epoch_at is not None:
+            dated = [(value if when >= epoch_at else value * weights.before_epoch, when) for value, when in dated]
+        return fsum([value * 2.0 ** ((when - at) / half_life) for value, when in dated])  # as `decayed`: none is later
 
     marks = weights.marks
     return Standing(
@@ -111,9 +110,8 @@ def standing_of(
     )
 
 
-def _latest(rows: Iterable[D], key: Callable[[D], Hashable]) -> list[D]:
+def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
     """Of each witness the latest word; one of two epochs or classes speaks once. Of one they are distinct already."""
-    rows = list(rows)
     if len({(row.epoch, row.auth_class) for row in rows}) <= 1:
         return rows
     found: dict[Hashable, D] = {}
