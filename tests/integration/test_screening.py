@@ -63,10 +63,14 @@ def recordings_of(pbx: ScreenedPbx, caller: str) -> list[Path]:
 
 @contextmanager
 def ringing(
-    pbx: ScreenedPbx, caller: str, answering: Answering | None = None, *, voice: bool = True
+    pbx: ScreenedPbx, caller: str, answering: Answering | None = None, *, voice: bool = True, long: bool = False
 ) -> Iterator[tuple[CallInProgress, Phone]]:
-    """A call whose caller has said his name (or nothing) and hears it ring, and the phone that rings."""
-    spec = CallSpec(caller=caller, did=ALICE, hang_up_after=None, voice=voice, timeout=45.0)
+    """A call whose caller has said his name (or nothing) and hears it ring, and the phone that rings.
+
+    A `long` name lasts for all of the 8 s; the others are ended with the pound key after some 2 s.
+    """
+    key = "#" if voice and not long else ""
+    spec = CallSpec(caller=caller, did=ALICE, hang_up_after=None, voice=voice, timeout=45.0, dtmf=key, dtmf_after=3.5)
     with Phone(pbx.asterisk, "201", answering, ears=True) as phone, pbx.carrier.start(spec) as call:
         phone.wait_for_invite(seconds=25.0)
         yield call, phone
@@ -83,7 +87,7 @@ def taken(pbx: ScreenedPbx, before: int) -> bool:
 
 def test_1_takes_the_call_after_hearing_who_it_is(pbx: ScreenedPbx) -> None:
     before = len(connected(pbx))
-    with ringing(pbx, CALLERS[0]) as (call, phone):
+    with ringing(pbx, CALLERS[0], long=True) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 0.8 + 8 * 0.7, "the caller's words being heard", 15.0)
         phone.press("1")
@@ -224,7 +228,7 @@ def test_the_caller_hangs_up_while_asked(pbx: ScreenedPbx, after: float, caller:
 
 @pytest.mark.parametrize(("heard", "caller"), [(0.4, 30), (2.0, 31), (5.0, 32), (9.2, 33)])
 def test_the_caller_gives_up_while_the_callee_hears_who_it_is(pbx: ScreenedPbx, heard: float, caller: int) -> None:
-    with ringing(pbx, CALLERS[caller]) as (call, phone):
+    with ringing(pbx, CALLERS[caller], long=heard > 2) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > heard, "hearing who it is", 15.0)
         call.close()  # hangs up
@@ -235,5 +239,5 @@ def test_the_caller_gives_up_while_the_callee_hears_who_it_is(pbx: ScreenedPbx, 
 
 @pytest.mark.parametrize(("after", "caller"), [(0.3, 40), (3.0, 41), (9.5, 42)])
 def test_the_callee_hangs_up_while_hearing_who_it_is(pbx: ScreenedPbx, after: float, caller: int) -> None:
-    with ringing(pbx, CALLERS[caller], Answering(hang_up_after=after)) as (call, _):
+    with ringing(pbx, CALLERS[caller], Answering(hang_up_after=after), long=after > 5) as (call, _):
         assert call.result().bye_from == "asterisk"
