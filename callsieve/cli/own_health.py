@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from callsieve.own_figures import MEASURES, date_of
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from reputation.own.health import Grade, Health, Window
+    from reputation.own.health import Grade, Health
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28
@@ -60,40 +61,6 @@ def print_health(health: Health) -> None:
     rows = [(words, *(show(window) for window in health.windows)) for words, show in MEASURES]
     print_table(headings, rows, keep=range(4), right=(1, 2, 3))
     _print_days(health)
-
-
-def date_of(day: int) -> str:
-    """`2026-11-25` of days since 1970."""
-    from datetime import date, timedelta
-
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
-
-
-def _of(part: str, whole: str) -> Callable[[Window], str]:
-    """A share, with the count that it stands for."""
-
-    def show(window: Window) -> str:
-        total, count = getattr(window, whole), getattr(window, part)
-        return f"{count:,} ({count / total:.0%})" if total else "-"
-
-    return show
-
-
-# What is shown of each window, in order.
-MEASURES: tuple[tuple[str, Callable[[Window], str]], ...] = (
-    ("calls", lambda window: f"{window.attempts:,}"),
-    ("people called", lambda window: f"{window.people:,}"),
-    ("answered", _of("answered", "attempts")),
-    ("over within 6 s, of those", _of("short", "answered")),
-    ("not taken", _of("unanswered", "attempts")),
-    ("given up too early", _of("abandoned", "attempts")),
-    ("no such number, or failed", _of("failed", "attempts")),
-    ("at a bad hour", _of("outside", "attempts")),
-    ("calls a person and day", lambda window: f"{window.calls_per_person_day:.1f}, at most {window.most}"),
-    ("called three times or more", _of("repeated", "person_days")),
-    ("called us back", lambda window: f"{window.called_back:,}"),
-    ("complaints, no more calls", _of("unwanted", "people")),
-)
 
 
 def _seen(health: Health) -> str:

@@ -33,6 +33,7 @@ from callsieve.web.pages import (
     login,
     numbers,
     overview,
+    own,
     people,
     policies,
     probes,
@@ -43,6 +44,7 @@ from callsieve.web.table import Page
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, overview, calls, numbers, policies, drafts, lists, identities),
+    own,
     *(appeals, feeds, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)

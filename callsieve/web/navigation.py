@@ -13,6 +13,7 @@ PLACES: tuple[Place, ...] = (
     Place("/policies", N_("Policies")),
     Place("/lists", N_("Lists")),
     Place("/identities", N_("Identities")),
+    Place("/own", N_("Own numbers"), Role.OPERATOR),
     Place("/appeals", N_("Appeals")),
     Place("/feeds", N_("Feeds")),
     Place("/people", N_("People")),

@@ -1,0 +1,105 @@
+"""What the pages of our own numbers show."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.own_figures import MEASURES, date_of
+from callsieve.settings import Loaded
+from reputation.own.due import Due, due_of
+from reputation.own.health import MONTH, Health
+from reputation.own.register import OwnNumber
+from reputation.store.own_health import Graded, own_health, recent_grade
+from reputation.store.own_register import own_of, register_of, unregistered
+
+SEEN_SECONDS = 30 * 86_400.0
+DUE_SECONDS = 14 * 86_400.0
+GRADE_STATES = {"healthy": "ok", "watch": "warn", "at risk": "fail"}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberLine:
+    """A number of the list. `own` is None for one that is not registered; `state` is its grade as a colour."""
+
+    number: str
+    graded: Graded
+    state: str
+    own: OwnNumber | None = None
+    calls: int = 0
+    last_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnShown:
+    """The list: the register, then what goes out without being in it; and what is due."""
+
+    numbers: tuple[NumberLine, ...]
+    strangers: tuple[NumberLine, ...]
+    due: tuple[Due, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """A day as a bar: widths of a hundred, of which `answered` is the first part."""
+
+    day: str
+    calls: int
+    answered: int
+    width: float
+    answered_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class OneShown:
+    """A number's page. `rows`: a figure's words, and what it is on the latest day, in 7 and in 28 days."""
+
+    number: str
+    own: OwnNumber | None
+    health: Health
+    state: str
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    days: tuple[DayBar, ...]
+
+
+def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
+    """The list."""
+    weights = loaded.settings.reputation
+
+    def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
+        graded = recent_grade(db, number, now, weights)
+        return NumberLine(number, graded, GRADE_STATES[graded.grade.value], own, calls, last_at)
+
+    register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
+    return OwnShown(
+        numbers=tuple(line(own.number, own) for own in register),
+        strangers=tuple(line(one.number, None, one.calls, one.last_at) for one in seen),
+        due=tuple(due_of(register, seen, now + DUE_SECONDS)),
+    )
+
+
+def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
+    """The page of a number; None for one that is not registered and never went out."""
+    own = own_of(db, number)
+    health = own_health(db, number, now, loaded.settings.reputation)
+    if own is None and not health.facts.days:
+        return None
+    days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
+    most = max((day.attempts for day in days), default=1)
+    return OneShown(
+        number=number,
+        own=own,
+        health=health,
+        state=GRADE_STATES[health.grade.value],
+        rows=tuple((words, tuple(show(window) for window in health.windows)) for words, show in MEASURES),
+        days=tuple(
+            DayBar(
+                date_of(day.day),
+                day.attempts,
+                day.answered,
+                round(100 * day.attempts / most, 2),
+                round(100 * day.answered / most, 2),
+            )
+            for day in days
+        ),
+    )

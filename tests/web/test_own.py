@@ -1,0 +1,73 @@
+"""Our own numbers in the browser: the register with grades, and one number with its figures and days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reputation.own.register import OwnNumber
+from reputation.store.file import open_store
+from reputation.store.own_register import put_own
+from tests.reputation import own_campaigns
+from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, run
+from tests.reputation.store_builders import DAY
+from tests.web.browsing import NOW, Console, Office
+from tests.web.test_hostile import MARKUP, elements_of
+
+SALES, QUIET = "+442071838751", "+442071838752"
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Two numbers have called for ten days, the second as nobody should and unregistered; the third is due."""
+    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (NOW // DAY - 10) * DAY)
+    office = Office(tmp_path)
+    with open_store(office.store) as db:
+        run(db, campaign(CONSIDERATE, range(10)))
+        run(db, campaign(replace(CARELESS, calls_a_day=60), range(10), SALES, first=2000))
+    office.write(put_own, OwnNumber(number=OWN, name="Acme Care", purpose="reminders", since=NOW, added_at=NOW))
+    office.write(put_own, OwnNumber(number=QUIET, registered=("the carrier",), since=NOW, next_check_at=NOW + DAY))
+    return office
+
+
+def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
+    page = console.browser("operator").text("/own")
+    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people it called would see it as warn"):
+        assert text in page, text
+    assert "look again whether all that is registered holds: the carrier" in page
+
+
+def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(console: Console) -> None:
+    otto = console.browser("operator")
+    page = otto.text(f"/own/{SALES}")
+    for text in ("at risk", "warn", "over within 6 s, of those", "It is not registered."):
+        assert text in page, text
+    assert page.count('<rect class="away"') == 10
+    assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
+    assert "too few calls to say anything" in otto.text(f"/own/{QUIET}")
+
+
+@pytest.mark.parametrize("path", ["/own/+442071838799", "/own/42", "/own/x"])
+def test_a_number_that_is_none_of_ours_has_no_page(console: Console, path: str) -> None:
+    assert console.browser("operator").get(path).status_code == 404
+
+
+def test_texts_of_the_register_stay_texts(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    harmless = [elements_of(otto.text(path)) for path in ("/own", f"/own/{OWN}")]
+    for text in MARKUP:
+        hostile = {"name": text, "purpose": text, "owner": text, "trunks": (text,), "documents": (text,)}
+        office.write(put_own, OwnNumber(number=OWN, since=NOW, registered=(text,), **hostile))  # type: ignore[arg-type]
+        found = [elements_of(otto.text(path)) for path in ("/own", f"/own/{OWN}")]
+        assert all(after <= before for before, after in zip(harmless, found, strict=True)), text
+
+
+def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    with Office(folder).console() as console:
+        page = console.browser("operator").text("/own")
+    assert "No number is registered." in page
+    assert "Nothing is due within two weeks." in page
