@@ -20,7 +20,7 @@ from urllib.parse import quote
 from benchmarks.callers import questions
 from benchmarks.decision import CALLS, LOADED, p99_millis
 from benchmarks.figures import Budget, Figure, alternate
-from benchmarks.processes import ROOT, SETTINGS, Server, running_daemon
+from benchmarks.processes import ROOT, SETTINGS, Server, process_cpu_seconds, running_daemon
 from benchmarks.workbench import Workbench
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
@@ -80,13 +80,15 @@ def measure(bench: Workbench) -> list[Figure]:
         bench.say("console: pages, one after the other")
         alone = [Figure(name, _pages(port, token, path), "ms", budget=PAGE, note=note) for name, path in paths.items()]
         bench.say(f"console: {USERS} people at once")
-        with people(port, list(paths.values()), token) as seconds:
+        before = process_cpu_seconds(pid)
+        with people(port, list(paths.values()), token) as taken:
             time.sleep(5 if bench.quick else 20)
-            taken = list(seconds)
-            resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        cpu_millis = 1e3 * (process_cpu_seconds(pid) - before) / len(taken)
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return [
             *alone,
             Figure(f"p95 of a page, {USERS} people", [_quantile(taken, 0.95)], "ms", note=f"{len(taken):,} pages"),
+            Figure("CPU of a page", [cpu_millis], "ms", note=f"{USERS} people"),
             Figure("memory", [resident / 1e6], "MB", note=f"{USERS} people"),
             _while_people_look(bench, server, port, list(paths.values()), token),
         ]
