@@ -15,6 +15,8 @@ from tests.callsieve.program import Program, one_line, wait_until
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYTHONPROFILEIMPORTTIME prints
 # typer brings pydantic, and rich for help; structlog is for --log-json, panoramisk for `[ami]`.
 NOT_NEEDED = {"typer", "click", "rich", "pydantic", "structlog", "panoramisk", "asterisk"}
+# The console is another process.
+NOT_NEEDED |= {"starlette", "jinja2", "uvicorn", "argon2", "multipart"}
 
 
 @pytest.fixture
