@@ -16,8 +16,13 @@ from callsieve.web.shown.calls import (
 )
 from callsieve.web.table import Page
 from callsieve.web.visit import NotThere, Visit
+from callsieve.web.words import N_
 from reputation.store.calls import ENDINGS
 from reputation.users import Role
+
+# What the fields of the filter are called on the page, where that is another word.
+LABELS = {"number": N_("caller"), "did": N_("number dialled"), "action": N_("decision")}
+LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
 
 
 async def show(visit: Visit) -> Response:
@@ -28,7 +33,9 @@ async def show(visit: Visit) -> Response:
     try:
         wanted = wanted_of(typed, visit.desk.loaded.settings.numbers.region, visit.now)
     except FilterError as error:
-        shown = await visit.read(nothing_shown, typed, f"{visit.say(error.field)}: {visit.say(str(error))}")
+        shown = await visit.read(
+            nothing_shown, typed, f"{visit.say(LABELS.get(error.field, error.field))}: {visit.say(str(error))}"
+        )
         return visit.page(_template(visit), 422, calls=shown, actions=ACTIONS, endings=ENDINGS)
     shown = await visit.read(calls_shown, wanted, typed, place_of(typed.get("after")))
     return visit.page(_template(visit), calls=shown, actions=ACTIONS, endings=ENDINGS)
