@@ -81,7 +81,8 @@ def test_what_is_asked_in_another_way_is_refused(console: Console, page: Page) -
     browser = console.browser("administrator")
     others = {"GET", "POST"} - {one.method for one in PAGES if one.path == page.path}
     for method in others | {"PUT", "DELETE", "TRACE"}:
-        assert browser.client.request(method, path_of(page), follow_redirects=False).status_code == 405
+        answer = browser.client.request(method, path_of(page), follow_redirects=False)
+        assert answer.status_code in (404, 405)  # 404 where another page has a place for anything there
 
 
 def test_every_answer_is_hardened(console: Console) -> None:
