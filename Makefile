@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test test-fast check fix bench accuracy lab clean
+.PHONY: demo test test-fast check fix bench accuracy screenshots lab clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,7 +22,7 @@ test: lab
 	$(BIN)/python -m pytest -m "not load" -n 2 --dist loadfile --cov --cov-report=term
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --ignore=tests/integration
+	$(BIN)/python -m pytest --ignore=tests/integration --ignore=tests/browser
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -40,6 +40,9 @@ bench: lab
 
 accuracy: $(STAMP)
 	$(BIN)/python -m benchmarks.accuracy
+
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.browser.screenshots screenshots
 
 clean:
 	rm -rf $(VENV) .cache

@@ -1,0 +1,19 @@
+"""Where no Chromium can be had these tests are skipped with the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.chromium import MISSING, PATIENCE_MS, chromium_path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser."""
+    from playwright.sync_api import expect
+
+    path = chromium_path()
+    if path is None:
+        pytest.skip(MISSING)
+    expect.set_options(timeout=PATIENCE_MS)
+    return path

@@ -1,0 +1,109 @@
+"""Every page of the console, as somebody looks at it: logged in, in a language, a theme and a width."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from callsieve.web.gate import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE
+from callsieve.web.tokens import hash_of, new_token
+from reputation.store.users import Lifetime, start_session
+from reputation.users import Session
+from tests.browser.chromium import patient
+from tests.browser.office import APPEAL, BUSINESS, CLOSED_APPEAL, NUISANCE, OPEN_APPEAL, SHOWN_CALL
+from tests.web.browsing import Office
+
+HEIGHT = 900
+# What each page is called, and the path that shows it.
+PATHS = {
+    "login": "/login",
+    "overview": "/",
+    "calls": "/calls",
+    "calls-found": "/calls?action=warn",
+    "calls-none": "/calls?rule=no-such-rule",
+    "call": f"/calls/{SHOWN_CALL}",
+    "numbers": "/numbers",
+    "number": f"/numbers/{quote(NUISANCE)}",
+    "number-verified": f"/numbers/{quote(BUSINESS)}",
+    "policies": "/policies",
+    "policy": "/policies/named/balanced",
+    "policy-compare": "/policies/compare?from=cautious&to=balanced",
+    "draft": "/policies/draft",
+    "draft-begun": "/policies/draft?from=cautious",
+    "trial-none": "/policies/trial",
+    "lists": "/lists",
+    "identities": "/identities",
+    "feeds": "/feeds",
+    "people": "/people",
+    "appeals": "/appeals",
+    "appeal-open": f"/appeals/{OPEN_APPEAL}",
+    "appeal": f"/appeals/{APPEAL}",
+    "appeal-closed": f"/appeals/{CLOSED_APPEAL}",
+    "users": "/users",
+    "audit": "/audit",
+    "account": "/account",
+    "health": "/health",
+    "missing": "/no-such-page",
+}
+
+
+def token_of(office: Office, user: str) -> str:
+    """What the cookie of this user's browser holds, who is logged in from now on."""
+    token, now = new_token(), time.time()
+    office.write(start_session, Session(hash_of(token), user, now, now, "127.0.0.1", "test"), Lifetime(3600.0, 43200.0))
+    return token
+
+
+@contextmanager
+def looking(
+    browser: Browser, url: str, token: str | None, *, language: str = "en", theme: str = "light", width: int = 1920
+) -> Iterator[Page]:
+    """A page of a browser of that width; `token` is that of who is logged in."""
+    cookies = {LANGUAGE_COOKIE: language, THEME_COOKIE: theme} | ({COOKIE: token} if token else {})
+    context: BrowserContext = patient(browser.new_context(base_url=url, viewport={"width": width, "height": HEIGHT}))
+    try:
+        context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def open_page(page: Page, path: str) -> None:
+    """Goes there, and waits until it is drawn. The overview goes on loading for ever: it listens."""
+    page.goto(path, wait_until="load")
+    page.wait_for_function("document.documentElement.classList.contains('js')")
+    page.wait_for_function("[...document.querySelectorAll('.chart')].every((one) => one.dataset.drawn)")
+
+
+def open_shown(page: Page, name: str) -> None:
+    """Goes to the page of that name, over the forms that lead to it where no path does."""
+    step = STEPS.get(name)
+    if step is None:
+        open_page(page, PATHS[name])
+    else:
+        step(page)
+
+
+def before_it_is_added(page: Page) -> None:
+    """What is shown before a prefix is put on a list."""
+    open_page(page, "/lists")
+    page.fill("#entry", "+1201555*")
+    page.locator('form[action="/lists/add"] button').click()
+    page.locator('input[name="sure"]').wait_for(state="attached")
+
+
+def after_a_trial(page: Page) -> None:
+    """What a draft that was tried over the calls of the office would have changed."""
+    open_page(page, "/policies/draft?from=balanced")
+    page.click('button[formaction="/policies/draft/try"]')
+    page.locator('form[action="/policies/draft/activate"]').wait_for()
+
+
+# What only a form leads to.
+STEPS: dict[str, Callable[[Page], None]] = {"list-look": before_it_is_added, "trial": after_a_trial}
+# The trial comes last: it replaces the draft.
+NAMES = (*PATHS, *STEPS)

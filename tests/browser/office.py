@@ -1,0 +1,202 @@
+"""An office whose console has something on every page. All of it is invented."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from pathlib import Path
+
+from callsieve.activating import add_version
+from callsieve.settings import Loaded
+from callsieve.web.drafts import keep_draft
+from reputation.appeals import Appeal, AppealStep
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    DecisionRecord,
+    Disposition,
+    EndedBy,
+    EntryKind,
+    Identity,
+    ListEntry,
+    ListName,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Person,
+    Verdict,
+)
+from reputation.store.appeals import open_appeal, take_step
+from reputation.store.attachments import NewAttachment, attach
+from reputation.store.audit import Change, add_audit
+from reputation.store.feeds import record_failure
+from reputation.store.file import open_store
+from reputation.store.identities import set_identity
+from reputation.store.imports import import_numbers
+from reputation.store.journal import record_decisions
+from reputation.store.lists import add_entry
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcomes
+from reputation.store.people import upsert_people
+from reputation.store.personal import Contact, add_contacts
+from reputation.store.transaction import transaction
+from tests.web.browsing import Office
+from tests.web.calls import VECTOR, make_decision, make_ending
+
+HOUR, DAY = 3600.0, 86_400.0
+NUISANCE, CUSTOMER, BUSINESS = "+12015550150", "+12025550151", "+12015550152"
+SHOWN_CALL, OPEN_APPEAL, APPEAL, CLOSED_APPEAL = "7KQ2M4XA", "AP9E4100", "AP9E4101", "AP9E4102"
+CALLS = 240
+BY_ACTION = {"allow": 82, "tag": 7, "warn": 6, "challenge": 3, "reject": 2}
+LOG_ODDS = {"allow": 0.0, "tag": 1.7, "warn": 3.3, "challenge": 4.9, "reject": 7.2}
+REASONS = {
+    "allow": "no rule holds",
+    "tag": "there is some evidence against this number",
+    "warn": "others have complained about this number",
+    "challenge": "strong evidence against this number, some of it from how its calls went",
+    "reject": "the number is on the blocklist",
+}
+DRAFT = """\
+extends = "cautious"
+
+[[rule]]
+name = "withheld"
+when = { caller_kind = "withheld" }
+action = "chalenge"
+reason = "the caller withholds the number"
+"""
+
+
+def fill(office: Office) -> None:
+    """Calls of a week, people and what they said, lists, feeds, appeals, versions of a policy and a draft."""
+    now = time.time()
+    calls = _calls(random.Random(6), now)
+    with open_store(office.store) as db:
+        with transaction(db):
+            record_decisions(db, [decision for decision, _ in calls])
+            _people(db)
+            _marks(db, now)
+            _lists(db, now)
+            _identities(db, now)
+            _appeals(db, now)
+        record_outcomes(db, [ending for _, ending in calls], now)
+        import_numbers(db, "complaints", "spam", [(f"+1206555{n:04d}", "scam", None, None) for n in range(40)])
+        import_numbers(db, "neighbours", "spam", [(f"+1207555{n:04d}", None, "Offers", None) for n in range(7)])
+        with transaction(db):
+            record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
+    _policies(office.load(), now)
+
+
+def _calls(rng: random.Random, now: float) -> list[tuple[DecisionRecord, OutcomeRecord]]:
+    found = []
+    for n in range(CALLS):
+        action = "challenge" if n == 0 else rng.choices(list(BY_ACTION), list(BY_ACTION.values()))[0]
+        withheld, harmless = n % 17 == 3, action == "allow"
+        decision = make_decision(
+            SHOWN_CALL if n == 0 else f"C{n:07d}",
+            at=now - 300 - n * rng.uniform(300, 2400),
+            caller=None if withheld else NUISANCE if n == 0 else f"+1{rng.choice((201, 202, 206))}55501{n % 99:02d}",
+            caller_kind=CallerKind.WITHHELD if withheld else CallerKind.NUMBER,
+            did=f"+44207183875{n % 3}",
+            action=action,
+            rule="default" if harmless else f"level-{action}",
+            reason=REASONS[action],
+            level="none" if harmless else action,
+            log_odds=LOG_ODDS[action],
+            vector=json.dumps({"families": [], "would_change": []}) if harmless else VECTOR,
+        )
+        found.append((decision, _ending(rng, decision, n)))
+    return found
+
+
+def _ending(rng: random.Random, decision: DecisionRecord, n: int) -> OutcomeRecord:
+    if decision.action == "reject":
+        return make_ending(decision, disposition=Disposition.REJECTED, answered_by=None, talk_seconds=0.0)
+    if n % 4 == 1:
+        return make_ending(decision, disposition=Disposition.NO_ANSWER, answered_by=None, talk_seconds=0.0)
+    by = rng.choice((EndedBy.CALLER, EndedBy.CALLEE))
+    return make_ending(decision, answered_by=rng.choice(("201", "202")), talk_seconds=rng.uniform(2, 240), ended_by=by)
+
+
+def _people(db: sqlite3.Connection) -> None:
+    people = [
+        Person("201", "PJSIP/201", "sales", "en", "Alice"),
+        Person("202", "PJSIP/202", "support", "en", "Bob"),
+        Person("301", "PJSIP/301", "research-and-development", "zh", "王小明"),
+        Person("302", "PJSIP/302", None, None, "Wolfeschlegelsteinhausenbergerdorff the Younger"),
+    ]
+    upsert_people(db, people, "hr")
+    add_contacts(db, "crm", [Contact(CUSTOMER, "201", "Carol"), Contact(BUSINESS, None, "The bank")])
+
+
+def _marks(db: sqlite3.Connection, now: float) -> None:
+    for n, (reporter, group) in enumerate({"201": "sales", "202": "support", "301": "research"}.items()):
+        at = now - (1 + 9 * n) * DAY
+        why = "sells solar panels, again and again"
+        mark = Mark(NUISANCE, AuthClass.UNKNOWN, reporter, Verdict.SPAM, at, MarkChannel.WEB, group, "scam", why)
+        add_mark(db, mark)
+    add_mark(db, Mark(CUSTOMER, AuthClass.UNKNOWN, "201", Verdict.OK, now - DAY, MarkChannel.CLI, "sales"))
+
+
+def _lists(db: sqlite3.Connection, now: float) -> None:
+    entries = [
+        ListEntry(ListName.ALLOW, EntryKind.EXACT, CUSTOMER, note="our best customer", added_at=now - 40 * DAY),
+        ListEntry(ListName.BLOCK, EntryKind.EXACT, "+12015550160", action="challenge", added_at=now - 3 * DAY),
+        ListEntry(ListName.BLOCK, EntryKind.PREFIX, "+1900", note="premium rate", added_at=now - 90 * DAY),
+        ListEntry(
+            ListName.BLOCK,
+            EntryKind.RANGE,
+            "+12015550170",
+            "+12015550179",
+            note="a call centre, until the quarrel with it is over",
+            added_at=now - DAY,
+            expires_at=now + 20 * DAY,
+        ),
+    ]
+    for entry in entries:
+        add_entry(db, entry)
+        number = entry.first if entry.kind is EntryKind.EXACT else None
+        add_audit(db, Change("list add", number, entry.text, None, entry), "ada (console)", entry.added_at)
+
+
+def _identities(db: sqlite3.Connection, now: float) -> None:
+    bank = Identity(BUSINESS, "First Invented Bank", 2, now + 200 * DAY)
+    set_identity(db, bank, now - DAY, "called back on the number of its letters")
+    add_audit(db, Change("identity set", BUSINESS, "", None, bank), "ada (console)", now - DAY)
+    set_identity(db, Identity("+12015550153", "王记茶行", 1, now + 12 * DAY), now - 2 * DAY, "")
+
+
+def _appeals(db: sqlite3.Connection, now: float) -> None:
+    said = "We call our own customers, and nobody else. Our call records of that week show it."
+    for n, (reference, number) in enumerate(
+        {OPEN_APPEAL: "+12015550161", APPEAL: NUISANCE, CLOSED_APPEAL: "+12015550162"}.items()
+    ):
+        filed = Appeal(
+            reference=reference,
+            number=number,
+            name="Carol Ltd",
+            contact="carol@example.com",
+            opened_at=now - (3 + 4 * n) * DAY,
+            statement=said,
+            decision_id=SHOWN_CALL,
+        )
+        open_appeal(db, filed)
+    take_step(db, APPEAL, AppealStep.ACCEPT, now - 6 * DAY)
+    attach(db, APPEAL, NewAttachment("call-records.csv", b"at,number,seconds\n", "ada"), now - 5 * DAY)
+    take_step(db, CLOSED_APPEAL, AppealStep.WITHDRAW, now - 4 * DAY, "it was another number")
+
+
+def _policies(loaded: Loaded, now: float) -> None:
+    for n, action in enumerate(("warn", "challenge")):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - (9 - n) * DAY))
+        add_version(loaded, DRAFT.replace("chalenge", action), "ada", when, "too many withheld calls in the evening")
+    keep_draft(loaded, "ada", DRAFT)
+
+
+def make_office(folder: Path, settings: str) -> Office:
+    """An office in this directory, filled."""
+    office = Office(folder, settings)
+    fill(office)
+    return office

@@ -1,0 +1,45 @@
+"""`python -m tests.browser.screenshots FOLDER`: a picture of every page, in both languages, widths and themes."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.progress import track
+
+from callsieve.web.languages import LANGUAGES
+from tests.browser.chromium import MISSING, chromium_path, running_chromium
+from tests.browser.looking import NAMES, looking, open_shown, token_of
+from tests.browser.office import make_office
+from tests.browser.serving import serving, web_settings
+from tests.web.browsing import SETTINGS
+
+# The narrow pictures are dark, the wide ones light: each page in both.
+LOOKS = ((360, "dark"), (1920, "light"))
+
+
+def main(folder: Path) -> int:
+    """Writes them, one file a page and look."""
+    path = chromium_path()
+    if path is None:
+        print(MISSING, file=sys.stderr)
+        return 2
+    folder.mkdir(parents=True, exist_ok=True)
+    table, url = web_settings()
+    with tempfile.TemporaryDirectory() as state:
+        office = make_office(Path(state), SETTINGS + table)
+        token = token_of(office, "ada")
+        with serving(url, office.config, office.state), running_chromium(path) as browser:
+            for name in track(NAMES, "pages"):
+                for language in LANGUAGES:
+                    for width, theme in LOOKS:
+                        who = None if name == "login" else token
+                        with looking(browser, url, who, language=language, theme=theme, width=width) as page:
+                            open_shown(page, name)
+                            page.screenshot(path=folder / f"{name}-{language}-{width}.png", full_page=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))

@@ -1,0 +1,185 @@
+"""The console used by a person, with a real Asterisk: what is done on its pages is what becomes of the next call."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from lab import CallSpec, LabUnavailable, Phone, ensure_pbx
+from lab.result import CallResult
+from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark, MarkChannel, Verdict
+from reputation.store.connection import open_store, transaction
+from reputation.store.lists import add_entry
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import outcomes
+from reputation.store.users import add_user
+from reputation.users import ConsoleUser, Role
+from tests.browser.chromium import patient, running_chromium
+from tests.browser.serving import serving, web_settings
+from tests.integration.office import STRANGER, ami_settings, journal, wait_until
+from tests.web.browsing import PASSWORD, hashed_password
+
+PREFIX = "+12015559"
+WANTED = "+12015559123"
+ACCUSED = "+12015550150"
+# What is decided must not depend on the time of day.
+NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n"
+REPORTERS = {"201": "sales", "202": "support", "203": "office", "204": "lab"}
+POLICY_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def address() -> tuple[str, str]:
+    return web_settings()
+
+
+@pytest.fixture(scope="module")
+def pbx(chromium: str, address: tuple[str, str]) -> Iterator[ScreenedPbx]:
+    try:
+        ensure_pbx()
+    except LabUnavailable as error:
+        pytest.skip(f"no Asterisk to be had here: {error}")
+    with ScreenedPbx(start_daemon=False, patient=True) as office:
+        office.daemon.write_settings(SETTINGS + ami_settings(office) + NO_NIGHT + address[0])
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        fill(office.daemon.store)
+        yield office
+
+
+def fill(store: Path) -> None:
+    """Who may use the console, a prefix that somebody blocked, and a number of which people have complained."""
+    now = time.time()
+    with open_store(store) as db, transaction(db):
+        add_user(db, ConsoleUser("ada", Role.ADMINISTRATOR, "202", now, now), hashed_password())
+        add_entry(db, ListEntry(ListName.BLOCK, EntryKind.PREFIX, PREFIX, added_at=now))
+        for reporter, group in REPORTERS.items():
+            mark = Mark(ACCUSED, AuthClass.UNKNOWN, reporter, Verdict.SPAM, now - 86400, MarkChannel.EXTENSION, group)
+            add_mark(db, mark)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, pbx: ScreenedPbx, address: tuple[str, str]) -> Iterator[Browser]:
+    with serving(address[1], pbx.daemon.config, pbx.state), running_chromium(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, address: tuple[str, str]) -> Iterator[Page]:
+    """A browser in which the administrator has logged in, on the overview."""
+    context = patient(browser.new_context(base_url=address[1], locale="en-US"))
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    yield page
+    context.close()
+
+
+def call(pbx: ScreenedPbx, caller: str, *, privacy: bool = False) -> CallResult:
+    """A call to Alice, whose phone answers."""
+    with Phone(pbx.asterisk, "201"):
+        return pbx.carrier.call(CallSpec(caller=caller, privacy=privacy, did=ALICE, hang_up_after=0.5))
+
+
+def decided(pbx: ScreenedPbx, place: Callable[[], CallResult]) -> tuple[int, str, str]:
+    """The final answer to a call, and what was ordered by which policy, once it is in the journal."""
+    before = len(journal(pbx.daemon.store))
+    code = place().code
+    wait_until(lambda: len(journal(pbx.daemon.store)) > before, "the decision in the journal")
+    latest = journal(pbx.daemon.store)[0]
+    assert code is not None
+    return code, latest.action, latest.policy
+
+
+def test_a_call_is_watched_opened_and_undone_and_the_next_one_goes_through(pbx: ScreenedPbx, page: Page) -> None:
+    expect(page.locator("#live-state.on")).to_be_visible()
+    assert call(pbx, WANTED).code == 603
+    row = page.locator("#live tr", has_text=WANTED)
+    expect(row).to_contain_text("reject")
+    expect(row).to_contain_text("blocklist")
+    row.locator("a").first.click()
+    expect(page.get_by_role("heading", name="This was wrong?")).to_be_visible()
+    page.get_by_text("Allow this number…").click()
+    page.get_by_role("button", name=f"Allow {WANTED}").click()
+    expect(page.get_by_role("status")).to_contain_text("its next call goes through")
+
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator("#live-state.on")).to_be_visible()
+    assert call(pbx, WANTED).code == 200
+    expect(page.locator("#live tr", has_text=WANTED)).to_have_count(2)
+    expect(page.locator("#live tr", has_text=WANTED).first).to_contain_text("allow")
+
+
+def test_a_policy_is_drafted_corrected_tried_put_in_force_and_returned_from(pbx: ScreenedPbx, page: Page) -> None:
+    place = partial(call, pbx, STRANGER, privacy=True)
+    assert decided(pbx, place) == (200, "tag", "cautious")
+    with open_store(pbx.daemon.store) as db:
+        wait_until(lambda: any(one.caller is None for one in outcomes(db)), "how the call ended")
+
+    page.get_by_role("link", name="Policies").click()
+    page.get_by_role("link", name="Write a draft").first.click()
+    draft = page.get_by_role("textbox", name="The policy as TOML")
+    draft.fill(rule("rejct"))
+    expect(page.locator("#checked")).to_contain_text("line 6")
+    expect(page.locator("#checked")).to_contain_text("reject")  # what was meant
+    draft.fill(rule("reject"))
+    expect(page.locator("#checked")).to_contain_text("It can be used.")
+    page.get_by_role("button", name="Try it over the last days").click()
+    different = page.locator(".figure", has_text="calls would be treated differently").locator("b")
+    expect(different).to_have_text("1")
+    page.get_by_role("button", name="Put the draft in force").click()
+    expect(page.get_by_role("heading", name="In force: console-1")).to_be_visible()
+    pbx.daemon.wait_for_log("policy console-1 is in force", POLICY_SECONDS)
+    assert decided(pbx, place) == (603, "reject", "console-1")
+
+    page.get_by_role("button", name="Return to cautious, as the settings say").click()
+    expect(page.get_by_role("heading", name="In force: cautious")).to_be_visible()
+    pbx.daemon.wait_for_log("policy cautious is in force", POLICY_SECONDS)
+    assert decided(pbx, place) == (200, "tag", "cautious")
+
+
+def rule(action: str) -> str:
+    """A draft with one rule on top of the preset; the action stands in its sixth line."""
+    return f"""\
+extends = "cautious"
+
+[[rule]]
+name = "nobody"
+when = {{ caller_kind = "withheld" }}
+action = "{action}"
+reason = "the caller withholds the number"
+"""
+
+
+def test_an_appeal_is_filed_and_upheld_and_the_number_is_heard_again(pbx: ScreenedPbx, page: Page) -> None:
+    place = partial(call, pbx, ACCUSED)
+    assert decided(pbx, place)[1] != "allow"
+    page.goto(f"/calls?number={ACCUSED.replace('+', '%2B')}")
+    page.locator("#found tbody tr a").first.click()
+    page.get_by_text("File an appeal…").click()
+    page.get_by_label("Who appeals").fill("Carol Ltd")
+    page.get_by_label("How the answer reaches them").fill("carol@example.com")
+    page.get_by_role("button", name="File it").click()
+    expect(page.get_by_role("status")).to_contain_text("The appeal is filed.")
+
+    page.get_by_role("link", name="Appeals").click()
+    page.locator("tr", has_text=ACCUSED).get_by_role("link").click()
+    page.get_by_role("button", name="Accept it as it is").click()
+    page.get_by_label(re.compile("Uphold it")).check()
+    page.get_by_label("The reason; the owner gets to read it").fill("Its call records show it.")
+    page.get_by_role("button", name="Decide it").click()
+    expect(page.get_by_role("heading", name="It is closed")).to_be_visible()
+
+    page.goto(f"/numbers/{ACCUSED.replace('+', '%2B')}")
+    expect(page.locator("#reputation")).to_contain_text("none")
+    assert decided(pbx, place) == (200, "allow", "cautious")

@@ -1,0 +1,107 @@
+"""Every page in a real browser: what axe-core finds, whether it fits a telephone, and that nothing on it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from callsieve.web.app import PAGES
+from tests.browser.chromium import running_chromium
+from tests.browser.looking import NAMES, PATHS, looking, open_page, open_shown, token_of
+from tests.browser.office import make_office
+from tests.browser.serving import serving, web_settings
+from tests.web.browsing import SETTINGS
+
+GRAVE = ("serious", "critical")
+# Files, parts of pages, and what machines read.
+NO_PAGES = {
+    "/live",
+    "/activity",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/lists/export.csv",
+    "/people/export.csv",
+    "/people/dids.csv",
+    "/appeals/{reference}/evidence/{place}",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "wide": {"width": 1920, "theme": "light", "language": "en"},
+    "narrow": {"width": 360, "theme": "dark", "language": "zh"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody at a screen. `failures`: what a script of the page raised, or what the browser refused to load."""
+
+    page: Page
+    failures: list[str]
+
+
+@pytest.fixture(scope="module")
+def visitors(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, bool], Visitor]]:
+    """By look, and by whether they are logged in."""
+    table, url = web_settings()
+    office = make_office(tmp_path_factory.mktemp("office"), SETTINGS + table)
+    token = token_of(office, "ada")
+    with ExitStack() as stack:
+        stack.enter_context(serving(url, office.config, office.state))
+        browser = stack.enter_context(running_chromium(chromium))
+        yield {
+            (look, known): visitor(stack.enter_context(looking(browser, url, token if known else None, **how)))
+            for look, how in LOOKS.items()
+            for known in (False, True)
+        }
+
+
+def visitor(page: Page) -> Visitor:
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
+    return Visitor(page, failures)
+
+
+def test_every_page_is_looked_at() -> None:
+    patterns = {
+        page.path: re.compile(re.sub(r"\{\w+\}", "[^/]+", page.path))
+        for page in PAGES
+        if page.method == "GET" and page.path not in NO_PAGES
+    }
+    shown = [path.partition("?")[0] for path in PATHS.values()]
+    assert [path for path, pattern in patterns.items() if not any(map(pattern.fullmatch, shown))] == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_can_be_used_without_seeing_or_pointing_and_fits_the_screen(
+    visitors: dict[tuple[str, bool], Visitor], name: str, look: str
+) -> None:
+    visitor = visitors[look, name != "login"]
+    visitor.failures.clear()
+    open_shown(visitor.page, name)
+    assert list(faults_on(visitor.page)) == []
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["width"]
+    assert [text for text in visitor.failures if name != "missing" or "404" not in text] == []
+
+
+def test_a_page_with_faults_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
+    page = visitors["wide", False].page
+    open_page(page, "/login")
+    page.evaluate("document.querySelectorAll('main label').forEach((one) => one.remove())")
+    assert {fault.partition(" ")[0] for fault in faults_on(page)} == {"label"}
+
+
+def faults_on(page: Page) -> Iterator[str]:
+    """The serious and critical ones of axe-core, each with where it is and what to do."""
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in GRAVE:
+            for node in violation["nodes"]:
+                yield f"{violation['id']} at {node['target']}: {node['failureSummary']}"
