@@ -104,6 +104,7 @@ def test_an_appeal_is_filed_for_who_called(console: Console) -> None:
     assert "The appeal is filed." in page.text
     (appeal,) = console.office.read(appeals_of, CALLER)
     assert (appeal.name, appeal.decision_id, appeal.state.value) == ("Springfield Motors", "7KQ2M4XA", "open")
+    assert f'<a href="/appeals/{appeal.reference}">' in page.text
     assert "Springfield Motors: open" in page.text
     again = browser.post(f"/numbers/{CALLER}/appeal", **fields)
     assert again.status_code == 422
