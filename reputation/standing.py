@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
 
+from reputation.decay import decayed
 from reputation.model import Answered, AuthClass, Mark, Signal, SignalCategory, Verdict
 from reputation.signals import counts_for
 from reputation.weights import DAY_SECONDS, MarkWeights, Weights
@@ -108,6 +109,64 @@ def standing_of(
         signals=tuple(sorted(Counter(s.category for s in counted).items())),
         burst_at=_burst(live, marks),
     )
+
+
+# Nearer to zero than this a sum is folded again: its sign, which a burst alarm looks at, must be exact.
+NEAR_ZERO = 1e-6
+
+
+def with_witness(total: Standing, before: Standing | None, after: Standing | None, weights: Weights) -> Standing | None:
+    """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
+
+    A standing is a sum over witnesses, so it moves by what `standing_of` makes of that witness's rows alone. Who marks
+    moves more than sums (groups, bursts), and if the latest row goes there is another latest: both are rare.
+    """
+    gone_at = -inf if before is None else before.at
+    come_at = -inf if after is None else after.at
+    if (before and before.reporters) or (after and after.reporters) or come_at < gone_at == total.at:
+        return None
+    at = max(total.at, come_at)
+    signals = _moved(dict(total.signals), before, after)
+    behaviour = _sum("behaviour", (total, before, after), at, weights.behaviour.half_life_days) if signals else 0.0
+    if signals and abs(behaviour) < NEAR_ZERO:
+        return None
+    return Standing(
+        at=at,
+        marks=decayed(total.marks, total.at, at, weights.marks.half_life_days * DAY_SECONDS),
+        answers=_sum("answers", (total, before, after), at, weights.marks.half_life_days),
+        behaviour=behaviour,
+        reporters=total.reporters,
+        groups=total.groups,
+        answered=total.answered + _count("answered", before, after),
+        silent=total.silent + _count("silent", before, after),
+        signals=tuple(sorted(signals.items())),
+        burst_at=total.burst_at,
+    )
+
+
+def _sum(
+    name: str, parts: tuple[Standing, Standing | None, Standing | None], at: float, half_life_days: float
+) -> float:
+    """The total less what the witness had said and with what it says, all as of `at`."""
+    half_life = half_life_days * DAY_SECONDS
+    total, before, after = (
+        0.0 if part is None else decayed(getattr(part, name), part.at, at, half_life) for part in parts
+    )
+    return total - before + after
+
+
+def _count(name: str, before: Standing | None, after: Standing | None) -> int:
+    return (0 if after is None else getattr(after, name)) - (0 if before is None else getattr(before, name))
+
+
+def _moved(
+    counts: dict[SignalCategory, int], before: Standing | None, after: Standing | None
+) -> dict[SignalCategory, int]:
+    """The callees behind each category."""
+    for part, sign in ((before, -1), (after, 1)):
+        for category, count in () if part is None else part.signals:
+            counts[category] = counts.get(category, 0) + sign * count
+    return {category: count for category, count in counts.items() if count}
 
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
