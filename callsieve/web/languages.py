@@ -2,7 +2,7 @@
 
 A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
 `make catalogues` compiles them. Texts that are put together from counts (reputation/explaining.py) are looked up with
-the digits taken out: "3 hung up within 6 s" is "{} hung up within {} s".
+the digits and ids taken out: "3 hung up within 6 s" is "{} hung up within {} s".
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "zh": "中文"}
 # As browsers and screen readers want it in <html lang>.
 TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
-_DIGITS = re.compile(r"[0-9]+")
+# What differs from one such text to the next: numbers, and the ids of decisions and appeals.
+_DIGITS = re.compile(r"\b(?=[A-Z]*[0-9])[0-9A-HJKMNP-TV-Z]{8}\b|[0-9]+")
 
 
 def translations_of(language: str) -> gettext.NullTranslations:

@@ -14,7 +14,7 @@ from callsieve.web.tokens import hash_of, new_token
 from reputation.store.users import Lifetime, start_session
 from reputation.users import Session
 from tests.browser.chromium import patient
-from tests.browser.office import APPEAL, BUSINESS, CLOSED_APPEAL, NUISANCE, OPEN_APPEAL, SHOWN_CALL
+from tests.browser.office import APPEAL, BUSINESS, CLOSED_APPEAL, GOOD_DRAFT, NUISANCE, OPEN_APPEAL, SHOWN_CALL
 from tests.web.browsing import Office
 
 HEIGHT = 900
@@ -98,7 +98,8 @@ def before_it_is_added(page: Page) -> None:
 
 def after_a_trial(page: Page) -> None:
     """What a draft that was tried over the calls of the office would have changed."""
-    open_page(page, "/policies/draft?from=balanced")
+    open_page(page, "/policies/draft")
+    page.fill("#text", GOOD_DRAFT)
     page.click('button[formaction="/policies/draft/try"]')
     page.locator('form[action="/policies/draft/activate"]').wait_for()
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from callsieve.activating import add_version
 from callsieve.settings import Loaded
+from callsieve.times import when
 from callsieve.web.drafts import keep_draft
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import (
     AuthClass,
     CallerKind,
     DecisionRecord,
+    Did,
     Disposition,
     EndedBy,
     EntryKind,
@@ -34,12 +36,12 @@ from reputation.store.audit import Change, add_audit
 from reputation.store.feeds import record_failure
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
-from reputation.store.imports import import_numbers
+from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
-from reputation.store.people import upsert_people
+from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
 from tests.web.browsing import Office
@@ -67,6 +69,7 @@ when = { caller_kind = "withheld" }
 action = "chalenge"
 reason = "the caller withholds the number"
 """
+GOOD_DRAFT = DRAFT.replace("chalenge", "challenge")
 
 
 def fill(office: Office) -> None:
@@ -83,7 +86,8 @@ def fill(office: Office) -> None:
             _appeals(db, now)
         record_outcomes(db, [ending for _, ending in calls], now)
         import_numbers(db, "complaints", "spam", [(f"+1206555{n:04d}", "scam", None, None) for n in range(40)])
-        import_numbers(db, "neighbours", "spam", [(f"+1207555{n:04d}", None, "Offers", None) for n in range(7)])
+        few = [(f"+1207555{n:04d}", None, "Offers", None) for n in range(7)]
+        import_numbers(db, "neighbours", "spam", few, feed=Feed("CSV"))
         with transaction(db):
             record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
     _policies(office.load(), now)
@@ -128,6 +132,8 @@ def _people(db: sqlite3.Connection) -> None:
         Person("302", "PJSIP/302", None, None, "Wolfeschlegelsteinhausenbergerdorff the Younger"),
     ]
     upsert_people(db, people, "hr")
+    dids = [Did("+442071838750", "sales", None, True), Did("+442071838751", None, "201", True)]
+    upsert_dids(db, [*dids, Did("+442071838752", None, None, False)], "carrier")
     add_contacts(db, "crm", [Contact(CUSTOMER, "201", "Carol"), Contact(BUSINESS, None, "The bank")])
 
 
@@ -155,7 +161,7 @@ def _lists(db: sqlite3.Connection, now: float) -> None:
             expires_at=now + 20 * DAY,
         ),
     ]
-    for entry in entries:
+    for entry in sorted(entries, key=lambda one: one.added_at):
         add_entry(db, entry)
         number = entry.first if entry.kind is EntryKind.EXACT else None
         add_audit(db, Change("list add", number, entry.text, None, entry), "ada (console)", entry.added_at)
@@ -164,7 +170,7 @@ def _lists(db: sqlite3.Connection, now: float) -> None:
 def _identities(db: sqlite3.Connection, now: float) -> None:
     bank = Identity(BUSINESS, "First Invented Bank", 2, now + 200 * DAY)
     set_identity(db, bank, now - DAY, "called back on the number of its letters")
-    add_audit(db, Change("identity set", BUSINESS, "", None, bank), "ada (console)", now - DAY)
+    add_audit(db, Change("identity add", BUSINESS, "", None, bank), "ada (console)", now - DAY)
     set_identity(db, Identity("+12015550153", "王记茶行", 1, now + 12 * DAY), now - 2 * DAY, "")
 
 
@@ -190,8 +196,13 @@ def _appeals(db: sqlite3.Connection, now: float) -> None:
 
 def _policies(loaded: Loaded, now: float) -> None:
     for n, action in enumerate(("warn", "challenge")):
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - (9 - n) * DAY))
-        add_version(loaded, DRAFT.replace("chalenge", action), "ada", when, "too many withheld calls in the evening")
+        add_version(
+            loaded,
+            DRAFT.replace("chalenge", action),
+            "ada",
+            when(now - (9 - n) * DAY),
+            "too many withheld calls in the evening",
+        )
     keep_draft(loaded, "ada", DRAFT)
 
 

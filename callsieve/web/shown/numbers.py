@@ -102,7 +102,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
 def _about(number: str) -> str:
     if not is_valid(number):
         return "in no allocated block"
-    return f"{country_of(number) or 'no country'}, {number_type_of(number).value}"
+    return f"{country_of(number) or 'no country'}; {number_type_of(number).value}"
 
 
 def _witnesses(db: sqlite3.Connection, known: Known) -> Iterator[Witness]:

@@ -4,6 +4,10 @@
 
 document.documentElement.classList.add("js");
 
+// On a telephone the navigation is wider than the screen: it begins where one is.
+const here = document.querySelector(".places [aria-current]");
+if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
+
 // A menu closes with Escape and by a click elsewhere, as people expect.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -28,16 +32,37 @@ function columnsOf(table) {
     word: table.tHead.rows[0].cells[place + 1].dataset.action || "",
     values: rows.map((row) => Number(row.cells[place + 1].dataset.value ?? row.cells[place + 1].textContent)),
   }));
-  return { at, columns };
+  return { at, columns, time: heads[0] };
 }
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
+// Times as everywhere on the pages: 2026-12-31 18:00. On the axis the hour, or the day where that is what changes.
+const DAY_SECONDS = 86400;
+const stamp = (seconds) => {
+  const at = new Date(seconds * 1000);
+  const two = (number) => String(number).padStart(2, "0");
+  return { day: `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`, clock: `${two(at.getHours())}:${two(at.getMinutes())}` };
+};
+function ticks(_chart, splits, _axis, _space, step) {
+  let last = "";
+  return splits.map((seconds) => {
+    const { day, clock } = stamp(seconds);
+    if (step >= DAY_SECONDS) return day.slice(5);
+    const text = day === last ? clock : `${clock}\n${day.slice(5)}`;
+    last = day;
+    return text;
+  });
+}
+function times(name) {
+  return { label: name, value: (_chart, seconds) => (seconds === null ? "–" : `${stamp(seconds).day} ${stamp(seconds).clock}`) };
+}
+
 function axes() {
   const common = { stroke: colour("dim"), font: "12px system-ui, sans-serif", grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-  return [{ ...common, grid: { show: false } }, { ...common, size: 44 }];
+  return [{ ...common, grid: { show: false }, values: ticks }, { ...common, size: 44 }];
 }
 
 function options(element, more) {
@@ -52,7 +77,7 @@ function options(element, more) {
   };
 }
 
-function lineChart(element, { at, columns }) {
+function lineChart(element, { at, columns, time }) {
   const series = columns.map((column) => ({
     label: column.name,
     stroke: colour("accent"),
@@ -60,11 +85,11 @@ function lineChart(element, { at, columns }) {
     points: { show: false },
     value: (_chart, value) => (value === null ? "–" : value.toFixed(2)),
   }));
-  return new uPlot(options(element, { series: [{}, ...series] }), [at, ...columns.map((column) => column.values)], element);
+  return new uPlot(options(element, { series: [times(time), ...series] }), [at, ...columns.map((column) => column.values)], element);
 }
 
 // Each column stands on those before it; what is drawn first is the sum of all.
-function stackedChart(element, { at, columns }) {
+function stackedChart(element, { at, columns, time }) {
   const sums = [];
   columns.forEach((column, place) => {
     sums.push(column.values.map((value, row) => value + (place ? sums[place - 1][row] : 0)));
@@ -80,7 +105,7 @@ function stackedChart(element, { at, columns }) {
       value: (_chart, _sum, _series, row) => (row === null ? "–" : String(column.values[row])),
     }))
     .reverse();
-  return new uPlot(options(element, { series: [{}, ...series] }), [at, ...sums.reverse()], element);
+  return new uPlot(options(element, { series: [times(time), ...series] }), [at, ...sums.reverse()], element);
 }
 
 function drawCharts() {
