@@ -37,6 +37,8 @@ PATHS = {
     "trial-none": "/policies/trial",
     "lists": "/lists",
     "identities": "/identities",
+    "own": "/own",
+    "own-number": f"/own/{quote('+12025550100')}",
     "feeds": "/feeds",
     "people": "/people",
     "appeals": "/appeals",
