@@ -16,6 +16,7 @@ WITHOUT = (
     ({"screening"}, "nobody is asked for a name, but for a digit"),
     ({"withheld"}, "nobody is asked for a hidden number, but for a digit"),
     ({"appeal", "letter", "digit"}, "nobody hears how to appeal"),
+    ({"outbound"}, "held calls are told so by Asterisk's own sounds"),
     ({"say"}, "feature codes speak with Asterisk's own sounds"),
     ({"explain", "count", "digit"}, "*36 cannot explain"),
 )

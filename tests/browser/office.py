@@ -30,6 +30,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
+from reputation.own.register import OwnNumber
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -41,6 +42,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
+from reputation.store.own_register import put_own
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
@@ -80,6 +82,7 @@ def fill(office: Office) -> None:
         with transaction(db):
             record_decisions(db, [decision for decision, _ in calls])
             _people(db)
+            put_own(db, OwnNumber(number="+12025550100", name="Lamps Ltd", since=now - 90 * DAY, added_at=now))
             _marks(db, now)
             _lists(db, now)
             _identities(db, now)
