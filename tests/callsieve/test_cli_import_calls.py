@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_a_file_without_one_good_line_changes_nothing(callsieve: Program) -> Non
 
 def dump(callsieve: Program) -> list[str]:
     """All but the audit, in which the attempt stands."""
-    with sqlite3.connect(callsieve.store) as db:
+    with closing(sqlite3.connect(callsieve.store)) as db:
         return [line for line in db.iterdump() if "audit" not in line and "sqlite_sequence" not in line]
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -195,5 +196,5 @@ def test_marks_and_calls_come_in_time_order_and_what_was_taken_back_does_not(tmp
 
 
 def dump(store: Path) -> list[str]:
-    with sqlite3.connect(store) as db:
+    with closing(sqlite3.connect(store)) as db:
         return list(db.iterdump())
