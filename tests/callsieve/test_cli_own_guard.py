@@ -58,9 +58,16 @@ def test_an_emergency_number_needs_no_store(tmp_path: Path) -> None:
     assert explained(Program(tmp_path), "911")["rule"] == "emergency"
 
 
-@pytest.mark.parametrize("arguments", [["12"], [CALLEE, "--at", "soon"], [CALLEE, "--from", "12"]])
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str]) -> None:
-    callsieve.fails("own", "explain", *arguments)
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["12"], "'12' is too short for a telephone number"),
+        ([CALLEE, "--at", "soon"], "--at: 'soon' is no time: write it as 18:00"),
+        ([CALLEE, "--from", "12"], "'12' is too short for a telephone number"),
+    ],
+)
+def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    assert says in callsieve.fails("own", "explain", *arguments)
 
 
 def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
