@@ -19,7 +19,7 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: lab
-	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --ignore=tests/integration --ignore=tests/browser

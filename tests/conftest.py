@@ -17,12 +17,19 @@ settings.load_profile("callsieve")
 
 NOBODY = 65534
 WAITED = "seconds a call waited"
+# Tests here wait for real calls and real pages more than they compute.
+REAL_PARTS = {"integration", "browser"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """xdist tells its workers the width of a terminal that they do not have."""
     if hasattr(config, "workerinput"):
         os.environ.pop("COLUMNS", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits goes first: begun last, it would be all that the end of a run consists of."""
+    items.sort(key=lambda item: item.path.parent.name not in REAL_PARTS)
 
 
 @pytest.fixture
