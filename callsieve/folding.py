@@ -34,12 +34,11 @@ async def keep_folded(keeper: Keeper, changed: asyncio.Event) -> None:
 
 async def fold(keeper: Keeper) -> int:
     """Folds what is still to be folded with the keeper's weights, and returns how many numbers that were."""
-    if await keeper.write(use_weights, keeper.weights):
-        logger.info("the weights have changed: all standings are folded again")
+    await keeper.write(use_weights, keeper.weights)
     total = 0
     while numbers := await keeper.write(fold_next, AT_ONCE):
         total += numbers
         await asyncio.sleep(PAUSE_SECONDS)
     if total:
-        logger.info("%d numbers were folded again", total)
+        logger.info("the weights have changed: %d numbers were folded again", total)
     return total

@@ -9,8 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-from callsieve.composing import dids_of, own_numbers_of
-from callsieve.entries import objections_to
+from callsieve.listing import NOTE_CHARACTERS, objections, put_on_list
 from callsieve.settings import Settings
 from callsieve.web.visit import Refused
 from reputation.appeals import Appeal, AppealError
@@ -19,11 +18,9 @@ from reputation.model import EntryKind, ListEntry, ListName, MarkChannel, Verdic
 from reputation.store.appeals import open_appeal
 from reputation.store.audit import Change
 from reputation.store.epochs import epoch_of, lower_epoch, raise_epoch
-from reputation.store.lists import add_entry, list_entries, remove_entry
-from reputation.store.people import own_numbers
+from reputation.store.lists import remove_entry
 from reputation.store.reviews import forget_review, numbers_to_review, review, review_of
 
-NOTE_CHARACTERS = 200
 Write = Callable[[sqlite3.Connection, Change], None]
 
 
@@ -49,13 +46,9 @@ def list_number(listing: Listing, settings: Settings) -> Write:
     )
 
     def write(db: sqlite3.Connection, change: Change) -> None:
-        ours = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
-        objections = objections_to(entry, ours)
-        if objections:
-            raise Refused("; ".join(objections))
-        change.before = next((one for one in list_entries(db, entry.list_name) if _is_same(one, entry)), None)
-        change.after = entry
-        add_entry(db, entry)
+        if found := objections(db, settings, entry):
+            raise Refused("; ".join(found))
+        change.before, change.after = put_on_list(db, entry).before, entry
 
     return write
 
@@ -157,7 +150,3 @@ def file_appeal(appeal: Appeal) -> Write:
 def one_line(text: str, most: int) -> str:
     """What somebody typed, as one line."""
     return "".join(filter(str.isprintable, " ".join(text.split())))[:most]
-
-
-def _is_same(one: ListEntry, entry: ListEntry) -> bool:
-    return (one.kind, one.first) == (entry.kind, entry.first)

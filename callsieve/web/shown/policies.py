@@ -40,7 +40,7 @@ class PolicyShown:
     default: str
     rules: tuple[RuleShown, ...]
     text: str = ""
-    steps: tuple[tuple[int, str], ...] = tuple((step.number, step.title) for step in STEPS)
+    steps: tuple[str, ...] = tuple(step.title for step in STEPS)
     caps: tuple[tuple[str, str], ...] = tuple((cap.highest.word, cap.reason) for cap in CAPS)
 
 
