@@ -22,7 +22,7 @@ test: lab
 	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
