@@ -13,7 +13,8 @@ from callsieve.guidance_texts import RULES, texts_of
 from callsieve.markup import Markup, element, joined
 from callsieve.replaying_page import STYLE
 from callsieve.times import day
-from reputation.own.health import Health, Window
+from reputation.own.figures import Window
+from reputation.own.health import Health
 
 OWN_STYLE = Markup("""
 .healthy { --of: #4f9a63; } .watch { --of: #d9a013; } .risk { --of: #c8372d; }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from reputation.own.health import Window
+from reputation.own.figures import Window
+from reputation.wording import Wording
 
 
 def date_of(day: int) -> str:
@@ -23,9 +24,13 @@ def _of(part: str, whole: str) -> Callable[[Window], str]:
     return show
 
 
+def _a_day(window: Window) -> Wording:
+    return Wording("{average:.1f}, at most {most}", {"average": window.calls_per_person_day, "most": window.most})
+
+
 # What is shown of each window, in order.
-MEASURES: tuple[tuple[str, Callable[[Window], str]], ...] = (
-    ("calls", lambda window: f"{window.attempts:,}"),
+MEASURES: tuple[tuple[str, Callable[[Window], str | Wording]], ...] = (
+    ("calls made", lambda window: f"{window.attempts:,}"),
     ("people called", lambda window: f"{window.people:,}"),
     ("answered", _of("answered", "attempts")),
     ("over within 6 s, of those", _of("short", "answered")),
@@ -33,7 +38,7 @@ MEASURES: tuple[tuple[str, Callable[[Window], str]], ...] = (
     ("given up too early", _of("abandoned", "attempts")),
     ("no such number, or failed", _of("failed", "attempts")),
     ("at a bad hour", _of("outside", "attempts")),
-    ("calls a person and day", lambda window: f"{window.calls_per_person_day:.1f}, at most {window.most}"),
+    ("calls a person and day", _a_day),
     ("called three times or more", _of("repeated", "person_days")),
     ("called us back", lambda window: f"{window.called_back:,}"),
     ("complaints, no more calls", _of("unwanted", "people")),

@@ -174,13 +174,13 @@ def due(
     with existing_store(settings_of(config)) as db:
         todo = due_of(register_of(db), unregistered(db, now - own_files.SEEN_SECONDS), until)
     if as_json:
-        print_json([one._asdict() for one in todo])
+        print_json([one._asdict() | {"what": str(one.what)} for one in todo])
     elif todo:
         from callsieve.times import day
 
         print_table(
             ("number", "when", "what"),
-            [(one.number, "now" if one.at <= now else day(one.at), one.what) for one in todo],
+            [(one.number, "now" if one.at <= now else day(one.at), str(one.what)) for one in todo],
             keep=(0, 1),
         )
     else:

@@ -53,7 +53,7 @@ def guidance(
 def company_of(db: sqlite3.Connection, now: float, weights: Weights) -> Company:
     """What the guidance is filled with."""
     from callsieve.guidance import Company
-    from reputation.own.health import MONTH
+    from reputation.own.figures import MONTH
     from reputation.own.register import State
     from reputation.store.do_not_call import all_do_not_call
     from reputation.store.own_days import calling_numbers

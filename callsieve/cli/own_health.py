@@ -21,8 +21,10 @@ def health_as_json(health: Health) -> dict[str, Any]:
     facts = health.facts
     return {
         "grade": health.grade.value,
-        "reasons": [{"measure": one.measure, "grade": one.grade.value, "words": one.words} for one in health.reasons],
-        "notes": list(health.notes),
+        "reasons": [
+            {"measure": one.measure, "grade": one.grade.value, "words": str(one.words)} for one in health.reasons
+        ],
+        "notes": list(map(str, health.notes)),
         "judged_days": health.judged.days,
         "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
         "seen_as": {
@@ -48,9 +50,9 @@ def print_health(health: Health) -> None:
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
-            ("because", lines(reason.words for reason in health.reasons)),
+            ("because", lines(str(reason.words) for reason in health.reasons)),
             ("seen as", _seen(health)),
-            ("note", dim("; ".join(health.notes)) if health.notes else ""),
+            ("note", dim("; ".join(map(str, health.notes))) if health.notes else ""),
         ),
         WIDTH,
     )
@@ -58,7 +60,7 @@ def print_health(health: Health) -> None:
         return
     print()
     headings = ("", "latest day", "7 days", "28 days")
-    rows = [(words, *(show(window) for window in health.windows)) for words, show in MEASURES]
+    rows = [(words, *(str(show(window)) for window in health.windows)) for words, show in MEASURES]
     print_table(headings, rows, keep=range(4), right=(1, 2, 3))
     _print_days(health)
 

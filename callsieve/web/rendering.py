@@ -18,6 +18,7 @@ from callsieve.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.languages import LANGUAGES, translated, translations_of
 from reputation.model import Reputation
 from reputation.numbers import masked
+from reputation.wording import Wording
 
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
 _NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}")
@@ -41,11 +42,12 @@ def _number(context: Context, number: str | None) -> str:
 
 
 @pass_context
-def _text(context: Context, text: str | None) -> str:
+def _text(context: Context, text: str | Wording | None) -> str:
     """A text that may have numbers in it, in the visitor's language where it is one of ours."""
     if not text:
         return ""
-    said = translated(text, context["catalogue"])
+    catalogue = context["catalogue"]
+    said = text.said(catalogue.gettext) if isinstance(text, Wording) else translated(text, catalogue)
     return said if context["sees_numbers"] else mask_numbers(said)
 
 

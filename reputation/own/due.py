@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from reputation.own.register import OwnNumber, State
+from reputation.wording import Wording
 
 
 class Due(NamedTuple):
@@ -13,7 +14,7 @@ class Due(NamedTuple):
 
     number: str
     at: float
-    what: str
+    what: Wording
 
 
 class _Seen(Protocol):
@@ -29,12 +30,22 @@ class _Seen(Protocol):
 
 def due_of(register: Iterable[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
     """What is due by then, the earliest first. `strangers`: numbers that go out and are not registered."""
-    found = [Due(one.number, 0.0, f"goes out ({one.calls:,} calls) and is not registered") for one in strangers]
+    found = [Due(one.number, 0.0, _unregistered(one.calls)) for one in strangers]
     for own in register:
         rests_until = own.rests_until
         if own.state is not State.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
-            where = f": {', '.join(own.registered)}" if own.registered else ""
-            found.append(Due(own.number, own.next_check_at, f"look again whether all that is registered holds{where}"))
+            found.append(Due(own.number, own.next_check_at, _to_check(own)))
         if rests_until is not None and rests_until <= until:
-            found.append(Due(own.number, rests_until, "has rested for 45 days: it may be used again"))
+            found.append(Due(own.number, rests_until, Wording("has rested for 45 days: it may be used again")))
     return sorted(found, key=lambda one: (one.at, one.number))
+
+
+def _unregistered(calls: int) -> Wording:
+    return Wording("goes out ({calls:,} calls) and is not registered", {"calls": calls})
+
+
+def _to_check(own: OwnNumber) -> Wording:
+    if not own.registered:
+        return Wording("look again whether all that is registered holds")
+    where = {"where": ", ".join(own.registered)}
+    return Wording("look again whether all that is registered holds: {where}", where)

@@ -7,17 +7,16 @@ The thresholds are LIMITS, and nothing else; docs/own-numbers.md has the same ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
 from typing import NamedTuple
 
-from reputation.model import Level, Reputation
+from reputation.model import Level
+from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, window_of
 from reputation.own.tally import OwnDay
+from reputation.wording import Wording
 
-WEEK, MONTH = 7, 28
-WINDOWS = (1, WEEK, MONTH)
 YOUNG_DAYS = 30
 DORMANT_DAYS = 14
 # So many calls before anything is said, and before anything worse than `watch` is.
@@ -34,63 +33,12 @@ class Grade(StrEnum):
     AT_RISK = "at risk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The last so many days in sum. `people` are distinct over all of them, `person_days` on each day by itself.
-
-    `unwanted`: people it called who complained, or said that they do not want to be called again.
-    """
-
-    days: int
-    attempts: int = 0
-    answered: int = 0
-    short: int = 0
-    unanswered: int = 0
-    failed: int = 0
-    abandoned: int = 0
-    outside: int = 0
-    person_days: int = 0
-    repeated: int = 0
-    most: int = 0
-    called_back: int = 0
-    people: int = 0
-    unwanted: int = 0
-    talk_seconds: float = 0.0
-
-    @property
-    def calls_per_person_day(self) -> float:
-        """How often a person was called on a day, on average."""
-        return self.attempts / self.person_days if self.person_days else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthFacts:
-    """All that the health of a number is made of.
-
-    `days` are those with calls, in order, `today` the last one that counts. `people` and `unwanted` are by window: 1, 7
-    and 28 days. `first_day`: when it called first; `counted_since`: since when anything is counted. `view` is how the
-    called people would see it. `listed`: how many imported lists name it; `strangers`: complaints of people whom it
-    never called: both are shown, and neither counts.
-    """
-
-    number: str
-    today: int
-    days: tuple[OwnDay, ...]
-    people: dict[int, int]
-    unwanted: dict[int, int]
-    view: Reputation
-    first_day: int | None = None
-    counted_since: int | None = None
-    listed: int = 0
-    strangers: int = 0
-
-
 class Reason(NamedTuple):
     """Why a number is not healthy: which measure, how bad that is, and in words."""
 
     measure: str
     grade: Grade
-    words: str
+    words: Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +50,7 @@ class Health:
     judged: Window
     grade: Grade
     reasons: tuple[Reason, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Wording, ...]
 
 
 class Reading(NamedTuple):
@@ -110,7 +58,7 @@ class Reading(NamedTuple):
 
     value: float
     cases: int
-    words: str
+    words: Wording
 
 
 class _Case(NamedTuple):
@@ -149,38 +97,6 @@ def health_of(facts: HealthFacts) -> Health:
     )
 
 
-def window_of(facts: HealthFacts, days: int) -> Window:
-    """The sums of the last so many days."""
-    within = [day for day in facts.days if day.day > facts.today - days]
-
-    def total(name: str) -> int:
-        return int(sum(getattr(day, name) for day in within))
-
-    return Window(
-        days=days,
-        attempts=total("attempts"),
-        answered=total("answered"),
-        short=total("short"),
-        unanswered=total("unanswered"),
-        failed=total("failed"),
-        abandoned=total("abandoned"),
-        outside=total("outside"),
-        person_days=total("people"),
-        repeated=total("repeated"),
-        most=max((day.most for day in within), default=0),
-        called_back=total("called_back"),
-        people=facts.people.get(days, 0),
-        unwanted=facts.unwanted.get(days, 0),
-        talk_seconds=sum(day.talk_seconds for day in within),
-    )
-
-
-def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
-    """What a day usually has: the median of the days with calls in the 28 days before; None below five."""
-    usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
-    return median(usual) if len(usual) >= 5 else None
-
-
 def _judged(limit: Limit, case: _Case) -> Reason | None:
     attempts = case.window.attempts
     if attempts < WATCH_SAMPLE:
@@ -192,8 +108,16 @@ def _judged(limit: Limit, case: _Case) -> Reason | None:
     return Reason(limit.measure, Grade.AT_RISK if is_risk else Grade.WATCH, reading.words)
 
 
-def _share(part: int, whole: int, words: str) -> Reading | None:
-    return Reading(part / whole, part, f"{part / whole:.0%} {words} ({part:,} of {whole:,})") if whole else None
+def _share(part: str, whole: str, template: str) -> Callable[[_Case], Reading | None]:
+    """How much the one figure of a window is of the other."""
+
+    def read(case: _Case) -> Reading | None:
+        some, of = getattr(case.window, part), getattr(case.window, whole)
+        if not of:
+            return None
+        return Reading(some / of, some, Wording(template, {"share": some / of, "part": some, "whole": of}))
+
+    return read
 
 
 def _young(case: _Case) -> Reading | None:
@@ -204,9 +128,12 @@ def _young(case: _Case) -> Reading | None:
     if busiest.day - since < YOUNG_DAYS:
         return None
     age = busiest.day - first
-    when = f"{age} days after its first one" if age else "the first on which it called"
-    words = f"{busiest.attempts:,} calls on one day, {when}"
-    return Reading(busiest.attempts, busiest.attempts, words)
+    calls = busiest.attempts
+    if age:
+        words = Wording("{calls:,} calls on one day, {days} days after its first one", {"calls": calls, "days": age})
+    else:
+        words = Wording("{calls:,} calls on one day, the first on which it called", {"calls": calls})
+    return Reading(calls, calls, words)
 
 
 def _spike(case: _Case) -> Reading | None:
@@ -215,7 +142,10 @@ def _spike(case: _Case) -> Reading | None:
     if busiest is None or not usual or busiest.attempts < RISK_SAMPLE:
         return None
     times = busiest.attempts / usual
-    words = f"{busiest.attempts:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})"
+    words = Wording(
+        "{calls:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})",
+        {"calls": busiest.attempts, "times": times, "usual": usual},
+    )
     return Reading(times, busiest.attempts, words)
 
 
@@ -228,15 +158,20 @@ def _burst(case: _Case) -> Reading | None:
     before = [day.day for day in case.facts.days if day.day < busiest.day and day.attempts]
     start = next((day for day in before if day > week_before), busiest.day)
     silent_since = max((day for day in before if day < start), default=first)
-    if silent_since >= start or start - silent_since - 1 < DORMANT_DAYS:
+    silent = start - silent_since - 1
+    if silent < DORMANT_DAYS:
         return None
-    words = f"{busiest.attempts:,} calls on one day after {start - silent_since - 1} days without any"
+    places = {"calls": busiest.attempts, "days": silent}
+    words = Wording("{calls:,} calls on one day after {days} days without any", places)
     return Reading(busiest.attempts, busiest.attempts, words)
 
 
 def _seen(case: _Case) -> Reading:
     view = case.facts.view
-    words = f"the people it called would see it as {view.level.word} ({view.points:+d} points) if they had CallSieve"
+    words = Wording(
+        "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
+        {"level": Wording(view.level.word), "points": view.points},
+    )
     return Reading(float(view.level), case.window.attempts, words)
 
 
@@ -253,29 +188,33 @@ LIMITS = (
         "short",
         0.10,
         0.15,
-        lambda c: _share(c.window.short, c.window.answered, "of the answered calls were over within 6 s"),
+        _share("short", "answered", "{share:.0%} of the answered calls were over within 6 s ({part:,} of {whole:,})"),
         "carriers' fees for short calls begin at 10 to 15 % of calls of 6 s or less (Telnyx, CallTrackingMetrics)",
     ),
     Limit(
         "unanswered",
         0.60,
         0.76,
-        lambda c: _share(c.window.unanswered, c.window.attempts, "of the calls were not taken"),
+        _share("unanswered", "attempts", "{share:.0%} of the calls were not taken ({part:,} of {whole:,})"),
         "Hiya, State of the Call 2019: honest calls are answered in 24 to 53 of 100 cases, spam in 9 to 24",
     ),
     Limit(
         "abandoned",
         0.03,
         0.10,
-        lambda c: _share(c.window.abandoned, c.window.attempts, "of the calls were given up too early by us"),
+        _share(
+            "abandoned", "attempts", "{share:.0%} of the calls were given up too early by us ({part:,} of {whole:,})"
+        ),
         "16 CFR 310.4(b)(4): ring for 15 s, speak within 2 s, at most 3 % abandoned",
     ),
     Limit(
         "repeated",
         0.01,
         0.05,
-        lambda c: _share(
-            c.window.repeated, c.window.person_days, "of the people were called three times a day or more"
+        _share(
+            "repeated",
+            "person_days",
+            "{share:.0%} of the people were called three times a day or more ({part:,} of {whole:,})",
         ),
         "three calls a day to one person are what complaints are about; the shares are ours",
     ),
@@ -283,8 +222,10 @@ LIMITS = (
         "outside",
         0.01,
         0.05,
-        lambda c: _share(
-            c.window.outside, c.window.attempts, "of the calls came outside of the hours people may be called"
+        _share(
+            "outside",
+            "attempts",
+            "{share:.0%} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
         ),
         "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and narrower local rules; the shares are ours",
     ),
@@ -292,7 +233,9 @@ LIMITS = (
         "unwanted",
         0.005,
         0.02,
-        lambda c: _share(c.window.unwanted, c.window.people, "of the people complained or want no more calls"),
+        _share(
+            "unwanted", "people", "{share:.0%} of the people complained or want no more calls ({part:,} of {whole:,})"
+        ),
         "ours: one in two hundred",
     ),
     Limit("young", 101, 301, _young, "more than 100 calls a day from a number that nobody knows; the second is ours"),
@@ -301,12 +244,16 @@ LIMITS = (
 )
 
 
-def _notes(facts: HealthFacts, month: Window) -> list[str]:
+def _notes(facts: HealthFacts, month: Window) -> list[Wording]:
     notes = []
     if month.attempts < WATCH_SAMPLE:
-        notes.append(f"too few calls to say anything: {month.attempts} of {WATCH_SAMPLE} in 28 days")
-    if facts.listed:
-        notes.append(f"{facts.listed} imported lists name it" if facts.listed > 1 else "an imported list names it")
+        few = {"calls": month.attempts, "least": WATCH_SAMPLE}
+        notes.append(Wording("too few calls to say anything: {calls} of {least} in 28 days", few))
+    if facts.listed == 1:
+        notes.append(Wording("an imported list names it"))
+    elif facts.listed:
+        notes.append(Wording("{lists} imported lists name it", {"lists": facts.listed}))
     if facts.strangers:
-        notes.append(f"{facts.strangers} complaints of people whom it did not call do not count")
+        people = {"people": facts.strangers}
+        notes.append(Wording("{people} complaints of people whom it did not call do not count", people))
     return notes

@@ -59,7 +59,7 @@ def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFact
         state=entry.state if entry else None,
         rests_until=entry.rests_until if entry else None,
         grade=graded.grade if graded else None,
-        grade_reasons=graded.reasons if graded else (),
+        grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,
         calls_of_day=max(let_out, _count(db, CALLS_ON_DAY, own, query.day)),

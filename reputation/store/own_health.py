@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 import time
@@ -12,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from reputation.model import OutcomeRecord
-from reputation.own.health import MONTH, WEEK, WINDOWS, Grade, Health, HealthFacts, health_of
+from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
+from reputation.own.health import Grade, Health, health_of
 from reputation.own.view import view_of
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
@@ -21,6 +21,7 @@ from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import calling_numbers, days_of, first_days, people_of
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
+from reputation.wording import Wording
 
 HISTORY_DAYS = 2 * MONTH + WEEK  # what the baseline of four weeks ago needs
 # So many of the latest calls say how the called people see a number: the model is bounded, more would change little.
@@ -39,7 +40,7 @@ class Graded(NamedTuple):
 
     at: float
     grade: Grade
-    reasons: tuple[str, ...]
+    reasons: tuple[Wording, ...]
 
 
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Health:
@@ -81,14 +82,17 @@ def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) ->
 
 def record_grade(db: sqlite3.Connection, health: Health, now: float) -> None:
     """Keeps the grade for the outbound guard."""
-    reasons = json.dumps([reason.words for reason in health.reasons])
+    reasons = msgspec.json.encode([reason.words for reason in health.reasons]).decode()
     db.execute(SET_GRADE, (health.facts.number, now, health.grade.value, reasons))
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """How the number was graded last."""
+    """How the number was graded last. A version before this one kept the reasons as finished English."""
     row = db.execute(GRADE, (number,)).fetchone()
-    return None if row is None else Graded(row[0], Grade(row[1]), tuple(json.loads(row[2])))
+    if row is None:
+        return None
+    reasons = msgspec.json.decode(row[2], type=tuple[Wording | str, ...])
+    return Graded(row[0], Grade(row[1]), tuple(Wording(one) if isinstance(one, str) else one for one in reasons))
 
 
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:

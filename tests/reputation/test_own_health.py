@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from reputation.ledger import Ledger
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
-from reputation.own.health import LIMITS, Grade, Health, HealthFacts, baseline_of, health_of
+from reputation.own.figures import HealthFacts, baseline_of
+from reputation.own.health import LIMITS, Grade, Health, health_of
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
@@ -214,7 +215,7 @@ def test_fewer_than_20_calls_say_nothing_and_fewer_than_100_no_more_than_watch()
         return health_of(make_facts(day, level=Level.WARN)).grade
 
     assert [grade(n) for n in (19, 20, 99, 100)] == [Grade.HEALTHY, Grade.WATCH, Grade.WATCH, Grade.AT_RISK]
-    assert "19 of 20" in health_of(make_facts(CALLS._replace(attempts=19))).notes[0]
+    assert "19 of 20" in str(health_of(make_facts(CALLS._replace(attempts=19))).notes[0])
 
 
 @pytest.mark.parametrize(
@@ -339,10 +340,10 @@ def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3
             add_do_not_call(db, DoNotCall(person(39 * 40 + n), now - n, OWN, "201"))
     found = health(db, now)
     assert found.grade is Grade.HEALTHY
-    assert found.notes == (
+    assert [str(note) for note in found.notes] == [
         "an imported list names it",
         "40 complaints of people whom it did not call do not count",
-    )
+    ]
 
 
 def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
@@ -352,7 +353,7 @@ def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
     now = run(db, campaign(replace(CONSIDERATE, calls_a_day=150), range(35, 40), fresh, first=3000))
     found = health(db, now, fresh)
     assert [(one.measure, one.grade) for one in found.reasons] == [("young", Grade.WATCH)]
-    assert found.reasons[0].words == "150 calls on one day, the first on which it called"
+    assert str(found.reasons[0].words) == "150 calls on one day, the first on which it called"
     now = run(db, campaign(old, range(40, 42), "+442071838752", first=4000))
     assert health(db, now, "+442071838752").grade is Grade.AT_RISK
 
@@ -365,4 +366,12 @@ def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
     assert graded is not None
     assert graded.grade is Grade.AT_RISK
     assert len(graded.reasons) >= 5
+    assert list(graded.reasons) == [reason.words for reason in health(db, now).reasons], "they can still be translated"
     assert [one.number for one in unregistered(db, 0.0)] == [OWN, "+442071838751"]
+
+
+def test_a_grade_that_an_older_version_kept_says_why_in_english(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO own_grade VALUES (?, 1.0, 'at risk', ?)", (OWN, '["100% {of} the calls", "others"]'))
+    graded = grade_of(db, OWN)
+    assert graded is not None
+    assert [str(reason) for reason in graded.reasons] == ["100% {of} the calls", "others"]

@@ -55,7 +55,11 @@ def test_what_is_due_comes_in_order() -> None:
     ]
     due = due_of(register, [Seen("+442071838759", 3, NOW, NOW)], NOW + 14 * DAY)
     assert [(one.number[-1], one.at) for one in due] == [("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
-    assert "Ofcom" in due[1].what
+    assert [str(one.what) for one in due] == [
+        "goes out (3 calls) and is not registered",
+        "look again whether all that is registered holds: Ofcom",
+        "has rested for 45 days: it may be used again",
+    ]
 
 
 def test_the_register_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from reputation.own.register import OwnNumber
 from reputation.store.file import open_store
+from reputation.store.own_health import grade_all
 from reputation.store.own_register import put_own
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, run
@@ -47,6 +49,35 @@ def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(consol
     assert page.count('<rect class="away"') == 10
     assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
     assert "too few calls to say anything" in otto.text(f"/own/{QUIET}")
+
+
+CHINESE = {"accept-language": "zh"}
+# What stands there in English whatever the language: names, what somebody typed, and the commands that change things.
+NOT_OURS = re.compile(r"CallSieve|Acme Care|reminders|the carrier|callsieve own add")
+
+
+def main_of(page: str) -> str:
+    """What a page shows, without the frame that all pages have."""
+    return re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0].partition(">")[2])
+
+
+def test_in_chinese_there_is_no_english_reason(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    pages = [main_of(otto.text(path, headers=CHINESE)) for path in ("/own", f"/own/{SALES}", f"/own/{QUIET}")]
+    for page in pages:
+        assert re.findall(r"[A-Za-z]{3,}", NOT_OURS.sub("", page)) == [], page
+    assert "会看到它的级别为“警告”" in pages[0]
+    assert "复查登记的内容是否仍然有效：the carrier" in pages[0]
+    assert "接通的外呼中" in pages[1]
+    assert "外呼太少，无法判断：28 天内 0 次，至少要 20 次" in pages[2]
+
+
+def test_a_grade_that_the_daemon_has_kept_is_chinese_too(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    fresh = otto.text("/own", headers=CHINESE)
+    with open_store(office.store) as db:
+        assert grade_all(db, NOW - 60) == 2
+    assert main_of(otto.text("/own", headers=CHINESE)) == main_of(fresh)
 
 
 @pytest.mark.parametrize("path", ["/own/+442071838799", "/own/42", "/own/x"])

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from callsieve.own_figures import MEASURES, date_of
 from callsieve.settings import Loaded
 from reputation.own.due import Due, due_of
-from reputation.own.health import MONTH, Health
+from reputation.own.figures import MONTH
+from reputation.own.health import Health
 from reputation.own.register import OwnNumber
 from reputation.store.own_health import Graded, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.wording import Wording
 
 SEEN_SECONDS = 30 * 86_400.0
 DUE_SECONDS = 14 * 86_400.0
@@ -58,7 +60,7 @@ class OneShown:
     own: OwnNumber | None
     health: Health
     state: str
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[tuple[str, tuple[str | Wording, ...]], ...]
     days: tuple[DayBar, ...]
 
 

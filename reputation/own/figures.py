@@ -1,0 +1,96 @@
+"""What an own number's days add up to, per window of 1, 7 and 28 days. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from reputation.model import Reputation
+from reputation.own.tally import OwnDay
+
+WEEK, MONTH = 7, 28
+WINDOWS = (1, WEEK, MONTH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The last so many days in sum. `people` are distinct over all of them, `person_days` on each day by itself.
+
+    `unwanted`: people it called who complained, or said that they do not want to be called again.
+    """
+
+    days: int
+    attempts: int = 0
+    answered: int = 0
+    short: int = 0
+    unanswered: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    outside: int = 0
+    person_days: int = 0
+    repeated: int = 0
+    most: int = 0
+    called_back: int = 0
+    people: int = 0
+    unwanted: int = 0
+    talk_seconds: float = 0.0
+
+    @property
+    def calls_per_person_day(self) -> float:
+        """How often a person was called on a day, on average."""
+        return self.attempts / self.person_days if self.person_days else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthFacts:
+    """All that the health of a number is made of.
+
+    `days` are those with calls, in order, `today` the last one that counts. `people` and `unwanted` are by window: 1, 7
+    and 28 days. `first_day`: when it called first; `counted_since`: since when anything is counted. `view` is how the
+    called people would see it. `listed`: how many imported lists name it; `strangers`: complaints of people whom it
+    never called: both are shown, and neither counts.
+    """
+
+    number: str
+    today: int
+    days: tuple[OwnDay, ...]
+    people: dict[int, int]
+    unwanted: dict[int, int]
+    view: Reputation
+    first_day: int | None = None
+    counted_since: int | None = None
+    listed: int = 0
+    strangers: int = 0
+
+
+def window_of(facts: HealthFacts, days: int) -> Window:
+    """The sums of the last so many days."""
+    within = [day for day in facts.days if day.day > facts.today - days]
+
+    def total(name: str) -> int:
+        return int(sum(getattr(day, name) for day in within))
+
+    return Window(
+        days=days,
+        attempts=total("attempts"),
+        answered=total("answered"),
+        short=total("short"),
+        unanswered=total("unanswered"),
+        failed=total("failed"),
+        abandoned=total("abandoned"),
+        outside=total("outside"),
+        person_days=total("people"),
+        repeated=total("repeated"),
+        most=max((day.most for day in within), default=0),
+        called_back=total("called_back"),
+        people=facts.people.get(days, 0),
+        unwanted=facts.unwanted.get(days, 0),
+        talk_seconds=sum(day.talk_seconds for day in within),
+    )
+
+
+def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
+    """What a day usually has: the median of the days with calls in the 28 days before; None below five."""
+    usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
+    return median(usual) if len(usual) >= 5 else None

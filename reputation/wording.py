@@ -1,0 +1,35 @@
+"""Texts of ours with figures in them, as values that can be said in any language. Pure.
+
+    Wording("{calls:,} calls on one day", {"calls": 1200})
+
+`str()` of it is the English: for a terminal, for JSON, for the dialplan. The console asks `said` with its catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """`template` is the English, and what a catalogue has it under; `places` is what goes into its braces.
+
+    A place that is a Wording itself is a word of ours, and translated too. One that is a text is its writer's, and is
+    not.
+    """
+
+    template: str
+    places: Mapping[str, str | int | float | Wording] = field(default_factory=dict)
+
+    def said(self, translate: Callable[[str], str]) -> str:
+        """The text, with the template as `translate` has it. What has no places is no format: it may hold braces."""
+        template = translate(self.template)
+        if not self.places:
+            return template
+        return template.format_map(
+            {name: one.said(translate) if isinstance(one, Wording) else one for name, one in self.places.items()}
+        )
+
+    def __str__(self) -> str:
+        return self.said(str)

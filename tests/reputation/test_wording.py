@@ -1,0 +1,49 @@
+"""Texts of ours with figures in them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from reputation.wording import Wording
+
+CATALOGUE = {
+    "{share:.0%} of the calls ({part:,} of {whole:,})": "{whole:,} 次中的 {part:,} 次（{share:.0%}）",
+    "seen as {level}: {where}": "{where}：{level}",
+    "warn": "警告",
+}
+
+
+def chinese(text: str) -> str:
+    return CATALOGUE.get(text, text)
+
+
+@pytest.mark.parametrize(
+    ("wording", "english", "translated"),
+    [
+        pytest.param(Wording("warn"), "warn", "警告", id="a-word"),
+        pytest.param(
+            Wording(
+                "{share:.0%} of the calls ({part:,} of {whole:,})", {"share": 0.123, "part": 1230, "whole": 10_000}
+            ),
+            "12% of the calls (1,230 of 10,000)",
+            "10,000 次中的 1,230 次（12%）",
+            id="figures-in-another-order",
+        ),
+        pytest.param(
+            Wording("seen as {level}: {where}", {"level": Wording("warn"), "where": "warn"}),
+            "seen as warn: warn",
+            "warn：警告",
+            id="our-own-words-are-translated-and-nobody-elses",
+        ),
+        pytest.param(Wording("seen {} {as}"), "seen {} {as}", "seen {} {as}", id="without-places-braces-are-text"),
+        pytest.param(
+            Wording("{one}", {"one": "{two} {0.__class__}"}), "{two} {0.__class__}", "{two} {0.__class__}", id="hostile"
+        ),
+    ],
+)
+def test_a_text_is_said_in_any_language(wording: Wording, english: str, translated: str) -> None:
+    assert str(wording) == english
+    assert wording.said(chinese) == translated
+    kept = msgspec.json.encode(wording)
+    assert msgspec.json.decode(kept, type=Wording) == wording, "it is kept as it is"
