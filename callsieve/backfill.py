@@ -1,7 +1,7 @@
 """Years of history for a new store: files of CDRs or of our own history, read in one pass and written in batches.
 
     with opened(path, sides, zone) as history:  ...  for item in history: OutcomeRecord | Mark
-    write_calls(db, items, clock, tell) -> Written      a call that is known, from AMI or a file, changes nothing
+    write_calls(db, items, clock, ...) -> Written      a call that is known, from AMI or a file, changes nothing
 
 Our own history is JSON lines (callsieve/history.py). Of its marks only the evidence is taken: they block nothing.
 """
@@ -24,6 +24,7 @@ from agi.site import Site
 from callsieve.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
 from callsieve.history import Event, Reading, events_of, lines_of
 from reputation.model import AuthClass, Mark, OutcomeRecord
+from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
@@ -89,6 +90,7 @@ def write_calls(
     items: Iterable[Item],
     clock: Callable[[], float],
     tell: Callable[[int], None] = lambda _: None,
+    hours: CallingHours = AS_INSTALLED,
 ) -> Written:
     """Writes what is read, a thousand in a transaction; `tell` hears how many so far. Run again it changes nothing."""
     written = Written()
@@ -96,7 +98,7 @@ def write_calls(
     total = 0
     while batch := list(islice(items, BATCH)):
         with transaction(db):
-            _write(db, batch, clock(), written)
+            _write(db, batch, clock(), hours, written)
         total += len(batch)
         tell(total)
         time.sleep(PAUSE_SECONDS)
@@ -105,9 +107,9 @@ def write_calls(
     return written
 
 
-def _write(db: sqlite3.Connection, batch: list[Item], now: float, written: Written) -> None:
+def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: CallingHours, written: Written) -> None:
     """In any order the rows are the same, so calls and marks need not wait for each other."""
-    for recorded in record_outcomes(db, [item for item in batch if isinstance(item, OutcomeRecord)], now):
+    for recorded in record_outcomes(db, [item for item in batch if isinstance(item, OutcomeRecord)], now, hours):
         written.new += recorded.new
         written.known += not recorded.new
         written.signals += recorded.signal is not None

@@ -15,7 +15,7 @@ from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
 from reputation.model import Did, Person
 from reputation.numbers import number_of
-from reputation.own.hours import LOCAL_HOURS, Hours, daily, parse_spans
+from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
 from reputation.weights import QuietWeights
 
 
@@ -40,8 +40,8 @@ def site_of(settings: Settings) -> Site:
     )
 
 
-def outbound_rules_of(settings: Settings) -> OutboundRules:
-    """What the outbound guard goes by. A region of [[hours]] takes the place of what is known of it."""
+def calling_hours_of(settings: Settings) -> CallingHours:
+    """When people may be called. A region of [[hours]] takes the place of what is known of it."""
     outbound = settings.outbound
     usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
     local = dict(LOCAL_HOURS) if outbound.local_rules else {}
@@ -49,14 +49,18 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         weekdays, saturday, sunday = map(parse_spans, (table.weekdays, table.saturday, table.sunday))
         local[table.region.upper()] = Hours(weekdays, saturday, sunday, "the settings")
     zone = settings.reputation.quiet.time_zone
+    return CallingHours(usual=usual, local=local, home_zones=(zone,) if zone else ())
+
+
+def outbound_rules_of(settings: Settings) -> OutboundRules:
+    """What the outbound guard goes by."""
+    outbound = settings.outbound
     return OutboundRules(
         observe=outbound.observe,
         do_not_call=outbound.do_not_call,
         resting=outbound.resting,
         at_risk=PASSAGE_BY_WORD[outbound.at_risk],
-        usual=usual,
-        local=local,
-        home_zones=(zone,) if zone else (),
+        hours=calling_hours_of(settings),
         calls_per_person_day=outbound.calls_per_person_day,
         calls_per_number_hour=outbound.calls_per_number_hour,
         calls_per_number_day=outbound.calls_per_number_day,

@@ -1,7 +1,7 @@
 """Guidance on how not to be marked, filled with this company's own figures, and a leaflet for its customers. Pure.
 
 guidance_page(company, "en", made_at) -> str      a page of HTML that needs nothing else
-leaflet_page("zh") -> str                         one page to print
+leaflet_page("zh", 8, 21) -> str                          one page to print
 """
 
 from __future__ import annotations
@@ -43,13 +43,16 @@ MEASURE_BY_RULE = {
 @dataclass(frozen=True, slots=True)
 class Company:
     """What the guidance is filled with: the health of each number that called within 28 days, how many of them are
-    registered and how many due for a check, and how many people are on the do-not-call list.
+    registered and how many due for a check, how many people are on the do-not-call list, and the usual hours in which
+    people may be called.
     """
 
     numbers: Sequence[Health]
     registered: int = 0
     due: int = 0
     do_not_call: int = 0
+    first_hour: int = 8
+    last_hour: int = 21
 
     def total(self, name: str) -> int:
         """The sum over all numbers in 28 days."""
@@ -70,13 +73,14 @@ def guidance_page(company: Company, language: str, made_at: float) -> str:
     return _page(say["title"], body, language)
 
 
-def leaflet_page(language: str) -> str:
+def leaflet_page(language: str, first_hour: int, last_hour: int) -> str:
     """The page for customers: what they may meet when they call, and what they can expect when they are called."""
+    hours = {"first": first_hour, "last": last_hour}
     say = texts_of(language)
     met = ("leaflet-check", "leaflet-name", "leaflet-voicemail", "leaflet-declined")
     ours = ("leaflet-calls", "leaflet-warned")
     body = [element("h1", say["leaflet-title"]), element("p", say["leaflet-intro"])]
-    body += [_card(say[key], [element("p", say[f"{key}-why"])]) for key in (*met, *ours)]
+    body += [_card(say[key], [element("p", say[f"{key}-why"].format(**hours))]) for key in (*met, *ours)]
     return _page(say["leaflet-title"], body, language)
 
 
@@ -94,7 +98,7 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
         any(reason.measure in MEASURE_BY_RULE["slowly"] for reason in one.reasons) for one in company.numbers
     )
     return {
-        "hours": of("outside", calls),
+        "hours": of("outside", calls) | {"first": company.first_hour, "last": company.last_hour},
         "repeats": {"repeated": f"{company.total('repeated'):,}", "most": most},
         "patience": of("abandoned", calls),
         "short": of("short", answered),
@@ -165,11 +169,10 @@ def _rules(company: Company, say: Mapping[str, str]) -> Markup:
     figures = figures_of(company)
     cards = []
     for rule in RULES:
-        you = joined(say["you"], " ", say[f"{rule}-you"].format(**figures[rule]))
+        why, yours = (say[f"{rule}-{part}"].format(**figures[rule]) for part in ("why", "you"))
         worst = _worst(company, MEASURE_BY_RULE.get(rule, ()))
-        cards.append(
-            _card(say[rule], [element("p", say[f"{rule}-why"]), element("p", you, class_=f"you {worst}".strip())])
-        )
+        you = element("p", say["you"], " ", yours, class_=f"you {worst}".strip())
+        cards.append(_card(say[rule], [element("p", why), you]))
     return joined(element("h2", say["rules"]), *cards)
 
 

@@ -161,7 +161,7 @@ class Learning:
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             try:
-                await self._keeper.write(record_outcomes, batch, time.time())
+                await self._keeper.write(record_outcomes, batch, time.time(), self._site().outbound.hours)
             except BaseException:
                 self._queue.extendleft(reversed(batch))
                 raise

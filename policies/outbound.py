@@ -7,23 +7,21 @@ A step looks at the call and either decides or passes; the first that decides wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
 from reputation.own.guarding import OutboundFacts
 from reputation.own.health import Grade
 from reputation.own.hours import (
-    LOCAL_HOURS,
-    USUAL,
-    Hours,
+    AS_INSTALLED,
+    CallingHours,
     Place,
     is_good_time,
     local_date_number,
     next_good_time,
     next_morning,
-    place_of,
 )
 from reputation.own.register import State
 
@@ -46,26 +44,17 @@ PASSAGE_BY_WORD = {passage.word: passage for passage in Passage}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outbound calls, from the settings. A limit of 0 is none.
-
-    `usual` and `local` are when people may be called, `home_zones` where a number is looked for that is in no zone.
-    """
+    """The policy for outbound calls, from the settings. A limit of 0 is none."""
 
     observe: bool = True
     do_not_call: bool = True
     resting: bool = True
     at_risk: Passage = Passage.REFUSE
-    usual: Hours = USUAL
-    local: Mapping[str, Hours] = field(default_factory=lambda: dict(LOCAL_HOURS))
-    home_zones: tuple[str, ...] = ()
+    hours: CallingHours = AS_INSTALLED
     calls_per_person_day: int = 3
     calls_per_number_hour: int = 0
     calls_per_number_day: int = 0
     calls_per_young_number_day: int = 100
-
-    def place_of(self, callee: str) -> Place:
-        """Where the called person may be, and when people may be called there."""
-        return place_of(callee, self.usual, self.local, self.home_zones)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,11 +241,12 @@ def needs_facts(call: OutgoingCall) -> bool:
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
     """The called person's day, as days since 1970."""
-    return None if call.callee is None else local_date_number(rules.place_of(call.callee), now)
+    return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee), now)
 
 
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
-    place = rules.place_of(call.callee) if needs_facts(call) and call.callee else Place((), rules.usual)
+    hours = rules.hours
+    place = hours.place_of(call.callee) if needs_facts(call) and call.callee else Place((), hours.usual)
     return _Case(call, facts, rules, place, now)
 
 

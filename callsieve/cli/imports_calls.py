@@ -42,6 +42,7 @@ def import_calls(
 ) -> None:
     """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
     from callsieve.backfill import HistoryError, opened, write_calls
+    from callsieve.composing import calling_hours_of
 
     loaded = settings_of(config)
     place = _zone(zone)
@@ -55,7 +56,7 @@ def import_calls(
             with changing(written, "import calls", name=file.name):
                 """It takes many transactions: that it was begun is in the audit, even if it is broken off."""
             items = watched(iter(history), lambda: history.bytes_read, tell)
-            result = write_calls(written, items, time.time)
+            result = write_calls(written, items, time.time, hours=calling_hours_of(loaded.settings))
     except HistoryError as error:
         raise CommandError(str(error)) from None
     if not (result.new or result.known or result.marks):

@@ -103,7 +103,7 @@ def explain(
         did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
         print_json(about | did | {"reason": decision.reason, "until": decision.until, "steps": steps})
         return
-    zones = ", ".join(rules.place_of(callee).zones[:3]) if callee else ""
+    zones = ", ".join(rules.hours.place_of(callee).zones[:3]) if callee else ""
     say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when(now)}")
     print_table(("step", "says"), looks, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (

@@ -15,7 +15,7 @@ from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from callsieve.guidance import Company
-    from reputation.weights import Weights
+    from callsieve.settings import Settings
 
 
 def add_to(group: typer.Typer) -> None:
@@ -39,18 +39,18 @@ def guidance(
     if language not in LANGUAGES:
         raise CommandError(f"--language does not know {language[:20]!r}{nearest(language, LANGUAGES)}")
     path = out or Path(f"{'leaflet' if leaflet else 'guidance'}-{language}.html")
+    loaded = settings_of(config)
     if leaflet:
-        page = leaflet_page(language)
+        page = leaflet_page(language, loaded.settings.outbound.first_hour, loaded.settings.outbound.last_hour)
     else:
-        loaded = settings_of(config)
         now = time.time()
         with existing_store(loaded) as db:
-            page = guidance_page(company_of(db, now, loaded.settings.reputation), language, now)
+            page = guidance_page(company_of(db, now, loaded.settings), language, now)
     _write(path, page, force=force)
     say(f"{path}: open it in a browser.")
 
 
-def company_of(db: sqlite3.Connection, now: float, weights: Weights) -> Company:
+def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Company:
     """What the guidance is filled with."""
     from callsieve.guidance import Company
     from reputation.own.figures import MONTH
@@ -64,10 +64,12 @@ def company_of(db: sqlite3.Connection, now: float, weights: Weights) -> Company:
     register = {own.number: own for own in register_of(db) if own.state is not State.RETIRED}
     registered = [register[number] for number in numbers if number in register]
     return Company(
-        numbers=[own_health(db, number, now, weights) for number in numbers],
+        numbers=[own_health(db, number, now, settings.reputation) for number in numbers],
         registered=len(registered),
         due=sum(own.next_check_at is not None and own.next_check_at <= now for own in registered),
         do_not_call=len(all_do_not_call(db, 1_000_000)),
+        first_hour=settings.outbound.first_hour,
+        last_hour=settings.outbound.last_hour,
     )
 
 

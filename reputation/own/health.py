@@ -227,7 +227,7 @@ LIMITS = (
             "attempts",
             "{share:.0%} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
         ),
-        "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and narrower local rules; the shares are ours",
+        "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and local rules, or as set; the shares are ours",
     ),
     Limit(
         "unwanted",

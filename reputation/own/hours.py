@@ -1,6 +1,6 @@
 """When people may be called, by the clock where they are. Pure; zones and countries come from the number itself.
 
-    place_of("+33123456789") -> Place(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
+    AS_INSTALLED.place_of("+33123456789") -> Place(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
     next_good_time(place, now) -> the earliest instant at which it is a good time everywhere the number may be
 
 By the wall clock: what daylight saving does to it is zoneinfo's business.
@@ -90,11 +90,25 @@ class Place:
     hours: Hours
 
 
-def place_of(
-    e164: str, usual: Hours = USUAL, local: Mapping[str, Hours] = LOCAL_HOURS, home_zones: tuple[str, ...] = ()
-) -> Place:
-    """The place of a number. `home_zones`: where it is looked for that is in no zone of its own."""
-    return Place(time_zones_of(e164) or home_zones, local.get(country_of(e164) or "", usual))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallingHours:
+    """When people may be called in each country: the guard and the figures go by the same (callsieve/composing.py).
+
+    `local` are countries with other hours than the `usual` ones; `home_zones` where a number is looked for that is in
+    no zone of its own.
+    """
+
+    usual: Hours = USUAL
+    local: Mapping[str, Hours] = field(default_factory=lambda: LOCAL_HOURS)
+    home_zones: tuple[str, ...] = ()
+
+    def place_of(self, e164: str) -> Place:
+        """Where a called person may be, and when people may be called there."""
+        zones = time_zones_of(e164) or self.home_zones
+        return Place(zones, self.local.get(country_of(e164) or "", self.usual))
+
+
+AS_INSTALLED = CallingHours()
 
 
 def local_date_number(place: Place, at: float) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
-from reputation.own.hours import is_surely_outside, local_date_number, place_of
+from reputation.own.hours import AS_INSTALLED, CallingHours, is_surely_outside, local_date_number
 
 SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the answer
 # 16 CFR 310.4(b)(4): a person is to be let ring for 15 s, and to hear somebody within 2 s of answering.
@@ -58,14 +58,14 @@ class OwnDay(NamedTuple):
     talk_seconds: float = 0.0
 
 
-def tally_of(outcome: OutcomeRecord) -> Tally | None:
+def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Tally | None:
     """What the call adds; None for one that is not outbound, not seen whole, or has no whole number on a side."""
     own, callee = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or callee is None:
         return None
     if own is None or not own.startswith("+"):
         return None
-    place = place_of(callee)
+    place = hours.place_of(callee)
     answered = outcome.disposition is Disposition.ANSWERED
     return Tally(
         number=own,

@@ -27,6 +27,7 @@ from reputation.model import (
     OutcomeRecord,
     Signal,
 )
+from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.evidence import learn
 from reputation.store.own_days import count_call
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
@@ -105,13 +106,15 @@ def record_outcome(db: sqlite3.Connection, outcome: OutcomeRecord, now: float) -
 
     Older than is kept, only what is learnt from it is written. Call it in a transaction.
     """
-    (recorded,) = _recorded(db, [outcome], now)
+    (recorded,) = _recorded(db, [outcome], now, AS_INSTALLED)
     return recorded
 
 
-def record_outcomes(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
-    """Several in one transaction, and then whatever can be settled."""
-    recorded = _recorded(db, outcomes, now)
+def record_outcomes(
+    db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
+) -> list[Recorded]:
+    """Several in one transaction, and then whatever can be settled. `hours` are when people may be called."""
+    recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
@@ -160,15 +163,19 @@ def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: in
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
-def _recorded(db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float) -> list[Recorded]:
+def _recorded(
+    db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours
+) -> list[Recorded]:
     """Each number is folded once, however many calls it made."""
     touched: set[str | None] = set()
-    recorded = [_record(db, outcome, now, touched) for outcome in outcomes]
+    recorded = [_record(db, outcome, now, hours, touched) for outcome in outcomes]
     refresh_all(db, (number for number in touched if number))
     return recorded
 
 
-def _record(db: sqlite3.Connection, outcome: OutcomeRecord, now: float, touched: set[str | None]) -> Recorded:
+def _record(
+    db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours, touched: set[str | None]
+) -> Recorded:
     if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
         return Recorded(new=False)
     outcome = _joined(db, _with_people(db, outcome))
@@ -176,7 +183,7 @@ def _record(db: sqlite3.Connection, outcome: OutcomeRecord, now: float, touched:
     if outcome.at >= now - OUTCOME_DAYS * DAY:
         db.execute(RECORD, (*_row(outcome), now if waits else None))
         db.executemany(REACHED, _reached(outcome))
-        count_call(db, outcome)
+        count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
     touched.add(outcome.number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.model import Direction, OutcomeRecord
-from reputation.own.hours import local_date_number, place_of
+from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
 from reputation.own.tally import MANY_CALLS, OwnDay, tally_of
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
@@ -44,12 +44,15 @@ FIRST_DAY_OF_ALL = "SELECT min(day) FROM own_day"
 CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
 
 
-def count_call(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Adds a call that was not counted before. Call it in the transaction that records it."""
+def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
+    """Adds a call that was not counted before. Call it in the transaction that records it.
+
+    `hours` are those in force now; what was counted already stays as it was counted.
+    """
     if outcome.direction is Direction.INBOUND:
-        _count_call_back(db, outcome)
+        _count_call_back(db, outcome, hours)
         return
-    tally = tally_of(outcome)
+    tally = tally_of(outcome, hours)
     if tally is None:
         return
     ((calls,),) = db.execute(ADD_CALLED, (tally.number, tally.callee, tally.day)).fetchall()
@@ -79,9 +82,9 @@ def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -
     return [number for (number,) in db.execute(CALLING, (after_day, limit))]
 
 
-def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours) -> None:
     caller = outcome.number
     if caller is None or outcome.did is None or not outcome.complete:
         return
-    day = local_date_number(place_of(caller), outcome.at)
+    day = local_date_number(hours.place_of(caller), outcome.at)
     db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

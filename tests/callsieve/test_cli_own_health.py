@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reputation.store.file import open_store
 from reputation.store.own_health import grade_all
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import CALLER, SETTINGS, Program
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, person, run
 from tests.reputation.store_builders import DAY
@@ -66,6 +67,40 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
         grade_all(db, time.time() - 60)
     [stored] = calling("own", "list", "--json").json["numbers"]
     assert stored["graded_at"] == pytest.approx(time.time() - 60, abs=30)
+
+
+# Two calls to Chicago on a Wednesday in the afternoon there, and two to Paris in the night that follows.
+TODAY = int(time.time() // DAY)
+WEDNESDAY = TODAY - 7 - (TODAY - 6) % 7  # day 6 since 1970 was one
+CALLED = (("+13125550142", int(WEDNESDAY * DAY) + 20 * 3600), ("+33140205050", int(WEDNESDAY * DAY) + 25 * 3600))
+HISTORY = "".join(
+    f'{{"at": {at + n}, "type": "outbound", "call": "{callee}-{n}", "caller": "201", "own_number": "{OWN}", '
+    f'"callee": "{callee}", "answered": true, "talk_seconds": 60}}\n'
+    for callee, at in CALLED
+    for n in range(2)
+)
+
+
+@pytest.mark.parametrize(
+    ("hours", "outside"),
+    [
+        pytest.param("", [0, 2], id="as-installed"),
+        pytest.param('[[hours]]\nregion = "US"\nweekdays = "09:00-12:00"\n', [2, 2], id="narrower-in-one-country"),
+        pytest.param('[[hours]]\nregion = "FR"\nweekdays = "00:00-24:00"\n', [0, 0], id="wider-in-one-country"),
+        pytest.param("[outbound]\nfirst_hour = 16\nlast_hour = 17\n", [2, 2], id="narrower-everywhere"),
+    ],
+)
+def test_an_import_counts_calls_at_a_bad_hour_by_the_settings_as_the_guard_does(
+    callsieve: Program, hours: str, outside: list[int]
+) -> None:
+    callsieve.config.write_text(f"{SETTINGS}{hours}")
+    callsieve.ok("import", "calls", callsieve.file("h.jsonl", HISTORY))
+    days = callsieve("own", "show", OWN, "--json").json["health"]["days"]
+    assert [day["outside"] for day in days] == outside
+    for (callee, at), count in zip(CALLED, outside, strict=True):
+        instant = datetime.fromtimestamp(at, UTC).isoformat()
+        explained = callsieve("own", "explain", callee, "--from", OWN, "--at", instant, "--json").json
+        assert explained["rule"] == ("hours" if count else "default"), instant
 
 
 def repeat(callsieve: Program, printed: str) -> str:

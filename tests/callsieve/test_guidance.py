@@ -18,7 +18,7 @@ from reputation.own.figures import HealthFacts
 from reputation.own.health import Grade, health_of
 from reputation.own.tally import OwnDay
 from reputation.store.file import open_store
-from tests.callsieve.program import Program
+from tests.callsieve.program import SETTINGS, Program
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, OWN, campaign, run
 from tests.reputation.store_builders import DAY, NOW
@@ -81,7 +81,7 @@ def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
     for rule in RULES:
         assert texts[rule]
         assert texts[f"{rule}-why"]
-        assert fields_in(texts[f"{rule}-you"]) <= set(figures[rule])
+        assert fields_in(texts[f"{rule}-you"]) | fields_in(texts[f"{rule}-why"]) <= set(figures[rule])
 
 
 def test_the_figures_are_the_companys_own() -> None:
@@ -105,7 +105,7 @@ def test_the_figures_are_the_companys_own() -> None:
 
 def test_sums_go_over_all_numbers() -> None:
     two = replace(COMPANY, numbers=[*COMPANY.numbers, *COMPANY.numbers])
-    assert figures_of(two)["hours"] == {"outside": "20", "share": "1%", "calls": "2,000", "answered": "800"}
+    assert figures_of(two)["short"] == {"short": "120", "share": "15%", "calls": "2,000", "answered": "800"}
     assert figures_of(Company([]))["hours"]["share"] == "0%"
 
 
@@ -114,7 +114,7 @@ def test_the_pages_need_nothing_else(language: str) -> None:
     for page in (
         guidance_page(COMPANY, language, NOW),
         guidance_page(Company([]), language, NOW),
-        leaflet_page(language),
+        leaflet_page(language, 8, 21),
     ):
         elements = Elements(page)
         assert elements.open == []
@@ -139,9 +139,28 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert Grade.AT_RISK.value in page
     assert "add --force" in callsieve.fails("own", "guidance", "--out", out)
     callsieve.ok("own", "guidance", "--out", out, "--language", "zh", "--leaflet", "--force")
-    assert out.read_text() == leaflet_page("zh")
+    assert out.read_text() == leaflet_page("zh", 8, 21)
     assert "did you mean en" in callsieve.fails("own", "guidance", "--language", "enn")
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "From 9 to 20 h where the called person is"),
+        (["--leaflet"], "We call between 9 and 20 h of your day"),
+        (["--leaflet", "--language", "zh"], "9 点到 20 点"),
+    ],
+)
+def test_the_hours_are_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    callsieve = Program(tmp_path, SETTINGS + "[outbound]\nfirst_hour = 9\nlast_hour = 20\n")
+    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 1) * DAY)
+    with open_store(callsieve.store) as db:
+        run(db, campaign(CARELESS, range(1)))
+    callsieve.ok("own", "guidance", "--out", tmp_path / "page.html", *arguments)
+    assert says in (tmp_path / "page.html").read_text()
 
 
 def test_the_leaflet_needs_no_store(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from callsieve.settings import (
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from reputation.model import Did, Person
-from reputation.own.hours import Hours, daily, parse_spans
+from reputation.own.hours import CallingHours, Hours, daily, parse_spans
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
@@ -498,8 +498,7 @@ def test_the_site() -> None:
             do_not_call=False,
             resting=False,
             at_risk=Passage.HOLD,
-            usual=daily(9, 20),
-            local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())},
+            hours=CallingHours(usual=daily(9, 20), local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())}),
             calls_per_person_day=2,
             calls_per_number_hour=30,
             calls_per_number_day=200,

@@ -18,12 +18,15 @@ from policies.outbound import (
     explain_guard,
     guard,
 )
+from reputation.model import Direction
 from reputation.numbers import time_zones_of
 from reputation.own.guarding import OutboundFacts
 from reputation.own.health import Grade
-from reputation.own.hours import Hours, Place, Span, daily, is_good_time, next_good_time, parse_spans
+from reputation.own.hours import CallingHours, Hours, Place, Span, daily, is_good_time, next_good_time, parse_spans
 from reputation.own.register import State
+from reputation.own.tally import tally_of
 from tests.policies.world_clock import DAY, HOUR, PLACES, Somewhere, utc
+from tests.reputation.store_builders import make_outcome
 
 ACTING = OutboundRules(observe=False)
 LONDON, OWN = "+442071838799", "+442071838750"
@@ -247,22 +250,52 @@ def test_where_it_is_never_day_everywhere_it_is_enough_that_it_is_day_somewhere(
 
 def test_a_number_of_no_zone_is_looked_for_at_home() -> None:
     assert guard(make_call("+80012345678"), OutboundFacts(), ACTING, NIGHT).action is Passage.ALLOW
-    at_home = replace(ACTING, home_zones=("Europe/London",))
+    at_home = replace(ACTING, hours=CallingHours(home_zones=("Europe/London",)))
     assert guard(make_call("+80012345678"), OutboundFacts(), at_home, NIGHT).until == MORNING
-    unknown = replace(ACTING, home_zones=("Mars/Olympus",))
+    unknown = replace(ACTING, hours=CallingHours(home_zones=("Mars/Olympus",)))
     assert guard(make_call("+80012345678"), OutboundFacts(), unknown, NIGHT).action is Passage.ALLOW
 
 
 def test_hours_of_the_settings_take_the_place_of_ours() -> None:
-    rules = replace(ACTING, usual=daily(9, 17), local={})
+    rules = replace(ACTING, hours=CallingHours(usual=daily(9, 17), local={}))
     assert guard(make_call("+33140205050"), OutboundFacts(), rules, utc("2026-06-13 10:00")).action is Passage.ALLOW
     assert guard(make_call(), OutboundFacts(), rules, utc("2026-06-10 16:00")).rule == "hours"
 
 
 def test_where_nobody_may_ever_be_called_there_is_no_better_time() -> None:
-    never = replace(ACTING, usual=Hours((), (), ()))
+    never = replace(ACTING, hours=CallingHours(usual=Hours((), (), ())))
     decision = guard(make_call(), OutboundFacts(), never, NOON)
     assert (decision.action, decision.until) == (Passage.HOLD, None)
+
+
+SPANS = st.sampled_from(["", "00:00-24:00", "08:00-21:00", "10:00-13:00 14:00-20:00", "22:30-23:45"]).map(parse_spans)
+HOURS = st.builds(Hours, SPANS, SPANS, SPANS)
+CALLED = ["+442071838799", "+33140205050", "+12015550123", "+79161234567", "+80012345678"]
+
+
+@given(
+    callee=st.sampled_from(CALLED),
+    at=st.integers(utc("2026-01-01 00:00"), utc("2026-12-31 00:00")),
+    hours=st.builds(
+        CallingHours,
+        usual=HOURS,
+        local=st.dictionaries(st.sampled_from(["GB", "FR", "US", "RU"]), HOURS),
+        home_zones=st.sampled_from([(), ("Asia/Tokyo",)]),
+    ),
+)
+def test_what_the_guard_lets_out_never_counts_as_at_a_bad_hour_and_the_reverse(
+    callee: str, at: int, hours: CallingHours
+) -> None:
+    outcome = make_outcome("c", at, dialled=callee, own_number=OWN, direction=Direction.OUTBOUND)
+    tally = tally_of(outcome, hours)
+    assert tally is not None
+    call = make_call(callee)
+    decision = guard(call, OutboundFacts(), replace(ACTING, hours=hours), at)
+    assert tally.day == day_of(call, replace(ACTING, hours=hours), at)
+    if len(hours.place_of(callee).zones) == 1:
+        assert bool(tally.outside) is (decision.rule == "hours")
+    elif tally.outside:  # in several zones it counts only where it was a bad hour in all of them
+        assert decision.rule == "hours"
 
 
 ZONES = ["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]
