@@ -1,75 +1,135 @@
-"""The register of own numbers as rows of a table, in both directions. Pure.
+"""Changing the register of our own numbers: what may be said of one, and each change with what the audit keeps of it.
 
-What stands more than once in a field is separated by `|`; instants are days as `2026-12-31`.
+The command and the console share it. Where a field is wrong the error names it, and each says it in its own way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from callsieve.rows import Table
-from callsieve.times import TimeError, day, instant_of
-from policies.words import nearest
-from reputation.numbers import number_of
-from reputation.own.register import OwnNumber, State
+from callsieve.settings import Settings
+from callsieve.times import TimeError, expiry_of, instant_of
+from reputation.own.register import NotRegistered, OwnNumber
+from reputation.store.audit import Change, add_audit
+from reputation.store.own_register import own_of, put_own, remove_own
 
-COLUMNS = (
-    *("number", "name", "purpose", "owner", "trunks", "documents", "registered"),
-    *("next_check", "checked", "state", "since"),
-)
-STATES = {state.value: state for state in State}
+TEXT_CHARACTERS = 200
+MOST_TEXTS = 20
+CHECK_EVERY = "180d"
+NEVER = "never"
+# Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
+SEEN_SECONDS = 30 * 86_400.0
 
+TEXTS = ("name", "purpose", "owner")
+LISTS = ("trunks", "documents", "registered")
+NEXT_CHECK = "next_check"
 
-def own_numbers_in(table: Table, region: str, now: float) -> Iterator[OwnNumber]:
-    """Own numbers; a row with something that cannot be read is refused as a whole."""
-    for number, name, purpose, owner, trunks, documents, registered, next_check, checked, state, since in table:
-        e164 = number_of(number, region)
-        if e164 is None:
-            table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
-            continue
-        if state and state not in STATES:
-            table.refuse(f"state {state[:40]!r} is none{nearest(state, STATES)}")
-            continue
-        try:
-            yield OwnNumber(
-                number=e164,
-                name=name,
-                purpose=purpose,
-                owner=owner,
-                trunks=_several(trunks),
-                documents=_several(documents),
-                registered=_several(registered),
-                next_check_at=_instant(next_check, now),
-                checked_at=_instant(checked, now),
-                state=STATES[state or State.ACTIVE.value],
-                since=_instant(since, now) or now,
-                added_at=now,
-            )
-        except TimeError as error:
-            table.refuse(str(error))
+# What is typed of a number, by TEXTS, LISTS and NEXT_CHECK.
+Typed = Mapping[str, str | Sequence[str] | None]
+Step = Callable[[OwnNumber], OwnNumber]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-def row_of(own: OwnNumber) -> tuple[str, ...]:
-    """The row that is read as this number again."""
-    return (
-        own.number,
-        *map(_harmless, (own.name, own.purpose, own.owner)),
-        *(_harmless("|".join(texts)) for texts in (own.trunks, own.documents, own.registered)),
-        day(own.next_check_at) if own.next_check_at else "",
-        day(own.checked_at) if own.checked_at else "",
-        own.state.value,
-        day(own.since),
-    )
+class FieldError(ValueError):
+    """What was typed cannot be kept so. `field` is where; the text goes on."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(f"{field}{text}")
+        self.field, self.text = field, text
 
 
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(part for one in text.split("|") if (part := one.strip()))
+def new_number(number: str, now: float) -> OwnNumber:
+    """A number of which nothing is said yet."""
+    return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now))
 
 
-def _instant(text: str, now: float) -> float | None:
-    return instant_of(f"{text}T00:00" if len(text) == 10 else text, now) if text else None
+def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
+    """The number with what was typed; None: as it was. FieldError."""
+    found: dict[str, object] = {}
+    for field, value in typed.items():
+        if field == NEXT_CHECK and isinstance(value, str):
+            found["next_check_at"] = next_check_of(value, now)
+        elif isinstance(value, str):
+            found[field] = one_line(field, value)
+        elif value is not None:
+            found[field] = _several(field, value)
+    return replace(own, **found)  # type: ignore[arg-type]
 
 
-def _harmless(text: str) -> str:
-    """A spreadsheet must not take a text for a formula; spaces before it are not read again."""
-    return f" {text}" if text[:1] in ("=", "+", "-", "@") else text
+def one_line(field: str, text: str) -> str:
+    """A text as it is kept. FieldError."""
+    text = text.strip()
+    if len(text) > TEXT_CHARACTERS or not text.isprintable():
+        raise FieldError(field, f" takes one line of at most {TEXT_CHARACTERS} characters")
+    return text
+
+
+def _several(field: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts that stand beside each other, each once; in a file `|` stands between them."""
+    if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
+        raise FieldError(field, f" may be given {MOST_TEXTS} times, and | has no place in it")
+    return tuple(dict.fromkeys(kept for text in texts if (kept := one_line(field, text))))
+
+
+def next_check_of(text: str, now: float) -> float | None:
+    """When somebody is to look again: after a span, at the beginning of a day, or None: never. FieldError."""
+    text = text.strip().lower()
+    if text == NEVER:
+        return None
+    try:
+        at = expiry_of(text, now)
+        return max(now, instant_of(f"{text}T00:00", now)) if _DAY.fullmatch(text) else at
+    except TimeError as error:
+        raise FieldError(NEXT_CHECK, f": {error}; or {NEVER}") from None
+
+
+def unknown_trunks(own: OwnNumber, settings: Settings) -> list[str]:
+    """Names of trunks that the settings do not know: a misspelling, most of the time."""
+    return sorted(set(own.trunks) - {trunk.name for trunk in settings.trunk})
+
+
+def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
+    """The number as it is registered. NotRegistered."""
+    own = own_of(db, number)
+    if own is None:
+        raise NotRegistered(number)
+    return own
+
+
+def put_in_register(db: sqlite3.Connection, change: Change, own: OwnNumber) -> None:
+    """The number is registered so, whether it was there or not."""
+    change.before, change.after = own_of(db, own.number), own
+    put_own(db, own)
+
+
+def take_step(db: sqlite3.Connection, change: Change, number: str, step: Step) -> tuple[OwnNumber, OwnNumber]:
+    """How a registered number was, and how it is after the step. RegisterError."""
+    before = registered(db, number)
+    after = step(before)
+    put_in_register(db, change, after)
+    return before, after
+
+
+def take_out(db: sqlite3.Connection, change: Change, number: str) -> OwnNumber:
+    """The number is not registered any more; returns it as it was. NotRegistered."""
+    change.before = removed = registered(db, number)
+    remove_own(db, number)
+    return removed
+
+
+def bring_in(
+    db: sqlite3.Connection, change: Change, found: Iterable[OwnNumber], who: str, at: float
+) -> tuple[int, int]:
+    """The numbers of a file, each with a row of its own in the audit; how many are new, and how many were there."""
+    added = changed = 0
+    for own in found:
+        row = Change("own import", own.number)
+        put_in_register(db, row, own)
+        add_audit(db, row, who, at)
+        added, changed = added + (row.before is None), changed + (row.before is not None)
+    change.after = {"added": added, "changed": changed}
+    return added, changed

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,14 +25,13 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.own_showing import as_json as json_of
 from callsieve.cli.own_showing import details_of, grade_as_json, print_list
 from callsieve.cli.storing import changing
+from callsieve.registering import CHECK_EVERY, NEVER, NEXT_CHECK, SEEN_SECONDS, FieldError, next_check_of, registered
 
 if TYPE_CHECKING:
+    from callsieve.registering import Step, Typed
     from reputation.own.register import OwnNumber
 
-TEXT_CHARACTERS = 200
-MOST_TEXTS = 20
-CHECK_EVERY = "180d"
-SOON_SECONDS = 14 * 86_400.0
+OPTION_BY_FIELD = {"trunks": "--trunk", "documents": "--document", NEXT_CHECK: "the next check"}
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +442071838750.", show_default=False)]
 ManyOption = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="May be given more than once.")]
@@ -71,8 +69,9 @@ def add(
     document: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="What proves that it is ours; more than once.")
     ] = None,
-    registered: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Where it is known under our name; more than once.")
+    registered_at: Annotated[
+        list[str] | None,
+        typer.Option("--registered", metavar="TEXT", help="Where it is known under our name; more than once."),
     ] = None,
     next_check: Annotated[
         str | None, typer.Option(metavar="TIME", help="When to look again: 180d, 2026-12-31; never.")
@@ -81,32 +80,25 @@ def add(
 ) -> None:
     """Register an own number; of one that is registered already, change what is given."""
     from callsieve.cli.show import say
-    from reputation.own.register import OwnNumber
-    from reputation.store.own_register import own_of, put_own
+    from callsieve.registering import filled_in, new_number, put_in_register, unknown_trunks
+    from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
     now = time.time()
     e164 = number_argument(number, loaded)
-    given: dict[str, object] = {
-        "name": _text("--name", name),
-        "purpose": _text("--purpose", purpose),
-        "owner": _text("--owner", owner),
-        "trunks": _texts("--trunk", trunk),
-        "documents": _texts("--document", document),
-        "registered": _texts("--registered", registered),
+    typed: Typed = {
+        **{"name": name, "purpose": purpose, "owner": owner, NEXT_CHECK: next_check},
+        **{"trunks": trunk or None, "documents": document or None, "registered": registered_at or None},
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    if next_check is not None:
-        given["next_check_at"] = _next_check(next_check, now)
+    with _its_fields():
+        fresh = filled_in(new_number(e164, now), typed, now)
     with any_store(loaded) as db, changing(db, "own add", e164) as change:
         before = own_of(db, e164)
-        fresh = OwnNumber(number=e164, since=now, added_at=now, next_check_at=_next_check(CHECK_EVERY, now))
-        change.before = before
-        change.after = after = replace(before or fresh, **given)  # type: ignore[arg-type]
-        put_own(db, after)
+        after = filled_in(before, typed, now) if before else fresh
+        put_in_register(db, change, after)
     say(f"{e164} is registered{' already: it was changed' if before else ''}.")
     details_of(after, now)
-    if unknown := sorted(set(after.trunks) - {one.name for one in loaded.settings.trunk}):
+    if unknown := unknown_trunks(after, loaded.settings):
         say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
 
 
@@ -124,7 +116,8 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
         own = own_of(db, e164)
         health = own_health(db, e164, now, loaded.settings.reputation)
         if own is None and not health.facts.days:
-            own = _registered(db, e164)  # which says that it is not
+            with _its_state():
+                own = registered(db, e164)  # which says that it is not
     if as_json:
         print_json({"number": e164, "register": json_of(own) if own else None, "health": health_as_json(health)})
         return
@@ -144,7 +137,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     now = time.time()
     with existing_store(loaded) as db:
         register = register_of(db)
-        strangers = unregistered(db, now - own_files.SEEN_SECONDS)
+        strangers = unregistered(db, now - SEEN_SECONDS)
         numbers = [*(one.number for one in register), *(one.number for one in strangers)]
         grades = {number: recent_grade(db, number, now, loaded.settings.reputation) for number in numbers}
     if as_json:
@@ -172,7 +165,7 @@ def due(
     except TimeError as error:
         raise CommandError(f"--within: {error}") from None
     with existing_store(settings_of(config)) as db:
-        todo = due_of(register_of(db), unregistered(db, now - own_files.SEEN_SECONDS), until)
+        todo = due_of(register_of(db), unregistered(db, now - SEEN_SECONDS), until)
     if as_json:
         print_json([one._asdict() | {"what": str(one.what)} for one in todo])
     elif todo:
@@ -198,9 +191,10 @@ def check(
     from reputation.own.register import checked
 
     now = time.time()
-    at = _next_check(next_check, now)
+    with _its_fields():
+        at = next_check_of(next_check, now)
     before, after = _change("own check", number, lambda own: checked(own, now, at), config)
-    say(f"{after.number} was checked. Next: {day(at) if at else 'never'}.")
+    say(f"{after.number} was checked. Next: {day(at) if at else NEVER}.")
     if before.next_check_at is not None and before.next_check_at > now:
         _say_undo(["own", "add", after.number, "--next-check", day(before.next_check_at)], config)
 
@@ -246,13 +240,12 @@ def retire(number: NumberArgument, config: ConfigOption = None) -> None:
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """Take a number out of the register, and print the command that puts it back."""
     from callsieve.cli.show import say
-    from reputation.store.own_register import remove_own
+    from callsieve.registering import take_out
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, changing(db, "own remove", e164) as change:
-        change.before = removed = _registered(db, e164)
-        remove_own(db, e164)
+    with existing_store(loaded) as db, _its_state(), changing(db, "own remove", e164) as change:
+        removed = take_out(db, change, e164)
     say(f"{e164} is not registered any more. To put it back:")
     _say_undo(words_of(removed), config, named=False)
 
@@ -268,36 +261,42 @@ def words_of(own: OwnNumber) -> list[str]:
         words += [word for text in texts for word in (option, text)]
     is_to_come = own.next_check_at is not None and own.next_check_at > time.time()
     if own.next_check_at is None or is_to_come:
-        words += ["--next-check", day(own.next_check_at) if own.next_check_at else "never"]
+        words += ["--next-check", day(own.next_check_at) if own.next_check_at else NEVER]
     return words
 
 
-def _change(
-    what: str, number: str, step: Callable[[OwnNumber], OwnNumber], config: Path | None
-) -> tuple[OwnNumber, OwnNumber]:
+def _change(what: str, number: str, step: Step, config: Path | None) -> tuple[OwnNumber, OwnNumber]:
     """One step of a registered number, with its row in the audit."""
-    from reputation.own.register import RegisterError
-    from reputation.store.own_register import put_own
+    from callsieve.registering import take_step
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, changing(db, what, e164) as change:
-        change.before = before = _registered(db, e164)
-        try:
-            change.after = after = step(before)
-        except RegisterError as error:
-            raise CommandError(str(error)) from None
-        put_own(db, after)
-    return before, after
+    with existing_store(loaded) as db, _its_state(), changing(db, what, e164) as change:
+        return take_step(db, change, e164, step)
 
 
-def _registered(db: sqlite3.Connection, number: str) -> OwnNumber:
-    from reputation.store.own_register import own_of
+@contextmanager
+def _its_state() -> Iterator[None]:
+    """What a number cannot go through in the state that it has, with the command that helps."""
+    from reputation.own.register import NotRegistered, RegisterError, RestsStill
 
-    own = own_of(db, number)
-    if own is None:
-        raise CommandError(f"{number} is not registered: `callsieve own add {number}`, or `callsieve own list`")
-    return own
+    try:
+        yield
+    except NotRegistered as error:
+        raise CommandError(f"{error}: `callsieve own add {error.number}`, or `callsieve own list`") from None
+    except RestsStill as error:
+        raise CommandError(f"{error}; --force ends that early") from None
+    except RegisterError as error:
+        raise CommandError(str(error)) from None
+
+
+@contextmanager
+def _its_fields() -> Iterator[None]:
+    """What cannot be kept as it was typed, by the option that it was typed for."""
+    try:
+        yield
+    except FieldError as error:
+        raise CommandError(f"{OPTION_BY_FIELD.get(error.field, f'--{error.field}')}{error.text}") from None
 
 
 def _say_undo(words: Sequence[str], config: Path | None, *, named: bool = True) -> None:
@@ -306,30 +305,3 @@ def _say_undo(words: Sequence[str], config: Path | None, *, named: bool = True) 
     if named:
         say("To take it back:")
     say_command(shlex.join(["callsieve", *words, *(["--config", str(config)] if config else [])]))
-
-
-def _text(option: str, text: str | None) -> str | None:
-    if text is not None and (len(text) > TEXT_CHARACTERS or not text.isprintable()):
-        raise CommandError(f"{option} takes one line of at most {TEXT_CHARACTERS} characters")
-    return None if text is None else text.strip()
-
-
-def _texts(option: str, texts: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Those given; one that is empty stands for none at all."""
-    if not texts:
-        return None
-    if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
-        raise CommandError(f"{option} may be given {MOST_TEXTS} times, and | has no place in it")
-    found = (_text(option, text) for text in texts)
-    return tuple(dict.fromkeys(text for text in found if text))
-
-
-def _next_check(text: str, now: float) -> float | None:
-    from callsieve.times import TimeError, expiry_of
-
-    if text.strip().lower() == "never":
-        return None
-    try:
-        return expiry_of(text, now)
-    except TimeError as error:
-        raise CommandError(f"the next check: {error}; or never") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from pathlib import Path
@@ -13,13 +12,10 @@ import typer
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.reading import DryRunOption, FileArgument, table_in
-from callsieve.cli.storing import changing, nothing_usable, stores
+from callsieve.cli.storing import changing, nothing_usable, stores, who
 
 if TYPE_CHECKING:
     from callsieve.rows import Table
-
-# Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
-SEEN_SECONDS = 30 * 86_400.0
 
 
 def add_to(group: typer.Typer) -> None:
@@ -34,8 +30,9 @@ def import_register(
     """Import own numbers, or bring them up to date; the others stay. Header: as it is exported."""
     from callsieve.cli.errors import warn
     from callsieve.cli.show import plural, say
-    from callsieve.registering import COLUMNS, own_numbers_in
-    from reputation.store.own_register import own_of, put_own
+    from callsieve.registering import bring_in
+    from callsieve.registering_files import COLUMNS, own_numbers_in
+    from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
     now = time.time()
@@ -45,10 +42,8 @@ def import_register(
         raise nothing_usable(table.problems)
     with stores(loaded, dry_run=dry_run) as (known, written):
         fresh = sum(own_of(known, number) is None for number in found)
-        for own in found.values():
-            with changing(written, "own import", own.number) as change:
-                change.before, change.after = own_of(written, own.number), own
-                put_own(written, own)
+        with changing(written, "own import", at=now) as change:
+            bring_in(written, change, found.values(), who(), now)
     counts = {"read": table.read, "added": fresh, "changed": len(found) - fresh, "skipped": table.skipped}
     if as_json:
         print_json(counts | {"dry_run": dry_run, "problems": _problems(table)})
@@ -68,17 +63,17 @@ def export_register(
     config: ConfigOption = None,
 ) -> None:
     """Print the register as CSV; `own import` reads it again."""
-    from callsieve.registering import COLUMNS, row_of
+    from callsieve.registering_files import register_as_csv
     from reputation.store.own_register import register_of
 
     with existing_store(settings_of(config)) as db:
-        rows = [row_of(own) for own in register_of(db)]
+        text = register_as_csv(register_of(db))
     if out is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows((COLUMNS, *rows))
+        sys.stdout.write(text)
         return
     try:
         with out.open("x", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows((COLUMNS, *rows))
+            file.write(text)
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
 

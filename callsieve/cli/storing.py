@@ -47,22 +47,27 @@ def stores(loaded: Loaded, *, dry_run: bool) -> Iterator[tuple[sqlite3.Connectio
 
 
 @contextmanager
-def changing(db: sqlite3.Connection, what: str, number: str | None = None, name: str = "") -> Iterator[Change]:
-    """All of the block or nothing, with the row of the audit that the block fills in. `what` is the command."""
+def changing(
+    db: sqlite3.Connection, what: str, number: str | None = None, name: str = "", *, at: float | None = None
+) -> Iterator[Change]:
+    """All of the block or nothing, with the row of the audit that the block fills in. `what` is the command.
+
+    `at`: the instant of the row, for one that belongs to others; else now.
+    """
     from reputation.store.audit import Change
     from reputation.store.transaction import transaction
 
     change = Change(what, number, name)
     with transaction(db):
         yield change
-        note(db, change)
+        note(db, change, at)
 
 
-def note(db: sqlite3.Connection, change: Change) -> None:
+def note(db: sqlite3.Connection, change: Change, at: float | None = None) -> None:
     """The row of the audit, for what makes its own transactions."""
     from reputation.store.audit import add_audit
 
-    add_audit(db, change, who(), time.time())
+    add_audit(db, change, who(), time.time() if at is None else at)
 
 
 def who() -> str:

@@ -22,6 +22,18 @@ class RegisterError(ValueError):
     """The number cannot go into that state now. The text says why, and what can be done."""
 
 
+class NotRegistered(RegisterError):
+    """The number is not in the register."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"{number} is not registered")
+        self.number = number
+
+
+class RestsStill(RegisterError):
+    """It has not rested for long enough, and nobody has said that it is used early."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnNumber:
     """An own number as it is registered.
@@ -63,9 +75,7 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
         raise RegisterError(f"{own.number} is active already")
     until = own.rests_until
     if until is not None and at < until and not early:
-        raise RegisterError(
-            f"{own.number} has to rest for {(until - at) / 86_400:.0f} more days; --force ends that early"
-        )
+        raise RestsStill(f"{own.number} has to rest for {(until - at) / 86_400:.0f} more days")
     return replace(own, state=State.ACTIVE, since=at)
 
 

@@ -1,0 +1,83 @@
+"""The register of own numbers as CSV, out and in. Pure but for the table's own file.
+
+What stands more than once in a field is separated by `|`; instants are days as `2026-12-31`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from callsieve.rows import Table
+from callsieve.times import TimeError, day, instant_of
+from policies.words import nearest
+from reputation.numbers import number_of
+from reputation.own.register import OwnNumber, State
+
+COLUMNS = (
+    *("number", "name", "purpose", "owner", "trunks", "documents", "registered"),
+    *("next_check", "checked", "state", "since"),
+)
+STATES = {state.value: state for state in State}
+
+
+def own_numbers_in(table: Table, region: str, now: float) -> Iterator[OwnNumber]:
+    """Own numbers; a row with something that cannot be read is refused as a whole."""
+    for number, name, purpose, owner, trunks, documents, registered, next_check, checked, state, since in table:
+        e164 = number_of(number, region)
+        if e164 is None:
+            table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
+            continue
+        if state and state not in STATES:
+            table.refuse(f"state {state[:40]!r} is none{nearest(state, STATES)}")
+            continue
+        try:
+            yield OwnNumber(
+                number=e164,
+                name=name,
+                purpose=purpose,
+                owner=owner,
+                trunks=_several(trunks),
+                documents=_several(documents),
+                registered=_several(registered),
+                next_check_at=_instant(next_check, now),
+                checked_at=_instant(checked, now),
+                state=STATES[state or State.ACTIVE.value],
+                since=_instant(since, now) or now,
+                added_at=now,
+            )
+        except TimeError as error:
+            table.refuse(str(error))
+
+
+def register_as_csv(register: Iterable[OwnNumber]) -> str:
+    """All of it, in a form that can be imported again."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows((COLUMNS, *map(_row_of, register)))
+    return out.getvalue()
+
+
+def _row_of(own: OwnNumber) -> tuple[str, ...]:
+    return (
+        own.number,
+        *map(_harmless, (own.name, own.purpose, own.owner)),
+        *(_harmless("|".join(texts)) for texts in (own.trunks, own.documents, own.registered)),
+        day(own.next_check_at) if own.next_check_at else "",
+        day(own.checked_at) if own.checked_at else "",
+        own.state.value,
+        day(own.since),
+    )
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(part for one in text.split("|") if (part := one.strip()))
+
+
+def _instant(text: str, now: float) -> float | None:
+    return instant_of(f"{text}T00:00" if len(text) == 10 else text, now) if text else None
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet must not take a text for a formula; spaces before it are not read again."""
+    return f" {text}" if text[:1] in ("=", "+", "-", "@") else text
