@@ -44,7 +44,12 @@ def _worth_saying(value: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         return
     for key, one in value.items():
-        if key in NOT_SHOWN or one in (None, "", False) or key in ("at", "added_at"):
+        if key in NOT_SHOWN or one in (None, "", False, []) or key in ("at", "added_at"):
             continue
-        is_instant = key.endswith("_at") and isinstance(one, float)
-        yield key.removesuffix("_at").replace("_", " "), when(one) if is_instant else str(one)
+        yield key.removesuffix("_at").replace("_", " "), _said(key, one)
+
+
+def _said(key: str, one: Any) -> str:
+    if isinstance(one, float) and (key.endswith("_at") or key == "since"):
+        return when(one)
+    return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

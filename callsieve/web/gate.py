@@ -122,6 +122,7 @@ def stranger(request: Request, desk: Desk) -> Visit:
     return Visit(
         request=request,
         desk=desk,
+        now=desk.clock(),
         token=parse_token(cookies.get(cookie_name(LOGIN_COOKIE, request))) or new_token(),
         language=wanted_language(cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")),
         theme=theme if theme in THEMES else "system",

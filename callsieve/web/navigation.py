@@ -54,6 +54,13 @@ SAIDS: Saids = {
     "user-role": N_("The role is changed; the user has to log in again."),
     "user-password": N_("The password is changed; all sessions of the user are over."),
     "user-gone": N_("The user may not use the console any more."),
+    "own-added": N_("The number is registered: it is one of our own for everything else too."),
+    "own-changed": N_("What is registered of the number is changed."),
+    "own-checked": N_("The number was looked at today, and what is registered holds."),
+    "own-rests": N_("The number rests for 45 days."),
+    "own-used": N_("The number is in use again."),
+    "own-retired": N_("The number is retired: it is not one of ours any more, and its history stays."),
+    "own-removed": N_("The number is not registered any more."),
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

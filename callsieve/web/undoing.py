@@ -1,4 +1,4 @@
-"""Taking back what was changed in lists and identities, from the row of the audit that tells how it was.
+"""Taking back what was changed, from the row of the audit that tells how it was.
 
 Only as long as it is still as that change left it: whoever changed it again has said the later word.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,32 +17,78 @@ from callsieve.listing import key_of
 from callsieve.web.visit import Refused
 from callsieve.web.words import N_
 from reputation.model import Identity, ListEntry
+from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change
 from reputation.store.audit_search import change_of_id, changed_at_once, latest_of
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, list_entries, remove_entry
+from reputation.store.own_register import own_of, put_own, remove_own
 
 LATEST = 8
 LISTS = ("list add", "list remove", "list import")
 IDENTITIES = ("identity add", "identity remove")
+REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
+# Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
+IMPORTS = ("list import", "own import")
 CHANGED = N_("It has been changed again since: it is not as that change left it. Nothing was undone.")
 GONE = N_("There is no such change, or it cannot be undone here.")
 
 
-def undo(change_id: int, whats: tuple[str, ...], now: float) -> Callable[[sqlite3.Connection, Change], None]:
-    """The change of this id, which is one of `whats`, taken back; an import with all its entries."""
+class Kind(NamedTuple):
+    """Something that is changed. `there`: what stands now where the one given stood, or would stand; None: nothing."""
+
+    type: type[Any]
+    there: Callable[[sqlite3.Connection, Any], Any]
+    remove: Callable[[sqlite3.Connection, Any], object]
+    put_back: Callable[[sqlite3.Connection, Any, float], object]
+
+
+ENTRY = Kind(
+    ListEntry,
+    lambda db, entry: next((one for one in list_entries(db, entry.list_name) if key_of(one) == key_of(entry)), None),
+    remove_entry,
+    lambda db, entry, _now: add_entry(db, entry),
+)
+IDENTITY = Kind(
+    Identity,
+    lambda db, identity: identity_of(db, identity.number),
+    lambda db, identity: remove_identity(db, identity.number),
+    lambda db, identity, now: set_identity(db, identity, now, "put back"),
+)
+OWN_NUMBER = Kind(
+    OwnNumber,
+    lambda db, own: own_of(db, own.number),
+    lambda db, own: remove_own(db, own.number),
+    lambda db, own, _now: put_own(db, own),
+)
+KIND_BY_WHAT = {
+    **dict.fromkeys(LISTS, ENTRY),
+    **dict.fromkeys(IDENTITIES, IDENTITY),
+    **dict.fromkeys(REGISTER, OWN_NUMBER),
+}
+
+
+def undo(
+    change_id: int, whats: tuple[str, ...], now: float, number: str | None = None
+) -> Callable[[sqlite3.Connection, Change], None]:
+    """The change of this id, which is one of `whats`, taken back; an import with all that it brought.
+
+    `number`: where the change must be about this number.
+    """
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         kept = change_of_id(db, change_id)
-        if kept is None or kept.row.what not in whats:
+        if kept is None or kept.row.what not in whats or number not in (None, kept.row.number):
             raise Refused(GONE)
         row = kept.row
         change.what, change.number, change.name = f"undo {row.what}", row.number, row.name
         change.before, change.after = _value(row.after), _value(row.before)
-        rows = [one.row for one in changed_at_once(db, row)] if row.what == "list import" else [row]
-        took_back = [_take_back(db, one, now) for one in rows if one.before or one.after]
-        if not any(took_back):
+        rows = [one.row for one in changed_at_once(db, row)] if row.what in IMPORTS else [row]
+        rows = [one for one in rows if (one.before or one.after) and not _sums_up(one)]
+        if not rows:
             raise Refused(GONE)
+        for one in rows:
+            _take_back(db, one, now)
 
     return write
 
@@ -56,45 +102,27 @@ class Latest:
     can_undo: bool
 
 
-def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...]) -> tuple[Latest, ...]:
-    """The latest changes of these kinds, and what was undone of them."""
-    found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST)
+def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str | None = None) -> tuple[Latest, ...]:
+    """The latest changes of these kinds, and what was undone of them; all, or those of one number."""
+    found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST, number)
     return tuple(
         Latest(one.id, one.row, one.row.what in whats and bool(one.row.before or one.row.after)) for one in found
     )
 
 
-def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> bool:
-    before, after = _value(row.before), _value(row.after)
-    if row.what in IDENTITIES:
-        _identity_back(db, _as(Identity, before), _as(Identity, after), now)
-        return True
-    if "list_name" not in (before or after or {}):
-        return False  # the summary of an import, whose entries have rows of their own
-    _entry_back(db, _as(ListEntry, before), _as(ListEntry, after))
-    return True
+def _sums_up(row: AuditRow) -> bool:
+    return row.what in IMPORTS and row.number is None and not row.name
 
 
-def _entry_back(db: sqlite3.Connection, before: ListEntry | None, after: ListEntry | None) -> None:
-    about = after or before
-    assert about is not None
-    there = next((one for one in list_entries(db, about.list_name) if key_of(one) == key_of(about)), None)
-    if there != after:
+def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
+    kind = KIND_BY_WHAT[row.what]
+    before, after = (_as(kind.type, _value(text)) for text in (row.before, row.after))
+    if kind.there(db, after or before) != after:
         raise Refused(CHANGED)
     if after is not None:
-        remove_entry(db, after)
+        kind.remove(db, after)
     if before is not None:
-        add_entry(db, before)
-
-
-def _identity_back(db: sqlite3.Connection, before: Identity | None, after: Identity | None, now: float) -> None:
-    about = after or before
-    assert about is not None
-    if identity_of(db, about.number) != after:
-        raise Refused(CHANGED)
-    remove_identity(db, about.number)
-    if before is not None:
-        set_identity(db, before, now, "put back")
+        kind.put_back(db, before, now)
 
 
 def _value(text: str | None) -> Any:

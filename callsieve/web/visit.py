@@ -41,10 +41,14 @@ class NotThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by."""
+    """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
+
+    `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
+    """
 
     request: Request
     desk: Desk
+    now: float
     token: str
     language: str
     theme: str
@@ -52,11 +56,6 @@ class Visit:
     session: Session | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
-
-    @property
-    def now(self) -> float:
-        """UTC seconds."""
-        return self.desk.clock()
 
     @property
     def me(self) -> ConsoleUser:

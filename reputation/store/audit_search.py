@@ -15,7 +15,7 @@ SELECT {COLUMNS} FROM audit
  ORDER BY id DESC LIMIT :limit
 """
 BY_ID = f"SELECT {COLUMNS} FROM audit WHERE id = ?"
-LATEST_OF = f"SELECT {COLUMNS} FROM audit WHERE what IN ({{}}) ORDER BY id DESC LIMIT ?"
+LATEST_OF = f"SELECT {COLUMNS} FROM audit WHERE what IN ({{}}) AND (? IS NULL OR number = ?) ORDER BY id DESC LIMIT ?"
 AT_ONCE = f"SELECT {COLUMNS} FROM audit WHERE at = ? AND who = ? AND what = ? ORDER BY id DESC"
 WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
@@ -47,9 +47,12 @@ def change_of_id(db: sqlite3.Connection, change_id: int) -> KeptChange | None:
     return next((_kept(row) for row in db.execute(BY_ID, (change_id,))), None)
 
 
-def latest_of(db: sqlite3.Connection, whats: tuple[str, ...], limit: int) -> list[KeptChange]:
-    """The latest changes of these kinds."""
-    return [_kept(row) for row in db.execute(LATEST_OF.format(", ".join("?" * len(whats))), (*whats, limit))]
+def latest_of(
+    db: sqlite3.Connection, whats: tuple[str, ...], limit: int, number: str | None = None
+) -> list[KeptChange]:
+    """The latest changes of these kinds; all, or those of one number."""
+    sql = LATEST_OF.format(", ".join("?" * len(whats)))
+    return [_kept(row) for row in db.execute(sql, (*whats, number, number, limit))]
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:

@@ -14,7 +14,18 @@ from callsieve.web.tokens import hash_of, new_token
 from reputation.store.users import Lifetime, start_session
 from reputation.users import Session
 from tests.browser.chromium import patient
-from tests.browser.office import APPEAL, BUSINESS, CLOSED_APPEAL, GOOD_DRAFT, NUISANCE, OPEN_APPEAL, SHOWN_CALL
+from tests.browser.office import (
+    APPEAL,
+    BUSINESS,
+    CLOSED_APPEAL,
+    GOOD_DRAFT,
+    NUISANCE,
+    OPEN_APPEAL,
+    OWN,
+    OWN_RESTING,
+    OWN_STRANGER,
+    SHOWN_CALL,
+)
 from tests.web.browsing import Office
 
 HEIGHT = 900
@@ -38,7 +49,10 @@ PATHS = {
     "lists": "/lists",
     "identities": "/identities",
     "own": "/own",
-    "own-number": f"/own/{quote('+12025550100')}",
+    "own-new": f"/own/new?number={quote(OWN_STRANGER)}",
+    "own-number": f"/own/{quote(OWN)}?do=change",
+    "own-resting": f"/own/{quote(OWN_RESTING)}?do=use",
+    "own-stranger": f"/own/{quote(OWN_STRANGER)}",
     "feeds": "/feeds",
     "people": "/people",
     "appeals": "/appeals",

@@ -6,6 +6,8 @@ import json
 import random
 import sqlite3
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from callsieve.activating import add_version
@@ -30,7 +32,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
-from reputation.own.register import OwnNumber
+from reputation.own.register import OwnNumber, State
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -46,11 +48,13 @@ from reputation.store.own_register import put_own
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
+from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, campaign
 from tests.web.browsing import Office
 from tests.web.calls import VECTOR, make_decision, make_ending
 
 HOUR, DAY = 3600.0, 86_400.0
 NUISANCE, CUSTOMER, BUSINESS = "+12015550150", "+12025550151", "+12015550152"
+OWN, OWN_RESTING, OWN_STRANGER = "+12025550100", "+12025550101", "+12025550102"
 SHOWN_CALL, OPEN_APPEAL, APPEAL, CLOSED_APPEAL = "7KQ2M4XA", "AP9E4100", "AP9E4101", "AP9E4102"
 CALLS = 240
 BY_ACTION = {"allow": 82, "tag": 7, "warn": 6, "challenge": 3, "reject": 2}
@@ -82,12 +86,13 @@ def fill(office: Office) -> None:
         with transaction(db):
             record_decisions(db, [decision for decision, _ in calls])
             _people(db)
-            put_own(db, OwnNumber(number="+12025550100", name="Lamps Ltd", since=now - 90 * DAY, added_at=now))
+            _own_numbers(db, now)
             _marks(db, now)
             _lists(db, now)
             _identities(db, now)
             _appeals(db, now)
         record_outcomes(db, [ending for _, ending in calls], now)
+        record_outcomes(db, list(_outbound(now)), now)
         import_numbers(db, "complaints", "spam", [(f"+1206555{n:04d}", "scam", None, None) for n in range(40)])
         few = [(f"+1207555{n:04d}", None, "Offers", None) for n in range(7)]
         import_numbers(db, "neighbours", "spam", few, feed=Feed("CSV"))
@@ -195,6 +200,33 @@ def _appeals(db: sqlite3.Connection, now: float) -> None:
     take_step(db, APPEAL, AppealStep.ACCEPT, now - 6 * DAY)
     attach(db, APPEAL, NewAttachment("call-records.csv", b"at,number,seconds\n", "ada"), now - 5 * DAY)
     take_step(db, CLOSED_APPEAL, AppealStep.WITHDRAW, now - 4 * DAY, "it was another number")
+
+
+def _own_numbers(db: sqlite3.Connection, now: float) -> None:
+    known = OwnNumber(
+        number=OWN,
+        name="Lamps Ltd",
+        purpose="reminders of what was ordered",
+        owner="Ann",
+        trunks=("carrier", "carier"),
+        documents=("letter of authority 7", "the bill of May"),
+        registered=("the carrier's form for names", "Free Caller Registry"),
+        next_check_at=now + 9 * DAY,
+        since=now - 90 * DAY,
+        added_at=now,
+    )
+    resting = OwnNumber(number=OWN_RESTING, name="Lamps Ltd, sales", state=State.RESTING, since=now - 40 * DAY)
+    for own in (known, resting):
+        put_own(db, own)
+        add_audit(db, Change("own add", own.number, "", None, own), "ada (console)", now - 9 * DAY)
+
+
+def _outbound(now: float) -> Iterator[OutcomeRecord]:
+    """Calls that go out: of one number as they should, of another, that nobody registered, as they should not."""
+    midnight = now // DAY * DAY
+    for number, manner, first in ((OWN, CONSIDERATE, 0), (OWN_STRANGER, replace(CARELESS, calls_a_day=60), 2000)):
+        for call in campaign(manner, range(-10, 0), number, first):
+            yield replace(call, at=call.at - MIDNIGHT + midnight)
 
 
 def _policies(loaded: Loaded, now: float) -> None:

@@ -28,6 +28,7 @@ NO_PAGES = {
     "/readyz",
     "/metrics",
     "/lists/export.csv",
+    "/own/export.csv",
     "/people/export.csv",
     "/people/dids.csv",
     "/appeals/{reference}/evidence/{place}",

@@ -94,6 +94,14 @@ class Clock:
         return self.now
 
 
+class Ticking(Clock):
+    """As real time: never the same twice."""
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
 class Browser:
     """Somebody's browser, as far as it needs the server: cookies, and the token of its forms."""
 

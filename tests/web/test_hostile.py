@@ -9,6 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
+from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
@@ -34,6 +36,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
+from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
@@ -61,9 +64,9 @@ HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
     *("/", "/activity", "/calls", "/account", "/health"),
-    *("/policies", "/lists", "/identities", "/appeals", "/feeds", "/people", "/users", "/audit"),
+    *("/policies", "/lists", "/identities", "/own", "/appeals", "/feeds", "/people", "/users", "/audit"),
 )
-SINGLE = ("/calls/{call}", "/numbers/{number}")
+SINGLE = ("/calls/{call}", "/numbers/{number}", "/own/{number}")
 
 
 class Elements(HTMLParser):
@@ -114,6 +117,10 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     add_mark(db, Mark(number, AuthClass.UNKNOWN, text, Verdict.SPAM, NOW, MarkChannel.WEB, category=text, reason=text))
     add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, note=text))
     add_audit(db, Change("mark", number, text, {"note": "x"}, {"note": text}), text, NOW)
+    own = OwnNumber(number=number, name=text, purpose=text, owner=text, trunks=(text,), documents=(text,), since=NOW)
+    own = replace(own, registered=(text,), next_check_at=NOW + 1)
+    put_own(db, own)
+    add_audit(db, Change("own add", number, "", None, own), text, NOW)
 
 
 def pages_of(console: Console, role: str, texts: list[str]) -> Iterator[tuple[str, str, Response]]:

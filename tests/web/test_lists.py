@@ -19,7 +19,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.privacy import erase_number
 from tests.integration.test_hostile import PAYLOADS
-from tests.web.browsing import NOW, Browser, Console, Office, field_of, problem_of
+from tests.web.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of
 from tests.web.calls import make_decision
 
 NUMBER = "+12015550123"
@@ -227,6 +227,7 @@ def test_what_is_exported_can_be_imported_again(console: Console, ada: Browser) 
 
 
 def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> None:
+    console.desk.clock = Ticking()
     ada.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from math import ceil
+from urllib.parse import quote
 
 from callsieve.own_figures import MEASURES, date_of
+from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
 from callsieve.settings import Loaded
+from callsieve.times import day
+from callsieve.web.undoing import REGISTER, Latest, latest_changes
 from reputation.own.due import Due, due_of
 from reputation.own.figures import MONTH
 from reputation.own.health import Health
 from reputation.own.register import OwnNumber
+from reputation.store.own_days import days_of
 from reputation.store.own_health import Graded, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-SEEN_SECONDS = 30 * 86_400.0
 DUE_SECONDS = 14 * 86_400.0
 GRADE_STATES = {"healthy": "ok", "watch": "warn", "at risk": "fail"}
 
@@ -33,12 +39,21 @@ class NumberLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DueLine:
+    """Something to be done, and the page that does it."""
+
+    due: Due
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The list: the register, then what goes out without being in it; and what is due."""
+    """The list: the register, then what goes out without being in it; what is due, and what was changed."""
 
     numbers: tuple[NumberLine, ...]
     strangers: tuple[NumberLine, ...]
-    due: tuple[Due, ...]
+    due: tuple[DueLine, ...]
+    latest: tuple[Latest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,10 @@ class DayBar:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page. `rows`: a figure's words, and what it is on the latest day, in 7 and in 28 days."""
+    """A number's page. `rows`: a figure's words, and what it is on the latest day, in 7 and in 28 days.
+
+    `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
+    """
 
     number: str
     own: OwnNumber | None
@@ -62,6 +80,9 @@ class OneShown:
     state: str
     rows: tuple[tuple[str, tuple[str | Wording, ...]], ...]
     days: tuple[DayBar, ...]
+    unknown_trunks: tuple[str, ...]
+    days_to_rest: int
+    latest: tuple[Latest, ...]
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
@@ -76,13 +97,27 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
     return OwnShown(
         numbers=tuple(line(own.number, own) for own in register),
         strangers=tuple(line(one.number, None, one.calls, one.last_at) for one in seen),
-        due=tuple(due_of(register, seen, now + DUE_SECONDS)),
+        due=tuple(DueLine(one, _path_of(one, register)) for one in due_of(register, seen, now + DUE_SECONDS)),
+        latest=latest_changes(db, REGISTER),
     )
+
+
+def is_known(db: sqlite3.Connection, number: str) -> bool:
+    """Whether the number has a page: it is registered, or went out."""
+    return own_of(db, number) is not None or bool(days_of(db, number, 0))
+
+
+def typed_of(own: OwnNumber) -> dict[str, str]:
+    """What is registered of the number as it would be typed: several texts are lines."""
+    texts = {field: str(getattr(own, field)) for field in TEXTS}
+    lists = {field: "\n".join(getattr(own, field)) for field in LISTS}
+    return {**texts, **lists, NEXT_CHECK: day(own.next_check_at) if own.next_check_at else NEVER}
 
 
 def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
     """The page of a number; None for one that is not registered and never went out."""
     own = own_of(db, number)
+    rests_until = own.rests_until if own else None
     health = own_health(db, number, now, loaded.settings.reputation)
     if own is None and not health.facts.days:
         return None
@@ -104,4 +139,16 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
             )
             for day in days
         ),
+        unknown_trunks=tuple(unknown_trunks(own, loaded.settings)) if own else (),
+        days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
+        latest=latest_changes(db, REGISTER, number),
     )
+
+
+def _path_of(due: Due, register: list[OwnNumber]) -> str:
+    """A stranger is registered; a number that has rested is used again, and any other is checked."""
+    own = next((one for one in register if one.number == due.number), None)
+    if own is None or due.at == 0:
+        return f"/own/new?number={quote(due.number)}"
+    form = "use" if due.at == own.rests_until else "check"
+    return f"/own/{quote(due.number)}?do={form}#{form}"
