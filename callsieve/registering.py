@@ -15,6 +15,7 @@ from callsieve.times import TimeError, expiry_of, instant_of
 from reputation.own.register import NotRegistered, OwnNumber
 from reputation.store.audit import Change, add_audit
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.wording import Wording
 
 TEXT_CHARACTERS = 200
 MOST_TEXTS = 20
@@ -35,11 +36,11 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class FieldError(ValueError):
-    """What was typed cannot be kept so. `field` is where; the text goes on."""
+    """What was typed cannot be kept so. `field` is where, and `words` go on from its name."""
 
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(f"{field}{text}")
-        self.field, self.text = field, text
+    def __init__(self, field: str, words: Wording) -> None:
+        super().__init__(f"{field} {words}")
+        self.field, self.words = field, words
 
 
 def new_number(number: str, now: float) -> OwnNumber:
@@ -64,14 +65,16 @@ def one_line(field: str, text: str) -> str:
     """A text as it is kept. FieldError."""
     text = text.strip()
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
-        raise FieldError(field, f" takes one line of at most {TEXT_CHARACTERS} characters")
+        most = {"most": TEXT_CHARACTERS}
+        raise FieldError(field, Wording("takes one line of at most {most} characters", most))
     return text
 
 
 def _several(field: str, texts: Sequence[str]) -> tuple[str, ...]:
     """Texts that stand beside each other, each once; in a file `|` stands between them."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
-        raise FieldError(field, f" may be given {MOST_TEXTS} times, and | has no place in it")
+        most = {"most": MOST_TEXTS}
+        raise FieldError(field, Wording("may be given {most} times, and | has no place in it", most))
     return tuple(dict.fromkeys(kept for text in texts if (kept := one_line(field, text))))
 
 
@@ -84,7 +87,8 @@ def next_check_of(text: str, now: float) -> float | None:
         at = expiry_of(text, now)
         return max(now, instant_of(f"{text}T00:00", now)) if _DAY.fullmatch(text) else at
     except TimeError as error:
-        raise FieldError(NEXT_CHECK, f": {error}; or {NEVER}") from None
+        problem = {"problem": str(error)}
+        raise FieldError(NEXT_CHECK, Wording("takes a time to come, or never: {problem}", problem)) from None
 
 
 def unknown_trunks(own: OwnNumber, settings: Settings) -> list[str]:

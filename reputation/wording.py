@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Wording:
     """
 
     template: str
-    places: Mapping[str, str | int | float | Wording] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
     def said(self, translate: Callable[[str], str]) -> str:
         """The text, with the template as `translate` has it. What has no places is no format: it may hold braces."""

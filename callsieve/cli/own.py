@@ -296,7 +296,7 @@ def _its_fields() -> Iterator[None]:
     try:
         yield
     except FieldError as error:
-        raise CommandError(f"{OPTION_BY_FIELD.get(error.field, f'--{error.field}')}{error.text}") from None
+        raise CommandError(f"{OPTION_BY_FIELD.get(error.field, f'--{error.field}')} {error.words}") from None
 
 
 def _say_undo(words: Sequence[str], config: Path | None, *, named: bool = True) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reputation.wording import Places, Wording
+
 # How long a number rests before it is used again: lists of complaints and the displays of carriers forget a number that
 # is silent within about that time (DESIGN, issue 7).
 REST_SECONDS = 45 * 86_400.0
@@ -19,14 +21,18 @@ class State(StrEnum):
 
 
 class RegisterError(ValueError):
-    """The number cannot go into that state now. The text says why, and what can be done."""
+    """The number cannot go into that state now. `words` say why, and what can be done."""
+
+    def __init__(self, words: Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 
 class NotRegistered(RegisterError):
     """The number is not in the register."""
 
     def __init__(self, number: str) -> None:
-        super().__init__(f"{number} is not registered")
+        super().__init__(Wording("{number} is not registered", {"number": number}))
         self.number = number
 
 
@@ -65,24 +71,26 @@ class OwnNumber:
 def rested(own: OwnNumber, at: float) -> OwnNumber:
     """The number rests from now on."""
     if own.state is not State.ACTIVE:
-        raise RegisterError(f"{own.number} is {own.state.value}: only an active number can rest")
+        places: Places = {"number": own.number, "state": Wording(own.state.value)}
+        raise RegisterError(Wording("{number} is {state}: only an active number can rest", places))
     return replace(own, state=State.RESTING, since=at)
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
     """The number is in use again; `early` before it has rested for long enough."""
     if own.state is State.ACTIVE:
-        raise RegisterError(f"{own.number} is active already")
+        raise RegisterError(Wording("{number} is active already", {"number": own.number}))
     until = own.rests_until
     if until is not None and at < until and not early:
-        raise RestsStill(f"{own.number} has to rest for {(until - at) / 86_400:.0f} more days")
+        places: Places = {"number": own.number, "days": (until - at) / 86_400}
+        raise RestsStill(Wording("{number} has to rest for {days:.0f} more days", places))
     return replace(own, state=State.ACTIVE, since=at)
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
     """The number is given back."""
     if own.state is State.RETIRED:
-        raise RegisterError(f"{own.number} is retired already")
+        raise RegisterError(Wording("{number} is retired already", {"number": own.number}))
     return replace(own, state=State.RETIRED, since=at)
 
 

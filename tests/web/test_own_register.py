@@ -198,9 +198,17 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         pytest.param(
             "add", {"number": OTHER, "documents": "\n".join("abcdefghijklmnopqrstu")}, {}, "20 times", id="many"
         ),
-        pytest.param("add", {"number": OTHER, "next_check": "soon"}, {}, "next check: 'soon' is no", id="no-time"),
+        pytest.param(
+            "add",
+            {"number": OTHER, "next_check": "soon"},
+            {},
+            "next check takes a time to come, or never: 'soon'",
+            id="no-time",
+        ),
         pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered at may be", id="change"),
-        pytest.param(f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "is in the past; or never", id="check-past"),
+        pytest.param(
+            f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "or never: '2020-01-01' is in the past", id="check-past"
+        ),
         pytest.param(f"{OWN}/rest", {}, {"state": State.RESTING}, "only an active number can rest", id="rests-already"),
         pytest.param(f"{OWN}/retire", {}, {"state": State.RETIRED}, "is retired already", id="retired-already"),
         pytest.param(f"{OWN}/use", {}, {}, "is active already", id="active-already"),
@@ -333,4 +341,4 @@ def test_refusals_are_said_in_the_visitors_language(otto: Browser, put: Callable
     put(state=State.RESTING, since=NOW - DAY)
     otto.done("/preferences", language="zh", next="/own")
     assert problem_of(otto.post(f"/own/{OWN}/use").text) == f"{OWN} 还须休息 44 天"
-    assert problem_of(otto.post("/own/add", number=OTHER, name="x" * 201).text) == "名称 只能是一行，最多 200 个字符"
+    assert problem_of(otto.post("/own/add", number=OTHER, name="x" * 201).text) == "名称只能是一行，最多 200 个字符"

@@ -44,6 +44,7 @@ from reputation.own.register import OwnNumber, RegisterError, checked, rested, r
 from reputation.store.audit import Change
 from reputation.store.own_register import own_of, register_of
 from reputation.users import Role
+from reputation.wording import Wording
 
 if TYPE_CHECKING:
     from callsieve.web.table import Handler
@@ -86,12 +87,12 @@ async def add(visit: Visit) -> Response:
 
         def write(db: sqlite3.Connection, change: Change) -> None:
             if own_of(db, number) is not None:
-                raise RegisterError(f"{number} is registered already")
+                raise RegisterError(Wording("{number} is registered already", {"number": number}))
             put_in_register(db, change, own)
 
         await visit.change("own add", write, number)
     except (EntryError, FieldError, RegisterError) as error:
-        return await _form(visit, form, _said(visit, error))
+        return await _form(visit, form, _said(error))
     return visit.go(f"/own/{number}", "own-added")
 
 
@@ -179,15 +180,11 @@ def _typed(form: Mapping[str, str], before: OwnNumber | None = None) -> Typed:
     return {**texts, **lists, NEXT_CHECK: None if is_as_it_was else next_check}
 
 
-def _said(visit: Visit, error: Exception) -> str:
-    """What is wrong, in the visitor's language; a field by the name that stands beside it."""
-    if not isinstance(error, FieldError):
-        return str(error)
-    return f"{visit.say(FIELDS.get(error.field, error.field))}{_space(error.text)}{visit.say(error.text.strip())}"
-
-
-def _space(text: str) -> str:
-    return "" if text.startswith(":") else " "
+def _said(error: EntryError | FieldError | RegisterError) -> str | Wording:
+    """What is wrong; a field by the name that stands beside it."""
+    if isinstance(error, FieldError):
+        return Wording("{field} {problem}", {"field": Wording(FIELDS[error.field]), "problem": error.words})
+    return error.words if isinstance(error, RegisterError) else str(error)
 
 
 async def _do(visit: Visit, what: str, write: Write, said: str, then: str = "") -> Response:
@@ -196,22 +193,22 @@ async def _do(visit: Visit, what: str, write: Write, said: str, then: str = "") 
     try:
         await visit.change(what, write, number)
     except (FieldError, RegisterError) as error:
-        return await _one(visit, _said(visit, error))
+        return await _one(visit, _said(error))
     return visit.go(then or f"/own/{number}", said)
 
 
-async def _page(visit: Visit, problem: str = "") -> Response:
+async def _page(visit: Visit, problem: str | Wording = "") -> Response:
     shown = await visit.read(own_shown, visit.desk.loaded, visit.now)
     return visit.page("own.html", 422 if problem else 200, own=shown, problem=problem)
 
 
-async def _form(visit: Visit, filled: Mapping[str, str], problem: str = "") -> Response:
+async def _form(visit: Visit, filled: Mapping[str, str], problem: str | Wording = "") -> Response:
     typed = {field: filled.get(field, "") for field in ("number", *FIELDS)}
     trunks = [trunk.name for trunk in visit.desk.loaded.settings.trunk]
     return visit.page("own_new.html", 422 if problem else 200, typed=typed, trunks=trunks, problem=problem)
 
 
-async def _one(visit: Visit, problem: str = "") -> Response:
+async def _one(visit: Visit, problem: str | Wording = "") -> Response:
     loaded = visit.desk.loaded
     shown = await visit.read(one_shown, loaded, number_in(visit), visit.now)
     if shown is None:
