@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_argument, settings_of
+from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_option, settings_of
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def add_to(group: typer.Typer) -> None:
 
 
 def search(
-    number: Annotated[str | None, typer.Option("--number", help="Of the caller.", show_default=False)] = None,
+    number: Annotated[
+        str | None, typer.Option("--number", metavar="NUMBER", help="Of the caller.", show_default=False)
+    ] = None,
     callee: Annotated[str | None, typer.Option("--callee", help="An extension.", show_default=False)] = None,
     did: Annotated[str | None, typer.Option("--did", help="The number dialled.", show_default=False)] = None,
     action: Annotated[str | None, typer.Option("--action", help="Ordered, or would be.", show_default=False)] = None,
@@ -50,7 +52,7 @@ def search(
     loaded = settings_of(config)
     region = loaded.settings.numbers.region
     wanted = {
-        "caller": number_argument(number, loaded) if number else None,
+        "caller": number_option("--number", number, loaded),
         "callee": callee,
         "did": (number_of(did, region) or did) if did else None,
         "action": _action(action),

@@ -85,6 +85,14 @@ def number_argument(text: str, loaded: Loaded) -> str:
         raise CommandError(str(error)) from None
 
 
+def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
+    """The same of an option, which may be left out. The error names it: the command may take more than one number."""
+    try:
+        return None if text is None else number_argument(text, loaded)
+    except CommandError as error:
+        raise CommandError(f"{name}: {error}") from None
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Whether the person says yes. CommandError where nobody can be asked."""
     if yes:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    number_argument,
+    number_option,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -42,7 +50,7 @@ def decisions(
 
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
-    own_number = None if own is None else number_argument(own, loaded)
+    own_number = number_option("--from", own, loaded)
     with existing_store(loaded) as db:
         found = outbound_decisions(db, callee=callee, own_number=own_number, held=held, limit=last)
     if as_json:
@@ -89,7 +97,7 @@ def explain(
     rules: OutboundRules = outbound_rules_of(loaded.settings)
     emergency = is_emergency(number, loaded.settings.numbers.region)
     callee = None if emergency else number_argument(number, loaded)
-    own_number = None if own is None else number_argument(own, loaded)
+    own_number = number_option("--from", own, loaded)
     call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
     facts, day = OutboundFacts(), day_of(call, rules, now)
     if callee is not None and day is not None:

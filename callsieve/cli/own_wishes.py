@@ -15,6 +15,7 @@ from callsieve.cli.common import (
     any_store,
     existing_store,
     number_argument,
+    number_option,
     print_json,
     settings_of,
 )
@@ -51,7 +52,7 @@ def add(
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    own = number_argument(after, loaded) if after else ""
+    own = number_option("--after", after, loaded) or ""
     wish = DoNotCall(e164, time.time(), own, who(), _checked(note))
     with any_store(loaded) as db:
         known = do_not_call_of(db, e164)
@@ -117,7 +118,7 @@ def complaint(
 
     loaded = settings_of(config)
     own = number_argument(number, loaded)
-    other = number_argument(caller, loaded) if caller else ""
+    other = number_option("--from", caller, loaded) or ""
     words = ["own", "complaint", own, *(["--from", other] if other else [])]
     if undo:
         with existing_store(loaded) as db, changing(db, "own complaint", own) as change:

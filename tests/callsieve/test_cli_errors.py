@@ -244,6 +244,37 @@ def test_a_command_line_that_cannot_be_read_is_one_line(callsieve: Program, argu
     assert line.endswith("--help)")
 
 
+# Every option that takes a number; those of `policy explain` take whatever a network may show.
+NUMBER_OPTIONS = {
+    ("own", "decisions"): ([], "--from"),
+    ("own", "explain"): ([CALLER], "--from"),
+    ("own", "dnc", "add"): ([CALLER], "--after"),
+    ("own", "complaint"): ([OWN], "--from"),
+    ("calls", "search"): ([], "--number"),
+}
+
+
+@pytest.mark.parametrize("command", NUMBER_OPTIONS, ids=" ".join)
+@pytest.mark.parametrize("text", ["12", "", "nonsense"])
+def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple[str, ...], text: str) -> None:
+    more, option = NUMBER_OPTIONS[command]
+    line = callsieve.fails(*command, *more, option, text)
+    assert line.startswith(f"{option}: '{text}' is "), line
+    if more:
+        assert callsieve.fails(*command, "12", option, CALLER).startswith("'12' is too short")
+
+
+def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
+    found = {
+        (tuple(leaf.split()), option)
+        for leaf, command in commands_of(get_command(app))
+        for parameter in command.params
+        for option in parameter.opts
+        if parameter.metavar == "NUMBER" and option.startswith("--") and leaf != "policy explain"
+    }
+    assert found == {(command, option) for command, (_, option) in NUMBER_OPTIONS.items()}
+
+
 @pytest.mark.parametrize("arguments", [[], ["list"], ["policy"], ["calls"], ["import"], ["db"]])
 def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) -> None:
     result = callsieve(*arguments)
@@ -294,20 +325,22 @@ ELSEWHERE = {
 }
 
 
-def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[str]:
-    """The commands of a group and of the groups in it, as they are typed."""
+def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it: as they are typed, and themselves."""
     commands = getattr(command, "commands", None)
     if commands is None:
-        yield " ".join(words)
+        yield " ".join(words), command
     for name, below in (commands or {}).items():
-        yield from leaves(below, (*words, name))
+        yield from commands_of(below, (*words, name))
 
 
 def test_there_is_no_command_whose_failures_are_not_tested() -> None:
     cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
     elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
     missing = {
-        leaf for leaf in leaves(get_command(app)) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)
+        leaf
+        for leaf, _ in commands_of(get_command(app))
+        if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)
     }
     assert missing == elsewhere
     for file, commands in ELSEWHERE.items():

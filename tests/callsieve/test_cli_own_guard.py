@@ -63,7 +63,7 @@ def test_an_emergency_number_needs_no_store(tmp_path: Path) -> None:
     [
         (["12"], "'12' is too short for a telephone number"),
         ([CALLEE, "--at", "soon"], "--at: 'soon' is no time: write it as 18:00"),
-        ([CALLEE, "--from", "12"], "'12' is too short for a telephone number"),
+        ([CALLEE, "--from", "12"], "--from: '12' is too short for a telephone number"),
     ],
 )
 def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
