@@ -223,7 +223,7 @@ class Screening:
         facts = OutboundFacts()
         day = day_of(call, site.outbound, now)
         if call.callee is not None and day is not None:
-            query = OutboundQuery(call.callee, call.own_number, day, now)
+            query = OutboundQuery(call.callee, call.own_number, day, now, call.linkedid)
             facts = await self._read(self.knowledge.outbound_facts, query, started)
         decision = guard(call, facts, site.outbound, now)
         decision_id = self.new_id()

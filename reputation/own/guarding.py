@@ -11,12 +11,16 @@ from reputation.own.register import State
 
 @dataclass(frozen=True, slots=True)
 class OutboundQuery:
-    """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py)."""
+    """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py).
+
+    `linkedid`: the call's own earlier decisions do not count against it; it may be asked about once for each trunk.
+    """
 
     callee: str
     own_number: str | None
     day: int
     now: float
+    linkedid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

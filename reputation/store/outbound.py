@@ -2,6 +2,7 @@
 
 A call counts from the moment that it is let out, not only when its outcome is there: else ten calls at once would each
 be the first. So calls are counted among the guard's decisions and among the outcomes, and the larger count is right.
+A PBX may ask again for each trunk that it tries: that is one call, by its linkedid, and not one of its own predecessors.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ RECORD = f"""
 INSERT INTO outbound_decision ({COLUMNS}) VALUES ({", ".join("?" * len(OutboundRecord._fields))})
 ON CONFLICT (id) DO NOTHING
 """
-LET_OUT_TO_PERSON = "SELECT count(*) FROM outbound_decision WHERE callee = ? AND day = ? AND action = 'allow'"
+LET_OUT_TO_PERSON = """
+SELECT count(DISTINCT linkedid) FROM outbound_decision
+ WHERE callee = ? AND day = ? AND action = 'allow' AND linkedid <> ?
+"""
 CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = ? AND day = ?"
 LET_OUT_ON_DAY = """
-SELECT count(*) FROM outbound_decision WHERE own_number = ? AND at > ? AND day = ? AND action = 'allow'
+SELECT count(DISTINCT linkedid) FROM outbound_decision
+ WHERE own_number = ? AND at > ? AND day = ? AND action = 'allow' AND linkedid <> ?
 """
 CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = ? AND day = ?"
 LET_OUT_WITHIN = """
-SELECT count(*), min(at) FROM outbound_decision WHERE own_number = ? AND at > ? AND action = 'allow'
+SELECT count(DISTINCT linkedid), min(at) FROM outbound_decision
+ WHERE own_number = ? AND at > ? AND action = 'allow' AND linkedid <> ?
 """
 SHOWN = f"""
 SELECT {COLUMNS} FROM outbound_decision
@@ -45,15 +51,16 @@ LONGEST_DAY_SECONDS = 2 * 86_400.0
 
 def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFacts:
     """All that is known about an outbound call."""
-    callee, own = query.callee, query.own_number
+    callee, own, same = query.callee, query.own_number, query.linkedid
     unwanted = do_not_call_of(db, callee)
-    to_person = max(_count(db, LET_OUT_TO_PERSON, callee, query.day), _count(db, CALLS_TO_PERSON, callee, query.day))
+    let_out = _count(db, LET_OUT_TO_PERSON, callee, query.day, same)
+    to_person = max(let_out, _count(db, CALLS_TO_PERSON, callee, query.day))
     unwanted_at = unwanted.at if unwanted else None
     if own is None:
         return OutboundFacts(unwanted_at=unwanted_at, calls_of_person=to_person)
     entry, graded = own_of(db, own), grade_of(db, own)
-    let_out = _count(db, LET_OUT_ON_DAY, own, query.now - LONGEST_DAY_SECONDS, query.day)
-    within_hour, first_at = db.execute(LET_OUT_WITHIN, (own, query.now - HOUR_SECONDS)).fetchone()
+    of_number = _count(db, LET_OUT_ON_DAY, own, query.now - LONGEST_DAY_SECONDS, query.day, same)
+    within_hour, first_at = db.execute(LET_OUT_WITHIN, (own, query.now - HOUR_SECONDS, same)).fetchone()
     return OutboundFacts(
         unwanted_at=unwanted_at,
         state=entry.state if entry else None,
@@ -62,7 +69,7 @@ def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFact
         grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,
-        calls_of_day=max(let_out, _count(db, CALLS_ON_DAY, own, query.day)),
+        calls_of_day=max(of_number, _count(db, CALLS_ON_DAY, own, query.day)),
         calls_of_hour=within_hour,
         hour_frees_at=first_at + HOUR_SECONDS if first_at is not None else None,
     )

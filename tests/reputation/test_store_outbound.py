@@ -40,8 +40,8 @@ def make_let_out(number: int, at: float = NOW, **others: object) -> OutboundReco
     return record._replace(**others)  # type: ignore[arg-type]
 
 
-def ask(db: sqlite3.Connection, now: float = NOW, own: str | None = OWN) -> OutboundFacts:
-    return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now))
+def ask(db: sqlite3.Connection, now: float = NOW, own: str | None = OWN, linkedid: str = "") -> OutboundFacts:
+    return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now, linkedid))
 
 
 def test_of_a_stranger_from_an_unknown_number_nothing_is_known(db: sqlite3.Connection) -> None:
@@ -56,6 +56,16 @@ def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Conne
     facts = ask(db)
     assert (facts.calls_of_person, facts.calls_of_day) == (3, 3)
     assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
+
+
+def test_a_call_that_is_tried_over_several_trunks_is_one_call(db: sqlite3.Connection) -> None:
+    tries = [make_let_out(n, NOW - 60 + n, linkedid="1.7") for n in range(1, 4)]
+    record_outbound(db, [*tries, make_let_out(9, NOW - 30)])
+    facts = ask(db)
+    assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
+    facts = ask(db, linkedid="1.7")
+    assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (1, 1, 1), "its own tries do not count"
+    assert facts.hour_frees_at == NOW - 30 + 3600
 
 
 def test_calls_that_did_not_ask_the_guard_count_when_they_are_over(db: sqlite3.Connection) -> None:
