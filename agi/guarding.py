@@ -13,9 +13,13 @@ MAX_ENDPOINT = 80
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
-    """The call that `/outbound` is asked about. Numbers are read as the trunk (`trunk=`, by its name) writes them."""
+    """The call that `/outbound` is asked about. Numbers are read as the trunk writes them.
+
+    `trunk=` is its name, or a channel of it where the dialplan is generated and knows no names of ours.
+    """
     arguments = request.arguments
-    region = site.region_of(arguments.get("trunk") or None)
+    trunk = arguments.get("trunk") or None
+    region = site.region_of(site.described_trunk(trunk) or trunk if trunk else None)
     dialled = arguments.get("did", "")
     emergency = is_emergency(dialled, region) or is_emergency(dialled, site.region)
     return OutgoingCall(

@@ -18,7 +18,8 @@ OUR_DIALPLAN = "callsieve.d"
 # In the order in which they are written: callsieve.conf goes to the contexts of callsieve-caller.conf, and
 # callsieve-outbound.conf to those of callsieve.conf.
 DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
-FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf")
+FREEPBX_HOOK_FILE = "callsieve-freepbx-hook.conf"
+FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"

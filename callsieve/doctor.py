@@ -15,6 +15,7 @@ from callsieve import (
     doctor_duties,
     doctor_manager,
     doctor_ourselves,
+    doctor_outbound,
     doctor_prompts,
 )
 from callsieve.console import ConsoleError
@@ -34,6 +35,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("asks at", doctor_dialplan.asks_us),
     ("phones", doctor_dialplan.reaches_phones),
     ("emergency calls", doctor_dialplan.hears_of_emergencies),
+    ("outbound guard", doctor_outbound.guards_calls),
     ("feature codes", doctor_dialplan.has_free_codes),
     ("prompts", doctor_prompts.are_built),
     ("recordings", doctor_callers.can_record),

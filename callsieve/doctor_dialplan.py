@@ -12,11 +12,13 @@ from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, featu
 from callsieve.asterisk_text import lines_of, read_text, walk
 from callsieve.changes import DIALPLAN_FILES, OUR_AGI, InstallError, agi_of, asked_for, is_included, packaged_dialplan
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.freepbx import GUARD_CONTEXT
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
 
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
+CODES_CONTEXT = "callsieve-codes"
 FREEPBX_CONTEXT = "from-trunk-callsieve"
 DEFAULT_FASTAGI_PORT = 4573
 TRUNKS_ASKED = 20
@@ -171,6 +173,8 @@ def hears_of_emergencies(ground: Ground) -> Finding:
     """Emergency calls open the window in which nobody who calls back is turned away."""
     if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
         return ok("open the window for those who call back")
+    if any(f"{GUARD_CONTEXT},s,1" in step.application for step in others(ground.dialplan)):
+        return ok("open the window, where FreePBX's route is marked Emergency")
     return warn(
         "nothing tells us of emergency calls: who calls back is screened",
         "before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)",
@@ -182,8 +186,13 @@ def has_free_codes(ground: Ground) -> Finding:
     features = features_in(ground.ask("features show"))
     clashes = [f"{code} is {name}" for name, code in features.items() if code in FEATURE_CODES]
     clashes += code_clashes(others(ground.dialplan))
+    if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
+        return ok(f"ours are not in use: no context includes {CODES_CONTEXT}. Taken: {'; '.join(clashes[:4])}")
     if clashes:
-        return warn("; ".join(clashes[:4]), "leave ours out, or give the other one a code of its own")
+        return warn(
+            "; ".join(clashes[:4]),
+            "give the other one another code (FreePBX: Admin > Feature Codes), or leave ours out",
+        )
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
         return warn(

@@ -14,6 +14,7 @@ from callsieve.asterisk_text import read_text, walk, with_lines
 from callsieve.changes import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
+    FREEPBX_HOOK_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
     OUR_UNIT,
@@ -25,11 +26,13 @@ from callsieve.changes import (
     asterisk_conf,
     changes_something,
     is_included,
+    is_ours,
     own_file,
     packaged,
     packaged_dialplan,
     place_of,
 )
+from callsieve.freepbx import Hook, find_hook
 from callsieve.manager_user import plan_manager
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
 
@@ -57,14 +60,16 @@ class Wanted:
 
 def plan_install(place: Place, wanted: Wanted) -> Plan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
-    dialplan, agi = _our_dialplan(place, wanted), _our_agi(place, wanted)
+    hook = find_hook(place) if wanted.freepbx else Hook()
+    names = _dialplan_files(wanted, hook)
+    dialplan, agi = _our_dialplan(place, wanted, names), _our_agi(place, wanted)
     manager, remarks = _manager(place, wanted)
     unit = [own_file(place.unit, unit_text(wanted.loaded, _group_name(place)))] if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
-    changes = [*dialplan, *agi, *unit, _include_of_dialplan(place, wanted.freepbx), *manager]
+    changes = [*dialplan, *agi, *unit, _include_of_dialplan(place, wanted.freepbx, names), *manager]
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
-        remarks=(*remarks, *_readability(wanted)),
+        remarks=(*remarks, *_readability(wanted), *filter(None, [hook.remark])),
     )
 
 
@@ -74,10 +79,20 @@ def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 
-def _our_dialplan(place: Place, wanted: Wanted) -> list[Change]:
+def _dialplan_files(wanted: Wanted, hook: Hook) -> tuple[str, ...]:
+    if not wanted.freepbx:
+        return DIALPLAN_FILES
+    return tuple(name for name in FREEPBX_FILES if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
+
+
+def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...]) -> list[Change]:
     agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
-    names = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
-    return [own_file(place.dialplan / name, dialplan_text(name, agi)) for name in names]
+    files = [own_file(place.dialplan / name, dialplan_text(name, agi)) for name in names]
+    path = place.dialplan / FREEPBX_HOOK_FILE
+    before = read_text(path)
+    if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):
+        files.append(Change(path, before, None))  # somebody has a hook of his own now
+    return files
 
 
 def dialplan_text(name: str, agi: str) -> str:
@@ -88,9 +103,8 @@ def dialplan_text(name: str, agi: str) -> str:
     return text.replace(PACKAGED_URL, agi)
 
 
-def _include_of_dialplan(place: Place, freepbx: bool) -> Change:
+def _include_of_dialplan(place: Place, freepbx: bool, names: tuple[str, ...]) -> Change:
     target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
-    names = FREEPBX_FILES if freepbx else DIALPLAN_FILES
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
     missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
     before = read_text(target)

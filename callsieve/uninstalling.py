@@ -11,7 +11,7 @@ from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Plac
 from callsieve.settings import CONFIG_FILE
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
-_USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)?(?=[,^ )|]|$)|from-trunk-callsieve")
+_USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
 _USE_BY_FILE = {
     "extensions.conf": _USE,
     "extensions.ael": _USE,

@@ -2,7 +2,7 @@
 
 A call counts from the moment that it is let out, not only when its outcome is there: else ten calls at once would each
 be the first. So calls are counted among the guard's decisions and among the outcomes, and the larger count is right.
-A PBX may ask again for each trunk that it tries: that is one call, by its linkedid, and not one of its own predecessors.
+A PBX may ask again for each trunk that it tries: that is one call, by its linkedid, and does not count against itself.
 """
 
 from __future__ import annotations

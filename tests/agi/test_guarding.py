@@ -75,12 +75,13 @@ async def test_where_it_observes_it_says_nothing_of_until_when() -> None:
     assert (memory.outbound[0].action, memory.outbound[0].would_be) == ("allow", "hold")
 
 
-async def test_numbers_are_read_as_the_trunk_writes_them() -> None:
+@pytest.mark.parametrize("trunk", ["backbone", pytest.param("PJSIP/backbone-00000000", id="a-channel-of-it")])
+async def test_numbers_are_read_as_the_trunk_writes_them(trunk: str) -> None:
     screening, memory = make_guard(NOON)
-    await answer(screening, make_request("020 7183 8799", trunk="backbone", own="02071838750"))
+    await answer(screening, make_request("020 7183 8799", trunk=trunk, own="02071838750"))
     assert (memory.outbound[0].callee, memory.outbound[0].own_number) == (LONDON, OWN)
     [query] = memory.outbound_queries
-    assert (query.callee, query.own_number) == (LONDON, OWN)
+    assert (query.callee, query.own_number, query.linkedid) == (LONDON, OWN, "1.1")
 
 
 @pytest.mark.parametrize("dialled", ["911", "112"])

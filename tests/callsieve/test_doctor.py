@@ -289,6 +289,7 @@ def dialplan_with(*steps: str, context: str = "from-carrier", more: str = "") ->
     return {"dialplan show": f"{OURS}[ Context '{context}' created by 'pbx_config' ]\n{lines}\n{more}"}
 
 
+CODES_IN_USE = "[ Context 'from-internal' created by 'x' ]\n  Include => 'callsieve-codes' [x]\n"
 GOSUB = "Gosub(callsieve,s,1(${FILTER(0-9,${EXTEN})}))"
 Look = Callable[[Ground], Finding]
 
@@ -496,7 +497,7 @@ Look = Callable[[Ground], Finding]
         pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*36, *37, *38 are free", id="codes"),
         pytest.param(
             doctor_dialplan.has_free_codes,
-            {"features show": "record    *1      *37    \n"},
+            {"features show": "record    *1      *37    \n", "dialplan show": CODES_IN_USE},
             "",
             "warn",
             "*37 is record",
@@ -504,7 +505,15 @@ Look = Callable[[Ground], Finding]
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
-            {"dialplan show": "[ Context 'x' created by 'y' ]\n  '_*3X' => 1. NoOp() [z:1]"},
+            {"features show": "record    *1      *37    \n"},
+            "",
+            "ok",
+            "not in use: no context includes callsieve-codes. Taken: *37 is record",
+            id="code-that-nobody-can-dial",
+        ),
+        pytest.param(
+            doctor_dialplan.has_free_codes,
+            {"dialplan show": CODES_IN_USE + "[ Context 'x' created by 'y' ]\n  '_*3X' => 1. NoOp() [z:1]"},
             "",
             "warn",
             "*33 is _*3X in x",

@@ -16,6 +16,8 @@ import pytest
 from callsieve.asterisk_text import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.changes import (
     DIALPLAN_FILES,
+    FREEPBX_FILES,
+    FREEPBX_HOOK_FILE,
     Change,
     InstallError,
     Place,
@@ -25,6 +27,7 @@ from callsieve.changes import (
     packaged_dialplan,
     place_of,
 )
+from callsieve.freepbx import GUARD_LINE, HOOK
 from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
@@ -187,7 +190,7 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
             FREEPBX,
             {"freepbx": True},
             [
-                *(*DIALPLAN_FILES, "callsieve-freepbx.conf", "extensions_custom.conf"),
+                *(*FREEPBX_FILES, "extensions_custom.conf"),
                 *("callsieve.conf", "manager_custom.conf", "callsieve.toml"),
             ],
             id="freepbx",
@@ -297,8 +300,63 @@ def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
     place = make_place(tmp_path, files)
     write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
     text = (place.etc / "extensions_custom.conf").read_text()
-    included = ("callsieve-caller.conf", "callsieve-outbound.conf", "callsieve-freepbx.conf")
-    assert text.splitlines()[1:4] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
+    included = ("callsieve-caller.conf", "callsieve-outbound.conf", "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
+    assert text.splitlines()[1:5] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
+
+
+# FreePBX's hook before a trunk's Dial
+
+THEIR_HOOK = f"[{HOOK}]\nexten => s,1,NoOp(theirs)\n same => n,Return()\n"
+EMPTY_HOOK = f"[{HOOK}]\nexten => s,1,Return()\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "remark"),
+    [
+        pytest.param("extensions.conf", FREEPBX["extensions.conf"] + EMPTY_HOOK, "", id="freepbxs-own-empty-one"),
+        pytest.param("extensions_custom.conf", f"; [{HOOK}]\n", "", id="one-in-a-comment"),
+        pytest.param(
+            "extensions_custom.conf", THEIR_HOOK, "extensions_custom.conf:1 is yours", id="the-administrators"
+        ),
+        pytest.param("extensions_additional.conf", THEIR_HOOK, "additional.conf:1 is yours", id="a-modules"),
+        pytest.param(
+            "extensions_additional.conf",
+            "[outrt-1]\nexten => _X.,1,Macro(dialout-trunk,1,${EXTEN},,off)\n",
+            "not asked before FreePBX 17",
+            id="macros",
+        ),
+    ],
+)
+def test_the_hook_is_ours_where_nobody_else_has_it(tmp_path: Path, name: str, text: str, remark: str) -> None:
+    place = make_place(tmp_path, {**FREEPBX, name: text})
+    plan = plan_install(place, make_wanted(tmp_path, freepbx=True))
+    assert (FREEPBX_HOOK_FILE in names_of(plan)) is (remark == "")
+    assert [said for said in plan.remarks if remark in said] == list(plan.remarks)
+    assert len(plan.remarks) == (1 if remark else 0)
+
+
+def test_a_hook_with_our_line_is_all_that_is_needed_and_keeps_our_contexts(tmp_path: Path) -> None:
+    theirs = THEIR_HOOK.replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()")
+    place = make_place(tmp_path, {**FREEPBX, "extensions_custom.conf": theirs})
+    plan = plan_install(place, make_wanted(tmp_path, freepbx=True))
+    assert FREEPBX_HOOK_FILE not in names_of(plan)
+    assert plan.remarks == ()
+    write(plan)
+    with pytest.raises(InstallError, match=r"take it out of .*extensions_custom\.conf:3$"):
+        plan_uninstall(place, None)
+
+
+def test_our_hook_goes_when_somebody_has_one_of_his_own(tmp_path: Path) -> None:
+    place = make_place(tmp_path, FREEPBX)
+    wanted = make_wanted(tmp_path, freepbx=True)
+    write(plan_install(place, wanted))
+    custom = place.etc / "extensions_custom.conf"
+    custom.write_text(THEIR_HOOK + custom.read_text())
+    plan = plan_install(place, reloaded(wanted, tmp_path))
+    assert names_of(plan) == [FREEPBX_HOOK_FILE]
+    write(plan)
+    assert not (place.dialplan / FREEPBX_HOOK_FILE).exists()
+    assert plan_install(place, reloaded(wanted, tmp_path)).changes == ()
 
 
 # The parts

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from math import sin
 from pathlib import Path
 from struct import pack
+from typing import Protocol
 
 from callsieve.prompt_files import build, files_of
 from callsieve.prompts import prompts_of
-from lab import CallResult, CallSpec, Carrier, Phone
+from lab import Asterisk, CallResult, CallSpec, Carrier, Phone
 from lab.screened import ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
@@ -57,7 +58,13 @@ def fill(path: Path) -> None:
         import_numbers(db, "test-list", "spam", [(SPAM, "scam", None, None)])
 
 
-def install_prompts(pbx: ScreenedPbx, seconds: Mapping[str, float], language: str = "en") -> None:
+class HasAsterisk(Protocol):
+    """An office of the lab."""
+
+    asterisk: Asterisk
+
+
+def install_prompts(pbx: HasAsterisk, seconds: Mapping[str, float], language: str = "en") -> None:
     """Prompts of ours as tones that last so long, by their keys."""
     folder = pbx.asterisk.directories.data / "sounds" / language / "callsieve"
     folder.mkdir(parents=True, exist_ok=True)

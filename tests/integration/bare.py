@@ -1,0 +1,103 @@
+"""An Asterisk that CallSieve is installed into by its own command, with a daemon that is not started yet."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import Asterisk
+from lab.daemon import Daemon
+
+# The commands that are tried, as the console script would run them.
+PROGRAM = """\
+import typer
+from callsieve.cli import asterisk, doctor, switch
+from callsieve.cli.errors import errors_in_one_line
+app = typer.Typer(pretty_exceptions_enable=False)
+for module in (asterisk, doctor, switch):
+    module.add_to(app)
+with errors_in_one_line():
+    app()
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+SETTINGS = """\
+[asterisk]
+command = {command}
+
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+"""
+
+
+class Office:
+    """A lab Asterisk without CallSieve, and the settings of a daemon that is not started yet."""
+
+    def __init__(self, asterisk: Asterisk, state: Path) -> None:
+        self.asterisk = asterisk
+        self.etc = asterisk.directories.etc
+        command = shlex.join([*asterisk.paths.asterisk, "-C", str(self.etc / "asterisk.conf")])
+        self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command)))
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """A command that must end with this exit code; all that it printed."""
+        done = subprocess.run(
+            (sys.executable, "-c", PROGRAM, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env={**self.daemon.environment, "COLUMNS": "200"},
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout
+        return done.stdout
+
+    def install(self, *options: str) -> str:
+        units = str(self.daemon.state / "units")
+        return self.run("asterisk", "install", "--etc", str(self.etc), "--systemd-dir", units, "--yes", *options)
+
+    def uninstall(self, *options: str, code: int = 0) -> str:
+        units = str(self.daemon.state / "units")
+        return self.run(
+            "asterisk", "uninstall", "--etc", str(self.etc), "--systemd-dir", units, "--yes", *options, code=code
+        )
+
+    def write_dialplan(self, text: str) -> None:
+        """Replace the contexts of the office; lines that were installed stay."""
+        path = self.etc / "extensions.conf"
+        path.write_text(
+            "[globals]\n\n" + text + "".join(f"{line}\n" for line in path.read_text().splitlines() if "#inc" in line)
+        )
+        self.asterisk.cli("dialplan reload")
+
+    def doctor(self, code: int) -> dict[str, dict[str, str]]:
+        """What the doctor found, by the name of the check."""
+        return {check["name"]: check for check in json.loads(self.run("doctor", "--json", code=code))}
+
+    def files(self) -> dict[str, bytes]:
+        directories = (self.etc, self.asterisk.directories.agi_bin, self.daemon.state)
+        paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+        return {str(path): path.read_bytes() for path in paths}
+
+
+@contextmanager
+def bare_office(extensions: str, state: Path) -> Iterator[Office]:
+    """The office, for the `with` block."""
+    with Asterisk(extensions=extensions) as asterisk:
+        manager = asterisk.directories.etc / "manager.conf"
+        manager.write_text(manager.read_text().split("[callsieve]")[0])  # the lab's own user has our user's name
+        asterisk.cli("manager reload")
+        office = Office(asterisk, state)
+        try:
+            yield office
+        finally:
+            office.daemon.stop()

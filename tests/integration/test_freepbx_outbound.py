@@ -1,0 +1,320 @@
+"""The outbound guard where FreePBX asks it: installed by our command into a stand-in for its outbound dialplan.
+
+The stand-in is ours: contexts, variables and the order of things are as FreePBX 17 has them (read in its core module
+and its framework), the words are not, and nothing of it has run on FreePBX itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from callsieve.freepbx import GUARD_LINE
+from lab import CallResult, CallSpec, Phone
+from lab.phone import Answering
+from reputation.own.guarding import OutboundRecord
+from reputation.store.connection import open_store
+from reputation.store.outbound import outbound_decisions
+from tests.integration.bare import Office, bare_office
+from tests.integration.office import install_prompts, wait_until
+from tests.integration.test_outbound import ACTING, BOUND, PARIS, SLACK, later
+
+OWN = "+442071838751"
+FRIEND, UNWANTED, TRIED, FORWARDED = (f"+1201555018{n}" for n in range(4))
+LONDON = "+442071838799"
+
+# What FreePBX generates: routes by what is dialled, each going over its trunks in turn, and one context for all trunks.
+GENERATED = """\
+[globals]
+OUT_1=PJSIP
+OUT_1_SUFFIX=@carrier
+OUTCID_1="Sales" <+442071838751>
+OUTPREFIX_1=
+OUT_2=PJSIP
+OUT_2_SUFFIX=@carrier2
+OUTCID_2=02071838751
+OUTPREFIX_2=
+OUT_3=AMP:Local/$OUTNUM$@nowhere
+
+[from-internal]
+include => outbound-allroutes
+
+[outbound-allroutes]
+include => outrt-1
+include => outrt-2
+include => outrt-3
+include => outrt-4
+include => outrt-5
+
+[outrt-1]
+exten => _+X.,1,Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))
+ same => n,Goto(no-trunk-left,s,1)
+
+[outrt-2]
+exten => _0[12]X.,1,Gosub(macro-dialout-trunk,s,1(2,${EXTEN},,off))
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+44${EXTEN:1},,off))
+ same => n,Goto(no-trunk-left,s,1)
+
+[outrt-3]
+exten => _112,1,Set(EMERGENCYROUTE=YES)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))
+exten => _999X.,1,Set(EMERGENCYROUTE=YES)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:3},,off))
+
+[outrt-4]
+exten => _8X.,1,Set(INTRACOMPANYROUTE=YES)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
+
+[outrt-5]
+exten => _7X.,1,Set(__FROM_DID=442071838750)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
+exten => _6X.,1,Set(MACRO_CONTEXT=left-over)
+ same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
+
+[macro-dialout-trunk]
+exten => s,1,Set(DIAL_TRUNK=${ARG1})
+ same => n,Set(DIAL_NUMBER=${ARG2})
+ same => n,ExecIf($["${INTRACOMPANYROUTE}" != "YES"]?Set(CALLERID(all)=${OUTCID_${DIAL_TRUNK}}))
+ same => n,Set(OUTNUM=${OUTPREFIX_${DIAL_TRUNK}}${DIAL_NUMBER})
+ same => n,Gosub(macro-dialout-trunk-predial-hook,s,1())
+ same => n,GotoIf($["${PREDIAL_HOOK_RET}" = "BYPASS"]?next)
+ same => n,Gosub(trunk-dial-with-exten,${DIAL_NUMBER},1())
+ same => n,GotoIf($["${DIALSTATUS}" = "ANSWER"]?over)
+ same => n(next),Set(CALLERID(num)=201)
+ same => n,Return()
+ same => n(over),Hangup()
+exten => h,1,NoOp(hung up in a trunk)
+
+[trunk-dial-with-exten]
+exten => _[+0-9].,1,Dial(${OUT_${DIAL_TRUNK}}/${OUTNUM}${OUT_${DIAL_TRUNK}_SUFFIX},20)
+ same => n,Return()
+
+[no-trunk-left]
+exten => s,1,Hangup(34)
+"""
+# extensions.conf as FreePBX has it: its hook is empty, and comes after what is the administrator's own.
+FREEPBX = """\
+#include extensions_additional.conf
+#include extensions_custom.conf
+
+[from-carrier]
+exten => _[+0-9].,1,Hangup()
+
+[macro-dialout-trunk-predial-hook]
+exten => s,1,Return()
+"""
+THEIRS = """\
+[macro-dialout-trunk-predial-hook]
+exten => s,1,Set(THEIRS=${OUTNUM})
+ same => n,UserEvent(Theirs)
+ same => n,Return()
+"""
+TRUNKS = """
+[numbers]
+region = "US"
+
+[[trunk]]
+name = "backbone"
+channels = "PJSIP/carrier2-*"
+region = "GB"
+
+[[person]]
+extension = "201"
+endpoint = "PJSIP/201"
+"""
+
+
+@contextmanager
+def freepbx(state: Path, custom: str = "") -> Iterator[Office]:
+    """A stand-in into which our command has installed us; the guard acts."""
+    with bare_office("", state) as office:
+        (office.etc / "extensions_additional.conf").write_text(GENERATED)
+        (office.etc / "extensions_custom.conf").write_text(custom)
+        (office.etc / "extensions.conf").write_text(FREEPBX)
+        (office.etc / "manager_custom.conf").write_text("")
+        with (office.etc / "manager.conf").open("a") as file:
+            file.write("#include manager_custom.conf\n")
+        settings = office.daemon.config.read_text().partition("[asterisk]")[2]
+        office.daemon.write_settings("[asterisk]" + settings + TRUNKS + ACTING + later())
+        office.install("--freepbx", "--reload")
+        yield office
+
+
+@pytest.fixture(scope="module")
+def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with freepbx(tmp_path_factory.mktemp("freepbx") / "state") as office:
+        office.daemon.start()
+        install_prompts(office, {"outbound-refuse": 0.7, "outbound-hold": 0.7})
+        own(office, "dnc", "add", UNWANTED)
+        yield office
+
+
+@pytest.fixture
+def carrier(pbx: Office) -> Iterator[Phone]:
+    with Phone(pbx.asterisk, "carrier") as far_end:
+        yield far_end
+
+
+def own(office: Office, *arguments: str) -> None:
+    office.daemon.callsieve("own", *arguments)
+
+
+def dial(office: Office, number: str, seconds: float = 0.3) -> CallResult:
+    with Phone(office.asterisk, "201") as handset, handset.dial(number, CallSpec(hang_up_after=seconds)) as call:
+        return call.result()
+
+
+def decided(office: Office, callee: str, count: int = 1) -> list[OutboundRecord]:
+    """The decisions about calls to this number, once there are so many; the latest first."""
+    found: list[OutboundRecord] = []
+
+    def there() -> bool:
+        with open_store(office.daemon.store) as db:
+            found[:] = outbound_decisions(db, callee=callee)
+        return len(found) >= count
+
+    wait_until(there, f"{count} decisions about {callee}")
+    return found
+
+
+def test_a_call_goes_out_and_was_asked_about_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
+    assert dial(pbx, FRIEND).code == 200
+    [record] = decided(pbx, FRIEND)
+    assert (record.action, record.rule, record.own_number, record.person) == ("allow", "default", OWN, "201")
+    assert [invite.from_number for invite in carrier.invites()] == [OWN]
+
+
+def test_a_call_that_is_refused_ends_and_no_other_trunk_is_tried(pbx: Office, carrier: Phone) -> None:
+    result = dial(pbx, UNWANTED)
+    assert result.code == 403
+    assert result.heard.audible_seconds > 0.4, "the agent hears why"
+    assert carrier.invites() == []
+    assert [one.rule for one in decided(pbx, UNWANTED)] == ["do-not-call"]
+
+
+def test_a_call_that_is_held_ends_and_the_good_time_is_said(pbx: Office, carrier: Phone) -> None:
+    result = dial(pbx, PARIS)
+    assert result.code == 403
+    assert result.heard.audible_seconds > 1.0, "the prompt and the time"
+    assert carrier.invites() == []
+    assert decided(pbx, PARIS)[0].rule == "hours"
+
+
+def test_numbers_are_read_as_the_trunk_writes_them_and_a_call_over_two_trunks_is_one(
+    pbx: Office, carrier: Phone
+) -> None:
+    with Phone(pbx.asterisk, "carrier2", Answering(status="503 Service Unavailable", ring_seconds=0)) as first:
+        codes = [dial(pbx, "02071838799").code for _ in range(3)]
+        assert len(first.invites()) == 3
+    assert codes == [200, 200, 200], "the third is within the limit of three, though it was asked about six times"
+    records = decided(pbx, LONDON, 6)
+    assert {(one.callee, one.own_number, one.action) for one in records} == {(LONDON, OWN, "allow")}
+    assert len({one.linkedid for one in records}) == 3
+    assert dial(pbx, "02071838799").code == 403
+    assert decided(pbx, LONDON, 7)[0].rule == "person-day"
+
+
+@pytest.mark.parametrize("number", [pytest.param("112", id="short"), pytest.param(f"999{UNWANTED[1:]}", id="long")])
+def test_an_emergency_route_is_not_even_asked_about_and_opens_the_window(
+    pbx: Office, carrier: Phone, number: str
+) -> None:
+    pbx.asterisk.cli("database del callsieve emergency")
+    before = pbx.daemon.log.read_text()
+    pbx.daemon.freeze()
+    try:
+        result = dial(pbx, number)
+    finally:
+        pbx.daemon.thaw()
+    assert result.code == 200
+    assert (result.ringing_seconds or 9) < SLACK
+    assert pbx.daemon.log.read_text() == before
+    assert "Value: " in pbx.asterisk.cli("database get callsieve emergency")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(f"8{UNWANTED[1:]}", id="an-intra-company-route"),
+        pytest.param(f"7{UNWANTED[1:]}", id="a-call-from-outside-that-is-forwarded"),
+        pytest.param(f"6{UNWANTED[1:]}", id="within-a-macro"),
+    ],
+)
+def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone, number: str) -> None:
+    before = pbx.daemon.log.read_text()
+    assert dial(pbx, number).code == 200
+    assert pbx.daemon.log.read_text() == before
+
+
+def test_a_guard_that_is_frozen_or_killed_or_absent_lets_the_call_go_out(
+    pbx: Office, carrier: Phone, record_delay: Callable[[float | None], None]
+) -> None:
+    pbx.daemon.freeze()
+    try:
+        frozen = dial(pbx, UNWANTED)
+    finally:
+        pbx.daemon.thaw()
+    assert frozen.code == 200
+    assert BOUND - 0.1 < (frozen.ringing_seconds or 9) < BOUND + SLACK
+    record_delay(frozen.ringing_seconds)
+
+    pbx.daemon.freeze()
+    with Phone(pbx.asterisk, "202") as handset, handset.dial(UNWANTED, CallSpec(hang_up_after=0.3)) as call:
+        time.sleep(0.2)  # within the 0.6 s that the dialplan waits
+        pbx.daemon.kill()
+        killed = call.result()
+    assert killed.code == 200
+
+    absent = dial(pbx, UNWANTED)
+    assert absent.code == 200
+    assert (absent.ringing_seconds or 9) < SLACK
+    record_delay(absent.ringing_seconds)
+    pbx.daemon.start()
+
+
+def test_a_guard_that_observes_lets_every_call_go_out(pbx: Office, carrier: Phone) -> None:
+    acting = pbx.daemon.config.read_text()
+    pbx.daemon.config.write_text(acting.replace("observe = false", "observe = true"))
+    pbx.daemon.reload()
+    try:
+        wait_until(lambda: dial(pbx, UNWANTED).code == 200, "observing", 10.0)
+        observed = decided(pbx, UNWANTED)[0]
+        assert (observed.action, observed.would_be, observed.rule) == ("allow", "refuse", "do-not-call")
+    finally:
+        pbx.daemon.config.write_text(acting)
+        pbx.daemon.reload()
+        wait_until(lambda: dial(pbx, UNWANTED).code == 403, "acting again", 10.0)
+
+
+def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:
+    with freepbx(tmp_path / "state") as office:
+        assert office.doctor(code=1)["outbound guard"]["detail"] == "FreePBX asks before the Dial of each trunk"
+        assert office.doctor(code=1)["emergency calls"]["status"] == "ok"
+        office.uninstall("--reload")
+        assert "callsieve" not in office.asterisk.cli("dialplan show")
+        with Phone(office.asterisk, "carrier"):
+            assert dial(office, FRIEND).code == 200
+        office.install("--freepbx", "--no-ami")
+        office.asterisk.cli("dialplan reload")
+        assert office.doctor(code=1)["outbound guard"]["status"] == "ok"
+
+
+def test_a_hook_of_their_own_stays_theirs_and_has_one_line_for_us(tmp_path: Path) -> None:
+    with freepbx(tmp_path / "state", custom=THEIRS) as office:
+        office.daemon.start()
+        own(office, "dnc", "add", UNWANTED)
+        found = office.doctor(code=0)["outbound guard"]
+        assert (found["status"], found["way_out"]) == ("warn", f"before its Return():  {GUARD_LINE}")
+        with Phone(office.asterisk, "carrier") as far_end:
+            assert dial(office, UNWANTED).code == 200
+            assert "UserEvent(" in "\n".join(office.asterisk.log_lines())
+            custom = office.etc / "extensions_custom.conf"
+            custom.write_text(custom.read_text().replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()"))
+            office.asterisk.cli("dialplan reload")
+            assert dial(office, UNWANTED).code == 403
+            assert len(far_end.invites()) == 1
+        assert office.doctor(code=0)["outbound guard"]["status"] == "ok"
+        assert "would be lost" in office.uninstall(code=2)
