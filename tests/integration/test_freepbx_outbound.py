@@ -6,7 +6,6 @@ and its framework), the words are not, and nothing of it has run on FreePBX itse
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +13,15 @@ from pathlib import Path
 import pytest
 
 from callsieve.freepbx import GUARD_LINE
-from lab import CallResult, CallSpec, Phone
+from lab import Phone
 from lab.phone import Answering
-from reputation.own.guarding import OutboundRecord
-from reputation.store.connection import open_store
-from reputation.store.outbound import outbound_decisions
 from tests.integration.bare import Office, bare_office
 from tests.integration.office import install_prompts, wait_until
-from tests.integration.test_outbound import ACTING, BOUND, PARIS, SLACK, later
+from tests.integration.outbound import ACTING, BOUND, SLACK, decided, dial, dial_frozen, dial_killed, later
 
 OWN = "+442071838751"
 FRIEND, UNWANTED, TRIED, FORWARDED = (f"+1201555018{n}" for n in range(4))
-LONDON = "+442071838799"
+LONDON, PARIS = "+442071838799", "+33140205050"
 
 # What FreePBX generates: routes by what is dialled, each going over its trunks in turn, and one context for all trunks.
 GENERATED = """\
@@ -163,24 +159,6 @@ def own(office: Office, *arguments: str) -> None:
     office.daemon.callsieve("own", *arguments)
 
 
-def dial(office: Office, number: str, seconds: float = 0.3) -> CallResult:
-    with Phone(office.asterisk, "201") as handset, handset.dial(number, CallSpec(hang_up_after=seconds)) as call:
-        return call.result()
-
-
-def decided(office: Office, callee: str, count: int = 1) -> list[OutboundRecord]:
-    """The decisions about calls to this number, once there are so many; the latest first."""
-    found: list[OutboundRecord] = []
-
-    def there() -> bool:
-        with open_store(office.daemon.store) as db:
-            found[:] = outbound_decisions(db, callee=callee)
-        return len(found) >= count
-
-    wait_until(there, f"{count} decisions about {callee}")
-    return found
-
-
 def test_a_call_goes_out_and_was_asked_about_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
     assert dial(pbx, FRIEND).code == 200
     [record] = decided(pbx, FRIEND)
@@ -224,11 +202,7 @@ def test_an_emergency_route_is_not_even_asked_about_and_opens_the_window(
 ) -> None:
     pbx.asterisk.cli("database del callsieve emergency")
     before = pbx.daemon.log.read_text()
-    pbx.daemon.freeze()
-    try:
-        result = dial(pbx, number)
-    finally:
-        pbx.daemon.thaw()
+    result = dial_frozen(pbx, number)
     assert result.code == 200
     assert (result.ringing_seconds or 9) < SLACK
     assert pbx.daemon.log.read_text() == before
@@ -252,21 +226,12 @@ def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone,
 def test_a_guard_that_is_frozen_or_killed_or_absent_lets_the_call_go_out(
     pbx: Office, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
-    pbx.daemon.freeze()
-    try:
-        frozen = dial(pbx, UNWANTED)
-    finally:
-        pbx.daemon.thaw()
+    frozen = dial_frozen(pbx, UNWANTED)
     assert frozen.code == 200
     assert BOUND - 0.1 < (frozen.ringing_seconds or 9) < BOUND + SLACK
     record_delay(frozen.ringing_seconds)
 
-    pbx.daemon.freeze()
-    with Phone(pbx.asterisk, "202") as handset, handset.dial(UNWANTED, CallSpec(hang_up_after=0.3)) as call:
-        time.sleep(0.2)  # within the 0.6 s that the dialplan waits
-        pbx.daemon.kill()
-        killed = call.result()
-    assert killed.code == 200
+    assert dial_killed(pbx, UNWANTED).code == 200
 
     absent = dial(pbx, UNWANTED)
     assert absent.code == 200

@@ -10,20 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lab import CallResult, CallSpec, Phone
+from lab import Phone
 from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
-from reputation.own.guarding import OutboundRecord
 from reputation.store.do_not_call import do_not_call_of
-from reputation.store.outbound import outbound_decisions
 from tests.integration.office import ami_settings, install_prompts, wait_until
+from tests.integration.outbound import ACTING, BOUND, SLACK, decided, dial, dial_frozen, dial_killed, later
 
 OWN = "+442071838751"
 NEW_JERSEY = "+12015550160"
 UNWANTED, OFTEN, ASKED, HELD = (f"+1201555016{n}" for n in range(1, 5))
 PARIS = "+33140205050"
-
-# What the dialplan allows us, and what a call may take on top of it on a busy machine with two cores.
-BOUND, SLACK = 0.6, 0.5
 
 GUARDED = EXTENSIONS.replace(
     "exten => _+X.,1,Dial(PJSIP/${EXTEN}@carrier,60)",
@@ -34,15 +30,6 @@ GUARDED = EXTENSIONS.replace(
     " same => n,Dial(PJSIP/${EXTEN}@carrier,60)",
 )
 assert GUARDED != EXTENSIONS
-# What is decided must not depend on the time of day, but where that is what a test is about.
-ACTING = "[outbound]\nobserve = false\nfirst_hour = 0\nlast_hour = 24\nlocal_rules = false\n"
-
-
-def later() -> str:
-    """The hours of a country where people may be called in an hour or two, and not now."""
-    hour = (datetime.now(ZoneInfo("Europe/Paris")).hour + 2) % 24
-    span = f"{hour:02d}:00-{hour:02d}:59"
-    return f'[[hours]]\nregion = "FR"\nweekdays = "{span}"\nsaturday = "{span}"\nsunday = "{span}"\n'
 
 
 @pytest.fixture(scope="module")
@@ -59,27 +46,6 @@ def pbx() -> Iterator[ScreenedPbx]:
 def carrier(pbx: ScreenedPbx) -> Iterator[Phone]:
     with Phone(pbx.asterisk, "carrier") as far_end:
         yield far_end
-
-
-def dial(pbx: ScreenedPbx, number: str, phone: str = "201", seconds: float = 0.3) -> CallResult:
-    with Phone(pbx.asterisk, phone) as handset, handset.dial(number, CallSpec(hang_up_after=seconds)) as call:
-        return call.result()
-
-
-def decided(pbx: ScreenedPbx, callee: str, count: int = 1) -> list[OutboundRecord]:
-    """The decisions about calls to this number, once there are so many; the latest first."""
-    found: list[OutboundRecord] = []
-
-    def there() -> bool:
-        db = sqlite3.connect(pbx.daemon.store)
-        try:
-            found[:] = outbound_decisions(db, callee=callee)
-        finally:
-            db.close()
-        return len(found) >= count
-
-    wait_until(there, f"{count} decisions about {callee}")
-    return found
 
 
 def test_a_call_that_nothing_speaks_against_goes_out(pbx: ScreenedPbx, carrier: Phone) -> None:
@@ -134,11 +100,7 @@ def test_an_agent_records_do_not_call_me_again_and_takes_it_back(pbx: ScreenedPb
 
 
 def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Phone) -> None:
-    pbx.daemon.freeze()
-    try:
-        result = dial(pbx, "911")
-    finally:
-        pbx.daemon.thaw()
+    result = dial_frozen(pbx, "911")
     assert result.code == 200
     assert (result.ringing_seconds or 9) < SLACK
     assert "911" not in pbx.daemon.log.read_text()
@@ -147,11 +109,7 @@ def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Ph
 def test_a_guard_that_is_frozen_lets_the_call_go_out(
     pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
-    pbx.daemon.freeze()
-    try:
-        result = dial(pbx, UNWANTED)
-    finally:
-        pbx.daemon.thaw()
+    result = dial_frozen(pbx, UNWANTED)
     assert result.code == 200
     assert BOUND - 0.1 < (result.ringing_seconds or 9) < BOUND + SLACK
     record_delay(result.ringing_seconds)
@@ -160,11 +118,7 @@ def test_a_guard_that_is_frozen_lets_the_call_go_out(
 def test_a_guard_that_is_killed_while_deciding_lets_the_call_go_out(
     pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
-    pbx.daemon.freeze()
-    with Phone(pbx.asterisk, "202") as handset, handset.dial(UNWANTED, CallSpec(hang_up_after=0.3)) as call:
-        time.sleep(0.2)  # within the 0.6 s that the dialplan waits
-        pbx.daemon.kill()
-        result = call.result()
+    result = dial_killed(pbx, UNWANTED)
     assert result.code == 200
     record_delay(result.ringing_seconds)
     again = dial(pbx, UNWANTED)
