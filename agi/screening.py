@@ -28,6 +28,7 @@ from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
 from policies.quiet import phones_kept_from, resting
+from policies.reasons import with_cap
 from policies.relations import per_phone_of
 from reputation.codes import CODES
 from reputation.families.quiet import hour_at
@@ -332,7 +333,7 @@ class Screening:
             action=decision.action.word,
             would_be=decision.would_be.word,
             rule=decision.rule,
-            reason=decision.reason if decision.capped_by is None else f"{decision.reason} ({decision.capped_by})",
+            reason=with_cap(decision.reason, decision.capped_by),
             level=decision.level.word,
             log_odds=decision.reputation.log_odds,
             vector=vector_of(decision.reputation),

@@ -13,6 +13,7 @@ from callsieve.history import Event, Reading
 from callsieve.mistakes import WARNED, Known, Mistake, Stops, Talks, call_back_number, count_of
 from callsieve.replaying import Judged, Replay
 from policies.decision import Action, Decision
+from policies.reasons import with_cap
 from reputation.model import Mark
 
 SHOWN_CHANGES = 20
@@ -175,7 +176,7 @@ class Tally:
 
 def reason_of(decision: Decision) -> str:
     """The reason, with the cap where one held, as in the journal."""
-    return decision.reason if decision.capped_by is None else f"{decision.reason} ({decision.capped_by})"
+    return with_cap(decision.reason, decision.capped_by)
 
 
 def line_of(judged: Judged) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.quiet import RULE as QUIET_RULE
 from policies.quiet import in_quiet_hours
+from policies.reasons import CAP_WITH_REFERENCE, Reason
 from policies.relations import (
     INVITED,
     has_tie,
@@ -52,11 +53,11 @@ class Step:
 def never_screened(case: Case, _window: float) -> Ruling | None:
     """Step 1: internal extensions, emergency numbers, DIDs set so."""
     if case.facts.caller_person is not None:
-        return Ruling(Action.ALLOW, "internal", "the call comes from one of our own endpoints")
+        return Ruling(Action.ALLOW, "internal", Reason.INTERNAL)
     if case.call.caller.kind is CallerKind.EMERGENCY:
-        return Ruling(Action.ALLOW, "emergency-number", "an emergency number is calling")
+        return Ruling(Action.ALLOW, "emergency-number", Reason.EMERGENCY_NUMBER)
     if case.facts.did is not None and not case.facts.did.screen:
-        return Ruling(Action.ALLOW, "unscreened-did", "the dialled number is set not to be screened")
+        return Ruling(Action.ALLOW, "unscreened-did", Reason.UNSCREENED_DID)
     return None
 
 
@@ -64,20 +65,20 @@ def emergency_window(case: Case, window: float) -> Ruling | None:
     """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
     at = case.facts.emergency_at
     if at is not None and case.now - at < window:
-        return Ruling(Action.ALLOW, "emergency-window", "an emergency call was made from here a short while ago")
+        return Ruling(Action.ALLOW, "emergency-window", Reason.EMERGENCY_WINDOW)
     if case.call.priority_callback and case.call.trusted:
-        return Ruling(Action.ALLOW, "emergency-callback", "a trusted trunk marks this as an emergency call-back")
+        return Ruling(Action.ALLOW, "emergency-callback", Reason.EMERGENCY_CALLBACK)
     return None
 
 
 def callee_lists(case: Case, _window: float) -> Ruling | None:
     """Step 3: the callee's own lists, when the callee is known."""
     if has_tie(case.facts, Tie.ALLOW):
-        return Ruling(Action.ALLOW, "callee-allowlist", "the callee has allowed this caller")
+        return Ruling(Action.ALLOW, "callee-allowlist", Reason.CALLEE_ALLOWS)
     if has_tie(case.facts, Tie.BLOCK):
-        return Ruling(Action.REJECT, "callee-blocklist", "the callee has blocked this caller")
+        return Ruling(Action.REJECT, "callee-blocklist", Reason.CALLEE_BLOCKS)
     if has_tie(case.facts, Tie.EXPECTED):
-        return Ruling(Action.ALLOW, "expected-call", "the callee expects a call")
+        return Ruling(Action.ALLOW, "expected-call", Reason.CALLEE_EXPECTS)
     return None
 
 
@@ -86,11 +87,11 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", Action.ALLOW)
-        return Ruling(action, "allowlist", f"{entry.text} is on the allowlist")
+        return Ruling(action, "allowlist", Reason.ON_ALLOWLIST.format(entry=entry.text))
     entry = case.facts.block
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "reject", Action.REJECT)
-        return Ruling(action, "blocklist", f"{entry.text} is on the blocklist")
+        return Ruling(action, "blocklist", Reason.ON_BLOCKLIST.format(entry=entry.text))
     return None
 
 
@@ -101,11 +102,11 @@ def relationship(case: Case, _window: float) -> Ruling | None:
     if not facts.ties or not may_relate(case.call, facts, case.now):
         return None
     if has_tie(facts, Tie.CONTACT):
-        return Ruling(Action.ALLOW, "contact", "the callee has this caller as a contact")
+        return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_CALLEE)
     if any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties):
-        return Ruling(Action.ALLOW, "contact", "the caller is a contact of the company")
+        return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_COMPANY)
     if has_tie(facts, Tie.TALKED, case.now):
-        return Ruling(Action.ALLOW, "talked", "the callee has called this number and talked")
+        return Ruling(Action.ALLOW, "talked", Reason.CALLEE_TALKED)
     return None
 
 
@@ -132,7 +133,7 @@ class Cap:
     def reason_in(self, case: Case) -> str:
         """Why it holds in this case."""
         reference = self.reference(case)
-        return self.reason if reference is None else f"{self.reason}: {reference}"
+        return self.reason if reference is None else CAP_WITH_REFERENCE.format(cap=self.reason, reference=reference)
 
 
 def redialled(case: Case) -> bool:
@@ -181,18 +182,18 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 
 
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
-INVITATION = Cap(Action.WARN, "somebody here has allowed the caller or expects a call", somebody_invites)
+INVITATION = Cap(Action.WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
 # Step 5 and 7, the weakest bound first: the first that holds counts.
 CAPS = (
     INVITATION,
-    Cap(Action.WARN, "somebody here has the caller as a contact", somebody_knows),
-    Cap(Action.WARN, "somebody here has called this number and talked", somebody_talked),
-    Cap(Action.WARN, "shows one of our own numbers", lambda c: own_number_spoofed(c.call, c.facts)),
-    Cap(Action.WARN, "the caller is verified", lambda c: is_verified(c.call, c.facts)),
-    Cap(Action.WARN, "the caller passed a challenge", challenge_passed),
-    Cap(Action.WARN, "the caller called again within 3 min", redialled),
-    Cap(Action.CHALLENGE, "an appeal is in force", is_appealed, appeal_in_force),
+    Cap(Action.WARN, Reason.SOMEBODY_KNOWS, somebody_knows),
+    Cap(Action.WARN, Reason.SOMEBODY_TALKED, somebody_talked),
+    Cap(Action.WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
+    Cap(Action.WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
+    Cap(Action.WARN, Reason.PASSED_CHALLENGE, challenge_passed),
+    Cap(Action.WARN, Reason.REDIALLED, redialled),
+    Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
 )
 
 
@@ -201,7 +202,7 @@ def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     for rule in policy.rules:
         if rule.matches(case):
             return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask)
-    return 9, Ruling(policy.default, "default", "no rule of the policy holds")
+    return 9, Ruling(policy.default, "default", Reason.DEFAULT)
 
 
 def decide(

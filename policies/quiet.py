@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from policies.decision import Action, Decision, IncomingCall
 from policies.policy import Case, Policy
+from policies.reasons import Reason
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
 from reputation.families.quiet import hour_at, is_quiet
 from reputation.model import Facts, Person, Tie
 from reputation.weights import QuietWeights
 
 RULE = "quiet-hours"
-REASON = "the callee has quiet hours and does not know the caller"
 STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below
 STEP_OF_BLOCKLIST = 4
 
@@ -55,7 +55,7 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
         action=Action.ALLOW if policy.observe else Action.ROUTE,
         would_be=Action.ROUTE,
         rule=RULE,
-        reason=REASON,
+        reason=Reason.QUIET_HOURS,
         step=STEP,
         capped_by=None,
         label=None,

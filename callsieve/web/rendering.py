@@ -16,6 +16,7 @@ from callsieve.cases import appeal_in_words
 from callsieve.changed import change_of
 from callsieve.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.languages import LANGUAGES, translated, translations_of
+from callsieve.web.reasons import worded
 from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
@@ -51,6 +52,13 @@ def _text(context: Context, text: str | Wording | None) -> str:
     return said if context["sees_numbers"] else mask_numbers(said)
 
 
+@pass_context
+def _reason(context: Context, reason: str | None) -> str:
+    """Why a call was decided as it was: in the visitor's language, but for what an operator wrote."""
+    wording = worded(reason) if reason else None
+    return _mask_for(context, reason) if wording is None else _text(context, wording)
+
+
 def _points(log_odds: float) -> str:
     points = Reputation(log_odds).points
     return f"{points:+d}" if points else "0"
@@ -59,6 +67,7 @@ def _points(log_odds: float) -> str:
 FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
+    "reason": _reason,
     "when": when,
     "day": day,
     "change": change_of,

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.web.reasons import reasons_of_ours
 from callsieve.web.shown.calls import ACTIONS, FIELDS, place_of, query_of
+from policies.reasons import Reason
 from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.calls import ENDINGS, Place, Wanted, find_calls, rules_seen, statement
@@ -305,3 +307,35 @@ def test_a_form_never_leads_elsewhere(console: Console, back: str) -> None:
 
 def test_find_calls_gives_no_more_than_asked(office: Office) -> None:
     assert len(office.read(find_calls, Wanted(), None, 2)) == 2
+
+
+def reasons_on(page: str) -> list[str]:
+    """The paragraph below the decision, and the reasons of the other decisions about the call."""
+    return [unescape(text) for text in re.findall(r'</h2>\n  <p>(.*?)</p>|<td class="text">(.*?)</td></tr>', page)[0]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        *((one.value, None) for one in Reason if "{" not in one),
+        *((one, None) for one in sorted(reasons_of_ours())),
+        ("+1900* is on the blocklist", "+1900* 在阻止名单中"),
+        ("others have complained about this number (the caller is verified)", "有其他人投诉过该号码（主叫身份已验证）"),
+        (
+            "they sell lamps (an appeal is in force: AP9E4100)",
+            "they sell lamps（有申诉正在生效：AP9E4100）",
+        ),
+        (
+            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
+            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
+        ),
+        ("withheld", "withheld"),
+    ],
+)
+def test_why_a_call_was_decided_so_is_said_in_chinese_but_for_what_an_operator_wrote(
+    console: Console, office: Office, reason: str, said: str | None
+) -> None:
+    add_calls(office, make_decision("ZH000000", reason=reason))
+    found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
+    assert found == said or (said is None and not re.search("[A-Za-z]{2}", found)), found
+    assert reasons_on(console.browser("viewer").text("/calls/ZH000000"))[0] == reason

@@ -17,6 +17,10 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 from callsieve.web.languages import translated, translations_of
+from callsieve.web.reasons import reasons_of_ours
+from policies.decision import OWN_RULES
+from policies.loader import PRESETS, load_policy
+from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
 from reputation.explaining import SIGNAL_WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +39,10 @@ def texts() -> Iterator[tuple[str, str]]:
         for file, line, message, *_ in extract_from_dir(str(ROOT / folder), METHODS, keywords=MARKS):
             for text in message if isinstance(message, tuple) else (message,):
                 yield f"{folder}/{file}:{line}", text
+    for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
+        yield "a reason of ours", text
+    for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
+        yield "a rule of ours", name
 
 
 def catalogues() -> dict[Path, Catalog]:
