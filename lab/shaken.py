@@ -1,0 +1,115 @@
+"""A carrier that signs its calls (STIR/SHAKEN), with an authority of its own that an Asterisk of the lab trusts.
+
+PASSporT: RFC 8225 and 8588; the Identity header: RFC 8224. The certificate is served over HTTP on loopback, which
+Asterisk refuses unless it is told that this is a test.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from lab.certificates import Authority
+from lab.elliptic import SIZE, Key
+
+CERTIFICATE_PATH = "/carrier.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A carrier's key, and where the certificate of it is to be had."""
+
+    key: Key
+    url: str
+
+    def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
+        """What a signed INVITE carries: Identity and Date. `claims` replaces what is signed, by its key."""
+        now = int(time.time())
+        payload: dict[str, object] = {
+            "attest": level,
+            "dest": {"tn": [_canonical(did)]},
+            "iat": now,
+            "orig": {"tn": _canonical(caller)},
+            "origid": "8a4b2c5e-0000-4000-8000-000000000001",
+        }
+        header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": self.url}
+        signed = f"{_part(header)}.{_part(payload | claims)}"
+        signature = b"".join(part.to_bytes(SIZE) for part in self.key.sign(signed.encode()))
+        identity = f"{signed}.{_base64(signature)};info=<{self.url}>;alg=ES256;ppt=shaken"
+        return {"Identity": identity, "Date": formatdate(now, usegmt=True)}
+
+
+@contextmanager
+def signing_carrier(directory: Path) -> Iterator[tuple[Signer, dict[str, str]]]:
+    """A carrier with a certificate that is served, and what Asterisk's files need so that it checks the trunk `carrier`
+    (`Asterisk(config=...)`). `directory` keeps the authority's certificate.
+    """
+    authority, key = Authority.make("Lab Root"), Key.make()
+    root = directory / "root.pem"
+    root.write_text(authority.root())
+    with _served(authority.issue("SHAKEN 007Z", key, "007Z").encode()) as address:
+        yield Signer(key, f"http://{address}{CERTIFICATE_PATH}"), _configuration(root, directory)
+
+
+def _configuration(root: Path, directory: Path) -> dict[str, str]:
+    cache = directory / "cache"
+    cache.mkdir()
+    verification = [
+        "[verification](+)",
+        "global_disable = no",
+        f"ca_file = {root}",
+        f"cert_cache_dir = {cache}",
+        "relax_x5u_port_scheme_restrictions = yes",
+        "x5u_deny = 0.0.0.0/0.0.0.0",
+        "x5u_permit = 127.0.0.1/255.255.255.255",
+        "[signed]",
+        "type = profile",
+        "endpoint_behavior = verify",
+    ]
+    return {"stir_shaken.conf": "\n".join(verification), "pjsip.conf": "[carrier](+)\nstir_shaken_profile = signed"}
+
+
+@contextmanager
+def _served(certificate: bytes) -> Iterator[str]:
+    """A web server on loopback that has one file; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == CERTIFICATE_PATH else 404)
+            self.send_header("Content-Length", str(len(certificate)))
+            self.end_headers()
+            self.wfile.write(certificate)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _canonical(number: str) -> str:
+    """RFC 8224, section 8.3: digits only."""
+    return number.removeprefix("+")
+
+
+def _part(claims: Mapping[str, object]) -> str:
+    """RFC 8225, section 9: keys in order, no blanks."""
+    return _base64(json.dumps(claims, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
