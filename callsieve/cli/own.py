@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,16 +21,15 @@ from callsieve.cli.common import (
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.cli.own_errors import its_fields, its_state
 from callsieve.cli.own_showing import as_json as json_of
 from callsieve.cli.own_showing import details_of, grade_as_json, print_list
 from callsieve.cli.storing import changing
-from callsieve.registering import CHECK_EVERY, NEVER, NEXT_CHECK, SEEN_SECONDS, FieldError, next_check_of, registered
+from callsieve.registering import CHECK_EVERY, NEVER, NEXT_CHECK, SEEN_SECONDS, next_check_of, registered
 
 if TYPE_CHECKING:
     from callsieve.registering import Step, Typed
     from reputation.own.register import OwnNumber
-
-OPTION_BY_FIELD = {"trunks": "--trunk", "documents": "--document", NEXT_CHECK: "the next check"}
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +442071838750.", show_default=False)]
 ManyOption = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="May be given more than once.")]
@@ -90,7 +88,7 @@ def add(
         **{"name": name, "purpose": purpose, "owner": owner, NEXT_CHECK: next_check},
         **{"trunks": trunk or None, "documents": document or None, "registered": registered_at or None},
     }
-    with _its_fields():
+    with its_fields():
         fresh = filled_in(new_number(e164, now), typed, now)
     with any_store(loaded) as db, changing(db, "own add", e164) as change:
         before = own_of(db, e164)
@@ -116,7 +114,7 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
         own = own_of(db, e164)
         health = own_health(db, e164, now, loaded.settings.reputation)
         if own is None and not health.facts.days:
-            with _its_state():
+            with its_state():
                 own = registered(db, e164)  # which says that it is not
     if as_json:
         print_json({"number": e164, "register": json_of(own) if own else None, "health": health_as_json(health)})
@@ -191,7 +189,7 @@ def check(
     from reputation.own.register import checked
 
     now = time.time()
-    with _its_fields():
+    with its_fields():
         at = next_check_of(next_check, now)
     before, after = _change("own check", number, lambda own: checked(own, now, at), config)
     say(f"{after.number} was checked. Next: {day(at) if at else NEVER}.")
@@ -244,7 +242,7 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, _its_state(), changing(db, "own remove", e164) as change:
+    with existing_store(loaded) as db, its_state(), changing(db, "own remove", e164) as change:
         removed = take_out(db, change, e164)
     say(f"{e164} is not registered any more. To put it back:")
     _say_undo(words_of(removed), config, named=False)
@@ -271,32 +269,8 @@ def _change(what: str, number: str, step: Step, config: Path | None) -> tuple[Ow
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, _its_state(), changing(db, what, e164) as change:
+    with existing_store(loaded) as db, its_state(), changing(db, what, e164) as change:
         return take_step(db, change, e164, step)
-
-
-@contextmanager
-def _its_state() -> Iterator[None]:
-    """What a number cannot go through in the state that it has, with the command that helps."""
-    from reputation.own.register import NotRegistered, RegisterError, RestsStill
-
-    try:
-        yield
-    except NotRegistered as error:
-        raise CommandError(f"{error}: `callsieve own add {error.number}`, or `callsieve own list`") from None
-    except RestsStill as error:
-        raise CommandError(f"{error}; --force ends that early") from None
-    except RegisterError as error:
-        raise CommandError(str(error)) from None
-
-
-@contextmanager
-def _its_fields() -> Iterator[None]:
-    """What cannot be kept as it was typed, by the option that it was typed for."""
-    try:
-        yield
-    except FieldError as error:
-        raise CommandError(f"{OPTION_BY_FIELD.get(error.field, f'--{error.field}')} {error.words}") from None
 
 
 def _say_undo(words: Sequence[str], config: Path | None, *, named: bool = True) -> None:

@@ -20,9 +20,9 @@ from callsieve.cli.common import (
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.cli.own_errors import its_fields
 from callsieve.cli.storing import changing, who
 
-NOTE_CHARACTERS = 200
 MOST_SHOWN = 100_000
 
 NumberArgument = Annotated[str, typer.Argument(help="Who is not to be called.", show_default=False)]
@@ -47,21 +47,20 @@ def add(
 ) -> None:
     """Nobody here is to call this number again."""
     from callsieve.cli.show import say, say_command
-    from callsieve.times import day
-    from reputation.store.do_not_call import DoNotCall, add_do_not_call, do_not_call_of
+    from callsieve.registering import one_line
+    from callsieve.wishing import ListedAlready, put_on_do_not_call
+    from reputation.store.do_not_call import DoNotCall
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     own = number_option("--after", after, loaded) or ""
-    wish = DoNotCall(e164, time.time(), own, who(), _checked(note))
-    with any_store(loaded) as db:
-        known = do_not_call_of(db, e164)
-        if known is None:
-            with changing(db, "own dnc add", e164) as change:
-                change.after = wish._asdict()
-                add_do_not_call(db, wish)
-    if known is not None:
-        say(f"{e164} is on the list since {day(known.at)} already.")
+    with its_fields():
+        wish = DoNotCall(e164, time.time(), own, who(), one_line("note", note))
+    try:
+        with any_store(loaded) as db, changing(db, "own dnc add", e164) as change:
+            put_on_do_not_call(db, change, wish)
+    except ListedAlready as known:
+        say(f"{known}.")
         return
     say(f"{e164} is not to be called any more. To take it back:")
     say_command(_command(["own", "dnc", "remove", e164], config))
@@ -70,15 +69,15 @@ def add(
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """The number may be called again; prints the command that puts it back."""
     from callsieve.cli.show import say, say_command
-    from reputation.store.do_not_call import remove_do_not_call
+    from callsieve.wishing import WishError, take_off_do_not_call
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, changing(db, "own dnc remove", e164) as change:
-        wish = remove_do_not_call(db, e164)
-        if wish is None:
-            raise CommandError(f"{e164} is not on the list: `callsieve own dnc list`")
-        change.before = wish._asdict()
+    try:
+        with existing_store(loaded) as db, changing(db, "own dnc remove", e164) as change:
+            wish = take_off_do_not_call(db, change, e164)
+    except WishError as error:
+        raise CommandError(f"{error}: `callsieve own dnc list`") from None
     say(f"{e164} may be called again. To put it back:")
     words = ["own", "dnc", "add", e164]
     words += ["--after", wish.own_number] if wish.own_number else []
@@ -114,35 +113,30 @@ def complaint(
 ) -> None:
     """Record a complaint about an own number: a letter, a call, a note from the carrier."""
     from callsieve.cli.show import say, say_command
-    from reputation.store.do_not_call import Complaint, add_complaint, complaints_about, remove_complaint
+    from callsieve.registering import one_line
+    from callsieve.wishing import WishError, record_complaint, take_back_complaint
+    from reputation.store.do_not_call import Complaint
 
     loaded = settings_of(config)
     own = number_argument(number, loaded)
     other = number_option("--from", caller, loaded) or ""
     words = ["own", "complaint", own, *(["--from", other] if other else [])]
     if undo:
-        with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
-            removed = remove_complaint(db, own, other)
-            if removed is None:
-                raise CommandError(f"no complaint{f' of {other}' if other else ''} about {own} is recorded")
-            change.before = {"note": removed.note, "at": removed.at}
+        try:
+            with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
+                removed = take_back_complaint(db, change, own, other)
+        except WishError as error:
+            raise CommandError(str(error)) from None
         say("The complaint is taken back. To record it again:")
         say_command(_command([*words, *(["--note", removed.note] if removed.note else [])], config))
         return
-    now = time.time()
+    with its_fields():
+        made = Complaint(own, other, time.time(), one_line("note", note))
     with any_store(loaded) as db, changing(db, "own complaint", own) as change:
-        change.after = {"note": _checked(note), "at": now}
-        add_complaint(db, Complaint(own, other, now, note.strip()))
-        counts = complaints_about(db, own, now - 1.0)[-1].is_of_called
+        counts = record_complaint(db, change, made)
     how = "counts" if counts else "does not count: nobody knows that it was called within 28 days"
     say(f"The complaint about {own} is recorded; it {how}. To take it back:")
     say_command(_command([*words, "--undo"], config))
-
-
-def _checked(note: str) -> str:
-    if len(note) > NOTE_CHARACTERS or not note.isprintable():
-        raise CommandError(f"--note takes one line of at most {NOTE_CHARACTERS} characters")
-    return note.strip()
 
 
 def _command(words: list[str], config: Path | None) -> str:

@@ -61,6 +61,15 @@ SAIDS: Saids = {
     "own-used": N_("The number is in use again."),
     "own-retired": N_("The number is retired: it is not one of ours any more, and its history stays."),
     "own-removed": N_("The number is not registered any more."),
+    "do-not-call": N_(
+        "The number is on the do-not-call list; where the outbound guard acts, it refuses the next call."
+    ),
+    "may-call": N_("The number is off the do-not-call list: it may be called again."),
+    "complaint-counts": N_("The complaint is recorded, and counts: its sender was called within 28 days."),
+    "complaint-noted": N_(
+        "The complaint is recorded, and does not count: nobody knows that its sender was called within 28 days."
+    ),
+    "complaint-gone": N_("The complaint is taken back."),
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

@@ -20,6 +20,16 @@ from reputation.model import Identity, ListEntry
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change
 from reputation.store.audit_search import change_of_id, changed_at_once, latest_of
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    add_complaint,
+    add_do_not_call,
+    complaint_of,
+    do_not_call_of,
+    remove_complaint,
+    remove_do_not_call,
+)
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, list_entries, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
@@ -28,6 +38,8 @@ LATEST = 8
 LISTS = ("list add", "list remove", "list import")
 IDENTITIES = ("identity add", "identity remove")
 REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
+WISHES = ("own dnc add", "own dnc remove")
+COMPLAINTS = ("own complaint",)
 # Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
 IMPORTS = ("list import", "own import")
 CHANGED = N_("It has been changed again since: it is not as that change left it. Nothing was undone.")
@@ -35,36 +47,53 @@ GONE = N_("There is no such change, or it cannot be undone here.")
 
 
 class Kind(NamedTuple):
-    """Something that is changed. `there`: what stands now where the one given stood, or would stand; None: nothing."""
+    """Something that is changed. `read`: it, from a row of the audit and one side of that.
 
-    type: type[Any]
+    `there`: what stands now where the one given stood, or would stand; None: nothing.
+    """
+
+    read: Callable[[AuditRow, dict[str, Any]], Any]
     there: Callable[[sqlite3.Connection, Any], Any]
     remove: Callable[[sqlite3.Connection, Any], object]
     put_back: Callable[[sqlite3.Connection, Any, float], object]
 
 
 ENTRY = Kind(
-    ListEntry,
+    lambda _row, value: msgspec.convert(value, ListEntry),
     lambda db, entry: next((one for one in list_entries(db, entry.list_name) if key_of(one) == key_of(entry)), None),
     remove_entry,
     lambda db, entry, _now: add_entry(db, entry),
 )
 IDENTITY = Kind(
-    Identity,
+    lambda _row, value: msgspec.convert(value, Identity),
     lambda db, identity: identity_of(db, identity.number),
     lambda db, identity: remove_identity(db, identity.number),
     lambda db, identity, now: set_identity(db, identity, now, "put back"),
 )
 OWN_NUMBER = Kind(
-    OwnNumber,
+    lambda _row, value: msgspec.convert(value, OwnNumber),
     lambda db, own: own_of(db, own.number),
     lambda db, own: remove_own(db, own.number),
     lambda db, own, _now: put_own(db, own),
+)
+WISH = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in DoNotCall._fields], DoNotCall),
+    lambda db, wish: do_not_call_of(db, wish.number),
+    lambda db, wish: remove_do_not_call(db, wish.number),
+    lambda db, wish, _now: add_do_not_call(db, wish),
+)
+COMPLAINT = Kind(
+    lambda row, value: msgspec.convert([row.number, value["from"], value["at"], value["note"]], Complaint),
+    lambda db, one: complaint_of(db, one.own_number, one.number, one.at),
+    lambda db, one: remove_complaint(db, one.own_number, one.number, one.at),
+    lambda db, one, _now: add_complaint(db, one),
 )
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
     **dict.fromkeys(REGISTER, OWN_NUMBER),
+    **dict.fromkeys(WISHES, WISH),
+    **dict.fromkeys(COMPLAINTS, COMPLAINT),
 }
 
 
@@ -116,7 +145,7 @@ def _sums_up(row: AuditRow) -> bool:
 
 def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
     kind = KIND_BY_WHAT[row.what]
-    before, after = (_as(kind.type, _value(text)) for text in (row.before, row.after))
+    before, after = (_read(kind, row, _value(side)) for side in (row.before, row.after))
     if kind.there(db, after or before) != after:
         raise Refused(CHANGED)
     if after is not None:
@@ -130,10 +159,10 @@ def _value(text: str | None) -> Any:
     return found if isinstance(found, dict) else None
 
 
-def _as(kind: type[Any], value: dict[str, Any] | None) -> Any:
+def _read(kind: Kind, row: AuditRow, value: dict[str, Any] | None) -> Any:
     if value is None:
         return None
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError:
+        return kind.read(row, value)
+    except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
         raise Refused(GONE) from None

@@ -51,14 +51,21 @@ ON CONFLICT (number) DO NOTHING
 """
 ONE = "SELECT number, at, own_number, person, note FROM do_not_call WHERE number = ?"
 ALL = "SELECT number, at, own_number, person, note FROM do_not_call ORDER BY at DESC, number LIMIT ?"
+COUNT = "SELECT count(*) FROM do_not_call"
+HAS_TEXT = """
+WHERE number = :number OR instr(lower(number || ' ' || own_number || ' ' || person || ' ' || note), lower(:text))
+"""
+FIND = f"SELECT number, at, own_number, person, note FROM do_not_call {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
+COUNT_FOUND = f"SELECT count(*) FROM do_not_call {HAS_TEXT}"
 OF_OWN = "SELECT number, at, own_number, person, note FROM do_not_call WHERE own_number = ? AND at > ? ORDER BY at"
 REMOVE = "DELETE FROM do_not_call WHERE number = ?"
 ADD_COMPLAINT = "INSERT INTO own_complaint (own_number, number, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 REMOVE_COMPLAINT = """
-DELETE FROM own_complaint WHERE own_number = :own AND number = :number AND at = (
-    SELECT max(at) FROM own_complaint WHERE own_number = :own AND number = :number)
+DELETE FROM own_complaint WHERE own_number = :own AND number = :number AND at = coalesce(:at, (
+    SELECT max(at) FROM own_complaint WHERE own_number = :own AND number = :number))
 RETURNING own_number, number, at, note
 """
+ONE_COMPLAINT = "SELECT own_number, number, at, note FROM own_complaint WHERE own_number = ? AND number = ? AND at = ?"
 COMPLAINTS = """
 SELECT own_number, number, at, note, EXISTS (
        SELECT 1 FROM own_called WHERE number = own_complaint.own_number AND callee = own_complaint.number)
@@ -79,6 +86,18 @@ def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCall | None:
 def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall]:
     """The list, the latest first."""
     return [DoNotCall(*row) for row in db.execute(ALL, (limit,))]
+
+
+def count_do_not_call(db: sqlite3.Connection) -> int:
+    """How many do not want to be called."""
+    return int(db.execute(COUNT).fetchone()[0])
+
+
+def find_do_not_call(db: sqlite3.Connection, text: str, number: str | None, limit: int) -> tuple[list[DoNotCall], int]:
+    """Those of this number, or with the text in any field, the latest first; and how many there are of them."""
+    wanted = {"text": text, "number": number, "limit": limit}
+    rows = db.execute(FIND, wanted)
+    return [DoNotCall(*row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def wishes_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCall]:
@@ -105,10 +124,15 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
     return db.execute(ADD_COMPLAINT, values).rowcount > 0
 
 
-def remove_complaint(db: sqlite3.Connection, own_number: str, number: str) -> Complaint | None:
-    """Takes back the latest complaint of this number (or of nobody known) about ours."""
-    rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number}).fetchall()
+def remove_complaint(db: sqlite3.Connection, own_number: str, number: str, at: float | None = None) -> Complaint | None:
+    """Takes back the complaint of this number (or of nobody known) about ours: of that instant, or the latest."""
+    rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((Complaint(*row) for row in rows), None)
+
+
+def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
+    """That very complaint, without whether it counts."""
+    return next((Complaint(*row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 
 def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> list[Complaint]:

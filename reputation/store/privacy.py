@@ -12,6 +12,12 @@ import sqlite3
 from base64 import b64encode
 from collections.abc import Collection
 
+# A row about a complaint names our number, and who complains in what was written down.
+OF_AUDIT = """
+number = :number OR what IN ('own complaint', 'undo own complaint') AND :number IN (
+    CASE WHEN json_valid(before) THEN json_extract(before, '$.from') END,
+    CASE WHEN json_valid(after) THEN json_extract(after, '$.from') END)
+"""
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
     "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -42,7 +48,7 @@ EXPORT = {
     "tombstone": "SELECT * FROM tombstone WHERE number = :number ORDER BY until",
     "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
     "review": "SELECT * FROM review WHERE number = :number",
-    "audit": "SELECT * FROM audit WHERE number = :number ORDER BY at",
+    "audit": f"SELECT * FROM audit WHERE {OF_AUDIT} ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
     "own_register": "SELECT * FROM own_register WHERE number = :number",
@@ -80,7 +86,7 @@ ERASE = {
     "outbound_decision": "DELETE FROM outbound_decision WHERE callee = :number",
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
-    "audit": "UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE number = :number",
+    "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
 
 

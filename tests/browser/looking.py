@@ -49,6 +49,7 @@ PATHS = {
     "lists": "/lists",
     "identities": "/identities",
     "own": "/own",
+    "own-do-not-call": "/own/do-not-call",
     "own-new": f"/own/new?number={quote(OWN_STRANGER)}",
     "own-number": f"/own/{quote(OWN)}?do=change",
     "own-resting": f"/own/{quote(OWN_RESTING)}?do=use",

@@ -36,6 +36,7 @@ from reputation.own.register import OwnNumber, State
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
+from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.feeds import record_failure
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
@@ -49,6 +50,7 @@ from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, campaign
+from tests.reputation.own_campaigns import person as person_called
 from tests.web.browsing import Office
 from tests.web.calls import VECTOR, make_decision, make_ending
 
@@ -93,6 +95,10 @@ def fill(office: Office) -> None:
             _appeals(db, now)
         record_outcomes(db, [ending for _, ending in calls], now)
         record_outcomes(db, list(_outbound(now)), now)
+        with transaction(db):
+            add_complaint(db, Complaint(OWN, person_called(5), now - DAY, "rang at dinner, and hung up"))
+            add_complaint(db, Complaint(OWN, "", now - 2 * DAY, "a letter from the carrier"))
+            add_complaint(db, Complaint(OWN, CUSTOMER, now - 40 * DAY))
         import_numbers(db, "complaints", "spam", [(f"+1206555{n:04d}", "scam", None, None) for n in range(40)])
         few = [(f"+1207555{n:04d}", None, "Offers", None) for n in range(7)]
         import_numbers(db, "neighbours", "spam", few, feed=Feed("CSV"))
@@ -216,6 +222,10 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
         added_at=now,
     )
     resting = OwnNumber(number=OWN_RESTING, name="Lamps Ltd, sales", state=State.RESTING, since=now - 40 * DAY)
+    for person, note in {NUISANCE: "", CUSTOMER: "asked twice, and was friendly about it"}.items():
+        wish = DoNotCall(person, now - 2 * DAY, OWN, "201", note)
+        add_do_not_call(db, wish)
+        add_audit(db, Change("own dnc add", person, "", None, wish._asdict()), "phone 201", wish.at)
     for own in (known, resting):
         put_own(db, own)
         add_audit(db, Change("own add", own.number, "", None, own), "ada (console)", now - 9 * DAY)

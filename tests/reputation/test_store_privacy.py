@@ -108,6 +108,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
     add_do_not_call(db, DoNotCall(number, NOW, DID, "201"))
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
+    add_audit(db, Change("own complaint", DID, after={"from": number, "note": "by letter", "at": NOW}), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])
 
 

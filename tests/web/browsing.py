@@ -20,6 +20,7 @@ from callsieve.settings import Loaded, load_settings
 from callsieve.web.app import make_app
 from callsieve.web.desk import Desk
 from callsieve.web.tokens import form_token, hash_of, new_token
+from reputation.store.audit import audit_rows
 from reputation.store.file import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import Lifetime, add_user, start_session
@@ -204,3 +205,15 @@ def problem_of(page: str) -> str:
     """What the page says went wrong; empty when it says nothing."""
     found = re.search(r'<p class="problem" role="alert">(.*?)</p>', page, re.DOTALL)
     return found[1] if found else ""
+
+
+def undo_of(page: str) -> str:
+    """The id of the latest change that the page offers to undo."""
+    found = re.search(r'/undo".*?name="id" value="(\d+)"', page, re.DOTALL)
+    assert found, "nothing can be undone there"
+    return found[1]
+
+
+def changes_of(office: Office) -> list[tuple[str, str, str | None]]:
+    """(what, who, about which number) of all rows of the audit, the latest first."""
+    return [(row.what, row.who, row.number) for row in office.read(audit_rows)]

@@ -29,6 +29,7 @@ from reputation.model import (
 )
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit
+from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
@@ -64,7 +65,18 @@ HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
     *("/", "/activity", "/calls", "/account", "/health"),
-    *("/policies", "/lists", "/identities", "/own", "/appeals", "/feeds", "/people", "/users", "/audit"),
+    *(
+        "/policies",
+        "/lists",
+        "/identities",
+        "/own",
+        "/own/do-not-call",
+        "/appeals",
+        "/feeds",
+        "/people",
+        "/users",
+        "/audit",
+    ),
 )
 SINGLE = ("/calls/{call}", "/numbers/{number}", "/own/{number}")
 
@@ -121,6 +133,8 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     own = replace(own, registered=(text,), next_check_at=NOW + 1)
     put_own(db, own)
     add_audit(db, Change("own add", number, "", None, own), text, NOW)
+    add_do_not_call(db, DoNotCall(number, NOW, number, text, text))
+    add_complaint(db, Complaint(number, "", NOW, text))
 
 
 def pages_of(console: Console, role: str, texts: list[str]) -> Iterator[tuple[str, str, Response]]:

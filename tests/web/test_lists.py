@@ -19,7 +19,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.privacy import erase_number
 from tests.integration.test_hostile import PAYLOADS
-from tests.web.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of
+from tests.web.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of, undo_of
 from tests.web.calls import make_decision
 
 NUMBER = "+12015550123"
@@ -48,13 +48,6 @@ def upload(
     return browser.client.post(path, data=data, files={"file": (name, content)}, follow_redirects=False)
 
 
-def last_change(page: str) -> str:
-    """The id of the latest change that can be undone."""
-    found = re.search(r'/undo".*?name="id" value="(\d+)"', page, re.DOTALL)
-    assert found
-    return found[1]
-
-
 # Adding and removing.
 
 
@@ -66,7 +59,7 @@ def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser)
     assert console.office.read(list_entries)[0].expires_at == NOW + 30 * DAY
     page = otto.done("/lists/remove", list="allow", entry=NUMBER).text
     assert entries(console.office) == []
-    page = otto.done("/lists/undo", id=last_change(page)).text
+    page = otto.done("/lists/undo", id=undo_of(page)).text
     assert entries(console.office) == [("allow", NUMBER, "tag", "the bank")]
     assert [(row.what, row.who, row.number) for row in console.office.read(audit_rows)] == [
         ("undo list remove", "otto (console)", NUMBER),
@@ -79,12 +72,12 @@ def test_an_entry_that_is_replaced_comes_back_by_undoing(console: Console, otto:
     otto.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = otto.done("/lists/add", list="block", entry=NUMBER, note="second").text
     assert entries(console.office) == [("block", NUMBER, None, "second")]
-    otto.done("/lists/undo", id=last_change(page))
+    otto.done("/lists/undo", id=undo_of(page))
     assert entries(console.office) == [("block", NUMBER, None, "first")]
 
 
 def test_what_was_changed_again_is_not_undone(console: Console, otto: Browser) -> None:
-    change = last_change(otto.done("/lists/add", list="block", entry=NUMBER, note="first").text)
+    change = undo_of(otto.done("/lists/add", list="block", entry=NUMBER, note="first").text)
     otto.done("/lists/add", list="block", entry=NUMBER, note="second")
     assert "has been changed again since" in problem_of(otto.post("/lists/undo", id=change).text)
     assert entries(console.office) == [("block", NUMBER, None, "second")]
@@ -160,14 +153,14 @@ def test_forms_that_are_none_of_ours_change_nothing(console: Console, otto: Brow
 
 def test_only_changes_of_lists_are_undone_there(console: Console, otto: Browser) -> None:
     page = otto.done("/identities/add", number=NUMBER, name="Acme", level="1").text
-    assert otto.post("/lists/undo", id=last_change(page)).status_code == 422
+    assert otto.post("/lists/undo", id=undo_of(page)).status_code == 422
     assert len(console.office.read(all_identities)) == 1
 
 
 def test_what_was_erased_cannot_be_put_back(console: Console, otto: Browser) -> None:
     number = "+12125550187"
     otto.done("/lists/add", list="block", entry=number, note="x")
-    change = last_change(otto.done("/lists/remove", list="block", entry=number).text)
+    change = undo_of(otto.done("/lists/remove", list="block", entry=number).text)
     console.office.write(erase_number, number)
     assert number not in otto.text("/lists")
     assert otto.post("/lists/undo", id=change).status_code == 422
@@ -232,9 +225,9 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page
     assert "1 of them in the place" in page
-    ada.done("/lists/undo", id=last_change(ada.text("/lists")))
+    ada.done("/lists/undo", id=undo_of(ada.text("/lists")))
     assert entries(console.office) == [("block", NUMBER, None, "first")]
-    change = last_change(ada.text("/lists"))
+    change = undo_of(ada.text("/lists"))
     assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
 
 
@@ -305,7 +298,7 @@ def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: 
     assert console.office.read(all_identities) == [identity]
     page = otto.done("/identities/remove", number=NUMBER).text
     assert console.office.read(all_identities) == []
-    otto.done("/identities/undo", id=last_change(page))
+    otto.done("/identities/undo", id=undo_of(page))
     assert console.office.read(all_identities) == [identity]
 
 

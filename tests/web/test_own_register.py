@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -11,12 +10,11 @@ from callsieve.registering_files import register_as_csv
 from callsieve.web.tokens import form_token
 from reputation.model import Direction
 from reputation.own.register import REST_SECONDS, OwnNumber, State
-from reputation.store.audit import audit_rows
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own, register_of
 from reputation.store.people import own_numbers
 from tests.reputation.store_builders import DAY, make_outcome
-from tests.web.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of
+from tests.web.browsing import NOW, Browser, Console, Office, Ticking, changes_of, field_of, problem_of, undo_of
 
 OWN, OTHER = "+442071838750", "+442071838751"
 FILLED = {
@@ -51,17 +49,6 @@ def there(office: Office, number: str = OWN) -> OwnNumber | None:
     return office.read(own_of, number)
 
 
-def changes(office: Office) -> list[tuple[str, str, str | None]]:
-    return [(row.what, row.who, row.number) for row in office.read(audit_rows)]
-
-
-def undo_of(page: str) -> str:
-    """The id of the latest change that can be undone."""
-    found = re.search(r'/undo".*?name="id" value="(\d+)"', page, re.DOTALL)
-    assert found
-    return found[1]
-
-
 def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, office: Office, otto: Browser) -> None:
     calls = [make_outcome(f"c{n}", NOW - n - 9, by="201", direction=Direction.OUTBOUND) for n in range(3)]
     office.write(record_outcomes, calls, NOW)
@@ -89,7 +76,7 @@ def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, offi
         added_at=NOW,
     )
     assert OWN in office.read(own_numbers)
-    assert changes(office) == [("own add", "otto (console)", OWN)]
+    assert changes_of(office) == [("own add", "otto (console)", OWN)]
     otto.done("/own/undo", id=undo_of(otto.text("/own")))
     assert there(office) is None
     assert OWN not in office.read(own_numbers)
@@ -111,7 +98,7 @@ def test_what_is_registered_is_changed_and_what_was_left_alone_stays(
     assert "owner Ben" in otto.text(f"/own/{OWN}")
     otto.done(f"/own/{OWN}/undo", id=undo_of(otto.text(f"/own/{OWN}")))
     assert there(office) == before
-    assert changes(office)[0] == ("undo own add", "otto (console)", OWN)
+    assert changes_of(office)[0] == ("undo own add", "otto (console)", OWN)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +151,7 @@ def test_a_step_is_written_with_its_audit_and_undone(
     otto.done(f"/own/{OWN}/undo", id=undo_of(page.text))
     assert there(office) == before
     what = f"own {step}"
-    assert changes(office) == [(f"undo {what}", "otto (console)", OWN), (what, "otto (console)", OWN)]
+    assert changes_of(office) == [(f"undo {what}", "otto (console)", OWN), (what, "otto (console)", OWN)]
 
 
 def test_a_number_is_removed_and_comes_back_as_it_was(
@@ -235,7 +222,7 @@ def test_what_cannot_be_done_is_said_where_it_was_tried_and_changes_nothing(
     assert answer.status_code == 422
     assert says in problem_of(answer.text).replace("&#39;", "'")
     assert office.read(register_of) == [before]
-    assert changes(office) == []
+    assert changes_of(office) == []
 
 
 def test_a_form_that_was_wrong_still_has_what_was_typed(otto: Browser, put: Callable[..., OwnNumber]) -> None:
@@ -252,7 +239,7 @@ def test_a_form_that_was_wrong_still_has_what_was_typed(otto: Browser, put: Call
 @pytest.mark.parametrize("step", ["change", "check", "rest", "use", "retire", "remove"])
 def test_a_number_that_is_not_registered_has_no_page_to_change(office: Office, otto: Browser, step: str) -> None:
     assert otto.post(f"/own/{OWN}/{step}", next_check="180d").status_code == 404
-    assert changes(office) == []
+    assert changes_of(office) == []
 
 
 def test_a_change_is_undone_only_as_long_as_it_is_the_last_word_and_on_its_own_page(
@@ -309,7 +296,7 @@ def send(browser: Browser, csv: str) -> str:
 )
 def test_a_file_of_which_nothing_can_be_used_is_refused(console: Console, office: Office, csv: str, says: str) -> None:
     assert says in problem_of(send(console.browser("administrator"), csv))
-    assert changes(office) == []
+    assert changes_of(office) == []
 
 
 def test_an_export_is_what_the_command_prints_and_is_read_again(

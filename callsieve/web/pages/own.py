@@ -37,7 +37,7 @@ from callsieve.web.pages.lists import EMPTY, as_file, number_in_form
 from callsieve.web.pages.numbers import LONGEST, number_in
 from callsieve.web.shown.own import is_known, one_shown, own_shown, typed_of
 from callsieve.web.table import Page
-from callsieve.web.undoing import REGISTER, undo
+from callsieve.web.undoing import COMPLAINTS, REGISTER, undo
 from callsieve.web.visit import NotThere, Visit
 from callsieve.web.words import N_
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
@@ -65,11 +65,6 @@ FIELDS = {
 async def show(visit: Visit) -> Response:
     """The list."""
     return await _page(visit)
-
-
-async def show_one(visit: Visit) -> Response:
-    """One number."""
-    return await _one(visit)
 
 
 async def new(visit: Visit) -> Response:
@@ -140,7 +135,7 @@ async def take_back(visit: Visit) -> Response:
 async def take_back_here(visit: Visit) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(visit)
-    await visit.change("undo", undo(number_in_form(visit, "id"), REGISTER, visit.now, number))
+    await visit.change("undo", undo(number_in_form(visit, "id"), (*REGISTER, *COMPLAINTS), visit.now, number))
     return visit.go(f"/own/{number}" if await visit.read(is_known, number) else "/own", "undone")
 
 
@@ -193,7 +188,7 @@ async def _do(visit: Visit, what: str, write: Write, said: str, then: str = "") 
     try:
         await visit.change(what, write, number)
     except (FieldError, RegisterError) as error:
-        return await _one(visit, _said(error))
+        return await page_of_number(visit, _said(error))
     return visit.go(then or f"/own/{number}", said)
 
 
@@ -208,7 +203,8 @@ async def _form(visit: Visit, filled: Mapping[str, str], problem: str | Wording 
     return visit.page("own_new.html", 422 if problem else 200, typed=typed, trunks=trunks, problem=problem)
 
 
-async def _one(visit: Visit, problem: str | Wording = "") -> Response:
+async def page_of_number(visit: Visit, problem: str | Wording = "") -> Response:
+    """The page of the number in the address, with what was wrong of what was asked."""
     loaded = visit.desk.loaded
     shown = await visit.read(one_shown, loaded, number_in(visit), visit.now)
     if shown is None:
@@ -218,6 +214,7 @@ async def _one(visit: Visit, problem: str | Wording = "") -> Response:
     form = visit.request.url.path.rpartition("/")[2] if problem else visit.query.get("do", "")
     if form == "change" and problem:
         typed |= {field: visit.form.get(field, "") for field in FIELDS}
+    typed |= {field: visit.form.get(field, "") if form == "complain" else "" for field in ("from", "note")}
     trunks = [trunk.name for trunk in loaded.settings.trunk]
     about = {"one": shown, "typed": typed, "trunks": trunks, "problem": problem, "form": form}
     return visit.page("own_number.html", 422 if problem else 200, **about)
@@ -248,6 +245,6 @@ PAGES = (
     Page("POST", "/own/add", add, Role.OPERATOR),
     Page("POST", "/own/undo", take_back, Role.OPERATOR),
     Page("POST", "/own/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
-    Page("GET", "/own/{number}", show_one, Role.OPERATOR),
+    Page("GET", "/own/{number}", page_of_number, Role.OPERATOR),
     *(Page("POST", f"/own/{{number}}/{name}", handler, Role.OPERATOR) for name, handler in _STEPS),
 )

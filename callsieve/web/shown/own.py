@@ -11,7 +11,8 @@ from callsieve.own_figures import MEASURES, date_of
 from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
 from callsieve.settings import Loaded
 from callsieve.times import day
-from callsieve.web.undoing import REGISTER, Latest, latest_changes
+from callsieve.web.shown.own_wishes import ComplaintsShown, complaints_shown
+from callsieve.web.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
 from reputation.own.due import Due, due_of
 from reputation.own.figures import MONTH
 from reputation.own.health import Health
@@ -82,6 +83,7 @@ class OneShown:
     days: tuple[DayBar, ...]
     unknown_trunks: tuple[str, ...]
     days_to_rest: int
+    said: ComplaintsShown
     latest: tuple[Latest, ...]
 
 
@@ -141,7 +143,8 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         ),
         unknown_trunks=tuple(unknown_trunks(own, loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
-        latest=latest_changes(db, REGISTER, number),
+        said=complaints_shown(db, number, now),
+        latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
     )
 
 

@@ -1,0 +1,69 @@
+"""What the do-not-call list shows, and what a number's page shows of complaints."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.registering import SEEN_SECONDS
+from callsieve.web.undoing import WISHES, Latest, latest_changes
+from reputation.own.figures import MONTH
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    complaints_about,
+    count_do_not_call,
+    find_do_not_call,
+    wishes_after,
+)
+from reputation.store.own_register import register_of, unregistered
+from reputation.weights import DAY_SECONDS
+
+MOST_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class WishesShown:
+    """The list. `found`: how many match what was looked for; `all`: how many there are.
+
+    `own_numbers`: those that may have called, to choose from.
+    """
+
+    wishes: tuple[DoNotCall, ...]
+    found: int
+    all: int
+    own_numbers: tuple[str, ...]
+    latest: tuple[Latest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintsShown:
+    """Complaints about a number, the latest first, each with whether it counts; and how many want no more calls of it.
+
+    Both count for 28 days; complaints are shown for as long as they are kept.
+    """
+
+    complaints: tuple[tuple[Complaint, str], ...]
+    wishes: int
+
+
+def wishes_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> WishesShown:
+    """Those with the text in one of their fields, or of this number."""
+    wishes, found = find_do_not_call(db, text, number, MOST_SHOWN)
+    ours = {one.number for one in register_of(db)} | {one.number for one in unregistered(db, now - SEEN_SECONDS)}
+    return WishesShown(tuple(wishes), found, count_do_not_call(db), tuple(sorted(ours)), latest_changes(db, WISHES))
+
+
+def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
+    """What people said of the number."""
+    month_ago = now - MONTH * DAY_SECONDS
+    found = reversed(complaints_about(db, own_number, 0.0))
+    return ComplaintsShown(
+        tuple((one, _weight(one, month_ago)) for one in found), len(wishes_after(db, own_number, month_ago))
+    )
+
+
+def _weight(complaint: Complaint, month_ago: float) -> str:
+    if complaint.at <= month_ago:
+        return "past"
+    return "counts" if complaint.is_of_called else "not called"

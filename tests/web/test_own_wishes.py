@@ -1,0 +1,196 @@
+"""The do-not-call list and complaints in the browser, and what becomes of them for the guard and for the grade."""
+
+from __future__ import annotations
+
+import sqlite3
+from html import unescape
+
+import pytest
+
+from reputation.model import Direction
+from reputation.own.register import OwnNumber
+from reputation.store.audit import Change, add_audit, audit_rows
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    add_do_not_call,
+    all_do_not_call,
+    complaints_about,
+    do_not_call_of,
+)
+from reputation.store.outcomes import record_outcomes
+from reputation.store.own_register import put_own
+from reputation.store.privacy import erase_number
+from tests.reputation.store_builders import DAY, make_outcome
+from tests.web.browsing import NOW, Browser, Console, Office, Ticking, changes_of, field_of, problem_of, undo_of
+
+OWN, CALLED, STRANGER = "+442071838750", "+12017421834", "+12017421835"
+LIST = "/own/do-not-call"
+
+
+@pytest.fixture
+def otto(console: Console) -> Browser:
+    return console.browser("operator")
+
+
+@pytest.fixture
+def calling(office: Office) -> Office:
+    """OWN is registered, and has called CALLED."""
+    office.write(put_own, OwnNumber(number=OWN, since=NOW, added_at=NOW))
+    call = make_outcome("c1", NOW - DAY, by="201", direction=Direction.OUTBOUND, dialled=CALLED)
+    office.write(record_outcomes, [call], NOW)
+    return office
+
+
+def complaints(office: Office) -> list[Complaint]:
+    return office.read(complaints_about, OWN, 0.0)
+
+
+def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, office: Office, otto: Browser) -> None:
+    page = otto.text(f"{LIST}?after={OWN.replace('+', '%2B')}")
+    assert "Nobody has asked not to be called." in page
+    assert field_of(page, "after") == OWN
+    page = otto.done(f"{LIST}/add", number="201-742-1834", after=OWN, note=" asked twice ").text
+    wish = DoNotCall(CALLED, NOW, OWN, "201", "asked twice")
+    assert office.read(all_do_not_call) == [wish]
+    assert "asked twice" in page
+    page = otto.done(f"{LIST}/remove", number=CALLED).text
+    assert office.read(all_do_not_call) == []
+    otto.done(f"{LIST}/undo", id=undo_of(page))
+    assert office.read(do_not_call_of, CALLED) == wish
+    who = "otto (console)"
+    assert changes_of(office) == [
+        ("undo own dnc remove", who, CALLED),
+        ("own dnc remove", who, CALLED),
+        ("own dnc add", who, CALLED),
+    ]
+
+
+def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -> None:
+    """*29 leaves the same row as the command."""
+    wish = DoNotCall(CALLED, NOW, OWN, "202")
+
+    def dialled(db: sqlite3.Connection) -> None:
+        add_do_not_call(db, wish)
+        add_audit(db, Change("own dnc add", CALLED, after=wish._asdict()), "phone 202", NOW)
+
+    office.write(dialled)
+    otto.done(f"{LIST}/undo", id=undo_of(otto.text(LIST)))
+    assert office.read(all_do_not_call) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"),
+    [
+        pytest.param("", {CALLED, STRANGER}, id="all"),
+        pytest.param("(201) 742-1834", {CALLED}, id="as-it-is-dialled"),
+        pytest.param("742183", {CALLED, STRANGER}, id="a-part-of-it"),
+        pytest.param("TWICE", {CALLED}, id="note"),
+        pytest.param(OWN, {CALLED}, id="own-number"),
+        pytest.param("202", {STRANGER}, id="person"),
+        pytest.param("%", set(), id="no-pattern"),
+    ],
+)
+def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: set[str]) -> None:
+    for wish in (DoNotCall(CALLED, NOW, OWN, "201", "asked twice"), DoNotCall(STRANGER, NOW + 1, "", "202")):
+        office.write(add_do_not_call, wish)
+    page = otto.client.get(LIST, params={"q": text}).text
+    assert {number for number in (CALLED, STRANGER) if f'name="number" value="{number}"' in page} == finds
+    assert finds or "Nobody matches." in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        pytest.param({"number": "12"}, "too short for a telephone number", id="no-number"),
+        pytest.param({"number": ""}, "is no telephone number", id="nothing"),
+        pytest.param({"number": STRANGER, "after": "x"}, "is no telephone number", id="no-own-number"),
+        pytest.param({"number": STRANGER, "note": "a\tb"}, "note takes one line of at most 200", id="two-lines"),
+        pytest.param({"number": CALLED}, f"{CALLED} is on the list since", id="there-already"),
+    ],
+)
+def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: dict[str, str], says: str) -> None:
+    known = DoNotCall(CALLED, NOW - DAY, "", "202")
+    office.write(add_do_not_call, known)
+    answer = otto.post(f"{LIST}/add", **fields)
+    assert answer.status_code == 422
+    assert says in unescape(problem_of(answer.text))
+    assert office.read(all_do_not_call) == [known]
+    assert changes_of(office) == []
+    if fields["number"]:
+        assert field_of(answer.text, "number") in (fields["number"], CALLED)
+
+
+def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser) -> None:
+    assert f"{CALLED} is not on the list" in otto.post(f"{LIST}/remove", number=CALLED).text
+    assert changes_of(office) == []
+
+
+@pytest.mark.parametrize(
+    ("sender", "says", "counts"),
+    [
+        pytest.param("201 742 1834", "and counts", True, id="called"),
+        pytest.param(STRANGER, "and does not count", False, id="stranger"),
+        pytest.param("", "and does not count", False, id="nobody-known"),
+    ],
+)
+def test_a_complaint_is_recorded_with_whether_it_counts_and_taken_back(
+    calling: Office, otto: Browser, sender: str, says: str, counts: bool
+) -> None:
+    page = otto.done(f"/own/{OWN}/complain", **{"from": sender, "note": "rude"}).text
+    [complaint] = complaints(calling)
+    assert (complaint.at, complaint.note, complaint.is_of_called) == (NOW, "rude", counts)
+    assert f"The complaint is recorded, {says}" in page
+    page = otto.done(f"/own/{OWN}/no-complaint", **{"from": complaint.number, "at": field_of(page, "at")}).text
+    assert complaints(calling) == []
+    otto.done(f"/own/{OWN}/undo", id=undo_of(page))
+    assert complaints(calling) == [complaint]
+    who = "otto (console)"
+    assert changes_of(calling) == [("undo own complaint", who, OWN), *[("own complaint", who, OWN)] * 2]
+
+
+def test_the_complaint_that_is_chosen_is_taken_back_and_not_the_latest(calling: Office) -> None:
+    calling.clock = Ticking()
+    with calling.console() as console:
+        otto = console.browser("operator")
+        for note in ("first", "second"):
+            otto.done(f"/own/{OWN}/complain", **{"from": CALLED, "note": note})
+        first, second = complaints(calling)
+        otto.done(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": str(first.at)})
+        assert complaints(calling) == [second]
+        change = undo_of(otto.text(f"/own/{OWN}"))
+        otto.done(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": str(second.at)})
+        otto.done(f"/own/{OWN}/undo", id=change)
+        assert complaints(calling) == [first]
+
+
+def test_a_complaint_that_cannot_be_kept_is_said_with_what_was_typed(calling: Office, otto: Browser) -> None:
+    for fields in ({"from": "12", "note": "rude"}, {"from": CALLED, "note": "x" * 201}):
+        answer = otto.post(f"/own/{OWN}/complain", **fields)
+        assert answer.status_code == 422
+        assert problem_of(answer.text)
+        assert f'value="{fields["note"]}"' in answer.text
+        assert 'id="complain" open' in answer.text
+    gone = otto.post(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": "1.5"})
+    assert f"no complaint of {CALLED} about {OWN}" in problem_of(gone.text)
+    assert otto.post(f"/own/{OWN}/no-complaint", at="now").status_code == 404
+    assert otto.post("/own/+442071838799/complain", note="x").status_code == 404
+    assert changes_of(calling) == []
+
+
+def test_a_numbers_page_leads_to_those_who_want_no_more_of_its_calls(calling: Office, otto: Browser) -> None:
+    otto.done(f"{LIST}/add", number=CALLED, after=OWN)
+    page = otto.text(f"/own/{OWN}")
+    assert "1 person wants no more calls" in page
+    assert f'href="{LIST}?q=%2B442071838750"' in page
+
+
+def test_who_complained_is_nowhere_after_the_number_was_erased(calling: Office, otto: Browser) -> None:
+    page = otto.done(f"/own/{OWN}/complain", **{"from": CALLED, "note": "rude"}).text
+    otto.done(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": field_of(page, "at")})
+    otto.done(f"/own/{OWN}/undo", id=undo_of(otto.text(f"/own/{OWN}")))
+    calling.write(erase_number, CALLED)
+    kept = [row for row in calling.read(audit_rows) if CALLED in str(row)]
+    assert kept == []
+    assert CALLED not in otto.text(f"/own/{OWN}")
+    assert "/undo" not in otto.text(f"/own/{OWN}").partition("Changed lately")[2]
