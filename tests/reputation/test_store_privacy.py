@@ -85,7 +85,7 @@ OF_CALLS = {
     "appeal": 1,
     "call_back_code": 1,
     "tombstone": 1,
-    "audit": 1,
+    "audit": 2,
     "own_called": 1,
     "do_not_call": 1,
     "own_complaint": 1,
