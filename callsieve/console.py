@@ -25,6 +25,7 @@ OUTPUT_LIMIT = 16 * 1024 * 1024
 FAMILY = "callsieve"
 # Until when screening is off, in epoch seconds: the dialplan compares it with ${EPOCH}.
 OFF_KEY = "off"
+EMERGENCY_KEY = "emergency"
 FOR_EVER = 9999999999
 
 # Debian keeps asterisk in a directory that is not on everybody's PATH.

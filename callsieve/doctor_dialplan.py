@@ -10,7 +10,16 @@ from pathlib import Path
 
 from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
 from callsieve.asterisk_text import lines_of, read_text, walk
-from callsieve.changes import DIALPLAN_FILES, OUR_AGI, InstallError, agi_of, asked_for, is_included, packaged_dialplan
+from callsieve.changes import (
+    DIALPLAN_FILES,
+    FREEPBX_FILES,
+    OUR_AGI,
+    InstallError,
+    agi_of,
+    asked_for,
+    is_included,
+    packaged_dialplan,
+)
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from callsieve.freepbx import GUARD_CONTEXT
 from callsieve.installing import TRUNK_LINES, dialplan_text
@@ -73,7 +82,8 @@ def _same_version(ground: Ground, count: int) -> Finding:
             return warn(f"{count} contexts are loaded, but in no file: they go at the next reload", INSTALL)
         return ok(f"{count} contexts are loaded, from {where.file}")
     try:
-        current = {path.with_name(name): dialplan_text(name, agi) for name in DIALPLAN_FILES}
+        there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
+        current = {path.with_name(name): dialplan_text(name, agi) for name in there}
     except InstallError as error:
         return fail(str(error))
     for path, wanted in current.items():

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
 from callsieve.cli.storing import changing
+
+if TYPE_CHECKING:
+    from callsieve.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +41,7 @@ def open_window(config: ConfigOption = None) -> None:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whether the window is open. A call that only Asterisk's own database knows of is not seen here."""
+    """Show whether the window is open, by our store and, where Asterisk answers, by its own database."""
     from callsieve.cli.show import say
     from callsieve.times import ago, when
     from reputation.store.emergencies import latest_emergency
@@ -44,7 +49,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
-        latest = latest_emergency(db)
+        latest = max(filter(None, (latest_emergency(db), _known_to_asterisk(loaded.settings))), default=None)
     until = None if latest is None else latest + 60.0 * loaded.settings.emergency.window_minutes
     is_open = until is not None and until > now
     if as_json:
@@ -54,3 +59,13 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     else:
         last = f"the latest emergency call was {ago(latest, now)}"
         say(f"Open until {when(until)}: no call is screened; {last}." if is_open else f"Closed; {last}.")
+
+
+def _known_to_asterisk(settings: Settings) -> float | None:
+    """The last emergency call that the dialplan wrote down, of which we were perhaps not told."""
+    from agi.parsing import instant_of
+    from callsieve.console import EMERGENCY_KEY, ConsoleError, database_get
+
+    with suppress(ConsoleError):
+        return instant_of(database_get(settings, EMERGENCY_KEY) or "")
+    return None

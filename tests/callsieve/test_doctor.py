@@ -30,7 +30,7 @@ from callsieve.asterisk_output import (
     setting_in,
     version_in,
 )
-from callsieve.changes import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan
+from callsieve.changes import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
 from callsieve.cli.doctor import show_checks
 from callsieve.cli.errors import CommandError
 from callsieve.cli.switch import parse_duration
@@ -667,9 +667,12 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
         (directory / name).write_text(packaged(name).replace("127.0.0.1:4573", "127.0.0.1:4600"))
     ground = make_ground(tmp_path, dialplan_with(GOSUB))
     assert doctor_dialplan.is_loaded(ground).status is Status.OK
+    hook = directory / FREEPBX_HOOK_FILE
+    hook.write_text(packaged(hook.name) + "; of an older version\n")
+    assert f"{hook} is not that of this version" in doctor_dialplan.is_loaded(ground).detail
     with (directory / "callsieve.conf").open("a") as file:
         file.write("; edited\n")
-    assert "not that of this version" in doctor_dialplan.is_loaded(ground).detail
+    assert "callsieve.conf is not that of this version" in doctor_dialplan.is_loaded(ground).detail
 
 
 @pytest.mark.parametrize(
