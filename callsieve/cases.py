@@ -14,6 +14,7 @@ from reputation.store.appeals import appeals_of
 from reputation.store.epochs import Epoch, epochs_of
 from reputation.store.reviews import Burst, Review, numbers_to_review, review_of
 from reputation.store.tombstones import Tombstone, tombstones_of
+from reputation.wording import Places, Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,16 @@ def cases_as_json(cases: Cases) -> dict[str, Any]:
     }
 
 
-def appeal_in_words(appeal: Appeal) -> str:
+def appeal_in_words(appeal: Appeal) -> Wording:
     """`AP9E4100 of Carol Ltd: in force, to be decided until 2026-11-30`."""
     due, closed = due_at(appeal), appeal.closed_at
-    when = f", to be decided until {day(due - 1)}" if due else f" {day(closed)}" if closed else ""
-    return f"{appeal.reference} of {appeal.name}: {appeal.state.value}{when}"
+    about: Places = {"reference": appeal.reference, "name": appeal.name, "state": Wording(appeal.state.value)}
+    if due:
+        until = {**about, "day": day(due - 1)}
+        return Wording("{reference} of {name}: {state}, to be decided until {day}", until)
+    if closed:
+        return Wording("{reference} of {name}: {state} {day}", {**about, "day": day(closed)})
+    return Wording("{reference} of {name}: {state}", about)
 
 
 def decided_since(cases: Cases, at: float) -> Iterator[str]:

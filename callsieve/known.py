@@ -11,7 +11,7 @@ from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opin
 from callsieve.cases import Cases, cases_as_json, cases_of
 from callsieve.composing import policies_of, site_of
 from callsieve.entries import covers
-from callsieve.sentences import sentence_of
+from callsieve.sentences import sayings_of, sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
 from reputation.explaining import days_until_lower
@@ -40,6 +40,7 @@ from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 from reputation.store.rows import marks_of, rows_of, signals_of
+from reputation.wording import Wording
 
 SHOWN_DECISIONS = 5
 
@@ -86,6 +87,11 @@ class Known:
     def sentence(self) -> str:
         """All of it in one sentence."""
         return sentence_of(self.facts)
+
+    @property
+    def sayings(self) -> tuple[Wording, ...]:
+        """The same, each part by itself."""
+        return sayings_of(self.facts)
 
 
 def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Known:

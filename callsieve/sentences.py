@@ -2,81 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from reputation.explaining import parts_of
-from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, Tie
+from policies.reasons import Reason
+from reputation.explaining import listed_by, parts_of
+from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, ListName, Tie
+from reputation.wording import Places, Wording
 
-NOTHING = "nothing is known about this number"
+NOTHING = Wording("nothing is known about this number")
+MOST_NAMED = 3
 
 
 def sentence_of(facts: Facts) -> str:
     """One sentence with what counts most: lists, identity, evidence, and who of ours knows the number."""
-    parts = [
-        *_of_lists(facts.allow, facts.block),
-        *([f"it belongs to {facts.identity.name} (level {facts.identity.level})"] if facts.identity else []),
-        *(text for family in facts.reputation.families for text in _of_family(family, facts.imported)),
-        *_of_ties(facts),
-        *([f"its owner appeals ({facts.reputation.appeal})"] if facts.reputation.appeal else []),
-        *(["it is one of our own numbers"] if facts.own_number else []),
-        *(["its caller has passed a challenge"] if facts.challenge_passed_at is not None else []),
-    ]
-    sentence = "; ".join(parts) or NOTHING
+    sentence = "; ".join(map(str, sayings_of(facts)))
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _of_lists(allow: ListEntry | None, block: ListEntry | None) -> Iterable[str]:
-    for entry in (allow, block):
-        if entry is not None:
-            what = "it is" if entry.kind is EntryKind.EXACT else f"{entry.text} is"
-            yield f"{what} on the {entry.list_name.value}list"
+def sayings_of(facts: Facts) -> tuple[Wording, ...]:
+    """The parts of the sentence."""
+    return tuple(_sayings(facts)) or (NOTHING,)
 
 
-def _of_family(family: Family, imported: tuple[Imported, ...]) -> Iterable[str]:
+def _sayings(facts: Facts) -> Iterator[Wording]:
+    yield from (_on_list(entry) for entry in (facts.allow, facts.block) if entry is not None)
+    if facts.identity:
+        owner: Places = {"name": facts.identity.name, "level": facts.identity.level}
+        yield Wording("it belongs to {name} (level {level})", owner)
+    for family in facts.reputation.families:
+        yield from _of_family(family, facts.imported)
+    yield from _of_ties(facts)
+    if facts.reputation.appeal:
+        yield Wording("its owner appeals ({reference})", {"reference": facts.reputation.appeal})
+    if facts.own_number:
+        yield Wording("it is one of our own numbers")
+    if facts.challenge_passed_at is not None:
+        yield Wording("its caller has passed a challenge")
+
+
+def _on_list(entry: ListEntry) -> Wording:
+    is_allowed = entry.list_name is ListName.ALLOW
+    if entry.kind is EntryKind.EXACT:
+        return Wording("it is on the allowlist") if is_allowed else Wording("it is on the blocklist")
+    return Wording(Reason.ON_ALLOWLIST if is_allowed else Reason.ON_BLOCKLIST, {"entry": entry.text})
+
+
+def _of_family(family: Family, imported: tuple[Imported, ...]) -> Iterable[Wording]:
     """What a family says. Of sources the facts know more than the counts, and the identity is said with its name."""
     if family.name == "feeds":
         return [_of_feeds(imported)]
     return parts_of(family) if family.name != "identity" else ()
 
 
-def _of_feeds(imported: tuple[Imported, ...]) -> str:
+def _of_feeds(imported: tuple[Imported, ...]) -> Wording:
     spam = [row for row in imported if row.verdict == "spam"]
-    fine = [row for row in imported if row.verdict != "spam"]
-    categories = sorted({row.category for row in spam if row.category})
-    parts = []
-    if spam:
-        kinds = f" ({', '.join(categories)})" if categories else ""
-        parts.append(f"{_sources(len(spam))} it as spam{kinds}")
-    if fine:
-        parts.append(f"{_sources(len(fine))} it as fine")
-    return " and ".join(parts)
+    fine = len(imported) - len(spam)
+    said = listed_by(len(spam), "spam")
+    if kinds := ", ".join(sorted({row.category for row in spam if row.category})):
+        said = Wording("{listed} ({kinds})", {"listed": said, "kinds": kinds})
+    if not fine:
+        return said
+    as_fine = listed_by(fine, "ok")
+    return Wording("{spam} and {fine}", {"spam": said, "fine": as_fine}) if spam else as_fine
 
 
-def _sources(count: int) -> str:
-    return "one imported source lists" if count == 1 else f"{count} imported sources list"
-
-
-# Ties of one number, in the order in which they are said. Expected calls are no tie of the number.
+# Ties of one number, in the order in which they are said: of one of our people, and of several. Expected calls are no
+# tie of the number.
 _BY_TIE = {
-    Tie.ALLOW: "{who} allowed it",
-    Tie.BLOCK: "{who} blocked it",
-    Tie.CONTACT: "{who} have it as a contact",
-    Tie.TALKED: "{who} called it and talked",
+    Tie.ALLOW: (Wording("{who} allowed it"), Wording("{who} allowed it")),
+    Tie.BLOCK: (Wording("{who} blocked it"), Wording("{who} blocked it")),
+    Tie.CONTACT: (Wording("{who} has it as a contact"), Wording("{who} have it as a contact")),
+    Tie.TALKED: (Wording("{who} called it and talked"), Wording("{who} called it and talked")),
 }
 
 
-def _of_ties(facts: Facts) -> Iterable[str]:
-    for tie, words in _BY_TIE.items():
+def _of_ties(facts: Facts) -> Iterable[Wording]:
+    for tie, (one_of_us, several) in _BY_TIE.items():
         of_tie = [one for one in facts.ties if one.tie is tie]
         people = sorted({one.person for one in of_tie if one.person is not None})
         if any(one.person is None for one in of_tie):
-            yield "it is a contact of the company"
+            yield Wording("it is a contact of the company")
         if people:
-            text = words.format(who=_people(people))
-            yield text.replace(" have ", " has ") if len(people) == 1 else text
+            yield Wording((one_of_us if len(people) == 1 else several).template, {"who": _people(people)})
 
 
-def _people(extensions: list[str]) -> str:
-    if len(extensions) > 3:
-        return f"{len(extensions)} of our people"
-    return " and ".join(extensions)
+def _people(extensions: list[str]) -> str | Wording:
+    if len(extensions) > MOST_NAMED:
+        return Wording("{n} of our people", {"n": len(extensions)})
+    *others, last = extensions
+    return Wording("{those} and {another}", {"those": _people(others), "another": last}) if others else last

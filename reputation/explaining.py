@@ -18,6 +18,7 @@ from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import AuthClass, Change, Family, Identity, Imported, Level, Reputation, SignalCategory
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Weights
+from reputation.wording import Wording
 
 # The longest that `days_until_lower` looks ahead: how long evidence is kept.
 HORIZON_DAYS = 365
@@ -152,7 +153,7 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 class _Words(NamedTuple):
-    """What is said of one callee, and of several."""
+    """What is said of one, and of several."""
 
     one: str
     many: str
@@ -173,49 +174,67 @@ SIGNAL_WORDS: dict[str, _Words] = {
 }
 
 
+_LISTS_IT = {
+    "spam": _Words("one imported source lists it as spam", "{n} imported sources list it as spam"),
+    "ok": _Words("one imported source lists it as fine", "{n} imported sources list it as fine"),
+}
+
+
 def sentence_of_families(families: Sequence[Family]) -> str:
     """The evidence in one sentence without a full stop; empty where there is none."""
-    return "; ".join(part for family in families for part in parts_of(family))
+    return "; ".join(str(part) for family in families for part in parts_of(family))
 
 
-def parts_of(family: Family) -> Iterator[str]:
+def parts_of(family: Family) -> Iterator[Wording]:
     """What a family has to say, each part by itself."""
     name, counts = family.name, dict(family.counts)
     if name == "marks":
         yield from _of_marks(counts)
     elif name == "behaviour":
-        for category, count in counts.items():
-            words = SIGNAL_WORDS.get(category, _Words(category, f"{{n}} x {category}"))
-            yield words.one if count == 1 else words.many.format(n=count)
-        if "called-back" not in counts:
-            yield "nobody called back"
+        yield from _of_behaviour(counts)
     elif name == "block":
-        yield f"{counts['bad numbers']} other numbers of its block of 1000 are bad"
+        yield Wording("{n} other numbers of its block of 1000 are bad", {"n": counts["bad numbers"]})
     elif name == "feeds":
-        yield from _of_feeds(counts)
+        yield from (listed_by(counts[verdict], verdict) for verdict in _LISTS_IT if counts.get(verdict))
     elif name == "attestation":
         (what,) = counts
-        yield "its signature is false" if what == "failed" else f"the network vouches for it with {what}"
+        vouches = Wording("the network vouches for it with {level}", {"level": what})
+        yield Wording("its signature is false") if what == "failed" else vouches
     elif name == "quiet hours":
-        yield "it called in the quiet hours"
+        yield Wording("it called in the quiet hours")
     elif name == "identity":
-        yield "its owner is verified" if "level 1" not in counts else "somebody has proven to control it"
+        is_proven = "level 1" in counts
+        yield Wording("somebody has proven to control it") if is_proven else Wording("its owner is verified")
 
 
-def _of_marks(counts: Mapping[str, int]) -> Iterator[str]:
+def listed_by(sources: int, verdict: str) -> Wording:
+    """So many imported sources list it as that: `spam` or `ok`."""
+    return _of(sources, _LISTS_IT[verdict])
+
+
+def _of(count: int, words: _Words) -> Wording:
+    return Wording(words.one) if count == 1 else Wording(words.many, {"n": count})
+
+
+def _of_marks(counts: Mapping[str, int]) -> Iterator[Wording]:
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
-        yield f"{marked} of {answered} {'colleague' if answered == 1 else 'colleagues'} who answered marked it"
+        all_of = Wording("{marked} of {answered} colleagues who answered marked it", both)
+        yield Wording("{marked} of {answered} colleague who answered marked it", both) if answered == 1 else all_of
     elif marked:
-        yield f"{marked} marked it" + (f" and {answered} answered" if answered else "")
+        all_of = Wording("{marked} marked it and {answered} answered", both)
+        yield all_of if answered else Wording("{marked} marked it", {"marked": marked})
     else:
-        yield "one answered and did not mark it" if answered == 1 else f"{answered} answered and did not mark it"
+        yield _of(answered, _Words("one answered and did not mark it", "{n} answered and did not mark it"))
     if counts.get("burst"):
-        yield "so many marks within an hour, of a number that behaves well, count only after a review"
+        yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
 
 
-def _of_feeds(counts: Mapping[str, int]) -> Iterator[str]:
-    for what, said in (("spam", "it as spam"), ("ok", "it as fine")):
-        count = counts.get(what, 0)
-        if count:
-            yield f"{'one imported source lists' if count == 1 else f'{count} imported sources list'} {said}"
+def _of_behaviour(counts: Mapping[str, int]) -> Iterator[Wording]:
+    for category, count in counts.items():
+        words = SIGNAL_WORDS.get(category)
+        unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
+        yield unknown if words is None else _of(count, words)
+    if "called-back" not in counts:
+        yield Wording("nobody called back")

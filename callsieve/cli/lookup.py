@@ -175,7 +175,7 @@ def _cases(known: Known) -> Iterator[Line]:
     for label, epoch in _labelled("reassigned", cases.epochs):
         yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
     for label, appeal in _labelled("appeals", cases.appeals):
-        yield label, appeal_in_words(appeal)
+        yield label, str(appeal_in_words(appeal))
     for label, burst in _labelled("review", cases.bursts):
         yield label, f"{burst.reporters} marks, many within an hour: nobody has looked, so they weigh nothing"
     if cases.reviewed is not None:

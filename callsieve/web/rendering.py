@@ -6,7 +6,7 @@ Everything is escaped by default, an unknown name is an error, and viewers see n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -53,6 +53,19 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 
 @pass_context
+def _parts(context: Context, parts: Sequence[Wording]) -> str:
+    """Several texts of ours, one after the other."""
+    return "; ".join(_text(context, part) for part in parts)
+
+
+@pass_context
+def _sentence(context: Context, parts: Sequence[Wording]) -> str:
+    """The same as one sentence."""
+    said = _parts(context, parts)
+    return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
+
+
+@pass_context
 def _reason(context: Context, reason: str | None) -> str:
     """Why a call was decided as it was: in the visitor's language, but for what an operator wrote."""
     wording = worded(reason) if reason else None
@@ -67,6 +80,8 @@ def _points(log_odds: float) -> str:
 FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
+    "parts": _parts,
+    "sentence": _sentence,
     "reason": _reason,
     "when": when,
     "day": day,

@@ -21,7 +21,8 @@ from callsieve.web.reasons import reasons_of_ours
 from policies.decision import OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
-from reputation.explaining import SIGNAL_WORDS
+from reputation.explaining import SIGNAL_WORDS, parts_of
+from reputation.model import Family
 
 ROOT = Path(__file__).resolve().parents[2]
 CHINESE = ROOT / "callsieve" / "web" / "locale" / "zh" / "LC_MESSAGES"
@@ -30,7 +31,7 @@ NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
 # Where texts are written, and what marks them. `_share` makes a Wording of its third argument.
 FOLDERS = ("callsieve", "policies", "reputation")
-MARKS = {"_": None, "N_": None, "ngettext": (1, 2), "Wording": None, "_share": (3,)}
+MARKS = {"_": None, "N_": None, "ngettext": (1, 2), "Wording": None, "_share": (3,), "_Words": (1, 2)}
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -106,13 +107,14 @@ def test_the_catalogues_are_compiled() -> None:
         assert pairs(there) == pairs(now), f"python -m {__name__}"
 
 
-def test_sentences_of_counts_are_translated() -> None:
+def test_texts_of_counts_are_translated() -> None:
     chinese = translations_of("zh")
     assert translated("Log in", chinese) == "登录"
-    assert translated("3 hung up within 6 s; nobody called back", chinese) == "3 人在 6 秒内挂断; 没有人回拨"
-    for words in SIGNAL_WORDS.values():
-        for text in (words.one, words.many.format(n=3)):
-            assert translated(text, chinese) != text, text
+    assert translated("3 min ago", chinese) == "3 分钟前"
+    for count in (1, 3):
+        for category in SIGNAL_WORDS:
+            for part in parts_of(Family("behaviour", 1.0, ((category, count),))):
+                assert not re.search("[A-Za-z]", part.said(chinese.gettext)), part
 
 
 def test_what_nobody_translated_stays_as_it_is() -> None:

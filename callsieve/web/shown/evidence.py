@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reputation.explaining import parts_of
 from reputation.model import Family
+from reputation.wording import Wording
 
 HALF = 50.0  # of the bar's width: nothing lies in the middle
 
@@ -17,7 +18,7 @@ class Bar:
 
     family: str
     log_odds: float
-    said: str
+    said: tuple[Wording, ...]
     start: float
     width: float
 
@@ -32,7 +33,7 @@ def _bar(family: Family, scale: float) -> Bar:
     width = round(HALF * abs(family.log_odds) / scale, 1)
     start = HALF if family.log_odds >= 0 else HALF - width
     try:
-        said = "; ".join(parts_of(family))
+        said = tuple(parts_of(family))
     except (KeyError, ValueError):  # a vector of another version
-        said = ", ".join(f"{count} {what}" for what, count in family.counts)
+        said = tuple(Wording("{n} x {category}", {"n": count, "category": what}) for what, count in family.counts)
     return Bar(family.name, family.log_odds, said, start, width)
