@@ -1,19 +1,29 @@
-"""What a row of the audit says was changed, in words. Pure; the terminal and the console show it."""
+"""What a row of the audit says was changed, in words. Pure; the terminal and the console show it.
+
+A field is `name {value}` for a catalogue: one word alone means too many things.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from callsieve.known import value_of
 from callsieve.times import when
 from reputation.store.audit import AuditRow
+from reputation.wording import Wording, listed
 
-# The number has a column of its own; nobody asks for the inner name of a class or an epoch that is 0.
-NOT_SHOWN = {"number", "first", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"}
+# The number and what stands on a list have columns of their own; nobody asks for the inner name of a class or an epoch
+# that is 0.
+NOT_SHOWN = {"number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"}
+# Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
+OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password"}
+WITH_THEIR_FIELD = {
+    text: Wording(text) for text in ("list name allow", "list name block", "verdict allow", "verdict block")
+}
 
 
-def change_of(row: AuditRow) -> str:
+def change_of(row: AuditRow) -> str | Wording:
     """The change of a row: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after))
 
@@ -23,23 +33,30 @@ def value_of_side(text: str | None) -> Any:
     return None if text is None else value_of(text)
 
 
-def change_in_words(before: Any, after: Any) -> str:
+def change_in_words(before: Any, after: Any) -> str | Wording:
     """`level 1 -> 2`, `name Acme, level 1`, or in brackets what is gone."""
     was, is_now = dict(_worth_saying(before)), dict(_worth_saying(after))
     if after is None:
-        return f"({_pairs(was)})" if was else ""
+        return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
     changed = {
-        key: f"{was[key]} -> {value}" if key in was else value for key, value in is_now.items() if was.get(key) != value
+        key: Wording("{was} -> {value}", {"was": was[key], "value": value}) if key in was else value
+        for key, value in is_now.items()
+        if was.get(key) != value
     }
-    gone = {key: f"{value} -> nothing" for key, value in was.items() if key not in is_now}
-    return _pairs(changed | gone)
+    gone = {key: Wording("{was} -> nothing", {"was": value}) for key, value in was.items() if key not in is_now}
+    return _fields(changed | gone)
 
 
-def _pairs(values: dict[str, str]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items())
+def _fields(values: Mapping[str, str | Wording]) -> str | Wording:
+    return listed([_field(name, value) for name, value in values.items()], "{some}, {more}")
 
 
-def _worth_saying(value: Any) -> Iterator[tuple[str, str]]:
+def _field(name: str, value: str | Wording) -> Wording:
+    plain = name.replace("{", "{{").replace("}", "}}")
+    return WITH_THEIR_FIELD.get(f"{name} {value}") or Wording(f"{plain} {{value}}", {"value": value})
+
+
+def _worth_saying(value: Any) -> Iterator[tuple[str, str | Wording]]:
     """The fields that say something, instants as people read them. When it was done is in a column of its own."""
     if not isinstance(value, dict):
         return
@@ -49,7 +66,9 @@ def _worth_saying(value: Any) -> Iterator[tuple[str, str]]:
         yield key.removesuffix("_at").replace("_", " "), _said(key, one)
 
 
-def _said(key: str, one: Any) -> str:
+def _said(key: str, one: Any) -> str | Wording:
     if isinstance(one, float) and (key.endswith("_at") or key == "since"):
         return when(one)
+    if key in OUR_WORDS and one != "block":
+        return Wording(str(one))
     return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

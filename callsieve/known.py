@@ -11,7 +11,7 @@ from callsieve.asking import Opinion, Ours, Question, call_of, facts_about, opin
 from callsieve.cases import Cases, cases_as_json, cases_of
 from callsieve.composing import policies_of, site_of
 from callsieve.entries import covers
-from callsieve.sentences import sayings_of, sentence_of
+from callsieve.sentences import said_of, sentence_of
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
 from reputation.explaining import days_until_lower
@@ -89,9 +89,9 @@ class Known:
         return sentence_of(self.facts)
 
     @property
-    def sayings(self) -> tuple[Wording, ...]:
-        """The same, each part by itself."""
-        return sayings_of(self.facts)
+    def said(self) -> str | Wording:
+        """The same, for another language."""
+        return said_of(self.facts)
 
 
 def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Known:

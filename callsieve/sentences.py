@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from policies.reasons import Reason
 from reputation.explaining import listed_by, parts_of
 from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, ListName, Tie
-from reputation.wording import Places, Wording
+from reputation.wording import Places, Wording, listed
 
 NOTHING = Wording("nothing is known about this number")
 MOST_NAMED = 3
@@ -15,13 +15,13 @@ MOST_NAMED = 3
 
 def sentence_of(facts: Facts) -> str:
     """One sentence with what counts most: lists, identity, evidence, and who of ours knows the number."""
-    sentence = "; ".join(map(str, sayings_of(facts)))
+    sentence = str(said_of(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def sayings_of(facts: Facts) -> tuple[Wording, ...]:
-    """The parts of the sentence."""
-    return tuple(_sayings(facts)) or (NOTHING,)
+def said_of(facts: Facts) -> str | Wording:
+    """The same for any language, not yet as a sentence."""
+    return listed(list(_sayings(facts)) or [NOTHING], "{some}; {more}")
 
 
 def _sayings(facts: Facts) -> Iterator[Wording]:
@@ -83,11 +83,6 @@ def _of_ties(facts: Facts) -> Iterable[Wording]:
         if any(one.person is None for one in of_tie):
             yield Wording("it is a contact of the company")
         if people:
-            yield Wording((one_of_us if len(people) == 1 else several).template, {"who": _people(people)})
-
-
-def _people(extensions: list[str]) -> str | Wording:
-    if len(extensions) > MOST_NAMED:
-        return Wording("{n} of our people", {"n": len(extensions)})
-    *others, last = extensions
-    return Wording("{those} and {another}", {"those": _people(others), "another": last}) if others else last
+            named = listed(people, "{some} and {more}")
+            who = named if len(people) <= MOST_NAMED else Wording("{n} of our people", {"n": len(people)})
+            yield Wording((one_of_us if len(people) == 1 else several).template, {"who": who})

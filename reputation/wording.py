@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TypeAlias
 
 Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
@@ -36,3 +37,8 @@ class Wording:
 
     def __str__(self) -> str:
         return self.said(str)
+
+
+def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
+    """Several texts as one. `two` is how two of them stand together: `{some}; {more}`."""
+    return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""

@@ -39,7 +39,7 @@ def show(
         print_table(
             ("time", "who", "did", "about", "change"),
             (
-                (when(row.at), row.who, row.what, row.number or row.name, change_in_words(before, after))
+                (when(row.at), row.who, row.what, row.number or row.name, str(change_in_words(before, after)))
                 for row, before, after in changes
             ),
             keep=(0, 2, 3),

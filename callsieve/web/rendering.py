@@ -6,7 +6,7 @@ Everything is escaped by default, an unknown name is an error, and viewers see n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -53,15 +53,9 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 
 @pass_context
-def _parts(context: Context, parts: Sequence[Wording]) -> str:
-    """Several texts of ours, one after the other."""
-    return "; ".join(_text(context, part) for part in parts)
-
-
-@pass_context
-def _sentence(context: Context, parts: Sequence[Wording]) -> str:
-    """The same as one sentence."""
-    said = _parts(context, parts)
+def _sentence(context: Context, wording: str | Wording) -> str:
+    """A text of ours as a sentence."""
+    said = _text(context, wording)
     return _text(context, Wording("{sentence}.", {"sentence": said[:1].upper() + said[1:]}))
 
 
@@ -80,7 +74,6 @@ def _points(log_odds: float) -> str:
 FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
-    "parts": _parts,
     "sentence": _sentence,
     "reason": _reason,
     "when": when,

@@ -232,4 +232,4 @@ def test_the_latest_come_first_and_a_number_has_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_change_in_words(before: Any, after: Any, words: str) -> None:
-    assert change_in_words(before, after) == words
+    assert str(change_in_words(before, after)) == words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from reputation.wording import Wording
+from reputation.wording import Wording, listed
 
 CATALOGUE = {
     "{share:.0%} of the calls ({part:,} of {whole:,})": "{whole:,} 次中的 {part:,} 次（{share:.0%}）",
@@ -47,3 +47,13 @@ def test_a_text_is_said_in_any_language(wording: Wording, english: str, translat
     assert wording.said(chinese) == translated
     kept = msgspec.json.encode(wording)
     assert msgspec.json.decode(kept, type=Wording) == wording, "it is kept as it is"
+
+
+def test_several_texts_are_one() -> None:
+    both = "{some}; {more}"
+    parts: list[str | Wording] = [Wording("warn"), "warn", Wording("{n} calls", {"n": 3})]
+    three = listed(parts, both)
+    assert isinstance(three, Wording)
+    assert str(three) == "warn; warn; 3 calls"
+    assert three.said(lambda text: {both: "{some}；{more}"}.get(text, chinese(text))) == "警告；warn；3 calls"
+    assert (listed(parts[:1], both), listed([], both)) == (Wording("warn"), "")

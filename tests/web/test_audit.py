@@ -84,3 +84,36 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         assert page.count("<script") == plain
         assert "<b>" not in page
         assert "<img" not in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(
+            Change("list add", NUMBER, "", None, {"list_name": "block", "kind": "exact", "note": "kind, name"}),
+            ["加入名单", "阻止名单，类型 单个号码，备注 kind, name"],
+            id="new",
+        ),
+        pytest.param(
+            Change("user role", None, "bob", {"role": "viewer"}, {"role": "operator"}),
+            ["角色 查看者 → 操作员"],
+            id="changed",
+        ),
+        pytest.param(
+            Change("identity remove", NUMBER, "", {"name": "Acme", "level": 1}, None),
+            ["（名称 Acme，级别 1）"],
+            id="gone",
+        ),
+        pytest.param(Change("list add", NUMBER, "", {"note": "bank"}, {"note": ""}), ["备注 bank → 无"], id="emptied"),
+        pytest.param(
+            Change("to come", None, "", None, {"a {field}": "{value}"}),
+            ["to come", "a {field} {value}"],
+            id="of-another-version",
+        ),
+    ],
+)
+def test_a_change_is_said_in_chinese(console: Console, ada: Browser, change: Change, said: list[str]) -> None:
+    console.office.write(add_audit, change, "joe", NOW)
+    page = ada.text("/audit", headers={"accept-language": "zh"})
+    for text in said:
+        assert text in page, text

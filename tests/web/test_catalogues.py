@@ -5,33 +5,47 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from callsieve.changed import NOT_SHOWN
 from callsieve.web.languages import translated, translations_of
 from callsieve.web.reasons import reasons_of_ours
-from policies.decision import OWN_RULES
+from callsieve.web.undoing import KIND_BY_WHAT
+from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
+from reputation.appeals import Answer, Appeal, AppealState
+from reputation.codes import SWITCHES
 from reputation.explaining import SIGNAL_WORDS, parts_of
-from reputation.model import Family
+from reputation.model import EntryKind, Family, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
+from reputation.own.register import OwnNumber, State
+from reputation.store.do_not_call import Complaint, DoNotCall
+from reputation.store.epochs import Epoch
+from reputation.store.personal import PersonalEntry
+from reputation.store.reviews import Review
 
 ROOT = Path(__file__).resolve().parents[2]
 CHINESE = ROOT / "callsieve" / "web" / "locale" / "zh" / "LC_MESSAGES"
 METHODS = [("web/templates/**.html", "jinja2"), ("**.py", "python")]
 NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
-# Where texts are written, and what marks them. `_share` makes a Wording of its third argument.
+# Where texts are written, and what marks them. `_share` and `_Words` make a Wording.
 FOLDERS = ("callsieve", "policies", "reputation")
-MARKS = {"_": None, "N_": None, "ngettext": (1, 2), "Wording": None, "_share": (3,), "_Words": (1, 2)}
+MARKS = {"_": None, "N_": None, "ngettext": (1, 2), "Wording": None, "_share": (3,), "_Words": (1, 2), "listed": (2,)}
+# What names a change in the audit, and its how manieth argument does so.
+WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
+CHANGES = {"changing": 1, "change": 0, "Change": 0}
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -42,8 +56,36 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{folder}/{file}:{line}", text
     for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
         yield "a reason of ours", text
+    yield from whats_of_changes()
+    for what in KIND_BY_WHAT:
+        yield "what can be undone", f"undo {what}"
+    for field in fields_of_changes() - NOT_SHOWN:
+        yield "a field of a change", f"{field.removesuffix('_at').replace('_', ' ')} {{value}}"
+    for word in (*ListName, *EntryKind, *Verdict, *MarkChannel, *AppealState, *State, *Answer, *ACTION_BY_WORD):
+        yield "a word of a change", word
+    for switch in SWITCHES.values():
+        yield from (("what a phone switches", switch.wished), ("what a phone switches", switch.dropped))
     for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
         yield "a rule of ours", name
+
+
+def whats_of_changes() -> Iterator[tuple[str, str]]:
+    """What the commands, the console and the phones call what they do."""
+    for path in (path for folder in ("callsieve", "reputation") for path in (ROOT / folder).rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            place = CHANGES.get(
+                call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            )
+            for part in ast.walk(call.args[place]) if place is not None and len(call.args) > place else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and WHAT.fullmatch(part.value):
+                    yield f"{path.name}:{call.lineno}", part.value
+
+
+def fields_of_changes() -> set[str]:
+    """The fields of all that is kept as it was and is."""
+    kept: tuple[Any, ...] = (ListEntry, PersonalEntry, Identity, OwnNumber, Mark, DoNotCall, Complaint, Appeal, Review)
+    names = {name for one in (*kept, Epoch) for name in getattr(one, "_fields", None) or one.__dataclass_fields__}
+    return names - {"at", "added_at", "is_of_called"} | {"role", "extension", "rows", "policy", "attached", "password"}
 
 
 def catalogues() -> dict[Path, Catalog]:

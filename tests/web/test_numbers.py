@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,23 @@ def test_the_page_has_all_that_is_known(console: Console) -> None:
         'id="history-table"',
     ):
         assert text in page, text
+
+
+# What stands there as somebody wrote it, and what is typed as it stands.
+NOT_OURS = re.compile(
+    "Springfield Motors|Joe of Springfield|called back|Bob|the whole exchange|a note|ftc|crm|scam|telemarketing|survey"
+    "|robocall|cautious"
+)
+
+
+def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
+    browser = console.browser("operator")
+    browser.done(f"/numbers/{CALLER}/allow", note="Bob")
+    page = browser.text(f"/numbers/{CALLER}", headers={"accept-language": "zh"})
+    shown = re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0].partition(">")[2])
+    assert re.findall(r"[A-Za-z]{3,}", NOT_OURS.sub("", shown)) == ["otto", "console"]
+    assert "+1201555* 在阻止名单中；号主是 Springfield Motors（级别 1）；" in shown
+    assert "；它是公司的联系人。" in shown
 
 
 def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reputation.explaining import parts_of
 from reputation.model import Family
-from reputation.wording import Wording
+from reputation.wording import Wording, listed
 
 HALF = 50.0  # of the bar's width: nothing lies in the middle
 
@@ -18,7 +18,7 @@ class Bar:
 
     family: str
     log_odds: float
-    said: tuple[Wording, ...]
+    said: str | Wording
     start: float
     width: float
 
@@ -33,7 +33,8 @@ def _bar(family: Family, scale: float) -> Bar:
     width = round(HALF * abs(family.log_odds) / scale, 1)
     start = HALF if family.log_odds >= 0 else HALF - width
     try:
-        said = tuple(parts_of(family))
+        said = listed(list(parts_of(family)), "{some}; {more}")
     except (KeyError, ValueError):  # a vector of another version
-        said = tuple(Wording("{n} x {category}", {"n": count, "category": what}) for what, count in family.counts)
+        counts = [Wording("{n} x {category}", {"n": count, "category": what}) for what, count in family.counts]
+        said = listed(counts, "{some}; {more}")
     return Bar(family.name, family.log_odds, said, start, width)

@@ -19,6 +19,7 @@ from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_nea
 from reputation.store.rows import answered_of
 from reputation.store.standing import standing
 from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording, listed
 
 SHOWN_CALLS = 20
 SHOWN_CHANGES = 20
@@ -31,7 +32,7 @@ class Witness(NamedTuple):
     at: float
     person: str
     what: str
-    detail: str
+    detail: str | Wording
     family: str
     auth_class: AuthClass
 
@@ -109,7 +110,9 @@ def _witnesses(db: sqlite3.Connection, known: Known) -> Iterator[Witness]:
     """Every row of evidence, with who and when."""
     for mark in known.marks:
         case = known.cases.case_against(mark)
-        detail = ", ".join(filter(None, (mark.category, mark.reason, mark.channel.value, case and f"wrong: {case}")))
+        wrong = case and Wording("wrong: {case}", {"case": case})
+        details = (mark.category, mark.reason, Wording(mark.channel.value), wrong)
+        detail = listed([one for one in details if one], "{some}, {more}")
         yield Witness(mark.at, mark.reporter, f"marked {mark.verdict.value}", detail, "marks", mark.auth_class)
     for signal in known.signals:
         yield Witness(signal.at, signal.callee, signal.category.value, "", "behaviour", signal.auth_class)
