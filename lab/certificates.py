@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from lab.elliptic import SIZE, Key
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
-# Object identifiers: RFC 5280, RFC 5480, RFC 8226.
-COMMON_NAME, BASIC_CONSTRAINTS, KEY_USAGE = "2.5.4.3", "2.5.29.19", "2.5.29.15"
-EC_PUBLIC_KEY, P256, ECDSA_SHA256 = "1.2.840.10045.2.1", "1.2.840.10045.3.1.7", "1.2.840.10045.4.3.2"
-TN_AUTH_LIST = "1.3.6.1.5.5.7.1.26"
+TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")  # RFC 8226, section 9
+Extension = tuple[x509.ExtensionType, bool]  # and whether it is critical
 
-BOOLEAN, INTEGER, BITS, OCTETS, OBJECT, UTF8, ASCII, UTC_TIME, SEQUENCE, SET = (
-    *(0x01, 0x02, 0x03, 0x04, 0x06, 0x0C, 0x16, 0x17, 0x30, 0x31),
-)
-TRUE = b"\xff"
+
+def make_key() -> ec.EllipticCurvePrivateKey:
+    """On the one curve that STIR/SHAKEN knows (RFC 8225, section 8)."""
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,88 +26,62 @@ class Authority:
     """Who signs certificates: a name and a key, and its own certificate in PEM."""
 
     name: str
-    key: Key
+    key: ec.EllipticCurvePrivateKey
 
     @classmethod
     def make(cls, name: str) -> Self:
-        return cls(name, Key.make())
+        return cls(name, make_key())
 
     def root(self) -> str:
         """The certificate that others are to trust."""
-        extensions = [
-            (BASIC_CONSTRAINTS, True, sequence(der(BOOLEAN, TRUE))),
-            (KEY_USAGE, True, der(BITS, b"\x02\x04")),
-        ]
-        return self._certificate(1, self.name, self.key, extensions)
-
-    def issue(self, name: str, key: Key, provider_code: str) -> str:
-        """A certificate for a carrier that signs calls, with the code that says whose numbers it may sign for."""
-        codes = sequence(der(0xA0, der(ASCII, provider_code.encode())))
-        usage = der(BITS, b"\x07\x80")  # to sign anything else
-        extensions = [(KEY_USAGE, True, usage), (TN_AUTH_LIST, False, codes)]
-        return self._certificate(2, name, key, extensions)
-
-    def _certificate(self, serial: int, name: str, key: Key, extensions: list[tuple[str, bool, bytes]]) -> str:
-        now = datetime.now(UTC)
-        validity = sequence(*(_time(now + timedelta(days=days)) for days in (-1, 30)))
-        algorithm = sequence(_object(ECDSA_SHA256))
-        point = b"\x04" + b"".join(part.to_bytes(SIZE) for part in key.public)
-        body = sequence(
-            der(0xA0, number(2)),  # version 3
-            number(serial),
-            algorithm,
-            _name(self.name),
-            validity,
-            _name(name),
-            sequence(sequence(_object(EC_PUBLIC_KEY), _object(P256)), der(BITS, b"\0" + point)),
-            der(0xA3, sequence(*(_extension(*extension) for extension in extensions))),
+        may_sign = x509.BasicConstraints(ca=True, path_length=None)
+        return self._certificate(
+            self.name, self.key.public_key(), [(may_sign, True), (_usage(certificates=True), True)]
         )
-        signature = sequence(*(number(part) for part in self.key.sign(body)))
-        return _pem("CERTIFICATE", sequence(body, algorithm, der(BITS, b"\0" + signature)))
+
+    def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
+        """A certificate for a carrier that signs calls, with the code that says whose numbers it may sign for."""
+        codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
+        return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
+
+    def _certificate(self, name: str, key: ec.EllipticCurvePublicKey, extensions: Iterable[Extension]) -> str:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .issuer_name(_name(self.name))
+            .subject_name(_name(name))
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=30))
+        )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(self.key, SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def der(tag: int, content: bytes) -> bytes:
-    """One value in DER (X.690)."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes([tag, 0x80 | len(length)]) + length + content
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
 
 
-def sequence(*parts: bytes) -> bytes:
-    return der(SEQUENCE, b"".join(parts))
+def _usage(*, certificates: bool) -> x509.KeyUsage:
+    """An authority's key signs certificates, a carrier's signs calls."""
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        key_cert_sign=certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
-def number(value: int) -> bytes:
-    """A positive INTEGER."""
-    return der(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
-
-
-def _object(identifier: str) -> bytes:
-    first, second, *rest = (int(part) for part in identifier.split("."))
-    content = bytes([40 * first + second])
-    for part in rest:
-        groups = [part & 0x7F]
-        while part := part >> 7:
-            groups.append(0x80 | part & 0x7F)
-        content += bytes(reversed(groups))
-    return der(OBJECT, content)
-
-
-def _name(common: str) -> bytes:
-    return sequence(der(SET, sequence(_object(COMMON_NAME), der(UTF8, common.encode()))))
-
-
-def _time(at: datetime) -> bytes:
-    return der(UTC_TIME, at.strftime("%y%m%d%H%M%SZ").encode())  # RFC 5280 wants it until 2049
-
-
-def _extension(identifier: str, critical: bool, value: bytes) -> bytes:
-    marked = der(BOOLEAN, TRUE) if critical else b""
-    return sequence(_object(identifier), marked, der(OCTETS, value))
-
-
-def _pem(label: str, content: bytes) -> str:
-    text = base64.encodebytes(content).decode()
-    return f"-----BEGIN {label}-----\n{text}-----END {label}-----\n"
+def _provider_codes(code: str) -> bytes:
+    """TNAuthorizationList with one service provider code, in DER: each of its three layers below 128 bytes."""
+    content = code.encode("ascii")
+    for tag in (0x16, 0xA0, 0x30):
+        content = bytes([tag, len(content)]) + content
+    return content

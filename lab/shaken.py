@@ -17,17 +17,21 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from lab.certificates import Authority
-from lab.elliptic import SIZE, Key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from lab.certificates import Authority, make_key
 
 CERTIFICATE_PATH = "/carrier.pem"
+INTEGER_BYTES = 32  # of the two that make up a signature (RFC 7518, section 3.4)
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
     """A carrier's key, and where the certificate of it is to be had."""
 
-    key: Key
+    key: ec.EllipticCurvePrivateKey
     url: str
 
     def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
@@ -42,7 +46,8 @@ class Signer:
         }
         header = {"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": self.url}
         signed = f"{_part(header)}.{_part(payload | claims)}"
-        signature = b"".join(part.to_bytes(SIZE) for part in self.key.sign(signed.encode()))
+        parts = decode_dss_signature(self.key.sign(signed.encode(), ec.ECDSA(SHA256())))
+        signature = b"".join(part.to_bytes(INTEGER_BYTES) for part in parts)
         identity = f"{signed}.{_base64(signature)};info=<{self.url}>;alg=ES256;ppt=shaken"
         return {"Identity": identity, "Date": formatdate(now, usegmt=True)}
 
@@ -52,10 +57,10 @@ def signing_carrier(directory: Path) -> Iterator[tuple[Signer, dict[str, str]]]:
     """A carrier with a certificate that is served, and what Asterisk's files need so that it checks the trunk `carrier`
     (`Asterisk(config=...)`). `directory` keeps the authority's certificate.
     """
-    authority, key = Authority.make("Lab Root"), Key.make()
+    authority, key = Authority.make("Lab Root"), make_key()
     root = directory / "root.pem"
     root.write_text(authority.root())
-    with _served(authority.issue("SHAKEN 007Z", key, "007Z").encode()) as address:
+    with _served(authority.issue("SHAKEN 007Z", key.public_key(), "007Z").encode()) as address:
         yield Signer(key, f"http://{address}{CERTIFICATE_PATH}"), _configuration(root, directory)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import CallSpec, Phone
-from lab.elliptic import Key
+from lab.certificates import make_key
 from lab.ports import free_port
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from lab.shaken import Signer, signing_carrier
@@ -101,7 +101,7 @@ def with_another_level(signer: Signer, caller: str) -> dict[str, str]:
 
 
 def with_another_key(signer: Signer, caller: str) -> dict[str, str]:
-    return replace(signer, key=Key.make()).headers(caller, ALICE, "A")
+    return replace(signer, key=make_key()).headers(caller, ALICE, "A")
 
 
 def for_another_caller(signer: Signer, _caller: str) -> dict[str, str]:
