@@ -27,6 +27,7 @@ OWN_STYLE = Markup("""
 .you { border-left: .25rem solid var(--of, var(--line)); padding-left: .6rem; font-weight: 600; }
 @media print { .rule { break-inside: avoid; } }
 """)
+STYLE_OF_PAGES = joined(STYLE, OWN_STYLE)
 CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 # Which measure of the health a rule of the guidance is about: its colour is that of the worst number.
 MEASURE_BY_RULE = {
@@ -116,7 +117,7 @@ def _page(title: str, body: Sequence[object], language: str) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="robots", content="noindex"),
         element("title", title),
-        element("style", STYLE, OWN_STYLE),
+        element("style", STYLE_OF_PAGES),
     )
     html = element("html", element("head", head), element("body", element("main", *body)), lang=language)
     return f"<!doctype html>\n{html}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +13,7 @@ from callsieve.cli.common import ConfigOption, existing_store, settings_of
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from callsieve.guidance import Company
-    from callsieve.settings import Settings
+    pass
 
 
 def add_to(group: typer.Typer) -> None:
@@ -32,6 +30,7 @@ def guidance(
 ) -> None:
     """Write a page on how not to be marked, filled with our own figures, for those who lead people who call."""
     from callsieve.cli.show import say
+    from callsieve.company import company_of
     from callsieve.guidance import guidance_page, leaflet_page
     from callsieve.guidance_texts import LANGUAGES
     from policies.words import nearest
@@ -48,29 +47,6 @@ def guidance(
             page = guidance_page(company_of(db, now, loaded.settings), language, now)
     _write(path, page, force=force)
     say(f"{path}: open it in a browser.")
-
-
-def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Company:
-    """What the guidance is filled with."""
-    from callsieve.guidance import Company
-    from reputation.own.figures import MONTH
-    from reputation.own.register import State
-    from reputation.store.do_not_call import all_do_not_call
-    from reputation.store.own_days import calling_numbers
-    from reputation.store.own_health import own_health
-    from reputation.store.own_register import register_of
-
-    numbers = calling_numbers(db, int(now // 86_400) - MONTH)
-    register = {own.number: own for own in register_of(db) if own.state is not State.RETIRED}
-    registered = [register[number] for number in numbers if number in register]
-    return Company(
-        numbers=[own_health(db, number, now, settings.reputation) for number in numbers],
-        registered=len(registered),
-        due=sum(own.next_check_at is not None and own.next_check_at <= now for own in registered),
-        do_not_call=len(all_do_not_call(db, 1_000_000)),
-        first_hour=settings.outbound.first_hour,
-        last_hour=settings.outbound.last_hour,
-    )
 
 
 def _write(path: Path, page: str, *, force: bool) -> None:

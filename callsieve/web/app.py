@@ -34,6 +34,7 @@ from callsieve.web.pages import (
     numbers,
     overview,
     own,
+    own_guidance,
     own_wishes,
     people,
     policies,
@@ -45,7 +46,7 @@ from callsieve.web.table import Page
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, overview, calls, numbers, policies, drafts, lists, identities),
-    *(own_wishes, own),
+    *(own_wishes, own_guidance, own),
     *(appeals, feeds, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)

@@ -50,6 +50,8 @@ PATHS = {
     "identities": "/identities",
     "own": "/own",
     "own-do-not-call": "/own/do-not-call",
+    "own-guidance": "/own/guidance",
+    "own-leaflet": "/own/leaflet",
     "own-new": f"/own/new?number={quote(OWN_STRANGER)}",
     "own-number": f"/own/{quote(OWN)}?do=change",
     "own-resting": f"/own/{quote(OWN_RESTING)}?do=use",
@@ -90,9 +92,12 @@ def looking(
 
 
 def open_page(page: Page, path: str) -> None:
-    """Goes there, and waits until it is drawn. The overview goes on loading for ever: it listens."""
+    """Goes there, and waits until it is drawn. The overview goes on loading for ever: it listens.
+
+    The guidance and the leaflet are documents without a script.
+    """
     page.goto(path, wait_until="load")
-    page.wait_for_function("document.documentElement.classList.contains('js')")
+    page.wait_for_function("!document.scripts.length || document.documentElement.classList.contains('js')")
     page.wait_for_function("[...document.querySelectorAll('.chart')].every((one) => one.dataset.drawn)")
 
 

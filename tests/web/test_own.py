@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from callsieve.company import company_of
+from callsieve.guidance import guidance_page, leaflet_page
+from callsieve.web.hardening import HEADERS, POLICY, POLICY_HEADER
 from reputation.own.register import OwnNumber
 from reputation.store.file import open_store
 from reputation.store.own_health import grade_all
@@ -102,3 +107,34 @@ def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) 
         page = console.browser("operator").text("/own")
     assert "No number is registered." in page
     assert "Nothing is due within two weeks." in page
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")])
+def test_the_guidance_has_our_own_figures_in_the_visitors_language(
+    console: Console, office: Office, language: str, title: str
+) -> None:
+    otto = console.browser("operator")
+    otto.done("/preferences", language=language, next="/own")
+    page = otto.text("/own/guidance")
+    told = office.read(company_of, NOW, office.load().settings)
+    assert page == guidance_page(told, language, NOW)
+    assert {one.facts.number for one in told.numbers} == {OWN, SALES}
+    assert f"<h1>{title}</h1>" in page
+    assert otto.text("/own/leaflet") == leaflet_page(language, 8, 21)
+    for name in ("guidance", "leaflet"):
+        answer = otto.get(f"/own/{name}?download=yes")
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{language}.html"'
+        assert answer.text == otto.text(f"/own/{name}")
+        assert f'href="/own/{name}"' in otto.text("/own")
+
+
+@pytest.mark.parametrize("path", ["/own/guidance", "/own/leaflet"])
+def test_a_document_may_use_the_style_that_it_brings_and_nothing_else(console: Console, path: str) -> None:
+    answer = console.browser("operator").get(path)
+    [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert answer.headers[POLICY_HEADER] == POLICY.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
+    assert "script" not in answer.text
+    assert {name: answer.headers[name] for name in HEADERS if name != POLICY_HEADER} == {
+        name: value for name, value in HEADERS.items() if name != POLICY_HEADER
+    }

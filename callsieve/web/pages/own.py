@@ -136,7 +136,7 @@ async def take_back_here(visit: Visit) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(visit)
     await visit.change("undo", undo(number_in_form(visit, "id"), (*REGISTER, *COMPLAINTS), visit.now, number))
-    return visit.go(f"/own/{number}" if await visit.read(is_known, number) else "/own", "undone")
+    return visit.go(f"/own/{number}" if await visit.read(is_known, number, visit.now) else "/own", "undone")
 
 
 async def export(visit: Visit) -> Response:

@@ -113,7 +113,7 @@ async def take_complaint_back(visit: Visit) -> Response:
 async def _own(visit: Visit) -> str:
     """The number of the address, if it has a page."""
     number = number_in(visit)
-    if not await visit.read(is_known, number):
+    if not await visit.read(is_known, number, visit.now):
         raise NotThere
     return number
 

@@ -18,7 +18,7 @@ from reputation.own.figures import MONTH
 from reputation.own.health import Health
 from reputation.own.register import OwnNumber
 from reputation.store.own_days import days_of
-from reputation.store.own_health import Graded, own_health, recent_grade
+from reputation.store.own_health import HISTORY_DAYS, Graded, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
@@ -104,9 +104,9 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
     )
 
 
-def is_known(db: sqlite3.Connection, number: str) -> bool:
-    """Whether the number has a page: it is registered, or went out."""
-    return own_of(db, number) is not None or bool(days_of(db, number, 0))
+def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
+    """Whether the number has a page: it is registered, or went out lately."""
+    return own_of(db, number) is not None or bool(days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS))
 
 
 def typed_of(own: OwnNumber) -> dict[str, str]:
