@@ -13,7 +13,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
@@ -74,10 +74,14 @@ def make_app(desk: Desk) -> ASGIApp:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return error_page(stranger(request, desk), status)
 
+    async def icon(_request: Request) -> Response:
+        """Browsers ask for it here where a document names none: the guidance, or what is no page at all."""
+        return RedirectResponse("/static/icon.svg", 301)
+
     static = Path(str(files("callsieve.web"))) / "static"
     routes = [Route(page.path, guarded(page, desk), methods=[page.method]) for page in PAGES]
     app = Starlette(
-        routes=[*routes, Mount("/static", _Files(directory=static))],
+        routes=[*routes, Route("/favicon.ico", icon), Mount("/static", _Files(directory=static))],
         lifespan=lifespan,
         exception_handlers={HTTPException: not_found},
     )

@@ -137,6 +137,11 @@ def test_a_form_that_is_too_large_is_not_read(console: Console) -> None:
     assert console.browser("viewer").post("/preferences", next="x" * 100_000).status_code == 413
 
 
+def test_browsers_find_the_icon_where_they_look_for_it(console: Console) -> None:
+    answer = console.browser().client.get("/favicon.ico", follow_redirects=True)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+
+
 @pytest.mark.parametrize(
     "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"]
 )
