@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from reputation.own.figures import Window
+from reputation.own.health import LIMIT_BY_MEASURE
 from reputation.wording import Wording
 
 
@@ -28,18 +30,32 @@ def _a_day(window: Window) -> Wording:
     return Wording("{average:.1f}, at most {most}", {"average": window.calls_per_person_day, "most": window.most})
 
 
+class Measure(NamedTuple):
+    """One line of the figures. `limit`: the measure of `reputation.own.health.LIMITS` that is judged by it."""
+
+    words: str
+    show: Callable[[Window], str | Wording]
+    limit: str = ""
+
+
 # What is shown of each window, in order.
-MEASURES: tuple[tuple[str, Callable[[Window], str | Wording]], ...] = (
-    ("calls made", lambda window: f"{window.attempts:,}"),
-    ("people called", lambda window: f"{window.people:,}"),
-    ("answered", _of("answered", "attempts")),
-    ("over within 6 s, of those", _of("short", "answered")),
-    ("not taken", _of("unanswered", "attempts")),
-    ("given up too early", _of("abandoned", "attempts")),
-    ("no such number, or failed", _of("failed", "attempts")),
-    ("at a bad hour", _of("outside", "attempts")),
-    ("calls a person and day", _a_day),
-    ("called three times or more", _of("repeated", "person_days")),
-    ("called us back", lambda window: f"{window.called_back:,}"),
-    ("complaints, no more calls", _of("unwanted", "people")),
+MEASURES = (
+    Measure("calls made", lambda window: f"{window.attempts:,}"),
+    Measure("people called", lambda window: f"{window.people:,}"),
+    Measure("answered", _of("answered", "attempts")),
+    Measure("over within 6 s, of those", _of("short", "answered"), "short"),
+    Measure("not taken", _of("unanswered", "attempts"), "unanswered"),
+    Measure("given up too early", _of("abandoned", "attempts"), "abandoned"),
+    Measure("no such number, or failed", _of("failed", "attempts")),
+    Measure("at a bad hour", _of("outside", "attempts"), "outside"),
+    Measure("calls a person and day", _a_day),
+    Measure("called three times or more", _of("repeated", "person_days"), "repeated"),
+    Measure("called us back", lambda window: f"{window.called_back:,}"),
+    Measure("complaints, no more calls", _of("unwanted", "people"), "unwanted"),
 )
+
+
+def limits_in_words(measure: str) -> str:
+    """`10% · 15%`: from where on it is to be watched, and from where on it is a risk; empty where nothing is judged."""
+    limit = LIMIT_BY_MEASURE.get(measure)
+    return f"{100 * limit.watch:g}% · {100 * limit.at_risk:g}%" if limit else ""

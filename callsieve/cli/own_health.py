@@ -60,7 +60,7 @@ def print_health(health: Health) -> None:
         return
     print()
     headings = ("", "latest day", "7 days", "28 days")
-    rows = [(words, *(str(show(window)) for window in health.windows)) for words, show in MEASURES]
+    rows = [(one.words, *(str(one.show(window)) for window in health.windows)) for one in MEASURES]
     print_table(headings, rows, keep=range(4), right=(1, 2, 3))
     _print_days(health)
 

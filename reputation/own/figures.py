@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from reputation.model import Reputation
@@ -66,13 +66,23 @@ class HealthFacts:
 
 def window_of(facts: HealthFacts, days: int) -> Window:
     """The sums of the last so many days."""
-    within = [day for day in facts.days if day.day > facts.today - days]
+    within = _sums([day for day in facts.days if day.day > facts.today - days])
+    return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days, 0))
+
+
+def window_of_day(day: OwnDay) -> Window:
+    """One day by itself; who complained of it is not known by the day."""
+    return replace(_sums([day]), days=1, people=day.people)
+
+
+def _sums(days: Sequence[OwnDay]) -> Window:
+    """What the days add up to, but for what is distinct over all of them."""
 
     def total(name: str) -> int:
-        return int(sum(getattr(day, name) for day in within))
+        return int(sum(getattr(day, name) for day in days))
 
     return Window(
-        days=days,
+        days=len(days),
         attempts=total("attempts"),
         answered=total("answered"),
         short=total("short"),
@@ -82,11 +92,9 @@ def window_of(facts: HealthFacts, days: int) -> Window:
         outside=total("outside"),
         person_days=total("people"),
         repeated=total("repeated"),
-        most=max((day.most for day in within), default=0),
+        most=max((day.most for day in days), default=0),
         called_back=total("called_back"),
-        people=facts.people.get(days, 0),
-        unwanted=facts.unwanted.get(days, 0),
-        talk_seconds=sum(day.talk_seconds for day in within),
+        talk_seconds=sum(day.talk_seconds for day in days),
     )
 
 

@@ -23,6 +23,8 @@ DORMANT_DAYS = 14
 WATCH_SAMPLE, RISK_SAMPLE = 20, 100
 # A share says something when it stands for so many calls or people: two complaints are nobody's habit.
 LEAST_CASES = 3
+# The measures that are shares of the calls or people of any window.
+SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "unwanted"})
 
 
 class Grade(StrEnum):
@@ -95,6 +97,13 @@ def health_of(facts: HealthFacts) -> Health:
         reasons=tuple(reasons),
         notes=tuple(_notes(facts, month)),
     )
+
+
+def above_limits(facts: HealthFacts, window: Window) -> dict[str, Grade]:
+    """Which of SHARES are above their limits in a window, by the same law as the grade; a day may be a window."""
+    case = _Case(facts, window, None)
+    found = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
+    return {reason.measure: reason.grade for reason in found if reason is not None}
 
 
 def _judged(limit: Limit, case: _Case) -> Reason | None:
@@ -242,6 +251,7 @@ LIMITS = (
     Limit("burst", 101, 301, _burst, "the same after two weeks of silence"),
     Limit("spike", 3, 10, _spike, "ours: a day with three times the calls of a usual one, and a hundred at least"),
 )
+LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}
 
 
 def _notes(facts: HealthFacts, month: Window) -> list[Wording]:

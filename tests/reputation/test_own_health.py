@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from reputation.ledger import Ledger
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
-from reputation.own.figures import HealthFacts, baseline_of
-from reputation.own.health import LIMITS, Grade, Health, health_of
+from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
+from reputation.own.health import LIMITS, SHARES, Grade, Health, above_limits, health_of
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
@@ -269,6 +269,24 @@ def test_a_bad_week_is_forgiven_after_a_good_one() -> None:
     bad, good = CALLS._replace(day=90, short=30), CALLS._replace(short=1)
     assert health_of(make_facts(bad)).grade is Grade.AT_RISK  # too few calls since: four weeks are judged
     assert health_of(make_facts(bad, good)).grade is Grade.HEALTHY
+
+
+@pytest.mark.parametrize("window", [1, 7, 28])
+def test_the_judged_window_is_above_its_limits_where_the_grade_has_a_reason(window: int) -> None:
+    facts = make_facts(CALLS._replace(short=30, unanswered=40, outside=4, abandoned=2))
+    health = health_of(facts)
+    shares = {reason.measure: reason.grade for reason in health.reasons if reason.measure in SHARES}
+    assert shares
+    assert above_limits(facts, window_of(facts, window)) == shares
+
+
+def test_a_day_by_itself_is_judged_as_a_window_is() -> None:
+    facts = make_facts(CALLS)
+    few = CALLS._replace(attempts=19, answered=19, short=19)
+    assert above_limits(facts, window_of_day(few)) == {}
+    assert above_limits(facts, window_of_day(few._replace(attempts=20, answered=20))) == {"short": Grade.WATCH}
+    assert above_limits(facts, window_of_day(few._replace(attempts=100, answered=100))) == {"short": Grade.AT_RISK}
+    assert window_of_day(CALLS) == window_of(facts, 1)
 
 
 def test_the_page_has_the_same_table() -> None:

@@ -40,9 +40,18 @@ CHINESE = ROOT / "callsieve" / "web" / "locale" / "zh" / "LC_MESSAGES"
 METHODS = [("web/templates/**.html", "jinja2"), ("**.py", "python")]
 NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
-# Where texts are written, and what marks them. `_share` and `_Words` make a Wording.
+# Where texts are written, and what marks them. `_share` and `_Words` make a Wording; a Measure begins with its heading.
 FOLDERS = ("callsieve", "policies", "reputation")
-MARKS = {"_": None, "N_": None, "ngettext": (1, 2), "Wording": None, "_share": (3,), "_Words": (1, 2), "listed": (2,)}
+MARKS = {
+    "_": None,
+    "N_": None,
+    "ngettext": (1, 2),
+    "Wording": None,
+    "_share": (3,),
+    "Measure": (1,),
+    "_Words": (1, 2),
+    "listed": (2,),
+}
 # What names a change in the audit, and its how manieth argument does so.
 WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
 CHANGES = {"changing": 1, "change": 0, "Change": 0}

@@ -56,6 +56,19 @@ def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(consol
     assert "too few calls to say anything" in otto.text(f"/own/{QUIET}")
 
 
+def test_what_is_above_its_limit_is_said_in_words_beside_the_limit_and_by_day(console: Console) -> None:
+    otto = console.browser("operator")
+    page = otto.text(f"/own/{SALES}")
+    row = re.search(r'<th scope="row">over within 6 s, of those</th>.*?</tr>', page, re.DOTALL)
+    assert row
+    assert re.findall(r">(watch|at risk): [0-9]+ \([0-9]+%\)<", row[0]) == ["watch", "at risk", "at risk"]
+    assert "10% · 15%" in row[0]
+    days = page.partition('class="bars days"')[2]
+    assert days.count('class="limit"') == 20
+    assert len(re.findall(r'class="s-warn">watch: [0-9]+%<', days)) >= 10
+    assert not re.search(r">(watch|at risk): ", otto.text(f"/own/{OWN}"))
+
+
 CHINESE = {"accept-language": "zh"}
 # What stands there in English whatever the language: names, what somebody typed, or is to type.
 NOT_OURS = re.compile(r"CallSieve|CSV|never|Acme Care|reminders|(?:the )?carrier")
@@ -109,7 +122,9 @@ def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) 
     assert "Nothing is due within two weeks." in page
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")])
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")]
+)
 def test_the_guidance_has_our_own_figures_in_the_visitors_language(
     console: Console, office: Office, language: str, title: str
 ) -> None:

@@ -7,24 +7,21 @@ from dataclasses import dataclass
 from math import ceil
 from urllib.parse import quote
 
-from callsieve.own_figures import MEASURES, date_of
 from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
 from callsieve.settings import Loaded
 from callsieve.times import day
+from callsieve.web.shown.own_figures import GRADE_STATES, DayBar, Row, days_of, rows_of
 from callsieve.web.shown.own_wishes import ComplaintsShown, complaints_shown
 from callsieve.web.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
 from reputation.own.due import Due, due_of
-from reputation.own.figures import MONTH
 from reputation.own.health import Health
 from reputation.own.register import OwnNumber
-from reputation.store.own_days import days_of
+from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, Graded, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.weights import DAY_SECONDS
-from reputation.wording import Wording
 
 DUE_SECONDS = 14 * 86_400.0
-GRADE_STATES = {"healthy": "ok", "watch": "warn", "at risk": "fail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +55,8 @@ class OwnShown:
 
 
 @dataclass(frozen=True, slots=True)
-class DayBar:
-    """A day as a bar: widths of a hundred, of which `answered` is the first part."""
-
-    day: str
-    calls: int
-    answered: int
-    width: float
-    answered_width: float
-
-
-@dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page. `rows`: a figure's words, and what it is on the latest day, in 7 and in 28 days.
+    """A number's page.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
@@ -79,7 +65,7 @@ class OneShown:
     own: OwnNumber | None
     health: Health
     state: str
-    rows: tuple[tuple[str, tuple[str | Wording, ...]], ...]
+    rows: tuple[Row, ...]
     days: tuple[DayBar, ...]
     unknown_trunks: tuple[str, ...]
     days_to_rest: int
@@ -93,7 +79,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
         graded = recent_grade(db, number, now, weights)
-        return NumberLine(number, graded, GRADE_STATES[graded.grade.value], own, calls, last_at)
+        return NumberLine(number, graded, GRADE_STATES[graded.grade], own, calls, last_at)
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
     return OwnShown(
@@ -106,7 +92,9 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
 
 def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
     """Whether the number has a page: it is registered, or went out lately."""
-    return own_of(db, number) is not None or bool(days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS))
+    return own_of(db, number) is not None or bool(
+        own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
+    )
 
 
 def typed_of(own: OwnNumber) -> dict[str, str]:
@@ -123,24 +111,13 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
     health = own_health(db, number, now, loaded.settings.reputation)
     if own is None and not health.facts.days:
         return None
-    days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
-    most = max((day.attempts for day in days), default=1)
     return OneShown(
         number=number,
         own=own,
         health=health,
-        state=GRADE_STATES[health.grade.value],
-        rows=tuple((words, tuple(show(window) for window in health.windows)) for words, show in MEASURES),
-        days=tuple(
-            DayBar(
-                date_of(day.day),
-                day.attempts,
-                day.answered,
-                round(100 * day.attempts / most, 2),
-                round(100 * day.answered / most, 2),
-            )
-            for day in days
-        ),
+        state=GRADE_STATES[health.grade],
+        rows=rows_of(health),
+        days=days_of(health),
         unknown_trunks=tuple(unknown_trunks(own, loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
