@@ -19,6 +19,7 @@ from datetime import datetime
 from select import select
 
 from callsieve.settings import Settings
+from reputation.wording import Wording
 
 CONSOLE_SECONDS = 5.0
 OUTPUT_LIMIT = 16 * 1024 * 1024
@@ -97,11 +98,11 @@ def _value_in(output: str) -> str | None:
     return found[1].strip() if found else None
 
 
-def until_words(until: int, now: float) -> str:
+def until_words(until: int, now: float) -> Wording:
     """`until 2026-10-05 14:30 CEST`, or that there is no end."""
     if until - now > 100 * 365 * 86400:
-        return "until it is switched on"
-    return f"until {datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"
+        return Wording("until it is switched on")
+    return Wording("until {time}", {"time": f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"})
 
 
 def _checked(word: str) -> str:

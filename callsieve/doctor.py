@@ -20,6 +20,7 @@ from callsieve import (
 )
 from callsieve.console import ConsoleError
 from callsieve.examining import NOT_ASKED, Check, Finding, Ground, Status, unknown
+from reputation.wording import Wording
 
 __all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
 
@@ -64,7 +65,9 @@ def examine(ground: Ground) -> Iterator[Check]:
         except ConsoleError:
             found = unknown(NOT_ASKED)
         except PermissionError as error:
-            found = unknown(f"{error.filename}: this user may not look", "run this as root")
+            found = unknown(
+                Wording("{file}: this user may not look", {"file": str(error.filename)}), Wording("run this as root")
+            )
         except OSError as error:
             found = unknown(f"{error.filename or 'a file'}: {error.strerror}")
         yield Check(name, found.status, found.detail, found.way_out)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callsieve.asterisk_output import Version
 from callsieve.console import ConsoleError, parse_off, until_words
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from reputation.wording import Places, Wording, listed
 
 OLDEST = 18
 # Releases that CallSieve's own tests have made calls through. The others should do; nobody has seen them do it.
@@ -21,7 +23,7 @@ class Advisory:
     """
 
     name: str
-    what: str
+    what: Wording
     module: str
     fixed: tuple[tuple[int, ...], ...]
 
@@ -37,14 +39,14 @@ ADVISORIES = (
     # GHSA-mrq5-74j5-f5cr
     Advisory(
         "CVE-2025-49832",
-        "a forged Identity header crashes Asterisk, or worse",
+        Wording("a forged Identity header crashes Asterisk, or worse"),
         "res_stir_shaken",
         ((18, 26, 3), (20, 15, 1), (21, 10, 1), (22, 5, 1)),
     ),
     # AST-2022-001, AST-2022-002
     Advisory(
         "CVE-2022-26498 and -26499",
-        "a caller makes Asterisk fetch any file from any address",
+        Wording("a caller makes Asterisk fetch any file from any address"),
         "res_stir_shaken",
         ((16, 25, 2), (18, 11, 2), (19, 3, 2)),
     ),
@@ -52,32 +54,32 @@ ADVISORIES = (
 
 # Modules by what their absence means: no call is screened, or one action cannot be done. Which module provides what
 # was asked of Asterisk 22 (`core show function FILTER`); tests/integration/test_install.py asks again.
-NEEDED = {
+NEEDED: Mapping[str, str | Wording] = {
     "app_exec": "ExecIf, TryExec",
     "app_stack": "Gosub",
-    "func_callerid": "caller IDs",
+    "func_callerid": Wording("caller IDs"),
     "func_channel": "CHANNEL",
     "func_cut": "CUT",
-    "func_db": "the off switch",
+    "func_db": Wording("the off switch"),
     "func_dialplan": "DIALPLAN_EXISTS",
     "func_env": "STAT",
     "func_logic": "IF",
     "func_module": "IFMODULE",
     "func_rand": "RAND",
     "func_strings": "FILTER",
-    "func_timeout": "TIMEOUT, which bounds us",
+    "func_timeout": Wording("TIMEOUT, which bounds us"),
     "res_agi": "AGI",
 }
-WANTED = {
-    "app_read": "challenges (they are routed instead)",
-    "app_playback": "what feature codes say",
-    "app_record": "asking callers for a name (a digit is asked for)",
-    "func_groupcount": "a bound on how many callers hear how to appeal at once",
-    "app_userevent": "marking during a call",
-    "app_voicemail": "routing to voicemail",
-    "res_pjsip_header_funcs": "distinctive rings",
+WANTED: Mapping[str, str | Wording] = {
+    "app_read": Wording("challenges (they are routed instead)"),
+    "app_playback": Wording("what feature codes say"),
+    "app_record": Wording("asking callers for a name (a digit is asked for)"),
+    "func_groupcount": Wording("a bound on how many callers hear how to appeal at once"),
+    "app_userevent": Wording("marking during a call"),
+    "app_voicemail": Wording("routing to voicemail"),
+    "res_pjsip_header_funcs": Wording("distinctive rings"),
 }
-OPTIONAL = {"res_stir_shaken": "attestation"}
+OPTIONAL: Mapping[str, str | Wording] = {"res_stir_shaken": Wording("attestation")}
 # Voicemail is one of three modules, by where it keeps its messages.
 ALTERNATIVES = {"app_voicemail": ("app_voicemail", "app_voicemail_imap", "app_voicemail_odbc")}
 
@@ -89,11 +91,16 @@ def is_reachable(ground: Ground) -> Finding:
     except ConsoleError as error:
         return fail(str(error))
     if version is None:
-        return unknown("it answers, but not with a version")
+        return unknown(Wording("it answers, but not with a version"))
     if version.branch < OLDEST:
-        return fail(f"{version.text} is too old", f"update to {OLDEST} or later; 20 and 22 are supported for long")
+        return fail(
+            Wording("{version} is too old", {"version": version.text}),
+            Wording("update to {oldest} or later; 20 and 22 are supported for long", {"oldest": OLDEST}),
+        )
     if version.branch not in RUN_BRANCHES:
-        return ok(f"{version.text} (our own tests run {', '.join(map(str, RUN_BRANCHES))} only)")
+        branches = ", ".join(map(str, RUN_BRANCHES))
+        about: Places = {"version": version.text, "branches": branches}
+        return ok(Wording("{version} (our own tests run {branches} only)", about))
     return ok(version.text)
 
 
@@ -101,14 +108,17 @@ def is_safe(ground: Ground) -> Finding:
     """No known hole in what we use."""
     version = ground.version
     if version is None or version.certified:
-        return unknown("which fixes this release has is not known here", "see Asterisk's security advisories")
+        return unknown(
+            Wording("which fixes this release has is not known here"), Wording("see Asterisk's security advisories")
+        )
     for advisory in ADVISORIES:
         if advisory.concerns(version):
-            way_out = f"update Asterisk, or `noload = {advisory.module}.so` in modules.conf"
-            detail = f"{advisory.name}: {advisory.what}"
-            loaded = advisory.module in ground.modules
-            return fail(detail, way_out) if loaded else warn(f"{detail}; {advisory.module} is not loaded", way_out)
-    return ok("none that concerns what we use")
+            about: Places = {"name": advisory.name, "what": advisory.what, "module": advisory.module}
+            way_out = Wording("update Asterisk, or `noload = {module}.so` in modules.conf", about)
+            if advisory.module in ground.modules:
+                return fail(Wording("{name}: {what}", about), way_out)
+            return warn(Wording("{name}: {what}; {module} is not loaded", about), way_out)
+    return ok(Wording("none that concerns what we use"))
 
 
 def has_modules(ground: Ground) -> Finding:
@@ -116,25 +126,30 @@ def has_modules(ground: Ground) -> Finding:
     loaded = ground.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
-            what = ", ".join(f"{name} ({purpose})" for name, purpose in missing.items())
-            return judge(f"missing: {what}", f'asterisk -rx "module load {next(iter(missing))}.so", see modules.conf')
-    without = "".join(f"; without {name} there is no {purpose}" for name, purpose in _missing(OPTIONAL, loaded).items())
-    return ok(f"all {len(NEEDED) + len(WANTED)} are there{without}")
+            named = [Wording("{name} ({purpose})", {"name": name, "purpose": what}) for name, what in missing.items()]
+            load = Wording('asterisk -rx "module load {module}.so", see modules.conf', {"module": next(iter(missing))})
+            return judge(Wording("missing: {modules}", {"modules": listed(named, "{some}, {more}")}), load)
+    without = [
+        Wording("without {name} there is no {purpose}", {"name": name, "purpose": what})
+        for name, what in _missing(OPTIONAL, loaded).items()
+    ]
+    there = Wording("all {count} are there", {"count": len(NEEDED) + len(WANTED)})
+    return ok(listed([there, *without], "{some}; {more}"))
 
 
-def _missing(wanted: dict[str, str], loaded: frozenset[str]) -> dict[str, str]:
+def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dict[str, str | Wording]:
     return {name: text for name, text in wanted.items() if not loaded & set(ALTERNATIVES.get(name, (name,)))}
 
 
 def can_reject(ground: Ground) -> Finding:
     """Rejected calls get the SIP code that the trunk is set to."""
     if "info about application" in ground.ask("core show application PJSIPHangup").lower():
-        return ok("PJSIPHangup is there")
+        return ok(Wording("PJSIPHangup is there"))
     if "chan_pjsip" not in ground.modules:
-        return warn("there is no chan_pjsip: rejected calls get the nearest code that Hangup has")
+        return warn(Wording("there is no chan_pjsip: rejected calls get the nearest code that Hangup has"))
     return warn(
-        "no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code",
-        "it came with Asterisk 18.21, 20.6 and 21.1",
+        Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
+        Wording("it came with Asterisk 18.21, 20.6 and 21.1"),
     )
 
 
@@ -142,5 +157,5 @@ def is_on(ground: Ground) -> Finding:
     """Screening is not switched off."""
     until = parse_off(ground.ask("database get callsieve off"))
     if until is not None and until > ground.now:
-        return warn(f"screening is off {until_words(until, ground.now)}", "callsieve on")
-    return ok("screening is on")
+        return warn(Wording("screening is off {until}", {"until": until_words(until, ground.now)}), "callsieve on")
+    return ok(Wording("screening is on"))

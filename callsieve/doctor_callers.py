@@ -7,6 +7,7 @@ from callsieve.examining import Finding, Ground, ok, unknown, warn
 from callsieve.recordings import FOLDER, MAX_FILES, files_in
 from callsieve.settings import Loaded
 from policies.policy import PolicyError
+from reputation.wording import Places, Wording
 
 NAME = "name"
 
@@ -16,22 +17,29 @@ def can_record(ground: Ground) -> Finding:
     try:
         wanted = asks_for_names(ground.loaded)
     except PolicyError:
-        return unknown("the policy cannot be used: see policy")
+        return unknown(Wording("the policy cannot be used: see policy"))
     if not wanted:
-        return ok("nobody is asked for a name")
+        return ok(Wording("nobody is asked for a name"))
     folder = ground.loaded.state / FOLDER
+    where: Places = {"folder": str(folder)}
     if not folder.is_dir():
-        return warn(f"{folder} is not there: a digit is asked for instead", "callsieve serve makes it at its start")
+        return warn(
+            Wording("{folder} is not there: a digit is asked for instead", where),
+            Wording("callsieve serve makes it at its start"),
+        )
     group = ground.place.etc.stat().st_gid  # root's own says nothing of who Asterisk runs as
     if group and folder.stat().st_gid != group:
         return warn(
-            f"{folder} is not of Asterisk's group: a digit is asked for instead",
-            f"chgrp {group} {folder}, and run the daemon in that group",
+            Wording("{folder} is not of Asterisk's group: a digit is asked for instead", where),
+            Wording("chgrp {group} {folder}, and run the daemon in that group", {**where, "group": group}),
         )
     count = sum(1 for _ in files_in(folder))
     if count >= MAX_FILES:
-        return warn(f"{folder} is full: a digit is asked for instead", "what is there goes after seven days, or rm it")
-    return ok(f"{count} of at most {MAX_FILES} files in {folder}")
+        return warn(
+            Wording("{folder} is full: a digit is asked for instead", where),
+            Wording("what is there goes after seven days, or rm it"),
+        )
+    return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))
 
 
 def asks_for_names(loaded: Loaded) -> bool:

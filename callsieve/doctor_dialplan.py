@@ -20,10 +20,11 @@ from callsieve.changes import (
     is_included,
     packaged_dialplan,
 )
-from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
 from callsieve.freepbx import GUARD_CONTEXT
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
+from reputation.wording import Places, Wording, listed
 
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
@@ -60,8 +61,11 @@ def is_loaded(ground: Ground) -> Finding:
         return _same_version(ground, len(ours))
     way_out = RELOAD if _is_installed(ground) else INSTALL
     if lost := askers(ground.dialplan):
-        return fail(f"calls are LOST: {', '.join(sorted(lost))} calls [callsieve], and it is not loaded", way_out)
-    return fail("not loaded" if len(missing) == len(ours) else f"not loaded: {', '.join(missing)}", way_out)
+        callers: Places = {"contexts": ", ".join(sorted(lost))}
+        return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), way_out)
+    if len(missing) == len(ours):
+        return fail(Wording("not loaded"), way_out)
+    return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), way_out)
 
 
 def _is_installed(ground: Ground) -> bool:
@@ -79,8 +83,10 @@ def _same_version(ground: Ground, count: int) -> Finding:
         etc = ground.place.etc
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
-            return warn(f"{count} contexts are loaded, but in no file: they go at the next reload", INSTALL)
-        return ok(f"{count} contexts are loaded, from {where.file}")
+            lost = Wording("{count} contexts are loaded, but in no file: they go at the next reload", {"count": count})
+            return warn(lost, INSTALL)
+        loaded: Places = {"count": count, "file": str(where.file)}
+        return ok(Wording("{count} contexts are loaded, from {file}", loaded))
     try:
         there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
         current = {path.with_name(name): dialplan_text(name, agi) for name in there}
@@ -88,8 +94,8 @@ def _same_version(ground: Ground, count: int) -> Finding:
         return fail(str(error))
     for path, wanted in current.items():
         if read_text(path) != wanted:
-            return warn(f"{path} is not that of this version", f"{INSTALL}: shows what differs")
-    return ok(f"{count} contexts are loaded")
+            return warn(Wording("{file} is not that of this version", {"file": str(path)}), differs(INSTALL))
+    return ok(Wording("{count} contexts are loaded", {"count": count}))
 
 
 def is_asked(ground: Ground) -> Finding:
@@ -98,21 +104,24 @@ def is_asked(ground: Ground) -> Finding:
     asking = askers(dialplan)
     if not asking:
         return fail(
-            "no context asks CallSieve: no call is screened", f"first in each trunk's context: {TRUNK_LINES[0]}"
+            Wording("no context asks CallSieve: no call is screened"),
+            Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]}),
         )
     if asking == {FREEPBX_CONTEXT} and not _freepbx_trunks(ground):
         return warn(
-            f"no PJSIP trunk arrives in {FREEPBX_CONTEXT}: no call is screened",
+            Wording("no PJSIP trunk arrives in {context}: no call is screened", {"context": FREEPBX_CONTEXT}),
             f"Connectivity > Trunks > pjsip Settings > Context: {FREEPBX_CONTEXT}",
         )
     quiet = []
     for trunk in islice(ground.loaded.settings.trunk, TRUNKS_ASKED):
         context = _context_of(ground, trunk)
         if context is not None and not asking & dialplan.reached_from(context):
-            quiet.append(f"{trunk.name} arrives in {context}, where nobody asks")
+            where: Places = {"trunk": trunk.name, "context": context}
+            quiet.append(Wording("{trunk} arrives in {context}, where nobody asks", where))
     if quiet:
-        return warn("; ".join(quiet), f"first in that context: {TRUNK_LINES[0]}")
-    return ok(f"asked in {', '.join(sorted(asking))}")
+        line = Wording("first in that context: {line}", {"line": TRUNK_LINES[0]})
+        return warn(listed(quiet, "{some}; {more}"), line)
+    return ok(Wording("asked in {contexts}", {"contexts": ", ".join(sorted(asking))}))
 
 
 def _freepbx_trunks(ground: Ground) -> bool:
@@ -130,12 +139,15 @@ def asks_us(ground: Ground) -> Finding:
     """The dialplan asks where the daemon of these settings answers."""
     asked = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "") or _default_agi(ground.dialplan)
     if asked is None:
-        return unknown("[callsieve] is not loaded")
+        return unknown(Wording("[callsieve] is not loaded"))
     listen = ground.loaded.settings.agi.listen
     if asked == OUR_AGI:
         return _classic(ground)
     if _fastagi_address(asked) != address_of(listen):
-        return fail(f"the dialplan asks {asked}, these settings say {listen}", f"{INSTALL}; {RELOAD}")
+        differing: Places = {"asked": asked, "listen": listen}
+        return fail(
+            Wording("the dialplan asks {asked}, these settings say {listen}", differing), f"{INSTALL}; {RELOAD}"
+        )
     return ok(asked)
 
 
@@ -158,67 +170,78 @@ def _classic(ground: Ground) -> Finding:
     """The classic scripts are there and go to our socket."""
     directory, socket = ground.place.agi_bin, ground.loaded.socket_path
     if directory is None:
-        return unknown("the classic script is asked, and Asterisk does not say where its scripts are")
+        return unknown(Wording("the classic script is asked, and Asterisk does not say where its scripts are"))
     for name in asked_for(packaged_dialplan()):
         path = directory / OUR_AGI / name
-        text = read_text(path)
+        text, where = read_text(path), {"file": str(path), "socket": str(socket)}
         if text is None or not path.stat().st_mode & stat.S_IXOTH:
-            return fail(f"{path} is not there, or not to be run by Asterisk", f"{INSTALL} --classic")
+            return fail(Wording("{file} is not there, or not to be run by Asterisk", where), f"{INSTALL} --classic")
         if str(socket) not in text:
-            return warn(f"{path} does not go to {socket}", f"{INSTALL} --classic, as the daemon's user or root")
-    return ok(f"the classic scripts in {directory / OUR_AGI}")
+            way_out = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
+            return warn(Wording("{file} does not go to {socket}", where), way_out)
+    return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
 def reaches_phones(ground: Ground) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
     if askers(ground.dialplan) == {FREEPBX_CONTEXT}:
-        return ok("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
+        return ok(
+            Wording("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
+        )
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
-        return ok("Dial carries ${CALLSIEVE_DIAL}")
-    return warn("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own", TRUNK_LINES[1].strip())
+        return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
+    return warn(
+        Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), TRUNK_LINES[1].strip()
+    )
 
 
 def hears_of_emergencies(ground: Ground) -> Finding:
     """Emergency calls open the window in which nobody who calls back is turned away."""
     if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
-        return ok("open the window for those who call back")
+        return ok(Wording("open the window for those who call back"))
     if any(f"{GUARD_CONTEXT},s,1" in step.application for step in others(ground.dialplan)):
-        return ok("open the window, where FreePBX's route is marked Emergency")
+        return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
     return warn(
-        "nothing tells us of emergency calls: who calls back is screened",
-        "before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)",
+        Wording("nothing tells us of emergency calls: who calls back is screened"),
+        Wording("before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)"),
     )
 
 
 def has_free_codes(ground: Ground) -> Finding:
     """Nobody else uses our feature codes."""
     features = features_in(ground.ask("features show"))
-    clashes = [f"{code} is {name}" for name, code in features.items() if code in FEATURE_CODES]
+    clashes = [
+        Wording("{code} is {name}", {"code": code, "name": name})
+        for name, code in features.items()
+        if code in FEATURE_CODES
+    ]
     clashes += code_clashes(others(ground.dialplan))
     if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
-        return ok(f"ours are not in use: no context includes {CODES_CONTEXT}. Taken: {'; '.join(clashes[:4])}")
+        taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
+        return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))
     if clashes:
         return warn(
-            "; ".join(clashes[:4]),
-            "give the other one another code (FreePBX: Admin > Feature Codes), or leave ours out",
+            listed(clashes[:4], "{some}; {more}"),
+            Wording("give the other one another code (FreePBX: Admin > Feature Codes), or leave ours out"),
         )
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
         return warn(
-            f"during a call {swallowing[0]} hears our codes first",
-            "in features.conf give it a code of two keys, or take h and H out of Dial's options",
+            Wording("during a call {feature} hears our codes first", {"feature": swallowing[0]}),
+            Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
         )
-    return ok(f"{', '.join(FEATURE_CODES)} are free")
+    return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
 
 
-def code_clashes(steps: Iterable[Step]) -> list[str]:
+def code_clashes(steps: Iterable[Step]) -> list[Wording]:
     """The extensions that our codes would reach: exact ones, and patterns that ask for at least a first key."""
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:
             if step.extension == code or pattern_takes(step.extension, code):
-                found.setdefault((step.extension, step.context), f"{code} is {step.extension} in {step.context}")
+                taken: Places = {"code": code, "extension": step.extension, "context": step.context}
+                found.setdefault((step.extension, step.context), Wording("{code} is {extension} in {context}", taken))
     return list(found.values())
 
 

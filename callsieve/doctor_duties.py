@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 
 from callsieve.doctor_ourselves import told_by_store
-from callsieve.examining import Finding, Ground, ok, warn
+from callsieve.examining import NONE, Finding, Ground, and_more, ok, warn
 from callsieve.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
 from reputation.store.reviews import numbers_to_review
+from reputation.wording import Places, Wording
 
 # An identity that ends within so long is to be proven again.
 DUE_SECONDS = 14 * 86_400.0
@@ -43,24 +44,29 @@ def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:
-        more = f", and {len(overdue) - 1} more" if overdue[1:] else ""
-        return warn(f"{overdue[0].reference} should be decided by now{more}", "callsieve appeal list")
+        first = Wording("{reference} should be decided by now", {"reference": overdue[0].reference})
+        return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
-    return ok(f"{in_force} to be decided, {len(appeals) - in_force} only filed" if appeals else "none")
+    counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
+    return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)
 
 
 def _judged_bursts(db: sqlite3.Connection, now: float) -> Finding:
     bursts = numbers_to_review(db)
     if bursts:
-        return warn(f"bursts of marks wait for a look: {len(bursts)}", "callsieve review list")
-    return ok("no marks wait for one")
+        return warn(
+            Wording("bursts of marks wait for a look: {count}", {"count": len(bursts)}), "callsieve review list"
+        )
+    return ok(Wording("no marks wait for one"))
 
 
 def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
     due = identities_due(db, now + DUE_SECONDS)
     if due:
-        return warn(f"to be proven again within 14 days: {len(due)}", "callsieve identity due")
-    return ok("none is to be proven again")
+        return warn(
+            Wording("to be proven again within 14 days: {count}", {"count": len(due)}), "callsieve identity due"
+        )
+    return ok(Wording("none is to be proven again"))
 
 
 def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
@@ -69,10 +75,13 @@ def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
         job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS
     ]
     if not found:
-        return ok("not yet: the daemon begins a minute after its start")
+        return ok(Wording("not yet: the daemon begins a minute after its start"))
     if late:
-        way_out = "callsieve housekeeping run; does the daemon run?"
-        return warn(f"late: {', '.join(late)}, last {ago(found[late[0]].at, now)}", way_out)
+        about: Places = {"jobs": ", ".join(late), "when": Wording(ago(found[late[0]].at, now))}
+        way_out = Wording("callsieve housekeeping run; does the daemon run?")
+        return warn(Wording("late: {jobs}, last {when}", about), way_out)
     latest = max(found.values(), key=lambda report: report.at)
     removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
-    return ok(f"{ago(latest.at, now)}; past their time: {removed:,}")
+    return ok(
+        Wording("{when}; past their time: {removed:,}", {"when": Wording(ago(latest.at, now)), "removed": removed})
+    )

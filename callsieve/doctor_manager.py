@@ -7,7 +7,8 @@ import time
 from contextlib import closing
 
 from callsieve.asterisk_output import permissions_in
-from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
+from reputation.wording import Places, Wording
 
 READS = frozenset({"call", "cdr", "user", "agent"})
 WRITES = frozenset({"reporting"})
@@ -15,7 +16,8 @@ LOGIN_SECONDS = 2.0
 ANSWER_LIMIT = 8192
 
 INSTALL = "callsieve asterisk install"
-NO_LISTENER = "no manager user in these settings: nothing is learnt from how calls end"
+NO_LISTENER = Wording("no manager user in these settings: nothing is learnt from how calls end")
+ANOTHER = Wording("choose another")
 
 
 def has_user(ground: Ground) -> Finding:
@@ -24,19 +26,23 @@ def has_user(ground: Ground) -> Finding:
     if not name:
         return warn(NO_LISTENER, INSTALL)
     if not name.isprintable() or " " in name:
-        return fail("[ami] username has spaces or control characters in it", "choose another")
+        return fail(Wording("[ami] username has spaces or control characters in it"), ANOTHER)
     permissions = permissions_in(ground.ask(f"manager show user {name}"))
     if permissions is None:
-        return fail(f"Asterisk has no manager user {name}", f'{INSTALL}; asterisk -rx "manager reload"')
+        return fail(
+            Wording("Asterisk has no manager user {user}", {"user": name}), f'{INSTALL}; asterisk -rx "manager reload"'
+        )
     read, write = permissions
     if missing := READS - read:
-        return fail(f"{name} may not read {', '.join(sorted(missing))}", f"{INSTALL}: shows what differs")
+        may_not: Places = {"user": name, "what": ", ".join(sorted(missing))}
+        return fail(Wording("{user} may not read {what}", may_not), differs(INSTALL))
     path = ground.place.manager
     if path.exists() and path.stat().st_mode & 0o007:
-        return fail(f"others may read the secret in {path}", f"chmod o= {path}")
+        return fail(Wording("others may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
     if more := (write - WRITES) & {"originate", "system", "command", "config", "all"}:
-        return warn(f"{name} may write {', '.join(sorted(more))}: as good as a shell", "write = reporting is enough")
-    return ok(f"{name} may listen, and no more")
+        may: Places = {"user": name, "what": ", ".join(sorted(more))}
+        return warn(Wording("{user} may write {what}: as good as a shell", may), Wording("write = reporting is enough"))
+    return ok(Wording("{user} may listen, and no more", {"user": name}))
 
 
 def can_log_in(ground: Ground) -> Finding:
@@ -45,7 +51,8 @@ def can_log_in(ground: Ground) -> Finding:
     if not ami.username:
         return warn(NO_LISTENER, INSTALL)
     if not (ami.username + ami.secret).isprintable():
-        return fail("[ami] username or secret has control characters in it", "choose another")
+        return fail(Wording("[ami] username or secret has control characters in it"), ANOTHER)
+    where = f"{ami.host}:{ami.port}"
     login = f"Action: Login\r\nUsername: {ami.username}\r\nSecret: {ami.secret}\r\nEvents: off\r\n\r\n"
     began = time.monotonic()
     try:
@@ -54,16 +61,23 @@ def can_log_in(ground: Ground) -> Finding:
             said = _answer(connection, began + LOGIN_SECONDS)
             connection.sendall(b"Action: Logoff\r\n\r\n")
     except TimeoutError:
-        return fail(f"{ami.host}:{ami.port} does not answer within {LOGIN_SECONDS:.0f} s", "is Asterisk frozen?")
+        return fail(
+            Wording("{where} does not answer within {seconds:.0f} s", {"where": where, "seconds": LOGIN_SECONDS}),
+            Wording("is Asterisk frozen?"),
+        )
     except OSError as error:
-        return fail(f"{ami.host}:{ami.port}: {error.strerror}", "enabled = yes and port in manager.conf's [general]")
+        return fail(f"{where}: {error.strerror}", Wording("enabled = yes and port in manager.conf's [general]"))
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in said:
-        return ok(f"as {ami.username} on {ami.host}:{ami.port}, {milliseconds:.0f} ms")
+        return ok(
+            Wording("as {user} on {where}, {ms:.0f} ms", {"user": ami.username, "where": where, "ms": milliseconds})
+        )
     if b"Response: Error" in said:
-        way_out = "the secret in manager.d/callsieve.conf must be that of [ami]"
-        return fail(f"Asterisk refuses {ami.username}", f"{way_out}: {INSTALL}")
-    return unknown(f"what answers on {ami.host}:{ami.port} is not Asterisk's manager interface")
+        way_out = Wording(
+            "the secret in manager.d/callsieve.conf must be that of [ami]: {command}", {"command": INSTALL}
+        )
+        return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), way_out)
+    return unknown(Wording("what answers on {where} is not Asterisk's manager interface", {"where": where}))
 
 
 def _answer(connection: socket.socket, deadline: float) -> bytes:

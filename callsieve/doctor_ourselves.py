@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callsieve.composing import policies_of
-from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
+from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
 from callsieve.settings import address_of
 from callsieve.times import span_words
@@ -23,14 +23,16 @@ from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
+from reputation.wording import Places, Wording, listed
 
 STATUS_SECONDS = 2.0
 ANSWER_LIMIT = 64 * 1024
 STORE_SECONDS = 2.0
 BACKUP_DAYS = 2.0
+FEEDS = "callsieve feeds"
 # Below this the journal may stop at any moment; a backup needs the size of the store once more.
 LEAST_FREE = 50 * 1024 * 1024
-START = "systemctl start callsieve, or callsieve serve"
+START = Wording("systemctl start callsieve, or callsieve serve")
 
 _COMMAND = re.compile(rb'SET VARIABLE ([A-Z_]+) "((?:[^"\\]|\\.)*)"\n')
 _ESCAPED = re.compile(r"\\(.)")
@@ -77,15 +79,21 @@ def daemon_answers(ground: Ground) -> Finding:
     try:
         answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
-        return fail(f"nobody answers on {ground.loaded.settings.agi.listen}: calls go on unscreened", START)
+        return fail(
+            Wording("nobody answers on {where}: calls go on unscreened", {"where": ground.loaded.settings.agi.listen}),
+            START,
+        )
     except TimeoutError:
-        return fail("it does not answer: calls wait 0.6 s, then go on unscreened", "systemctl restart callsieve")
+        return fail(
+            Wording("it does not answer: calls wait 0.6 s, then go on unscreened"), "systemctl restart callsieve"
+        )
     return _judged(answer, ground.loaded.settings.agi.listen)
 
 
 def socket_answers(ground: Ground) -> Finding:
     """The same over the Unix socket, which the classic script uses."""
     path = ground.loaded.socket_path
+    where: Places = {"file": str(path)}
 
     def connect(seconds: float) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -101,25 +109,32 @@ def socket_answers(ground: Ground) -> Finding:
         answer = ask_status(connect)
     except FileNotFoundError:
         return warn(
-            f"{path} is not there", "only the classic script needs it: is the daemon's state directory another?"
+            Wording("{file} is not there", where),
+            Wording("only the classic script needs it: is the daemon's state directory another?"),
         )
     except PermissionError:
-        return unknown(f"this user may not use {path}", "run this as root or in Asterisk's group")
+        return unknown(
+            Wording("this user may not use {file}", where), Wording("run this as root or in Asterisk's group")
+        )
     except ConnectionRefusedError:
-        return warn(f"nobody answers on {path}", START)
+        return warn(Wording("nobody answers on {file}", where), START)
     except TimeoutError:
-        return fail(f"no answer on {path}", "systemctl restart callsieve")
+        return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
     return _judged(answer, str(path))
 
 
 def _judged(answer: Answer, where: str) -> Finding:
     rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
-    took = f"{answer.milliseconds:.1f} ms"
+    about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
+    more = Wording("its log says more")
+    if rule == "status" and reason:
+        return warn(Wording("it answers ({took}), but: {why}", about), more)
     if rule == "status":
-        return warn(f"it answers ({took}), but: {reason}", "its log says more") if reason else ok(f"{where}, {took}")
+        return ok(Wording("{where}, {took}", about))
     if rule == "fail-open":
-        return warn(f"it lets calls go on unscreened ({took}): {reason}", "its log says more")
-    return fail(f"what answers on {where} is not CallSieve", "choose another [agi] listen, and install again")
+        return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
+    another = Wording("choose another [agi] listen, and install again")
+    return fail(Wording("what answers on {where} is not CallSieve", about), another)
 
 
 def settings_are_private(ground: Ground) -> Finding:
@@ -128,12 +143,13 @@ def settings_are_private(ground: Ground) -> Finding:
     if file is not None:
         mode = file.stat().st_mode
         if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
-            return fail(f"others may change {file}", f"chmod o-w {file} {file.parent}")
+            return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
         if mode & 0o004 and "secret" in file.read_text("utf-8"):
-            return fail(f"others may read the secret in {file}", f"chmod o-r {file}")
+            return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
     if state.exists() and state.stat().st_mode & 0o002:
-        return fail(f"others may write in {state}", f"chmod o-w {state}")
-    return ok(f"{file or 'no file, all as it comes'}; state in {state}")
+        return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
+    where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
+    return ok(Wording("{file}; state in {folder}", where))
 
 
 def policy_loads(ground: Ground) -> Finding:
@@ -143,36 +159,50 @@ def policy_loads(ground: Ground) -> Finding:
     except PolicyError as error:
         return fail(str(error), "callsieve policy check")
     policy = policies.default
-    more = f", and {len(policies.scopes)} for parts of the calls" if policies.scopes else ""
-    if policy.observe:
-        return ok(f"{policy.name}{more}: observes, never acts")
-    return ok(f"{policy.name}{more}")
+    named: str | Wording = policy.name
+    if policies.scopes:
+        parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
+        named = Wording("{policy}, and {count} for parts of the calls", parts)
+    return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
 
 
 def store_opens(ground: Ground) -> Finding:
     """The store opens, is of this version, and has room to grow."""
     path = ground.loaded.store_path
     if not path.exists():
-        return warn(f"{path} is not there yet", START)
+        return warn(Wording("{file} is not there yet", {"file": str(path)}), START)
     if not os.access(path, os.R_OK):
-        return unknown(f"this user may not read {path}", "run this as root or the daemon's user")
+        return unknown(
+            Wording("this user may not read {file}", {"file": str(path)}),
+            Wording("run this as root or the daemon's user"),
+        )
     try:
         with _read_only(path) as db:
             waiting = pending(db)
     except StoreError as error:
         return fail(str(error))
-    size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
-    about = f"{_size(size)}, schema {known_migrations()[-1].version}, {_size(free)} free"
     if waiting:
-        return warn(f"{path} is of an older version ({len(waiting)} steps behind)", "callsieve db migrate")
+        behind: Places = {"file": str(path), "steps": len(waiting)}
+        return warn(Wording("{file} is of an older version ({steps} steps behind)", behind), "callsieve db migrate")
+    return _with_room(path, path.stat().st_size, shutil.disk_usage(path.parent).free)
+
+
+def _with_room(path: Path, size: int, free: int) -> Finding:
+    figures: Places = {"size": _size(size), "schema": known_migrations()[-1].version, "free": _size(free)}
+    about = Wording("{size}, schema {schema}, {free} free", figures)
+    room: Places = {"folder": str(path.parent), "size": _size(size)}
     if free < LEAST_FREE:
-        return fail(f"the disk is full: {about}", f"free some space in {path.parent}")
-    if free < LEAST_FREE + 2 * size:
-        return warn(
-            f"there is little space: {about}", f"free some space in {path.parent}: a backup needs {_size(size)}"
+        return fail(
+            Wording("the disk is full: {about}", {"about": about}), Wording("free some space in {folder}", room)
         )
+    if free < LEAST_FREE + 2 * size:
+        way_out = Wording("free some space in {folder}: a backup needs {size}", room)
+        return warn(Wording("there is little space: {about}", {"about": about}), way_out)
     if damaged := sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]")):
-        return warn(f"{about}; an older one was damaged: {damaged[-1].name}", "look into it, then delete it")
+        older: Places = {"about": about, "file": damaged[-1].name}
+        return warn(
+            Wording("{about}; an older one was damaged: {file}", older), Wording("look into it, then delete it")
+        )
     return ok(about)
 
 
@@ -181,11 +211,14 @@ def has_backup(ground: Ground) -> Finding:
     path = ground.loaded.store_path
     backups = backups_of(path)
     if not backups:
-        return warn("none yet: the daemon makes one a day", "callsieve db backup")
+        return warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
     days = (ground.now - backups[0].stat().st_mtime) / 86400
     if days > BACKUP_DAYS:
-        return warn(f"the last one is {days:.0f} days old", "callsieve db backup; does the daemon run?")
-    return ok(f"{len(backups)}, the last one {24 * days:.0f} h old")
+        return warn(
+            Wording("the last one is {days:.0f} days old", {"days": days}),
+            Wording("callsieve db backup; does the daemon run?"),
+        )
+    return ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
 
 
 def has_fresh_feeds(ground: Ground) -> Finding:
@@ -198,23 +231,24 @@ def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
     ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not Health.OK]
     if ill:
         feed, health = ill[0]
-        more = f", and {len(ill) - 1} more" if ill[1:] else ""
-        return warn(f"{feed.name} {health}{more}", "callsieve feeds")
+        return warn(
+            and_more(Wording("{feed} {health}", {"feed": feed.name, "health": health.said}), len(ill) - 1), FEEDS
+        )
     if not feeds:
-        return ok("none")
-    oldest = span_words(max(0.0, now - min(feed.imported_at for feed in feeds)))
-    return ok(f"{len(feeds)}, the oldest {oldest} old")
+        return ok(NONE)
+    oldest = Wording(span_words(max(0.0, now - min(feed.imported_at for feed in feeds))))
+    return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
 
 
 def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
     """What `judge` finds in the store at this time, if there is one and it can be read."""
     path = ground.loaded.store_path
     if not path.exists():
-        return ok("none")
+        return ok(NONE)
     try:
         with _read_only(path) as db:
             if pending(db):
-                return unknown("the store is of an older version", "callsieve db migrate")
+                return unknown(Wording("the store is of an older version"), "callsieve db migrate")
             return judge(db, ground.now)
     except StoreError as error:
         return unknown(str(error))
@@ -223,12 +257,15 @@ def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], F
 def knows_us(ground: Ground) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
     settings = ground.loaded.settings
-    counts = ((len(settings.trunk), "trunk"), (len(settings.did), "DID"), (len(settings.person), "person"))
-    words = ", ".join(
-        f"{count} {name}{'s' if count != 1 else ''}".replace("persons", "people") for count, name in counts
+    counts = (
+        (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
+        (len(settings.did), Wording("1 DID"), Wording("{n} DIDs", {"n": len(settings.did)})),
+        (len(settings.person), Wording("1 person"), Wording("{n} people", {"n": len(settings.person)})),
     )
+    words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
     if not settings.trunk:
-        return warn(f"{words}: without a trunk's name no caller can be authenticated", "[[trunk]] in the settings")
+        nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
+        return warn(nobody, Wording("[[trunk]] in the settings"))
     return ok(words)
 
 

@@ -8,6 +8,7 @@ from callsieve.asterisk_output import Step
 from callsieve.doctor_dialplan import INSTALL, others
 from callsieve.examining import Finding, Ground, ok, warn
 from callsieve.freepbx import GUARD_CONTEXT, GUARD_LINE, HOOK, calls_by_macro
+from reputation.wording import Wording
 
 _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{GUARD_CONTEXT}),s,1")
 _EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
@@ -20,20 +21,23 @@ def guards_calls(ground: Ground) -> Finding:
     if GUARD_CONTEXT in ground.dialplan.contexts and asking in ([], [HOOK]):
         return _on_freepbx(steps, is_asked=bool(asking))
     if asking:
-        return ok(f"asked in {', '.join(asking)}")
+        return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
     if ground.loaded.settings.outbound.observe:
-        return ok("nobody asks: no call that leaves is looked at (see docs/own-numbers.md)")
+        return ok(Wording("nobody asks: no call that leaves is looked at (see docs/own-numbers.md)"))
     return warn(
-        "[outbound] says observe = false, and nobody asks: no call that leaves is held or refused",
-        "the line in your dialplan is in docs/own-numbers.md",
+        Wording("[outbound] says observe = false, and nobody asks: no call that leaves is held or refused"),
+        Wording("the line in your dialplan is in docs/own-numbers.md"),
     )
 
 
 def _on_freepbx(steps: list[Step], *, is_asked: bool) -> Finding:
     if any(calls_by_macro(step.application) for step in steps):
-        return warn("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at", "FreePBX 17")
+        return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
     if is_asked:
-        return ok("FreePBX asks before the Dial of each trunk")
+        return ok(Wording("FreePBX asks before the Dial of each trunk"))
     if all(_EMPTY.match(step.application) for step in steps if step.context == HOOK):
-        return warn("FreePBX does not ask: no call that leaves is looked at", f"{INSTALL} --freepbx")
-    return warn(f"[{HOOK}] is somebody else's: no call that leaves is looked at", f"before its Return():  {GUARD_LINE}")
+        return warn(Wording("FreePBX does not ask: no call that leaves is looked at"), f"{INSTALL} --freepbx")
+    return warn(
+        Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": HOOK}),
+        Wording("before its Return():  {line}", {"line": GUARD_LINE}),
+    )

@@ -12,9 +12,11 @@ from callsieve.asterisk_output import Dialplan, Version, dialplan_in, modules_in
 from callsieve.changes import Place
 from callsieve.console import ConsoleError
 from callsieve.settings import Loaded
+from reputation.wording import Wording
 
 ETC = Path("/etc/asterisk")
 NOT_ASKED = "Asterisk could not be asked"
+NONE = Wording("none")
 
 
 class Status(StrEnum):
@@ -31,8 +33,8 @@ class Finding:
     """What a check found, and the way out if that is not as it should be."""
 
     status: Status
-    detail: str
-    way_out: str = ""
+    detail: str | Wording
+    way_out: str | Wording = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,36 @@ class Check:
 
     name: str
     status: Status
-    detail: str
-    way_out: str = ""
+    detail: str | Wording
+    way_out: str | Wording = ""
 
 
-def ok(detail: str) -> Finding:
+def and_more(first: Wording, others: int) -> Wording:
+    """The first of several that are not as they should be."""
+    return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
+
+
+def differs(install: str) -> Wording:
+    """The way out where a file is not as it would be installed."""
+    return Wording("{command}: shows what differs", {"command": install})
+
+
+def ok(detail: str | Wording) -> Finding:
     """All is well."""
     return Finding(Status.OK, detail)
 
 
-def warn(detail: str, way_out: str = "") -> Finding:
+def warn(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """Calls are screened, but something is less than it could be."""
     return Finding(Status.WARN, detail, way_out)
 
 
-def fail(detail: str, way_out: str = "") -> Finding:
+def fail(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """Calls are not screened, or something is unsafe."""
     return Finding(Status.FAIL, detail, way_out)
 
 
-def unknown(detail: str, way_out: str = "") -> Finding:
+def unknown(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """It could not be found out."""
     return Finding(Status.UNKNOWN, detail, way_out)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from callsieve.times import ago, span_words
 from reputation.store.feeds import FeedSource
+from reputation.wording import Places, Wording
 
 DAY = 86_400.0
 # A feed is late after twice the time between its imports, or this many days where it came but once.
@@ -33,26 +34,31 @@ class FeedHealth:
     """How the feed is, and in a few words why; no words where it is well."""
 
     health: Health
-    detail: str = ""
+    detail: str | Wording = ""
 
     def __str__(self) -> str:
-        return f"{self.health}: {self.detail}" if self.detail else self.health
+        return str(self.said)
+
+    @property
+    def said(self) -> Wording:
+        """Both, for any language."""
+        health = Wording(self.health.value)
+        return Wording("{health}: {detail}", {"health": health, "detail": self.detail}) if self.detail else health
 
 
 def health_of(feed: FeedSource, now: float) -> FeedHealth:
     """How the feed is at that time."""
     if feed.failed_at is not None and feed.failed_at >= feed.imported_at:
-        return FeedHealth(Health.FAILED, f"{ago(feed.failed_at, now)}, {feed.failure}")
+        failed: Places = {"when": Wording(ago(feed.failed_at, now)), "failure": feed.failure or ""}
+        return FeedHealth(Health.FAILED, Wording("{when}, {failure}", failed))
     late_after = late_after_seconds(feed)
     if now - feed.imported_at > late_after:
-        how = (
-            f"it used to come every {span_words(EARLY * feed.every_seconds)}"
-            if feed.every_seconds
-            else "it came but once"
-        )
-        return FeedHealth(Health.STALE, how)
+        if not feed.every_seconds:
+            return FeedHealth(Health.STALE, Wording("it came but once"))
+        usual = Wording(span_words(EARLY * feed.every_seconds))
+        return FeedHealth(Health.STALE, Wording("it used to come every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
-        return FeedHealth(Health.SHRANK, f"it had {feed.numbers_before:,} numbers before")
+        return FeedHealth(Health.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
     return FeedHealth(Health.OK)
 
 

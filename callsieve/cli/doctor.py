@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -33,7 +34,7 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     ground = Ground(loaded, lambda command: console(loaded.settings, command), time.time())
     checks = list(examine(ground))
     if as_json:
-        print_json(checks)
+        print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
     else:
         show_checks(checks)
     if any(check.status is Status.FAIL for check in checks):
@@ -71,7 +72,7 @@ def _table(checks: list[Check]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in _gathered(checks):
-        found = Text(check.detail)
+        found = Text(str(check.detail))
         if check.way_out:
             found.append(f"\n→ {check.way_out}", style="cyan")
         table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)

@@ -148,7 +148,7 @@ def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
         "age_seconds": now - feed.imported_at,
         "stale_at": feed.imported_at + late_after_seconds(feed),
         "health": health.health,
-        "detail": health.detail,
+        "detail": str(health.detail),
     }
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from callsieve.console import console
 from callsieve.doctor import Check, Ground, Status, examine
 from callsieve.settings import Loaded
+from reputation.wording import Wording
 
 EVERY_SECONDS = 20.0
 WATCHED_SECONDS = 120.0  # nobody looks for so long: nobody asks Asterisk
@@ -53,7 +54,7 @@ class Health:
         return next((check for check in self.checks if check.name == name), None)
 
     @property
-    def off(self) -> str:
+    def off(self) -> str | Wording:
         """That screening is switched off, in words; empty when it is on or nobody knows."""
         check = self.of(OFF_SWITCH)
         return check.detail if check is not None and check.status is Status.WARN else ""

@@ -55,7 +55,10 @@ def _accepted(header: str) -> Iterable[str]:
 
 
 def translated(text: str, catalogue: gettext.NullTranslations) -> str:
-    """A text that was put together: its parts are told apart by "; ", and their digits do not count."""
+    """A text of ours; of one that was put together the parts, told apart by "; ", and their digits do not count."""
+    whole = catalogue.gettext(text) if text else ""
+    if whole != text:
+        return whole
     return "; ".join(_part(part, catalogue) for part in text.split("; "))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -48,7 +49,11 @@ def _text(context: Context, text: str | Wording | None) -> str:
     if not text:
         return ""
     catalogue = context["catalogue"]
-    said = text.said(catalogue.gettext) if isinstance(text, Wording) else translated(text, catalogue)
+    said = (
+        text.said(partial(translated, catalogue=catalogue))
+        if isinstance(text, Wording)
+        else translated(text, catalogue)
+    )
     return said if context["sees_numbers"] else mask_numbers(said)
 
 

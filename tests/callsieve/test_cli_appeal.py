@@ -215,7 +215,7 @@ def test_the_doctor_says_what_is_overdue(callsieve: Program) -> None:
     def said(at: float) -> tuple[Status, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
         finding = has_no_appeal_overdue(Ground(loaded, str, at))
-        return finding.status, finding.detail
+        return finding.status, str(finding.detail)
 
     assert said(now) == (Status.OK, "none")
     with open_store(callsieve.store) as db:

@@ -47,7 +47,7 @@ def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
     def said(later: float) -> tuple[Status, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
         finding = keeps_house(Ground(loaded, str, time.time() + later))
-        return finding.status, finding.detail
+        return finding.status, str(finding.detail)
 
     assert said(0) == (Status.OK, "not yet: the daemon begins a minute after its start")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.doctor import CHECKS
 from callsieve.web.kept import STALE_SECONDS, Kept
 from callsieve.web.live import MOST_WAITING, MOST_WATCHERS, Live
 from callsieve.web.shelf import Shelf
@@ -217,3 +218,16 @@ async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
         office.store.with_suffix(".away").rename(office.store)
         await asyncio.to_thread(add_calls, office, make_decision("N0000000", at=NOW))
         assert (await asyncio.wait_for(calls.get(), 10)).id == "N0000000"
+
+
+# Commands, paths, names and settings, which are the same in every language.
+AS_TYPED = re.compile(r"callsieve[\w-]*(?: [a-z]+)*|systemctl start|\S*/\S*|\[\w+\]|cautious|DID")
+
+
+def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
+    console.wait_for_health()
+    page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
+    found = [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
+    assert len(found) == len(CHECKS)
+    english = [text for text in found if re.search("[A-Za-z]{4,}", AS_TYPED.sub("", text.replace("Asterisk", "")))]
+    assert [text for text in english if "not found" not in text] == [], "but for what the command itself has said"
