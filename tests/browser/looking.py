@@ -126,7 +126,29 @@ def after_a_trial(page: Page) -> None:
     page.locator('form[action="/policies/draft/activate"]').wait_for()
 
 
+def after_an_import_of_own_numbers(page: Page) -> None:
+    """What became of a file of which a row cannot be used."""
+    open_page(page, "/own")
+    file = f"number,name,state\n{OWN_RESTING},Lamps Ltd,resting\n12,,\n{OWN},,restig\n".encode()
+    page.set_input_files("#file", {"name": "own.csv", "mimeType": "text/csv", "buffer": file})
+    page.locator('form[action="/own/import"] button').click()
+    page.locator("main li").first.wait_for()
+
+
+def after_a_refusal(page: Page) -> None:
+    """What is said when something of an own number cannot be kept."""
+    open_page(page, f"/own/{quote(OWN)}?do=check")
+    page.fill("#check-next", "soon")
+    page.locator("#check button").click()
+    page.locator("main .problem").wait_for()
+
+
 # What only a form leads to.
-STEPS: dict[str, Callable[[Page], None]] = {"list-look": before_it_is_added, "trial": after_a_trial}
+STEPS: dict[str, Callable[[Page], None]] = {
+    "list-look": before_it_is_added,
+    "own-imported": after_an_import_of_own_numbers,
+    "own-refused": after_a_refusal,
+    "trial": after_a_trial,
+}
 # The trial comes last: it replaces the draft.
 NAMES = (*PATHS, *STEPS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +21,20 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import outcomes
+from reputation.store.own_register import unregistered
 from reputation.store.users import add_user
 from reputation.users import ConsoleUser, Role
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
 from tests.integration.office import STRANGER, ami_settings, journal, wait_until
+from tests.integration.outbound import ACTING, GUARDED, OWN, dial
+from tests.integration.outbound import decided as decided_outbound
 from tests.web.browsing import PASSWORD, hashed_password
 
 PREFIX = "+12015559"
 WANTED = "+12015559123"
 ACCUSED = "+12015550150"
+CUSTOMER, UNWANTED = "+12015550176", "+12015550177"
 # What is decided must not depend on the time of day.
 NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n"
 REPORTERS = {"201": "sales", "202": "support", "203": "office", "204": "lab"}
@@ -46,8 +52,8 @@ def pbx(chromium: str, address: tuple[str, str]) -> Iterator[ScreenedPbx]:
         ensure_pbx()
     except LabUnavailable as error:
         pytest.skip(f"no Asterisk to be had here: {error}")
-    with ScreenedPbx(start_daemon=False, patient=True) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office) + NO_NIGHT + address[0])
+    with ScreenedPbx(extensions=GUARDED, start_daemon=False, patient=True) as office:
+        office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + NO_NIGHT + address[0])
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
         fill(office.daemon.store)
@@ -59,6 +65,7 @@ def fill(store: Path) -> None:
     now = time.time()
     with open_store(store) as db, transaction(db):
         add_user(db, ConsoleUser("ada", Role.ADMINISTRATOR, "202", now, now), hashed_password())
+        add_user(db, ConsoleUser("otto", Role.OPERATOR, "201", now, now), hashed_password())
         add_entry(db, ListEntry(ListName.BLOCK, EntryKind.PREFIX, PREFIX, added_at=now))
         for reporter, group in REPORTERS.items():
             mark = Mark(ACCUSED, AuthClass.UNKNOWN, reporter, Verdict.SPAM, now - 86400, MarkChannel.EXTENSION, group)
@@ -71,18 +78,33 @@ def browser(chromium: str, pbx: ScreenedPbx, address: tuple[str, str]) -> Iterat
         yield browser
 
 
+@contextmanager
+def logged_in(browser: Browser, url: str, name: str) -> Iterator[Page]:
+    """A browser in which somebody has logged in, on the overview."""
+    context = patient(browser.new_context(base_url=url, locale="en-US"))
+    try:
+        page = context.new_page()
+        page.goto("/")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        yield page
+    finally:
+        context.close()
+
+
 @pytest.fixture
 def page(browser: Browser, address: tuple[str, str]) -> Iterator[Page]:
-    """A browser in which the administrator has logged in, on the overview."""
-    context = patient(browser.new_context(base_url=address[1], locale="en-US"))
-    page = context.new_page()
-    page.goto("/")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    yield page
-    context.close()
+    """The administrator's."""
+    with logged_in(browser, address[1], "ada") as page:
+        yield page
+
+
+@pytest.fixture
+def operators_page(browser: Browser, address: tuple[str, str]) -> Iterator[Page]:
+    with logged_in(browser, address[1], "otto") as page:
+        yield page
 
 
 def call(pbx: ScreenedPbx, caller: str, *, privacy: bool = False) -> CallResult:
@@ -183,3 +205,44 @@ def test_an_appeal_is_filed_and_upheld_and_the_number_is_heard_again(pbx: Screen
     page.goto(f"/numbers/{ACCUSED.replace('+', '%2B')}")
     expect(page.locator("#reputation")).to_contain_text("none")
     assert decided(pbx, place) == (200, "allow", "cautious")
+
+
+def test_a_stranger_is_registered_rests_and_is_used_again_and_the_guard_does_as_it_is_told(
+    pbx: ScreenedPbx, operators_page: Page
+) -> None:
+    page = operators_page
+    with Phone(pbx.asterisk, "carrier") as far_end:
+        assert dial(pbx, CUSTOMER).code == 200
+        with closing(sqlite3.connect(pbx.daemon.store)) as db:
+            wait_until(lambda: [one.number for one in unregistered(db, 0.0)] == [OWN], "the stranger")
+        page.get_by_role("link", name="Own numbers").click()
+        page.get_by_role("link", name=f"Register {OWN}").click()
+        expect(page.get_by_label("Number, as it is dialled here")).to_have_value(OWN)
+        page.get_by_label("Name that people called are to see").fill("Lamps Ltd")
+        page.get_by_role("button", name="Register it").click()
+        expect(page.get_by_role("status")).to_contain_text("The number is registered")
+
+        page.get_by_text("Let it rest…").click()
+        page.get_by_role("button", name=f"Let {OWN} rest").click()
+        expect(page.get_by_role("status")).to_contain_text("rests for 45 days")
+        assert (dial(pbx, CUSTOMER).code, guarded(pbx, CUSTOMER, 2)) == (403, "resting")
+        page.get_by_role("button", name=f"Undo: own rest {OWN}").click()
+        expect(page.get_by_role("status")).to_contain_text("It is undone.")
+        assert (dial(pbx, CUSTOMER).code, guarded(pbx, CUSTOMER, 3)) == (200, "default")
+
+        page.get_by_role("link", name="Somebody wants no more calls…").click()
+        expect(page.get_by_label("Own number that had called")).to_have_value(OWN)
+        page.get_by_label("Number that is not to be called").fill("201-555-0177")
+        page.get_by_role("button", name="Nobody calls it any more").click()
+        expect(page.get_by_role("status")).to_contain_text("on the do-not-call list")
+        calls = len(far_end.invites())
+        assert (dial(pbx, UNWANTED).code, guarded(pbx, UNWANTED, 1)) == (403, "do-not-call")
+        assert len(far_end.invites()) == calls == 2
+        page.get_by_role("button", name=f"Undo: own dnc add {UNWANTED}").click()
+        expect(page.get_by_role("status")).to_contain_text("It is undone.")
+        assert (dial(pbx, UNWANTED).code, guarded(pbx, UNWANTED, 2)) == (200, "default")
+
+
+def guarded(pbx: ScreenedPbx, callee: str, count: int) -> str:
+    """The rule by which the guard decided about the latest of so many calls."""
+    return decided_outbound(pbx, callee, count)[0].rule

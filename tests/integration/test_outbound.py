@@ -11,25 +11,25 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lab import Phone
-from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
+from lab.screened import SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
 from tests.integration.office import ami_settings, install_prompts, wait_until
-from tests.integration.outbound import ACTING, BOUND, SLACK, decided, dial, dial_frozen, dial_killed, later
+from tests.integration.outbound import (
+    ACTING,
+    BOUND,
+    GUARDED,
+    OWN,
+    SLACK,
+    decided,
+    dial,
+    dial_frozen,
+    dial_killed,
+    later,
+)
 
-OWN = "+442071838751"
 NEW_JERSEY = "+12015550160"
 UNWANTED, OFTEN, ASKED, HELD = (f"+1201555016{n}" for n in range(1, 5))
 PARIS = "+33140205050"
-
-GUARDED = EXTENSIONS.replace(
-    "exten => _+X.,1,Dial(PJSIP/${EXTEN}@carrier,60)",
-    "exten => 911,1,Gosub(callsieve-outbound,s,1(${EXTEN},+442071838751))\n same => n,Dial(PJSIP/${EXTEN}@carrier,20)\n"
-    "include => callsieve-codes\n"
-    "exten => _+X.,1,Set(CALLERID(num)=+442071838751)\n"
-    " same => n,Gosub(callsieve-outbound,s,1(${FILTER(0-9+,${EXTEN})},${FILTER(0-9+,${CALLERID(num)})},carrier))\n"
-    " same => n,Dial(PJSIP/${EXTEN}@carrier,60)",
-)
-assert GUARDED != EXTENSIONS
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,8 @@ from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes_of_own
 from tests.integration.office import ami_settings, wait_until
-from tests.integration.outbound import ACTING
-from tests.integration.test_outbound import GUARDED
-from tests.integration.test_outbound import OWN as LAB
+from tests.integration.outbound import ACTING, GUARDED
+from tests.integration.outbound import OWN as LAB
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, Shapes, campaign, run
 from tests.reputation.store_builders import DAY

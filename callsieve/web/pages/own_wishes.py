@@ -131,7 +131,7 @@ def _said(error: EntryError | FieldError | WishError) -> str | Wording:
 async def _page(visit: Visit, problem: str | Wording = "") -> Response:
     text = visit.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, visit.desk.loaded.settings.numbers.region) if text else None
-    shown = await visit.read(wishes_shown, text, number, visit.now)
+    shown = await visit.read(wishes_shown, text, number)
     typed = {field: visit.form.get(field, visit.query.get(field, "")) for field in ("number", "after", "note")}
     about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
     return visit.page("own_do_not_call.html", 422 if problem else 200, **about)

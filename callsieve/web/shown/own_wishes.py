@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.registering import SEEN_SECONDS
 from callsieve.web.undoing import WISHES, Latest, latest_changes
 from reputation.own.figures import MONTH
+from reputation.own.register import State
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -16,7 +16,7 @@ from reputation.store.do_not_call import (
     find_do_not_call,
     wishes_after,
 )
-from reputation.store.own_register import register_of, unregistered
+from reputation.store.own_register import register_of
 from reputation.weights import DAY_SECONDS
 
 MOST_SHOWN = 500
@@ -26,7 +26,7 @@ MOST_SHOWN = 500
 class WishesShown:
     """The list. `found`: how many match what was looked for; `all`: how many there are.
 
-    `own_numbers`: those that may have called, to choose from.
+    `own_numbers`: those of the register, to choose from.
     """
 
     wishes: tuple[DoNotCall, ...]
@@ -47,11 +47,11 @@ class ComplaintsShown:
     wishes: int
 
 
-def wishes_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> WishesShown:
+def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> WishesShown:
     """Those with the text in one of their fields, or of this number."""
     wishes, found = find_do_not_call(db, text, number, MOST_SHOWN)
-    ours = {one.number for one in register_of(db)} | {one.number for one in unregistered(db, now - SEEN_SECONDS)}
-    return WishesShown(tuple(wishes), found, count_do_not_call(db), tuple(sorted(ours)), latest_changes(db, WISHES))
+    ours = tuple(own.number for own in register_of(db) if own.state is not State.RETIRED)
+    return WishesShown(tuple(wishes), found, count_do_not_call(db), ours, latest_changes(db, WISHES))
 
 
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
