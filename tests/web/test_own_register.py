@@ -234,6 +234,9 @@ def test_a_form_that_was_wrong_still_has_what_was_typed(otto: Browser, put: Call
             assert field_of(page, field) == typed[field], (path, field)
         assert "Free Caller Registry</textarea>" in page
     assert "open><summary>Change it" in page
+    page = otto.post(f"/own/{OWN}/check", next_check="soon").text
+    assert 'id="check-next" name="next_check" value="soon"' in page
+    assert 'id="next_check" name="next_check" value="never"' in page, "the other form is as it was"
 
 
 @pytest.mark.parametrize("step", ["change", "check", "rest", "use", "retire", "remove"])

@@ -214,6 +214,7 @@ async def page_of_number(visit: Visit, problem: str | Wording = "") -> Response:
     form = visit.request.url.path.rpartition("/")[2] if problem else visit.query.get("do", "")
     if form == "change" and problem:
         typed |= {field: visit.form.get(field, "") for field in FIELDS}
+    typed["check"] = visit.form.get(NEXT_CHECK, CHECK_EVERY) if form == "check" else CHECK_EVERY
     typed |= {field: visit.form.get(field, "") if form == "complain" else "" for field in ("from", "note")}
     trunks = [trunk.name for trunk in loaded.settings.trunk]
     about = {"one": shown, "typed": typed, "trunks": trunks, "problem": problem, "form": form}
