@@ -86,31 +86,35 @@ def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
 def answer_to_screen(
     call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
 ) -> bytes:
-    """The whole answer to `/screen`, the variables that matter most first. Empty ones are not sent."""
+    """The whole answer to `/screen`. Empty variables are not sent.
+
+    First those that may hold any text, or endpoints without end, of which those that matter most come first; then the
+    words, which go together.
+    """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
     pairs = [
-        ("CALLSIEVE_RULE", decision.rule),
-        ("__CALLSIEVE_ID", decision_id),
-        ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
-        ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),
         ("__CALLSIEVE_KNOWN", _joined(per_phone.known)),
         ("__CALLSIEVE_BLOCKED", _joined(per_phone.blocked)),
-        ("__CALLSIEVE_WHISPER", whisper_of(decision)),
         ("__CALLSIEVE_NOWHISPER", _joined(per_phone.unwhispered)),
         ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone, ask)),
-        ("CALLSIEVE_LEVEL", decision.level.word),
-        ("CALLSIEVE_POINTS", str(decision.reputation.points)),
-        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
         ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
-        ("CALLSIEVE_ASK", ask),
         ("__CALLSIEVE_RECORDING", f"{site.recordings}/{decision_id}" if ask == "name" else ""),
-        ("CALLSIEVE_LANG", language_for(call, decision, site)),
         ("CALLSIEVE_APPEAL", appeal_of(decision, decision_id, site)),
         ("CALLSIEVE_LABEL", shown.label),
         ("CALLSIEVE_DISPLAY", shown.tagged),
         ("CALLSIEVE_NAME", shown.plain),
         ("CALLSIEVE_REASON", decision.reason),
+        ("CALLSIEVE_RULE", decision.rule),
+        ("__CALLSIEVE_ID", decision_id),
+        ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
+        ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),
+        ("__CALLSIEVE_WHISPER", whisper_of(decision)),
+        ("CALLSIEVE_LEVEL", decision.level.word),
+        ("CALLSIEVE_POINTS", str(decision.reputation.points)),
+        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
+        ("CALLSIEVE_ASK", ask),
+        ("CALLSIEVE_LANG", language_for(call, decision, site)),
         # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
         ("__CALLSIEVE_ACTION", decision.action.word),
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
@@ -118,25 +119,37 @@ def tidied(raw_name: str) -> str:
     return "" if name.casefold() == _UNKNOWN else name
 
 
-def without_prefix(name: str, prefixes: Iterable[str]) -> str:
-    """The name without the prefixes that it begins with, however they are written, a few times over."""
-    folded = [(_folded(prefix), prefix) for prefix in prefixes]
+def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
+    """The name without the prefixes that it begins with, however they are written, a few times over; the first counts
+    before the others.
+    """
+    folded = _all_folded(prefixes)
     for _ in range(_MAX_REPEATED):
-        left = next((rest for prefix, _ in folded if (rest := _after(name, prefix)) is not None), None)
+        left = _after_first(name, folded)
         if left is None:
             break
         name = left
     return name
 
 
-def _after(name: str, prefix: str) -> str | None:
-    """What follows the prefix in a name; None for one that does not begin with it as a word of its own."""
+@lru_cache(maxsize=16)
+def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
+    """The prefixes by how they are compared. There are a few such lists, of texts of ours and of the settings."""
+    return {_folded(prefix): prefix for prefix in prefixes}
+
+
+def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
+    """What follows the first of the prefixes that the name begins with as a word of its own; None if there is none."""
+    ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
-        if _folded(name[:end]) == prefix:
-            follows = name[end:]
-            ends_a_word = not prefix[-1].isalnum() or not follows[:1].isalnum()
-            return follows.strip() if ends_a_word else None
-    return None
+        ends.setdefault(_folded(name[:end]), end)
+    found = (_after(name[ends[begun] :], prefix) for begun, prefix in folded.items() if begun in ends)
+    return next((left for left in found if left is not None), None)
+
+
+def _after(follows: str, prefix: str) -> str | None:
+    ends_a_word = not prefix[-1].isalnum() or not follows[:1].isalnum()
+    return follows.strip() if ends_a_word else None
 
 
 def _folded(text: str) -> str:

@@ -3,6 +3,10 @@
 Asterisk splits an AGI command on spaces, takes `"..."` as one word and `\\` as "the next character as it is"
 (main: res_agi.c, parse_args); a newline ends the command and whatever follows it runs as the next one.
 So both special characters are escaped and every control character becomes a space.
+
+A command costs Asterisk a read and a reply, so words, values proven to be of a fixed alphabet, are set together, by the
+application MSet. Any other text is the last argument of a SET VARIABLE of its own: an application reads its arguments
+once more, by rules of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 # res_agi.c reads a command into AGI_BUF_LEN bytes; of 8191 bytes or more the tail runs as a second command.
 # Half of that, and exactly PIPE_BUF: a whole answer is one atomic write on a classic script's stdout.
@@ -22,6 +26,9 @@ _ESCAPES: dict[int, str] = {**dict.fromkeys(_CONTROLS, " "), ord("\\"): "\\\\", 
 # Finds them faster than `translate` passes over their absence: nearly all text has none.
 _SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ESCAPES)))}]")
 _NAME_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+# Nothing that MSet splits at (comma, equals sign), takes away (quote, backslash) or counts (brackets), and no dollar.
+# So short that as many as an answer has always fit: what decides is never cut.
+_WORD = re.compile(r"[0-9A-Za-z+*#/_.@&-][0-9A-Za-z+*#/_.@& -]{0,127}")
 
 
 def quote(text: str) -> str:
@@ -32,46 +39,77 @@ def quote(text: str) -> str:
 
 
 def set_variables(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> bytes:
-    """`SET VARIABLE` for each pair, in order, as one value to be sent in one write.
+    """The commands that set each pair, in order, as one value to be sent in one write: words that follow one another
+    by one `EXEC MSet`, all else by `SET VARIABLE`.
 
-    At most COMMAND_LIMIT bytes in all: values are cut at a character, before they are quoted, so a command is
-    always whole. The values that matter most come first: when the block is full, later values are cut to
-    nothing but their commands are still sent. Raises ValueError for a name that is not [A-Z_]+ and when the
-    commands do not fit even without their values: both are our own mistakes, never a caller's.
+    At most COMMAND_LIMIT bytes in all: other values than words are cut at a character, before they are quoted, so a
+    command is always whole. Those that matter most come first: when the block is full, later ones are cut to nothing
+    but their commands are still sent. Raises ValueError for a name that is not [A-Z_]+ and when the commands do not
+    fit even so: both are our own mistakes, never a caller's.
     """
     items = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
-    block = "".join([_command(name, quote(value)) for name, value in items])
-    data = block.encode("utf-8", "replace")
-    return data if len(data) <= COMMAND_LIMIT else _set_variables_cut(items)
+    block = _block(items)
+    return block if len(block) <= COMMAND_LIMIT else _block(_cut(items))
 
 
-def _command(name: str, quoted: str) -> str:
-    return f"{_start_of(name)}{quoted}\n"
+def _block(items: list[tuple[str, str]]) -> bytes:
+    commands = []
+    for are_words, run in groupby(items, _is_word):
+        same = list(run)
+        if are_words and len(same) > 1:
+            commands.append(f'EXEC MSet "{",".join([f"{_checked(name)}={value}" for name, value in same])}"\n')
+        else:
+            commands += [f"SET VARIABLE {_checked(name)} {quote(value)}\n" for name, value in same]
+    return "".join(commands).encode("utf-8", "replace")
+
+
+def _is_word(item: tuple[str, str]) -> bool:
+    return _WORD.fullmatch(item[1]) is not None
 
 
 @lru_cache(maxsize=64)
-def _start_of(name: str) -> str:
-    """The command up to its value. There are some twenty names, in every answer."""
+def _checked(name: str) -> str:
+    """The name of a variable of ours. There are some twenty, in every answer."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("a channel variable of ours is written in A-Z and _")
-    return f"SET VARIABLE {name} "
+    return name
 
 
-def _set_variables_cut(items: list[tuple[str, str]]) -> bytes:
-    """The block within the limit: what the commands themselves need is set aside, values share the rest."""
-    room = COMMAND_LIMIT - sum(len(_command(name, '""')) for name, _ in items)
+def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What fits: what the commands themselves and the words need is set aside, other values share the rest."""
+    room = COMMAND_LIMIT - len(_block([item if _is_word(item) else (item[0], "") for item in items]))
     if room < 0:
         raise ValueError(f"{len(items)} variables do not fit in {COMMAND_LIMIT} bytes")
-    commands = []
+    fitting = []
     for name, value in items:
-        quoted = _quote_within(value, room)
-        room -= len(quoted) - 2
-        commands.append(_command(name, "").encode()[:-1] + quoted + b"\n")
-    return b"".join(commands)
+        if not _is_word((name, value)):
+            value = _beginning_of(value, room)
+            room -= _size_of(value)
+        fitting.append((name, value))
+    return fitting
 
 
-def _quote_within(text: str, room: int) -> bytes:
+def _beginning_of(text: str, room: int) -> str:
     """The longest beginning of `text` whose quoted form has at most `room` bytes between its quotes."""
-    sizes = accumulate(len(quote(character).encode("utf-8", "replace")) - 2 for character in text[: room + 1])
-    fitting = sum(size <= room for size in sizes)
-    return quote(text[:fitting]).encode("utf-8", "replace")
+    sizes = accumulate(_size_of(character) for character in text[: room + 1])
+    return text[: sum(size <= room for size in sizes)]
+
+
+def _size_of(text: str) -> int:
+    return len(quote(text).encode("utf-8", "replace")) - 2
+
+
+_COMMAND = re.compile(rb'(?:SET VARIABLE ([A-Z_]+)|EXEC MSet) "((?:[^"\\]|\\.)*)"\n')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def variables_in(answer: bytes) -> dict[str, str]:
+    """The variables that an answer of `set_variables` sets, for who asks in Asterisk's place."""
+    variables = {}
+    for name, quoted in _COMMAND.findall(answer):
+        text = _ESCAPED.sub(r"\1", quoted.decode("utf-8", "replace"))
+        if name:
+            variables[name.decode()] = text
+        else:
+            variables |= {of: value for of, _, value in (pair.partition("=") for pair in text.split(","))}
+    return variables

@@ -46,10 +46,12 @@ DRAIN_LIMIT = 64 * 1024
 STOP_SECONDS = 0.25
 LOG_INTERVAL_SECONDS = 10.0
 
-# What Asterisk says after the answer of nearly every call; `HANGUP` is its good-bye when it sees our end.
-_EXPECTED_REPLY = b"200 result=1\n"
-_EXPECTED_ENDS = frozenset((b"", b"HANGUP\n"))
+# What Asterisk says after the answer of nearly every call: to MSet 0, to SET VARIABLE 1, and `HANGUP` is its good-bye
+# when it sees our end.
+_EXPECTED_REPLIES = frozenset((b"200 result=0", b"200 result=1", b"HANGUP"))
 
+_ACCEPTED = (200, 100)
+_NO_APPLICATION = "-2"  # to EXEC; nothing was set then
 _DEAD_CHANNEL = 511  # the caller gave up while we decided
 
 
@@ -181,11 +183,12 @@ class AgiServer:
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s failed: the call goes on: %s\n%s", what, type(error).__name__, stack)
 
-    def _log_refused(self, code: int) -> None:
+    def _log_refused(self, reply: Reply) -> None:
         self.stats.refused_commands += 1
-        if self._may_log(f"reply {code}"):
-            level = logging.INFO if code == _DEAD_CHANNEL else logging.WARNING
-            logger.log(level, "Asterisk answered a command with %d", code)
+        said = _NO_APPLICATION if reply.code in _ACCEPTED else reply.code
+        if self._may_log(f"reply {said}"):
+            level = logging.INFO if said == _DEAD_CHANNEL else logging.WARNING
+            logger.log(level, "Asterisk answered a command with %s", said)
 
     def _may_log(self, key: str) -> bool:
         """Once in a while for each key: at 400 calls/s an outage must not fill the disk as well."""
@@ -259,7 +262,7 @@ class _Connection(asyncio.Protocol):
             if self._received > DRAIN_LIMIT:
                 self._transport.abort()
                 return
-        if self._state is _SETTLED and data.replace(_EXPECTED_REPLY, b"") in _EXPECTED_ENDS:
+        if self._state is _SETTLED and data.endswith(b"\n") and _EXPECTED_REPLIES.issuperset(data[:-1].split(b"\n")):
             return
         if self._parsing:
             self._parse(data)
@@ -286,9 +289,9 @@ class _Connection(asyncio.Protocol):
             while (event := session.next_event()) is not None:
                 if isinstance(event, Request):
                     request = event
-                elif isinstance(event, Reply) and event.code != 200 and event.code != 100:
+                elif isinstance(event, Reply) and (event.code not in _ACCEPTED or event.result == _NO_APPLICATION):
                     self._parsing = False
-                    self._server._log_refused(event.code)
+                    self._server._log_refused(event)
                     return
         except ProtocolError as error:
             self._parsing = False

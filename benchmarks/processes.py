@@ -25,7 +25,7 @@ START_SECONDS = 10.0
 MOST_FAILED = 0.05
 
 # Last in a whole answer of ours, and not in a fail-open one.
-DECIDED = b"SET VARIABLE __CALLSIEVE_ACTION "
+DECIDED = b"__CALLSIEVE_ACTION="
 
 # Nothing of it decides: people and numbers as a small company has them.
 SETTINGS = "\n".join(

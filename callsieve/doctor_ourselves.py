@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import sqlite3
@@ -13,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agi.quoting import variables_in
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
@@ -34,8 +34,6 @@ FEEDS = "callsieve feeds"
 LEAST_FREE = 50 * 1024 * 1024
 START = Wording("systemctl start callsieve, or callsieve serve")
 
-_COMMAND = re.compile(rb'SET VARIABLE ([A-Z_]+) "((?:[^"\\]|\\.)*)"\n')
-_ESCAPED = re.compile(r"\\(.)")
 _REQUEST = b"agi_network: yes\nagi_network_script: status\nagi_request: agi://127.0.0.1/status\n\n"
 
 
@@ -61,16 +59,8 @@ def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
                 break
             said += chunk
         milliseconds = 1000 * (time.monotonic() - began)
-        variables = variables_in(said)
-        connection.sendall(b"200 result=1\n" * len(variables))
-    return Answer(variables, milliseconds)
-
-
-def variables_in(said: bytes) -> dict[str, str]:
-    """The variables that an answer sets."""
-    return {
-        name.decode(): _ESCAPED.sub(r"\1", value.decode("utf-8", "replace")) for name, value in _COMMAND.findall(said)
-    }
+        connection.sendall(b"200 result=1\n" * said.count(b"\n"))
+    return Answer(variables_in(said), milliseconds)
 
 
 def daemon_answers(ground: Ground) -> Finding:

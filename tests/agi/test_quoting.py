@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.quoting import COMMAND_LIMIT, quote, set_variables
+from agi.quoting import COMMAND_LIMIT, quote, set_variables, variables_in
 
 
 def words_of(line: str) -> list[str]:
@@ -36,15 +36,29 @@ def words_of(line: str) -> list[str]:
 
 
 def commands_in(block: bytes) -> list[tuple[str, str]]:
-    """Each SET VARIABLE of a block as name and value; nothing else may be in it."""
+    """Each variable that a block sets, as name and value, in order; nothing else may be in it."""
     text = block.decode()
     assert text == "" or text.endswith("\n")
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for line in text.split("\n")[:-1]:
-        command, variable, name, value = words_of(line)
-        assert (command, variable) == ("SET", "VARIABLE")
-        pairs.append((name, value))
+        match words_of(line):
+            case "SET", "VARIABLE", name, value:
+                pairs.append((name, value))
+            case "EXEC", "MSet", argument:
+                pairs += set_by_mset(argument)
+            case other:
+                pytest.fail(f"neither SET VARIABLE nor EXEC MSet: {other}")
     return pairs
+
+
+def set_by_mset(argument: str) -> list[tuple[str, str]]:
+    """What MSet sets (pbx_variables.c), as long as it splits at nothing but commas and equals signs, which is all that
+    may be asked of it: what it would take away or count as a bracket must not be there.
+    """
+    assert not set(argument) & set('"\\()[]{}$'), argument
+    pairs = [tuple(pair.split("=")) for pair in argument.split(",")]
+    assert all(len(pair) == 2 for pair in pairs), argument
+    return [(name, value) for name, value in pairs]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +99,46 @@ def test_variables_are_set_in_order_in_one_block() -> None:
     assert set_variables([]) == b""
 
 
+def test_words_that_follow_one_another_are_set_together() -> None:
+    words = {
+        "CALLSIEVE_RULE": "level-warn",
+        "__CALLSIEVE_CALLER": "+12017421834",
+        "CALLSIEVE_REASON": "no rule applied",
+    }
+    text, last = {"CALLSIEVE_ROUTE": "spam-box,s,1"}, {"__CALLSIEVE_ACTION": "warn"}
+    assert set_variables(words | text | last) == (
+        b'EXEC MSet "CALLSIEVE_RULE=level-warn,__CALLSIEVE_CALLER=+12017421834,CALLSIEVE_REASON=no rule applied"\n'
+        b'SET VARIABLE CALLSIEVE_ROUTE "spam-box,s,1"\n'
+        b'SET VARIABLE __CALLSIEVE_ACTION "warn"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", " warn", "a,b", "a=b", 'say "hi"', "back\\slash", "(a", "a)", "[a", "{a}", "${SHELL(id)}", "$[1]"),
+        *("a\nb", "a\n", "a\tb", "a;b", "a'b", "`id`", "a|b", "a^b", "é", "１", "语", "\u202e1", "a" * 129),
+    ],
+)
+def test_what_is_no_word_is_never_the_argument_of_an_application(value: str) -> None:
+    words = [("A", "1"), ("B", "2")]
+    block = set_variables([*words, ("CALLSIEVE_NAME", value), *words])
+    together = b'EXEC MSet "A=1,B=2"\n'
+    assert block == together + f"SET VARIABLE CALLSIEVE_NAME {quote(value)}\n".encode() + together
+
+
+def test_words_are_never_cut() -> None:
+    words = [(f"CALLSIEVE_WORD_{chr(ord('A') + n)}", "w" * 128) for n in range(24)]
+    block = set_variables([("CALLSIEVE_NAME", '"' * 500), *words])
+    assert len(block) <= COMMAND_LIMIT
+    assert commands_in(block)[1:] == words
+
+
 @pytest.mark.parametrize("name", ["", "lower", "WITH SPACE", "A1", "A\nB", 'A"', "É", "CHANNEL(hangup)"])
 def test_a_name_is_ours_or_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match="A-Z and _"):
-        set_variables({name: "x"})
+    for others in ({}, {"CALLSIEVE_RULE": "x"}):
+        with pytest.raises(ValueError, match="A-Z and _"):
+            set_variables({name: "x"} | others)
 
 
 def test_too_many_variables_are_an_error() -> None:
@@ -117,7 +167,11 @@ def test_a_long_value_is_cut_at_a_character_and_never_in_its_quote(value: str, k
 
 
 NAMES = st.text(alphabet="ABCXYZ_", min_size=1, max_size=20)
-VALUES = st.text(max_size=60) | st.text(alphabet='a"\\\né😀', max_size=50).map(lambda text: text * 100)
+VALUES = (
+    st.text(max_size=60)
+    | st.from_regex(r"[0-9A-Za-z+*#/_.@& -]{0,140}", fullmatch=True)
+    | st.text(alphabet='a"\\\né😀', max_size=50).map(lambda text: text * 100)
+)
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=20))
@@ -126,5 +180,6 @@ def test_any_values_make_whole_commands_within_the_limit(pairs: list[tuple[str, 
     assert len(block) <= COMMAND_LIMIT
     read = commands_in(block)
     assert [name for name, _ in read] == [name for name, _ in pairs]
+    assert variables_in(block) == dict(read)
     for (_, value), (_, meant) in zip(read, pairs, strict=True):
         assert quote(meant)[1:-1].startswith(quote(value)[1:-1])

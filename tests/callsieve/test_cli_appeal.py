@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from agi.quoting import variables_in
 from callsieve.doctor_duties import has_no_appeal_overdue
-from callsieve.doctor_ourselves import variables_in
 from callsieve.examining import Ground, Status
 from callsieve.settings import Loaded, Settings
 from lab.daemon import Daemon

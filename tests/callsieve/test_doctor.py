@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from agi.quoting import variables_in
 from callsieve import console as asterisk_console
 from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
 from callsieve.asterisk_output import (
@@ -38,7 +39,6 @@ from callsieve.console import ConsoleError, console, database_del, database_get,
 from callsieve.doctor import CHECKS, examine
 from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
-from callsieve.doctor_ourselves import variables_in
 from callsieve.examining import Finding, Ground, Status
 from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
