@@ -1,8 +1,8 @@
 """What the console says, in the languages that it has: gettext catalogues in `locale/`, shipped compiled.
 
 A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
-`make catalogues` compiles them. Texts that are put together from counts (reputation/explaining.py) are looked up with
-the digits and ids taken out: "3 hung up within 6 s" is "{} hung up within {} s".
+`python -m tests.web.test_catalogues` compiles them. A text with figures is a `Wording`. What is finished English all
+the same (an age, what would change a reputation) is looked up with its digits and ids taken out: "{} min ago".
 """
 
 from __future__ import annotations
@@ -68,11 +68,6 @@ def _part(part: str, catalogue: gettext.NullTranslations) -> str:
     direct = catalogue.gettext(part)
     if direct != part:
         return direct
-    bare = part.removesuffix(".")
-    for key, end in ((part, ""), (bare, "。"), (bare[:1].lower() + bare[1:], "。")):
-        pattern = _DIGITS.sub("{}", key)
-        found = catalogue.gettext(pattern)
-        numbers = _DIGITS.findall(key)
-        if found != pattern and found.count("{}") == len(numbers):
-            return found.format(*numbers) + (end if part.endswith(".") else "")
-    return part
+    pattern, numbers = _DIGITS.sub("{}", part), _DIGITS.findall(part)
+    found = catalogue.gettext(pattern)
+    return found.format(*numbers) if found != pattern and found.count("{}") == len(numbers) else part

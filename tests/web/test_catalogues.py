@@ -19,6 +19,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 from callsieve.changed import NOT_SHOWN
+from callsieve.doctor import CHECKS
 from callsieve.web.languages import translated, translations_of
 from callsieve.web.reasons import reasons_of_ours
 from callsieve.web.undoing import KIND_BY_WHAT
@@ -65,6 +66,8 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{folder}/{file}:{line}", text
     for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
         yield "a reason of ours", text
+    for name in {name for name, _ in CHECKS} - {"Asterisk"}:
+        yield "a check of the doctor's", name
     yield from whats_of_changes()
     for what in KIND_BY_WHAT:
         yield "what can be undone", f"undo {what}"
