@@ -66,6 +66,16 @@ def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, of
     ]
 
 
+def test_the_page_of_any_number_leads_to_the_list_and_says_that_it_is_on_it(office: Office, otto: Browser) -> None:
+    assert f'href="{LIST}?number=%2B12017421834"' in otto.text(f"/numbers/{CALLED}")
+    assert field_of(otto.client.get(LIST, params={"number": CALLED}).text, "number") == CALLED
+    otto.done(f"{LIST}/add", number=CALLED, note="asked twice")
+    page = otto.text(f"/numbers/{CALLED}")
+    assert f'href="{LIST}?number=' not in page
+    assert "201: asked twice" in page.partition(f'href="{LIST}?q=%2B12017421834"')[2]
+    assert "on no list" not in page
+
+
 def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -> None:
     """*29 leaves the same row as the command."""
     wish = DoNotCall(CALLED, NOW, OWN, "202")

@@ -15,6 +15,7 @@ from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import Call, Wanted, find_calls
+from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
 from reputation.store.rows import answered_of
 from reputation.store.standing import standing
@@ -47,7 +48,7 @@ class ClassShown:
 
 @dataclass(frozen=True, slots=True)
 class NumberShown:
-    """The page. `own_entries`: those of the lists that name this one number."""
+    """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
 
     known: Known
     about: str
@@ -57,6 +58,7 @@ class NumberShown:
     calls: tuple[Call, ...]
     own_entries: tuple[ListEntry, ...]
     my_mark: Mark | None
+    wish: DoNotCall | None
     bad_near: tuple[str, ...]
     callers_near: tuple[Neighbour, ...]
     changes: tuple[AuditRow, ...]
@@ -94,6 +96,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
         calls=tuple(find_calls(db, Wanted(number=number), None, SHOWN_CALLS)),
         own_entries=tuple(entry for entry in known.entries if entry.first == number and entry.last is None),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
+        wish=do_not_call_of(db, number),
         bad_near=tuple(bad_numbers_near(db, number)),
         callers_near=tuple(callers_near(db, number, now - NEAR_DAYS * DAY_SECONDS)),
         changes=tuple(audit_rows(db, number, SHOWN_CHANGES)),
