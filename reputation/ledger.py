@@ -9,14 +9,17 @@ the number only where that does not do (reputation.standing.with_witness).
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import inf
 
-from reputation.families.block import is_bad
+from reputation.families.block import is_bad, may_be_bad
 from reputation.levels import Evidence
 from reputation.model import Answered, AuthClass, Direction, Mark, OutcomeRecord, Signal, SignalCategory, Verdict
+from reputation.neighbours import Neighbours, block_of
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
     ONE_RING_GUARD_SECONDS,
@@ -29,20 +32,25 @@ from reputation.signals import (
 from reputation.standing import Rows, Standing, standing_of, with_witness
 from reputation.weights import DEFAULT, Weights
 
-SignalKey = tuple[AuthClass, str, SignalCategory]
+Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 
 @dataclass(slots=True)
 class _Known:
-    """All rows of one number. `standings` are folds that are still good."""
+    """All rows of one number. `signals` of one witness differ in category; `standings` are folds that are still good.
 
-    marks: dict[tuple[AuthClass, str], Mark] = field(default_factory=dict)
-    signals: dict[SignalKey, Signal] = field(default_factory=dict)
+    `one_rings` in time order, `owned_one_rings` those of them that speak of the number's owner: not with a borrowed
+    number.
+    """
+
+    marks: dict[Witness, Mark] = field(default_factory=dict)
+    signals: dict[Witness, tuple[Signal, ...]] = field(default_factory=dict)
     category_of_call: dict[str, SignalCategory] = field(default_factory=dict)
-    answered: dict[tuple[AuthClass, str], Answered] = field(default_factory=dict)
+    answered: dict[Witness, Answered] = field(default_factory=dict)
     talks: dict[str, float] = field(default_factory=dict)
-    talks_from: dict[tuple[AuthClass, str], tuple[float, float, str]] = field(default_factory=dict)
-    one_rings: set[tuple[float, AuthClass]] = field(default_factory=set)
+    talks_from: dict[Witness, tuple[float, float, str]] = field(default_factory=dict)
+    one_rings: list[float] = field(default_factory=list)
+    owned_one_rings: list[float] = field(default_factory=list)
     called_back_at: float = -inf  # the latest, for one-ring calls that come to be known later
     standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
 
@@ -54,7 +62,7 @@ class Ledger:
         self.weights = weights
         self._trust = trust
         self._known: defaultdict[str, _Known] = defaultdict(_Known)
-        self._blocks: defaultdict[str, set[str]] = defaultdict(set)
+        self._neighbours = Neighbours(self._may_be_bad)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -117,7 +125,7 @@ class Ledger:
         return [
             (who, at)
             for who, at in known.talks.items()
-            if at > now - RELATIONSHIP_SECONDS and not _is_guarded(known, at)
+            if at > now - RELATIONSHIP_SECONDS and not _rang_within_a_day(known.one_rings, at)
         ]
 
     def one_ring_at(self, number: str, now: float) -> float | None:
@@ -125,14 +133,15 @@ class Ledger:
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None
-        return max((at for at, _ in known.one_rings if at > now - ONE_RING_GUARD_SECONDS), default=None)
+        latest = known.one_rings[-1]
+        return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def marks(self, number: str) -> list[Mark]:
         """What people say about the number."""
         return list(self._known[number].marks.values()) if number in self._known else []
 
     def _known_of(self, number: str) -> _Known:
-        self._blocks[number[:-3]].add(number)
+        self._neighbours.move(number)
         return self._known[number]
 
     def _parts(self, known: _Known, witness: str, outcome: OutcomeRecord) -> dict[AuthClass, Standing | None]:
@@ -147,24 +156,30 @@ class Ledger:
 
     def _part(self, known: _Known, witness: str, auth_class: AuthClass) -> Standing | None:
         """The standing that the number would have if nobody else had said anything."""
-        own, back = (auth_class, witness), (AuthClass.UNKNOWN, witness, SignalCategory.CALLED_BACK)
-        signals = [known.signals.get((*own, category)) for category in SignalCategory]
-        if auth_class is not AuthClass.UNKNOWN:
-            signals.append(known.signals.get(back))
-        marks = [known.marks.get((one, witness)) for one in AuthClass] if known.marks else ()
-        rows = _rows(known, filter(None, marks), filter(None, signals), filter(None, (known.answered.get(own),)))
+        own = (auth_class, witness)
+        signals = known.signals.get(own, ())
+        if auth_class is not AuthClass.UNKNOWN:  # where call-backs are
+            signals += known.signals.get((AuthClass.UNKNOWN, witness), ())
+        answered = known.answered.get(own)
+        marks = [mark for one in AuthClass if (mark := known.marks.get((one, witness)))] if known.marks else []
+        if not (signals or answered or marks):
+            return None
+        rows = _rows(known, marks, signals, (answered,) if answered else ())
         return standing_of(rows, auth_class, self.weights, trust=self._trust)
+
+    def _may_be_bad(self, number: str, auth_class: AuthClass) -> bool:
+        standing = self.standing(number, auth_class)
+        return standing is not None and may_be_bad(standing, self.weights)
 
     def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float, listed: Collection[str]) -> int:
         """Distinct bad numbers of the block, as far as it is worth counting."""
-        neighbours = self._blocks.get(number[:-3], set[str]())
-        if len(neighbours) + len(listed) < self.weights.block.some:
+        block, bad = block_of(number), len(listed)
+        if self._neighbours.count(block) + bad < self.weights.block.some:
             return 0
-        bad = len(listed)
-        for one in neighbours:
+        for one in self._neighbours.suspects(block, auth_class):
             if bad >= self.weights.block.many:
                 break
-            if one != number and one not in listed and len(one) == len(number):
+            if one != number and one not in listed:
                 bad += is_bad(self.standing(one, auth_class), (), self.weights, now)
         return bad
 
@@ -178,7 +193,9 @@ def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | 
         who, at = lessons.talk_to.callee, lessons.talk_to.at
         known.talks[who] = max(known.talks.get(who, at), at)
     if lessons.one_ring_at is not None:
-        known.one_rings.add((lessons.one_ring_at, auth_class))
+        insort(known.one_rings, lessons.one_ring_at)
+        if auth_class is not AuthClass.UNAUTHENTICATED:
+            insort(known.owned_one_rings, lessons.one_ring_at)
         if known.called_back_at >= lessons.one_ring_at:
             known.standings.clear()
     signal = lessons.signal
@@ -197,8 +214,9 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
     known.talks_from[key] = (first_at, at, linkedid)
     if at - first_at < ANOTHER_DAY_SECONDS:
         return None
-    dropped = known.signals.pop((*key, SignalCategory.LONG_TALK), None)
+    dropped = _signal_of(known, key, SignalCategory.LONG_TALK)
     if dropped is not None:
+        known.signals[key] = _without(dropped, known.signals[key])
         known.category_of_call.pop(dropped.linkedid, None)
     return replace(talk, at=at, linkedid=linkedid)
 
@@ -207,20 +225,29 @@ def _add_signal(known: _Known, signal: Signal) -> None:
     """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
-    key = (signal.auth_class, signal.callee, signal.category)
-    other = known.signals.get(key)
+    key = (signal.auth_class, signal.callee)
+    other = _signal_of(known, key, signal.category)
     if other is not None and (other.at, other.linkedid) >= (signal.at, signal.linkedid):
         return
     if other is not None:
         known.category_of_call.pop(other.linkedid, None)
-    known.signals[key] = signal
+    known.signals[key] = (*_without(other, known.signals.get(key, ())), signal)
     if signal.category is SignalCategory.CALLED_BACK:
         known.called_back_at = max(known.called_back_at, signal.at)
     known.category_of_call[signal.linkedid] = signal.category
 
 
+def _signal_of(known: _Known, witness: Witness, category: SignalCategory) -> Signal | None:
+    return next((signal for signal in known.signals.get(witness, ()) if signal.category is category), None)
+
+
+def _without(signal: Signal | None, signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    return signals if signal is None else tuple(one for one in signals if one is not signal)
+
+
 def _all_rows(known: _Known) -> Rows:
-    return _rows(known, known.marks.values(), known.signals.values(), known.answered.values())
+    signals = chain.from_iterable(known.signals.values())
+    return _rows(known, known.marks.values(), signals, known.answered.values())
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
@@ -229,23 +256,18 @@ def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answe
     shown = [
         signal
         for signal in signals
-        if signal.category is not SignalCategory.CALLED_BACK or not _is_asked_for(known, signal.at)
+        if signal.category is not SignalCategory.CALLED_BACK or not _rang_within_a_day(known.owned_one_rings, signal.at)
     ]
     said = [signal for mark in marks if (signal := signal_of_mark(mark))]
     return Rows(marks, latest_by_key([*shown, *said]) if said else shown, tuple(answered))
 
 
-def _is_guarded(known: _Known, at: float) -> bool:
-    """Whether a talk came within a day after a one-ring call, which is what such calls are for."""
-    return any(at - ONE_RING_GUARD_SECONDS < rang <= at for rang, _ in known.one_rings)
-
-
-def _is_asked_for(known: _Known, at: float) -> bool:
-    """The same for a call-back as evidence: a one-ring call with a borrowed number says nothing of the owner."""
-    return any(
-        at - ONE_RING_GUARD_SECONDS < rang <= at and auth_class is not AuthClass.UNAUTHENTICATED
-        for rang, auth_class in known.one_rings
-    )
+def _rang_within_a_day(one_rings: list[float], at: float) -> bool:
+    """Whether a talk of ours came within a day after a one-ring call, which is what such calls are for."""
+    if not one_rings:
+        return False
+    before = bisect_right(one_rings, at)
+    return before > 0 and one_rings[before - 1] > at - ONE_RING_GUARD_SECONDS
 
 
 def _at(answered: Answered) -> float:

@@ -98,11 +98,12 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
     (`prohib*`) is withheld and leaves no text, even where the trunk passed the number on. The name is the
     caller's to choose: it can only turn an invalid number into a withheld one (`0` from "Anonymous").
     """
-    word = presentation.strip().lower()
-    if word.startswith("prohib"):
-        return Caller(None, "", CallerKind.WITHHELD)
-    if word == "unavailable":
-        return Caller(None, _printable(raw), CallerKind.WITHHELD)
+    if presentation:
+        word = presentation.strip().lower()
+        if word.startswith("prohib"):
+            return Caller(None, "", CallerKind.WITHHELD)
+        if word == "unavailable":
+            return Caller(None, _printable(raw), CallerKind.WITHHELD)
     caller = _read_cached(raw, region) if len(raw) <= _CACHED_CHARACTERS else _read(raw, region)
     if caller.kind is CallerKind.INVALID and name and _is_withheld_word(_fold(name)):
         return Caller(None, caller.raw, CallerKind.WITHHELD)
@@ -114,7 +115,7 @@ def number_of(text: str, region: str) -> str | None:
 
     Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
     """
-    return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text), region).e164
+    return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).e164
 
 
 def is_emergency(text: str, region: str) -> bool:
@@ -209,7 +210,7 @@ def read_plans(regions: Iterable[str]) -> None:
 
 
 def _read(raw: str, region: str) -> Caller:
-    if _is_settled(raw):
+    if _settled(raw):
         return Caller(raw, raw, CallerKind.NUMBER)
     shown = _printable(raw)
     user, context = _user_and_context(_fold(raw))
@@ -369,25 +370,27 @@ def _parse(text: str, region: str | None) -> tuple[str, phonenumbers.PhoneNumber
         if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
             return None
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-        if e164 == text or _is_settled(e164):
+        if e164 == text or _settled(e164):
             return (e164, number) if _E164.fullmatch(e164) else None
         text = e164
     return None
 
 
-def _is_settled(text: str) -> bool:
-    """The fast path: E.164 of a possible length in which no national prefix could hide.
+def _settled(text: str) -> tuple[str, str] | None:
+    """The fast path: calling code and national number of E.164 of a possible length in which no national prefix could
+    hide.
 
-    True only where parsing and formatting would give the same text back; False says nothing.
+    Only where parsing and formatting would give the same text back; None says nothing.
     """
     if not _E164.fullmatch(text):
-        return False
+        return None
     for end in (2, 3, 4):
         if text[1:end] in _CALLING_CODES:
             lengths, national_prefix = _plan_of(text[1:end])
             national = text[end:]
-            return len(national) in lengths and not (national_prefix and national_prefix.match(national))
-    return False
+            hidden = national_prefix and national_prefix.match(national)
+            return (text[1:end], national) if len(national) in lengths and not hidden else None
+    return None
 
 
 @lru_cache(maxsize=512)
@@ -403,5 +406,8 @@ def _plan_of(calling_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]
 
 @lru_cache(maxsize=_CACHED_CALLERS)
 def _parsed(e164: str) -> phonenumbers.PhoneNumber | None:
+    settled = _settled(e164)
+    if settled and not settled[1].startswith("0"):  # leading zeros count, and are kept apart
+        return phonenumbers.PhoneNumber(country_code=int(settled[0]), national_number=int(settled[1]))
     found = _parse(e164, None) if _E164.fullmatch(e164) else None
     return found[1] if found else None

@@ -412,6 +412,11 @@ def test_the_fast_path_agrees_with_the_library(region: str, national: str) -> No
         number = phonenumbers.parse(text, None)
         assert phonenumbers.is_possible_number(number)
         assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
+        assert is_valid(text) is phonenumbers.is_valid_number(number)
+        assert country_of(text) == (
+            phonenumbers.region_code_for_number(number)
+            or phonenumbers.region_code_for_country_code(number.country_code or 0)
+        )
 
 
 @pytest.mark.parametrize(
