@@ -10,7 +10,7 @@ a shadow: what it decides changes nothing that happens, and a call that nobody w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -155,7 +155,7 @@ class Replay:
             auth_class, call.attestation, call.verification, hour, not ties and then.identity is None
         )
         oldest = at - self._weights.block.days * DAY_SECONDS
-        listed = {one for one, imported_at in then.listed if imported_at > oldest}
+        listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
         evidence = self.ledger.evidence(number, auth_class, at, listed)
         if then.imported or then.identity:
             evidence = replace(evidence, imported=then.imported, identity=then.identity)
@@ -176,24 +176,31 @@ class Replay:
 
     def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:
         """Of a person's own word about the number the latest counts: the entry in the store, or the mark."""
+        blocks = self.marks.blocks(number)
+        if then.personal or blocks:
+            yield from self._own_ties(number, then, blocks)
+        for contact in then.contacts:
+            yield PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact)
+        for who, talked_at in self.ledger.talks(number, at):
+            yield self._tie(Tie.TALKED, who, talked_at)
+
+    def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
         own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)}
-        blocked = {who for who, since in self.marks.blocks(number).items() if who not in own or own[who].at <= since}
+        blocked = {who for who, since in blocks.items() if who not in own or own[who].at <= since}
         for entry in own.values():
             if entry.person not in blocked:
                 yield self._tie(_TIES[entry.verdict], entry.person)
         for person in blocked:
             yield self._tie(Tie.BLOCK, person)
-        for contact in then.contacts:
-            yield PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact)
-        for who, talked_at in self.ledger.talks(number, at):
-            yield self._tie(Tie.TALKED, who, talked_at)
 
     def _is_taken_back(self, number: str, entry: OwnEntry) -> bool:
         return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at
 
     def _tie(self, tie: Tie, extension: str, at: float | None = None) -> PersonalTie:
         person = self._people.get(extension)
-        return PersonalTie(tie, extension, at=at) if person is None else _tie_of(tie, person, at)
+        if person is None:
+            return PersonalTie(tie, extension, None, None, at)
+        return PersonalTie(tie, person.extension, person.group, person.endpoint, at)
 
     def _did(self, outcome: OutcomeRecord) -> Did | None:
         """The DID as the settings have it, else with the group that the history names."""
@@ -218,7 +225,7 @@ class Replay:
 
     def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
         """People in the place of their phones, as the store keeps them."""
-        if not any("/" in who for who in (outcome.answered_by, outcome.person, *outcome.rung) if who):
+        if self._by_endpoint.keys().isdisjoint((outcome.answered_by, outcome.caller, *outcome.rung)):
             return outcome
         answered_by, rung = outcome.answered_by, tuple(dict.fromkeys(map(self._extension, outcome.rung)))
         outcome = replace(outcome, answered_by=answered_by and self._extension(answered_by), rung=rung)
@@ -233,10 +240,6 @@ class Replay:
 
 def _policy(policies: PolicySet | Policy, call: IncomingCall, facts: Facts) -> Policy:
     return policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
-
-
-def _tie_of(tie: Tie, person: Person, at: float | None) -> PersonalTie:
-    return PersonalTie(tie, person.extension, person.group, person.endpoint, at)
 
 
 def judgements(events: Iterable[Event], replay: Replay, reading: Reading) -> Iterator[tuple[Event, Judged | None]]:

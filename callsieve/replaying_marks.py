@@ -47,8 +47,9 @@ class Marks:
             return
         if auth_class is not AuthClass.UNKNOWN:
             self._class_of_call[outcome.linkedid] = auth_class
-        keys: list[str | tuple[str, str]] = [number, *((number, person) for person in outcome.rung)]
-        self._class_of_last.update(dict.fromkeys(keys, auth_class))
+        self._class_of_last[number] = auth_class
+        for person in outcome.rung:
+            self._class_of_last[number, person] = auth_class
 
     def add_outbound(self, linkedid: str) -> None:
         """A call of ours begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -88,7 +88,7 @@ class Tally:
     last_at: float = 0.0
     actions: Counter[str] = field(default_factory=Counter)
     against: Counter[str] = field(default_factory=Counter)
-    days: dict[int, Counter[str]] = field(default_factory=dict)
+    days: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_changes: list[Change] = field(default_factory=list)
     stops: Stops = field(default_factory=Stops)
@@ -156,7 +156,7 @@ class Tally:
         self.calls += 1
         self.without_number += outcome.caller is None
         self.actions[action] += 1
-        self.days.setdefault(day_of(outcome.at), Counter())[action] += 1
+        self.days[day_of(outcome.at)][action] += 1
         self.talks.add(outcome)
         self.stops.add_call(outcome.caller, outcome.at, action, decision.rule)
         self.warnings.add_call(outcome.caller, outcome.at, action, decision.rule)

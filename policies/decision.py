@@ -26,7 +26,7 @@ class Action(IntEnum):
     @property
     def word(self) -> str:
         """The word used in policies, in CALLSIEVE_ACTION and in the journal."""
-        return self.name.lower()
+        return self._name_.lower()  # what `name` looks up, in Python
 
 
 ACTION_BY_WORD = {action.word: action for action in Action}

@@ -6,7 +6,7 @@ or the default orders. Read this file after policies/decision.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
@@ -16,15 +16,15 @@ from policies.quiet import in_quiet_hours
 from policies.reasons import CAP_WITH_REFERENCE, Reason
 from policies.relations import (
     INVITED,
-    has_tie,
     is_redialled,
     is_verified,
     lasts,
     may_relate,
     own_number_spoofed,
     ties_in_reach,
+    ties_of_callee,
 )
-from reputation.model import CallerKind, Facts, Tie
+from reputation.model import CallerKind, Facts, Imported, Tie
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
 CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
@@ -73,11 +73,14 @@ def emergency_window(case: Case, window: float) -> Ruling | None:
 
 def callee_lists(case: Case, _window: float) -> Ruling | None:
     """Step 3: the callee's own lists, when the callee is known."""
-    if has_tie(case.facts, Tie.ALLOW):
+    ties = ties_of_callee(case.facts)
+    if not ties:
+        return None
+    if Tie.ALLOW in ties:
         return Ruling(Action.ALLOW, "callee-allowlist", Reason.CALLEE_ALLOWS)
-    if has_tie(case.facts, Tie.BLOCK):
+    if Tie.BLOCK in ties:
         return Ruling(Action.REJECT, "callee-blocklist", Reason.CALLEE_BLOCKS)
-    if has_tie(case.facts, Tie.EXPECTED):
+    if Tie.EXPECTED in ties:
         return Ruling(Action.ALLOW, "expected-call", Reason.CALLEE_EXPECTS)
     return None
 
@@ -101,11 +104,12 @@ def relationship(case: Case, _window: float) -> Ruling | None:
     # In this order: the second asks the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):
         return None
-    if has_tie(facts, Tie.CONTACT):
+    ties = ties_of_callee(facts, case.now)
+    if Tie.CONTACT in ties:
         return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_CALLEE)
     if any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties):
         return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_COMPANY)
-    if has_tie(facts, Tie.TALKED, case.now):
+    if Tie.TALKED in ties:
         return Ruling(Action.ALLOW, "talked", Reason.CALLEE_TALKED)
     return None
 
@@ -267,11 +271,16 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
         label=ruling.label,
         ask=ruling.ask,
-        category=next((row.category for row in case.facts.imported if row.category and row.verdict == "spam"), None),
+        category=_category(case.facts.imported) if case.facts.imported else None,
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
         language=case.facts.callee.language if case.facts.callee is not None else None,
     )
     return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
+
+
+def _category(imported: Iterable[Imported]) -> str | None:
+    """What the first source that says so calls the number."""
+    return next((row.category for row in imported if row.category and row.verdict == "spam"), None)
 
 
 PASSES = "passes"

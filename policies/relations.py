@@ -32,12 +32,12 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
     return tuple(tie for tie in facts.ties if tie.person is None or tie.group == group)
 
 
-def has_tie(facts: Facts, tie: Tie, now: float | None = None) -> bool:
-    """Whether the callee, who is known, has this tie to the caller."""
-    callee = facts.callee
-    return callee is not None and any(
-        t.tie is tie and t.person == callee.extension and lasts(t, now) for t in facts.ties
-    )
+def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
+    """Which ties the callee, where known, has to the caller."""
+    if facts.callee is None or not facts.ties:
+        return []
+    who = facts.callee.extension
+    return [tie.tie for tie in facts.ties if tie.person == who and lasts(tie, now)]
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:

@@ -80,7 +80,7 @@ class Level(IntEnum):
     @property
     def word(self) -> str:
         """The word used in policies, the journal and on screens."""
-        return self.name.lower()
+        return self._name_.lower()  # what `name` looks up, in Python
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,12 @@ def signals_from(outcome: OutcomeRecord) -> Signal | None:
 
     SECOND_TALK needs another call to be known: the store derives it from `is_talk`.
     """
+    return _signal_of(outcome) if says_something(outcome) else None
+
+
+def _signal_of(outcome: OutcomeRecord) -> Signal | None:
     number, witness = outcome.number, outcome.witness
-    if number is None or witness is None or not says_something(outcome):
+    if number is None or witness is None:
         return None
     category = next((category for category, holds in SIGNALS[outcome.direction] if holds(outcome)), None)
     if category is None or (outcome.action in LABELS and _is_spamward(category)):
@@ -137,7 +141,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
     number, person = outcome.number, outcome.person
     if number is None or not says_something(outcome):
         return NO_LESSONS
-    signal = signals_from(outcome)
+    signal = _signal_of(outcome)
     if person is None or outcome.disposition is not Disposition.ANSWERED:
         rang_once = outcome.direction is Direction.INBOUND and is_one_ring(outcome)
         return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None)
@@ -152,7 +156,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 def says_something(outcome: OutcomeRecord) -> bool:
     """A call seen whole, with a number that somebody may have: withheld and unallocated ones have no reputation."""
-    return outcome.complete and outcome.number is not None and is_valid(outcome.number)
+    return outcome.complete and (number := outcome.number) is not None and is_valid(number)
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:

@@ -10,7 +10,7 @@ signal of a callee and category, the latest answer of a callee, in each epoch. O
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
@@ -88,9 +88,11 @@ def standing_of(
     answered = _latest([a for a in rows.answered if a.auth_class is auth_class], lambda a: a.callee)
     if not (live or counted or answered):
         return None
-    at = max([*(m.at for m in live), *(s.at for s in counted), *(a.at for a in answered)])
+    at = max([*[m.at for m in live], *[s.at for s in counted], *[a.at for a in answered]])
 
-    def total(dated: Iterable[tuple[float, float]], half_life_days: float) -> float:
+    def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
+        if not dated:
+            return 0.0
         half_life = half_life_days * DAY_SECONDS
         if epoch_at is not None:
             dated = [(value if when >= epoch_at else value * weights.before_epoch, when) for value, when in dated]
@@ -99,14 +101,14 @@ def standing_of(
     marks = weights.marks
     return Standing(
         at=at,
-        marks=total(((trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live), marks.half_life_days),
-        answers=total(((1.0, a.at) for a in answered), marks.half_life_days),
-        behaviour=total(((by_category[s.category], s.at) for s in counted), weights.behaviour.half_life_days),
+        marks=total([(trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live], marks.half_life_days),
+        answers=total([(1.0, a.at) for a in answered], marks.half_life_days),
+        behaviour=total([(by_category[s.category], s.at) for s in counted], weights.behaviour.half_life_days),
         reporters=len(live),
         groups=len({mark.group for mark in live if mark.group}),
         answered=len(answered),
         silent=sum(one.callee not in reporters for one in answered),
-        signals=tuple(sorted(Counter(s.category for s in counted).items())),
+        signals=tuple(sorted(Counter([s.category for s in counted]).items())) if counted else (),
         burst_at=_burst(live, marks),
     )
 
@@ -171,7 +173,7 @@ def _moved(
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
     """Of each witness the latest word; one of two epochs or classes speaks once. Of one they are distinct already."""
-    if len({(row.epoch, row.auth_class) for row in rows}) <= 1:
+    if len(rows) <= 1 or len({(row.epoch, row.auth_class) for row in rows}) == 1:
         return rows
     found: dict[Hashable, D] = {}
     for row in rows:

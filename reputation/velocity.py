@@ -6,6 +6,7 @@ inside: the instants are arguments.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 
 WINDOW_SECONDS = 3600.0
@@ -30,7 +31,7 @@ class Velocity:
         self._by_block.add(number[:-3], at)
 
     def calls(self, number: str, now: float) -> tuple[float, ...]:
-        """When the number called in the hour until `now`, as added, the latest 64 at most."""
+        """When the number called in the hour until `now`, in time order, the latest 64 at most."""
         return self._by_number.calls(number, now)
 
     def block_calls(self, number: str, now: float) -> tuple[float, ...]:
@@ -43,7 +44,9 @@ class Velocity:
 
 
 class _Recent:
-    """Keys in the order of their last call. Tuples, because most numbers call once and a deque takes 600 bytes."""
+    """Keys in the order of their last call, the times of each in time order. Tuples, because most numbers call once and
+    a deque takes 600 bytes.
+    """
 
     def __init__(self, max_keys: int) -> None:
         self._max_keys = max_keys
@@ -54,13 +57,14 @@ class _Recent:
 
     def add(self, key: str, at: float) -> None:
         times = self._times.pop(key, ())
-        self._times[key] = (*times[1 - KEPT_CALLS :], at)
+        later = bisect_right(times, at)
+        self._times[key] = (*times[:later], at, *times[later:])[-KEPT_CALLS:]
         if len(self._times) > self._max_keys:
             self._times.popitem(last=False)
 
     def calls(self, key: str, now: float) -> tuple[float, ...]:
         times = self._times.get(key)
-        return tuple([at for at in times if now - WINDOW_SECONDS <= at <= now]) if times else ()
+        return times[bisect_left(times, now - WINDOW_SECONDS) : bisect_right(times, now)] if times else ()
 
     def forget(self, key: str) -> None:
         self._times.pop(key, None)

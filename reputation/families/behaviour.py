@@ -15,5 +15,5 @@ def behaviour_of(standing: Standing, weights: BehaviourWeights, now: float) -> F
     if not standing.signals:
         return None
     raw = decayed(standing.behaviour, standing.at, now, weights.half_life_days * DAY_SECONDS)
-    counts = tuple((category.value, count) for category, count in standing.signals)
+    counts = tuple((category._value_, count) for category, count in standing.signals)
     return Family(NAME, bounded(raw, weights.contamination), counts)

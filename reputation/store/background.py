@@ -69,7 +69,7 @@ class Background(NamedTuple):
 
     def then(self, at: float) -> Then:
         """What of it was known at that instant."""
-        if self == NO_BACKGROUND:
+        if self is NO_BACKGROUND or self == NO_BACKGROUND:
             return NOTHING_THEN
         entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
         identity = self.identity

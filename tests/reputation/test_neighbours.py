@@ -1,0 +1,86 @@
+"""Who of a block may be bad is kept, and is at every point what looking at all of the block would find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.families.block import is_bad, may_be_bad
+from reputation.ledger import Ledger
+from reputation.model import AuthClass, Mark, MarkChannel, OutcomeRecord, Verdict
+from reputation.neighbours import Neighbours, block_of
+from reputation.weights import Weights
+from tests.reputation.histories import HOUR, KEEN, LATER, NUMBERS, classes, histories
+from tests.reputation.store_builders import CALLER, DAY, NOW
+
+UNKNOWN = AuthClass.UNKNOWN
+
+
+def take(ledger: Ledger, one: OutcomeRecord | Mark) -> None:
+    ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)
+
+
+def bad_in_block(ledger: Ledger, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
+    """All of the block, each looked at."""
+    neighbours = [one for one in ledger.numbers() if block_of(one) == block_of(number) and one != number]
+    return sum(is_bad(ledger.standing(one, auth_class), (), weights, now) for one in neighbours)
+
+
+@given(histories, st.lists(st.tuples(st.sampled_from(NUMBERS), classes), max_size=14), st.sampled_from([0.0, 40 * DAY]))
+def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
+    history: Sequence[OutcomeRecord | Mark], asked: Sequence[tuple[str, AuthClass]], later: float
+) -> None:
+    """However often somebody asks meanwhile, and in which class."""
+    ledger = Ledger(KEEN)
+    for index, one in enumerate(history):
+        take(ledger, one)
+        for number, auth_class in [asked[index]] if index < len(asked) else []:
+            for now in (NOW + HOUR, LATER + later):
+                found = ledger.evidence(number, auth_class, now).bad_neighbours
+                assert found == min(bad_in_block(ledger, number, auth_class, now, KEEN), KEEN.block.many)
+    for number in NUMBERS:
+        for auth_class in AuthClass:
+            found = ledger.evidence(number, auth_class, LATER + later).bad_neighbours
+            assert found == min(bad_in_block(ledger, number, auth_class, LATER + later, KEEN), KEEN.block.many)
+
+
+@given(histories, classes)
+def test_who_is_left_out_is_bad_at_no_time(history: Sequence[OutcomeRecord | Mark], auth_class: AuthClass) -> None:
+    ledger = Ledger(KEEN)
+    for one in history:
+        take(ledger, one)
+    for number in ledger.numbers():
+        standing = ledger.standing(number, auth_class)
+        if standing is not None and not may_be_bad(standing, KEEN):
+            assert not any(is_bad(standing, (), KEEN, standing.at + days * DAY) for days in (0, 1, 10, 59))
+
+
+def test_only_who_moved_is_looked_at_again() -> None:
+    looked_at: list[str] = []
+
+    def may_be_bad(number: str, _auth_class: AuthClass) -> bool:
+        looked_at.append(number)
+        return number.endswith("1")
+
+    neighbours = Neighbours(may_be_bad)
+    block = block_of(CALLER)
+    for number in (f"{block}001", f"{block}002", f"{block}011"):
+        neighbours.move(number)
+    assert looked_at == []
+    assert sorted(neighbours.suspects(block, UNKNOWN)) == [f"{block}001", f"{block}011"]
+    neighbours.move(f"{block}002")
+    looked_at.clear()
+    assert sorted(neighbours.suspects(block, UNKNOWN)) == [f"{block}001", f"{block}011"]
+    assert looked_at == [f"{block}002"]
+
+
+def test_a_mark_taken_back_clears_a_suspect() -> None:
+    ledger = Ledger(KEEN)
+    spam = [Mark(one, UNKNOWN, "201", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for one in NUMBERS[:2]]
+    for mark in spam:
+        ledger.add_mark(mark)
+    assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW).bad_neighbours == 2
+    ledger.add_mark(Mark(NUMBERS[0], UNKNOWN, "201", Verdict.RETRACTED, NOW + 1, MarkChannel.EXTENSION))
+    assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW + 1).bad_neighbours == 1
