@@ -57,8 +57,9 @@ class _Recent:
 
     def add(self, key: str, at: float) -> None:
         times = self._times.pop(key, ())
-        later = bisect_right(times, at)
-        self._times[key] = (*times[:later], at, *times[later:])[-KEPT_CALLS:]
+        in_order = not times or times[-1] <= at
+        times = (*times[1 - KEPT_CALLS :], at) if in_order else tuple(sorted((*times, at)))[-KEPT_CALLS:]
+        self._times[key] = times
         if len(self._times) > self._max_keys:
             self._times.popitem(last=False)
 
