@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from reputation.own.grades import Grade
 from reputation.own.guarding import OutboundFacts
-from reputation.own.health import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
     CallingHours,

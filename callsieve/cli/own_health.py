@@ -9,7 +9,8 @@ from callsieve.own_figures import MEASURES, date_of
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from reputation.own.health import Grade, Health
+    from reputation.own.grades import Grade
+    from reputation.own.health import Health
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reputation.own.grades import Graded
     from reputation.own.register import OwnNumber
-    from reputation.store.own_health import Graded
     from reputation.store.own_register import Seen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reputation.own.health import Grade
+from reputation.own.grades import Grade
 from reputation.own.register import State
 
 

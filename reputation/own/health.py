@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from reputation.model import Level
 from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, window_of
+from reputation.own.grades import YOUNG_DAYS, Grade
 from reputation.own.tally import OwnDay
 from reputation.wording import Wording
 
-YOUNG_DAYS = 30
 DORMANT_DAYS = 14
 # So many calls before anything is said, and before anything worse than `watch` is.
 WATCH_SAMPLE, RISK_SAMPLE = 20, 100
@@ -25,14 +24,6 @@ WATCH_SAMPLE, RISK_SAMPLE = 20, 100
 LEAST_CASES = 3
 # The measures that are shares of the calls or people of any window.
 SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "unwanted"})
-
-
-class Grade(StrEnum):
-    """How a number is doing. HEALTHY also of one with too few calls to say anything."""
-
-    HEALTHY = "healthy"
-    WATCH = "watch"
-    AT_RISK = "at risk"
 
 
 class Reason(NamedTuple):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from reputation.own.grades import YOUNG_DAYS
 from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
-from reputation.own.health import YOUNG_DAYS
 from reputation.store.do_not_call import do_not_call_of
 from reputation.store.own_days import first_days
-from reputation.store.own_health import grade_of
+from reputation.store.own_grades import grade_of
 from reputation.store.own_register import own_of
 from reputation.store.people import person_of_endpoint
 

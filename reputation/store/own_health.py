@@ -6,41 +6,31 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
-from reputation.own.health import Grade, Health, health_of
+from reputation.own.grades import Graded
+from reputation.own.health import Health, health_of
 from reputation.own.view import view_of
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import calling_numbers, days_of, first_days, people_of
+from reputation.store.own_grades import grade_of, record_grade
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
-from reputation.wording import Wording
 
 HISTORY_DAYS = 2 * MONTH + WEEK  # what the baseline of four weeks ago needs
 # So many of the latest calls say how the called people see a number: the model is bounded, more would change little.
 VIEWED_CALLS = 10_000
 RECENT_SECONDS = 7200.0  # the daemon grades every hour
 
-SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
-GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
 LISTED = """
 SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ? AND verdict = 'spam' AND live = 1
 """
-
-
-class Graded(NamedTuple):
-    """How a number was graded last, when, and why."""
-
-    at: float
-    grade: Grade
-    reasons: tuple[Wording, ...]
 
 
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Health:
@@ -76,23 +66,8 @@ def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) ->
     for number in numbers:
         health = own_health(db, number, now, weights)
         with transaction(db):
-            record_grade(db, health, now)
+            record_grade(db, number, _graded(health, now))
     return len(numbers)
-
-
-def record_grade(db: sqlite3.Connection, health: Health, now: float) -> None:
-    """Keeps the grade for the outbound guard."""
-    reasons = msgspec.json.encode([reason.words for reason in health.reasons]).decode()
-    db.execute(SET_GRADE, (health.facts.number, now, health.grade.value, reasons))
-
-
-def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """How the number was graded last. A version before this one kept the reasons as finished English."""
-    row = db.execute(GRADE, (number,)).fetchone()
-    if row is None:
-        return None
-    reasons = msgspec.json.decode(row[2], type=tuple[Wording | str, ...])
-    return Graded(row[0], Grade(row[1]), tuple(Wording(one) if isinstance(one, str) else one for one in reasons))
 
 
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
@@ -100,7 +75,10 @@ def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weigh
     graded = grade_of(db, number)
     if graded is not None and graded.at > now - RECENT_SECONDS:
         return graded
-    health = own_health(db, number, now, weights)
+    return _graded(own_health(db, number, now, weights), now)
+
+
+def _graded(health: Health, now: float) -> Graded:
     return Graded(now, health.grade, tuple(reason.words for reason in health.reasons))
 
 

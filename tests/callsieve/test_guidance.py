@@ -15,7 +15,8 @@ from callsieve.guidance import Company, figures_of, guidance_page, leaflet_page
 from callsieve.guidance_texts import LANGUAGES, RULES, texts_of
 from reputation.model import Level, Reputation
 from reputation.own.figures import HealthFacts
-from reputation.own.health import Grade, health_of
+from reputation.own.grades import Grade
+from reputation.own.health import health_of
 from reputation.own.tally import OwnDay
 from reputation.store.file import open_store
 from tests.callsieve.program import SETTINGS, Program

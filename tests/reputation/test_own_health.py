@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from reputation.ledger import Ledger
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
-from reputation.own.health import LIMITS, SHARES, Grade, Health, above_limits, health_of
+from reputation.own.grades import Grade
+from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_of
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
@@ -24,7 +25,8 @@ from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
-from reputation.store.own_health import grade_all, grade_of, own_health
+from reputation.store.own_grades import grade_of
+from reputation.store.own_health import grade_all, own_health
 from reputation.store.own_register import unregistered
 from reputation.store.retention import expire
 from reputation.store.transaction import transaction

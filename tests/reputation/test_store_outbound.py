@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reputation.model import Direction, Person
+from reputation.own.grades import Grade
 from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
-from reputation.own.health import Grade
 from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.file import open_store

@@ -11,6 +11,7 @@ import pytest
 
 from reputation.appeals import AppealStep
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.own.grades import Grade, Graded
 from reputation.own.guarding import OutboundRecord
 from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
@@ -28,7 +29,7 @@ from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outbound import record_outbound
 from reputation.store.outcomes import record_outcome
-from reputation.store.own_health import own_health, record_grade
+from reputation.store.own_grades import record_grade
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
@@ -238,7 +239,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for days in (31, 29):
         write(path, record_outbound, [make_outbound(CALLER, NOW - days * DAY)])
     for number, days in ((DID, 31), (DID + "1", 29)):
-        write(path, lambda db, n, d: record_grade(db, own_health(db, n, NOW), NOW - d * DAY), number, days)
+        write(path, lambda db, n, d: record_grade(db, n, Graded(NOW - d * DAY, Grade.HEALTHY, ())), number, days)
 
     assert write(path, expire, NOW) == gone
     assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)

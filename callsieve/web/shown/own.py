@@ -14,10 +14,11 @@ from callsieve.web.shown.own_figures import GRADE_STATES, DayBar, Row, days_of, 
 from callsieve.web.shown.own_wishes import ComplaintsShown, complaints_shown
 from callsieve.web.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
 from reputation.own.due import Due, due_of
+from reputation.own.grades import Graded
 from reputation.own.health import Health
 from reputation.own.register import OwnNumber
 from reputation.store import own_days
-from reputation.store.own_health import HISTORY_DAYS, Graded, own_health, recent_grade
+from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.weights import DAY_SECONDS
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from callsieve.own_figures import MEASURES, date_of, limits_in_words
 from callsieve.web.words import N_
 from reputation.own.figures import MONTH, window_of_day
-from reputation.own.health import LIMIT_BY_MEASURE, Grade, Health, above_limits
+from reputation.own.grades import Grade
+from reputation.own.health import LIMIT_BY_MEASURE, Health, above_limits
 from reputation.own.tally import OwnDay
 from reputation.wording import Wording
 
