@@ -256,6 +256,12 @@ def test_what_fits_to_the_character_is_left_whole() -> None:
     assert said(make_decision(), per_phone=PerPhone(known=everybody))["__CALLSIEVE_KNOWN"] == "&".join(everybody)
 
 
+def test_a_plain_answer_is_one_command() -> None:
+    answer = answer_to_screen(make_call(), make_decision(), "4F2K9TQZ", SITE, NOBODY)
+    assert answer.startswith(b"EXEC MSet ")
+    assert answer.count(b"\n") == 1
+
+
 def test_the_largest_answer_still_ends_with_its_action() -> None:
     everybody = tuple(f"PJSIP/{n:06d}" for n in range(1000))
     decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason="语" * 200, name='"' * 500, callee="2" * 64)
