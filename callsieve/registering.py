@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from callsieve.settings import Settings
 from callsieve.times import TimeError, expiry_of, instant_of
@@ -30,6 +31,8 @@ NEXT_CHECK = "next_check"
 
 # What is typed of a number, by TEXTS, LISTS and NEXT_CHECK.
 Typed = Mapping[str, str | Sequence[str] | None]
+# What a row of a file says of a number, by the fields of OwnNumber.
+Given = Mapping[str, Any]
 Step = Callable[[OwnNumber], OwnNumber]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -126,13 +129,20 @@ def take_out(db: sqlite3.Connection, change: Change, number: str) -> OwnNumber:
 
 
 def bring_in(
-    db: sqlite3.Connection, change: Change, found: Iterable[OwnNumber], who: str, at: float
+    db: sqlite3.Connection, change: Change, found: Mapping[str, Given], who: str, at: float
 ) -> tuple[int, int]:
-    """The numbers of a file, each with a row of its own in the audit; how many are new, and how many were there."""
+    """The numbers of a file, each with a row of its own in the audit; how many are new, and how many were there.
+
+    Of a number that is there what the file does not say stays; of a new one it is as `new_number` has it.
+    """
     added = changed = 0
-    for own in found:
-        row = Change("own import", own.number)
-        put_in_register(db, row, own)
+    for number, given in found.items():
+        row = Change("own import", number)
+        before = own_of(db, number) or new_number(number, at)
+        after = replace(before, **given)
+        if after.state is not before.state and "since" not in given:
+            after = replace(after, since=at)
+        put_in_register(db, row, after)
         add_audit(db, row, who, at)
         added, changed = added + (row.before is None), changed + (row.before is not None)
     change.after = {"added": added, "changed": changed}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
+from callsieve.registering import LISTS, TEXTS, Given
 from callsieve.rows import Table
-from callsieve.times import TimeError, day, instant_of
+from callsieve.times import day, instant_of
 from policies.words import nearest
 from reputation.numbers import number_of
 from reputation.own.register import OwnNumber, State
@@ -20,35 +21,36 @@ COLUMNS = (
     *("next_check", "checked", "state", "since"),
 )
 STATES = {state.value: state for state in State}
+INSTANTS = {"next_check": "next_check_at", "checked": "checked_at"}
 
 
-def own_numbers_in(table: Table, region: str, now: float) -> Iterator[OwnNumber]:
-    """Own numbers; a row with something that cannot be read is refused as a whole."""
-    for number, name, purpose, owner, trunks, documents, registered, next_check, checked, state, since in table:
+def own_numbers_in(table: Table, region: str, now: float) -> Iterator[tuple[str, Given]]:
+    """Own numbers, and what the file says of each: a column that it does not have says nothing, an empty field that
+    there is none. A row with something that cannot be read is refused as a whole.
+    """
+    for number, *texts in table:
         e164 = number_of(number, region)
         if e164 is None:
             table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
             continue
-        if state and state not in STATES:
-            table.refuse(f"state {state[:40]!r} is none{nearest(state, STATES)}")
-            continue
         try:
-            yield OwnNumber(
-                number=e164,
-                name=name,
-                purpose=purpose,
-                owner=owner,
-                trunks=_several(trunks),
-                documents=_several(documents),
-                registered=_several(registered),
-                next_check_at=_instant(next_check, now),
-                checked_at=_instant(checked, now),
-                state=STATES[state or State.ACTIVE.value],
-                since=_instant(since, now) or now,
-                added_at=now,
-            )
-        except TimeError as error:
+            yield e164, _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
+        except ValueError as error:
             table.refuse(str(error))
+
+
+def _given(texts: dict[str, str], columns: Container[str], now: float) -> Given:
+    """The fields of OwnNumber that a row names. ValueError. A state and its beginning cannot be none."""
+    fields: dict[str, object] = {name: texts[name] for name in TEXTS if name in columns}
+    fields |= {name: _several(texts[name]) for name in LISTS if name in columns}
+    fields |= {field: _instant(texts[name], now) for name, field in INSTANTS.items() if name in columns}
+    if state := texts["state"]:
+        if state not in STATES:
+            raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
+        fields["state"] = STATES[state]
+    if since := _instant(texts["since"], now):
+        fields["since"] = since
+    return fields
 
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:

@@ -53,7 +53,8 @@ class Table:
     """A table being read, row by row. Each row is a tuple in the order of `columns`; what is missing is empty text.
 
     `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
-    ten. `ignored` names the columns that nobody asked for, `columns` those that are read.
+    ten. `ignored` names the columns that nobody asked for, `columns` those that are read, `given` those of them that
+    the file has.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Table:
         self.columns = tuple(columns)
         self._width = len(names)
         self._places = tuple(names.index(column) if column in names else -1 for column in columns)
+        self.given = frozenset(columns).intersection(names)
         self.ignored = tuple(_shown(field) for field in names if field not in columns and field)
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:

@@ -27,7 +27,7 @@ def add_to(group: typer.Typer) -> None:
 def import_register(
     file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Import own numbers, or bring them up to date; the others stay. Header: as it is exported."""
+    """Import own numbers, or bring them up to date: columns that are not there, and other numbers, stay as they are."""
     from callsieve.cli.errors import warn
     from callsieve.cli.show import plural, say
     from callsieve.registering import bring_in
@@ -37,13 +37,13 @@ def import_register(
     loaded = settings_of(config)
     now = time.time()
     with table_in(file, COLUMNS) as (table, _):
-        found = {own.number: own for own in own_numbers_in(table, loaded.settings.numbers.region, now)}
+        found = dict(own_numbers_in(table, loaded.settings.numbers.region, now))
     if not found:
         raise nothing_usable(table.problems)
     with stores(loaded, dry_run=dry_run) as (known, written):
         fresh = sum(own_of(known, number) is None for number in found)
         with changing(written, "own import", at=now) as change:
-            bring_in(written, change, found.values(), who(), now)
+            bring_in(written, change, found, who(), now)
     counts = {"read": table.read, "added": fresh, "changed": len(found) - fresh, "skipped": table.skipped}
     if as_json:
         print_json(counts | {"dry_run": dry_run, "problems": _problems(table)})

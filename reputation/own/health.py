@@ -254,7 +254,9 @@ def _notes(facts: HealthFacts, month: Window) -> list[Wording]:
         notes.append(Wording("an imported list names it"))
     elif facts.listed:
         notes.append(Wording("{lists} imported lists name it", {"lists": facts.listed}))
-    if facts.strangers:
+    if facts.strangers == 1:
+        notes.append(Wording("a complaint of a person whom it did not call does not count"))
+    elif facts.strangers:
         people = {"people": facts.strangers}
         notes.append(Wording("{people} complaints of people whom it did not call do not count", people))
     return notes

@@ -29,6 +29,11 @@ def shown(callsieve: Program) -> dict[str, object]:
     return {key: value for key, value in entry.items() if key not in ("added_at", "since")}
 
 
+def since(callsieve: Program) -> float:
+    """When its state began."""
+    return float(callsieve("own", "show", OWN, "--json").json["register"]["since"])
+
+
 def repeat(callsieve: Program, printed: str) -> str:
     """Types the command that was printed last."""
     return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
@@ -115,6 +120,22 @@ def test_an_export_is_read_again(callsieve: Program, tmp_path: Path) -> None:
     assert float(str(after.pop("next_check_at"))) == pytest.approx(float(str(before.pop("next_check_at"))), abs=DAY)
     assert after == before
     assert callsieve("own", "list", "--json").json["numbers"][1]["state"] == "resting"
+
+
+def test_what_a_file_does_not_say_of_a_number_stays(callsieve: Program, tmp_path: Path) -> None:
+    callsieve.ok(
+        "own", "add", OWN, "--name", "Acme", "--purpose", "sales", "--trunk", "a", "--next-check", "2030-01-01"
+    )
+    callsieve.ok("own", "rest", OWN)
+    before, rested_at = shown(callsieve), since(callsieve)
+    file = tmp_path / "own.csv"
+    file.write_text(f"number,name,state,purpose\n{OWN},Beta,,\n+442071838751,,,\n")
+    callsieve.ok("own", "import", file)
+    assert (shown(callsieve), since(callsieve)) == (before | {"name": "Beta", "purpose": ""}, rested_at)
+    file.write_text(f"number,state\n{OWN},active\n")
+    callsieve.ok("own", "import", file)
+    assert shown(callsieve)["state"] == "active"
+    assert since(callsieve) > rested_at
 
 
 def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -> None:

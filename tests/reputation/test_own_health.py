@@ -366,6 +366,15 @@ def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3
     ]
 
 
+def test_one_complaint_of_somebody_whom_it_did_not_call_is_noted_as_one(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CONSIDERATE, range(40)))
+    with transaction(db):
+        add_complaint(db, Complaint(OWN, "+12015550001", now))
+    assert [str(note) for note in health(db, now).notes] == [
+        "a complaint of a person whom it did not call does not count"
+    ]
+
+
 def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
     old = replace(CARELESS, calls_a_day=150)
     fresh = "+442071838751"

@@ -151,8 +151,7 @@ async def bring_in_file(visit: Visit) -> Response:
         return await _page(visit, EMPTY)
     try:
         table = Table(io.BytesIO(raw), COLUMNS, "the file")
-        rows = own_numbers_in(table, visit.desk.loaded.settings.numbers.region, now)
-        found = {own.number: own for own in rows}
+        found = dict(own_numbers_in(table, visit.desk.loaded.settings.numbers.region, now))
     except TableError as error:
         return await _page(visit, str(error))
     problems = [f"line {problem.line}: {problem.text}" for problem in table.problems]
@@ -160,7 +159,7 @@ async def bring_in_file(visit: Visit) -> Response:
         return await _page(visit, "; ".join(problems[:1]) or NO_ROW)
 
     def write(db: sqlite3.Connection, change: Change) -> tuple[int, int]:
-        return bring_in(db, change, found.values(), who, now)
+        return bring_in(db, change, found, who, now)
 
     added, changed = await visit.change("own import", write)
     return visit.page("own_imported.html", added=added, changed=changed, skipped=table.skipped, problems=problems)
