@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from pathlib import Path
 
 import pytest
 
+from agi.quoting import variables_in
 from callsieve.activating import (
     activate,
     activated_of,
@@ -55,9 +55,7 @@ def rule_for_the_withheld(daemon: Daemon) -> str:
             asterisk.sendall(b"200 result=1\n" * chunk.count(b"\n"))
             if b"CALLSIEVE_ACTION" in answer:
                 break
-    found = re.search(rb'CALLSIEVE_RULE "?([a-z-]+)', answer)
-    assert found, answer
-    return found[1].decode()
+    return variables_in(answer)["CALLSIEVE_RULE"]
 
 
 def test_without_anything_activated_the_settings_count(loaded: Loaded) -> None:

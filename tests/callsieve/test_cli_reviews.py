@@ -138,6 +138,6 @@ def test_the_doctor_says_what_waits(callsieve: Program) -> None:
     assert has_no_identity_due(ground(callsieve)).status is Status.OK
     burst(callsieve)
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
-    assert has_no_marks_to_review(ground(callsieve)).detail == "bursts of marks wait for a look: 1"
+    assert str(has_no_marks_to_review(ground(callsieve)).detail) == "bursts of marks wait for a look: 1"
     assert has_no_identity_due(ground(callsieve)).status is Status.OK
-    assert has_no_identity_due(ground(callsieve, 7 * DAY)).detail == "to be proven again within 14 days: 1"
+    assert str(has_no_identity_due(ground(callsieve, 7 * DAY)).detail) == "to be proven again within 14 days: 1"

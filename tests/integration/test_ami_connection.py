@@ -117,6 +117,10 @@ def gaps_in(seen: list[Notice]) -> list[Gap]:
     return [notice for notice in seen if isinstance(notice, Gap)]
 
 
+def channels_after(gap: Gap, seen: list[Notice]) -> list[Channels]:
+    return [notice for notice in seen[seen.index(gap) :] if isinstance(notice, Channels)]
+
+
 def names_in(channels: Notice) -> set[str]:
     """The channels in a list, without their numbers."""
     assert isinstance(channels, Channels)
@@ -136,8 +140,8 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Cal
         started_at = time.time()
         await asyncio.to_thread(asterisk.start)
         await until(lambda: listener.status.state is State.LISTENING)
-        await until(lambda: isinstance(seen[-1], Channels) or listener.status.connects > 2)
-        last = [notice for notice in seen if isinstance(notice, Channels)][-1]
+        await until(lambda: channels_after(gap, seen))
+        last = channels_after(gap, seen)[-1]
         assert names_in(last) == set()
         assert len(gaps_in(seen)) == 1
         report(
