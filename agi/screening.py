@@ -221,8 +221,7 @@ class Screening:
         """`/outbound`: whether a call of ours may go out now."""
         started, now, site = self.monotonic(), self.wall_clock(), self.site
         call = outgoing_call_of(request, site)
-        facts = OutboundFacts()
-        day = day_of(call, site.outbound, now)
+        facts, day = OutboundFacts(), day_of(call, site.outbound, now)
         if call.callee is not None and day is not None:
             query = OutboundQuery(call.callee, call.own_number, day, now, call.linkedid)
             facts = await self._read(self.knowledge.outbound_facts, query, started)
@@ -243,8 +242,10 @@ class Screening:
         """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
-        call = self._call_of(request)
-        self._journal(self.new_id(), call, None, fail_open(reason), self.wall_clock(), 0.0)
+        if request is None or request.path in ("screen", "callee"):
+            self._journal(self.new_id(), self._call_of(request), None, fail_open(reason), self.wall_clock(), 0.0)
+        else:  # no decision was asked for
+            self._count(FAIL_OPEN_RULE)
         return answers.answer_fail_open(reason)
 
     def _outbound_failed_open(self, reason: str, request: Request) -> bytes:
@@ -260,8 +261,8 @@ class Screening:
     def _call_of(self, request: Request | None) -> IncomingCall:
         """The call that a request was about, as far as it can be told: it may be the request that is broken."""
         try:
-            if request is not None and request.path == "screen":
-                return incoming_call_of(request, self.site)
+            if request is not None:
+                return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
             logger.debug("a request that cannot be parsed")
         return IncomingCall(linkedid_of(request) if request else "", Caller(None, "", CallerKind.INVALID))

@@ -24,6 +24,7 @@ KNOWS_THE_CALLEE = (
     "The history says who answered; a live decision often does not know it yet (ring group, menu), and each phone then "
     "applies its own lists."
 )
+NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not looked at."
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Tally:
             warned=self.warnings.calls,
             mistakes=self.stops.mistakes(self.talks.of, known_of),
             warned_mistakes=self.warnings.mistakes(self.talks.of, known_of),
-            notes=[*notes, KNOWS_THE_CALLEE],
+            notes=[*notes, KNOWS_THE_CALLEE, NOT_LOOKED_AT],
         )
 
     def _add_call(self, judged: Judged) -> None:

@@ -234,11 +234,6 @@ def explain_guard(
     return (*looks, (DEFAULT_RULE, f"{_ALLOWED.action.word}: {_ALLOWED.reason}"))
 
 
-def needs_facts(call: OutgoingCall) -> bool:
-    """Whether anything that the store knows can matter. Of an emergency call nothing does."""
-    return not call.is_emergency and call.callee is not None
-
-
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
     """The called person's day, as days since 1970."""
     return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee), now)
@@ -246,8 +241,7 @@ def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
 
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
     hours = rules.hours
-    place = hours.place_of(call.callee) if needs_facts(call) and call.callee else Place((), hours.usual)
-    return _Case(call, facts, rules, place, now)
+    return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else Place((), hours.usual), now)
 
 
 def _day(at: float) -> str:

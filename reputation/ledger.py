@@ -78,7 +78,7 @@ class Ledger:
         signal = _learnt(known, lessons, outcome.auth_class)
         for auth_class, before in moved.items():
             after = self._part(known, said.callee, auth_class) if said is not None else None
-            total = known.standings.pop(auth_class)
+            total = known.standings.pop(auth_class, None)  # None too where the call made all folds void
             changed = total and with_witness(total, before, after, self.weights)
             if changed is not None:
                 known.standings[auth_class] = changed

@@ -420,6 +420,16 @@ def test_a_failure_names_the_call_it_was_about() -> None:
     assert record.linkedid
 
 
+@pytest.mark.parametrize("path", ["callee", "mark", "explain", "emergency", "challenge", "status"])
+def test_only_where_a_decision_was_asked_for_a_failure_is_one(path: str) -> None:
+    """A feature code that failed is no call, and is not among those in `callsieve summary`."""
+    memory = memory_of()
+    screening = make_screening(memory)
+    screening.failed_open("timed out", make_request(path, f"linkedid=c1,caller={CALLER},auth=unknown"))
+    assert [(one.linkedid, one.caller) for one in memory.decisions] == ([("c1", CALLER)] if path == "callee" else [])
+    assert screening.counts.by_action == {"fail-open": 1}
+
+
 def test_a_failure_about_a_request_that_cannot_be_read_is_recorded_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

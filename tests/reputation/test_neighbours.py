@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from reputation.families.block import is_bad, may_be_bad
 from reputation.ledger import Ledger
-from reputation.model import AuthClass, Mark, MarkChannel, OutcomeRecord, Verdict
+from reputation.model import AuthClass, Direction, Mark, MarkChannel, OutcomeRecord, Verdict
 from reputation.neighbours import Neighbours, block_of
 from reputation.weights import Weights
 from tests.reputation.histories import HOUR, KEEN, LATER, NUMBERS, classes, histories
-from tests.reputation.store_builders import CALLER, DAY, NOW
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
 
 UNKNOWN = AuthClass.UNKNOWN
 
@@ -84,3 +84,19 @@ def test_a_mark_taken_back_clears_a_suspect() -> None:
     assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW).bad_neighbours == 2
     ledger.add_mark(Mark(NUMBERS[0], UNKNOWN, "201", Verdict.RETRACTED, NOW + 1, MarkChannel.EXTENSION))
     assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW + 1).bad_neighbours == 1
+
+
+def test_a_one_ring_call_that_becomes_known_after_the_call_back() -> None:
+    """The call-back does not count then, in no class; and who had asked before is answered anew."""
+    ledger = Ledger(KEEN)
+    ledger.learn(make_outcome("c1", NOW + 60, talk=90.0, by="201", direction=Direction.OUTBOUND))
+    before = [ledger.standing(CALLER, auth_class) for auth_class in AuthClass]
+    ledger.learn(make_outcome("c2", NOW, ring=1.0))
+    fresh = Ledger(KEEN)
+    for outcome in (
+        make_outcome("c2", NOW, ring=1.0),
+        make_outcome("c1", NOW + 60, talk=90.0, by="201", direction=Direction.OUTBOUND),
+    ):
+        fresh.learn(outcome)
+    after = [ledger.standing(CALLER, auth_class) for auth_class in AuthClass]
+    assert after == [fresh.standing(CALLER, auth_class) for auth_class in AuthClass] != before
