@@ -10,6 +10,7 @@ from reputation.own.grades import Grade, Graded
 from reputation.wording import Wording
 
 SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
+UNWELL = "SELECT number FROM own_grade WHERE grade <> 'healthy' ORDER BY number"
 GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
 
 
@@ -25,3 +26,8 @@ def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
         return None
     reasons = msgspec.json.decode(row[2], type=tuple[Wording | str, ...])
     return Graded(row[0], Grade(row[1]), tuple(Wording(one) if isinstance(one, str) else one for one in reasons))
+
+
+def unwell_numbers(db: sqlite3.Connection) -> list[str]:
+    """The numbers that were not healthy when they were graded last."""
+    return [number for (number,) in db.execute(UNWELL)]

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from reputation.ledger import Ledger
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
-from reputation.own.grades import Grade
+from reputation.own.grades import Grade, Graded
 from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_of
+from reputation.own.register import OwnNumber, State
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
@@ -27,7 +28,7 @@ from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
 from reputation.store.own_grades import grade_of
 from reputation.store.own_health import grade_all, own_health
-from reputation.store.own_register import unregistered
+from reputation.store.own_register import put_own, unregistered
 from reputation.store.retention import expire
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
@@ -397,6 +398,26 @@ def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
     assert len(graded.reasons) >= 5
     assert list(graded.reasons) == [reason.words for reason in health(db, now).reasons], "they can still be translated"
     assert [one.number for one in unregistered(db, 0.0)] == [OWN, "+442071838751"]
+
+
+def test_a_number_that_falls_silent_is_graded_until_it_is_healthy_again(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(replace(CARELESS, calls_a_day=150), range(1)))
+    grade_all(db, now)
+    assert [one.grade for one in [grade_of(db, OWN)] if one] == [Grade.AT_RISK]
+    for days in (29, 45):  # its calls are out of the four weeks, and it is not registered
+        grade_all(db, now + days * DAY)
+        graded = grade_of(db, OWN)
+        assert graded is not None
+        assert graded.grade is Grade.HEALTHY
+
+
+def test_a_number_that_is_registered_is_graded_without_calls_and_one_that_was_given_back_is_not(
+    db: sqlite3.Connection,
+) -> None:
+    put_own(db, OwnNumber(number=OWN))
+    put_own(db, OwnNumber(number="+442071838751", state=State.RETIRED))
+    assert grade_all(db, TEN) == 1
+    assert grade_of(db, OWN) == Graded(TEN, Grade.HEALTHY, ())
 
 
 def test_a_grade_that_an_older_version_kept_says_why_in_english(db: sqlite3.Connection) -> None:

@@ -94,7 +94,7 @@ def test_a_grade_that_the_daemon_has_kept_is_chinese_too(console: Console, offic
     otto = console.browser("operator")
     fresh = otto.text("/own", headers=CHINESE)
     with open_store(office.store) as db:
-        assert grade_all(db, NOW - 60) == 2
+        assert grade_all(db, NOW - 60) == 3
     assert main_of(otto.text("/own", headers=CHINESE)) == main_of(fresh)
 
 
