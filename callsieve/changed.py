@@ -14,8 +14,11 @@ from reputation.store.audit import AuditRow
 from reputation.wording import Wording, listed
 
 # The number and what stands on a list have columns of their own; nobody asks for the inner name of a class or an epoch
-# that is 0.
-NOT_SHOWN = {"number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"}
+# that is 0, and what counts is said on the number's page.
+NOT_SHOWN = {
+    *("number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
+    "is_of_called",
+}
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
 OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password"}
 WITH_THEIR_FIELD = {

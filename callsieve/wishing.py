@@ -14,10 +14,10 @@ from reputation.store.do_not_call import (
     DoNotCall,
     add_complaint,
     add_do_not_call,
-    complaints_about,
     do_not_call_of,
     remove_complaint,
     remove_do_not_call,
+    was_called,
 )
 from reputation.wording import Places, Wording
 
@@ -40,6 +40,7 @@ def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) 
     if known is not None:
         places: Places = {"number": wish.number, "day": day(known.at)}
         raise ListedAlready(Wording("{number} is on the list since {day} already", places))
+    wish = wish._replace(is_of_called=was_called(db, wish.own_number, wish.number, wish.at))
     add_do_not_call(db, wish)
     change.after = wish._asdict()
 
@@ -55,10 +56,11 @@ def take_off_do_not_call(db: sqlite3.Connection, change: Change, number: str) ->
 
 def record_complaint(db: sqlite3.Connection, change: Change, complaint: Complaint) -> bool:
     """Whether the complaint counts: its sender was called by our number within 28 days."""
+    counts = was_called(db, complaint.own_number, complaint.number, complaint.at)
+    complaint = complaint._replace(is_of_called=counts)
     add_complaint(db, complaint)
     change.after = _kept(complaint)
-    known = complaints_about(db, complaint.own_number, complaint.at - 1.0)
-    return any(one.is_of_called for one in known if (one.number, one.at) == (complaint.number, complaint.at))
+    return counts
 
 
 def take_back_complaint(
@@ -77,4 +79,5 @@ def take_back_complaint(
 
 def _kept(complaint: Complaint) -> dict[str, object]:
     """For the audit, whose row is about our number. Who complains is found there when that number is erased."""
-    return {"from": complaint.number, "note": complaint.note, "at": complaint.at}
+    about = {"from": complaint.number, "note": complaint.note, "at": complaint.at}
+    return about | {"is_of_called": complaint.is_of_called}

@@ -19,6 +19,7 @@ from reputation.store.do_not_call import (
     do_not_call_of,
     last_talk_of,
     remove_do_not_call,
+    was_called,
 )
 from reputation.store.journal import decisions
 from reputation.store.marks import last_caller_of
@@ -135,7 +136,8 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
         remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
         return "undone"
-    wish = DoNotCall(last.number, at, last.own_number, reporter)
+    is_of_called = was_called(db, last.own_number, last.number, at)
+    wish = DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
     if add_do_not_call(db, wish):
         add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
     return "do-not-call"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -34,6 +34,8 @@ from reputation.store.identities import identity_of, remove_identity, set_identi
 from reputation.store.lists import add_entry, list_entries, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
 
+W = TypeVar("W", DoNotCall, Complaint)
+
 LATEST = 8
 LISTS = ("list add", "list remove", "list import")
 IDENTITIES = ("identity add", "identity remove")
@@ -44,6 +46,9 @@ COMPLAINTS = ("own complaint",)
 IMPORTS = ("list import", "own import")
 CHANGED = N_("It has been changed again since: it is not as that change left it. Nothing was undone.")
 GONE = N_("There is no such change, or it cannot be undone here.")
+
+# What an older version did not keep of a wish or a complaint: put back, it does not count.
+SETTLED = {"is_of_called": False}
 
 
 class Kind(NamedTuple):
@@ -77,14 +82,16 @@ OWN_NUMBER = Kind(
     lambda db, own, _now: put_own(db, own),
 )
 WISH = Kind(
-    lambda _row, value: msgspec.convert([value[field] for field in DoNotCall._fields], DoNotCall),
-    lambda db, wish: do_not_call_of(db, wish.number),
+    lambda _row, value: msgspec.convert([(SETTLED | value)[field] for field in DoNotCall._fields], DoNotCall),
+    lambda db, wish: _as_settled(do_not_call_of(db, wish.number), wish),
     lambda db, wish: remove_do_not_call(db, wish.number),
     lambda db, wish, _now: add_do_not_call(db, wish),
 )
 COMPLAINT = Kind(
-    lambda row, value: msgspec.convert([row.number, value["from"], value["at"], value["note"]], Complaint),
-    lambda db, one: complaint_of(db, one.own_number, one.number, one.at),
+    lambda row, value: msgspec.convert(
+        [row.number, *((SETTLED | value)[key] for key in ("from", "at", "note", "is_of_called"))], Complaint
+    ),
+    lambda db, one: _as_settled(complaint_of(db, one.own_number, one.number, one.at), one),
     lambda db, one: remove_complaint(db, one.own_number, one.number, one.at),
     lambda db, one, _now: add_complaint(db, one),
 )
@@ -152,6 +159,11 @@ def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
         kind.remove(db, after)
     if before is not None:
         kind.put_back(db, before, now)
+
+
+def _as_settled(found: W | None, one: W) -> W | None:
+    """What stands there; whether it counts is settled once, so it is no change."""
+    return found and found._replace(is_of_called=one.is_of_called)
 
 
 def _value(text: str | None) -> Any:

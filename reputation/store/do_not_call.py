@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from reputation.own.hours import AS_INSTALLED, local_date_number
+from reputation.store.own_days import PEOPLE_DAYS
 
 
 class DoNotCall(NamedTuple):
-    """A number not to be called. `own_number`: after a call with which, `person`: who of us heard it; '' unknown."""
+    """A number not to be called. `own_number`: after a call with which, `person`: who of us heard it; '' unknown.
+
+    `is_of_called`: as of a complaint.
+    """
 
     number: str
     at: float
     own_number: str = ""
     person: str = ""
     note: str = ""
+    is_of_called: bool = False
 
 
 class Complaint(NamedTuple):
     """A complaint about a number of ours. `number` of who complains, '' when that is not known.
 
-    `is_of_called`: that number was called by ours within the 28 days that this is known for.
+    `is_of_called`: our number had called that one within 28 days (`was_called`), so that it counts: settled when it is
+    written down, and never again.
     """
 
     own_number: str
@@ -46,31 +54,40 @@ SELECT number, own FROM (
  WHERE number LIKE '+%' ORDER BY at DESC LIMIT 1
 """
 ADD = """
-INSERT INTO do_not_call (number, at, own_number, person, note) VALUES (?, ?, ?, ?, ?)
+INSERT INTO do_not_call (number, at, own_number, person, note, of_called) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (number) DO NOTHING
 """
-ONE = "SELECT number, at, own_number, person, note FROM do_not_call WHERE number = ?"
-ALL = "SELECT number, at, own_number, person, note FROM do_not_call ORDER BY at DESC, number LIMIT ?"
+WISH = "SELECT number, at, own_number, person, note, of_called FROM do_not_call"
+ONE = f"{WISH} WHERE number = ?"
+ALL = f"{WISH} ORDER BY at DESC, number LIMIT ?"
 COUNT = "SELECT count(*) FROM do_not_call"
 HAS_TEXT = """
 WHERE number = :number OR instr(lower(number || ' ' || own_number || ' ' || person || ' ' || note), lower(:text))
 """
-FIND = f"SELECT number, at, own_number, person, note FROM do_not_call {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
+FIND = f"{WISH} {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
 COUNT_FOUND = f"SELECT count(*) FROM do_not_call {HAS_TEXT}"
-OF_OWN = "SELECT number, at, own_number, person, note FROM do_not_call WHERE own_number = ? AND at > ? ORDER BY at"
+OF_OWN = f"{WISH} WHERE own_number = ? AND at > ? ORDER BY at"
 REMOVE = "DELETE FROM do_not_call WHERE number = ?"
-ADD_COMPLAINT = "INSERT INTO own_complaint (own_number, number, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+ADD_COMPLAINT = """
+INSERT INTO own_complaint (own_number, number, at, note, of_called) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 REMOVE_COMPLAINT = """
 DELETE FROM own_complaint WHERE own_number = :own AND number = :number AND at = coalesce(:at, (
     SELECT max(at) FROM own_complaint WHERE own_number = :own AND number = :number))
-RETURNING own_number, number, at, note
+RETURNING own_number, number, at, note, of_called
 """
-ONE_COMPLAINT = "SELECT own_number, number, at, note FROM own_complaint WHERE own_number = ? AND number = ? AND at = ?"
-COMPLAINTS = """
-SELECT own_number, number, at, note, EXISTS (
-       SELECT 1 FROM own_called WHERE number = own_complaint.own_number AND callee = own_complaint.number)
-  FROM own_complaint WHERE own_number = ? AND at > ? ORDER BY at
-"""
+COMPLAINT = "SELECT own_number, number, at, note, of_called FROM own_complaint"
+ONE_COMPLAINT = f"{COMPLAINT} WHERE own_number = ? AND number = ? AND at = ?"
+COMPLAINTS = f"{COMPLAINT} WHERE own_number = ? AND at > ? ORDER BY at"
+WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND callee = ? AND day BETWEEN ? AND ?)"
+
+
+def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) -> bool:
+    """Whether our number had called that one on its day, or within the 28 days before. '': nobody knows."""
+    if not own_number or not number:
+        return False
+    day = local_date_number(AS_INSTALLED.place_of(number), at)
+    return bool(db.execute(WAS_CALLED, (own_number, number, day - PEOPLE_DAYS, day)).fetchone()[0])
 
 
 def add_do_not_call(db: sqlite3.Connection, wish: DoNotCall) -> bool:
@@ -80,12 +97,12 @@ def add_do_not_call(db: sqlite3.Connection, wish: DoNotCall) -> bool:
 
 def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCall | None:
     """Who said so, and when; None: the number may be called."""
-    return next((DoNotCall(*row) for row in db.execute(ONE, (number,))), None)
+    return next((_wish(row) for row in db.execute(ONE, (number,))), None)
 
 
 def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall]:
     """The list, the latest first."""
-    return [DoNotCall(*row) for row in db.execute(ALL, (limit,))]
+    return [_wish(row) for row in db.execute(ALL, (limit,))]
 
 
 def count_do_not_call(db: sqlite3.Connection) -> int:
@@ -97,12 +114,12 @@ def find_do_not_call(db: sqlite3.Connection, text: str, number: str | None, limi
     """Those of this number, or with the text in any field, the latest first; and how many there are of them."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
-    return [DoNotCall(*row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
+    return [_wish(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def wishes_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCall]:
     """Those that were said after a call with this number of ours."""
-    return [DoNotCall(*row) for row in db.execute(OF_OWN, (own_number, since))]
+    return [_wish(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
 def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCall | None:
@@ -120,22 +137,28 @@ def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | No
 
 def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
     """Somebody complained about a number of ours. False when that very complaint is known."""
-    values = (complaint.own_number, complaint.number, complaint.at, complaint.note)
-    return db.execute(ADD_COMPLAINT, values).rowcount > 0
+    return db.execute(ADD_COMPLAINT, complaint).rowcount > 0
 
 
 def remove_complaint(db: sqlite3.Connection, own_number: str, number: str, at: float | None = None) -> Complaint | None:
     """Takes back the complaint of this number (or of nobody known) about ours: of that instant, or the latest."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
-    return next((Complaint(*row) for row in rows), None)
+    return next((_complaint(row) for row in rows), None)
 
 
 def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
-    """That very complaint, without whether it counts."""
-    return next((Complaint(*row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
+    """That very complaint."""
+    return next((_complaint(row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 
 def complaints_about(db: sqlite3.Connection, own_number: str, since: float) -> list[Complaint]:
     """Complaints about the number, the earliest first."""
-    rows = db.execute(COMPLAINTS, (own_number, since))
-    return [Complaint(own, number, at, note, bool(called)) for own, number, at, note, called in rows]
+    return [_complaint(row) for row in db.execute(COMPLAINTS, (own_number, since))]
+
+
+def _wish(row: tuple[Any, ...]) -> DoNotCall:
+    return DoNotCall(*row)._replace(is_of_called=bool(row[-1]))
+
+
+def _complaint(row: tuple[Any, ...]) -> Complaint:
+    return Complaint(*row)._replace(is_of_called=bool(row[-1]))

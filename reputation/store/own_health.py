@@ -42,9 +42,10 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     # The called people's days may be ahead of UTC's or behind it.
     today = max([yesterday, *(day.day for day in days)])
     first_day, counted_since = first_days(db, number)
-    wishes = [(wish.number, wish.at) for wish in wishes_after(db, number, now - MONTH * DAY_SECONDS)]
-    complaints = complaints_about(db, number, now - MONTH * DAY_SECONDS)
-    unhappy = [*wishes, *((one.number, one.at) for one in complaints if one.is_of_called)]
+    month_ago = now - MONTH * DAY_SECONDS
+    complaints = complaints_about(db, number, month_ago)
+    unhappy = [(one.number, one.at) for one in wishes_after(db, number, month_ago) if one.is_of_called]
+    unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
     (listed,) = db.execute(LISTED, (number,)).fetchone()
     return health_of(
         HealthFacts(

@@ -180,7 +180,7 @@ def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connec
     called(db, CALLER, NOW - 200)
     called(db, "+12015550198", NOW - 100, answered=False)  # nobody took it, so nobody has said anything
     assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
-    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201")
+    assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201", is_of_called=True)
     assert obey_code(db, PHONE, "dnc", NOW + 59) == "undone"
     assert do_not_call_of(db, CALLER) is None
     assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
@@ -193,7 +193,9 @@ def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
     called(db, "+12015550199", NOW - 200)
     called_by(db, CALLER, NOW - 100)
     assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
-    assert do_not_call_of(db, CALLER) is not None
+    wish = do_not_call_of(db, CALLER)
+    assert wish is not None
+    assert not wish.is_of_called, "we had not called, so it counts against no number of ours"
 
 
 def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> None:

@@ -21,7 +21,14 @@ from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_o
 from reputation.own.register import OwnNumber, State
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
-from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    add_complaint,
+    add_do_not_call,
+    complaints_about,
+    was_called,
+)
 from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
@@ -358,13 +365,49 @@ def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3
         for n in range(40):
             add_complaint(db, Complaint(OWN, f"+1201555{n:04d}", now - n))
         for n in range(2):  # two of them were really called
-            add_do_not_call(db, DoNotCall(person(39 * 40 + n), now - n, OWN, "201"))
+            add_do_not_call(db, DoNotCall(person(39 * 40 + n), now - n, OWN, "201", is_of_called=True))
     found = health(db, now)
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
         "an imported list names it",
         "40 complaints of people whom it did not call do not count",
     ]
+
+
+def test_wishes_count_of_people_whom_the_number_called(db: sqlite3.Connection) -> None:
+    now = run(db, campaign(CONSIDERATE, range(4)))
+    with transaction(db):
+        for n in range(4):  # they ring in, and the agent dials *29
+            add_do_not_call(db, DoNotCall(f"+1201555{n:04d}", now - n, OWN, "201"))
+    assert health(db, now).windows[2].unwanted == 0
+    assert health(db, now).grade is Grade.HEALTHY
+
+
+def test_who_was_called_is_asked_of_the_28_days_before(db: sqlite3.Connection) -> None:
+    counted(db, [make_call(1, dialled=person(1))], TEN + 60)
+    days = (-1, 0, 1, 28, 29)
+    assert [was_called(db, OWN, person(1), TEN + day * DAY) for day in days] == [False, True, True, True, False]
+    assert not was_called(db, OWN, person(2), TEN)
+    assert not was_called(db, "+442071838751", person(1), TEN)
+    assert not was_called(db, OWN, "", TEN)
+
+
+def test_what_a_complaint_counts_for_does_not_change(db: sqlite3.Connection) -> None:
+    """Neither by a call that comes after it, to apologise, nor because whom we called is forgotten after 28 days."""
+    counted(db, [make_call(1, dialled=person(1))], TEN + 60)
+    at = TEN + 25 * DAY
+    with transaction(db):
+        for who in (person(1), person(2)):
+            add_complaint(db, Complaint(OWN, who, at, is_of_called=was_called(db, OWN, who, at)))
+    counted(db, [make_call(2, at + 60, dialled=person(2))], at + 120)
+    with transaction(db):
+        expire(db, TEN + 30 * DAY)
+    assert [(one.number, one.is_of_called) for one in complaints_about(db, OWN, 0.0)] == [
+        (person(1), True),
+        (person(2), False),
+    ]
+    found = health(db, TEN + 30 * DAY)
+    assert (found.windows[2].unwanted, found.facts.strangers) == (1, 1)
 
 
 def test_one_complaint_of_somebody_whom_it_did_not_call_is_noted_as_one(db: sqlite3.Connection) -> None:

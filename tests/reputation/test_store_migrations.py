@@ -69,3 +69,16 @@ def test_a_store_of_a_newer_program_is_refused(db: sqlite3.Connection) -> None:
     migrate(db, [FIRST, SECOND])
     with pytest.raises(StoreError, match=r"newer CallSieve \(migration 0002_second\); update"):
         migrate(db, [FIRST])
+
+
+def test_wishes_and_complaints_of_before_are_settled_by_whom_the_number_called(db: sqlite3.Connection) -> None:
+    migrate(db, [one for one in known_migrations() if one.version < 16])
+    day, at = 20_400, 20_400 * 86_400.0
+    called = [("ours", "called", day), ("ours", "later", day + 1), ("ours", "before", day - 29)]
+    db.executemany("INSERT INTO own_called VALUES (?, ?, ?, 1)", called)
+    people = ("called", "later", "before", "stranger", "")
+    db.executemany("INSERT INTO do_not_call VALUES (?, ?, 'ours', '', '')", [(who, at) for who in people])
+    db.executemany("INSERT INTO own_complaint VALUES ('ours', ?, ?, '')", [(who, at) for who in people])
+    migrate(db)
+    for table in ("do_not_call", "own_complaint"):
+        assert db.execute(f"SELECT number FROM {table} WHERE of_called").fetchall() == [("called",)]

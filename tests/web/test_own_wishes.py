@@ -13,6 +13,7 @@ from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
+    add_complaint,
     add_do_not_call,
     all_do_not_call,
     complaints_about,
@@ -157,6 +158,41 @@ def test_a_complaint_is_recorded_with_whether_it_counts_and_taken_back(
     assert complaints(calling) == [complaint]
     who = "otto (console)"
     assert changes_of(calling) == [("undo own complaint", who, OWN), *[("own complaint", who, OWN)] * 2]
+
+
+@pytest.mark.parametrize(("sender", "counts"), [(CALLED, True), (STRANGER, False)])
+def test_what_is_put_back_counts_as_it_did(calling: Office, otto: Browser, sender: str, counts: bool) -> None:
+    """Whom we called has changed meanwhile: one is forgotten, and the other was called to apologise."""
+    otto.done(f"/own/{OWN}/complain", **{"from": sender})
+    page = otto.done(f"/own/{OWN}/no-complaint", **{"from": sender, "at": str(NOW)}).text
+    otto.done(f"{LIST}/add", number=sender, after=OWN)
+    other_page = otto.done(f"{LIST}/remove", number=sender).text
+    calling.write(lambda db: db.execute("DELETE FROM own_called"))
+    call = make_outcome("c2", NOW - 60, by="201", direction=Direction.OUTBOUND, dialled=STRANGER)
+    calling.write(record_outcomes, [call], NOW)
+    otto.done(f"/own/{OWN}/undo", id=undo_of(page))
+    otto.done(f"{LIST}/undo", id=undo_of(other_page))
+    assert [one.is_of_called for one in complaints(calling)] == [counts]
+    assert [one.is_of_called for one in calling.read(all_do_not_call)] == [counts]
+
+
+def test_what_an_older_version_wrote_down_is_undone_too(calling: Office, otto: Browser) -> None:
+    """Its rows do not say what counts; what stands in the tables was settled when they were brought up to date."""
+    wish = DoNotCall(CALLED, NOW, OWN, "202", is_of_called=True)
+    complaint = Complaint(OWN, CALLED, NOW, "rude", is_of_called=True)
+
+    def older(db: sqlite3.Connection) -> None:
+        add_do_not_call(db, wish)
+        add_complaint(db, complaint)
+        kept = {"number": CALLED, "at": NOW, "own_number": OWN, "person": "202", "note": ""}
+        add_audit(db, Change("own dnc add", CALLED, after=kept), "phone 202", NOW)
+        add_audit(db, Change("own complaint", OWN, after={"from": CALLED, "note": "rude", "at": NOW}), "joe", NOW)
+
+    calling.write(older)
+    otto.done(f"{LIST}/undo", id=undo_of(otto.text(LIST)))
+    otto.done(f"/own/{OWN}/undo", id=undo_of(otto.text(f"/own/{OWN}")))
+    assert calling.read(all_do_not_call) == []
+    assert complaints(calling) == []
 
 
 def test_the_complaint_that_is_chosen_is_taken_back_and_not_the_latest(calling: Office) -> None:
