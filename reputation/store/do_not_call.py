@@ -44,14 +44,15 @@ class Talk(NamedTuple):
     own_number: str
 
 
+# A talk that was over since then; it began at most a day before, which bounds what the indexes are searched for.
 LAST_TALK = """
 SELECT number, own FROM (
-    SELECT dialled AS number, own_number AS own, at FROM outcome
-     WHERE caller = :person AND at > :since AND direction = 'outbound' AND disposition = 'answered'
+    SELECT dialled AS number, own_number AS own, at + ring_seconds + talk_seconds AS ended_at FROM outcome
+     WHERE caller = :person AND at > :since - 86400 AND direction = 'outbound' AND disposition = 'answered'
     UNION ALL
-    SELECT caller, did, outcome.at FROM reached JOIN outcome USING (linkedid)
-     WHERE person = :person AND reached.at > :since AND direction = 'inbound' AND disposition = 'answered')
- WHERE number LIKE '+%' ORDER BY at DESC LIMIT 1
+    SELECT caller, did, outcome.at + ring_seconds + talk_seconds FROM reached JOIN outcome USING (linkedid)
+     WHERE person = :person AND reached.at > :since - 86400 AND direction = 'inbound' AND disposition = 'answered')
+ WHERE number LIKE '+%' AND ended_at > :since ORDER BY ended_at DESC LIMIT 1
 """
 ADD = """
 INSERT INTO do_not_call (number, at, own_number, person, note, of_called) VALUES (?, ?, ?, ?, ?, ?)
@@ -130,7 +131,10 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCall | None:
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Whom the person was connected with last, on either side's call, since then; None: nobody with a whole number."""
+    """Whom the person was connected with last, on either side's call, in a talk that was over since then.
+
+    None: nobody with a whole number.
+    """
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 

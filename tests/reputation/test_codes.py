@@ -14,7 +14,7 @@ from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
-from reputation.store.do_not_call import DoNotCall, add_do_not_call, do_not_call_of
+from reputation.store.do_not_call import LAST_TALK, DoNotCall, add_do_not_call, do_not_call_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
@@ -169,16 +169,16 @@ def test_a_key_during_a_call_that_nobody_decided_about_marks_nobody(db: sqlite3.
     assert mark_call(db, PHONE, "c9", NOW) is None
 
 
-def called(db: sqlite3.Connection, number: str, at: float, answered: bool = True) -> None:
+def called(db: sqlite3.Connection, number: str, at: float, talk: float = 9.0) -> None:
     """201 calls somebody."""
-    outcome = make_outcome(f"o{at}", at, by="201", talk=9.0 if answered else 0.0, direction=Direction.OUTBOUND)
-    record_outcome(db, replace(outcome, dialled=number, own_number=OWN), at + 20)
+    outcome = make_outcome(f"o{at}", at, by="201", talk=talk, direction=Direction.OUTBOUND)
+    record_outcome(db, replace(outcome, dialled=number, own_number=OWN), outcome.ended_at + 1)
 
 
 def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connection) -> None:
     called_by(db, "+12015550199", NOW - 300)
     called(db, CALLER, NOW - 200)
-    called(db, "+12015550198", NOW - 100, answered=False)  # nobody took it, so nobody has said anything
+    called(db, "+12015550198", NOW - 100, talk=0.0)  # nobody took it, so nobody has said anything
     assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
     assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201", is_of_called=True)
     assert obey_code(db, PHONE, "dnc", NOW + 59) == "undone"
@@ -206,8 +206,25 @@ def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> 
 
 
 def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
-    called(db, CALLER, NOW - 1801)
+    called(db, CALLER, NOW - 1820)  # ten seconds of ringing, nine of talk
     assert obey_code(db, PHONE, "dnc", NOW) == "nobody"
+
+
+def test_who_was_talked_to_for_long_is_meant_and_not_who_called_meanwhile(db: sqlite3.Connection) -> None:
+    called(db, CALLER, NOW - 2460, talk=2390.0)
+    called_by(db, "+12015550199", NOW - 1260)
+    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert do_not_call_of(db, CALLER) is not None
+    assert do_not_call_of(db, "+12015550199") is None
+
+
+def test_who_was_talked_to_last_is_found_by_an_index(db: sqlite3.Connection) -> None:
+    plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {LAST_TALK}", {"person": "201", "since": NOW})]
+    searches = [step for step in plan if step.startswith("SEARCH")]
+    assert [("caller=? AND at>?" in step, "person=? AND at>?" in step) for step in searches[:2]] == [
+        (True, False),
+        (False, True),
+    ], plan
 
 
 def test_quiet_hours_on_and_off_do_not_touch_the_whispers(db: sqlite3.Connection) -> None:
