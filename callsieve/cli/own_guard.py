@@ -80,7 +80,11 @@ def explain(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every step of the outbound guard for one call, and what would be done with it."""
+    """Show every step of the outbound guard for one call, and what would be done with it.
+
+    At a time in the past, calls that were let out after it do not count; calls that are over count for their whole day,
+    and the number's state and grade are those of now.
+    """
     from callsieve.cli.show import print_table, say
     from callsieve.composing import outbound_rules_of
     from callsieve.times import TimeError, instant_of, when

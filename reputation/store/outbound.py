@@ -8,7 +8,7 @@ A PBX may ask again for each trunk that it tries: that is one call, by its linke
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reputation.own.grades import YOUNG_DAYS
 from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
@@ -27,17 +27,17 @@ ON CONFLICT (id) DO NOTHING
 """
 LET_OUT_TO_PERSON = """
 SELECT count(DISTINCT linkedid) FROM outbound_decision
- WHERE callee = ? AND day = ? AND action = 'allow' AND linkedid <> ?
+ WHERE callee = :callee AND day = :day AND at <= :now AND action = 'allow' AND linkedid <> :same
 """
-CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = ? AND day = ?"
+CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = :callee AND day = :day"
 LET_OUT_ON_DAY = """
 SELECT count(DISTINCT linkedid) FROM outbound_decision
- WHERE own_number = ? AND at > ? AND day = ? AND action = 'allow' AND linkedid <> ?
+ WHERE own_number = :own AND at > :since AND at <= :now AND day = :day AND action = 'allow' AND linkedid <> :same
 """
-CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = ? AND day = ?"
+CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = :own AND day = :day"
 LET_OUT_WITHIN = """
 SELECT count(DISTINCT linkedid), min(at) FROM outbound_decision
- WHERE own_number = ? AND at > ? AND action = 'allow' AND linkedid <> ?
+ WHERE own_number = :own AND at > :since AND at <= :now AND action = 'allow' AND linkedid <> :same
 """
 SHOWN = f"""
 SELECT {COLUMNS} FROM outbound_decision
@@ -51,16 +51,16 @@ LONGEST_DAY_SECONDS = 2 * 86_400.0
 
 def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFacts:
     """All that is known about an outbound call."""
-    callee, own, same = query.callee, query.own_number, query.linkedid
-    unwanted = do_not_call_of(db, callee)
-    let_out = _count(db, LET_OUT_TO_PERSON, callee, query.day, same)
-    to_person = max(let_out, _count(db, CALLS_TO_PERSON, callee, query.day))
+    own, now = query.own_number, query.now
+    about = {"callee": query.callee, "own": own, "day": query.day, "now": now, "same": query.linkedid}
+    unwanted = do_not_call_of(db, query.callee)
+    to_person = max(_count(db, LET_OUT_TO_PERSON, about), _count(db, CALLS_TO_PERSON, about))
     unwanted_at = unwanted.at if unwanted else None
     if own is None:
         return OutboundFacts(unwanted_at=unwanted_at, calls_of_person=to_person)
     entry, graded = own_of(db, own), grade_of(db, own)
-    of_number = _count(db, LET_OUT_ON_DAY, own, query.now - LONGEST_DAY_SECONDS, query.day, same)
-    within_hour, first_at = db.execute(LET_OUT_WITHIN, (own, query.now - HOUR_SECONDS, same)).fetchone()
+    of_number = _count(db, LET_OUT_ON_DAY, about | {"since": now - LONGEST_DAY_SECONDS})
+    within_hour, first_at = db.execute(LET_OUT_WITHIN, about | {"since": now - HOUR_SECONDS}).fetchone()
     return OutboundFacts(
         unwanted_at=unwanted_at,
         state=entry.state if entry else None,
@@ -69,7 +69,7 @@ def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFact
         grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,
-        calls_of_day=max(of_number, _count(db, CALLS_ON_DAY, own, query.day)),
+        calls_of_day=max(of_number, _count(db, CALLS_ON_DAY, about)),
         calls_of_hour=within_hour,
         hour_frees_at=first_at + HOUR_SECONDS if first_at is not None else None,
     )
@@ -95,8 +95,8 @@ def outbound_decisions(
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 
 
-def _count(db: sqlite3.Connection, sql: str, *values: object) -> int:
-    return int(db.execute(sql, values).fetchone()[0])
+def _count(db: sqlite3.Connection, sql: str, about: Mapping[str, object]) -> int:
+    return int(db.execute(sql, about).fetchone()[0])
 
 
 def _is_young(db: sqlite3.Connection, number: str, day: int) -> bool:

@@ -15,7 +15,14 @@ from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.file import open_store
 from reputation.store.journal import record_all
-from reputation.store.outbound import outbound_decisions, outbound_facts, record_outbound
+from reputation.store.outbound import (
+    LET_OUT_ON_DAY,
+    LET_OUT_TO_PERSON,
+    LET_OUT_WITHIN,
+    outbound_decisions,
+    outbound_facts,
+    record_outbound,
+)
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import grade_all
 from reputation.store.own_register import put_own
@@ -56,6 +63,28 @@ def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Conne
     facts = ask(db)
     assert (facts.calls_of_person, facts.calls_of_day) == (3, 3)
     assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
+
+
+def test_asked_about_a_time_in_the_past_what_was_let_out_later_does_not_count(db: sqlite3.Connection) -> None:
+    record_outbound(db, [make_let_out(n, NOW - 1800 * n) for n in range(4)])
+    facts = ask(db, NOW - 3600)
+    assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
+    assert facts.hour_frees_at == NOW - 5400 + 3600
+    assert ask(db).calls_of_person == 4, "a call of this very instant counts"
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (LET_OUT_TO_PERSON, "outbound_decision_callee (callee=? AND day=?)"),
+        (LET_OUT_ON_DAY, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
+        (LET_OUT_WITHIN, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
+    ],
+)
+def test_what_was_let_out_is_found_by_an_index(db: sqlite3.Connection, sql: str, index: str) -> None:
+    query = dict.fromkeys(("callee", "own", "day", "since", "now", "same"))
+    plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}", query)]
+    assert f"SEARCH outbound_decision USING INDEX {index}" in plan
 
 
 def test_a_call_that_is_tried_over_several_trunks_is_one_call(db: sqlite3.Connection) -> None:
