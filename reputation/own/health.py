@@ -255,8 +255,8 @@ def _notes(facts: HealthFacts, month: Window) -> list[Wording]:
     elif facts.listed:
         notes.append(Wording("{lists} imported lists name it", {"lists": facts.listed}))
     if facts.strangers == 1:
-        notes.append(Wording("a complaint of a person whom it did not call does not count"))
+        notes.append(Wording("a complaint does not count: nobody knows that its sender was called within 28 days"))
     elif facts.strangers:
-        people = {"people": facts.strangers}
-        notes.append(Wording("{people} complaints of people whom it did not call do not count", people))
+        words = "{complaints} complaints do not count: nobody knows that their senders were called within 28 days"
+        notes.append(Wording(words, {"complaints": facts.strangers}))
     return notes

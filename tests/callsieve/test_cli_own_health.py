@@ -133,7 +133,7 @@ def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
     assert "does not count" in calling.ok("own", "complaint", OWN)
     health = calling("own", "show", OWN, "--json").json["health"]
     assert health["windows"][1]["unwanted"] == 1
-    assert health["notes"] == ["2 complaints of people whom it did not call do not count"]
+    assert health["notes"] == ["2 complaints do not count: nobody knows that their senders were called within 28 days"]
     again = repeat(calling, out)
     assert calling("own", "show", OWN, "--json").json["health"]["windows"][1]["unwanted"] == 0
     assert "it counts" in repeat(calling, again)

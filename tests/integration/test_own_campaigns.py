@@ -136,7 +136,7 @@ def test_each_campaign_gets_the_grade_it_deserves(
     considerate = shown(pbx, INNOCENT)
     assert (considerate["grade"], considerate["reasons"]) == ("healthy", [])
     assert considerate["seen_as"]["level"] == "none"
-    assert considerate["notes"][-1] == "10 complaints of people whom it did not call do not count"
+    assert considerate["notes"][-1].startswith("10 complaints do not count")
 
     careless = shown(pbx, CARELESS_OWN)
     assert careless["grade"] == "at risk"

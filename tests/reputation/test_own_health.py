@@ -370,7 +370,7 @@ def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
         "an imported list names it",
-        "40 complaints of people whom it did not call do not count",
+        "40 complaints do not count: nobody knows that their senders were called within 28 days",
     ]
 
 
@@ -410,12 +410,13 @@ def test_what_a_complaint_counts_for_does_not_change(db: sqlite3.Connection) -> 
     assert (found.windows[2].unwanted, found.facts.strangers) == (1, 1)
 
 
-def test_one_complaint_of_somebody_whom_it_did_not_call_is_noted_as_one(db: sqlite3.Connection) -> None:
-    now = run(db, campaign(CONSIDERATE, range(40)))
+@pytest.mark.parametrize("who", [pytest.param("+12015550001", id="not-called"), pytest.param("", id="anonymous")])
+def test_one_complaint_that_does_not_count_is_noted_as_one(db: sqlite3.Connection, who: str) -> None:
+    now = run(db, campaign(CONSIDERATE, range(1)))
     with transaction(db):
-        add_complaint(db, Complaint(OWN, "+12015550001", now))
+        add_complaint(db, Complaint(OWN, who, now))
     assert [str(note) for note in health(db, now).notes] == [
-        "a complaint of a person whom it did not call does not count"
+        "a complaint does not count: nobody knows that its sender was called within 28 days"
     ]
 
 
