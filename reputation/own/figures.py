@@ -46,10 +46,10 @@ class Window:
 class HealthFacts:
     """All that the health of a number is made of.
 
-    `days` are those with calls, in order, `today` the last one that counts. `people` and `unwanted` are by window: 1, 7
-    and 28 days. `first_day`: when it called first; `counted_since`: since when anything is counted. `view` is how the
-    called people would see it. `listed`: how many imported lists name it; `strangers`: complaints of people whom it
-    never called: both are shown, and neither counts.
+    `days` are those with calls, in order, `today` the last one that counts, `last_before` the one before them. `people`
+    and `unwanted` are by window: 1, 7 and 28 days. `first_day`: when it called first; `counted_since`: since when
+    anything is counted. `view` is how the called people would see it. `listed`: how many imported lists name it;
+    `strangers`: complaints of people of whom nobody knows that it called them: both are shown, and neither counts.
     """
 
     number: str
@@ -58,6 +58,7 @@ class HealthFacts:
     people: dict[int, int]
     unwanted: dict[int, int]
     view: Reputation
+    last_before: int | None = None
     first_day: int | None = None
     counted_since: int | None = None
     listed: int = 0

@@ -151,15 +151,14 @@ def _spike(case: _Case) -> Reading | None:
 
 def _burst(case: _Case) -> Reading | None:
     """A number that was silent, and then was not."""
-    busiest, first = case.busiest, case.facts.first_day
-    if busiest is None or first is None:
+    busiest = case.busiest
+    if busiest is None:
         return None
     week_before = busiest.day - WEEK
     before = [day.day for day in case.facts.days if day.day < busiest.day and day.attempts]
     start = next((day for day in before if day > week_before), busiest.day)
-    silent_since = max((day for day in before if day < start), default=first)
-    silent = start - silent_since - 1
-    if silent < DORMANT_DAYS:
+    silent_since = max((day for day in before if day < start), default=case.facts.last_before)
+    if silent_since is None or (silent := start - silent_since - 1) < DORMANT_DAYS:
         return None
     places = {"calls": busiest.attempts, "days": silent}
     words = Wording("{calls:,} calls on one day after {days} days without any", places)

@@ -40,6 +40,7 @@ ON CONFLICT (number, day) DO UPDATE SET called_back = called_back + 1
 DAYS = f"SELECT {COLUMNS} FROM own_day WHERE number = ? AND day >= ? ORDER BY day"
 PEOPLE = "SELECT count(DISTINCT callee) FROM own_called WHERE number = ? AND day > ?"
 FIRST_DAY = "SELECT min(day) FROM own_day WHERE number = ? AND attempts > 0"
+LAST_BEFORE = "SELECT max(day) FROM own_day WHERE number = ? AND day < ? AND attempts > 0"
 FIRST_DAY_OF_ALL = "SELECT min(day) FROM own_day"
 CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
 
@@ -75,6 +76,12 @@ def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | N
     """When the number called first, and since when calls are counted at all."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
+
+
+def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None:
+    """The number's last day with calls before that one."""
+    (last,) = db.execute(LAST_BEFORE, (number, day)).fetchone()
+    return None if last is None else int(last)
 
 
 def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:

@@ -19,7 +19,7 @@ from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store
 from reputation.store.outcomes import outcomes_of_own
-from reputation.store.own_days import calling_numbers, days_of, first_days, people_of
+from reputation.store.own_days import calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
 from reputation.store.own_register import register_of
 from reputation.store.transaction import transaction
@@ -38,7 +38,8 @@ SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ?
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Health:
     """How the number is doing."""
     yesterday = int(now // DAY_SECONDS) - 1
-    days = tuple(days_of(db, number, yesterday - HISTORY_DAYS))
+    since_day = yesterday - HISTORY_DAYS
+    days = tuple(days_of(db, number, since_day))
     # The called people's days may be ahead of UTC's or behind it.
     today = max([yesterday, *(day.day for day in days)])
     first_day, counted_since = first_days(db, number)
@@ -55,6 +56,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             people={span: people_of(db, number, span, today) for span in WINDOWS},
             unwanted={span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in WINDOWS},
             view=view_of(number, _calls(db, number, now), unhappy, weights, now),
+            last_before=last_day_before(db, number, since_day),
             first_day=first_day,
             counted_since=counted_since,
             listed=listed,

@@ -250,7 +250,7 @@ def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
     [
         pytest.param({80: 5, 90: 5, 100: 101}, 80, ["young"], id="young"),
         pytest.param({80: 5, 90: 5, 100: 100}, 80, [], id="young-and-quiet"),
-        pytest.param({100: 101}, 60, ["burst"], id="silent-for-weeks"),
+        pytest.param({60: 5, 100: 101}, 60, ["burst"], id="silent-for-weeks"),
         pytest.param(dict.fromkeys(range(60, 101), 101), 60, [], id="every-day"),
         pytest.param(dict.fromkeys(range(60, 100), 40) | {100: 119}, 60, [], id="nearly-three-times"),
         pytest.param(dict.fromkeys(range(60, 100), 40) | {100: 120}, 60, ["spike"], id="three-times"),
@@ -264,6 +264,16 @@ def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
 def test_bursts(counts: dict[int, int], first_day: int, measures: list[str]) -> None:
     facts = make_facts(*days(counts), first_day=first_day, counted_since=1)
     assert [one.measure for one in health_of(facts).reasons] == measures
+
+
+def test_a_silence_is_counted_from_the_last_day_with_calls_however_long_ago_it_was(db: sqlite3.Connection) -> None:
+    for day, calls in {0: 1, 230: 1, 231: 1, 300: 101}.items():
+        at = TEN + day * DAY
+        counted(db, [make_call(1000 * day + n, at + n, dialled=person(n), ring=20.0) for n in range(calls)], at + 600)
+    found = own_health(db, OWN, TEN + 301 * DAY)
+    assert [str(one.words) for one in found.reasons if one.measure == "burst"] == [
+        "101 calls on one day after 68 days without any"
+    ]
 
 
 def test_after_an_installation_no_number_is_young() -> None:
