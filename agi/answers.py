@@ -115,7 +115,7 @@ def answer_to_screen(
         ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
         ("CALLSIEVE_ASK", ask),
         ("CALLSIEVE_LANG", language_for(call, decision, site)),
-        # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
+        # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
         ("__CALLSIEVE_ACTION", decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])

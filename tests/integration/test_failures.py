@@ -18,10 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import CallResult, CallSpec, Phone
+from agi.answers import answer_to_screen
+from agi.site import Site
+from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
-from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
+from policies.decision import Action, Decision
+from policies.relations import PerPhone
 from reputation.store.backup import make_backup
+from tests.builders import make_call, make_reputation
 from tests.integration.office import BY_ACTION, STRANGER, decision_on, fill, journal, wait_until
 
 RecordDelay = Callable[[float | None], None]
@@ -80,6 +85,49 @@ def test_daemon_killed_while_deciding(record_delay: RecordDelay) -> None:
 def asking(pbx: ScreenedPbx) -> bool:
     """Whether a call waits for our answer."""
     return " AGI " in re.sub(r"\s+", " ", pbx.asterisk.cli("core show channels concise").replace("!", " "))
+
+
+def test_an_answer_that_is_cut_short(record_delay: RecordDelay) -> None:
+    """To a call for her group from whom Alice blocks: until all of it has come, her phone rings."""
+    reputation = make_reputation()
+    decision = Decision(Action.ALLOW, "x", "x", 8, "x", Action.ALLOW, False, reputation.level, reputation)
+    answer = answer_to_screen(make_call(STRANGER), decision, "4F2K9TQZ", Site(), PerPhone(blocked=("PJSIP/201",)))
+    commands = answer.splitlines(keepends=True)
+    assert len(commands) > 1
+    parts = [b"".join(commands[:count]) for count in range(1, len(commands) + 1)]
+    with (
+        answering_with(parts) as url,
+        ScreenedPbx(start_daemon=False, globals={"CALLSIEVE_AGI": url}) as pbx,
+        Phone(pbx.asterisk, "202", Answering(ring_seconds=1.0)),
+    ):
+        rang = []
+        for _ in parts:
+            with Phone(pbx.asterisk, "201", Answering.never()) as alice:
+                result = pbx.carrier.call(CallSpec(caller=STRANGER, did=SALES))
+                assert result.code == 200
+                record_delay(result.ringing_seconds)
+                rang.append(len(alice.invites()))
+    assert rang == [1] * (len(parts) - 1) + [0]
+
+
+@contextmanager
+def answering_with(answers: list[bytes]) -> Iterator[str]:
+    """A server that gives each call one of these answers, and is gone then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20.0)
+
+        def answer() -> None:
+            for said in answers:
+                connection, _ = server.accept()
+                with connection, connection.makefile("rb") as asked:
+                    while asked.readline().strip():
+                        pass
+                    connection.sendall(said)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        yield f"agi://127.0.0.1:{server.getsockname()[1]}"
+        answering.join()
 
 
 def test_daemon_frozen(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
