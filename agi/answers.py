@@ -105,7 +105,7 @@ def answer_to_screen(
         ("CALLSIEVE_DISPLAY", shown.tagged),
         ("CALLSIEVE_NAME", shown.plain),
         ("CALLSIEVE_REASON", decision.reason),
-        ("CALLSIEVE_RULE", decision.rule),
+        ("__CALLSIEVE_RULE", decision.rule),
         ("__CALLSIEVE_ID", decision_id),
         ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
         ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),

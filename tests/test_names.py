@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from agi.answers import OWN_NUMBER_RULE, WHISPER_BY_CATEGORY
 from callsieve.changes import FREEPBX_FILES
 from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
 from callsieve.prompts import prompts_of
+from policies.engine import STEPS
+from policies.relations import LAST_STEP_ABOVE_PEOPLE
 from reputation.codes import CODES, SWITCHES, WORD_OF_LIST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +88,14 @@ def test_paths_that_the_dialplan_asks_are_answered() -> None:
 
 def words(pattern: str, text: str) -> set[str]:
     return set(re.findall(pattern, text))
+
+
+def test_whom_nobody_screens_is_not_asked_about_after_an_ivr() -> None:
+    [pattern] = words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN)
+    rules = {step.number: words(r'Ruling\(Action\.\w+, "([a-z-]+)"', inspect.getsource(step.rule_on)) for step in STEPS}
+    above_people = {rule for number in rules if number <= LAST_STEP_ABOVE_PEOPLE for rule in rules[number]}
+    assert len(above_people) >= 5
+    assert {rule for found in rules.values() for rule in found if re.search(pattern, rule)} == above_people
 
 
 def test_what_the_codes_answer_can_be_spoken() -> None:

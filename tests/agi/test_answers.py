@@ -46,7 +46,7 @@ def said(
 
 
 ALWAYS = {
-    "CALLSIEVE_RULE": "a-rule",
+    "__CALLSIEVE_RULE": "a-rule",
     "__CALLSIEVE_ID": "4F2K9TQZ",
     "__CALLSIEVE_CALLER": CALLER,
     "__CALLSIEVE_AUTH": "unknown",

@@ -541,6 +541,7 @@ async def test_a_request_that_is_not_ours_says_nothing_about_the_store() -> None
 # Every variable that is ever set, with all that it may hold; `None`: caller-ID text or log text only.
 ALPHABETS = {
     "CALLSIEVE_RULE": "[a-z0-9_-]+",
+    "__CALLSIEVE_RULE": "[a-z0-9_-]+",
     "__CALLSIEVE_ID": "D[0-9]+",
     "__CALLSIEVE_CALLER": r"\+[1-9][0-9]+",
     "__CALLSIEVE_AUTH": "authenticated|unauthenticated|unknown|failed",
