@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import CallSpec, Phone
+from lab import Answering, CallSpec, Phone
 from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.store.connection import open_store, transaction
 from reputation.store.imports import import_numbers
 from reputation.store.personal import Contact, add_contacts
-from tests.integration.office import ALICES_FOE, fill
+from tests.integration.office import ALICES_FOE, fill, wait_until
 
 IVR, UNSCREENED, QUEUE, HUNT = (f"+442071838{n}" for n in (759, 758, 757, 756))
 # The IVR itself, a queue that calls through Local channels, and one who asks for 202 when 201 does not pick up.
@@ -66,3 +66,24 @@ def test_an_emergency_call_back_that_was_let_in_gets_to_the_person(pbx: Screened
 def test_a_line_that_is_not_screened_is_not_screened_after_an_ivr(pbx: ScreenedPbx, alice: Phone) -> None:
     assert pbx.carrier.call(CallSpec(caller=ALICES_FOE, did=UNSCREENED)).code == 200
     assert len(alice.invites()) == 1
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["is-asked", "is-frozen"])
+def test_what_was_said_of_one_person_does_not_hold_for_the_next(pbx: ScreenedPbx, frozen: bool) -> None:
+    spec = CallSpec(caller=SUSPECT, name="Joe", did=HUNT)
+    with (
+        Phone(pbx.asterisk, "201", Answering.never()) as alice,
+        Phone(pbx.asterisk, "202") as bob,
+        pbx.carrier.start(spec) as call,
+    ):
+        first = alice.wait_for_invite()
+        if frozen:
+            pbx.daemon.freeze()
+        try:
+            wait_until(lambda: bool(bob.invites()), "Bob's phone ringing")
+        finally:
+            pbx.daemon.thaw()
+        second = bob.wait_for_invite()
+        assert call.result().code == 200
+    assert (first.from_name, first.header("Alert-Info")) == ("Joe", "")
+    assert (second.from_name, second.header("Alert-Info")) == ("Scam? Joe", TAG_RING)
