@@ -53,7 +53,7 @@ def fill(path: Path) -> None:
             set_identity(db, Identity(BUSINESS, 'ACME: Ltd, "Leeds"', 2, now + 86400), now)
             set_personal_entry(db, PersonalEntry("201", ALICES_FRIEND, ListName.ALLOW, now))
             set_personal_entry(db, PersonalEntry("201", ALICES_FOE, ListName.BLOCK, now))
-            contacts = [Contact(ALICES_CONTACT, "201", "Carol"), Contact(COMPANY_CONTACT, None, "The bank")]
+            contacts = [Contact(ALICES_CONTACT, "Carol", "201"), Contact(COMPANY_CONTACT, "The bank")]
             add_contacts(db, "test", contacts)
         import_numbers(db, "test-list", "spam", [(SPAM, "scam", None, None)])
 
