@@ -10,6 +10,8 @@ from reputation.numbers import is_emergency, number_of
 from reputation.own.guarding import OutboundRecord
 
 MAX_ENDPOINT = 80
+# What makes a number international belongs to it, whoever puts it there: E.164, and the exit codes of most countries.
+INTERNATIONAL = ("+", "00", "011")
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
@@ -20,15 +22,22 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
     arguments = request.arguments
     trunk = arguments.get("trunk") or None
     region = site.region_of(site.described_trunk(trunk) or trunk if trunk else None)
-    dialled = arguments.get("did", "")
-    emergency = is_emergency(dialled, region) or is_emergency(dialled, site.region)
+    dialled, sent = arguments.get("did", ""), arguments.get("sent", "")
+    emergency = any(is_emergency(text, of) for text in (dialled, sent) for of in (region, site.region))
     return OutgoingCall(
         linkedid=linkedid_of(request),
-        callee=None if emergency else number_of(dialled, region),
+        callee=None if emergency else _called(dialled, sent, region),
         is_emergency=emergency,
         own_number=number_of(arguments.get("own", ""), region),
         endpoint=arguments.get("endpoint", "")[:MAX_ENDPOINT] or None,
     )
+
+
+def _called(dialled: str, sent: str, region: str) -> str | None:
+    """The number called: as it is dialled, else with what the trunk puts before it, which may be a carrier's code."""
+    added = sent.removesuffix(dialled)
+    first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
+    return number_of(first, region) or number_of(second, region)
 
 
 def outbound_record(

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agi.guarding import outgoing_call_of
 from agi.protocol import Request
 from agi.screening import Screening
+from agi.site import Site
 from policies.outbound import OutboundRules
 from reputation.own.guarding import OutboundFacts
 from reputation.own.register import State
@@ -84,6 +86,31 @@ async def test_numbers_are_read_as_the_trunk_writes_them(trunk: str) -> None:
     assert (query.callee, query.own_number, query.linkedid) == (LONDON, OWN, "1.1")
 
 
+@pytest.mark.parametrize(
+    ("region", "dialled", "sent", "callee"),
+    [
+        pytest.param("US", "12015550123", "9912015550123", "+12015550123", id="a-carriers-code"),
+        pytest.param("DE", "015123456789", "0015123456789", "+4915123456789", id="an-outside-line"),
+        pytest.param("US", "6567890123", "+6567890123", "+6567890123", id="a-plus"),
+        pytest.param("US", "6567890123", "0116567890123", "+6567890123", id="an-exit-code"),
+        pytest.param("US", "5550123", "12015550123", "+12015550123", id="an-area-code"),
+        pytest.param("US", "12015550123", "", "+12015550123", id="nothing"),
+        pytest.param("US", "555", "01070555", None, id="no-number"),
+    ],
+)
+def test_what_a_trunk_puts_before_a_number_counts_where_it_belongs_to_it(
+    region: str, dialled: str, sent: str, callee: str | None
+) -> None:
+    assert outgoing_call_of(make_request(dialled, sent=sent), Site(region)).callee == callee
+
+
+@pytest.mark.parametrize(("dialled", "sent"), [("112", "01070112"), ("4112", "112")])
+async def test_an_emergency_number_with_or_without_what_the_trunk_adds_is_one(dialled: str, sent: str) -> None:
+    screening, memory = make_guard(NIGHT)
+    assert (await answer(screening, make_request(dialled, sent=sent)))["CALLSIEVE_OUTBOUND"] == "allow"
+    assert memory.outbound[0].rule == "emergency"
+
+
 @pytest.mark.parametrize("dialled", ["911", "112"])
 async def test_an_emergency_call_is_not_even_looked_up(dialled: str) -> None:
     screening, memory = make_guard(NIGHT, facts=OutboundFacts(unwanted_at=1.0, state=State.RESTING))
@@ -117,7 +144,7 @@ async def test_a_store_that_does_not_answer_is_left_alone() -> None:
     assert len(memory.outbound_queries) == asked
 
 
-@given(st.dictionaries(st.sampled_from(["did", "own", "trunk", "endpoint", "linkedid"]), HOSTILE))
+@given(st.dictionaries(st.sampled_from(["did", "sent", "own", "trunk", "endpoint", "linkedid"]), HOSTILE))
 async def test_nothing_that_is_dialled_changes_what_can_be_set(arguments: dict[str, str]) -> None:
     screening, _ = make_guard(NIGHT)
     commands = commands_in(await screening.answer(Request("outbound", arguments, {})))

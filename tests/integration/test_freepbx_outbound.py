@@ -20,7 +20,7 @@ from tests.integration.office import install_prompts, wait_until
 from tests.integration.outbound import ACTING, BOUND, SLACK, decided, dial, dial_frozen, dial_killed, later
 
 OWN = "+442071838751"
-FRIEND, UNWANTED, TRIED, FORWARDED = (f"+1201555018{n}" for n in range(4))
+FRIEND, UNWANTED, TRIED = (f"+1201555018{n}" for n in range(3))
 LONDON, PARIS = "+442071838799", "+33140205050"
 
 # What FreePBX generates: routes by what is dialled, each going over its trunks in turn, and one context for all trunks.
@@ -35,6 +35,15 @@ OUT_2_SUFFIX=@carrier2
 OUTCID_2=02071838751
 OUTPREFIX_2=
 OUT_3=AMP:Local/$OUTNUM$@nowhere
+OUT_4=PJSIP
+OUT_4_SUFFIX=@carrier
+OUTCID_4=+442071838751
+OUTPREFIX_4=01070
+PREFIX_TRUNK_4=1
+OUT_5=PJSIP
+OUT_5_SUFFIX=@carrier
+OUTCID_5=+442071838751
+OUTPREFIX_5=+
 
 [from-internal]
 include => outbound-allroutes
@@ -45,6 +54,7 @@ include => outrt-2
 include => outrt-3
 include => outrt-4
 include => outrt-5
+include => outrt-6
 
 [outrt-1]
 exten => _+X.,1,Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))
@@ -71,10 +81,19 @@ exten => _7X.,1,Set(__FROM_DID=442071838750)
 exten => _6X.,1,Set(MACRO_CONTEXT=left-over)
  same => n,Gosub(macro-dialout-trunk,s,1(1,+${EXTEN:1},,off))
 
+[outrt-6]
+exten => _4X.,1,Gosub(macro-dialout-trunk,s,1(4,${EXTEN:1},,off))
+exten => _5X.,1,Gosub(macro-dialout-trunk,s,1(5,${EXTEN:1},,off))
+
+[sub-flp-4]
+exten => s,1,ExecIf($[${LEN(${DIAL_NUMBER})} = 10]?Set(DIAL_NUMBER=1${DIAL_NUMBER}))
+ same => n,Return()
+
 [macro-dialout-trunk]
 exten => s,1,Set(DIAL_TRUNK=${ARG1})
  same => n,Set(DIAL_NUMBER=${ARG2})
  same => n,ExecIf($["${INTRACOMPANYROUTE}" != "YES"]?Set(CALLERID(all)=${OUTCID_${DIAL_TRUNK}}))
+ same => n,GosubIf($["${PREFIX_TRUNK_${DIAL_TRUNK}}" != ""]?sub-flp-${DIAL_TRUNK},s,1())
  same => n,Set(OUTNUM=${OUTPREFIX_${DIAL_TRUNK}}${DIAL_NUMBER})
  same => n,Gosub(macro-dialout-trunk-predial-hook,s,1())
  same => n,GotoIf($["${PREDIAL_HOOK_RET}" = "BYPASS"]?next)
@@ -199,6 +218,32 @@ def test_numbers_are_read_as_the_trunk_writes_them_and_a_call_over_two_trunks_is
     assert len({one.linkedid for one in records}) == 3
     assert dial(pbx, "02071838799").code == 403
     assert decided(pbx, LONDON, 7)[0].rule == "person-day"
+
+
+@pytest.mark.parametrize(
+    ("number", "callee", "rule"),
+    [
+        pytest.param(f"4{UNWANTED[1:]}", UNWANTED, "do-not-call", id="after-a-prefix"),
+        pytest.param(f"4{UNWANTED[2:]}", UNWANTED, "do-not-call", id="after-a-prefix-and-completed-by-the-trunk"),
+        pytest.param(f"5{PARIS[1:]}", PARIS, "hours", id="that-its-prefix-makes-international"),
+    ],
+)
+def test_a_trunk_with_a_prefix_calls_the_number(
+    pbx: Office, carrier: Phone, number: str, callee: str, rule: str
+) -> None:
+    before = len(decided(pbx, callee, 0))
+    assert dial(pbx, number).code == 403
+    assert carrier.invites() == []
+    assert decided(pbx, callee, before + 1)[0].rule == rule
+
+
+def test_an_emergency_number_after_a_prefix_is_not_even_asked_about(pbx: Office, carrier: Phone) -> None:
+    before = asked(pbx)
+    result = dial_frozen(pbx, "4112")
+    assert (result.code, ["sip:01070112@" in one.header("To") for one in carrier.invites()]) == (200, [True])
+    assert (result.ringing_seconds or 9) < SLACK
+    assert dial(pbx, TRIED).code == 200, "after which the daemon has answered whatever waited for it"
+    assert asked(pbx) == before + 1
 
 
 @pytest.mark.parametrize("number", [pytest.param("112", id="short"), pytest.param(f"999{UNWANTED[1:]}", id="long")])
