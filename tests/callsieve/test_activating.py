@@ -55,7 +55,7 @@ def rule_for_the_withheld(daemon: Daemon) -> str:
             asterisk.sendall(b"200 result=1\n" * chunk.count(b"\n"))
             if b"CALLSIEVE_ACTION" in answer:
                 break
-    return variables_in(answer)["CALLSIEVE_RULE"]
+    return variables_in(answer)["__CALLSIEVE_RULE"]
 
 
 def test_without_anything_activated_the_settings_count(loaded: Loaded) -> None:
