@@ -113,19 +113,17 @@ def put_in_register(db: sqlite3.Connection, change: Change, own: OwnNumber) -> N
     put_own(db, own)
 
 
-def take_step(db: sqlite3.Connection, change: Change, number: str, step: Step) -> tuple[OwnNumber, OwnNumber]:
-    """How a registered number was, and how it is after the step. RegisterError."""
-    before = registered(db, number)
-    after = step(before)
+def take_step(db: sqlite3.Connection, change: Change, number: str, step: Step) -> OwnNumber:
+    """How a registered number is after the step. RegisterError."""
+    after = step(registered(db, number))
     put_in_register(db, change, after)
-    return before, after
+    return after
 
 
-def take_out(db: sqlite3.Connection, change: Change, number: str) -> OwnNumber:
-    """The number is not registered any more; returns it as it was. NotRegistered."""
-    change.before = removed = registered(db, number)
+def take_out(db: sqlite3.Connection, change: Change, number: str) -> None:
+    """The number is not registered any more. NotRegistered."""
+    change.before = registered(db, number)
     remove_own(db, number)
-    return removed
 
 
 def bring_in(

@@ -45,13 +45,12 @@ def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) 
     change.after = wish._asdict()
 
 
-def take_off_do_not_call(db: sqlite3.Connection, change: Change, number: str) -> DoNotCall:
-    """The number may be called again; returns what was said. WishError."""
+def take_off_do_not_call(db: sqlite3.Connection, change: Change, number: str) -> None:
+    """The number may be called again. WishError."""
     wish = remove_do_not_call(db, number)
     if wish is None:
         raise WishError(Wording("{number} is not on the list", {"number": number}))
     change.before = wish._asdict()
-    return wish
 
 
 def record_complaint(db: sqlite3.Connection, change: Change, complaint: Complaint) -> bool:
@@ -65,7 +64,7 @@ def record_complaint(db: sqlite3.Connection, change: Change, complaint: Complain
 
 def take_back_complaint(
     db: sqlite3.Connection, change: Change, own_number: str, number: str, at: float | None = None
-) -> Complaint:
+) -> None:
     """The complaint of this number (`''`: nobody known) of that instant, or the latest. WishError."""
     removed = remove_complaint(db, own_number, number, at)
     if removed is None:
@@ -74,7 +73,6 @@ def take_back_complaint(
             raise WishError(Wording("no complaint of {number} about {own_number} is recorded", places))
         raise WishError(Wording("no complaint about {own_number} is recorded", {"own_number": own_number}))
     change.before = _kept(removed)
-    return removed
 
 
 def _kept(complaint: Complaint) -> dict[str, object]:

@@ -23,26 +23,27 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show who changed what and when: lists, marks, identities, appeals, imports. The latest first."""
-    from callsieve.changed import change_in_words, value_of_side
+    from callsieve.changed import change_of, value_of_side
     from callsieve.cli.show import print_table, say
     from callsieve.times import when
-    from reputation.store.audit import audit_rows
+    from reputation.store.audit_search import Wanted, search_audit
 
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
-        rows = audit_rows(db, e164, last)
-    changes = [(row, value_of_side(row.before), value_of_side(row.after)) for row in rows]
+        found = search_audit(db, Wanted(about=e164, limit=last))
     if as_json:
-        print_json([{**row._asdict(), "before": before, "after": after} for row, before, after in changes])
-    elif rows:
+        sides = ({"before": value_of_side(row.before), "after": value_of_side(row.after)} for _, row in found)
+        print_json([{"id": one.id, **one.row._asdict(), **both} for one, both in zip(found, sides, strict=True)])
+    elif found:
         print_table(
-            ("time", "who", "did", "about", "change"),
+            ("id", "time", "who", "did", "about", "change"),
             (
-                (when(row.at), row.who, row.what, row.number or row.name, str(change_in_words(before, after)))
-                for row, before, after in changes
+                (str(id), when(row.at), row.who, row.what, row.number or row.name, str(change_of(row)))
+                for id, row in found
             ),
-            keep=(0, 2, 3),
+            keep=(0, 1, 3, 4),
+            right=(0,),
         )
     else:
         say("Nobody has changed anything yet." if e164 is None else f"Nobody has changed anything about {e164}.")

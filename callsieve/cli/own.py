@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli import own_files, own_guard, own_guidance, own_wishes
+from callsieve.cli import own_files, own_guard, own_guidance, own_undoing, own_wishes
 from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
@@ -24,6 +23,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.own_errors import its_fields, its_state
 from callsieve.cli.own_showing import as_json as json_of
 from callsieve.cli.own_showing import details_of, grade_as_json, print_list
+from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.storing import changing
 from callsieve.registering import CHECK_EVERY, NEVER, NEXT_CHECK, SEEN_SECONDS, next_check_of, registered
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from reputation.own.register import OwnNumber
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +442071838750.", show_default=False)]
-ManyOption = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="May be given more than once.")]
-TextOption = Annotated[str | None, typer.Option(metavar="TEXT")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
     own_wishes.add_to(group)
     own_guard.add_to(group)
     own_guidance.add_to(group)
+    own_undoing.add_to(group)
     app.add_typer(group, name="own")
 
 
@@ -98,6 +97,7 @@ def add(
     details_of(after, now)
     if unknown := unknown_trunks(after, loaded.settings):
         say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
+    say_undo(change, config)
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -184,29 +184,27 @@ def check(
     config: ConfigOption = None,
 ) -> None:
     """Record that what is registered of a number was looked at today and holds."""
-    from callsieve.cli.show import say
     from callsieve.times import day
     from reputation.own.register import checked
 
     now = time.time()
     with its_fields():
         at = next_check_of(next_check, now)
-    before, after = _change("own check", number, lambda own: checked(own, now, at), config)
-    say(f"{after.number} was checked. Next: {day(at) if at else NEVER}.")
-    if before.next_check_at is not None and before.next_check_at > now:
-        _say_undo(["own", "add", after.number, "--next-check", day(before.next_check_at)], config)
+    said = f"was checked. Next: {day(at) if at else NEVER}."
+    _change("own check", number, lambda own: checked(own, now, at), lambda _: said, config)
 
 
 def rest(number: NumberArgument, config: ConfigOption = None) -> None:
     """Let a number rest: nobody calls from it for 45 days."""
-    from callsieve.cli.show import say
     from callsieve.times import day
     from reputation.own.register import rested
 
     now = time.time()
-    _, after = _change("own rest", number, lambda own: rested(own, now), config)
-    say(f"{after.number} rests until {day(after.rests_until or now)}. To use it again at once:")
-    _say_undo(["own", "use", after.number, "--force"], config, named=False)
+
+    def said(own: OwnNumber) -> str:
+        return f"rests until {day(own.rests_until or now)}."
+
+    _change("own rest", number, lambda own: rested(own, now), said, config)
 
 
 def use(
@@ -215,67 +213,41 @@ def use(
     config: ConfigOption = None,
 ) -> None:
     """Use a number again that rested, or that was given back and is ours once more."""
-    from callsieve.cli.show import say
-    from reputation.own.register import State, used_again
+    from reputation.own.register import used_again
 
     now = time.time()
-    before, after = _change("own use", number, lambda own: used_again(own, now, early=force), config)
-    say(f"{after.number} is in use again.")
-    _say_undo(["own", "retire" if before.state is State.RETIRED else "rest", after.number], config)
+    _change("own use", number, lambda own: used_again(own, now, early=force), lambda _: "is in use again.", config)
 
 
 def retire(number: NumberArgument, config: ConfigOption = None) -> None:
     """Record that a number was given back: it is not ours any more, and its history stays."""
-    from callsieve.cli.show import say
     from reputation.own.register import retired
 
     now = time.time()
-    _, after = _change("own retire", number, lambda own: retired(own, now), config)
-    say(f"{after.number} is retired. If that was a mistake:")
-    _say_undo(["own", "use", after.number, "--force"], config, named=False)
+    _change("own retire", number, lambda own: retired(own, now), lambda _: "is retired.", config)
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Take a number out of the register, and print the command that puts it back."""
+    """Take a number out of the register."""
     from callsieve.cli.show import say
     from callsieve.registering import take_out
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db, its_state(), changing(db, "own remove", e164) as change:
-        removed = take_out(db, change, e164)
-    say(f"{e164} is not registered any more. To put it back:")
-    _say_undo(words_of(removed), config, named=False)
+        take_out(db, change, e164)
+    say(f"{e164} is not registered any more.")
+    say_undo(change, config)
 
 
-def words_of(own: OwnNumber) -> list[str]:
-    """The command that registers the number as it is; of a state other than active there is one more."""
-    from callsieve.times import day
-
-    words = ["own", "add", own.number]
-    for option, text in (("--name", own.name), ("--purpose", own.purpose), ("--owner", own.owner)):
-        words += [option, text] if text else []
-    for option, texts in (("--trunk", own.trunks), ("--document", own.documents), ("--registered", own.registered)):
-        words += [word for text in texts for word in (option, text)]
-    is_to_come = own.next_check_at is not None and own.next_check_at > time.time()
-    if own.next_check_at is None or is_to_come:
-        words += ["--next-check", day(own.next_check_at) if own.next_check_at else NEVER]
-    return words
-
-
-def _change(what: str, number: str, step: Step, config: Path | None) -> tuple[OwnNumber, OwnNumber]:
-    """One step of a registered number, with its row in the audit."""
+def _change(what: str, number: str, step: Step, said: Callable[[OwnNumber], str], config: Path | None) -> None:
+    """One step of a registered number, with its row in the audit; then what is `said` of it, and what takes it back."""
+    from callsieve.cli.show import say
     from callsieve.registering import take_step
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db, its_state(), changing(db, what, e164) as change:
-        return take_step(db, change, e164, step)
-
-
-def _say_undo(words: Sequence[str], config: Path | None, *, named: bool = True) -> None:
-    from callsieve.cli.show import say, say_command
-
-    if named:
-        say("To take it back:")
-    say_command(shlex.join(["callsieve", *words, *(["--config", str(config)] if config else [])]))
+        after = take_step(db, change, e164, step)
+    say(f"{e164} {said(after)}")
+    say_undo(change, config)

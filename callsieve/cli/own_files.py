@@ -11,6 +11,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.reading import DryRunOption, FileArgument, table_in
 from callsieve.cli.storing import changing, nothing_usable, stores, who
 
@@ -56,6 +57,8 @@ def import_register(
         f"{'Would add' if dry_run else 'Added'} {plural(fresh, 'own number')}, changed {len(found) - fresh:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
     )
+    if not dry_run:
+        say_undo(change, config)
 
 
 def export_register(

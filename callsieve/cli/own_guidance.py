@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from callsieve.cli.common import ConfigOption, existing_store, settings_of
 from callsieve.cli.errors import CommandError
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_to(group: typer.Typer) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +19,7 @@ from callsieve.cli.common import (
 )
 from callsieve.cli.errors import CommandError
 from callsieve.cli.own_errors import its_fields
+from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.storing import changing, who
 
 MOST_SHOWN = 100_000
@@ -46,7 +45,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Nobody here is to call this number again."""
-    from callsieve.cli.show import say, say_command
+    from callsieve.cli.show import say
     from callsieve.registering import one_line
     from callsieve.wishing import ListedAlready, put_on_do_not_call
     from reputation.store.do_not_call import DoNotCall
@@ -62,27 +61,24 @@ def add(
     except ListedAlready as known:
         say(f"{known}.")
         return
-    say(f"{e164} is not to be called any more. To take it back:")
-    say_command(_command(["own", "dnc", "remove", e164], config))
+    say(f"{e164} is not to be called any more.")
+    say_undo(change, config)
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """The number may be called again; prints the command that puts it back."""
-    from callsieve.cli.show import say, say_command
+    """The number may be called again."""
+    from callsieve.cli.show import say
     from callsieve.wishing import WishError, take_off_do_not_call
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     try:
         with existing_store(loaded) as db, changing(db, "own dnc remove", e164) as change:
-            wish = take_off_do_not_call(db, change, e164)
+            take_off_do_not_call(db, change, e164)
     except WishError as error:
         raise CommandError(f"{error}: `callsieve own dnc list`") from None
-    say(f"{e164} may be called again. To put it back:")
-    words = ["own", "dnc", "add", e164]
-    words += ["--after", wish.own_number] if wish.own_number else []
-    words += ["--note", wish.note] if wish.note else []
-    say_command(_command(words, config))
+    say(f"{e164} may be called again.")
+    say_undo(change, config)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -112,7 +108,7 @@ def complaint(
     config: ConfigOption = None,
 ) -> None:
     """Record a complaint about an own number: a letter, a call, a note from the carrier."""
-    from callsieve.cli.show import say, say_command
+    from callsieve.cli.show import say
     from callsieve.registering import one_line
     from callsieve.wishing import WishError, record_complaint, take_back_complaint
     from reputation.store.do_not_call import Complaint
@@ -120,24 +116,19 @@ def complaint(
     loaded = settings_of(config)
     own = number_argument(number, loaded)
     other = number_option("--from", caller, loaded) or ""
-    words = ["own", "complaint", own, *(["--from", other] if other else [])]
     if undo:
         try:
             with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
-                removed = take_back_complaint(db, change, own, other)
+                take_back_complaint(db, change, own, other)
         except WishError as error:
             raise CommandError(str(error)) from None
-        say("The complaint is taken back. To record it again:")
-        say_command(_command([*words, *(["--note", removed.note] if removed.note else [])], config))
+        say("The complaint is taken back.")
+        say_undo(change, config)
         return
     with its_fields():
         made = Complaint(own, other, time.time(), one_line("note", note))
     with any_store(loaded) as db, changing(db, "own complaint", own) as change:
         counts = record_complaint(db, change, made)
     how = "counts" if counts else "does not count: nobody knows that it was called within 28 days"
-    say(f"The complaint about {own} is recorded; it {how}. To take it back:")
-    say_command(_command([*words, "--undo"], config))
-
-
-def _command(words: list[str], config: Path | None) -> str:
-    return shlex.join(["callsieve", *words, *(["--config", str(config)] if config else [])])
+    say(f"The complaint about {own} is recorded; it {how}.")
+    say_undo(change, config)

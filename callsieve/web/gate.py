@@ -25,6 +25,7 @@ from callsieve.web.visit import THEMES, NotThere, Refused, Visit, local_path
 from callsieve.web.words import N_
 from reputation.store.errors import StoreError
 from reputation.store.users import session_of, touch_session
+from reputation.wording import Wording
 
 logger = logging.getLogger("callsieve.web")
 
@@ -100,7 +101,7 @@ def guarded(page: Page, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
         except NotThere:
             return error_page(visit, 404)
         except Refused as refused:
-            return error_page(visit, 422, str(refused))
+            return error_page(visit, 422, refused.words)
         except StoreError as error:
             logger.warning("%s", error)
             return error_page(visit, 503, str(error) if visit.user else "")
@@ -129,7 +130,7 @@ def stranger(request: Request, desk: Desk) -> Visit:
     )
 
 
-def error_page(visit: Visit, status: int, detail: str = "") -> Response:
+def error_page(visit: Visit, status: int, detail: str | Wording = "") -> Response:
     """What went wrong, and what to do."""
     text = ERRORS.get(status) or ("" if detail else ERRORS[400])
     return visit.page("error.html", status, status=status, text=text, detail=detail)

@@ -24,6 +24,7 @@ from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
 from reputation.store.audit import Change, add_audit
 from reputation.users import ConsoleUser, Role, Session
+from reputation.wording import Wording
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,7 +33,11 @@ THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 class Refused(Exception):
-    """What was asked cannot be done; nothing was changed. The text is one line and says what can."""
+    """What was asked cannot be done; nothing was changed. The words are one line and say what can."""
+
+    def __init__(self, words: str | Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 
 class NotThere(Exception):

@@ -23,7 +23,7 @@ class Change:
     """What a person does. `what` is the command; it is about one `number`, or about what `name` says.
 
     `before` and `after` are how it was and how it is now: anything that msgspec writes as JSON, None where there is
-    nothing.
+    nothing. `id`: by what it is found again, once it is written.
     """
 
     what: str
@@ -31,6 +31,7 @@ class Change:
     name: str = ""
     before: object = None
     after: object = None
+    id: int | None = None
 
 
 class AuditRow(NamedTuple):
@@ -47,7 +48,8 @@ class AuditRow(NamedTuple):
 
 def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> None:
     """Writes the row. `who`: a login name, or `extension 201` for what was dialled on a phone."""
-    db.execute(ADD, (at, who, change.what, change.number, change.name, _json(change.before), _json(change.after)))
+    row = (at, who, change.what, change.number, change.name, _json(change.before), _json(change.after))
+    change.id = db.execute(ADD, row).lastrowid
 
 
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:

@@ -59,7 +59,7 @@ WRITING = {
 WRITING_IN_THEIR_TURN = {
     *("appeal prove", "identity prove", "review done", "review undo"),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
-    *("own retire", "own use", "user add", "user password", "user remove", "user role"),
+    *("own retire", "own undo", "own use", "user add", "user password", "user remove", "user role"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
@@ -170,7 +170,7 @@ def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
     assert [row["before"] and row["before"]["name"] for row in audit(callsieve, CALLER)] == ["Acme", None]
     assert audit(callsieve, "--last", "1") == audit(callsieve)[:1]
     lines = callsieve.ok("audit").splitlines()
-    assert lines[0].split() == ["time", "who", "did", "about", "change"]
+    assert lines[0].split() == ["id", "time", "who", "did", "about", "change"]
     assert "+1900*" in lines[1]
     assert "note premium" in lines[1]
     assert "name Acme -> Apex" in lines[2]

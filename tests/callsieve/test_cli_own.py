@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reputation.model import Direction
+from reputation.own.register import OwnNumber, State
+from reputation.store.do_not_call import Complaint, complaints_about
 from reputation.store.file import open_store
 from reputation.store.outcomes import record_outcomes
+from reputation.store.own_register import own_of, put_own
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.reputation.store_builders import make_outcome
 
 OWN = "+442071838750"
 DAY = 86_400.0
+NOW = float(int(time.time()))
 
 
 @pytest.fixture
@@ -34,6 +40,25 @@ def since(callsieve: Program) -> float:
     return float(callsieve("own", "show", OWN, "--json").json["register"]["since"])
 
 
+def put(callsieve: Program, own: OwnNumber) -> None:
+    """Registers it exactly so."""
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db, transaction(db):
+        put_own(db, own)
+
+
+def the_own(callsieve: Program) -> OwnNumber | None:
+    """OWN as the store has it."""
+    with open_store(callsieve.store) as db:
+        return own_of(db, OWN)
+
+
+def complaints(callsieve: Program) -> list[Complaint]:
+    """About OWN."""
+    with open_store(callsieve.store) as db:
+        return complaints_about(db, OWN, 0.0)
+
+
 def repeat(callsieve: Program, printed: str) -> str:
     """Types the command that was printed last."""
     return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
@@ -49,38 +74,107 @@ def test_add_changes_only_what_is_given(callsieve: Program) -> None:
     assert "No [[trunk]] of the settings is called lost." in callsieve.ok("own", "add", OWN, "--trunk", "lost")
 
 
-def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: Program) -> None:
-    callsieve.ok("own", "add", OWN, "--name", "Joe's", "--owner", "Ann", "--trunk", "carrier", "--registered", "FCR")
-    before = shown(callsieve)
-    out = callsieve.ok("own", "remove", OWN)
-    assert "is not registered" in callsieve.fails("own", "show", OWN)
-    repeat(callsieve, out)
-    after = shown(callsieve)
-    assert float(str(after.pop("next_check_at"))) == pytest.approx(float(str(before.pop("next_check_at"))), abs=2 * DAY)
-    assert after == before
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param({}, id="active"),
+        pytest.param({"state": State.RESTING}, id="resting"),
+        pytest.param({"state": State.RETIRED}, id="retired"),
+        pytest.param({"next_check_at": NOW - DAY}, id="overdue"),
+        pytest.param({"next_check_at": None, "checked_at": NOW - 9 * DAY}, id="checked"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["remove"], id="remove"),
+        pytest.param(["retire"], id="retire"),
+        pytest.param(["rest"], id="rest"),
+        pytest.param(["use", "--force"], id="use"),
+        pytest.param(["check", "--next", "300d"], id="check"),
+        pytest.param(["add", "--name", "Beta", "--next-check", "never"], id="add"),
+    ],
+)
+def test_what_is_changed_comes_back_as_it_was_with_the_command_that_is_printed(
+    callsieve: Program, state: dict[str, Any], words: list[str]
+) -> None:
+    own = OwnNumber(
+        number=OWN, name="Joe's", owner="Ann", trunks=("carrier",), documents=("LOA 7", "bill"), added_at=NOW - 9 * DAY
+    )
+    before = replace(own, since=NOW - 5 * DAY, **state)
+    put(callsieve, before)
+    command, *options = words
+    result = callsieve("own", command, OWN, *options)
+    if result.code:  # what rests cannot rest
+        assert the_own(callsieve) == before
+        return
+    assert the_own(callsieve) != before
+    assert f"Undone: own {command} of {OWN}.\n" == repeat(callsieve, result.out)
+    assert the_own(callsieve) == before
+    assert OWN in callsieve.ok("own", "list")
 
 
-def test_rest_retire_and_use_undo_each_other(callsieve: Program) -> None:
+def test_rest_and_use_do_as_they_say(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
-    out = callsieve.ok("own", "rest", OWN)
+    callsieve.ok("own", "rest", OWN)
     assert shown(callsieve)["state"] == "resting"
     assert "45 more days; --force" in callsieve.fails("own", "use", OWN)
-    repeat(callsieve, out)
-    assert shown(callsieve)["state"] == "active"
-    repeat(callsieve, callsieve.ok("own", "retire", OWN))
+    callsieve.ok("own", "use", OWN, "--force")
     assert shown(callsieve)["state"] == "active"
     audit = [row["what"] for row in callsieve("audit", OWN, "--json").json]
-    assert audit == ["own use", "own retire", "own use", "own rest", "own add"]
+    assert audit == ["own use", "own rest", "own add"]
+
+
+def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
+    rested = callsieve.ok("own", "add", OWN) and callsieve.ok("own", "rest", OWN)
+    callsieve.ok("own", "retire", OWN)
+    assert "has been changed again since" in callsieve.fails(*shlex.split(rested.splitlines()[-1])[1:])
+    callsieve.ok("list", "add", "block", "+12017421834")
+    of_a_list, *_ = callsieve("audit", "--json").json
+    for no_change in (of_a_list["id"], 4711):
+        assert "There is no such change" in callsieve.fails("own", "undo", str(no_change))
+    assert "less than or equal" in callsieve.fails("own", "undo", str(2**63))
+    assert shown(callsieve)["state"] == "retired"
+
+
+def test_the_audit_names_what_can_be_undone(callsieve: Program) -> None:
+    printed = callsieve.ok("own", "add", OWN).splitlines()[-1].split()[-1]
+    [row] = callsieve("audit", OWN, "--json").json
+    assert str(row["id"]) == printed
+    assert callsieve.ok("audit").splitlines()[1].split()[0] == printed
+
+
+def test_a_file_that_was_imported_is_undone_as_a_whole(callsieve: Program, tmp_path: Path) -> None:
+    put(callsieve, OwnNumber(number=OWN, name="Acme", since=NOW, added_at=NOW))
+    before = the_own(callsieve)
+    file = tmp_path / "own.csv"
+    file.write_text(f"number,name\n{OWN},Beta\n+442071838751,Gamma\n")
+    assert "To take it back" not in callsieve.ok("own", "import", file, "--dry-run")
+    assert repeat(callsieve, callsieve.ok("own", "import", file)) == "Undone: own import.\n"
+    assert the_own(callsieve) == before
+    assert len(callsieve("own", "list", "--json").json["numbers"]) == 1
+
+
+def test_wishes_and_complaints_come_back_as_they_were(callsieve: Program) -> None:
+    callsieve.ok("own", "dnc", "add", OWN, "--note", "by letter")
+    [wish] = callsieve("own", "dnc", "list", "--json").json
+    repeat(callsieve, callsieve.ok("own", "dnc", "remove", OWN))
+    assert callsieve("own", "dnc", "list", "--json").json == [wish]
+    made = callsieve.ok("own", "complaint", OWN, "--from", "+12017421834", "--note", "rude")
+    [complaint] = complaints(callsieve)
+    repeat(callsieve, callsieve.ok("own", "complaint", OWN, "--from", "+12017421834", "--undo"))
+    assert complaints(callsieve) == [complaint]
+    repeat(callsieve, made)
+    assert complaints(callsieve) == []
 
 
 def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--next-check", "1d", "--registered", "FCR")
     assert [one["number"] for one in callsieve("own", "due", "--json").json] == [OWN]
     assert "FCR" in callsieve.ok("own", "due")
-    out = callsieve.ok("own", "check", OWN, "--next", "300d")
+    callsieve.ok("own", "check", OWN, "--next", "10d")
     assert float(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
-    assert callsieve.ok("own", "due") == "Nothing is due.\n"
-    repeat(callsieve, out)
+    assert callsieve.ok("own", "due", "--within", "9d") == "Nothing is due.\n"
     assert len(callsieve("own", "due", "--json").json) == 1
     assert len(callsieve("own", "due", "--within", "1h", "--json").json) == 0
 

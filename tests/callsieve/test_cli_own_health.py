@@ -113,15 +113,15 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
     assert (before["number"], before["own_number"], before["person"]) == (CALLER, OWN, "joe")
     assert "already" in callsieve.ok("own", "dnc", "add", CALLER)
     assert "asked twice" in callsieve.ok("own", "dnc", "list")
-    removed = repeat(callsieve, out)
+    repeat(callsieve, out)
     assert callsieve.ok("own", "dnc", "list") == "Nobody has asked not to be called.\n"
     assert "is not on the list" in callsieve.fails("own", "dnc", "remove", CALLER)
-    repeat(callsieve, removed)
-    [after] = callsieve("own", "dnc", "list", "--json").json
-    assert {**after, "at": 0} == {**before, "at": 0}
+    callsieve.ok("own", "dnc", "add", CALLER)
+    callsieve.ok("own", "dnc", "remove", CALLER)
     assert [row["what"] for row in callsieve("audit", CALLER, "--json").json] == [
-        "own dnc add",
         "own dnc remove",
+        "own dnc add",
+        "undo own dnc add",
         "own dnc add",
     ]
 
@@ -134,9 +134,8 @@ def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
     health = calling("own", "show", OWN, "--json").json["health"]
     assert health["windows"][1]["unwanted"] == 1
     assert health["notes"] == ["2 complaints do not count: nobody knows that their senders were called within 28 days"]
-    again = repeat(calling, out)
+    repeat(calling, out)
     assert calling("own", "show", OWN, "--json").json["health"]["windows"][1]["unwanted"] == 0
-    assert "it counts" in repeat(calling, again)
     assert "no complaint of +12017421835" in calling.fails("own", "complaint", OWN, "--from", "+12017421835", "--undo")
 
 

@@ -20,9 +20,9 @@ from babel.messages.pofile import read_po
 
 from callsieve.changed import NOT_SHOWN
 from callsieve.doctor import CHECKS
+from callsieve.undoing import KIND_BY_WHAT
 from callsieve.web.languages import translated, translations_of
 from callsieve.web.reasons import reasons_of_ours
-from callsieve.web.undoing import KIND_BY_WHAT
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason

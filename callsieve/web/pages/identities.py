@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from callsieve.entries import EntryError, number_from
 from callsieve.times import TimeError, expiry_of
-from callsieve.web.pages.lists import number_in_form
+from callsieve.undoing import IDENTITIES
+from callsieve.web.pages.lists import take_back_named
 from callsieve.web.shown.lists import IdentitiesShown, identities_shown
 from callsieve.web.table import Page
-from callsieve.web.undoing import IDENTITIES, undo
 from callsieve.web.visit import Refused, Visit
 from callsieve.web.words import N_
 from reputation.model import Identity
@@ -71,7 +71,7 @@ async def remove(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """One of the latest changes undone."""
-    await visit.change("undo", undo(number_in_form(visit, "id"), IDENTITIES, visit.now))
+    await take_back_named(visit, IDENTITIES)
     return visit.go("/identities", "undone")
 
 

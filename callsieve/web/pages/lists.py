@@ -12,9 +12,9 @@ from callsieve.listing import ListingError, about, objections, put_on_list, with
 from callsieve.listing_files import COLUMNS, MOST_ROWS, entries_in, list_as_csv
 from callsieve.rows import KEPT_PROBLEMS, Table, TableError
 from callsieve.times import day
+from callsieve.undoing import LISTS, UndoError, undo
 from callsieve.web.shown.lists import ListsShown, Look, lists_shown, look_at
 from callsieve.web.table import Page
-from callsieve.web.undoing import LISTS, undo
 from callsieve.web.visit import NotThere, Refused, Visit
 from callsieve.web.words import N_
 from reputation.model import EntryKind, ListEntry, ListName
@@ -72,7 +72,7 @@ async def remove(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """One of the latest changes undone."""
-    await visit.change("undo", undo(number_in_form(visit, "id"), LISTS, visit.now))
+    await take_back_named(visit, LISTS)
     return visit.go("/lists", "undone")
 
 
@@ -126,6 +126,14 @@ def _problems(table: Table, refused: list[str]) -> list[str]:
 def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
     """A file for the browser to keep. `name` is one of ours."""
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
+    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given."""
+    try:
+        await visit.change("undo", undo(number_in_form(visit, "id"), whats, visit.now, number))
+    except UndoError as error:
+        raise Refused(error.words) from None
 
 
 def number_in_form(visit: Visit, key: str) -> int:

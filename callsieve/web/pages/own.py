@@ -32,12 +32,12 @@ from callsieve.registering import (
 from callsieve.registering_files import COLUMNS, own_numbers_in, register_as_csv
 from callsieve.rows import Table, TableError
 from callsieve.times import day
+from callsieve.undoing import COMPLAINTS, REGISTER
 from callsieve.web.corrections import Write
-from callsieve.web.pages.lists import EMPTY, as_file, number_in_form
+from callsieve.web.pages.lists import EMPTY, as_file, take_back_named
 from callsieve.web.pages.numbers import LONGEST, number_in
 from callsieve.web.shown.own import is_known, one_shown, own_shown, typed_of
 from callsieve.web.table import Page
-from callsieve.web.undoing import COMPLAINTS, REGISTER, undo
 from callsieve.web.visit import NotThere, Visit
 from callsieve.web.words import N_
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
@@ -128,14 +128,14 @@ async def remove(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """One of the latest changes undone."""
-    await visit.change("undo", undo(number_in_form(visit, "id"), REGISTER, visit.now))
+    await take_back_named(visit, REGISTER)
     return visit.go("/own", "undone")
 
 
 async def take_back_here(visit: Visit) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(visit)
-    await visit.change("undo", undo(number_in_form(visit, "id"), (*REGISTER, *COMPLAINTS), visit.now, number))
+    await take_back_named(visit, (*REGISTER, *COMPLAINTS), number)
     return visit.go(f"/own/{number}" if await visit.read(is_known, number, visit.now) else "/own", "undone")
 
 

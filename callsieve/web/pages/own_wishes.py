@@ -8,13 +8,13 @@ from starlette.responses import Response
 
 from callsieve.entries import EntryError, number_from
 from callsieve.registering import FieldError, one_line
-from callsieve.web.pages.lists import number_in_form
+from callsieve.undoing import WISHES
+from callsieve.web.pages.lists import take_back_named
 from callsieve.web.pages.numbers import LONGEST, number_in
 from callsieve.web.pages.own import page_of_number
 from callsieve.web.shown.own import is_known
 from callsieve.web.shown.own_wishes import wishes_shown
 from callsieve.web.table import Page
-from callsieve.web.undoing import WISHES, undo
 from callsieve.web.visit import NotThere, Refused, Visit
 from callsieve.web.words import N_
 from callsieve.wishing import (
@@ -71,7 +71,7 @@ async def remove(visit: Visit) -> Response:
 
 async def take_back(visit: Visit) -> Response:
     """One of the latest changes undone."""
-    await visit.change("undo", undo(number_in_form(visit, "id"), WISHES, visit.now))
+    await take_back_named(visit, WISHES)
     return visit.go("/own/do-not-call", "undone")
 
 

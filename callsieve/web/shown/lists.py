@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from callsieve.entries import coverage
 from callsieve.listing import Replaced, action_of, calls_lately, objections, replaced_by
 from callsieve.settings import Settings
-from callsieve.web.undoing import IDENTITIES, LISTS, Latest, latest_changes
+from callsieve.undoing import IDENTITIES, LISTS, Latest, latest_changes
 from reputation.model import Identity, ListEntry, ListName
 from reputation.store.identities import all_identities
 from reputation.store.lists import list_entries

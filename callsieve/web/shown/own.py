@@ -10,9 +10,9 @@ from urllib.parse import quote
 from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
 from callsieve.settings import Loaded
 from callsieve.times import day
+from callsieve.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
 from callsieve.web.shown.own_figures import GRADE_STATES, DayBar, Row, days_of, rows_of
 from callsieve.web.shown.own_wishes import ComplaintsShown, complaints_shown
-from callsieve.web.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
 from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
 from reputation.own.health import Health

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.web.undoing import WISHES, Latest, latest_changes
+from callsieve.undoing import WISHES, Latest, latest_changes
 from reputation.own.figures import MONTH
 from reputation.own.register import State
 from reputation.store.do_not_call import (

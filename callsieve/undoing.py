@@ -1,6 +1,7 @@
 """Taking back what was changed, from the row of the audit that tells how it was.
 
-Only as long as it is still as that change left it: whoever changed it again has said the later word.
+Only as long as it is still as that change left it: whoever changed it again has said the later word. The command and
+the console share it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ import msgspec
 
 from callsieve.known import value_of
 from callsieve.listing import key_of
-from callsieve.web.visit import Refused
-from callsieve.web.words import N_
 from reputation.model import Identity, ListEntry
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change
@@ -33,6 +32,7 @@ from reputation.store.do_not_call import (
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, list_entries, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.wording import Wording
 
 W = TypeVar("W", DoNotCall, Complaint)
 
@@ -44,8 +44,16 @@ WISHES = ("own dnc add", "own dnc remove")
 COMPLAINTS = ("own complaint",)
 # Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
 IMPORTS = ("list import", "own import")
-CHANGED = N_("It has been changed again since: it is not as that change left it. Nothing was undone.")
-GONE = N_("There is no such change, or it cannot be undone here.")
+CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
+GONE = Wording("There is no such change, or it cannot be undone here.")
+
+
+class UndoError(ValueError):
+    """The change stays: `words` say why."""
+
+    def __init__(self, words: Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 # What an older version did not keep of a wish or a complaint: put back, it does not count.
 SETTLED = {"is_of_called": False}
@@ -107,7 +115,7 @@ KIND_BY_WHAT = {
 def undo(
     change_id: int, whats: tuple[str, ...], now: float, number: str | None = None
 ) -> Callable[[sqlite3.Connection, Change], None]:
-    """The change of this id, which is one of `whats`, taken back; an import with all that it brought.
+    """The change of this id, which is one of `whats`, taken back; an import with all that it brought. UndoError.
 
     `number`: where the change must be about this number.
     """
@@ -115,14 +123,14 @@ def undo(
     def write(db: sqlite3.Connection, change: Change) -> None:
         kept = change_of_id(db, change_id)
         if kept is None or kept.row.what not in whats or number not in (None, kept.row.number):
-            raise Refused(GONE)
+            raise UndoError(GONE)
         row = kept.row
         change.what, change.number, change.name = f"undo {row.what}", row.number, row.name
         change.before, change.after = _value(row.after), _value(row.before)
         rows = [one.row for one in changed_at_once(db, row)] if row.what in IMPORTS else [row]
         rows = [one for one in rows if (one.before or one.after) and not _sums_up(one)]
         if not rows:
-            raise Refused(GONE)
+            raise UndoError(GONE)
         for one in rows:
             _take_back(db, one, now)
 
@@ -154,7 +162,7 @@ def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
     kind = KIND_BY_WHAT[row.what]
     before, after = (_read(kind, row, _value(side)) for side in (row.before, row.after))
     if kind.there(db, after or before) != after:
-        raise Refused(CHANGED)
+        raise UndoError(CHANGED)
     if after is not None:
         kind.remove(db, after)
     if before is not None:
@@ -177,4 +185,4 @@ def _read(kind: Kind, row: AuditRow, value: dict[str, Any] | None) -> Any:
     try:
         return kind.read(row, value)
     except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
-        raise Refused(GONE) from None
+        raise UndoError(GONE) from None
