@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from math import isfinite
 
 from starlette.responses import Response
 
@@ -65,7 +66,7 @@ async def remove(visit: Visit) -> Response:
     try:
         await visit.change("own dnc remove", write, number)
     except WishError as error:
-        raise Refused(str(error)) from None
+        raise Refused(error.words) from None
     return visit.go("/own/do-not-call", "may-call")
 
 
@@ -99,6 +100,8 @@ async def take_complaint_back(visit: Visit) -> Response:
         at = float(visit.form.get("at", ""))
     except ValueError:
         raise NotThere from None
+    if not isfinite(at):  # SQLite takes NaN for NULL, which is the latest
+        raise NotThere
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         take_back_complaint(db, change, own, other, at)
