@@ -60,7 +60,7 @@ def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
         elif isinstance(value, str):
             found[field] = one_line(field, value)
         elif value is not None:
-            found[field] = _several(field, value)
+            found[field] = several(field, value)
     return replace(own, **found)  # type: ignore[arg-type]
 
 
@@ -73,11 +73,11 @@ def one_line(field: str, text: str) -> str:
     return text
 
 
-def _several(field: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Texts that stand beside each other, each once; in a file `|` stands between them."""
+def several(field: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts that stand beside each other, each once; in a file `|` stands between them. FieldError."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
-        raise FieldError(field, Wording("may be given {most} times, and | has no place in it", most))
+        raise FieldError(field, Wording("may be given at most {most} times, and | has no place in it", most))
     return tuple(dict.fromkeys(kept for text in texts if (kept := one_line(field, text))))
 
 

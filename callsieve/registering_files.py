@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
-from callsieve.registering import LISTS, TEXTS, Given
+from callsieve.registering import LISTS, MOST_TEXTS, TEXT_CHARACTERS, TEXTS, Given, one_line, several
 from callsieve.rows import Table
-from callsieve.times import day, instant_of
+from callsieve.times import TimeError, day, instant_of, since_of
 from policies.words import nearest
 from reputation.numbers import number_of
 from reputation.own.register import OwnNumber, State
@@ -21,7 +21,7 @@ COLUMNS = (
     *("next_check", "checked", "state", "since"),
 )
 STATES = {state.value: state for state in State}
-INSTANTS = {"next_check": "next_check_at", "checked": "checked_at"}
+LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
 def own_numbers_in(table: Table, region: str, now: float) -> Iterator[tuple[str, Given]]:
@@ -41,14 +41,17 @@ def own_numbers_in(table: Table, region: str, now: float) -> Iterator[tuple[str,
 
 def _given(texts: dict[str, str], columns: Container[str], now: float) -> Given:
     """The fields of OwnNumber that a row names. ValueError. A state and its beginning cannot be none."""
-    fields: dict[str, object] = {name: texts[name] for name in TEXTS if name in columns}
-    fields |= {name: _several(texts[name]) for name in LISTS if name in columns}
-    fields |= {field: _instant(texts[name], now) for name, field in INSTANTS.items() if name in columns}
+    fields: dict[str, object] = {name: one_line(name, texts[name]) for name in TEXTS if name in columns}
+    fields |= {name: several(name, texts[name].split("|")) for name in LISTS if name in columns}
+    if "next_check" in columns:
+        fields["next_check_at"] = _instant("next_check", texts, now, instant_of)
+    if "checked" in columns:
+        fields["checked_at"] = _instant("checked", texts, now, since_of)
     if state := texts["state"]:
         if state not in STATES:
             raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
         fields["state"] = STATES[state]
-    if since := _instant(texts["since"], now):
+    if since := _instant("since", texts, now, since_of):
         fields["since"] = since
     return fields
 
@@ -72,12 +75,11 @@ def _row_of(own: OwnNumber) -> tuple[str, ...]:
     )
 
 
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(part for one in text.split("|") if (part := one.strip()))
-
-
-def _instant(text: str, now: float) -> float | None:
-    return instant_of(f"{text}T00:00" if len(text) == 10 else text, now) if text else None
+def _instant(name: str, texts: dict[str, str], now: float, read: Callable[[str, float], float]) -> float | None:
+    try:
+        return read(texts[name], now) if texts[name] else None
+    except TimeError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _harmless(text: str) -> str:

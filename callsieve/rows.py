@@ -5,8 +5,9 @@
 
 A list without a header, one thing a line and `#` before comments, is a table of one column where that is asked for.
 
-Everything is bounded: a field to 200 characters, a line to 64 kB, a quoted field to 20 lines. A quote that is never
-closed costs one row, not the rest of the file, which is why lines are put together here and not by the csv module.
+Everything is bounded: a field to 200 characters where no more is asked for, a line to 64 kB, a quoted field to 20
+lines. A quote that is never closed costs one row, not the rest of the file, which is why lines are put together here
+and not by the csv module.
 """
 
 from __future__ import annotations
@@ -65,15 +66,18 @@ class Table:
         *,
         others: Sequence[Sequence[str]] = (),
         bare: re.Pattern[str] | None = None,
+        longest: int = FIELD_CHARACTERS,
     ) -> None:
         """Reads the header. The first of `columns` must be there, or the first of one of the `others`.
 
-        Where the first line is as `bare` there is no header: each line is the first column.
+        Where the first line is as `bare` there is no header: each line is the first column. Fields are cut to `longest`
+        characters.
         """
         self.read = self.skipped = self.cut = self.bytes_read = 0
         self.problems: list[Problem] = []
         self._stream = stream
         self._name = name
+        self._longest = longest
         self._again: deque[tuple[int, str]] = deque()
         self._lines_read = 0
         self._line = 1
@@ -105,7 +109,7 @@ class Table:
             fields = self._fields(text)
             if fields is None:
                 continue
-            if len(text) <= FIELD_CHARACTERS and text.isprintable():  # nearly every row: nothing in it to mend
+            if len(text) <= self._longest and text.isprintable():  # nearly every row: nothing in it to mend
                 yield tuple([fields[place].strip() if 0 <= place < len(fields) else "" for place in self._places])
             else:
                 yield tuple([self._field(fields, place) for place in self._places])
@@ -143,8 +147,8 @@ class Table:
         if not 0 <= place < len(fields):
             return ""
         field = fields[place].strip()
-        if len(field) > FIELD_CHARACTERS:
-            field = field[:FIELD_CHARACTERS]
+        if len(field) > self._longest:
+            field = field[: self._longest]
             self.cut += 1
         return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field).strip()
 

@@ -32,12 +32,12 @@ def import_register(
     from callsieve.cli.errors import warn
     from callsieve.cli.show import plural, say
     from callsieve.registering import bring_in
-    from callsieve.registering_files import COLUMNS, own_numbers_in
+    from callsieve.registering_files import COLUMNS, LONGEST_FIELD, own_numbers_in
     from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
     now = time.time()
-    with table_in(file, COLUMNS) as (table, _):
+    with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
         found = dict(own_numbers_in(table, loaded.settings.numbers.region, now))
     if not found:
         raise nothing_usable(table.problems)
@@ -47,10 +47,12 @@ def import_register(
             bring_in(written, change, found, who(), now)
     counts = {"read": table.read, "added": fresh, "changed": len(found) - fresh, "skipped": table.skipped}
     if as_json:
-        print_json(counts | {"dry_run": dry_run, "problems": _problems(table)})
+        print_json(counts | {"cut": table.cut, "dry_run": dry_run, "problems": _problems(table)})
         return
     for problem in table.problems:
         warn(f"skipped line {problem.line}: {problem.text}")
+    if table.cut:
+        warn(f"cut {plural(table.cut, 'field')} longer than {LONGEST_FIELD:,} characters")
     if table.ignored:
         warn(f"did not read the columns {', '.join(table.ignored[:10])}")
     say(

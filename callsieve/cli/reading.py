@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from callsieve.cli.errors import CommandError
+from callsieve.rows import FIELD_CHARACTERS
 
 if TYPE_CHECKING:
     import re
@@ -49,7 +50,12 @@ def source_name(source: str | None) -> str:
 
 @contextmanager
 def table_in(
-    file: Path, columns: Sequence[str], *, others: Sequence[Sequence[str]] = (), bare: re.Pattern[str] | None = None
+    file: Path,
+    columns: Sequence[str],
+    *,
+    others: Sequence[Sequence[str]] = (),
+    bare: re.Pattern[str] | None = None,
+    longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[Table, Callable[[], int]]]:
     """The table in the file and how many bytes of the file are read; its errors as ours."""
     from callsieve.rows import Table, TableError
@@ -58,7 +64,7 @@ def table_in(
     with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
         stream = _unpacked(packed)
         try:
-            table = Table(stream, columns, name, others=others, bare=bare)
+            table = Table(stream, columns, name, others=others, bare=bare, longest=longest)
             yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
         except TableError as error:
             raise CommandError(str(error)) from None

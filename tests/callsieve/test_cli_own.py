@@ -232,6 +232,47 @@ def test_what_a_file_does_not_say_of_a_number_stays(callsieve: Program, tmp_path
     assert since(callsieve) > rested_at
 
 
+def test_as_many_texts_as_there_may_be_come_back_from_an_export(callsieve: Program, tmp_path: Path) -> None:
+    texts = tuple(f"{number:02}{'猫' * 198}" for number in range(20))
+    lists = {"trunks": texts, "documents": texts, "registered": texts}
+    put(callsieve, OwnNumber(number=OWN, since=NOW - DAY, next_check_at=NOW - DAY, **lists))  # type: ignore[arg-type]
+    file = tmp_path / "own.csv"
+    callsieve.ok("own", "export", "--out", file)
+    callsieve.ok("own", "remove", OWN)
+    result = callsieve("own", "import", file)
+    assert result.err == ""
+    after = the_own(callsieve)
+    assert after is not None
+    assert (after.trunks, after.documents, after.registered) == (texts, texts, texts)
+
+
+def test_a_field_that_is_cut_is_said(callsieve: Program, tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(f"number,documents\n{OWN},LOA 7|{' ' * 5000}|bill\n")
+    assert "cut 1 field longer than 4,020 characters" in callsieve("own", "import", file).err
+    assert callsieve("own", "import", file, "--json").json["cut"] == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "says"),
+    [
+        pytest.param("name", "x" * 201, "name takes one line of at most 200", id="long"),
+        pytest.param("documents", "|".join("abcdefghijklmnopqrstu"), "documents may be given at most 20", id="many"),
+        pytest.param("trunks", f"a|{'x' * 201}", "trunks takes one line", id="long-text"),
+        pytest.param("since", "2099-01-01", "since: '2099-01-01' is to come", id="since-to-come"),
+        pytest.param("checked", "2099-01-01", "checked: '2099-01-01' is to come", id="checked-to-come"),
+        pytest.param("next_check", "soon", "next_check: 'soon' is no time", id="no-time"),
+    ],
+)
+def test_a_file_is_held_to_what_the_form_is(
+    callsieve: Program, tmp_path: Path, column: str, text: str, says: str
+) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(f"number,{column}\n{OWN},{text}\n")
+    assert says in callsieve.fails("own", "import", file)
+    assert not callsieve.store.exists()
+
+
 def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     file.write_text(f"number,state,next_check\n12,,\n{OWN},restig,\n{OWN},,soon\n{OWN},resting,\n,,\n")

@@ -146,6 +146,13 @@ def test_fields_are_cut_and_cannot_steer_a_terminal() -> None:
     assert table.cut == 1
 
 
+def test_a_table_of_lists_has_longer_fields() -> None:
+    content = f"number,name\n1,{'n' * 1000}\n2,{'n' * 1001}\n"
+    table = Table(io.BytesIO(content.encode()), COLUMNS, "list.csv", longest=1000)
+    assert [len(row[1]) for row in table] == [1000, 1000]
+    assert table.cut == 1
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_rows_or_an_error(content: bytes) -> None:
     try:

@@ -181,7 +181,9 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
             "add", {"number": OTHER, "name": "a\tb"}, {}, "name takes one line of at most 200", id="two-lines"
         ),
         pytest.param("add", {"number": OTHER, "owner": "x" * 201}, {}, "owner takes one line", id="too-long"),
-        pytest.param("add", {"number": OTHER, "trunks": "a|b"}, {}, "trunks may be given 20 times, and |", id="a-bar"),
+        pytest.param(
+            "add", {"number": OTHER, "trunks": "a|b"}, {}, "trunks may be given at most 20 times, and |", id="a-bar"
+        ),
         pytest.param(
             "add", {"number": OTHER, "documents": "\n".join("abcdefghijklmnopqrstu")}, {}, "20 times", id="many"
         ),
@@ -294,12 +296,18 @@ def send(browser: Browser, csv: str) -> str:
         pytest.param("", "Choose a file first.", id="nothing"),
         pytest.param("name\nAcme\n", "no column", id="no-column"),
         pytest.param("number\n12\n", "line 2:", id="no-row"),
+        pytest.param(f"number,since\n{OWN},2099-01-01\n", "since: &#39;2099-01-01&#39; is to come", id="to-come"),
         pytest.param("number\n", "Not one row can be used.", id="empty"),
     ],
 )
 def test_a_file_of_which_nothing_can_be_used_is_refused(console: Console, office: Office, csv: str, says: str) -> None:
     assert says in problem_of(send(console.browser("administrator"), csv))
     assert changes_of(office) == []
+
+
+def test_what_was_cut_in_a_file_is_said(console: Console) -> None:
+    page = send(console.browser("administrator"), f"number,documents\n{OWN},a|{' ' * 5000}|b\n")
+    assert "1 field was too long, and was cut." in page
 
 
 def test_an_export_is_what_the_command_prints_and_is_read_again(

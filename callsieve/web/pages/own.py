@@ -29,7 +29,7 @@ from callsieve.registering import (
     take_out,
     take_step,
 )
-from callsieve.registering_files import COLUMNS, own_numbers_in, register_as_csv
+from callsieve.registering_files import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
 from callsieve.rows import Table, TableError
 from callsieve.times import day
 from callsieve.undoing import COMPLAINTS, REGISTER
@@ -150,7 +150,7 @@ async def bring_in_file(visit: Visit) -> Response:
     if not raw:
         return await _page(visit, EMPTY)
     try:
-        table = Table(io.BytesIO(raw), COLUMNS, "the file")
+        table = Table(io.BytesIO(raw), COLUMNS, "the file", longest=LONGEST_FIELD)
         found = dict(own_numbers_in(table, visit.desk.loaded.settings.numbers.region, now))
     except TableError as error:
         return await _page(visit, str(error))
@@ -162,7 +162,8 @@ async def bring_in_file(visit: Visit) -> Response:
         return bring_in(db, change, found, who, now)
 
     added, changed = await visit.change("own import", write)
-    return visit.page("own_imported.html", added=added, changed=changed, skipped=table.skipped, problems=problems)
+    counts = {"added": added, "changed": changed, "skipped": table.skipped, "cut": table.cut}
+    return visit.page("own_imported.html", **counts, problems=problems)
 
 
 def _typed(form: Mapping[str, str], before: OwnNumber | None = None) -> Typed:
