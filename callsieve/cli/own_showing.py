@@ -57,7 +57,7 @@ def grade_as_json(graded: Graded) -> dict[str, Any]:
 def print_list(
     register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
 ) -> None:
-    """The register as a table, and below it what goes out and is not in it; what is wrong with which."""
+    """The register as a table, and below it what goes out and is not in it, or is retired; what is wrong with which."""
     from callsieve.cli.own_health import grade_word
     from callsieve.cli.show import plural, print_table, say
     from callsieve.times import ago
@@ -78,7 +78,7 @@ def print_list(
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
-        say(f"{plural(len(strangers), 'number')} more, seen going out and not registered:")
+        say(f"{plural(len(strangers), 'number')} more, seen going out and not registered or given back:")
         seen = [
             (
                 one.number,

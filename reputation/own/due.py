@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 from reputation.own.register import OwnNumber, State
@@ -28,9 +28,10 @@ class _Seen(Protocol):
     def last_at(self) -> float: ...
 
 
-def due_of(register: Iterable[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """What is due by then, the earliest first. `strangers`: numbers that go out and are not registered."""
-    found = [Due(one.number, 0.0, _unregistered(one.calls)) for one in strangers]
+def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
+    """What is due by then, the earliest first. `strangers`: numbers that go out and are not registered, or retired."""
+    ours = {own.number for own in register}
+    found = [Due(one.number, 0.0, _stranger(one.calls, is_retired=one.number in ours)) for one in strangers]
     for own in register:
         rests_until = own.rests_until
         if own.state is not State.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
@@ -40,7 +41,9 @@ def due_of(register: Iterable[OwnNumber], strangers: Iterable[_Seen], until: flo
     return sorted(found, key=lambda one: (one.at, one.number))
 
 
-def _unregistered(calls: int) -> Wording:
+def _stranger(calls: int, *, is_retired: bool) -> Wording:
+    if is_retired:
+        return Wording("goes out ({calls:,} calls) and was given back", {"calls": calls})
     return Wording("goes out ({calls:,} calls) and is not registered", {"calls": calls})
 
 

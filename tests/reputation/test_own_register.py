@@ -53,9 +53,11 @@ def test_what_is_due_comes_in_order() -> None:
         make_own("+442071838754", state=State.RETIRED, next_check_at=NOW),
         rested(make_own("+442071838755"), NOW - 40 * DAY),
     ]
-    due = due_of(register, [Seen("+442071838759", 3, NOW, NOW)], NOW + 14 * DAY)
-    assert [(one.number[-1], one.at) for one in due] == [("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
+    strangers = [Seen("+442071838759", 3, NOW, NOW), Seen("+442071838754", 2, NOW, NOW)]
+    due = due_of(register, strangers, NOW + 14 * DAY)
+    assert [(one.number[-1], one.at) for one in due] == [("4", 0.0), ("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
     assert [str(one.what) for one in due] == [
+        "goes out (2 calls) and was given back",
         "goes out (3 calls) and is not registered",
         "look again whether all that is registered holds: Ofcom",
         "has rested for 45 days: it may be used again",

@@ -335,6 +335,20 @@ def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable
         assert f'id="{form}" open' in otto.text(path)
 
 
+def test_a_number_that_was_given_back_and_goes_out_leads_to_its_use(
+    office: Office, otto: Browser, put: Callable[..., OwnNumber]
+) -> None:
+    put(state=State.RETIRED)
+    office.write(record_outcomes, [make_outcome("c1", NOW - 9, by="201", direction=Direction.OUTBOUND)], NOW)
+    page = otto.text("/own")
+    path = f"/own/{OWN.replace('+', '%2B')}?do=use#use"
+    assert f'<a href="{path}">{OWN}</a>' in page
+    assert f'<a class="button small" href="{path}" aria-label="Use {OWN} again">Use it again…</a>' in page
+    assert "goes out (1 calls) and was given back" in page
+    assert "/own/new?number=" not in page
+    assert 'id="use" open' in otto.text(path)
+
+
 def test_refusals_are_said_in_the_visitors_language(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(state=State.RESTING, since=NOW - DAY)
     otto.done("/preferences", language="zh", next="/own")

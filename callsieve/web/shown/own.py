@@ -47,7 +47,7 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The list: the register, then what goes out without being in it; what is due, and what was changed."""
+    """The list: the register; what goes out and is not in it, or is retired; what is due, and what was changed."""
 
     numbers: tuple[NumberLine, ...]
     strangers: tuple[NumberLine, ...]
@@ -83,10 +83,13 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
         return NumberLine(number, graded, GRADE_STATES[graded.grade], own, calls, last_at)
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
+    ours = {own.number: own for own in register}
     return OwnShown(
         numbers=tuple(line(own.number, own) for own in register),
-        strangers=tuple(line(one.number, None, one.calls, one.last_at) for one in seen),
-        due=tuple(DueLine(one, _path_of(one, register)) for one in due_of(register, seen, now + DUE_SECONDS)),
+        strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
+        due=tuple(
+            DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)
+        ),
         latest=latest_changes(db, REGISTER),
     )
 
@@ -126,10 +129,9 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
     )
 
 
-def _path_of(due: Due, register: list[OwnNumber]) -> str:
-    """A stranger is registered; a number that has rested is used again, and any other is checked."""
-    own = next((one for one in register if one.number == due.number), None)
-    if own is None or due.at == 0:
+def _path_of(due: Due, own: OwnNumber | None) -> str:
+    """A stranger is registered; a number that has rested, or was given back, is used again; any other is checked."""
+    if own is None:
         return f"/own/new?number={quote(due.number)}"
-    form = "use" if due.at == own.rests_until else "check"
+    form = "use" if due.at in (0.0, own.rests_until) else "check"
     return f"/own/{quote(due.number)}?do={form}#{form}"
