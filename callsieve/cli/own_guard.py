@@ -69,6 +69,8 @@ def decisions(
             for one in found
         ]
         print_table(("time", "to", "from", "by", "action", "rule", "because"), rows, keep=range(6))
+    elif held or callee or own_number:
+        say("No decision matches.")
     else:
         say("The outbound guard has decided nothing: see docs/own-numbers.md for the line in your dialplan.")
 

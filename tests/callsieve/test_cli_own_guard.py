@@ -81,3 +81,17 @@ def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
     assert [one["id"] for one in callsieve("own", "decisions", "--json").json] == ["D2", "D1"]
     assert [one["id"] for one in callsieve("own", "decisions", CALLEE, "--held", "--json").json] == ["D2"]
     assert callsieve("own", "decisions", "--from", "+442071838759", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--held"], id="held"),
+        pytest.param(["+12017421899"], id="number"),
+        pytest.param(["--from", "+442071838759"], id="own-number"),
+    ],
+)
+def test_no_decision_that_matches_is_not_a_guard_that_is_missing(callsieve: Program, words: list[str]) -> None:
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outbound(db, [make_let_out(1)])
+    assert callsieve.ok("own", "decisions", *words) == "No decision matches.\n"
