@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,20 +97,21 @@ def erase(
     from callsieve.cli.show import plural, say
     from callsieve.recordings import erase as erase_recordings
     from callsieve.recordings import of_decisions
-    from reputation.store.privacy import ERASE, erase_number, export_number
+    from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
         rows = export_number(db, e164)
         counts = {table: len(found) for table, found in rows.items()}
+        kept = {table: counts[table] for table in EXPORT if table not in ERASE}
         recordings = of_decisions(loaded.state, _ids(rows))
-        if not any(counts.get(table, 0) for table in ERASE):
-            say(f"Nothing is stored about {e164}.")
-            _say_ours(counts, e164)
+        if not any(counts[table] for table in ERASE):
+            say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
+            _say_kept(kept, e164, config)
             return
         if not yes:
-            known = _counts_in_words({table: counts.get(table, 0) for table in ERASE})
+            known = _counts_in_words({table: counts[table] for table in ERASE})
             print(f"About {e164}: {known}", file=sys.stderr)
         if not confirmed("Delete all of that for good?", yes=yes):
             say("Nothing was changed.")
@@ -122,18 +124,26 @@ def erase(
         say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
-    _say_ours(counts, e164)
+    _say_kept(kept, e164, config)
 
 
 def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:
     return [row["id"] for row in rows["decision"]]
 
 
-def _say_ours(counts: Mapping[str, int], e164: str) -> None:
-    from callsieve.cli.show import say
+def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
+    """What is known of a number of ours is about nobody who called."""
+    from callsieve.cli.show import say, say_command
 
-    if counts.get("did") or counts.get("own_number"):
-        say(f"{e164} is one of our own numbers: the settings name it, and it stays.")
+    if not any(kept.values()):
+        return
+    say(f"What stays, as it is or was one of our own numbers: {_counts_in_words(kept)}")
+    if kept["own_register"]:
+        say("To take it out of the register:")
+        words = ["callsieve", "own", "remove", e164, *(["--config", str(config)] if config else [])]
+        say_command(shlex.join(words))
+    elif kept["did"] or kept["own_number"]:
+        say("The settings name it.")
 
 
 def _counts_in_words(counts: Mapping[str, int]) -> str:

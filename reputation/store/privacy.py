@@ -2,8 +2,8 @@
 
 Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
 the PBX would give the caller back. Backups still hold the number until the last of them is replaced (7 days), the
--wal file until it is next overwritten, and an import that lists the number brings it back. Our own lines are named
-by the settings and stay.
+-wal file until it is next overwritten, and an import that lists the number brings it back. Our own lines are nobody's
+personal data: what the settings and the register say of them stays, and so do the sums of their calls.
 """
 
 from __future__ import annotations

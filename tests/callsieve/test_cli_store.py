@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import sqlite3
 import stat
@@ -13,10 +14,16 @@ from pathlib import Path
 import pytest
 
 from lab.daemon import Daemon
+from reputation.model import Direction
 from reputation.store.backup import backups_of
 from reputation.store.file import open_store
 from reputation.store.migrations import known_migrations, migrate
+from reputation.store.outcomes import record_outcomes
+from reputation.store.transaction import transaction
 from tests.callsieve.program import CALLER, NOBODY, Program, make_record
+from tests.reputation.store_builders import make_outcome
+
+OWN = "+442071838750"
 
 
 @pytest.fixture
@@ -277,7 +284,32 @@ def test_erasing_asks_first(filled: Program) -> None:
 def test_our_own_numbers_stay(callsieve: Program) -> None:
     with Daemon(callsieve.state, callsieve.config.read_text()):
         pass  # it has written the settings' numbers into the store
-    assert "it stays" in callsieve.ok("privacy", "erase", "+12025550100", "--yes")
+    out = callsieve.ok("privacy", "erase", "+12025550100", "--yes")
+    assert out == (
+        "There is nothing to erase about +12025550100.\n"
+        "What stays, as it is or was one of our own numbers: 1 own number.\n"
+        "The settings name it.\n"
+    )
+
+
+@pytest.mark.parametrize("state", ["active", "retired"])
+def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, state: str) -> None:
+    callsieve.ok("own", "add", OWN)
+    if state == "retired":
+        callsieve.ok("own", "retire", OWN)
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute("DELETE FROM audit")  # as after two years
+        call = make_outcome("c1", time.time() - 60, by="201", direction=Direction.OUTBOUND, own_number=OWN)
+        record_outcomes(db, [call], time.time())
+    out = callsieve.ok("privacy", "erase", OWN, "--yes")
+    assert f"There is nothing to erase about {OWN}.\n" in out
+    assert "1 entry of the register of own numbers, 1 day of an own number." in out
+    assert "The settings name it" not in out
+    assert state in callsieve.ok("own", "show", OWN)
+    callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
+    out = callsieve.ok("privacy", "erase", OWN, "--yes")
+    assert f"Erased of {OWN}: 1 change by one of us." in out
+    assert out.splitlines()[-1] == "What stays, as it is or was one of our own numbers: 1 day of an own number."
 
 
 # emergency
