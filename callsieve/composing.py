@@ -10,6 +10,7 @@ from agi.site import Site, Trunk
 from agi.speech import ENGLISH, MANDARIN
 from callsieve.activating import running_name
 from callsieve.settings import Loaded, Settings
+from callsieve.times import day
 from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
@@ -65,6 +66,7 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         calls_per_number_hour=outbound.calls_per_number_hour,
         calls_per_number_day=outbound.calls_per_number_day,
         calls_per_young_number_day=outbound.calls_per_young_number_day,
+        day=day,
     )
 
 

@@ -42,9 +42,13 @@ class Passage(IntEnum):
 PASSAGE_BY_WORD = {passage.word: passage for passage in Passage}
 
 
+def _utc_day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outbound calls, from the settings. A limit of 0 is none."""
+    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` says a day in a reason."""
 
     observe: bool = True
     do_not_call: bool = True
@@ -55,6 +59,7 @@ class OutboundRules:
     calls_per_number_hour: int = 0
     calls_per_number_day: int = 0
     calls_per_young_number_day: int = 100
+    day: Callable[[float], str] = _utc_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +129,8 @@ def _no_number(case: _Case) -> _Ruling | None:
 
 def _do_not_call(case: _Case) -> _Ruling | None:
     if case.rules.do_not_call and case.facts.unwanted_at is not None:
-        since = _day(case.facts.unwanted_at)
-        return _Ruling(Passage.REFUSE, "do-not-call", f"the called person has asked on {since} not to be called again")
+        since = case.rules.day(case.facts.unwanted_at)
+        return _Ruling(Passage.REFUSE, "do-not-call", f"the called person asked on {since} not to be called again")
     return None
 
 
@@ -135,9 +140,8 @@ def _resting(case: _Case) -> _Ruling | None:
         return None
     if facts.state is State.RETIRED:
         return _Ruling(Passage.REFUSE, "retired", "the number it would go out with was given back")
-    return _Ruling(
-        Passage.REFUSE, "resting", f"the number it would go out with rests until {_day(facts.rests_until or case.now)}"
-    )
+    until = case.rules.day(facts.rests_until or case.now)
+    return _Ruling(Passage.REFUSE, "resting", f"the number it would go out with rests until {until}")
 
 
 def _at_risk(case: _Case) -> _Ruling | None:
@@ -179,7 +183,7 @@ def _number_day(case: _Case) -> _Ruling | None:
         return _Ruling(Passage.HOLD, "number-day", f"{calls} calls went out with the number today", case.tomorrow)
     young = rules.calls_per_young_number_day
     if young and case.facts.is_young and calls >= young:
-        reason = f"{calls} calls went out today with a number that is in use for less than 30 days"
+        reason = f"{calls} calls went out today with a number that has been in use for less than 30 days"
         return _Ruling(Passage.HOLD, "young-number-day", reason, case.tomorrow)
     return None
 
@@ -242,10 +246,6 @@ def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
     hours = rules.hours
     return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else Place((), hours.usual), now)
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def _times(count: int) -> str:

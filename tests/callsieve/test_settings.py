@@ -23,6 +23,7 @@ from callsieve.settings import (
     load_settings,
     parse_settings,
 )
+from callsieve.times import day
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from reputation.model import Did, Person
@@ -498,6 +499,7 @@ def test_the_site() -> None:
             do_not_call=False,
             resting=False,
             at_risk=Passage.HOLD,
+            day=day,
             hours=CallingHours(usual=daily(9, 20), local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())}),
             calls_per_person_day=2,
             calls_per_number_hour=30,
@@ -505,7 +507,7 @@ def test_the_site() -> None:
             calls_per_young_number_day=50,
         ),
     )
-    assert site_of(Settings()) == Site()
+    assert site_of(Settings()) == Site(outbound=OutboundRules(day=day))
 
 
 def test_our_people() -> None:

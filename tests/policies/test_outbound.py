@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -37,6 +39,28 @@ NIGHT = utc("2026-06-10 22:00")
 
 def make_call(callee: str | None = LONDON, **others: object) -> OutgoingCall:
     return OutgoingCall(linkedid="1.1", callee=callee, own_number=OWN, endpoint="PJSIP/201", **others)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        pytest.param(
+            OutboundFacts(unwanted_at=NIGHT),
+            "the called person asked on 2026-06-11 not to be called again",
+            id="do-not-call",
+        ),
+        pytest.param(
+            OutboundFacts(state=State.RESTING, rests_until=NIGHT),
+            "the number it would go out with rests until 2026-06-11",
+            id="resting",
+        ),
+    ],
+)
+def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reason: str) -> None:
+    def in_auckland(at: float) -> str:
+        return datetime.fromtimestamp(at, ZoneInfo("Pacific/Auckland")).date().isoformat()
+
+    assert guard(make_call(), facts, replace(ACTING, day=in_auckland), NOON).reason == reason
 
 
 @pytest.mark.parametrize(
