@@ -46,6 +46,8 @@ COMPLAINTS = ("own complaint",)
 IMPORTS = ("list import", "own import")
 CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
 GONE = Wording("There is no such change, or it cannot be undone here.")
+# What an older version did not keep of a wish or a complaint: put back, it does not count.
+SETTLED = {"is_of_called": False}
 
 
 class UndoError(ValueError):
@@ -54,9 +56,6 @@ class UndoError(ValueError):
     def __init__(self, words: Wording) -> None:
         super().__init__(str(words))
         self.words = words
-
-# What an older version did not keep of a wish or a complaint: put back, it does not count.
-SETTLED = {"is_of_called": False}
 
 
 class Kind(NamedTuple):

@@ -39,7 +39,7 @@ def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) 
     known = do_not_call_of(db, wish.number)
     if known is not None:
         places: Places = {"number": wish.number, "day": day(known.at)}
-        raise ListedAlready(Wording("{number} is on the list since {day} already", places))
+        raise ListedAlready(Wording("{number} has been on the list since {day}", places))
     wish = wish._replace(is_of_called=was_called(db, wish.own_number, wish.number, wish.at))
     add_do_not_call(db, wish)
     change.after = wish._asdict()

@@ -111,7 +111,7 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
     out = callsieve.ok("own", "dnc", "add", "201-742-1834", "--after", OWN, "--note", "asked twice")
     [before] = callsieve("own", "dnc", "list", "--json").json
     assert (before["number"], before["own_number"], before["person"]) == (CALLER, OWN, "joe")
-    assert "already" in callsieve.ok("own", "dnc", "add", CALLER)
+    assert "has been on the list since" in callsieve.ok("own", "dnc", "add", CALLER)
     assert "asked twice" in callsieve.ok("own", "dnc", "list")
     repeat(callsieve, out)
     assert callsieve.ok("own", "dnc", "list") == "Nobody has asked not to be called.\n"

@@ -117,7 +117,7 @@ def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: s
         pytest.param({"number": ""}, "is no telephone number", id="nothing"),
         pytest.param({"number": STRANGER, "after": "x"}, "is no telephone number", id="no-own-number"),
         pytest.param({"number": STRANGER, "note": "a\tb"}, "note takes one line of at most 200", id="two-lines"),
-        pytest.param({"number": CALLED}, f"{CALLED} is on the list since", id="there-already"),
+        pytest.param({"number": CALLED}, f"{CALLED} has been on the list since", id="there-already"),
     ],
 )
 def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: dict[str, str], says: str) -> None:
