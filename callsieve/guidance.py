@@ -160,8 +160,9 @@ def _table(company: Company, say: Mapping[str, str]) -> Markup:
 def _seen(company: Company, say: Mapping[str, str]) -> Markup:
     """What our own model says of each number, from the other side."""
     items = [
-        element("li", f"{one.facts.number}: {say[f'seen-{one.facts.view.level.word}']} ({one.facts.view.points:+d})")
+        element("li", f"{one.facts.number}: {say[f'seen-{view.level.word}']} ({view.points:+d})")
         for one in company.numbers
+        if (view := one.facts.view) is not None
     ]
     return joined(element("h2", say["seen"]), element("p", say["seen-why"]), element("ul", *items))
 

@@ -9,6 +9,7 @@ from callsieve.own_figures import MEASURES, date_of
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from reputation.model import Reputation
     from reputation.own.grades import Grade
     from reputation.own.health import Health
 
@@ -28,13 +29,14 @@ def health_as_json(health: Health) -> dict[str, Any]:
         "notes": list(map(str, health.notes)),
         "judged_days": health.judged.days,
         "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
-        "seen_as": {
-            "level": facts.view.level.word,
-            "points": facts.view.points,
-            "families": {family.name: round(family.log_odds, 3) for family in facts.view.families},
-        },
+        "seen_as": _seen_as_json(facts.view) if facts.view else None,
         "days": [{**day._asdict(), "day": date_of(day.day)} for day in facts.days],
     }
+
+
+def _seen_as_json(view: Reputation) -> dict[str, Any]:
+    families = {family.name: round(family.log_odds, 3) for family in view.families}
+    return {"level": view.level.word, "points": view.points, "families": families}
 
 
 def grade_word(grade: Grade) -> Text:
@@ -71,6 +73,8 @@ def _seen(health: Health) -> str:
     from reputation.explaining import sentence_of_families
 
     view = health.facts.view
+    if view is None:
+        return ""
     why = sentence_of_families(view.families)
     return f"{view.level.word}, {view.points:+d} points, by the people it called{f': {why}' if why else ''}"
 

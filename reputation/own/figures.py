@@ -48,8 +48,9 @@ class HealthFacts:
 
     `days` are those with calls, in order, `today` the last one that counts, `last_before` the one before them. `people`
     and `unwanted` are by window: 1, 7 and 28 days. `first_day`: when it called first; `counted_since`: since when
-    anything is counted. `view` is how the called people would see it. `listed`: how many imported lists name it;
-    `strangers`: complaints of people of whom nobody knows that it called them: both are shown, and neither counts.
+    anything is counted. `view` is how the called people would see it, None where it made too few calls. `listed`: how
+    many imported lists name it; `strangers`: complaints of people of whom nobody knows that it called them: both are
+    shown, and neither counts.
     """
 
     number: str
@@ -57,7 +58,7 @@ class HealthFacts:
     days: tuple[OwnDay, ...]
     people: dict[int, int]
     unwanted: dict[int, int]
-    view: Reputation
+    view: Reputation | None
     last_before: int | None = None
     first_day: int | None = None
     counted_since: int | None = None

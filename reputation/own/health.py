@@ -165,8 +165,10 @@ def _burst(case: _Case) -> Reading | None:
     return Reading(busiest.attempts, busiest.attempts, words)
 
 
-def _seen(case: _Case) -> Reading:
+def _seen(case: _Case) -> Reading | None:
     view = case.facts.view
+    if view is None:
+        return None
     words = Wording(
         "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
         {"level": Wording(view.level.word), "points": view.points},

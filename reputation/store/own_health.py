@@ -12,7 +12,7 @@ import msgspec
 from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
-from reputation.own.health import Health, health_of
+from reputation.own.health import WATCH_SAMPLE, Health, health_of
 from reputation.own.register import State
 from reputation.own.view import view_of
 from reputation.store.do_not_call import complaints_about, wishes_after
@@ -47,6 +47,8 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     complaints = complaints_about(db, number, month_ago)
     unhappy = [(one.number, one.at) for one in wishes_after(db, number, month_ago) if one.is_of_called]
     unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
+    # Below so many calls nothing is judged; and a line that is only called may have thousands to be turned round.
+    is_judged = sum(day.attempts for day in days if day.day > today - MONTH) >= WATCH_SAMPLE
     (listed,) = db.execute(LISTED, (number,)).fetchone()
     return health_of(
         HealthFacts(
@@ -55,7 +57,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             days=days,
             people={span: people_of(db, number, span, today) for span in WINDOWS},
             unwanted={span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in WINDOWS},
-            view=view_of(number, _calls(db, number, now), unhappy, weights, now),
+            view=view_of(number, _calls(db, number, now), unhappy, weights, now) if is_judged else None,
             last_before=last_day_before(db, number, since_day),
             first_day=first_day,
             counted_since=counted_since,

@@ -343,6 +343,15 @@ def test_what_people_say_counts_as_marks() -> None:
     assert view.level <= Level.WARN, "people who say so alone never stop a number"
 
 
+@pytest.mark.parametrize(("calls", "seen"), [(19, False), (20, True)])
+def test_below_the_least_number_of_calls_nobody_asks_how_it_is_seen(
+    db: sqlite3.Connection, calls: int, seen: bool
+) -> None:
+    """A line that is only called may have thousands of calls, of which nothing would be judged."""
+    counted(db, [make_call(n, TEN + n, dialled=person(n), ring=20.0) for n in range(calls)], TEN + 600)
+    assert (own_health(db, OWN, TEN + DAY).facts.view is not None) is seen
+
+
 # Campaigns.
 
 
@@ -354,6 +363,7 @@ def test_a_considerate_campaign_is_healthy(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CONSIDERATE, range(40)))
     found = health(db, now)
     assert (found.grade, found.reasons) == (Grade.HEALTHY, ())
+    assert found.facts.view is not None
     assert found.facts.view.level is Level.NONE
     month = found.windows[2]
     assert month.people == month.attempts == 28 * 40
@@ -365,6 +375,7 @@ def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> 
     found = health(db, now)
     assert found.grade is Grade.AT_RISK
     assert {one.measure for one in found.reasons} >= {"seen", "short", "repeated", "outside", "unanswered"}
+    assert found.facts.view is not None
     assert found.facts.view.level >= Level.WARN
 
 

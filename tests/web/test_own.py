@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +14,7 @@ import pytest
 from callsieve.company import company_of
 from callsieve.guidance import guidance_page, leaflet_page
 from callsieve.web.hardening import HEADERS, POLICY, POLICY_HEADER
+from callsieve.web.shown.lists import MOST_SHOWN
 from reputation.own.register import OwnNumber
 from reputation.store.file import open_store
 from reputation.store.own_health import grade_all
@@ -46,6 +48,25 @@ def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None
     assert "look again whether all that is registered holds: the carrier" in page
 
 
+def test_a_long_register_is_shown_in_part_and_searched(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    assert 'role="search"' not in otto.text("/own"), "a short one needs none"
+
+    def desks(db: sqlite3.Connection) -> None:
+        for place in range(MOST_SHOWN):
+            put_own(db, OwnNumber(number=f"+442071839{place:03d}", name=f"Desk {place}"))
+
+    office.write(desks)
+    page = otto.text("/own")
+    assert page.count('href="/own/%2B44') == MOST_SHOWN + 2, "with one that is not registered, and one that is due"
+    assert f"The first {MOST_SHOWN} are shown" in page
+    found = otto.client.get("/own", params={"q": "desk 499"}).text
+    assert "+442071839499" in found
+    assert "+442071839498" not in found
+    assert "1 / 502" in found
+    assert "No number matches." in otto.client.get("/own", params={"q": "nobody"}).text
+
+
 def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
@@ -53,7 +74,9 @@ def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(consol
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
-    assert "too few calls to say anything" in otto.text(f"/own/{QUIET}")
+    quiet = otto.text(f"/own/{QUIET}")
+    assert "too few calls to say anything" in quiet
+    assert "would see it as" not in quiet
 
 
 def test_what_is_above_its_limit_is_said_in_words_beside_the_limit_and_by_day(console: Console) -> None:

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from callsieve.web.shown.own_wishes import MOST_SHOWN
 from reputation.model import Direction
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit, audit_rows
@@ -227,6 +228,18 @@ def test_a_complaint_that_cannot_be_kept_is_said_with_what_was_typed(calling: Of
     assert otto.post("/own/+442071838799/complain", note="x").status_code == 404
     assert changes_of(calling) == []
     assert complaints(calling) == [unnamed]
+
+
+def test_of_many_complaints_the_latest_are_shown(calling: Office, otto: Browser) -> None:
+    def many(db: sqlite3.Connection) -> None:
+        for place in range(MOST_SHOWN + 1):
+            add_complaint(db, Complaint(OWN, "", NOW - place, f"note {place}."))
+
+    calling.write(many)
+    page = otto.text(f"/own/{OWN}")
+    assert "note 0." in page
+    assert f"note {MOST_SHOWN}." not in page
+    assert f"The latest {MOST_SHOWN} of {MOST_SHOWN + 1} are shown." in page
 
 
 def test_a_numbers_page_leads_to_those_who_want_no_more_of_its_calls(calling: Office, otto: Browser) -> None:

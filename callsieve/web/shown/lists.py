@@ -70,7 +70,7 @@ class IdentitiesShown:
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, now: float) -> ListsShown:
     """The entries of a list, or of both, that have the text in them or in their note."""
     everything = list_entries(db)
-    found = [one for one in everything if list_name in (None, one.list_name) and _has(text, one.text, one.note)]
+    found = [one for one in everything if list_name in (None, one.list_name) and has_text(text, one.text, one.note)]
     shown = (
         EntryShown(one, action_of(one), one.expires_at is not None and one.expires_at <= now)
         for one in found[:MOST_SHOWN]
@@ -88,7 +88,7 @@ def look_at(db: sqlite3.Connection, settings: Settings, entry: ListEntry, now: f
 def identities_shown(db: sqlite3.Connection, text: str, now: float) -> IdentitiesShown:
     """The identities that have the text in their number or name."""
     everything = all_identities(db)
-    found = [one for one in everything if _has(text, one.number, one.name)]
+    found = [one for one in everything if has_text(text, one.number, one.name)]
     shown = (IdentityShown(one, note_of(db, one.number), one.expires_at <= now) for one in found[:MOST_SHOWN])
     return IdentitiesShown(tuple(shown), len(found), len(everything), latest_changes(db, IDENTITIES))
 
@@ -99,5 +99,6 @@ def note_of(db: sqlite3.Connection, number: str) -> str:
     return str(rows[0]["note"]) if rows else ""
 
 
-def _has(text: str, *fields: str) -> bool:
+def has_text(text: str, *fields: str) -> bool:
+    """Whether one of the fields has the text in it; no text is in all."""
     return not text or any(text.casefold() in field.casefold() for field in fields)

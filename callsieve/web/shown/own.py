@@ -11,6 +11,7 @@ from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS,
 from callsieve.settings import Loaded
 from callsieve.times import day
 from callsieve.undoing import COMPLAINTS, REGISTER, Latest, latest_changes
+from callsieve.web.shown.lists import MOST_SHOWN, has_text
 from callsieve.web.shown.own_figures import GRADE_STATES, DayBar, Row, days_of, rows_of
 from callsieve.web.shown.own_wishes import ComplaintsShown, complaints_shown
 from reputation.own.due import Due, due_of
@@ -47,9 +48,14 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The list: the register; what goes out and is not in it, or is retired; what is due, and what was changed."""
+    """The list: the register; what goes out and is not in it, or is retired; what is due, and what was changed.
+
+    `found`: how many of the register match what was looked for; `all`: how many there are.
+    """
 
     numbers: tuple[NumberLine, ...]
+    found: int
+    all: int
     strangers: tuple[NumberLine, ...]
     due: tuple[DueLine, ...]
     latest: tuple[Latest, ...]
@@ -74,8 +80,8 @@ class OneShown:
     latest: tuple[Latest, ...]
 
 
-def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
-    """The list."""
+def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
+    """The list; of the register those with the text in number, name, purpose or owner."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -84,8 +90,11 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> OwnShown:
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
     ours = {own.number: own for own in register}
+    found = [own for own in register if has_text(text, own.number, own.name, own.purpose, own.owner)]
     return OwnShown(
-        numbers=tuple(line(own.number, own) for own in register),
+        numbers=tuple(line(own.number, own) for own in found[:MOST_SHOWN]),
+        found=len(found),
+        all=len(register),
         strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
         due=tuple(
             DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)

@@ -40,10 +40,11 @@ class WishesShown:
 class ComplaintsShown:
     """Complaints about a number, the latest first, each with whether it counts; and how many want no more calls of it.
 
-    Both count for 28 days; complaints are shown for as long as they are kept.
+    `found`: how many complaints there are. Both count for 28 days; complaints are shown for as long as they are kept.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
+    found: int
     wishes: int
 
 
@@ -57,9 +58,11 @@ def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> Wishe
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
     """What people said of the number."""
     month_ago = now - MONTH * DAY_SECONDS
-    found = reversed(complaints_about(db, own_number, 0.0))
+    found = complaints_about(db, own_number, 0.0)
     return ComplaintsShown(
-        tuple((one, _weight(one, month_ago)) for one in found), len(wishes_after(db, own_number, month_ago))
+        tuple((one, _weight(one, month_ago)) for one in reversed(found[-MOST_SHOWN:])),
+        len(found),
+        len(wishes_after(db, own_number, month_ago)),
     )
 
 
