@@ -118,6 +118,7 @@ class Screening:
     breaker: Breaker = field(default_factory=Breaker)
     counts: Counts = field(default_factory=Counts)
     _paths: dict[str, Callable[[Request], Awaitable[bytes]]] = field(init=False)
+    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._paths = {
@@ -221,15 +222,20 @@ class Screening:
         """`/outbound`: whether a call of ours may go out now."""
         started, now, site = self.monotonic(), self.wall_clock(), self.site
         call = outgoing_call_of(request, site)
-        facts, day = OutboundFacts(), day_of(call, site.outbound, now)
-        if call.callee is not None and day is not None:
-            query = OutboundQuery(call.callee, call.own_number, day, now, call.linkedid)
+        day = day_of(call, site.outbound, now)
+        if call.callee is None or day is None:
+            return self._guarded(call, OutboundFacts(), now, started)
+        limit = site.outbound.calls_per_number_hour
+        query = OutboundQuery(call.callee, call.own_number, day, now, call.linkedid, limit)
+        async with self._one_by_one:  # each sees what was decided about the one before it
             facts = await self._read(self.knowledge.outbound_facts, query, started)
-        decision = guard(call, facts, site.outbound, now)
-        decision_id = self.new_id()
+            return self._guarded(call, facts, now, started)
+
+    def _guarded(self, call: OutgoingCall, facts: OutboundFacts, now: float, started: float) -> bytes:
+        decision, decision_id = guard(call, facts, self.site.outbound, now), self.new_id()
         answer = answers.answer_to_outbound(decision, decision_id)
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
-        self.knowledge.record_outbound(outbound_record(decision_id, call, decision, site, now, elapsed_ms))
+        self.knowledge.record_outbound(outbound_record(decision_id, call, decision, self.site, now, elapsed_ms))
         told = (decision_id, masked(call.callee), decision.action.word, decision.rule, elapsed_ms)
         logger.info("outbound call %s to %s: %s by %s in %.1f ms", *told)
         return answer

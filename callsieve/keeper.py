@@ -88,9 +88,10 @@ class Keeper:
             raise
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """The one read of a call that goes out."""
+        """The one read of a call that goes out; decisions that are not written yet count too."""
+        waiting = self.journal.outbound_waiting()
         try:
-            return await self._open_store().read(outbound_facts, query, give_up_at=give_up_at)
+            return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
         except StoreError as error:
             self._note(error)
             raise

@@ -108,7 +108,9 @@ def explain(
     facts, day = OutboundFacts(), day_of(call, rules, now)
     if callee is not None and day is not None:
         with existing_store(loaded) as db:
-            facts = outbound_facts(db, OutboundQuery(callee, own_number, day, now))
+            facts = outbound_facts(
+                db, OutboundQuery(callee, own_number, day, now, hour_limit=rules.calls_per_number_hour)
+            )
     decision = guard(call, facts, rules, now)
     looks = explain_guard(call, facts, rules, now)
     if as_json:

@@ -14,6 +14,7 @@ class OutboundQuery:
     """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py).
 
     `linkedid`: the call's own earlier decisions do not count against it; it may be asked about once for each trunk.
+    `hour_limit`: how many calls may go out with a number within an hour, 0 for any number.
     """
 
     callee: str
@@ -21,6 +22,7 @@ class OutboundQuery:
     day: int
     now: float
     linkedid: str = ""
+    hour_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class OutboundFacts:
 
     `unwanted_at`: since when the callee does not want to be called. `calls_of_person`: calls of ours to the callee on
     the callee's day, those in flight too. `calls_of_day` and `calls_of_hour` went out with the own number, on that day
-    and within the last hour; `hour_frees_at`: when the first of that hour is an hour old. `is_young`: as in the health.
+    and within the last hour; `hour_frees_at`: when there is room again, if it is full. `is_young`: as in the health.
     """
 
     unwanted_at: float | None = None

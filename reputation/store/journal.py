@@ -9,6 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
@@ -150,6 +151,7 @@ class Journal:
         self._store = store
         self._size = size
         self._ring: deque[Kept] = deque()
+        self._batch: list[Kept] = []  # being written
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.degraded = False
@@ -169,6 +171,10 @@ class Journal:
             self.dropped += 1
         self._ring.append(record)
         self._filled.set()
+
+    def outbound_waiting(self) -> list[OutboundRecord]:
+        """Decisions about outbound calls that the store may not have yet."""
+        return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:
         """Writes what it can within `seconds`; what is left is lost and logged."""
@@ -197,19 +203,20 @@ class Journal:
 
     async def _flush(self) -> bool:
         """Writes one batch. False when the store did not take it; then it is back in the ring."""
-        batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
+        self._batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
         try:
-            await self._store.write(record_all, batch)
+            await self._store.write(record_all, self._batch)
         except StoreError as error:
-            self._put_back(batch)
+            self._put_back()
             self._note_trouble(str(error))
             return False
         except asyncio.CancelledError:
-            self._put_back(batch)  # the write may still succeed: then writing it again changes nothing
+            self._put_back()  # the write may still succeed: then writing it again changes nothing
             raise
         except Exception:
-            logger.exception("journal: %d decisions cannot be written and are dropped", len(batch))
-            self.dropped += len(batch)
+            logger.exception("journal: %d decisions cannot be written and are dropped", len(self._batch))
+            self.dropped += len(self._batch)
+        self._batch = []
         if not self._ring:
             self._filled.clear()
         if self.degraded:
@@ -217,10 +224,11 @@ class Journal:
             logger.warning("journal: the store takes decisions again, %d were dropped", self.dropped)
         return True
 
-    def _put_back(self, batch: list[Kept]) -> None:
-        room = self._size - len(self._ring)
-        self.dropped += max(0, len(batch) - room)
-        self._ring.extendleft(reversed(batch[len(batch) - room :] if room < len(batch) else batch))
+    def _put_back(self) -> None:
+        batch, self._batch = self._batch, []
+        fitting = batch[max(0, len(batch) + len(self._ring) - self._size) :]
+        self.dropped += len(batch) - len(fitting)
+        self._ring.extendleft(reversed(fitting))
 
     def _note_trouble(self, trouble: str) -> None:
         if not self.degraded:

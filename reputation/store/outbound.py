@@ -1,14 +1,16 @@
 """What the outbound guard reads, in one hop, and what it keeps.
 
 A call counts from the moment that it is let out, not only when its outcome is there: else ten calls at once would each
-be the first. So calls are counted among the guard's decisions and among the outcomes, and the larger count is right.
+be the first. So calls are counted among the guard's decisions, stored or on their way, and among the outcomes, and the
+larger count is right.
 A PBX may ask again for each trunk that it tries: that is one call, by its linkedid, and does not count against itself.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from reputation.own.grades import YOUNG_DAYS
 from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
@@ -19,26 +21,40 @@ from reputation.store.own_register import own_of
 from reputation.store.people import person_of_endpoint
 
 HOUR_SECONDS = 3600.0
+# The daemon grades every hour. Where that has ended, a number must not be refused for what it did long ago.
+GRADE_HOLDS_SECONDS = 86_400.0
 
 COLUMNS = ", ".join(OutboundRecord._fields)
 RECORD = f"""
 INSERT INTO outbound_decision ({COLUMNS}) VALUES ({", ".join("?" * len(OutboundRecord._fields))})
 ON CONFLICT (id) DO NOTHING
 """
-LET_OUT_TO_PERSON = """
-SELECT count(DISTINCT linkedid) FROM outbound_decision
- WHERE callee = :callee AND day = :day AND at <= :now AND action = 'allow' AND linkedid <> :same
+
+
+def _let_out(which: str) -> str:
+    """Those calls that were let out until now, but for the one that is asked about, whether they are stored or not."""
+    return f"""
+(SELECT linkedid, at FROM outbound_decision
+  WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
+ UNION ALL
+ SELECT linkedid, at FROM
+   (SELECT json_extract(value, '$[0]') AS linkedid, json_extract(value, '$[1]') AS at,
+           json_extract(value, '$[2]') AS callee, json_extract(value, '$[3]') AS day,
+           json_extract(value, '$[4]') AS own_number FROM json_each(:waiting))
+  WHERE {which} AND linkedid <> :same)
 """
+
+
+LET_OUT_TO_PERSON = f"SELECT count(DISTINCT linkedid) FROM {_let_out('callee = :callee AND day = :day')}"
+LET_OUT_ON_DAY = (
+    f"SELECT count(DISTINCT linkedid) FROM {_let_out('own_number = :own AND at > :two_days_ago AND day = :day')}"
+)
+_OF_HOUR = _let_out("own_number = :own AND at > :hour_ago")
+LET_OUT_WITHIN = f"SELECT count(DISTINCT linkedid) FROM {_OF_HOUR}"
+# Of as many calls as an hour may have, the first: when it is an hour old there is room again.
+FIRST_OF_FULL_HOUR = f"SELECT min(at) FROM {_OF_HOUR} GROUP BY linkedid ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1"
 CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = :callee AND day = :day"
-LET_OUT_ON_DAY = """
-SELECT count(DISTINCT linkedid) FROM outbound_decision
- WHERE own_number = :own AND at > :since AND at <= :now AND day = :day AND action = 'allow' AND linkedid <> :same
-"""
 CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = :own AND day = :day"
-LET_OUT_WITHIN = """
-SELECT count(DISTINCT linkedid), min(at) FROM outbound_decision
- WHERE own_number = :own AND at > :since AND at <= :now AND action = 'allow' AND linkedid <> :same
-"""
 SHOWN = f"""
 SELECT {COLUMNS} FROM outbound_decision
  WHERE (:callee IS NULL OR callee = :callee) AND (:own_number IS NULL OR own_number = :own_number)
@@ -49,18 +65,35 @@ SELECT {COLUMNS} FROM outbound_decision
 LONGEST_DAY_SECONDS = 2 * 86_400.0
 
 
-def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFacts:
-    """All that is known about an outbound call."""
+def outbound_facts(
+    db: sqlite3.Connection, query: OutboundQuery, waiting: Sequence[OutboundRecord] = ()
+) -> OutboundFacts:
+    """All that is known about an outbound call. `waiting`: decisions on their way to the store."""
     own, now = query.own_number, query.now
-    about = {"callee": query.callee, "own": own, "day": query.day, "now": now, "same": query.linkedid}
+    on_their_way = [
+        (one.linkedid, one.at, one.callee, one.day, one.own_number) for one in waiting if one.action == "allow"
+    ]
+    about = {
+        "callee": query.callee,
+        "own": own,
+        "day": query.day,
+        "now": now,
+        "hour_ago": now - HOUR_SECONDS,
+        "two_days_ago": now - LONGEST_DAY_SECONDS,
+        "limit": query.hour_limit,
+        "same": query.linkedid,
+        "waiting": json.dumps(on_their_way),
+    }
     unwanted = do_not_call_of(db, query.callee)
     to_person = max(_count(db, LET_OUT_TO_PERSON, about), _count(db, CALLS_TO_PERSON, about))
     unwanted_at = unwanted.at if unwanted else None
     if own is None:
         return OutboundFacts(unwanted_at=unwanted_at, calls_of_person=to_person)
     entry, graded = own_of(db, own), grade_of(db, own)
-    of_number = _count(db, LET_OUT_ON_DAY, about | {"since": now - LONGEST_DAY_SECONDS})
-    within_hour, first_at = db.execute(LET_OUT_WITHIN, about | {"since": now - HOUR_SECONDS}).fetchone()
+    if graded is not None and graded.at <= now - GRADE_HOLDS_SECONDS:
+        graded = None
+    of_hour = _count(db, LET_OUT_WITHIN, about)
+    is_full = 0 < query.hour_limit <= of_hour
     return OutboundFacts(
         unwanted_at=unwanted_at,
         state=entry.state if entry else None,
@@ -69,9 +102,9 @@ def outbound_facts(db: sqlite3.Connection, query: OutboundQuery) -> OutboundFact
         grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,
-        calls_of_day=max(of_number, _count(db, CALLS_ON_DAY, about)),
-        calls_of_hour=within_hour,
-        hour_frees_at=first_at + HOUR_SECONDS if first_at is not None else None,
+        calls_of_day=max(_count(db, LET_OUT_ON_DAY, about), _count(db, CALLS_ON_DAY, about)),
+        calls_of_hour=of_hour,
+        hour_frees_at=db.execute(FIRST_OF_FULL_HOUR, about).fetchone()[0] + HOUR_SECONDS if is_full else None,
     )
 
 

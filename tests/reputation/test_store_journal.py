@@ -179,10 +179,10 @@ class TestQueue:
     async def test_a_full_ring_that_fills_while_it_is_written_stays_bounded(self, journal: Journal) -> None:
         for i in range(8):
             journal.add(make_record(str(i)))
-        batch = [journal._ring.popleft() for _ in range(8)]
+        journal._batch = [journal._ring.popleft() for _ in range(8)]
         for i in range(8, 18):
             journal.add(make_record(str(i)))
-        journal._put_back(batch)
+        journal._put_back()
         assert (len(journal), journal.dropped) == (10, 8)
         assert [record.id for record in journal._ring] == [str(i) for i in range(8, 18)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.file import open_store
 from reputation.store.journal import record_all
 from reputation.store.outbound import (
+    FIRST_OF_FULL_HOUR,
     LET_OUT_ON_DAY,
     LET_OUT_TO_PERSON,
     LET_OUT_WITHIN,
@@ -47,8 +48,15 @@ def make_let_out(number: int, at: float = NOW, **others: object) -> OutboundReco
     return record._replace(**others)  # type: ignore[arg-type]
 
 
-def ask(db: sqlite3.Connection, now: float = NOW, own: str | None = OWN, linkedid: str = "") -> OutboundFacts:
-    return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now, linkedid))
+def ask(
+    db: sqlite3.Connection,
+    now: float = NOW,
+    own: str | None = OWN,
+    linkedid: str = "",
+    hour_limit: int = 0,
+    waiting: Sequence[OutboundRecord] = (),
+) -> OutboundFacts:
+    return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now, linkedid, hour_limit), waiting)
 
 
 def test_of_a_stranger_from_an_unknown_number_nothing_is_known(db: sqlite3.Connection) -> None:
@@ -60,14 +68,14 @@ def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Conne
     let_out = [make_let_out(n, NOW - 1800 * n) for n in range(1, 4)]
     held = [make_let_out(8, NOW - 60, action="hold"), make_let_out(9, NOW - DAY, day=TODAY - 1)]
     record_outbound(db, [*let_out, *held, let_out[0]])
-    facts = ask(db)
+    facts = ask(db, hour_limit=1)
     assert (facts.calls_of_person, facts.calls_of_day) == (3, 3)
     assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
 
 
 def test_asked_about_a_time_in_the_past_what_was_let_out_later_does_not_count(db: sqlite3.Connection) -> None:
     record_outbound(db, [make_let_out(n, NOW - 1800 * n) for n in range(4)])
-    facts = ask(db, NOW - 3600)
+    facts = ask(db, NOW - 3600, hour_limit=2)
     assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
     assert facts.hour_frees_at == NOW - 5400 + 3600
     assert ask(db).calls_of_person == 4, "a call of this very instant counts"
@@ -79,10 +87,11 @@ def test_asked_about_a_time_in_the_past_what_was_let_out_later_does_not_count(db
         (LET_OUT_TO_PERSON, "outbound_decision_callee (callee=? AND day=?)"),
         (LET_OUT_ON_DAY, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
         (LET_OUT_WITHIN, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
+        (FIRST_OF_FULL_HOUR, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
     ],
 )
 def test_what_was_let_out_is_found_by_an_index(db: sqlite3.Connection, sql: str, index: str) -> None:
-    query = dict.fromkeys(("callee", "own", "day", "since", "now", "same"))
+    query = dict.fromkeys(("callee", "own", "day", "hour_ago", "two_days_ago", "now", "same", "limit", "waiting"))
     plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}", query)]
     assert f"SEARCH outbound_decision USING INDEX {index}" in plan
 
@@ -92,9 +101,37 @@ def test_a_call_that_is_tried_over_several_trunks_is_one_call(db: sqlite3.Connec
     record_outbound(db, [*tries, make_let_out(9, NOW - 30)])
     facts = ask(db)
     assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
-    facts = ask(db, linkedid="1.7")
+    facts = ask(db, linkedid="1.7", hour_limit=1)
     assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (1, 1, 1), "its own tries do not count"
     assert facts.hour_frees_at == NOW - 30 + 3600
+
+
+def test_what_is_not_written_yet_counts_and_once(db: sqlite3.Connection) -> None:
+    stored, waiting = (
+        [make_let_out(1), make_let_out(2)],
+        [make_let_out(2), make_let_out(3), make_let_out(4, linkedid="1.1")],
+    )
+    others = [
+        make_let_out(5, action="hold"),
+        make_let_out(6, callee=None, day=None, own_number=None),
+        make_let_out(7, callee="+442071838700", own_number="+442071838701"),
+    ]
+    record_outbound(db, stored)
+    facts = ask(db, waiting=[*waiting, *others])
+    assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (3, 3, 3)
+    assert ask(db, linkedid="1.3", waiting=waiting).calls_of_person == 2
+
+
+def test_an_hour_that_is_more_than_full_has_room_when_enough_of_its_calls_are_an_hour_old(
+    db: sqlite3.Connection,
+) -> None:
+    record_outbound(db, [make_let_out(n, NOW - 300 * n) for n in range(1, 11)])
+    assert ask(db, hour_limit=11).hour_frees_at is None
+    assert ask(db, hour_limit=10).hour_frees_at == NOW - 3000 + 3600
+    frees_at = ask(db, hour_limit=3).hour_frees_at
+    assert frees_at == NOW - 900 + 3600
+    assert ask(db, frees_at - 1, hour_limit=3).calls_of_hour == 3
+    assert ask(db, frees_at, hour_limit=3).calls_of_hour == 2
 
 
 def test_calls_that_did_not_ask_the_guard_count_when_they_are_over(db: sqlite3.Connection) -> None:
@@ -123,6 +160,7 @@ def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> Non
     grade_all(db, now)
     assert ask(db, now).grade is Grade.AT_RISK
     assert ask(db, now).grade_reasons
+    assert ask(db, now + DAY).grade is None, "nobody has graded for a day"
 
 
 def test_a_number_is_young_where_calls_have_been_counted_for_longer(db: sqlite3.Connection) -> None:
