@@ -70,6 +70,11 @@ def dial_killed(pbx: Pbx, number: str) -> CallResult:
         return call.result()
 
 
+def asked(pbx: Pbx) -> int:
+    """How often the guard was asked so far."""
+    return pbx.daemon.log.read_text().count("outbound call ")
+
+
 def decided(pbx: Pbx, callee: str, count: int = 1) -> list[OutboundRecord]:
     """The decisions about calls to this number, once there are so many; the latest first."""
     found: list[OutboundRecord] = []

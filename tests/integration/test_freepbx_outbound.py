@@ -17,7 +17,7 @@ from lab import Phone
 from lab.phone import Answering
 from tests.integration.bare import Office, bare_office
 from tests.integration.office import install_prompts, wait_until
-from tests.integration.outbound import ACTING, BOUND, SLACK, decided, dial, dial_frozen, dial_killed, later
+from tests.integration.outbound import ACTING, BOUND, SLACK, asked, decided, dial, dial_frozen, dial_killed, later
 
 OWN = "+442071838751"
 FRIEND, UNWANTED, TRIED = (f"+1201555018{n}" for n in range(3))
@@ -176,11 +176,6 @@ def carrier(pbx: Office) -> Iterator[Phone]:
 
 def own(office: Office, *arguments: str) -> None:
     office.daemon.callsieve("own", *arguments)
-
-
-def asked(office: Office) -> int:
-    """How often the guard was asked so far."""
-    return office.daemon.log.read_text().count("outbound call ")
 
 
 def test_a_call_goes_out_and_was_asked_about_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
