@@ -31,11 +31,15 @@ from tests.integration.outbound import (
 NEW_JERSEY = "+12015550160"
 UNWANTED, OFTEN, ASKED, NEXT = (f"+1201555016{n}" for n in range(1, 5))
 PARIS = "+33140205050"
+# What an administrator allows a call in all, before the guard is asked.
+LIMITED = f"""exten => 33,1,Set(TIMEOUT(absolute)=1.5)
+ same => n,Goto({PARIS},1)
+"""
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=GUARDED, start_daemon=False) as office:
+    with ScreenedPbx(extensions=GUARDED + LIMITED, start_daemon=False) as office:
         office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + later())
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
@@ -74,6 +78,12 @@ def test_a_call_at_a_bad_hour_is_held_and_the_good_one_is_said(pbx: ScreenedPbx,
     assert record.until is not None
     local = datetime.fromtimestamp(record.until, ZoneInfo("Europe/Paris"))
     assert (local.minute, record.until > time.time()) == (0, True)
+
+
+def test_a_held_call_whose_time_is_over_ends_and_does_not_go_out(pbx: ScreenedPbx, carrier: Phone) -> None:
+    result = dial(pbx, "33", seconds=5.0)
+    assert result.code != 200
+    assert carrier.invites() == []
 
 
 def test_the_fourth_call_to_a_person_waits_until_tomorrow(pbx: ScreenedPbx, carrier: Phone) -> None:
