@@ -31,7 +31,7 @@ def guards_calls(ground: Ground) -> Finding:
 
 
 def _on_freepbx(steps: list[Step], *, is_asked: bool) -> Finding:
-    if any(calls_by_macro(step.application) for step in steps):
+    if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
     if is_asked:
         return ok(Wording("FreePBX asks before the Dial of each trunk"))

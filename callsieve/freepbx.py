@@ -17,6 +17,7 @@ GUARD_CONTEXT = "callsieve-freepbx-outbound"
 GUARD_LINE = f"same => n,Gosub({GUARD_CONTEXT},s,1)"
 
 _BY_MACRO = re.compile(r"\bMacro\(dialout-trunk\b")
+_ROUTE = re.compile(r"outrt-\d+")  # what FreePBX generates for each outbound route
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ class Hook:
         return f"the hook [{HOOK}] in {where} is yours: for the outbound guard add before its Return():  {GUARD_LINE}"
 
 
-def calls_by_macro(application: str) -> bool:
-    """Whether this step goes to a trunk as FreePBX 15 and 16 do."""
-    return _BY_MACRO.search(application) is not None
+def calls_by_macro(context: str, application: str) -> bool:
+    """Whether this step is an outbound route's of FreePBX 15 and 16. Somebody's own that they left behind is none."""
+    return _ROUTE.fullmatch(context) is not None and _BY_MACRO.search(application) is not None
 
 
 def find_hook(place: Place) -> Hook:
@@ -58,9 +59,11 @@ def find_hook(place: Place) -> Hook:
     own = place.etc / "extensions.conf"
     other: Line | None = None
     asks_us = by_macro = inside = False
+    context = ""
     for line in walk(place.etc, own):
-        by_macro = by_macro or calls_by_macro(line.text)
+        by_macro = by_macro or calls_by_macro(context, line.text)
         if line.section is not None:
+            context = line.section
             inside = line.section == HOOK and line.file != own and line.file.parent != place.dialplan
             other = other or (line if inside else None)
         elif inside and GUARD_CONTEXT in line.text:

@@ -42,6 +42,20 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
             on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "by Macro", id="macros"
         ),
         pytest.param(
+            on_freepbx(ASKING) + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
+            "",
+            "ok",
+            "before the Dial",
+            id="a-macro-that-nobody-calls-any-more",
+        ),
+        pytest.param(
+            on_freepbx("Return()") + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
+            "",
+            "warn",
+            "FreePBX does not ask",
+            id="the-same-and-nobody-asks",
+        ),
+        pytest.param(
             dialplan(
                 callsieve_freepbx_outbound="Return()", office="GosubIf($[1]?callsieve-outbound,s,1(${EXTEN},,carrier))"
             ),

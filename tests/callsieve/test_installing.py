@@ -316,6 +316,12 @@ EMPTY_HOOK = f"[{HOOK}]\nexten => s,1,Return()\n"
         pytest.param("extensions.conf", FREEPBX["extensions.conf"] + EMPTY_HOOK, "", id="freepbxs-own-empty-one"),
         pytest.param("extensions_custom.conf", f"; [{HOOK}]\n", "", id="one-in-a-comment"),
         pytest.param(
+            "extensions_custom.conf",
+            "[theirs]\nexten => _X.,1,Macro(dialout-trunk,1,${EXTEN},,off)\n",
+            "",
+            id="a-macro-that-nobody-calls-any-more",
+        ),
+        pytest.param(
             "extensions_custom.conf", THEIR_HOOK, "extensions_custom.conf:1 is yours", id="the-administrators"
         ),
         pytest.param("extensions_additional.conf", THEIR_HOOK, "additional.conf:1 is yours", id="a-modules"),
