@@ -21,7 +21,7 @@ from callsieve.changes import (
     packaged_dialplan,
 )
 from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
-from callsieve.freepbx import GUARD_CONTEXT
+from callsieve.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.installing import TRUNK_LINES, dialplan_text
 from callsieve.settings import TrunkTable, address_of
 from reputation.wording import Places, Wording, listed
@@ -29,7 +29,6 @@ from reputation.wording import Places, Wording, listed
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
-FREEPBX_CONTEXT = "from-trunk-callsieve"
 DEFAULT_FASTAGI_PORT = 4573
 TRUNKS_ASKED = 20
 
@@ -107,10 +106,10 @@ def is_asked(ground: Ground) -> Finding:
             Wording("no context asks CallSieve: no call is screened"),
             Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]}),
         )
-    if asking == {FREEPBX_CONTEXT} and not _freepbx_trunks(ground):
+    if asking == {TRUNK_CONTEXT} and not _freepbx_trunks(ground):
         return warn(
-            Wording("no PJSIP trunk arrives in {context}: no call is screened", {"context": FREEPBX_CONTEXT}),
-            f"Connectivity > Trunks > pjsip Settings > Context: {FREEPBX_CONTEXT}",
+            Wording("no trunk arrives in {context}: no call is screened", {"context": TRUNK_CONTEXT}),
+            f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}",
         )
     quiet = []
     for trunk in islice(ground.loaded.settings.trunk, TRUNKS_ASKED):
@@ -126,7 +125,7 @@ def is_asked(ground: Ground) -> Finding:
 
 def _freepbx_trunks(ground: Ground) -> bool:
     etc = ground.place.etc
-    return any(FREEPBX_CONTEXT in line.text for line in walk(etc, etc / "pjsip.conf"))
+    return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
 def _context_of(ground: Ground, trunk: TrunkTable) -> str | None:
@@ -185,7 +184,7 @@ def _classic(ground: Ground) -> Finding:
 def reaches_phones(ground: Ground) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
-    if askers(ground.dialplan) == {FREEPBX_CONTEXT}:
+    if askers(ground.dialplan) == {TRUNK_CONTEXT}:
         return ok(
             Wording("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
         )

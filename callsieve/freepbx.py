@@ -14,6 +14,9 @@ from callsieve.changes import Place
 
 HOOK = "macro-dialout-trunk-predial-hook"
 GUARD_CONTEXT = "callsieve-freepbx-outbound"
+TRUNK_CONTEXT = "from-trunk-callsieve"
+# Where a trunk says in which context its calls arrive, by the kinds of trunk that FreePBX has.
+TRUNK_FILES = ("pjsip.conf", "pjsip_wizard.conf", "iax.conf", "sip.conf", "chan_dahdi.conf")
 GUARD_LINE = f"same => n,Gosub({GUARD_CONTEXT},s,1)"
 
 _BY_MACRO = re.compile(r"\bMacro\(dialout-trunk\b")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
 from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Place, Plan, agi_of, copy_of, is_ours
+from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.settings import CONFIG_FILE
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
@@ -16,7 +17,7 @@ _USE_BY_FILE = {
     "extensions.conf": _USE,
     "extensions.ael": _USE,
     "extensions.lua": re.compile(r"callsieve"),
-    "pjsip.conf": re.compile(r"from-trunk-callsieve"),
+    **dict.fromkeys(TRUNK_FILES, re.compile(TRUNK_CONTEXT)),
 }
 
 

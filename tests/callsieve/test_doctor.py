@@ -40,6 +40,7 @@ from callsieve.doctor import CHECKS, examine
 from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
 from callsieve.examining import Finding, Ground, Status
+from callsieve.freepbx import TRUNK_FILES
 from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from reputation.store.backup import make_backup
@@ -403,7 +404,7 @@ Look = Callable[[Ground], Finding]
             dialplan_with(GOSUB, context="from-trunk-callsieve"),
             "",
             "warn",
-            "no PJSIP trunk arrives",
+            "no trunk arrives",
             id="freepbx-without-a-trunk",
         ),
         pytest.param(
@@ -571,6 +572,15 @@ def test_findings(
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     if status in ("warn", "fail"):
         assert finding.way_out or look is doctor_asterisk.is_reachable
+
+
+@pytest.mark.parametrize("name", TRUNK_FILES)
+def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> None:
+    ground = make_ground(tmp_path, dialplan_with(GOSUB, context="from-trunk-callsieve"))
+    assert doctor_dialplan.is_asked(ground).status is Status.WARN
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / name).write_text("[trunk]\ncontext=from-trunk-callsieve\n")
+    assert doctor_dialplan.is_asked(ground).status is Status.OK
 
 
 def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:

@@ -274,6 +274,10 @@ def test_an_older_version_of_ours_is_replaced_without_a_copy(tmp_path: Path) -> 
         ("extensions.conf", "[c]\ninclude => callsieve-features\n"),
         ("extensions.conf", "[c]\nexten => 1,1,Dial(PJSIP/1,,b(callsieve-phone^s^1))\n"),
         ("pjsip.conf", "[trunk]\ncontext = from-trunk-callsieve\n"),
+        ("pjsip_wizard.conf", "[trunk]\nendpoint/context = from-trunk-callsieve\n"),
+        ("iax.conf", "[trunk]\ncontext=from-trunk-callsieve\n"),
+        ("sip.conf", "[trunk]\ncontext=from-trunk-callsieve\n"),
+        ("chan_dahdi.conf", "[channels]\ncontext=from-trunk-callsieve\nchannel => 1-15\n"),
         ("extensions.ael", "context c { _X. => &callsieve(${EXTEN}); Gosub(callsieve,s,1); }\n"),
     ],
 )
