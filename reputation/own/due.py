@@ -43,8 +43,8 @@ def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: f
 
 def _stranger(calls: int, *, is_retired: bool) -> Wording:
     if is_retired:
-        return Wording("goes out ({calls:,} calls) and was given back", {"calls": calls})
-    return Wording("goes out ({calls:,} calls) and is not registered", {"calls": calls})
+        return Wording("goes out and was given back (calls: {calls:,})", {"calls": calls})
+    return Wording("goes out and is not registered (calls: {calls:,})", {"calls": calls})
 
 
 def _to_check(own: OwnNumber) -> Wording:

@@ -57,8 +57,8 @@ def test_what_is_due_comes_in_order() -> None:
     due = due_of(register, strangers, NOW + 14 * DAY)
     assert [(one.number[-1], one.at) for one in due] == [("4", 0.0), ("9", 0.0), ("1", NOW + DAY), ("5", NOW + 5 * DAY)]
     assert [str(one.what) for one in due] == [
-        "goes out (2 calls) and was given back",
-        "goes out (3 calls) and is not registered",
+        "goes out and was given back (calls: 2)",
+        "goes out and is not registered (calls: 3)",
         "look again whether all that is registered holds: Ofcom",
         "has rested for 45 days: it may be used again",
     ]

@@ -344,7 +344,7 @@ def test_a_number_that_was_given_back_and_goes_out_leads_to_its_use(
     path = f"/own/{OWN.replace('+', '%2B')}?do=use#use"
     assert f'<a href="{path}">{OWN}</a>' in page
     assert f'<a class="button small" href="{path}" aria-label="Use {OWN} again">Use it again…</a>' in page
-    assert "goes out (1 calls) and was given back" in page
+    assert "goes out and was given back (calls: 1)" in page
     assert "/own/new?number=" not in page
     assert 'id="use" open' in otto.text(path)
 

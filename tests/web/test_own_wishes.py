@@ -246,7 +246,12 @@ def test_a_numbers_page_leads_to_those_who_want_no_more_of_its_calls(calling: Of
     otto.done(f"{LIST}/add", number=CALLED, after=OWN)
     page = otto.text(f"/own/{OWN}")
     assert "1 person wants no more calls" in page
+    assert "of them count" not in page
     assert f'href="{LIST}?q=%2B442071838750"' in page
+    otto.done(f"{LIST}/add", number=STRANGER, after=OWN)
+    page = otto.text(f"/own/{OWN}")
+    assert "2 people want no more calls" in page
+    assert "1 of them count: nobody knows that the number called the others." in page
 
 
 def test_who_complained_is_nowhere_after_the_number_was_erased(calling: Office, otto: Browser) -> None:

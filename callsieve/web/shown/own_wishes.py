@@ -40,12 +40,14 @@ class WishesShown:
 class ComplaintsShown:
     """Complaints about a number, the latest first, each with whether it counts; and how many want no more calls of it.
 
-    `found`: how many complaints there are. Both count for 28 days; complaints are shown for as long as they are kept.
+    `found`: how many complaints there are, `counting`: how many of those wishes count. Both count for 28 days;
+    complaints are shown for as long as they are kept.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
     found: int
     wishes: int
+    counting: int
 
 
 def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> WishesShown:
@@ -58,11 +60,12 @@ def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> Wishe
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
     """What people said of the number."""
     month_ago = now - MONTH * DAY_SECONDS
-    found = complaints_about(db, own_number, 0.0)
+    found, wishes = complaints_about(db, own_number, 0.0), wishes_after(db, own_number, month_ago)
     return ComplaintsShown(
         tuple((one, _weight(one, month_ago)) for one in reversed(found[-MOST_SHOWN:])),
         len(found),
-        len(wishes_after(db, own_number, month_ago)),
+        len(wishes),
+        sum(wish.is_of_called for wish in wishes),
     )
 
 
