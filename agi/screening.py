@@ -136,9 +136,7 @@ class Screening:
         """The answer to any request. ProtocolError for a path that is not ours."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError(
-                "unknown path: /screen, /callee, /challenge, /mark, /explain and /emergency are answered"
-            )
+            raise ProtocolError(f"unknown path: {', '.join(f'/{known}' for known in self._paths)} are answered")
         return await path(request)
 
     async def screen(self, request: Request) -> bytes:
