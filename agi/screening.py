@@ -178,7 +178,10 @@ class Screening:
             verification=call.verification,
             hour=hour_at(now, self.site.quiet),
         )
-        facts = self._at_rest(_with_emergency(await self._facts(query, started), request), now)
+        facts = _with_emergency(await self._facts(query, started), request)
+        # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
+        *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)
+        facts = self._at_rest(replace(facts, recent_calls=tuple(earlier)), now, came_at)
         policy = self.policies.policy_of(call, facts)
         decision = decide_for_callee(call, facts, policy, now, self.site.emergency_window_seconds)
         if decision is not None:
@@ -287,9 +290,9 @@ class Screening:
         self.breaker.succeeded()
         return found
 
-    def _at_rest(self, facts: Facts, now: float) -> Facts:
+    def _at_rest(self, facts: Facts, now: float, came_at: float | None = None) -> Facts:
         """The facts with those alone in `quiet` whose quiet hours it is."""
-        return resting(facts, self.site.quiet_of, self.site.quiet, now)
+        return resting(facts, self.site.quiet_of, self.site.quiet, now, came_at)
 
     def _with_recent(self, facts: Facts, call: IncomingCall, now: float) -> Facts:
         """The facts with what the daemon counts itself: the earlier calls. This one counts from now on."""

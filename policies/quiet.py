@@ -22,11 +22,15 @@ STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below
 STEP_OF_BLOCKLIST = 4
 
 
-def resting(facts: Facts, own_hours: Mapping[str, QuietWeights], usual: QuietWeights, now: float) -> Facts:
-    """The facts with only those in `quiet` whose quiet hours it is. `own_hours`: of single people, by extension."""
+def resting(
+    facts: Facts, own_hours: Mapping[str, QuietWeights], usual: QuietWeights, now: float, came_at: float | None = None
+) -> Facts:
+    """The facts with only those in `quiet` whose quiet hours it is. `own_hours`: of single people, by extension;
+    `came_at`: when the call came in, if not just now.
+    """
     if not facts.quiet:
         return facts
-    if is_redialled(facts, now):
+    if is_redialled(facts, now if came_at is None else came_at):
         return replace(facts, quiet=())
     people = (person for person in facts.quiet if _is_at_rest(own_hours.get(person.extension, usual), now))
     return replace(facts, quiet=tuple(people))

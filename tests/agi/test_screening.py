@@ -27,7 +27,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
-from reputation.weights import DEFAULT
+from reputation.weights import DEFAULT, QuietWeights
 from tests.agi.test_quoting import commands_in
 from tests.builders import (
     CALLER,
@@ -47,6 +47,7 @@ from tests.builders import (
     make_reputation,
     make_request,
     make_screening,
+    make_site,
     make_tie,
     policy_ordering,
 )
@@ -342,6 +343,28 @@ async def test_a_policy_that_observes_its_trunk_does_not_act_for_the_person() ->
     screening = make_screening(memory, PolicySet(load_policy("strict"), (observing,)))
     assert await variables(screening, callee_request()) == {"CALLSIEVE_CALLEE": "same"}
     assert [record.would_be for record in memory.decisions] == ["reject"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answer"),
+    [
+        pytest.param((0,), "route", id="the-call-itself"),
+        pytest.param((0, 170), "same", id="within-three-minutes"),
+        pytest.param((0, 190), "route", id="later"),
+    ],
+)
+async def test_who_calls_again_rings_after_an_ivr_however_long_that_takes(
+    seconds: tuple[int, ...], answer: str
+) -> None:
+    alice = make_person("201")
+    memory = memory_of(callee=alice, quiet=(alice,))
+    night = QuietWeights(first_hour=0, last_hour=23, time_zone="UTC")
+    screening = make_screening(memory, site=make_site(quiet=night))
+    for at in seconds:
+        memory.clock.now = NOW + at
+        await screening.answer(make_request())
+    memory.clock.now += 60
+    assert (await variables(screening, callee_request()))["CALLSIEVE_CALLEE"] == answer
 
 
 async def test_asking_for_the_person_is_no_second_call() -> None:

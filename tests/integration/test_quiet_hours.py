@@ -92,6 +92,11 @@ def test_after_an_ivr_it_is_the_same(pbx: ScreenedPbx) -> None:
     assert call(pbx, CONTACT, IVR)[1] == {"201"}
 
 
+def test_after_an_ivr_who_calls_again_rings(pbx: ScreenedPbx) -> None:
+    assert call(pbx, STRANGERS[11], IVR)[1] == set()
+    assert call(pbx, STRANGERS[11], IVR)[1] == {"201"}
+
+
 def test_without_a_voicemail_the_caller_hears_busy_and_her_phone_is_still(pbx: ScreenedPbx) -> None:
     pbx.asterisk.cli("module unload app_voicemail.so")
     try:
