@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from agi.answers import answer_to_screen
+from agi.server import TCP_BACKLOG
 from agi.site import Site
 from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
@@ -35,6 +36,7 @@ RecordDelay = Callable[[float | None], None]
 # themselves are printed; here it is only told apart whether the bound held at all: without it the call would hang.
 BOUND = 0.6
 DEADLINE = 0.4
+CONNECTING = 2.0  # Asterisk's own limit, which no dialplan shortens
 SLACK = 2.0
 # Nobody waited for us: less than any bound of ours.
 AT_ONCE = 0.38
@@ -155,6 +157,33 @@ def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, reco
     assert result.code == 200
     record_delay(result.final_seconds)
     assert (result.final_seconds or 9) < BOUND - 0.05
+
+
+def test_daemon_frozen_with_its_queue_full(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+    """Then it is TCP that does not answer, and Asterisk gives up connecting by itself."""
+    pbx.daemon.freeze()
+    with full_queue(pbx.daemon.port):
+        result = call_as_rejected(pbx, record_delay)
+        assert BOUND < (result.ringing_seconds or 9) < CONNECTING + SLACK
+        with alice.dial("112") as call:
+            result = call.result()
+        assert result.code == 200
+        record_delay(result.final_seconds)
+        assert (result.final_seconds or 9) < CONNECTING + SLACK
+
+
+@contextmanager
+def full_queue(port: int) -> Iterator[None]:
+    """So many connections that the kernel takes no more for a server that accepts none."""
+    with ExitStack() as stack:
+        for _ in range(2 * TCP_BACKLOG):
+            connection = stack.enter_context(socket.socket())
+            connection.settimeout(0.2)
+            if connection.connect_ex(("127.0.0.1", port)):
+                break
+        else:
+            raise AssertionError("the queue has no end")
+        yield
 
 
 def test_emergency_window_opens_even_when_the_daemon_is_dead(
