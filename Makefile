@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test test-fast check fix bench accuracy screenshots lab clean
+.PHONY: demo test test-fast coverage check fix bench accuracy screenshots lab clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,10 +19,13 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: lab
-	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
