@@ -101,7 +101,7 @@ CONF_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.con
 PATIENT_DEADLINE_MS = 550  # the most that the settings allow
 PATIENT_SECONDS = 6
 # The seconds that the dialplan gives us: for a new call, and for anything else.
-BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=|callsieve-ask,s,1\(\w+,)0\.\d")
+BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 
 
 class ScreenedPbx:

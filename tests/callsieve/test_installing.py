@@ -421,7 +421,7 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
 def test_asterisk_conf_is_where_the_files_are() -> None:
     names = {path.name for path in asterisk_conf().iterdir()}
     assert {"callsieve.conf", "callsieve-freepbx.conf", "callsieve-manager.conf", "callsieve.service"} <= names
-    assert {"screen", "callee", "challenge", "emergency"} <= set(asked_for(packaged_dialplan()))
+    assert {"screen", "callee", "challenge", "mark"} <= set(asked_for(packaged_dialplan()))
 
 
 # The manager user
