@@ -154,7 +154,7 @@ class Screening:
             hour=hour_at(now, self.site.quiet),
         )
         facts = await self._facts(query, started)
-        facts = self._at_rest(self._with_recent(_with_emergency(facts, request), call, now), now)
+        facts = self._at_rest(self._with_recent(_with_emergency(facts, request, now), call, now), now)
         policy = self.policies.policy_of(call, facts)
         decision = decide(call, facts, policy, now, self.site.emergency_window_seconds)
         decision_id = self.new_id()
@@ -178,7 +178,7 @@ class Screening:
             verification=call.verification,
             hour=hour_at(now, self.site.quiet),
         )
-        facts = _with_emergency(await self._facts(query, started), request)
+        facts = _with_emergency(await self._facts(query, started), request, now)
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
         *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)
         facts = self._at_rest(replace(facts, recent_calls=tuple(earlier)), now, came_at)
@@ -359,9 +359,9 @@ class StoreUnavailable(Exception):
     """The breaker is open: the call is not made to wait for a store that does not answer."""
 
 
-def _with_emergency(facts: Facts, request: Request) -> Facts:
+def _with_emergency(facts: Facts, request: Request, now: float) -> Facts:
     """The facts with what AstDB says about emergency calls, of which the store may not have been told."""
     at = instant_of(request.arguments.get("emergency", ""))
-    if at is None or (facts.emergency_at is not None and facts.emergency_at >= at):
+    if at is None or (facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now)):
         return facts
     return replace(facts, emergency_at=at)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -26,26 +25,19 @@ from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.activating import watched_files
-from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, regions_of, site_of
+from callsieve.composing import policies_of, regions_of, site_of
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
+from callsieve.preparing import keep_settings, recall
 from callsieve.recordings import keep_recordings
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.web_process import keep_console
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.ids import new_id
-from reputation.model import Did, Person
 from reputation.numbers import read_plans, supported_regions
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
-from reputation.store.journal import call_times
-from reputation.store.people import (
-    replace_settings_dids,
-    replace_settings_own_numbers,
-    replace_settings_people,
-)
-from reputation.velocity import WINDOW_SECONDS
 from reputation.weights import Weights
 
 if TYPE_CHECKING:
@@ -68,8 +60,8 @@ class Daemon:
         self._loaded = load()
         self._policy_error = ""
         settings = self._loaded.settings
-        self.keeper = Keeper(self._loaded.store_path, settings.reputation)
-        self._weights_changed = asyncio.Event()
+        self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
+        self.keeper = Keeper(self._loaded.store_path, settings.reputation, self._settings_differ)
         self.screening = Screening(
             site=site_of(settings),
             policies=self._first_policies(),
@@ -98,8 +90,9 @@ class Daemon:
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self.server.listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
-            ours = (self._prepare, self._fold, self._look_at_policies, self._keep_house, self._tell)
-            for background in (*ours, self._keep_console, self._keep_recordings, notify.run_watchdog):
+            ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._look_at_policies)
+            others = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, notify.run_watchdog)
+            for background in (*ours, *others):
                 stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
@@ -144,9 +137,8 @@ class Daemon:
             self._loaded = loaded
             self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
             self.keeper.weights = loaded.settings.reputation
-            self._weights_changed.set()
+            self._settings_differ()
             self._reload_policies()
-            self._background_write(self._sync_settings())
         notify.ready()
 
     def _listener(self, settings: Ami) -> Learning:
@@ -179,12 +171,19 @@ class Daemon:
             if watched_files(self._loaded) != self._policy_files:
                 self._reload_policies()
 
-    async def _prepare(self) -> None:
-        """What the first calls can do without: our people and numbers, who called in the last hour, foreign plans."""
-        await self._sync_settings()
-        now = time.time()
-        for number, at in await self.keeper.read(lambda db: list(call_times(db, now - WINDOW_SECONDS))):
-            self.screening.velocity.add(number, at)
+    def _settings_differ(self) -> None:
+        """The store may not have what the settings say: it was opened, or they were read again."""
+        self._weights_changed.set()
+        self._settings_due.set()
+
+    async def _keep_settings(self) -> None:
+        await keep_settings(self.keeper, lambda: self._loaded.settings, self._settings_due)
+
+    async def _recall(self) -> None:
+        await recall(self.keeper, self.screening.velocity, time.time())
+
+    async def _read_plans(self) -> None:
+        """Number plans of all countries, which the first calls can do without."""
         for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
             await asyncio.to_thread(read_plans, (region,))
 
@@ -205,14 +204,6 @@ class Daemon:
     async def _keep_console(self) -> None:
         await keep_console(lambda: self._loaded)
 
-    async def _sync_settings(self) -> None:
-        settings = self._loaded.settings
-        await self.keeper.write(_replace_settings, people_of(settings), dids_of(settings), own_numbers_of(settings))
-
-    def _background_write(self, write: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(write)
-        task.add_done_callback(_log_failure)
-
     async def _keep_house(self) -> None:
         """Once an hour: what is too old goes, and once a day a backup is made. Not in the first minute: calls wait."""
         await asyncio.sleep(SETTLED_SECONDS)
@@ -222,7 +213,7 @@ class Daemon:
                 await _tidy_up(self.keeper.path)
                 backups = backups_of(self.keeper.path)
                 await _grade_own_numbers(self.keeper.path, self.keeper.weights)
-                if not backups or now - backups[0].stat().st_mtime >= BACKUP_SECONDS:
+                if not backups or not 0 <= now - backups[0].stat().st_mtime < BACKUP_SECONDS:
                     await _back_up(self.keeper.path)
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
@@ -233,12 +224,6 @@ class Daemon:
             self.screening.site = replace(self.screening.site, recordings=folder)
 
         await keep_recordings(self._loaded.state, use)
-
-
-def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str]) -> None:
-    replace_settings_people(db, people)
-    replace_settings_dids(db, dids)
-    replace_settings_own_numbers(db, own_numbers)
 
 
 async def _tidy_up(store: Path) -> None:
@@ -290,11 +275,6 @@ async def _guarded(background: Callable[[], Coroutine[None, None, None]]) -> Non
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _log_failure(task: asyncio.Future[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.warning("%s", error)
 
 
 async def serve(load: Callable[[], Loaded]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from callsieve.keeper import Keeper
@@ -15,11 +14,10 @@ logger = logging.getLogger("callsieve.folding")
 AT_ONCE = 50  # numbers in a transaction: some 5 ms
 PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
 RETRY_SECONDS = 10.0
-LOOK_SECONDS = 3600.0  # a backup that took the place of a damaged store may have other weights
 
 
 async def keep_folded(keeper: Keeper, changed: asyncio.Event) -> None:
-    """Until cancelled. `changed` is set when `keeper.weights` are others."""
+    """Until cancelled. `changed` is set when `keeper.weights` are others, or the store is another one."""
     while True:
         changed.clear()
         try:
@@ -28,8 +26,7 @@ async def keep_folded(keeper: Keeper, changed: asyncio.Event) -> None:
             logger.debug("standings wait to be folded: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
+            await changed.wait()
 
 
 async def fold(keeper: Keeper) -> int:

@@ -39,14 +39,16 @@ LAST_RETRY_SECONDS = 10.0
 class Keeper:
     """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
 
-    `weights` is what reputations are made with; it is replaced as a whole at a reload.
+    `weights` is what reputations are made with; it is replaced as a whole at a reload. `opened` is called for each
+    store that is opened: the file may be another one than before.
     """
 
-    def __init__(self, path: Path, weights: Weights = DEFAULT) -> None:
+    def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
         self.path = path
         self.weights = weights
         self.journal = Journal(self)
         self.trouble = "the store is not open yet"
+        self._opened = opened
         self._store: Store | None = None
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -142,6 +144,7 @@ class Keeper:
                 await self._recover()
             return False
         self.trouble = ""
+        self._opened()
         return True
 
     async def _recover(self) -> None:

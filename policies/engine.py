@@ -64,7 +64,7 @@ def never_screened(case: Case, _window: float) -> Ruling | None:
 def emergency_window(case: Case, window: float) -> Ruling | None:
     """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
     at = case.facts.emergency_at
-    if at is not None and case.now - at < window:
+    if at is not None and abs(case.now - at) < window:  # a clock that was ahead holds a call up for no longer than this
         return Ruling(Action.ALLOW, "emergency-window", Reason.EMERGENCY_WINDOW)
     if case.call.priority_callback and case.call.trusted:
         return Ruling(Action.ALLOW, "emergency-callback", Reason.EMERGENCY_CALLBACK)
@@ -148,7 +148,7 @@ def redialled(case: Case) -> bool:
 def challenge_passed(case: Case) -> bool:
     """Whether the caller passed a challenge within 30 days."""
     at = case.facts.challenge_passed_at
-    return at is not None and case.now - at < CHALLENGE_PASS_SECONDS
+    return at is not None and abs(case.now - at) < CHALLENGE_PASS_SECONDS
 
 
 def appeal_in_force(case: Case) -> str | None:

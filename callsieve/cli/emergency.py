@@ -50,8 +50,9 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     now = time.time()
     with existing_store(loaded) as db:
         latest = max(filter(None, (latest_emergency(db), _known_to_asterisk(loaded.settings))), default=None)
-    until = None if latest is None else latest + 60.0 * loaded.settings.emergency.window_minutes
-    is_open = until is not None and until > now
+    window = 60.0 * loaded.settings.emergency.window_minutes
+    until = None if latest is None else latest + window
+    is_open = latest is not None and abs(now - latest) < window
     if as_json:
         print_json({"open": is_open, "until": until if is_open else None, "latest_at": latest})
     elif latest is None or until is None:

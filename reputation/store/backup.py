@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import sys
 import time
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from reputation.store.errors import DAMAGE, StoreError, primary_code, store_error, store_errors
 from reputation.store.file import connect
+from reputation.store.migrations import pending
+
+logger = logging.getLogger(__name__)
 
 KEPT = 7
 PREFIX = "callsieve-"
@@ -56,13 +60,28 @@ def backup_directory(path: Path) -> Path:
 
 
 def backups_of(path: Path) -> list[Path]:
-    """The backups of the store, the latest first."""
-    return sorted(backup_directory(path).glob(f"{PREFIX}*.db"), reverse=True)
+    """The backups of the store, the latest first. Those of a clock that was ahead come last: nobody knows of when."""
+    soon = PREFIX + stamp_of(time.time() + 60)
+    found = backup_directory(path).glob(f"{PREFIX}*.db")
+    return sorted(found, key=lambda one: (one.name < soon, one.name), reverse=True)
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """The latest backup that passes its check."""
-    return next((backup for backup in backups_of(path) if problem_of_backup(backup) is None), None)
+    """The latest backup that can take the store's place."""
+    return next(filter(_is_good, backups_of(path)), None)
+
+
+def _is_good(backup: Path) -> bool:
+    """Whether it passes its check, and is not of a newer CallSieve. One that cannot be read is passed over."""
+    try:
+        if problem_of_backup(backup) is not None:
+            return False
+        with open_backup(backup) as db:
+            pending(db)
+    except StoreError as error:
+        logger.warning("a backup is passed over: %s", error)
+        return False
+    return True
 
 
 def problem_of_backup(backup: Path) -> str | None:

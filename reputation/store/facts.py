@@ -37,7 +37,7 @@ from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 FACTS = f"""
 SELECT 'moments',
        (SELECT at FROM challenge_pass WHERE number = :number AND auth_class = :auth_class),
-       (SELECT max(at) FROM emergency_call),
+       (SELECT max(at) FROM emergency_call WHERE at < :now + 7200),  -- not one of a clock that was far ahead
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
        (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
 from policies.relations import PerPhone
 from reputation.store.backup import make_backup
+from reputation.store.people import all_dids, all_people
 from tests.builders import make_call, make_reputation
 from tests.integration.office import BY_ACTION, STRANGER, decision_on, fill, journal, wait_until
 
@@ -352,6 +353,8 @@ def test_store_damaged_before_the_start(record_delay: RecordDelay) -> None:
         record_delay(result.ringing_seconds)
         assert result.code == 200
         assert "EMPTY store is in its place" in pbx.daemon.wait_for_log("DAMAGED")
+        with closing(sqlite3.connect(pbx.daemon.store)) as db:
+            wait_until(lambda: bool(all_people(db) and all_dids(db)), "our people and numbers")
 
 
 def test_disk_full(record_delay: RecordDelay) -> None:

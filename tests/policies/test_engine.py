@@ -127,6 +127,8 @@ def test_the_names_of_all_steps_are_kept_from_policies() -> None:
         ),
         pytest.param(make_call(), make_facts(emergency_at=NOW - 120 * MINUTE), "default", id="window-just-closed"),
         pytest.param(make_call(), make_facts(emergency_at=NOW), "emergency-window", id="emergency-this-instant"),
+        pytest.param(make_call(), make_facts(emergency_at=NOW + HOUR), "emergency-window", id="the-clock-was-ahead"),
+        pytest.param(make_call(), make_facts(emergency_at=NOW + 3 * HOUR), "default", id="the-clock-was-far-ahead"),
         pytest.param(make_call(priority_callback=True), make_facts(), "default", id="anybody-can-say-psap-callback"),
         pytest.param(make_call(trusted=True), make_facts(), "default", id="trusted-trunk-alone"),
         pytest.param(

@@ -221,6 +221,8 @@ def test_the_latest_emergency_call_counts(store: Path) -> None:
     for at in (NOW - 5, NOW - 1, NOW - 3, NOW - 1):
         write(store, record_emergency, at)
     assert facts(store).emergency_at == NOW - 1
+    write(store, record_emergency, NOW + 86_400)
+    assert facts(store).emergency_at == NOW - 1, "a clock that was ahead hides none"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,20 @@ class TestBackups:
         made = [make_backup(path, NOW + day * 86_400) for day in range(9)]
         assert backups_of(path) == made[:-8:-1]
         assert len(backups_of(path)) == KEPT
+
+    def test_one_of_a_clock_that_was_ahead_comes_last(self, path: Path) -> None:
+        ahead = make_backup(path, time.time() + 86_400)
+        made = [make_backup(path, NOW + day * 86_400) for day in range(KEPT)]
+        assert backups_of(path) == made[::-1]
+        assert not ahead.exists()
+
+    def test_the_last_good_one_is_neither_unreadable_nor_of_a_newer_program(self, path: Path) -> None:
+        good, newer, broken = [make_backup(path, NOW + day * 86_400) for day in range(3)]
+        broken.unlink()
+        broken.symlink_to(path.with_name("nowhere"))
+        with closing(sqlite3.connect(newer)) as db, db:
+            db.execute("INSERT INTO migration (version, name, sha256, at) VALUES (9999, 'to come', '', 0)")
+        assert last_good_backup(path) == good
 
     def test_a_backup_never_takes_the_place_of_another(self, path: Path) -> None:
         assert make_backup(path, NOW) != make_backup(path, NOW)

@@ -1,0 +1,100 @@
+"""A store that the daemon opens late, or another one in its place, knows our people and numbers all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from callsieve.keeper import Keeper
+from callsieve.preparing import keep_settings, recall
+from callsieve.settings import load_settings
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.people import all_dids, all_people
+from reputation.velocity import Velocity
+from tests.reputation.store_builders import CALLER, NOW, make_record
+
+SETTINGS = """
+[[did]]
+number = "+442071838752"
+screen = false
+
+[[person]]
+extension = "201"
+endpoint = "PJSIP/201"
+"""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (what is waited for has no events)
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
+    """A keeper of a store that is not open yet, and whoever puts the settings into it."""
+    monkeypatch.setattr("callsieve.preparing.RETRY_SECONDS", 0.01)
+    config = tmp_path / "callsieve.toml"
+    config.write_text(SETTINGS)
+    settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
+    due = asyncio.Event()
+    keeper = Keeper(tmp_path / "callsieve.db", opened=due.set)
+    keeping = asyncio.create_task(keep_settings(keeper, lambda: settings, due))
+    yield keeper
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await keeper.close()
+
+
+async def is_known(keeper: Keeper) -> bool:
+    try:
+        return bool(await keeper.read(all_people) and await keeper.read(all_dids))
+    except StoreError:
+        return False
+
+
+async def becomes_known(keeper: Keeper) -> None:
+    async with asyncio.timeout(20):
+        while not await is_known(keeper):  # noqa: ASYNC110 (the same)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_store_that_is_damaged_at_the_start(kept: Keeper) -> None:
+    kept.path.write_bytes(b"this is no store\n" * 1000)
+    await kept.start()
+    await becomes_known(kept)
+
+
+async def test_a_store_that_another_holds_is_asked_again(kept: Keeper) -> None:
+    with open_store(kept.path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await kept.start()
+        assert not await is_known(kept)
+        other.execute("ROLLBACK")
+        await becomes_known(kept)
+
+
+async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
+    await kept.start()
+    await becomes_known(kept)
+    kept._note(StoreError("damaged", damaged=True))
+    await until(lambda: kept.trouble == "" and list(kept.path.parent.glob("callsieve.db.damaged-*")))
+    await becomes_known(kept)
+
+
+async def test_who_called_before_the_start_is_remembered_and_counted_once(kept: Keeper) -> None:
+    times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
+    with open_store(kept.path) as db:
+        record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])
+    velocity = Velocity()
+    velocity.add(CALLER, NOW + 5)
+    recalling = asyncio.create_task(recall(kept, velocity, NOW))
+    await asyncio.sleep(0.05)
+    await kept.start()
+    await recalling
+    assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
