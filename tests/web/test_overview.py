@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from callsieve.doctor import CHECKS
+from callsieve.web.app import make_app
+from callsieve.web.desk import Desk
 from callsieve.web.kept import STALE_SECONDS, Kept
 from callsieve.web.live import MOST_WAITING, MOST_WATCHERS, Live
 from callsieve.web.shelf import Shelf
 from callsieve.web.shown.overview import SPANS, activity_shown
+from callsieve.web.tokens import hash_of, new_token
 from reputation.model import Direction, Disposition, OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers
 from reputation.store.calls import Call
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal import Contact, add_contacts
+from reputation.store.users import (
+    Lifetime,
+    end_session,
+    remove_user,
+    sessions_of,
+    set_password,
+    set_role,
+    start_session,
+)
+from reputation.users import Role, Session
 from tests.web.browsing import NOW, Console, Office
 from tests.web.calls import CALLER, add_calls, add_ending, make_decision, make_ending
 
 DAY = 86_400.0
+A_CALL = Call("X", NOW, "l", CALLER, "number", None, None, "allow", "allow", "r", "r", "none", 0.0, *[None] * 6)
 
 
 def make_calls(office: Office, number: str, ages: list[float], action: str = "allow") -> None:
@@ -187,9 +202,8 @@ async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Pat
 async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with watching(office) as (live, slow):
-        call = Call("X", NOW, "l", CALLER, "number", None, None, "allow", "allow", "r", "r", "none", 0.0, *[None] * 6)
         for number in range(MOST_WAITING + 5):
-            live._tell(call._replace(id=str(number)))
+            live._tell(A_CALL._replace(id=str(number)))
         assert slow.qsize() == MOST_WAITING
         assert slow.get_nowait().id == "5"
 
@@ -218,6 +232,92 @@ async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
         office.store.with_suffix(".away").rename(office.store)
         await asyncio.to_thread(add_calls, office, make_decision("N0000000", at=NOW))
         assert (await asyncio.wait_for(calls.get(), 10)).id == "N0000000"
+
+
+# Whoever watches.
+
+
+@asynccontextmanager
+async def stream(office: Office) -> AsyncIterator[tuple[Desk, asyncio.Queue[str]]]:
+    """What the browser of the operator is told by /live; "" when it ends."""
+    token, told = new_token(), asyncio.Queue[str]()
+    session = Session(hash_of(token), "otto", NOW, NOW, "192.0.2.7", "test")
+    office.write(start_session, session, Lifetime(3600.0, 43200.0))
+    cookies = [(b"host", b"localhost"), (b"cookie", f"callsieve={token}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": b""}
+    scope |= {"headers": cookies, "scheme": "http", "server": ("localhost", 80), "client": ("192.0.2.7", 50000)}
+
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()  # the browser stays
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        if "body" in message:
+            told.put_nowait(bytes(message["body"]).decode())  # type: ignore[call-overload]
+
+    desk = Desk(office.load, office.clock)
+    task = asyncio.ensure_future(make_app(desk)(scope, receive, send))  # type: ignore[arg-type]
+    try:
+        assert await asyncio.wait_for(told.get(), 10) == "retry: 3000\n\n"
+        yield desk, told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await desk.close()
+
+
+async def next_event(office: Office, told: asyncio.Queue[str], call_id: str) -> str:
+    """What is told when a call has come."""
+    await asyncio.to_thread(add_calls, office, make_decision(call_id, at=office.clock.now))
+    return await asyncio.wait_for(told.get(), 10)
+
+
+def logged_out(db: sqlite3.Connection) -> None:
+    for session in sessions_of(db, "otto"):
+        end_session(db, session.token)
+
+
+ENDINGS = [
+    pytest.param(logged_out, 20.0, id="logged-out"),
+    pytest.param(lambda db: remove_user(db, "otto"), 20.0, id="removed"),
+    pytest.param(lambda db: set_role(db, "otto", Role.VIEWER), 20.0, id="less-rights"),
+    pytest.param(lambda db: set_password(db, "otto", "x", NOW), 20.0, id="another-password"),
+    pytest.param(lambda _db: None, 13 * 3600.0, id="expired"),
+]
+
+
+@pytest.mark.parametrize(("change", "later"), ENDINGS)
+async def test_who_is_logged_out_watches_no_longer(
+    tmp_path: Path, change: Callable[[sqlite3.Connection], None], later: float
+) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (_, told):
+        assert "call-BEF0RE00" in await next_event(office, told, "BEF0RE00")
+        await asyncio.to_thread(office.write, change)
+        office.clock.now += later
+        assert await next_event(office, told, "AFTER000") == "event: over\ndata:\n\n"
+        assert await asyncio.wait_for(told.get(), 10) == ""
+
+
+async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (_, told):
+        for hour in range(1, 5):
+            office.clock.now = NOW + hour * 1500.0
+            assert f"call-N000000{hour}" in await next_event(office, told, f"N000000{hour}")
+            give_up_at = asyncio.get_running_loop().time() + 10
+            while office.read(sessions_of, "otto")[0].seen_at < office.clock.now:
+                assert asyncio.get_running_loop().time() < give_up_at
+                await asyncio.sleep(0.01)
+
+
+async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (desk, told):
+        office.store.rename(office.store.with_suffix(".away"))
+        office.clock.now += 20
+        desk.live._tell(A_CALL)
+        assert await asyncio.wait_for(told.get(), 10) == ""
 
 
 # Commands, paths, names and settings, which are the same in every language.

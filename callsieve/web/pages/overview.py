@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from callsieve.web.gate import with_session
+from callsieve.web.gate import stranger, with_session
 from callsieve.web.shown.overview import DRAWN, SPANS, ActivityShown, activity_shown
 from callsieve.web.table import Page
 from callsieve.web.visit import Visit
 from reputation.store.calls import Call, Wanted, find_calls
+from reputation.store.errors import StoreError
 from reputation.users import Role
 
 LIVE_CALLS = 20
@@ -66,17 +67,26 @@ async def _events(visit: Visit) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
         checked_at = visit.now
         while True:
-            try:
-                call = await asyncio.wait_for(calls.get(), HEARTBEAT_SECONDS)
-            except TimeoutError:
-                yield ": still here\n\n"
-            else:
-                yield event_of(visit, call)
-            if visit.now - checked_at >= HEARTBEAT_SECONDS:
-                checked_at = visit.now
-                if (await with_session(visit)).user != visit.user:
+            call = await _next_of(calls)
+            now = visit.desk.clock()
+            if now - checked_at >= HEARTBEAT_SECONDS:
+                checked_at = now
+                try:
+                    still = await with_session(stranger(visit.request, visit.desk))
+                except StoreError:
+                    return  # the browser asks again, and is told
+                if still.user != visit.user:
                     yield "event: over\ndata:\n\n"
                     return
+            yield ": still here\n\n" if call is None else event_of(visit, call)
+
+
+async def _next_of(calls: asyncio.Queue[Call]) -> Call | None:
+    """The next call; None when there was none for a while."""
+    try:
+        return await asyncio.wait_for(calls.get(), HEARTBEAT_SECONDS)
+    except TimeoutError:
+        return None
 
 
 def event_of(visit: Visit, call: Call) -> str:
