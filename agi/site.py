@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
@@ -15,6 +15,9 @@ from reputation.weights import DEFAULT, QuietWeights
 # What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
+
+# `PJSIP/201`: how the phone of an extension is named.
+_PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,12 @@ class Site:
 def endpoint_of(channel: str) -> str:
     """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
     return channel.rpartition("-")[0] or channel
+
+
+def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
+    """The endpoint of a channel that no `[[trunk]]` describes, where that is none of our `phones` nor named as one."""
+    endpoint = endpoint_of(channel)
+    return None if endpoint in phones or _PHONE.match(endpoint) else endpoint
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 
-from agi.site import Trunk
+from agi.site import Trunk, endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.numbers import caller_of, number_of
 
@@ -45,7 +45,6 @@ CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pic
 OPEN_CALLS = 5000  # rows of one call lie this close together
 
 _EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
-_PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 # FreePBX: Local/FMPR-201@from-internal (follow me), Local/201@from-queue (queues).
 _LOCAL = re.compile(r"Local/(?:[A-Z]+-)?(\d{2,6})@", re.ASCII)
 _CLID = re.compile(r"[^<]*<([^<>]*)>")
@@ -91,10 +90,7 @@ class Sides:
         if not channel or channel.startswith("Local/"):
             return None
         described = self.trunk_of(channel)
-        if described is not None:
-            return described
-        endpoint = channel.rpartition("-")[0] or channel
-        return None if endpoint in self.phones or _PHONE.match(endpoint) else endpoint
+        return described if described is not None else undescribed_trunk(channel, self.phones)
 
     def phone(self, channel: str) -> str | None:
         """The phone of ours that a channel is of: its endpoint, for which the store knows the person; of a Local
@@ -104,7 +100,7 @@ class Sides:
             return local[1]
         if not channel or channel.startswith("Local/") or self.trunk(channel) is not None:
             return None
-        return channel.rpartition("-")[0] or channel
+        return endpoint_of(channel)
 
 
 def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:

@@ -23,6 +23,7 @@ from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
+from reputation.store.people import all_people
 from reputation.wording import Places, Wording, listed
 
 STATUS_SECONDS = 2.0
@@ -254,9 +255,23 @@ def knows_us(ground: Ground) -> Finding:
     )
     words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
     if not settings.trunk:
+        if settings.ami.username and not _has_people(ground):
+            guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
+            return warn(guessed, Wording("[[trunk]] in the settings, or callsieve import people"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
     return ok(words)
+
+
+def _has_people(ground: Ground) -> bool:
+    """Whether any of our people are known, from the settings or an import."""
+    if ground.loaded.settings.person:
+        return True
+    try:
+        with _read_only(ground.loaded.store_path) as db:
+            return bool(all_people(db))
+    except StoreError:
+        return False
 
 
 @contextmanager

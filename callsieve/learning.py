@@ -15,7 +15,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from agi.site import Site, endpoint_of
+from agi.site import Site, endpoint_of, undescribed_trunk
+from ami_listener.calls import Kind, kind_of
 from ami_listener.connection import Account
 from ami_listener.events import KeyPressed
 from ami_listener.inbox import Channels, Gap, Notice, Received
@@ -86,10 +87,10 @@ class Learning:
 
     def _trunk_of(self, channel: str) -> str | None:
         """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
-        site, endpoint = self._site(), endpoint_of(channel)
-        if site.trunks or endpoint in self._phones or channel.startswith("Local/"):
+        site = self._site()
+        if site.trunks or kind_of(channel, None) is Kind.NOBODY:
             return site.described_trunk(channel)
-        return endpoint
+        return undescribed_trunk(channel, self._phones)
 
     async def _follow(self) -> None:
         async for notice in self.listener.notices():

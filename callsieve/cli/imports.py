@@ -119,11 +119,11 @@ def import_people(
 ) -> None:
     """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name]."""
     from callsieve.importing import PEOPLE_COLUMNS, people_in
-    from reputation.store.people import SEEN, SETTINGS, all_people, upsert_people
+    from reputation.store.people import SETTINGS, all_people, upsert_people
 
     loaded = settings_of(config)
     summary = Summary(Kind.PEOPLE, source_name(source), dry_run)
-    if summary.source in (SEEN, SETTINGS):
+    if summary.source == SETTINGS:
         raise CommandError(f"--source {summary.source} is a name of CallSieve's own: use another")
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
         people = _in_memory(table, people_in(table))

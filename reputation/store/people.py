@@ -1,6 +1,6 @@
-"""Our people, DIDs and own numbers: from the settings file, from imports, and from the endpoints seen.
+"""Our people, DIDs and own numbers: from the settings file, and from imports, over which it wins.
 
-What the settings say wins over an import, and an import over what was only seen.
+A phone that is nobody's is known by its endpoint, `PJSIP/201`, in the place of a person.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from reputation.model import Did, Person
 from reputation.store.own_register import name_registered
 
 SETTINGS = "settings"
-SEEN = "seen"
 
 UPSERT_PERSON = """
 INSERT INTO person (extension, endpoint, grp, language, name, source) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (extension) DO UPDATE
 SET endpoint = excluded.endpoint, grp = excluded.grp, language = excluded.language, name = excluded.name,
     source = excluded.source
-WHERE excluded.source = 'settings'
-   OR (person.source <> 'settings' AND (excluded.source <> 'seen' OR person.source = 'seen'))
+WHERE excluded.source = 'settings' OR person.source <> 'settings'
 """
 UPSERT_DID = """
 INSERT INTO did (number, grp, callee, screen, source) VALUES (?, ?, ?, ?, ?)

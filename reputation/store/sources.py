@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from reputation.store.people import SEEN, SETTINGS
+from reputation.store.people import SETTINGS
 
 CONTACT_SOURCES = "SELECT source, count(*) FROM contact GROUP BY source ORDER BY source"
-PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source NOT IN (?, ?) GROUP BY source ORDER BY source"
+PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source <> ? GROUP BY source ORDER BY source"
 DID_SOURCES = "SELECT source, count(*) FROM did WHERE source <> ? GROUP BY source ORDER BY source"
 REMOVE_DIDS = "DELETE FROM did WHERE source = ? AND source <> ?"
 REMOVE_CONTACTS = "DELETE FROM contact WHERE source = ?"
-REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source NOT IN (?, ?)"
+REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"
 
 
 class NamedSource(NamedTuple):
@@ -28,8 +28,8 @@ def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:
 
 
 def people_sources(db: sqlite3.Connection) -> list[NamedSource]:
-    """The imports of people, by name. Those of the settings and those that were only seen are none."""
-    return [NamedSource(*row) for row in db.execute(PEOPLE_SOURCES, (SETTINGS, SEEN))]
+    """The imports of people, by name. Those of the settings are none."""
+    return [NamedSource(*row) for row in db.execute(PEOPLE_SOURCES, (SETTINGS,))]
 
 
 def remove_contacts(db: sqlite3.Connection, source: str) -> int:
@@ -39,7 +39,7 @@ def remove_contacts(db: sqlite3.Connection, source: str) -> int:
 
 def remove_people(db: sqlite3.Connection, source: str) -> int:
     """Deletes the people of an import and returns how many went."""
-    return db.execute(REMOVE_PEOPLE, (source, SETTINGS, SEEN)).rowcount
+    return db.execute(REMOVE_PEOPLE, (source, SETTINGS)).rowcount
 
 
 def did_sources(db: sqlite3.Connection) -> list[NamedSource]:

@@ -270,6 +270,7 @@ ASKING = (
     " [callsieve.conf:1]\n"
 )
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
+ANN = '[[person]]\nextension = "201"\n'
 MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'
 
 
@@ -562,6 +563,8 @@ Look = Callable[[Ground], Finding]
         pytest.param(doctor_ourselves.store_opens, {}, "", "warn", "not there yet", id="no-store"),
         pytest.param(doctor_ourselves.has_backup, {}, "", "warn", "none yet", id="no-backup"),
         pytest.param(doctor_ourselves.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
+        pytest.param(doctor_ourselves.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
+        pytest.param(doctor_ourselves.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
         pytest.param(doctor_ourselves.knows_us, {}, TRUNK, "ok", "1 trunk, 0 DIDs, 0 people", id="a-trunk"),
     ],
 )

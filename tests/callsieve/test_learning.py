@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agi.site import Site
 from callsieve.composing import site_of
 from callsieve.keeper import Keeper
 from callsieve.learning import Learning
 from callsieve.settings import Ami, parse_settings
 from lab.recorder import load_recording
+from reputation.codes import obey_code
+from reputation.model import SignalCategory
 from reputation.own.tally import OwnDay
+from reputation.store.outcomes import SETTLE_SECONDS, outcomes, settle_outcomes
 from reputation.store.own_days import days_of
-from tests.ami_listener.fake_manager import managing, until
-from tests.ami_listener.replaying import FOLDER
+from reputation.store.rows import signals_of
+from tests.ami_listener.fake_manager import FakeManager, managing, until
+from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
 
+CALLER = "+12017421834"  # who calls in the recordings
 OWN = "+442071838751"  # which calls somebody in Chicago in the recording
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 NEVER = f'{TRUNK}[[hours]]\nregion = "US"\n'
 ALWAYS = f'{TRUNK}[outbound]\nfirst_hour = 0\nlast_hour = 24\n[[hours]]\nregion = "GB"\n'
 
 
-@pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
-async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
-    tmp_path: Path, settings: str, outside: int
-) -> None:
-    site = site_of(parse_settings(settings, "callsieve.toml"))
+@asynccontextmanager
+async def listening(tmp_path: Path, site: Site) -> AsyncIterator[tuple[Learning, FakeManager, Keeper]]:
+    """An office that listens to a manager interface, with a store of its own."""
     async with managing() as manager:
         keeper = Keeper(tmp_path / "callsieve.db")
         await keeper.start()
@@ -35,11 +42,45 @@ async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
         learning.start()
         try:
             await until(lambda: "CoreShowChannels" in manager.names())
-            said = [chunk.data for chunk in load_recording(FOLDER / "outbound-unanswered.ami")]
-            manager.send(b"".join(data for data in said if data.startswith(b"Event: ")))
-            await until(lambda: learning.recorded)
-            [day] = await keeper.read(days_of, OWN, 0)
+            yield learning, manager, keeper
         finally:
             await learning.close()
             await keeper.close()
+
+
+def play(manager: FakeManager, name: str) -> None:
+    """Say what Asterisk said in a recording."""
+    said = [chunk.data for chunk in load_recording(FOLDER / f"{name}.ami")]
+    manager.send(b"".join(data for data in said if data.startswith(b"Event: ")))
+
+
+@pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
+async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
+    tmp_path: Path, settings: str, outside: int
+) -> None:
+    async with listening(tmp_path, site_of(parse_settings(settings, "callsieve.toml"))) as (learning, manager, keeper):
+        play(manager, "outbound-unanswered")
+        await until(lambda: learning.recorded)
+        [day] = await keeper.read(days_of, OWN, 0)
     assert day == OwnDay(OWN, day.day, 1, unanswered=1, abandoned=day.abandoned, outside=outside, people=1, most=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_no_trunk_is_described_the_phones_are_told_by_their_names(tmp_path: Path, name: str) -> None:
+    learning = Learning(Ami(), Site, Keeper(tmp_path / "callsieve.db"))
+    items = items_of(name)
+    ended = [*replay(learning.tracker, items), *learning.tracker.tick(items[-1].at + 31)]
+    told = [replace(one, trunk=one.trunk and f"PJSIP/{one.trunk}") for one in expected(name)]
+    assert [rounded(name, outcome) for outcome in ended] == told
+
+
+async def test_an_install_without_trunks_and_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
+    async with listening(tmp_path, Site()) as (learning, manager, keeper):
+        play(manager, "callee-hangs-up")
+        await until(lambda: learning.recorded)
+        [outcome] = await keeper.read(lambda db: outcomes(db, number=CALLER))
+        assert outcome.answered_by == "PJSIP/201"
+        await keeper.write(settle_outcomes, outcome.ended_at + 1e9)
+        [signal] = await keeper.read(signals_of, CALLER)
+        assert (signal.category, signal.callee) == (SignalCategory.HUNG_UP_ON, "PJSIP/201")
+        assert await keeper.write(obey_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"

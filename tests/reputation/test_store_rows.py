@@ -15,7 +15,6 @@ from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.identities import all_identities, identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, covering_prefixes, list_entries, remove_entry
 from reputation.store.people import (
-    SEEN,
     all_dids,
     all_people,
     own_numbers,
@@ -128,18 +127,13 @@ class TestPeople:
     @pytest.mark.parametrize(
         ("sources", "winner"),
         [
-            (["settings", "people.csv", SEEN], "settings"),
+            (["settings", "people.csv"], "settings"),
             (["people.csv", "settings"], "settings"),
-            ([SEEN, "people.csv"], "people.csv"),
-            (["people.csv", SEEN], "people.csv"),
             (["old.csv", "new.csv"], "new.csv"),
-            ([SEEN, SEEN], SEEN),
         ],
         ids=str,
     )
-    def test_the_settings_win_over_an_import_and_that_over_what_was_seen(
-        self, store: Path, sources: list[str], winner: str
-    ) -> None:
+    def test_the_settings_win_over_an_import(self, store: Path, sources: list[str], winner: str) -> None:
         for source in sources:
             write(store, upsert_people, [Person("201", name=source)], source)
         assert read(store, person_of, "201") == Person("201", name=winner)

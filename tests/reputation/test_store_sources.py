@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reputation.model import Person
 from reputation.store.file import open_store
-from reputation.store.people import SEEN, SETTINGS, all_people, upsert_people
+from reputation.store.people import SETTINGS, all_people, upsert_people
 from reputation.store.personal import Contact, add_contacts, contacts_of
 from reputation.store.sources import NamedSource, contact_sources, people_sources, remove_contacts, remove_people
 
@@ -21,11 +21,11 @@ def test_contacts_are_removed_by_their_import(tmp_path: Path) -> None:
         assert remove_contacts(db, "crm") == 0
 
 
-def test_people_of_the_settings_and_people_seen_are_no_import(tmp_path: Path) -> None:
+def test_people_of_the_settings_are_no_import(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
-        for extension, source in (("201", SETTINGS), ("202", SEEN), ("203", "hr"), ("204", "hr")):
+        for extension, source in (("201", SETTINGS), ("203", "hr"), ("204", "hr")):
             upsert_people(db, [Person(extension)], source)
         assert people_sources(db) == [NamedSource("hr", 2)]
         assert remove_people(db, SETTINGS) == 0
         assert remove_people(db, "hr") == 2
-        assert [person.extension for person in all_people(db)] == ["201", "202"]
+        assert [person.extension for person in all_people(db)] == ["201"]

@@ -22,7 +22,7 @@ from callsieve.web.visit import NotThere, Visit
 from callsieve.web.words import N_
 from reputation.model import Did, Person
 from reputation.store.audit import Change
-from reputation.store.people import SEEN, SETTINGS, all_dids, all_people, upsert_dids, upsert_people
+from reputation.store.people import SETTINGS, all_dids, all_people, upsert_dids, upsert_people
 from reputation.store.sources import NamedSource, did_sources, people_sources, remove_dids, remove_people
 from reputation.users import Role
 
@@ -111,7 +111,7 @@ async def _import(
     upsert: Callable[..., None],
 ) -> Response:
     source, raw = visit.form.get("source", "").strip(), visit.files.get("file", b"")
-    if not NAME.fullmatch(source) or source in (SEEN, SETTINGS):
+    if not NAME.fullmatch(source) or source == SETTINGS:
         return await _page(visit, NO_SOURCE)
     if not raw:
         return await _page(visit, EMPTY)
