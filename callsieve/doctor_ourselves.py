@@ -24,6 +24,7 @@ from reputation.store.errors import StoreError, store_errors
 from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
 from reputation.store.people import all_people
+from reputation.store.recovery import quarantined_of
 from reputation.wording import Places, Wording, listed
 
 STATUS_SECONDS = 2.0
@@ -189,7 +190,7 @@ def _with_room(path: Path, size: int, free: int) -> Finding:
     if free < LEAST_FREE + 2 * size:
         way_out = Wording("free some space in {folder}: a backup needs {size}", room)
         return warn(Wording("there is little space: {about}", {"about": about}), way_out)
-    if damaged := sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]")):
+    if damaged := quarantined_of(path):
         older: Places = {"about": about, "file": damaged[-1].name}
         return warn(
             Wording("{about}; an older one was damaged: {file}", older), Wording("look into it, then delete it")

@@ -125,7 +125,7 @@ def restore_backup(
     """Put a backup in the place of the store. The daemon must be stopped; the store as it was is kept."""
     from callsieve.cli.show import say
     from callsieve.times import when
-    from reputation.store.recovery import restore
+    from reputation.store.recovery import quarantined_of, restore
 
     loaded = settings_of(config)
     path = loaded.store_path
@@ -142,7 +142,7 @@ def restore_backup(
     before = restore(path, chosen, time.time())
     give_to_owner(path)
     say(f"{path}: restored from {chosen}.")
-    kept = before or next(iter(sorted(path.parent.glob(f"{path.name}.damaged-*"), reverse=True)), None)
+    kept = before or next(reversed(quarantined_of(path)), None)
     if kept is not None:
         give_to_owner(kept)
         say(f"The store as it was{'' if before else ', which was damaged,'} is kept as {kept}.")

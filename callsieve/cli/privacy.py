@@ -98,6 +98,7 @@ def erase(
     from callsieve.recordings import erase as erase_recordings
     from callsieve.recordings import of_decisions
     from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
+    from reputation.store.recovery import quarantined_of
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
@@ -124,6 +125,10 @@ def erase(
         say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
+    for damaged in quarantined_of(loaded.store_path):
+        say(
+            f"{damaged} was put aside because it was damaged, and still has it: delete it once you have looked into it."
+        )
     _say_kept(kept, e164, config)
 
 

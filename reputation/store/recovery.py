@@ -65,6 +65,11 @@ def quarantine(path: Path, now: float) -> Path:
     return target
 
 
+def quarantined_of(path: Path) -> list[Path]:
+    """The damaged files that were put aside, the latest last, without SQLite's companions."""
+    return sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
+
+
 def restore(path: Path, backup: Path, now: float) -> Path | None:
     """Puts a backup in place, also under a running daemon: it is one transaction on the same file.
 

@@ -227,8 +227,10 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
+        write(path, review, number, NOW - days * DAY, "ada")
     for number, days in ((CALLER, 731), (OTHER, 729)):
         write(path, appeal_against_it, number, NOW - days * DAY)
+        write(path, raise_epoch, number, NOW - days * DAY, "sold", "ada")
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
