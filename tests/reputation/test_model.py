@@ -339,7 +339,7 @@ def test_spoofed_calls_never_change_the_owners_reputation(history: list[object])
 
 @given(histories, people)
 def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
-    """Outside a burst alarm. The newcomer has said and shown nothing yet."""
+    """Outside a burst alarm, and of a newcomer: who has hung up before moves from one family to the other."""
     calm = [one for one in history if getattr(one, "reporter", None) != who and getattr(one, "answered_by", "") != who]
     before, after = (ledger_of(h).evidence(CALLER, UNKNOWN, NOW) for h in (calm, [*calm, spam(who)]))
     if after.standing is not None and after.standing.burst_at is None:
