@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -50,3 +51,9 @@ class Session:
     seen_at: float
     address: str
     agent: str
+
+
+def is_last_administrator(user: ConsoleUser, users: Iterable[ConsoleUser]) -> bool:
+    """Whether nobody would be an administrator any more without this one."""
+    administrators = {one.name for one in users if one.role is Role.ADMINISTRATOR}
+    return administrators == {user.name}

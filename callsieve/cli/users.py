@@ -113,12 +113,13 @@ def role(
 ) -> None:
     """Give somebody another role; they have to log in again."""
     from callsieve.cli.show import say
-    from reputation.store.users import set_role
+    from reputation.store.users import all_users, set_role
 
     wanted = _role(role)
     with existing_store(settings_of(config)) as db:
         before = _existing(db, name)
-        _keep_an_administrator(db, before, wanted)
+        if wanted < before.role:
+            _keep_an_administrator(before, all_users(db))
         with changing(db, "user role", name=name) as change:
             change.before, change.after = {"role": before.role.word}, {"role": wanted.word}
             set_role(db, name, wanted)
@@ -132,11 +133,12 @@ def remove(
 ) -> None:
     """Take the console away from somebody; all their sessions are over."""
     from callsieve.cli.show import say
-    from reputation.store.users import remove_user
+    from reputation.store.users import all_users, remove_user
 
     with existing_store(settings_of(config)) as db:
-        before = _existing(db, name)
-        _keep_an_administrator(db, before, None)
+        before, users = _existing(db, name), all_users(db)
+        if len(users) > 1:  # who is the only one leaves nobody behind without an administrator
+            _keep_an_administrator(before, users)
         if not confirmed(f"Take the console away from {name} ({before.role.word})?", yes=yes):
             say("Nothing was changed.")
             return
@@ -158,13 +160,10 @@ def _existing(db: sqlite3.Connection, name: str) -> ConsoleUser:
     return users[name]
 
 
-def _keep_an_administrator(db: sqlite3.Connection, user: ConsoleUser, wanted: Role | None) -> None:
-    from reputation.store.users import all_users
-    from reputation.users import Role
+def _keep_an_administrator(user: ConsoleUser, users: list[ConsoleUser]) -> None:
+    from reputation.users import is_last_administrator
 
-    others = [one for one in all_users(db) if one.name != user.name]
-    is_last = user.role is Role.ADMINISTRATOR and not any(one.role is Role.ADMINISTRATOR for one in others)
-    if is_last and others and wanted is not Role.ADMINISTRATOR:
+    if is_last_administrator(user, users):
         raise CommandError(f"{user.name} is the last administrator: make another one first")
 
 

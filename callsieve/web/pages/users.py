@@ -16,7 +16,7 @@ from callsieve.web.words import N_
 from reputation.store.audit import Change
 from reputation.store.people import all_people
 from reputation.store.users import add_user, all_users, remove_user, sessions_of, set_password, set_role, user_of
-from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role
+from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, is_last_administrator
 
 NO_NAME = N_("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
 TAKEN = N_("There is a user of this name already.")
@@ -150,7 +150,7 @@ def _other(db: sqlite3.Connection, visit: Visit) -> ConsoleUser:
 
 
 def _keep_an_administrator(db: sqlite3.Connection, user: ConsoleUser) -> None:
-    if not any(one.role is Role.ADMINISTRATOR for one in all_users(db) if one.name != user.name):
+    if is_last_administrator(user, all_users(db)):
         raise Refused(LAST)
 
 
