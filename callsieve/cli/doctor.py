@@ -43,15 +43,15 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def show_checks(checks: list[Check]) -> None:
     """A line for each check, the way out below, and how many are how."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console.print(_table(checks))
+    from callsieve.cli.show import print_plain, say
+
+    print_plain(_table(checks))
     counts = Counter(check.status.value for check in checks)
     words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
     parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
-    console.print(Text(", ").join(Text(text, style) for text, style in parts))
+    say(Text(", ").join(Text(text, style) for text, style in parts))
 
 
 def _gathered(checks: list[Check]) -> list[Check]:

@@ -98,7 +98,7 @@ def print_table(
         table.add_column(heading, no_wrap=index in keep, overflow="fold", justify=justify)
     for row in rows:
         table.add_row(*(_cell(cell) for cell in row))
-    _print(table)
+    print_plain(table)
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
@@ -109,14 +109,14 @@ def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
     for name, value in pairs:
         if str(value):
             table.add_row(Text(name), _cell(value))
-    _print(table)
+    print_plain(table)
 
 
 def _plain_table(*, show_header: bool) -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=show_header)
 
 
-def _print(table: Table) -> None:
+def print_plain(table: Table) -> None:
     """Without the spaces that fill the last column: they get in the way when somebody copies a line."""
     out = console()
     with out.capture() as captured:

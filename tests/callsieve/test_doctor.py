@@ -39,7 +39,7 @@ from callsieve.console import ConsoleError, console, database_del, database_get,
 from callsieve.doctor import CHECKS, examine
 from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
-from callsieve.examining import Finding, Ground, Status
+from callsieve.examining import Check, Finding, Ground, Status
 from callsieve.freepbx import TRUNK_FILES
 from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
@@ -659,6 +659,15 @@ def test_it_fits_a_terminal(
     assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
     assert any(line.strip() == "→ callsieve asterisk install" for line in lines)
     assert lines[-1].startswith("4 to be put right, ")
+
+
+def test_where_nobody_reads_it_on_a_terminal_a_way_out_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    command = f"chmod o-w /etc/{'callsieve/' * 12}callsieve.toml"
+    show_checks([Check("settings", Status.FAIL, "others may change it", command)])
+    assert capsys.readouterr().out.splitlines()[1].strip() == f"→ {command}"
 
 
 def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
