@@ -136,12 +136,12 @@ def _pointer(loaded: Loaded) -> Path:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    uid, gid = _owner(folder.parent)
-    if os.geteuid() == 0 and folder.stat().st_uid != uid:
-        os.chown(folder, uid, gid)
+    owner = _owner(folder.parent)
+    if owner is not None and folder.stat().st_uid != owner[0]:
+        os.chown(folder, *owner)
 
 
-def _owner(folder: Path) -> tuple[int, int]:
-    """Who has the directory reads what is in it, also where root has written it."""
+def _owner(folder: Path) -> tuple[int, int] | None:
+    """What root writes belongs to whoever has the directory; what others write is theirs."""
     status = folder.stat()
-    return status.st_uid, status.st_gid
+    return (status.st_uid, status.st_gid) if os.geteuid() == 0 else None

@@ -277,11 +277,14 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path:
-    """CALLSIEVE_STATE, else what systemd made for the service, else the service's own if we may use it, else XDG's."""
+    """CALLSIEVE_STATE, else what systemd made for the service, else the service's own where it is there, else XDG's.
+
+    Whether or not we may use the service's: who may not has to be told, and not to write where the daemon never looks.
+    """
     for variable in ("CALLSIEVE_STATE", "STATE_DIRECTORY"):
         if environment.get(variable):
             return Path(environment[variable].split(":")[0]).absolute()
-    if os.access(SERVICE_STATE, os.R_OK | os.W_OK | os.X_OK):
+    if os.path.isdir(SERVICE_STATE):
         return SERVICE_STATE
     base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "callsieve"
@@ -385,7 +388,7 @@ def _problems(settings: Settings) -> list[tuple[str, str]]:
             if number_of(text, region) is None
         ]
     for scope in settings.scope:
-        if sum(value is not None for value in (scope.did, scope.trunk, scope.group)) != 1:
+        if [bool(value) for value in (scope.did, scope.trunk, scope.group) if value is not None] != [True]:
             problems.append((f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"))
     problems += _repeated("trunk", [trunk.name for trunk in settings.trunk])
     problems += _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from typer.main import get_command
 
 from callsieve.cli.app import app
-from tests.callsieve.program import CALLER, ROOT, Program, make_record, one_line
+from tests.callsieve.program import CALLER, NOBODY, ROOT, Program, make_record, one_line
 
 HISTORY = (
     '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421834", "did": "+442071838750",'
@@ -155,6 +156,36 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
     assert (result.code, result.out) == (2, "")
     assert "no permission" in one_line(result.err)
     assert [one["entry"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_group(open_to_all: Program) -> None:
+    policies = open_to_all.state / "policies"
+    policies.mkdir()
+    for path in (open_to_all.state, open_to_all.store, policies):
+        os.chown(path, NOBODY, 4712)
+    result = open_to_all.as_nobody("policy", "activate", "strict")
+    assert (result.code, result.err) == (0, "")
+    assert open_to_all.ok("policy", "show").startswith("strict")
+    assert (policies / "activated").stat().st_uid == NOBODY
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_who_may_not_write_into_the_services_store_makes_none_of_their_own(
+    open_to_all: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = open_to_all.folder / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    monkeypatch.setattr("callsieve.settings.SERVICE_STATE", open_to_all.state)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    monkeypatch.setattr(Program, "environment", {**open_to_all.environment, "CALLSIEVE_STATE": ""})
+    open_to_all.store.chmod(0o640)
+    open_to_all.state.chmod(0o750)
+    result = open_to_all.as_nobody("list", "add", "block", "+12017421835")
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+    assert not any(home.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [*READING, *WRITING])
