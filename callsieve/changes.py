@@ -6,6 +6,7 @@ lines with that mark are ever taken out again.
 
 from __future__ import annotations
 
+import grp
 import pwd
 import re
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
+USUAL_GROUP = "asterisk"
 COPY_SUFFIX = ".before-callsieve"
 
 _AGI_LINE = re.compile(r"AGI\(\$\{CALLSIEVE_AGI\}\$\{IF\(.*?\?:(.*?)\)\}/")
@@ -98,14 +100,22 @@ def place_of(etc: Path, agi_bin: Path | None, units: Path) -> Place:
     if not (etc / "extensions.conf").is_file():
         raise InstallError(f"{etc}/extensions.conf is not there: --etc names the directory of Asterisk's configuration")
     status = etc.stat()
-    # Root's own group is of no use to an Asterisk that runs as another user: then the group of the owner.
-    group = status.st_gid or _primary_group_of(status.st_uid)
+    # Root's own group is of no use to an Asterisk, or a service of ours, that runs as another user: then the group of
+    # the owner, or the usual one.
+    group = status.st_gid or _primary_group_of(status.st_uid) or _usual_group()
     return Place(etc, group, agi_bin, units)
 
 
 def _primary_group_of(uid: int) -> int:
     try:
         return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return 0
+
+
+def _usual_group() -> int:
+    try:
+        return grp.getgrnam(USUAL_GROUP).gr_gid
     except KeyError:
         return 0
 

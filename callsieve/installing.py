@@ -18,6 +18,7 @@ from callsieve.changes import (
     OUR_AGI,
     OUR_DIALPLAN,
     OUR_UNIT,
+    USUAL_GROUP,
     Change,
     InstallError,
     Place,
@@ -64,12 +65,12 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     names = _dialplan_files(wanted, hook)
     dialplan, agi = _our_dialplan(place, wanted, names), _our_agi(place, wanted)
     manager, remarks = _manager(place, wanted)
-    unit = [own_file(place.unit, unit_text(wanted.loaded, _group_name(place)))] if wanted.systemd else []
+    unit = [own_file(place.unit, unit_text(wanted.loaded, service_group(place)))] if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
     changes = [*dialplan, *agi, *unit, _include_of_dialplan(place, wanted.freepbx, names), *manager]
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
-        remarks=(*remarks, *_readability(wanted), *filter(None, [hook.remark])),
+        remarks=(*remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
     )
 
 
@@ -154,8 +155,13 @@ def classic_socket(place: Place, wanted: Wanted) -> Path:
     return state / wanted.loaded.settings.agi.socket
 
 
-def _readability(wanted: Wanted) -> Iterator[str]:
+def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
     """What Asterisk's user, or the service, could not reach."""
+    if place.group == 0 and (wanted.systemd or place.unit.exists()):
+        yield (
+            f"the service runs in the group {USUAL_GROUP}, which is not there, and could not read its settings: "
+            f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.file or CONFIG_FILE}"
+        )
     for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
         closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)
         if closed is not None:
@@ -177,12 +183,12 @@ def unit_text(loaded: Loaded, group: str) -> str:
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 
-def _group_name(place: Place) -> str:
-    """The group that Asterisk reads its files by, as far as /etc says; the usual one else."""
+def service_group(place: Place) -> str:
+    """The group that Asterisk reads its files by, as far as /etc says; the usual one else. A number has no name."""
     try:
-        return grp.getgrgid(place.group).gr_name if place.group else "asterisk"
+        return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:
-        return "asterisk"
+        return str(place.group)
 
 
 def _systemd_word(word: str) -> str:

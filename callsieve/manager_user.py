@@ -94,9 +94,18 @@ def _our_settings(place: Place, loaded: Loaded, user: str, secret: str, port: in
         lines.append(f"secret = {_toml_text(secret)}")
     if port != DEFAULT_PORT:
         lines.append(f"port = {port}")
-    mode = PRIVATE_MODE if before is None else file.stat().st_mode & 0o770
-    group = place.group if before is None or file.stat().st_gid == 0 else None
+    mode, group = _private(file, place.group)
     return [Change(file, before, with_lines(before, lines, "#"), mode, group, copied=before is not None)], []
+
+
+def _private(file: Path, group: int) -> tuple[int, int | None]:
+    """Mode and group of our settings with a secret in them: whoever runs the service reads them by Asterisk's group."""
+    if not file.exists():
+        return PRIVATE_MODE, group
+    status = file.stat()
+    if status.st_gid != 0 and not status.st_mode & 0o004:
+        return status.st_mode & 0o770, None  # somebody has chosen who may read them
+    return status.st_mode & 0o770 | 0o040, group
 
 
 def _toml_text(text: str) -> str:

@@ -18,7 +18,7 @@ from callsieve.cli.common import ConfigOption, settings_of
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.text import Text
 
     from callsieve.changes import Change, Place, Plan
     from callsieve.settings import Settings
@@ -70,6 +70,7 @@ def install(
     beside them as NAME.before-callsieve.
     """
     from callsieve.changes import place_of
+    from callsieve.cli.show import say
     from callsieve.installing import Wanted, plan_install
 
     loaded = settings_of(config)
@@ -80,17 +81,14 @@ def install(
             loaded, secrets.token_urlsafe(24), freepbx=freepbx, classic=classic, systemd=systemd, ami=not no_ami
         )
         plan = plan_install(place, wanted)
-    console = _console()
-    done = _carried_out(console, plan, dry_run=dry_run, yes=yes)
+    done = _carried_out(plan, dry_run=dry_run, yes=yes)
     for remark in plan.remarks:
-        console.print(f"[yellow]note[/]  {_escaped(remark)}")
+        say(_styled("note  ", "yellow"), remark)
     if dry_run:
         return
     if done and reload:
-        _reload(console, loaded.settings, loads="callsieve")
-    _next_steps(
-        console, _steps_after_install(plan, place, loaded.settings, freepbx, systemd, reloaded=reload or not done)
-    )
+        _reload(loaded.settings, loads="callsieve")
+    _next_steps(_steps_after_install(plan, place, loaded.settings, freepbx, systemd, reloaded=reload or not done))
 
 
 def uninstall(
@@ -112,18 +110,17 @@ def uninstall(
         if agi_bin is None and is_classic_installed(place):
             place = place_of(etc.absolute(), _agi_bin(loaded.settings), systemd_dir.absolute())
         plan = plan_uninstall(place, loaded.file)
-    console = _console()
-    done = _carried_out(console, plan, dry_run=dry_run, yes=yes)
+    done = _carried_out(plan, dry_run=dry_run, yes=yes)
     if dry_run or not done:
         return
     if reload:
-        _reload(console, loaded.settings, loads="")
+        _reload(loaded.settings, loads="")
     steps = [] if reload else _reload_steps(loaded.settings)
     if any(change.path == place.unit for change in plan.changes):
         steps.insert(0, ("stop the daemon", ["systemctl disable --now callsieve", "systemctl daemon-reload"]))
     command = _command(loaded.settings, "database deltree callsieve")
     steps.append(("forget the off switch and the last emergency call", [command]))
-    _next_steps(console, steps)
+    _next_steps(steps)
 
 
 @contextmanager
@@ -154,44 +151,43 @@ def _agi_bin(settings: Settings) -> Path | None:
 # Show, ask, write
 
 
-def _carried_out(console: Console, plan: Plan, *, dry_run: bool, yes: bool) -> bool:
+def _carried_out(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
     """Whether anything was written."""
+    from callsieve.cli.show import say
     from callsieve.writing import write
 
     if not plan.changes:
-        console.print("[green]nothing to change[/]")
+        say(_styled("nothing to change", "green"))
         return False
     for change in plan.changes:
-        _show(console, change)
-    _summarise(console, plan)
+        _show(change)
+    _summarise(plan)
     if dry_run:
-        console.print("nothing was written (--dry-run)")
+        say("nothing was written (--dry-run)")
         return False
     if not yes:
         if not sys.stdin.isatty():
             raise CommandError("nobody is there to be asked: use --yes to write this, --dry-run to see it")
         if not typer.confirm("Write this?"):
-            console.print("nothing was written")
+            say("nothing was written")
             raise SystemExit(1)
     with _one_line():
         write(plan)
-    console.print("[green]written[/]")
+    say(_styled("written", "green"))
     return True
 
 
-def _show(console: Console, change: Change) -> None:
+def _show(change: Change) -> None:
     """A unified diff; secrets stay secret."""
-    from rich.text import Text
-
     before, after = (_SECRET.sub(r"\1********", text or "") for text in (change.before, change.after))
     old = "/dev/null" if change.before is None else str(change.path)
     new = "/dev/null" if change.after is None else str(change.path)
     diff = difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="", n=2)
     for line in diff:
-        console.print(Text(line.encode("utf-8", "replace").decode(), style=_style_of(line)), soft_wrap=True)
+        _print(_styled(line.encode("utf-8", "replace").decode(), _style_of(line)))
     if before == after:
-        console.print(Text(f"{change.path}: the mode or the secret changes", style="bold"), soft_wrap=True)
-    console.print()
+        _print(_styled(f"{change.path}: the mode or the secret changes", "bold"))
+    _print(_styled(""))
 
 
 def _style_of(line: str) -> str:
@@ -200,7 +196,7 @@ def _style_of(line: str) -> str:
     return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
 
 
-def _summarise(console: Console, plan: Plan) -> None:
+def _summarise(plan: Plan) -> None:
     from rich.text import Text
 
     for change in plan.changes:
@@ -210,19 +206,20 @@ def _summarise(console: Console, plan: Plan) -> None:
         line = Text.assemble((f"{verb:<7}", style), f" {change.path}{mode}")
         if change.copied and not change.copy_path.exists():
             line.append(f"\n        as it was: {change.copy_path.name}", style="dim")
-        console.print(line, soft_wrap=True)
+        _print(line)
 
 
-def _console() -> Console:
-    from rich.console import Console
+def _print(line: Text) -> None:
+    """Never folded: it is to be copied, or compared with a file."""
+    from callsieve.cli.show import console
 
-    return Console(highlight=False)
+    console().print(line, soft_wrap=True)
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
+def _styled(text: str, style: str = "") -> Text:
+    from rich.text import Text
 
-    return escape(text)
+    return Text(text, style)
 
 
 # What is left to do
@@ -230,9 +227,10 @@ def _escaped(text: str) -> str:
 Steps = list[tuple[str, list[str]]]
 
 
-def _reload(console: Console, settings: Settings, loads: str) -> None:
+def _reload(settings: Settings, loads: str) -> None:
     """Let Asterisk read its files again; see that our contexts are there, or that they are gone."""
     from callsieve.asterisk_output import dialplan_in
+    from callsieve.cli.show import say
     from callsieve.console import console as ask
 
     with _one_line():
@@ -241,20 +239,19 @@ def _reload(console: Console, settings: Settings, loads: str) -> None:
         there = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts
     if there != bool(loads):
         raise CommandError("Asterisk did not take the new dialplan: its log says why (logger.conf says where that is)")
-    console.print("[green]Asterisk has read its dialplan and manager users again[/]")
+    say(_styled("Asterisk has read its dialplan and manager users again", "green"))
 
 
 def _steps_after_install(
     plan: Plan, place: Place, settings: Settings, freepbx: bool, systemd: bool, *, reloaded: bool
 ) -> Steps:
-    from callsieve.installing import TRUNK_LINES
+    from callsieve.installing import TRUNK_LINES, service_group
     from callsieve.uninstalling import uses_of
 
     steps: Steps = [] if reloaded else _reload_steps(settings)
     if systemd and any(change.path == place.unit for change in plan.changes):
-        steps.append(
-            ("start the daemon", [*_make_user(), "systemctl daemon-reload", "systemctl enable --now callsieve"])
-        )
+        start = [*_make_user(service_group(place)), "systemctl daemon-reload", "systemctl enable --now callsieve"]
+        steps.append(("start the daemon", start))
     elif any(change.path.name == "callsieve.toml" for change in plan.changes) and place.unit.exists():
         steps.append(("let the daemon read its settings", ["systemctl restart callsieve"]))
     if not uses_of(place):
@@ -268,14 +265,15 @@ def _steps_after_install(
     return steps
 
 
-def _make_user() -> list[str]:
-    """The command that makes the service's user, if it is not there."""
+def _make_user(group: str) -> list[str]:
+    """The command that makes the service's user, if it is not there. In Asterisk's group, as the unit runs it."""
     import pwd
 
     try:
         pwd.getpwnam("callsieve")
     except KeyError:
-        return ["useradd --system --home-dir /var/lib/callsieve --shell /usr/sbin/nologin callsieve"]
+        home = "--home-dir /var/lib/callsieve --shell /usr/sbin/nologin"
+        return [f"useradd --system {home} --gid {group} callsieve"]
     return []
 
 
@@ -288,13 +286,11 @@ def _command(settings: Settings, command: str) -> str:
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
-def _next_steps(console: Console, steps: Steps) -> None:
-    from rich.text import Text
-
+def _next_steps(steps: Steps) -> None:
     if not steps:
         return
-    console.print("\n[bold]What is left to do[/]")
+    _print(_styled("\nWhat is left to do", "bold"))
     for number, (title, commands) in enumerate(steps, 1):
-        console.print(Text(f"{number}. {title}"), soft_wrap=True)
+        _print(_styled(f"{number}. {title}"))
         for command in commands:
-            console.print(Text(f"   {command}", style="cyan"), soft_wrap=True)
+            _print(_styled(f"   {command}", "cyan"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shlex
 import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from configparser import ConfigParser
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +20,14 @@ from callsieve.changes import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_HOOK_FILE,
+    OUR_UNIT,
     Change,
     InstallError,
     Place,
     Plan,
     asked_for,
     asterisk_conf,
+    packaged,
     packaged_dialplan,
     place_of,
 )
@@ -32,6 +36,7 @@ from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
 from callsieve.writing import write
+from tests.callsieve.program import ROOT
 
 PLAIN = {
     "extensions.conf": "[general]\n\n[from-carrier]\nexten => _X.,1,Dial(PJSIP/201)\n",
@@ -418,6 +423,15 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
     assert "@CALLSIEVE@" not in text
 
 
+def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_daemon() -> None:
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(packaged(OUR_UNIT))
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert (unit["Service"]["Restart"], unit["Service"]["OOMPolicy"]) == ("always", "continue")
+    wait = unit["Service"]["RestartSec"]
+    assert f"systemd starts it again in {wait} s |" in (ROOT / "docs" / "failures.md").read_text()
+
+
 def test_asterisk_conf_is_where_the_files_are() -> None:
     names = {path.name for path in asterisk_conf().iterdir()}
     assert {"callsieve.conf", "callsieve-freepbx.conf", "callsieve-manager.conf", "callsieve.service"} <= names
@@ -471,6 +485,41 @@ def test_the_settings_get_the_other_end(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     write(plan_uninstall(place, file))
     assert file.read_text() == '[agi]\nlisten = "127.0.0.1:4600"'
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("there", "after"),
+    [
+        pytest.param(None, (1, 0o640), id="new"),
+        pytest.param((0, 0o644), (1, 0o640), id="open-to-all-until-now"),
+        pytest.param((4712, 0o644), (1, 0o640), id="of-a-group-that-did-not-matter-until-now"),
+        pytest.param((0, 0o600), (1, 0o640), id="roots-own"),
+        pytest.param((4712, 0o640), (4712, 0o640), id="somebody-has-chosen"),
+    ],
+)
+def test_the_service_can_read_its_settings_where_etc_is_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[int, int] | None, after: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("callsieve.changes.USUAL_GROUP", grp.getgrgid(1).gr_name)
+    file = tmp_path / "callsieve" / "callsieve.toml"
+    if there is not None:
+        file.parent.mkdir()
+        file.write_text("")
+        os.chown(file, 0, there[0])
+        file.chmod(there[1])
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path, systemd=True)))
+    assert f"\nGroup={grp.getgrgid(1).gr_name}\n" in place.unit.read_text()
+    assert (file.stat().st_gid, stat.S_IMODE(file.stat().st_mode)) == after
+
+
+def test_a_service_whose_group_is_not_there_is_remarked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callsieve.changes.USUAL_GROUP", "no-such-group")
+    place = replace(make_place(tmp_path, PLAIN), group=0)
+    plan = plan_install(place, make_wanted(tmp_path, systemd=True))
+    assert any("groupadd --system asterisk; chgrp asterisk" in remark for remark in plan.remarks)
+    assert not any("groupadd" in remark for remark in plan_install(place, make_wanted(tmp_path)).remarks)
 
 
 @pytest.mark.parametrize(
