@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("callsieve.daemon")
 
+# Tables of the settings that a reload leaves as they were at the start.
+UNTIL_RESTART = ("agi", "ami", "store", "web")
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 LOOK_SECONDS = 1.0  # how often policy files are looked at
 SETTLED_SECONDS = 60.0
@@ -59,7 +61,7 @@ class Daemon:
         self._load = load
         self._loaded = load()
         self._policy_error = ""
-        settings = self._loaded.settings
+        self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
         self.keeper = Keeper(self._loaded.store_path, settings.reputation, self._settings_differ)
         self.screening = Screening(
@@ -132,8 +134,9 @@ class Daemon:
         except SettingsError as error:
             logger.error("the old settings stay: %s", error)
         else:
-            if loaded.settings.agi != self._loaded.settings.agi:
-                logger.warning("agi.* changed: restart to apply it")
+            for table in UNTIL_RESTART:
+                if getattr(loaded.settings, table) != getattr(self._started_with, table):
+                    logger.warning("%s.* changed: restart to apply it", table)
             self._loaded = loaded
             self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
             self.keeper.weights = loaded.settings.reputation

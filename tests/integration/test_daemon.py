@@ -112,3 +112,18 @@ def test_it_says_how_it_goes(tmp_path: Path) -> None:
         wait_until(lambda: told().by_action == {"allow": 1}, "the call is counted", seconds=2 * EVERY_SECONDS)
         assert (sum(told().took), told().answered, told().in_flight) == (1, 1, 0)
         assert is_fresh(told())
+
+
+def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+
+        def is_said(times: int) -> bool:
+            said = daemon.log.read_text()
+            return all(said.count(f"{table}.* changed: restart") == times for table in ("ami", "store", "web"))
+
+        daemon.write_settings('[store]\npath = "other.db"\n[ami]\nport = 5039\n[web]\nenabled = true\n')
+        daemon.reload()
+        wait_until(lambda: is_said(1), "the first warning")
+        daemon.reload()
+        wait_until(lambda: is_said(2), "the second warning")
+        assert "agi.* changed" not in daemon.log.read_text()
