@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -67,8 +68,20 @@ def _replace(path: Path, text: str, mode: int, owner: tuple[int, int]) -> None:
 
 @contextmanager
 def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
-    """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
+
+    A link stays one, and its target changes. OSError for what is no file: renamed over, a device or a pipe is gone.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path}: is no regular file: name a file to be written")
+    path = Path(os.path.realpath(path))
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path.parent)  # nobody has asked for a temporary file
+        raise
     try:
         with open(descriptor, "wb") as file:
             if owner is not None:

@@ -33,6 +33,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:
+    """CommandError where there is a file of this name."""
+    if out.is_file():
+        raise CommandError(f"{out}: there is a file of this name: {way_out}")
+
+
 @contextmanager
 def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
     """The store for a command that only looks: one that is not there is said, not made."""

@@ -23,7 +23,7 @@ EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
 
 _OS_TROUBLE = {
-    FileNotFoundError: "there is no such file",
+    FileNotFoundError: "there is no such file or directory",
     IsADirectoryError: "this is a directory, not a file",
     NotADirectoryError: "a part of this path is not a directory",
     PermissionError: "no permission; run this as the user who owns it, or as root",
@@ -50,6 +50,8 @@ def errors_in_one_line() -> Iterator[None]:
 
 def os_trouble(error: OSError) -> str:
     """What the system refused, in one line: the path, the trouble and the way out."""
+    if error.errno is None and str(error):
+        return str(error)  # words of ours, which say all of that
     place = f"{error.filename}: " if error.filename else ""
     trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
     return place + (trouble or f"{error.strerror or error}: check the path and the space on the disk")

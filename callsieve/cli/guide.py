@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, settings_of
+from callsieve.cli.common import ConfigOption, check_new, settings_of
 from callsieve.cli.errors import CommandError
 
 FILE_MODE = 0o644
@@ -40,6 +40,7 @@ def guide(
     if out is None:
         sys.stdout.write(page)
         return
-    with complete_file(out.absolute(), FILE_MODE) as file:
+    check_new(out)
+    with complete_file(out, FILE_MODE) as file:
         file.write(page.encode())
     print(f"{out}: open it in a browser and print it.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, existing_store, settings_of
+from callsieve.cli.common import ConfigOption, check_new, existing_store, settings_of
 from callsieve.cli.errors import CommandError
+
+FILE_MODE = 0o644
 
 
 def add_to(group: typer.Typer) -> None:
@@ -30,6 +31,7 @@ def guidance(
     from callsieve.company import company_of
     from callsieve.guidance import guidance_page, leaflet_page
     from callsieve.guidance_texts import LANGUAGES
+    from callsieve.writing import complete_file
     from policies.words import nearest
 
     if language not in LANGUAGES:
@@ -42,17 +44,8 @@ def guidance(
         now = time.time()
         with existing_store(loaded) as db:
             page = guidance_page(company_of(db, now, loaded.settings), language, now)
-    _write(path, page, force=force)
+    if not force:
+        check_new(path, "choose another with --out, or add --force")
+    with complete_file(path, FILE_MODE) as file:
+        file.write(page.encode())
     say(f"{path}: open it in a browser.")
-
-
-def _write(path: Path, page: str, *, force: bool) -> None:
-    """Whole or not at all."""
-    if path.exists() and not force:
-        raise CommandError(f"{path}: there is a file of this name: choose another with --out, or add --force")
-    half = path.with_name(f".{path.name}.half")
-    try:
-        half.write_text(page, encoding="utf-8")
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

@@ -170,7 +170,7 @@ def _check(path: Path, history: Path) -> None:
 
 
 def _complete(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
-    return nullcontext() if path is None else complete_file(path.resolve(), PRIVATE)
+    return nullcontext() if path is None else complete_file(path, PRIVATE)
 
 
 def _first_problem(reading: Reading) -> str:

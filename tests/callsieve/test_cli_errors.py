@@ -380,3 +380,26 @@ def test_there_is_no_command_whose_failures_are_not_tested() -> None:
         text = path.read_text()
         unnamed = [command for command in commands if '"{}"'.format('", "'.join(command.split())) not in text]
         assert unnamed == [], file
+
+
+@pytest.mark.parametrize("words", [["guide"], ["own", "guidance", "--leaflet", "--force"]], ids=["guide", "guidance"])
+def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[str]) -> None:
+    folder = callsieve.folder / "out"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo")
+    (folder / "link.html").symlink_to("page.html")
+    assert "is no regular file: name a file" in callsieve.fails(*words, "--out", folder / "fifo")
+    assert "this is a directory" in callsieve.fails(*words, "--out", folder)
+    assert "this is a directory" in callsieve.fails(*words, "--out", ".")
+    nowhere = folder / "nowhere"
+    assert callsieve.fails(*words, "--out", nowhere / "x") == f"{nowhere}: there is no such file or directory"
+    callsieve.ok(*words, "--out", folder / "link.html")
+    assert sorted(path.name for path in folder.iterdir()) == ["fifo", "link.html", "page.html"]
+    assert (folder / "fifo").is_fifo()
+    assert (folder / "link.html").is_symlink()
+
+
+def test_the_page_for_everybody_overwrites_nothing(callsieve: Program) -> None:
+    numbers = callsieve.file("numbers.csv", "number\n")
+    assert "there is a file of this name" in callsieve.fails("guide", "--out", numbers)
+    assert numbers.read_text() == "number\n"
