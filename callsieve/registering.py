@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from callsieve.settings import Settings
 from callsieve.times import TimeError, expiry_of, instant_of
-from reputation.own.register import NotRegistered, OwnNumber
+from reputation.own.register import NotRegistered, OwnNumber, RegisterError
 from reputation.store.audit import Change, add_audit
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.wording import Wording
@@ -36,6 +36,10 @@ Given = Mapping[str, Any]
 Step = Callable[[OwnNumber], OwnNumber]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+class NothingChanged(RegisterError):
+    """All that is asked for is so already: there is no change to keep."""
 
 
 class FieldError(ValueError):
@@ -94,9 +98,9 @@ def next_check_of(text: str, now: float) -> float | None:
         raise FieldError(NEXT_CHECK, Wording("takes a time to come, or never: {problem}", problem)) from None
 
 
-def unknown_trunks(own: OwnNumber, settings: Settings) -> list[str]:
+def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
     """Names of trunks that the settings do not know: a misspelling, most of the time."""
-    return sorted(set(own.trunks) - {trunk.name for trunk in settings.trunk})
+    return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
 def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
@@ -108,8 +112,10 @@ def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
 
 
 def put_in_register(db: sqlite3.Connection, change: Change, own: OwnNumber) -> None:
-    """The number is registered so, whether it was there or not."""
+    """The number is registered so, whether it was there or not. NothingChanged."""
     change.before, change.after = own_of(db, own.number), own
+    if change.before == own:
+        raise NothingChanged(Wording("{number} is registered already: nothing was changed", {"number": own.number}))
     put_own(db, own)
 
 
@@ -126,22 +132,40 @@ def take_out(db: sqlite3.Connection, change: Change, number: str) -> None:
     remove_own(db, number)
 
 
-def bring_in(
-    db: sqlite3.Connection, change: Change, found: Mapping[str, Given], who: str, at: float
-) -> tuple[int, int]:
-    """The numbers of a file, each with a row of its own in the audit; how many are new, and how many were there.
+def to_bring_in(db: sqlite3.Connection, found: Mapping[str, Given], at: float) -> list[tuple[bool, OwnNumber]]:
+    """The numbers of a file that it changes, as they are then, and whether each is new.
 
     Of a number that is there what the file does not say stays; of a new one it is as `new_number` has it.
     """
-    added = changed = 0
-    for number, given in found.items():
-        row = Change("own import", number)
-        before = own_of(db, number) or new_number(number, at)
-        after = replace(before, **given)
-        if after.state is not before.state and "since" not in given:
-            after = replace(after, since=at)
-        put_in_register(db, row, after)
+    read = ((own_of(db, number), number, given) for number, given in found.items())
+    told = ((before, _as_told(before or new_number(number, at), given, at)) for before, number, given in read)
+    return [(before is None, after) for before, after in told if after != before]
+
+
+def bring_in(
+    db: sqlite3.Connection, change: Change, owns: Sequence[tuple[bool, OwnNumber]], who: str, at: float
+) -> tuple[int, int]:
+    """Those of `to_bring_in`, each with a row of its own in the audit; how many are new, and how many were there.
+
+    NothingChanged where there are none.
+    """
+    if not owns:
+        raise NothingChanged(Wording("All of it is registered already: nothing was changed."))
+    for _, own in owns:
+        row = Change("own import", own.number)
+        put_in_register(db, row, own)
         add_audit(db, row, who, at)
-        added, changed = added + (row.before is None), changed + (row.before is not None)
-    change.after = {"added": added, "changed": changed}
-    return added, changed
+    added = sum(is_new for is_new, _ in owns)
+    change.after = {"added": added, "changed": len(owns) - added}
+    return added, len(owns) - added
+
+
+def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:
+    """With what a row says; a file has whole seconds, so an instant within its second is none that changed."""
+    same = {name for name, value in given.items() if _is_same_second(getattr(before, name), value)}
+    after = replace(before, **{name: value for name, value in given.items() if name not in same})
+    return replace(after, since=at) if after.state is not before.state and "since" not in given else after
+
+
+def _is_same_second(one: object, other: object) -> bool:
+    return isinstance(one, float) and isinstance(other, float) and int(one) == int(other)

@@ -1,17 +1,27 @@
 """The register of own numbers as CSV, out and in. Pure but for the table's own file.
 
-What stands more than once in a field is separated by `|`; instants are days as `2026-12-31`.
+What stands more than once in a field is separated by `|`; instants are `2026-12-31T18:00:07+01:00`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable
+from contextlib import suppress
 
-from callsieve.registering import LISTS, MOST_TEXTS, TEXT_CHARACTERS, TEXTS, Given, one_line, several
+from callsieve.registering import (
+    LISTS,
+    MOST_TEXTS,
+    TEXT_CHARACTERS,
+    TEXTS,
+    Given,
+    next_check_of,
+    one_line,
+    several,
+)
 from callsieve.rows import Table
-from callsieve.times import TimeError, day, instant_of, since_of
+from callsieve.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.words import nearest
 from reputation.numbers import number_of
 from reputation.own.register import OwnNumber, State
@@ -24,19 +34,26 @@ STATES = {state.value: state for state in State}
 LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
-def own_numbers_in(table: Table, region: str, now: float) -> Iterator[tuple[str, Given]]:
+def own_numbers_in(table: Table, region: str, now: float) -> dict[str, Given]:
     """Own numbers, and what the file says of each: a column that it does not have says nothing, an empty field that
-    there is none. A row with something that cannot be read is refused as a whole.
+    there is none. A row with something that cannot be read is refused as a whole, and the second of a number too.
     """
+    found: dict[str, Given] = {}
+    lines: dict[str, int] = {}
     for number, *texts in table:
         e164 = number_of(number, region)
         if e164 is None:
             table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
             continue
+        if e164 in found:
+            table.refuse(f"{e164} is there twice: line {lines[e164]} counts")
+            continue
         try:
-            yield e164, _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
+            found[e164] = _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)
+            lines[e164] = table.line
         except ValueError as error:
             table.refuse(str(error))
+    return found
 
 
 def _given(texts: dict[str, str], columns: Container[str], now: float) -> Given:
@@ -44,14 +61,14 @@ def _given(texts: dict[str, str], columns: Container[str], now: float) -> Given:
     fields: dict[str, object] = {name: one_line(name, texts[name]) for name in TEXTS if name in columns}
     fields |= {name: several(name, texts[name].split("|")) for name in LISTS if name in columns}
     if "next_check" in columns:
-        fields["next_check_at"] = _instant("next_check", texts, now, instant_of)
+        fields["next_check_at"] = _next_check(texts["next_check"], now)
     if "checked" in columns:
-        fields["checked_at"] = _instant("checked", texts, now, since_of)
-    if state := texts["state"]:
+        fields["checked_at"] = _since("checked", texts, now)
+    if state := texts["state"].lower():
         if state not in STATES:
             raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
         fields["state"] = STATES[state]
-    if since := _instant("since", texts, now, since_of):
+    if since := _since("since", texts, now):
         fields["since"] = since
     return fields
 
@@ -68,16 +85,24 @@ def _row_of(own: OwnNumber) -> tuple[str, ...]:
         own.number,
         *map(_harmless, (own.name, own.purpose, own.owner)),
         *(_harmless("|".join(texts)) for texts in (own.trunks, own.documents, own.registered)),
-        day(own.next_check_at) if own.next_check_at else "",
-        day(own.checked_at) if own.checked_at else "",
+        iso_with_zone(own.next_check_at) if own.next_check_at else "",
+        iso_with_zone(own.checked_at) if own.checked_at else "",
         own.state.value,
-        day(own.since),
+        iso_with_zone(own.since),
     )
 
 
-def _instant(name: str, texts: dict[str, str], now: float, read: Callable[[str, float], float]) -> float | None:
+def _next_check(text: str, now: float) -> float | None:
+    """As it is typed elsewhere, but it may be overdue; also None: never."""
+    with suppress(TimeError):
+        if "-" in text:  # a day or an instant
+            return instant_of(text, now)
+    return next_check_of(text, now) if text else None
+
+
+def _since(name: str, texts: dict[str, str], now: float) -> float | None:
     try:
-        return read(texts[name], now) if texts[name] else None
+        return since_of(texts[name], now) if texts[name] else None
     except TimeError as error:
         raise ValueError(f"{name}: {error}") from None
 

@@ -114,6 +114,11 @@ class Table:
             else:
                 yield tuple([self._field(fields, place) for place in self._places])
 
+    @property
+    def line(self) -> int:
+        """Where the row that was read last begins, counted from 1."""
+        return self._line
+
     def refuse(self, problem: str) -> None:
         """The row that was read last is passed over, for this reason."""
         self.skipped += 1

@@ -83,6 +83,14 @@ def iso(at: float) -> str:
     return _format(at, "%Y-%m-%dT%H:%M:%S")
 
 
+def iso_with_zone(at: float) -> str:
+    """`2026-12-31T18:00:07+01:00`: the same instant wherever it is read."""
+    try:
+        return _local(at).replace(microsecond=0).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
 def span_words(seconds: float) -> str:
     """`3 d`, `2 h`, `40 s`: the largest whole unit."""
     size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, "s"))

@@ -117,13 +117,20 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code. What typer says of a command line becomes an error of ours."""
+    """Run one command; its exit code. What typer says of a command line becomes an error of ours.
+
+    BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
+    """
     try:
         code = app(arguments, prog_name="callsieve", standalone_mode=False)
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
     if code == EXIT_INTERRUPTED:  # typer's answer to Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0

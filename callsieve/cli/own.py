@@ -77,7 +77,7 @@ def add(
 ) -> None:
     """Register an own number; of one that is registered already, change what is given."""
     from callsieve.cli.show import say
-    from callsieve.registering import filled_in, new_number, put_in_register, unknown_trunks
+    from callsieve.registering import NothingChanged, filled_in, new_number, put_in_register, unknown_trunks
     from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
@@ -89,13 +89,17 @@ def add(
     }
     with its_fields():
         fresh = filled_in(new_number(e164, now), typed, now)
-    with any_store(loaded) as db, changing(db, "own add", e164) as change:
-        before = own_of(db, e164)
-        after = filled_in(before, typed, now) if before else fresh
-        put_in_register(db, change, after)
+    try:
+        with any_store(loaded) as db, changing(db, "own add", e164) as change:
+            before = own_of(db, e164)
+            after = filled_in(before, typed, now) if before else fresh
+            put_in_register(db, change, after)
+    except NothingChanged as error:
+        say(f"{error}.")
+        return
     say(f"{e164} is registered{' already: it was changed' if before else ''}.")
     details_of(after, now)
-    if unknown := unknown_trunks(after, loaded.settings):
+    if unknown := unknown_trunks([after], loaded.settings):
         say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
     say_undo(change, config)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print
 from callsieve.cli.errors import CommandError
 from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.reading import DryRunOption, FileArgument, table_in
-from callsieve.cli.storing import changing, nothing_usable, stores, who
+from callsieve.cli.storing import changing, nothing_usable, some, stores, who
 
 if TYPE_CHECKING:
     from callsieve.rows import Table
@@ -31,23 +32,26 @@ def import_register(
     """Import own numbers, or bring them up to date: columns that are not there, and other numbers, stay as they are."""
     from callsieve.cli.errors import warn
     from callsieve.cli.show import plural, say
-    from callsieve.registering import bring_in
+    from callsieve.registering import NothingChanged, bring_in, to_bring_in, unknown_trunks
     from callsieve.registering_files import COLUMNS, LONGEST_FIELD, own_numbers_in
-    from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
     now = time.time()
     with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
-        found = dict(own_numbers_in(table, loaded.settings.numbers.region, now))
+        found = own_numbers_in(table, loaded.settings.numbers.region, now)
     if not found:
         raise nothing_usable(table.problems)
     with stores(loaded, dry_run=dry_run) as (known, written):
-        fresh = sum(own_of(known, number) is None for number in found)
-        with changing(written, "own import", at=now) as change:
-            bring_in(written, change, found, who(), now)
-    counts = {"read": table.read, "added": fresh, "changed": len(found) - fresh, "skipped": table.skipped}
+        added = changed = 0
+        unknown: list[str] = []
+        with suppress(NothingChanged), changing(written, "own import", at=now) as change:
+            owns = to_bring_in(known, found, now)
+            added, changed = bring_in(written, change, owns, who(), now)
+            unknown = unknown_trunks((own for _, own in owns), loaded.settings)
+    counts = {"read": table.read, "added": added, "changed": changed, "skipped": table.skipped}
     if as_json:
-        print_json(counts | {"cut": table.cut, "dry_run": dry_run, "problems": _problems(table)})
+        about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": unknown, "problems": _problems(table)}
+        print_json(counts | about)
         return
     for problem in table.problems:
         warn(f"skipped line {problem.line}: {problem.text}")
@@ -55,11 +59,13 @@ def import_register(
         warn(f"cut {plural(table.cut, 'field')} longer than {LONGEST_FIELD:,} characters")
     if table.ignored:
         warn(f"did not read the columns {', '.join(table.ignored[:10])}")
+    if unknown:
+        warn(f"no [[trunk]] of the settings is called {some(unknown)}")
     say(
-        f"{'Would add' if dry_run else 'Added'} {plural(fresh, 'own number')}, changed {len(found) - fresh:,}: "
+        f"{'Would add' if dry_run else 'Added'} {plural(added, 'own number')}, changed {changed:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
     )
-    if not dry_run:
+    if not dry_run and added + changed:
         say_undo(change, config)
 
 
@@ -68,11 +74,13 @@ def export_register(
     config: ConfigOption = None,
 ) -> None:
     """Print the register as CSV; `own import` reads it again."""
+    from callsieve.cli.show import plural, say
     from callsieve.registering_files import register_as_csv
     from reputation.store.own_register import register_of
 
     with existing_store(settings_of(config)) as db:
-        text = register_as_csv(register_of(db))
+        register = register_of(db)
+    text = register_as_csv(register)
     if out is None:
         sys.stdout.write(text)
         return
@@ -81,6 +89,7 @@ def export_register(
             file.write(text)
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+    say(f"{out}: {plural(len(register), 'own number')}.")
 
 
 def _problems(table: Table) -> list[dict[str, object]]:

@@ -258,6 +258,16 @@ def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("words", ["own list", "own decisions", "calls show"])
+def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
+    callsieve.ok("db", "migrate")
+    command = f"{sys.executable} -m callsieve.cli.main {words} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

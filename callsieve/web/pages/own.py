@@ -19,6 +19,7 @@ from callsieve.registering import (
     NEXT_CHECK,
     TEXTS,
     FieldError,
+    NothingChanged,
     Typed,
     bring_in,
     filled_in,
@@ -28,6 +29,7 @@ from callsieve.registering import (
     registered,
     take_out,
     take_step,
+    to_bring_in,
 )
 from callsieve.registering_files import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
 from callsieve.rows import Table, TableError
@@ -151,7 +153,7 @@ async def bring_in_file(visit: Visit) -> Response:
         return await _page(visit, EMPTY)
     try:
         table = Table(io.BytesIO(raw), COLUMNS, "the file", longest=LONGEST_FIELD)
-        found = dict(own_numbers_in(table, visit.desk.loaded.settings.numbers.region, now))
+        found = own_numbers_in(table, visit.desk.loaded.settings.numbers.region, now)
     except TableError as error:
         return await _page(visit, str(error))
     problems = [f"line {problem.line}: {problem.text}" for problem in table.problems]
@@ -159,9 +161,12 @@ async def bring_in_file(visit: Visit) -> Response:
         return await _page(visit, "; ".join(problems[:1]) or NO_ROW)
 
     def write(db: sqlite3.Connection, change: Change) -> tuple[int, int]:
-        return bring_in(db, change, found, who, now)
+        return bring_in(db, change, to_bring_in(db, found, now), who, now)
 
-    added, changed = await visit.change("own import", write)
+    try:
+        added, changed = await visit.change("own import", write)
+    except NothingChanged:
+        added = changed = 0
     counts = {"added": added, "changed": changed, "skipped": table.skipped, "cut": table.cut}
     return visit.page("own_imported.html", **counts, problems=problems)
 

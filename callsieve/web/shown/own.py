@@ -131,7 +131,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         state=GRADE_STATES[health.grade],
         rows=rows_of(health),
         days=days_of(health),
-        unknown_trunks=tuple(unknown_trunks(own, loaded.settings)) if own else (),
+        unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
