@@ -254,6 +254,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         ended_by=_ended_by(call, disposition),
         queue=call.queue,
         forwarded_to=call.forwarded_to,
+        answered_by_pbx=call.main_was_up and disposition is not Disposition.ANSWERED,
         voicemail_left=call.voicemail_left,
         transferred=call.transferred,
         picked_up=call.picked_up,

@@ -28,13 +28,13 @@ def key_of(outcome: Outcome) -> Key:
     return outcome.caller, outcome.did, outcome.trunk
 
 
-def may_be_offered_again(outcome: Outcome, *, answered_by_pbx: bool) -> bool:
+def may_be_offered_again(outcome: Outcome) -> bool:
     """Whether the carrier may try once more; not when the PBX had answered (voicemail), nor a call seen in part."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
         and outcome.disposition in _FAILED
-        and not answered_by_pbx
+        and not outcome.answered_by_pbx
         and outcome.ended_by is not EndedBy.CALLER
         and outcome.caller != ""
     )

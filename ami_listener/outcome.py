@@ -50,7 +50,7 @@ class Outcome:
     the caller) was connected to somebody. `cause` is Q.850 as Asterisk last set it on the caller's channel,
     `sip_code` of a call that was never answered. `forked_to` is how many phones rang at once. `earlier` are the
     linkedids of the same call offered before by the carrier: `at` is then the first one's start, and ringing is
-    added up.
+    added up. `answered_by_pbx`: nobody took the call, but a menu, a queue, voicemail or a challenge had answered.
     """
 
     linkedid: str
@@ -77,6 +77,7 @@ class Outcome:
     ended_by: EndedBy | None = None
     queue: str | None = None
     forwarded_to: str | None = None
+    answered_by_pbx: bool = False
     voicemail_left: bool = False
     transferred: bool = False
     picked_up: bool = False

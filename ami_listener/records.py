@@ -63,6 +63,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         cause=outcome.cause,
         sip_code=outcome.sip_code,
         ended_by=outcome.ended_by,
+        answered_by_pbx=outcome.answered_by_pbx,
         voicemail_left=outcome.voicemail_left,
         transferred=outcome.transferred or outcome.picked_up or outcome.forwarded_to is not None,
         parked=outcome.parked,

@@ -162,7 +162,7 @@ class CallTracker:
         outcome = outcome_of(call, at)
         if call.earlier is not None:
             outcome = merge(call.earlier, outcome)
-        if may_be_offered_again(outcome, answered_by_pbx=call.main_was_up):
+        if may_be_offered_again(outcome):
             self._ended += self._offers.hold(outcome)
         else:
             self._ended.append(outcome)

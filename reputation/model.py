@@ -355,6 +355,7 @@ class OutcomeRecord:
     extensions; a phone that is nobody's keeps its endpoint (`PJSIP/201`), and the store puts the person in its place
     where it knows one. `answered_by` is the person who answered, `rung` all whose phones rang, `forked` how many.
 
+    `answered_by_pbx`: nobody took the call, but a menu, a queue or voicemail had answered; only AMI tells.
     `ended_by` is None where the source does not know (CDRs). `complete` is False for a call that was not seen whole:
     nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
     """
@@ -379,6 +380,7 @@ class OutcomeRecord:
     cause: int | None = None
     sip_code: int | None = None
     ended_by: EndedBy | None = None
+    answered_by_pbx: bool = False
     voicemail_left: bool = False
     transferred: bool = False
     parked: bool = False

@@ -66,12 +66,14 @@ def is_long_talk(outcome: OutcomeRecord) -> bool:
 
 
 def is_one_ring(outcome: OutcomeRecord) -> bool:
-    """The caller gave up after a ring or two. Silent before it rang (a menu, a wrong number) does not count."""
+    """The caller gave up after a ring or two. Who was silent before it rang (a wrong number) does not count, nor who
+    waited in a queue, chose from a menu or came to voicemail.
+    """
     return (
         outcome.disposition is Disposition.NO_ANSWER
         and outcome.ended_by is EndedBy.CALLER
         and 0 < outcome.ring_seconds <= ONE_RING_SECONDS
-        and not outcome.voicemail_left
+        and not (outcome.answered_by_pbx or outcome.voicemail_left)
     )
 
 

@@ -47,7 +47,7 @@ _ENUMS: dict[str, type[Enum]] = {
     "challenge": ChallengeResult,
     "auth_class": AuthClass,
 }
-_FLAGS = frozenset({"voicemail_left", "transferred", "parked", "conference", "complete"})
+_FLAGS = frozenset({"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete"})
 
 RECORD = (
     f"INSERT INTO outcome ({_COLUMNS}, waits_since) VALUES ({', '.join('?' * len(_FIELDS))}, ?) ON CONFLICT DO NOTHING"

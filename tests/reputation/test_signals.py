@@ -58,6 +58,7 @@ CALLS = [
     pytest.param(make_outcome(ring=6.1), "unanswered", DID, id="caller-gives-up-later"),
     pytest.param(make_outcome(ring=3.0, ended_by=EndedBy.SYSTEM), "unanswered", DID, id="we-gave-up-after-3-s"),
     pytest.param(make_outcome(ring=3.0, ended_by=None), "unanswered", DID, id="a-cdr-with-one-ring"),
+    pytest.param(make_outcome(ring=3.9, answered_by_pbx=True), "unanswered", DID, id="caller-gives-up-after-a-queue"),
     pytest.param(make_outcome(ring=0.0), None, None, id="gone-before-it-rang"),
     pytest.param(make_outcome(ring=3.0, voicemail_left=True), "voicemail", DID, id="one-ring-and-a-message"),
     pytest.param(make_outcome(ring=25.0, voicemail_left=True), "voicemail", DID, id="a-message"),
