@@ -6,6 +6,7 @@ The command and the console share it. Where an option is wrong the error names i
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from policies.decision import ACTION_BY_WORD
 from policies.words import nearest
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.journal import call_times
-from reputation.store.lists import add_entry, list_entries
+from reputation.store.lists import add_entry, entry_there
 from reputation.store.people import own_numbers
 
 NOTE_CHARACTERS = 200
@@ -69,15 +70,21 @@ def action_of(entry: ListEntry) -> str:
 
 def objections(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
     """What speaks against adding it, unless it is forced."""
+    return with_objections(db, settings, [entry])[0][1]
+
+
+def with_objections(
+    db: sqlite3.Connection, settings: Settings, entries: Iterable[ListEntry]
+) -> list[tuple[ListEntry, list[str]]]:
+    """Each with what speaks against adding it, unless it is forced."""
     own = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
-    return objections_to(entry, own)
+    return [(entry, objections_to(entry, own)) for entry in entries]
 
 
 def replaced_by(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
     """What is there that matches the same numbers."""
-    same = [one for one in list_entries(db) if key_of(one)[1:] == key_of(entry)[1:]]
-    before = next((one for one in same if one.list_name is entry.list_name), None)
-    return Replaced(before, next((one for one in same if one.list_name is not entry.list_name), None))
+    other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
+    return Replaced(entry_there(db, entry), entry_there(db, replace(entry, list_name=other)))
 
 
 def put_on_list(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
@@ -85,11 +92,6 @@ def put_on_list(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
     there = replaced_by(db, entry)
     add_entry(db, entry)
     return there
-
-
-def key_of(entry: ListEntry) -> tuple[ListName, EntryKind, str, str | None]:
-    """What tells one entry from another."""
-    return entry.list_name, entry.kind, entry.first, entry.last
 
 
 def about(entry: ListEntry) -> tuple[str | None, str]:

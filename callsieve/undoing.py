@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from callsieve.known import value_of
-from callsieve.listing import key_of
 from reputation.model import Identity, ListEntry
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change
@@ -30,7 +29,7 @@ from reputation.store.do_not_call import (
     remove_do_not_call,
 )
 from reputation.store.identities import identity_of, remove_identity, set_identity
-from reputation.store.lists import add_entry, list_entries, remove_entry
+from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.wording import Wording
 
@@ -72,7 +71,7 @@ class Kind(NamedTuple):
 
 ENTRY = Kind(
     lambda _row, value: msgspec.convert(value, ListEntry),
-    lambda db, entry: next((one for one in list_entries(db, entry.list_name) if key_of(one) == key_of(entry)), None),
+    entry_there,
     remove_entry,
     lambda db, entry, _now: add_entry(db, entry),
 )

@@ -8,18 +8,15 @@ from typing import Any
 
 from reputation.model import EntryKind, ListEntry, ListName
 
-REMOVE = """
-DELETE FROM list_entry WHERE first = ? AND last = ? AND kind = ? AND list = ?
-RETURNING list, kind, first, last, action, note, expires_at, added_at
-"""
+COLUMNS = "list, kind, first, last, action, note, expires_at, added_at"
+THERE = "first = ? AND last = ? AND kind = ? AND list = ?"
+OF = f"SELECT {COLUMNS} FROM list_entry WHERE {THERE}"
+REMOVE = f"DELETE FROM list_entry WHERE {THERE} RETURNING {COLUMNS}"
 ADD = """
 INSERT INTO list_entry (first, last, kind, list, action, note, expires_at, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 ADD_PREFIX = "INSERT INTO list_prefix (prefix, entry) VALUES (?, ?)"
-SHOW = """
-SELECT list, kind, first, last, action, note, expires_at, added_at
-  FROM list_entry WHERE :list IS NULL OR list = :list ORDER BY first, last, list
-"""
+SHOW = f"SELECT {COLUMNS} FROM list_entry WHERE :list IS NULL OR list = :list ORDER BY first, last, list"
 
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
@@ -34,6 +31,11 @@ def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
     """Removes the entry that matches the same numbers on the same list, and returns it as it was."""
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
+
+
+def entry_there(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
+    """The entry that matches the same numbers on the same list, as it is."""
+    return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
 
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:

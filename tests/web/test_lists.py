@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from httpx2 import Response
@@ -229,6 +232,43 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     assert entries(console.office) == [("block", NUMBER, None, "first")]
     change = undo_of(ada.text("/lists"))
     assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
+
+
+class Work:
+    """What the connection that holds the store's write lock does: steps of SQLite's machine, and statements."""
+
+    def __init__(self, console: Console, browser: Browser) -> None:
+        self.steps, self.statements = 0, list[str]()
+        assert browser.client.portal is not None
+        browser.client.portal.call(console.desk.shelf.write, self._watch)
+
+    def _watch(self, db: sqlite3.Connection) -> None:
+        db.set_progress_handler(self._step, 100)
+        db.set_trace_callback(self.statements.append)
+
+    def _step(self) -> int:
+        self.steps += 100
+        return 0
+
+    def of(self, done: Callable[[], object]) -> int:
+        """How many steps that took."""
+        before = self.steps
+        done()
+        return self.steps - before
+
+
+def test_each_row_of_an_import_and_of_its_undo_is_as_little_work_in_a_long_file(console: Console, ada: Browser) -> None:
+    """The store is locked for writing meanwhile."""
+    console.desk.clock = Ticking()
+    work = Work(console, ada)
+    steps = {}
+    for count in (100, 800):
+        rows = "".join(f"+1201{count}{place:04d}\n" for place in range(count))
+        steps["import", count] = work.of(partial(upload, ada, f"entry\n{rows}".encode(), list="block"))
+        steps["undo", count] = work.of(partial(ada.done, "/lists/undo", id=undo_of(ada.text("/lists"))))
+    assert steps["import", 800] < 12 * steps["import", 100] > 0
+    assert steps["undo", 800] < 12 * steps["undo", 100] > 0
+    assert not any("own_number" in statement for statement in work.statements), "read before, not under the lock"
 
 
 def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, ada: Browser) -> None:

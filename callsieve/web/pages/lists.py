@@ -8,7 +8,7 @@ import sqlite3
 from starlette.responses import Response
 
 from callsieve.entries import EntryError, parse_entry
-from callsieve.listing import ListingError, about, objections, put_on_list, with_options
+from callsieve.listing import ListingError, about, put_on_list, with_objections, with_options
 from callsieve.listing_files import COLUMNS, MOST_ROWS, entries_in, list_as_csv
 from callsieve.rows import KEPT_PROBLEMS, Table, TableError
 from callsieve.times import day
@@ -96,26 +96,24 @@ async def bring_in(visit: Visit) -> Response:
     if len(entries) > MOST_ROWS:
         return await _page(visit, TOO_MANY)
 
-    refused: list[str] = []
+    judged = await visit.read(with_objections, settings, entries)  # before the change, which nobody else writes beside
+    usable = [entry for entry, found in judged if not found]
+    refused = [text for _, found in judged for text in found]
+    if not usable:
+        raise Refused(f"not one row can be used: {'; '.join(_problems(table, refused)[:1]) or 'it has none'}")
 
-    def write(db: sqlite3.Connection, change: Change) -> tuple[int, int]:
-        kept, replaced = 0, 0
-        for entry in entries:
-            found = objections(db, settings, entry)
-            refused.extend(found)
-            if found:
-                continue
+    def write(db: sqlite3.Connection, change: Change) -> int:
+        replaced = 0
+        for entry in usable:
             before = put_on_list(db, entry).before
-            kept, replaced = kept + 1, replaced + (before is not None)
+            replaced += before is not None
             add_audit(db, Change("list import", *about(entry), before, entry), visit.who, now)
-        if not kept:
-            raise Refused(f"not one row can be used: {'; '.join(_problems(table, refused)[:1]) or 'it has none'}")
-        change.after = {"entries": kept, "replaced": replaced}
-        return kept, replaced
+        change.after = {"entries": len(usable), "replaced": replaced}
+        return replaced
 
-    kept, replaced = await visit.change("list import", write)
-    skipped, problems = table.skipped + len(refused), _problems(table, refused)
-    return visit.page("list_imported.html", kept=kept, replaced=replaced, skipped=skipped, problems=problems)
+    replaced = await visit.change("list import", write)
+    counts = {"kept": len(usable), "replaced": replaced, "skipped": table.skipped + len(entries) - len(usable)}
+    return visit.page("list_imported.html", **counts, problems=_problems(table, refused))
 
 
 def _problems(table: Table, refused: list[str]) -> list[str]:
