@@ -111,11 +111,16 @@ KIND_BY_WHAT = {
 
 
 def undo(
-    change_id: int, whats: tuple[str, ...], now: float, number: str | None = None
+    change_id: int,
+    whats: tuple[str, ...],
+    now: float,
+    number: str | None = None,
+    object_to: Callable[[sqlite3.Connection, Any], None] = lambda _db, _before: None,
 ) -> Callable[[sqlite3.Connection, Change], None]:
     """The change of this id, which is one of `whats`, taken back; an import with all that it brought. UndoError.
 
-    `number`: where the change must be about this number.
+    `number`: where the change must be about this number. `object_to` raises what it likes where something must not be
+    put back.
     """
 
     def write(db: sqlite3.Connection, change: Change) -> None:
@@ -130,7 +135,7 @@ def undo(
         if not rows:
             raise UndoError(GONE)
         for one in rows:
-            _take_back(db, one, now)
+            _take_back(db, one, now, object_to)
 
     return write
 
@@ -142,6 +147,11 @@ class Latest:
     id: int
     row: AuditRow
     can_undo: bool
+
+    @property
+    def is_import(self) -> bool:
+        """Whether it was an import, which administrators bring in and take back."""
+        return self.row.what in IMPORTS
 
 
 def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str | None = None) -> tuple[Latest, ...]:
@@ -156,7 +166,9 @@ def _sums_up(row: AuditRow) -> bool:
     return row.what in IMPORTS and row.number is None and not row.name
 
 
-def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
+def _take_back(
+    db: sqlite3.Connection, row: AuditRow, now: float, object_to: Callable[[sqlite3.Connection, Any], None]
+) -> None:
     kind = KIND_BY_WHAT[row.what]
     before, after = (_read(kind, row, _value(side)) for side in (row.before, row.after))
     if kind.there(db, after or before) != after:
@@ -164,6 +176,7 @@ def _take_back(db: sqlite3.Connection, row: AuditRow, now: float) -> None:
     if after is not None:
         kind.remove(db, after)
     if before is not None:
+        object_to(db, before)
         kind.put_back(db, before, now)
 
 

@@ -112,6 +112,18 @@ def test_only_an_administrator_blocks_our_own_numbers_and_says_so(
     assert len(entries(console.office)) == 1
 
 
+@pytest.mark.parametrize("entry", [OWN, "+1*"])
+def test_nobody_else_puts_such_an_entry_back_by_undoing(
+    console: Console, otto: Browser, ada: Browser, entry: str
+) -> None:
+    ada.done("/lists/add", list="block", entry=entry, sure="yes", force="yes")
+    change = undo_of(otto.done("/lists/remove", list="block", entry=entry).text)
+    assert "only be added by an administrator" in otto.post("/lists/undo", id=change).text
+    assert entries(console.office) == []
+    ada.done("/lists/undo", id=change)
+    assert len(entries(console.office)) == 1
+
+
 BAD = [
     pytest.param({"entry": "911"}, "emergency number", id="emergency"),
     pytest.param({"entry": "12"}, "too short", id="extension"),
@@ -232,6 +244,16 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     assert entries(console.office) == [("block", NUMBER, None, "first")]
     change = undo_of(ada.text("/lists"))
     assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
+
+
+def test_who_may_not_import_takes_no_import_back(console: Console, ada: Browser, otto: Browser) -> None:
+    upload(ada, f"entry\n{NUMBER}\n".encode(), list="block")
+    assert 'action="/lists/undo"' not in otto.text("/lists")
+    change = undo_of(ada.text("/lists"))
+    assert otto.post("/lists/undo", id=change).status_code == 422
+    assert len(entries(console.office)) == 1
+    ada.done("/lists/undo", id=change)
+    assert entries(console.office) == []
 
 
 class Work:

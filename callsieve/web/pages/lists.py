@@ -8,11 +8,11 @@ import sqlite3
 from starlette.responses import Response
 
 from callsieve.entries import EntryError, parse_entry
-from callsieve.listing import ListingError, about, put_on_list, with_objections, with_options
+from callsieve.listing import ListingError, about, objections, put_on_list, with_objections, with_options
 from callsieve.listing_files import COLUMNS, MOST_ROWS, entries_in, list_as_csv
 from callsieve.rows import KEPT_PROBLEMS, Table, TableError
 from callsieve.times import day
-from callsieve.undoing import LISTS, UndoError, undo
+from callsieve.undoing import IMPORTS, LISTS, UndoError, undo
 from callsieve.web.shown.lists import ListsShown, Look, lists_shown, look_at
 from callsieve.web.table import Page
 from callsieve.web.visit import NotThere, Refused, Visit
@@ -127,9 +127,22 @@ def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-
 
 
 async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
-    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given."""
+    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given.
+
+    Nobody does by undoing what they may not do: others than administrators import nothing, and force nothing.
+    """
+    change_id, now, settings = number_in_form(visit, "id"), visit.now, visit.desk.loaded.settings
+
+    def object_to(db: sqlite3.Connection, before: object) -> None:
+        if isinstance(before, ListEntry) and objections(db, settings, before):
+            raise Refused(FORCE)
+
+    if visit.role >= Role.ADMINISTRATOR:
+        write = undo(change_id, whats, now, number)
+    else:
+        write = undo(change_id, tuple(what for what in whats if what not in IMPORTS), now, number, object_to)
     try:
-        await visit.change("undo", undo(number_in_form(visit, "id"), whats, visit.now, number))
+        await visit.change("undo", write)
     except UndoError as error:
         raise Refused(error.words) from None
 
