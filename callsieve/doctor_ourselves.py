@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import re
 import shutil
 import socket
 import sqlite3
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agi.quoting import variables_in
+from callsieve.asterisk_text import read_text
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
@@ -34,6 +38,7 @@ BACKUP_DAYS = 2.0
 FEEDS = "callsieve feeds"
 # Below this the journal may stop at any moment; a backup needs the size of the store once more.
 LEAST_FREE = 50 * 1024 * 1024
+_RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 START = Wording("systemctl start callsieve, or callsieve serve")
 
 _REQUEST = b"agi_network: yes\nagi_network_script: status\nagi_request: agi://127.0.0.1/status\n\n"
@@ -130,7 +135,7 @@ def _judged(answer: Answer, where: str) -> Finding:
 
 
 def settings_are_private(ground: Ground) -> Finding:
-    """Nobody else reads the secret, or writes where we read."""
+    """Nobody else reads the secret, or writes where we read, and the service can read them."""
     file, state = ground.loaded.file, ground.loaded.state
     if file is not None:
         mode = file.stat().st_mode
@@ -138,10 +143,31 @@ def settings_are_private(ground: Ground) -> Finding:
             return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
         if mode & 0o004 and "secret" in file.read_text("utf-8"):
             return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
+        service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
+        if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):
+            may_not: Places = {"user": service["User"], "what": str(file)}
+            way_out = f"chgrp {service['Group']} {file}; chmod g+r {file}"
+            return fail(Wording("{user} may not read {what}", may_not), way_out)
     if state.exists() and state.stat().st_mode & 0o002:
         return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
     where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
     return ok(Wording("{file}; state in {folder}", where))
+
+
+def _may_read(file: Path, user: str, group: str) -> bool:
+    """Whether a service of this user and group, named as in its unit, may; also where they are not there (yet)."""
+    try:
+        uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError:
+        return True
+    groups = os.getgrouplist(user, gid)
+
+    def may(path: Path, bit: int) -> bool:
+        status = path.stat()
+        shift = 6 if status.st_uid == uid else 3 if status.st_gid in groups else 0
+        return bool(status.st_mode >> shift & bit)
+
+    return may(file.parent, 0o1) and may(file, 0o4)
 
 
 def policy_loads(ground: Ground) -> Finding:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import shlex
 import shutil
 import socket
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -707,6 +710,27 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status
     finding = doctor_ourselves.settings_are_private(make_ground(tmp_path, settings=MANAGER, file=file))
     assert finding.status is status
     assert "secret = " not in str(finding.detail)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize(
+    ("group", "mode", "status"), [(0, 0o640, Status.FAIL), (1, 0o600, Status.FAIL), (1, 0o640, Status.OK)]
+)
+def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode: int, status: Status) -> None:
+    folder = tmp_path / "callsieve"
+    folder.mkdir()
+    file = folder / "callsieve.toml"
+    file.write_text(MANAGER)
+    os.chown(file, 0, group)
+    file.chmod(mode)
+    (tmp_path / "callsieve.service").write_text(
+        f"[Service]\nUser={pwd.getpwuid(1).pw_name}\nGroup={grp.getgrgid(1).gr_name}\n"
+    )
+    ground = make_ground(tmp_path, settings=MANAGER, file=file)
+    ground.place = replace(ground.place, units=tmp_path)
+    finding = doctor_ourselves.settings_are_private(ground)
+    assert finding.status is status
+    assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is Status.FAIL)
 
 
 def test_the_store(tmp_path: Path) -> None:
