@@ -5,6 +5,7 @@
 
 Decisions name the policy that made them, so each version has a name of its own, and going back is naming an earlier
 one. Whoever changes `[policy] name` afterwards has said the later word: what was activated stood in another's place.
+Whoever activates has read the settings as they are on disk: a daemon that has not yet takes their name with it.
 """
 
 from __future__ import annotations
@@ -56,32 +57,44 @@ def running_name(loaded: Loaded) -> str:
 
 def activated_of(loaded: Loaded) -> Activated | None:
     """What was activated in the place of what the settings name now."""
+    found, name = _pointed(loaded), loaded.settings.policy.name
+    return found if found and found.instead_of == name != found.policy else None
+
+
+def as_activated(loaded: Loaded) -> Loaded:
+    """The settings with the `[policy] name` that whoever activated something last has read in them."""
+    with suppress(PolicyError):  # who reads the policies hears of it
+        if found := _pointed(loaded):
+            policy = msgspec.structs.replace(loaded.settings.policy, name=found.instead_of)
+            settings = msgspec.structs.replace(loaded.settings, policy=policy)
+            return msgspec.structs.replace(loaded, settings=settings)
+    return loaded
+
+
+def _pointed(loaded: Loaded) -> Activated | None:
     path = _pointer(loaded)
     try:
         with path.open("rb") as file:
-            found = msgspec.json.decode(file.read(POINTER_BYTES), type=Activated)
+            return msgspec.json.decode(file.read(POINTER_BYTES), type=Activated)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise PolicyError(
             f"{path}: cannot be read ({error}): `callsieve policy activate` takes the policy of the settings again"
         ) from None
-    return found if found.instead_of == loaded.settings.policy.name else None
 
 
 def activate(loaded: Loaded, name: str) -> None:
-    """The policy of this name is in force from the daemon's next look, within a second. OSError."""
+    """The policy of this name, maybe that of the settings, is in force from the daemon's next look, within a second.
+
+    OSError. `loaded`: the settings as they are on disk.
+    """
     from callsieve.writing import complete_file  # late: the daemon only reads
 
     path = _pointer(loaded)
     _make_folder(path.parent)
     with complete_file(path, MODE, _owner(path.parent)) as file:
         file.write(msgspec.json.encode(Activated(name, loaded.settings.policy.name)) + b"\n")
-
-
-def deactivate(loaded: Loaded) -> None:
-    """The policy that the settings name is in force again. OSError."""
-    _pointer(loaded).unlink(missing_ok=True)
 
 
 def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") -> str:
@@ -118,6 +131,11 @@ def watched_files(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
             status = path.stat()
             found.append((path, status.st_mtime_ns, status.st_size))
     return frozenset(found)
+
+
+def is_activation(before: frozenset[tuple[Path, int, int]], after: frozenset[tuple[Path, int, int]]) -> bool:
+    """Whether something was activated between two looks at the watched files."""
+    return any(path.name == POINTER for path, _, _ in before ^ after)
 
 
 def _versions(folder: Path) -> Iterator[Version]:

@@ -24,7 +24,7 @@ import msgspec
 from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
-from callsieve.activating import watched_files
+from callsieve.activating import as_activated, is_activation, watched_files
 from callsieve.composing import policies_of, regions_of, site_of
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
@@ -171,7 +171,10 @@ class Daemon:
     async def _look_at_policies(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if watched_files(self._loaded) != self._policy_files:
+            files = watched_files(self._loaded)
+            if is_activation(self._policy_files, files):
+                self._loaded = as_activated(self._loaded)
+            if files != self._policy_files:
                 self._reload_policies()
 
     def _settings_differ(self) -> None:

@@ -26,7 +26,7 @@ def activate_policy(
     config: ConfigOption = None,
 ) -> None:
     """Put a policy in the place of the one that `[policy] name` says. It counts within two seconds."""
-    from callsieve.activating import activate, deactivate
+    from callsieve.activating import activate
     from callsieve.cli.show import say, say_command
     from callsieve.policy_files import running_or_settings
     from policies.loader import load_policy
@@ -36,10 +36,7 @@ def activate_policy(
     before = running_or_settings(loaded)
     with any_store(loaded) as db, changing(db, "policy activate", name=wanted.name) as change:
         change.before, change.after = {"policy": before}, {"policy": wanted.name}
-        if name is None or name == loaded.settings.policy.name:
-            deactivate(loaded)
-        else:
-            activate(loaded, wanted.name)
+        activate(loaded, wanted.name)
     say(f"{wanted.name} is in force{'; it observes: every call goes on' if wanted.observe else ''}. To go back:")
     say_command(_command(before, loaded, config))
 

@@ -12,7 +12,6 @@ from callsieve.activating import (
     activate,
     activated_of,
     add_version,
-    deactivate,
     running_name,
     versions_of,
     watched_files,
@@ -92,8 +91,8 @@ def test_activating_and_going_back(loaded: Loaded) -> None:
     assert watched_files(loaded) != before
     activate(loaded, "strict")
     assert running_name(loaded) == "strict"
-    deactivate(loaded)
-    deactivate(loaded)
+    activate(loaded, "cautious")
+    assert activated_of(loaded) is None
     assert running_name(loaded) == "cautious"
     assert [version.name for version in versions_of(loaded)] == [name]
 
@@ -111,7 +110,7 @@ def test_a_damaged_file_is_said_with_the_way_out(loaded: Loaded, text: str) -> N
     (loaded.state / "policies" / "activated").write_text(text)
     with pytest.raises(PolicyError, match=r"activated: cannot be read .*callsieve policy activate"):
         policies_of(loaded)
-    deactivate(loaded)
+    activate(loaded, "cautious")
     assert policies_of(loaded).default.name == "cautious"
 
 
@@ -125,7 +124,31 @@ def test_the_daemon_follows_at_once_and_over_a_restart(tmp_path: Path) -> None:
         daemon.stop()
         daemon.start()
         assert rule_for_the_withheld(daemon) == "no-name"
-        deactivate(loaded)
+        activate(loaded, "cautious")
+        wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
+
+
+def test_what_is_activated_is_in_force_though_the_daemon_has_not_read_the_settings(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+
+        def as_on_disk() -> Loaded:
+            return load_settings(daemon.config, {"CALLSIEVE_STATE": str(daemon.state)})
+
+        rejecting = add_version(as_on_disk(), REJECTING, "ada", WHEN)
+        daemon.write_settings('[policy]\nname = "balanced"\n')
+        activate(as_on_disk(), rejecting)
+        wait_until(lambda: rule_for_the_withheld(daemon) == "no-name")
+        daemon.write_settings('[policy]\nname = "cautious"\n')
+        activate(as_on_disk(), "cautious")
+        wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
+        daemon.write_settings(f'[policy]\nname = "{rejecting}"\n')
+        activate(as_on_disk(), rejecting)
+        wait_until(lambda: rule_for_the_withheld(daemon) == "no-name")
+        daemon.stop()
+        daemon.start()
+        assert rule_for_the_withheld(daemon) == "no-name"
+        daemon.write_settings('[policy]\nname = "cautious"\n')
+        daemon.reload()
         wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
 
 

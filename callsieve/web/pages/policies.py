@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.activating import activate, deactivate, versions_of
+from callsieve.activating import activate, versions_of
 from callsieve.policy_files import running_or_settings
 from callsieve.settings import Loaded
 from callsieve.web.shown.policies import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
@@ -76,10 +76,7 @@ async def put_in_force(visit: Visit) -> Response:
 def take(loaded: Loaded, name: str) -> None:
     """Puts the policy in force. Refused when the files cannot be written."""
     try:
-        if name == loaded.settings.policy.name:
-            deactivate(loaded)
-        else:
-            activate(loaded, name)
+        activate(loaded, name)
     except OSError as error:
         raise Refused(f"{error.filename or loaded.state}: {error.strerror}: the console cannot write there") from None
 
