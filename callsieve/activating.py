@@ -92,7 +92,7 @@ def activate(loaded: Loaded, name: str) -> None:
     from callsieve.writing import complete_file  # late: the daemon only reads
 
     path = _pointer(loaded)
-    _make_folder(path.parent)
+    make_folder(path.parent)
     with complete_file(path, MODE, _owner(path.parent)) as file:
         file.write(msgspec.json.encode(Activated(name, loaded.settings.policy.name)) + b"\n")
 
@@ -102,13 +102,21 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
     from callsieve.writing import complete_file
 
     folder = _pointer(loaded).parent
-    _make_folder(folder)
+    make_folder(folder)
     name = f"console-{max((one.number for one in versions_of(loaded)), default=0) + 1}"
     note = " ".join("".join(c if c.isprintable() else " " for c in note).split())[:NOTE_CHARACTERS]
     head = f"# Written by {who} on {when}{f': {note}' if note else ''}\n"
     with complete_file(folder / f"{name}.toml", MODE, _owner(folder)) as file:
         file.write((head + without_head(text)).encode())
     return name
+
+
+def make_folder(folder: Path) -> None:
+    """For policies: others never look in, and only whoever has the state directory changes them. OSError."""
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    owner = _owner(folder.parent)
+    if owner is not None and folder.stat().st_uid != owner[0]:
+        os.chown(folder, *owner)
 
 
 def without_head(text: str) -> str:
@@ -150,13 +158,6 @@ def _versions(folder: Path) -> Iterator[Version]:
 
 def _pointer(loaded: Loaded) -> Path:
     return loaded.state / FOLDER / POINTER
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    owner = _owner(folder.parent)
-    if owner is not None and folder.stat().st_uid != owner[0]:
-        os.chown(folder, *owner)
 
 
 def _owner(folder: Path) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from callsieve.activating import FOLDER
+from callsieve.activating import FOLDER, make_folder
 from callsieve.settings import Loaded
 from callsieve.writing import complete_file
 from policies.loader import PRESETS, policy_text
@@ -39,7 +39,8 @@ def draft_of(loaded: Loaded, user: str) -> str | None:
 def keep_draft(loaded: Loaded, user: str, text: str) -> None:
     """From now on this is what the user is writing. OSError."""
     path = _path(loaded, user)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent.parent)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     with complete_file(path, MODE) as file:
         file.write(text.encode())
 

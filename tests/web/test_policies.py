@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -193,6 +194,16 @@ def test_without_script_the_same_button_checks_and_keeps(ada: Browser) -> None:
 def test_what_never_holds_is_remarked(ada: Browser) -> None:
     text = DRAFT.replace('caller_kind = "withheld"', 'trunk = "nowhere"')
     assert "is no [[trunk]]: it never holds" in ada.post("/policies/draft/check", text=text).text
+
+
+def test_a_draft_lets_nobody_else_write_policies(console: Console, ada: Browser) -> None:
+    umask = os.umask(0o007)  # as under the unit
+    try:
+        keep(ada)
+    finally:
+        os.umask(umask)
+    folder = console.office.state / "policies"
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "drafts")] == [0o750, 0o700]
 
 
 def test_each_administrator_has_a_draft_of_their_own(console: Console, ada: Browser) -> None:
