@@ -15,7 +15,7 @@ from reputation.model import ListEntry, ListName
 COLUMNS = ("entry", "list", "action", "note", "expires")
 MOST_ROWS = 5000
 # A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
-_FORMULAS = ("=", "+", "-", "@", "\t")
+FORMULAS = ("=", "+", "-", "@", "\t")
 
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:
@@ -25,7 +25,8 @@ def list_as_csv(entries: Iterable[ListEntry]) -> str:
     writer.writerow(COLUMNS)
     for entry in entries:
         expires = iso(entry.expires_at) if entry.expires_at else ""
-        writer.writerow((entry.text, entry.list_name.value, entry.action or "", as_text(entry.note), expires))
+        text, note = as_text(entry.text), as_text(entry.note)
+        writer.writerow((text, entry.list_name.value, entry.action or "", note, expires))
     return out.getvalue()
 
 
@@ -40,7 +41,7 @@ def entries_in(table: Table, list_name: ListName | None, region: str, now: float
             table.refuse(f"list {word[:20]!r} is none: write allow or block")
             continue
         try:
-            entry = parse_entry(text, name, region)
+            entry = parse_entry(from_text(text), name, region)
             yield with_options(entry, from_text(note), expires or None, action or None, now)
         except (EntryError, ListingError) as error:
             table.refuse(str(error))
@@ -48,9 +49,9 @@ def entries_in(table: Table, list_name: ListName | None, region: str, now: float
 
 def as_text(field: str) -> str:
     """A text that a spreadsheet does not compute with."""
-    return f"'{field}" if field.startswith((*_FORMULAS, "'")) else field
+    return f"'{field}" if field.startswith((*FORMULAS, "'")) else field
 
 
 def from_text(field: str) -> str:
     """What it was before."""
-    return field[1:] if field.startswith("'") and field[1:].startswith((*_FORMULAS, "'")) else field
+    return field[1:] if field.startswith("'") and field[1:].startswith((*FORMULAS, "'")) else field
