@@ -26,7 +26,6 @@ from reputation.store.imports import ImportedRow
 CSV_COLUMNS = (*NUMBER_COLUMNS, "verdict")
 FTC_COLUMNS = ("company_phone_number", "created_date", "subject", "recorded_message_or_robocall")
 BARE_NUMBER = re.compile(r"\s*\(?\+?[0-9][0-9 ().+/-]*(#.*)?")
-ACCEPTED = "a feed is the FTC's CSV of complaints, CSV with a column number, or a list with a number a line"
 
 # What a complaint was about (the FTC's "Do Not Call Reported Calls", as they are published daily) -> the words that
 # labels and policies know. Known by what stands before the first comma, ampersand or bracket. What says nothing of the

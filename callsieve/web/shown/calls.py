@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from callsieve.known import value_of
-from callsieve.times import TimeError, instant_of, iso
+from callsieve.times import TimeError, instant_of
 from callsieve.web.shown.evidence import Bar, bars_of
 from policies.decision import ACTION_BY_WORD
 from reputation.ids import parse_id
@@ -182,8 +182,3 @@ def _instant(field: str, text: str, now: float) -> float | None:
 
 def _kept(typed: Mapping[str, str]) -> Mapping[str, str]:
     return {name: typed.get(name, "").strip()[:LONGEST] for name in FIELDS}
-
-
-def since_text(at: float) -> str:
-    """An instant as the filter takes it."""
-    return iso(at)[:16]
