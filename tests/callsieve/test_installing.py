@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -36,7 +37,7 @@ from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
 from callsieve.writing import write
-from tests.callsieve.program import ROOT
+from tests.callsieve.program import ROOT, Program
 
 PLAIN = {
     "extensions.conf": "[general]\n\n[from-carrier]\nexten => _X.,1,Dial(PJSIP/201)\n",
@@ -421,6 +422,19 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
     assert f'ExecStart={Path(sys.executable).parent}/callsieve serve --config "/etc/my 100%%/c.toml"\n' in text
     assert "\nGroup=pbx\n" in text
     assert "@CALLSIEVE@" not in text
+
+
+def test_the_services_user_is_made_in_the_group_of_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody_there(name: str) -> None:
+        raise KeyError(name)
+
+    place = make_place(tmp_path, PLAIN)
+    monkeypatch.setattr("pwd.getpwnam", nobody_there)
+    options = ("--etc", place.etc, "--systemd-dir", place.units, "--systemd", "--no-ami", "--yes")
+    out = Program(tmp_path).ok("asterisk", "install", *options)
+    group = re.search(r"^Group=(.*)$", place.unit.read_text(), re.MULTILINE)
+    assert group is not None
+    assert f"--shell /usr/sbin/nologin --gid {group[1]} callsieve\n" in out
 
 
 def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_daemon() -> None:
