@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from agi.site import Site, endpoint_of, undescribed_trunk
 from ami_listener.calls import Kind, kind_of
@@ -30,8 +30,9 @@ from callsieve.settings import Ami
 from reputation.codes import mark_call
 from reputation.model import OutcomeRecord
 from reputation.numbers import is_emergency
+from reputation.own.hours import CallingHours
 from reputation.store.errors import StoreError
-from reputation.store.outcomes import record_outcomes, settle_outcomes
+from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
 from reputation.store.people import all_people
 
 logger = logging.getLogger("callsieve.learning")
@@ -40,8 +41,9 @@ BATCH = 200
 QUEUE_LIMIT = 50_000
 FLUSH_SECONDS = 0.2
 TICK_SECONDS = 1.0
-RETRY_SECONDS = 1.0
 SETTLE_SECONDS = 30.0
+FIRST_RETRY_SECONDS = 1.0
+LAST_RETRY_SECONDS = 10.0
 
 
 class Learning:
@@ -56,13 +58,20 @@ class Learning:
         self.recorded = 0
         self.dropped = 0
         self._queue: deque[OutcomeRecord] = deque()
+        self._emergencies: deque[float] = deque()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Connect in the background; never fails."""
         self.listener.start()
-        for part in (self._follow, self._tick, self._write, self._settle):
-            self._tasks.append(asyncio.create_task(part(), name=f"learning{part.__name__}"))
+        parts = {
+            "follow": self._follow(),
+            "tick": _repeated(self._tick, TICK_SECONDS),
+            "emergencies": _repeated(self._open_windows, FLUSH_SECONDS),
+            "write": _repeated(self._flush, FLUSH_SECONDS),
+            "settle": _repeated(self._settle, SETTLE_SECONDS),
+        }
+        self._tasks = [asyncio.create_task(part, name=f"learning_{name}") for name, part in parts.items()]
 
     async def close(self) -> None:
         """Log off; calls in progress are incomplete; write what is known."""
@@ -72,13 +81,15 @@ class Learning:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._take(self.tracker.gap(time.time()))
         with contextlib.suppress(StoreError):
+            await self._open_windows()
             await self._flush()
 
     @property
     def trouble(self) -> str:
         """What is wrong with listening, in one line; empty when nothing is."""
         trouble = self.listener.status.trouble
-        return str(trouble) if trouble is not None else ""
+        ended = [f"{task.get_name()} ended: restart callsieve" for task in self._tasks if task.done()]
+        return "; ".join([*([str(trouble)] if trouble is not None else []), *ended])
 
     @property
     def waiting(self) -> int:
@@ -125,9 +136,7 @@ class Learning:
             logger.info("a mark during a call: %s", result.status.value if result else "the call is not known")
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            self._take(self.tracker.tick(time.time()))
+        self._take(self.tracker.tick(time.time()))
 
     def _take(self, outcomes: Iterable[Outcome]) -> None:
         site = self._site()
@@ -140,39 +149,67 @@ class Learning:
                 self.dropped += 1
             self._queue.append(record)
             if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
-                self._open_window(outcome.ended_at)
+                logger.warning("an emergency call was made from here: screening stays open")
+                self._emergencies.append(outcome.ended_at)
 
-    def _open_window(self, at: float) -> None:
-        logger.warning("an emergency call was made from here: screening stays open")
-        task = asyncio.create_task(self._keeper.record_emergency(at))
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
-
-    async def _write(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self._flush()
-            except StoreError as error:
-                logger.debug("outcomes wait in memory: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
+    async def _open_windows(self) -> None:
+        """Writes the emergency calls, each until it is written."""
+        while self._emergencies:
+            await self._keeper.record_emergency(self._emergencies[0])
+            self._emergencies.popleft()
 
     async def _flush(self) -> None:
         """Writes all that waits; what a failing store does not take is back in the queue."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            hours = self._site().outbound.hours
             try:
-                await self._keeper.write(record_outcomes, batch, time.time(), self._site().outbound.hours)
-            except BaseException:
+                await self._keeper.write(record_outcomes, batch, time.time(), hours)
+            except (StoreError, asyncio.CancelledError):
                 self._queue.extendleft(reversed(batch))
                 raise
-            self.recorded += len(batch)
+            except Exception:
+                logger.exception("%d outcomes cannot be written together: each alone", len(batch))
+                self._queue.extendleft(reversed(batch))
+                await self._flush_singly(len(batch), hours)
+            else:
+                self.recorded += len(batch)
+
+    async def _flush_singly(self, count: int, hours: CallingHours) -> None:
+        """Writes the first ones one by one; what cannot be written is dropped."""
+        for _ in range(count):
+            outcome = self._queue.popleft()
+            try:
+                await self._keeper.write(record_outcome, outcome, time.time(), hours)
+            except (StoreError, asyncio.CancelledError):
+                self._queue.appendleft(outcome)
+                raise
+            except Exception:
+                logger.exception("an outcome cannot be written and is dropped")
+                self.dropped += 1
+            else:
+                self.recorded += 1
 
     async def _settle(self) -> None:
         """Now and then: who has which phone, and what can be learnt now that its decision is in the journal."""
-        while True:
-            with contextlib.suppress(StoreError):
-                people = await self._keeper.read(all_people)
-                self._phones = frozenset(person.endpoint for person in people if person.endpoint)
-                await self._keeper.write(settle_outcomes, time.time())
-            await asyncio.sleep(SETTLE_SECONDS)
+        people = await self._keeper.read(all_people)
+        self._phones = frozenset(person.endpoint for person in people if person.endpoint)
+        await self._keeper.write(settle_outcomes, time.time())
+
+
+async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Runs it again and again, so long apart; after a failure, which never ends it, ever longer."""
+    retry_seconds = FIRST_RETRY_SECONDS
+    while True:
+        try:
+            await part()
+        except Exception as error:
+            if isinstance(error, StoreError):
+                logger.debug("the store does not take what was learnt: %s", error)
+            else:
+                logger.exception("a part of learning failed and is tried again")
+            await asyncio.sleep(max(seconds, retry_seconds))
+            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+        else:
+            await asyncio.sleep(seconds)
+            retry_seconds = FIRST_RETRY_SECONDS

@@ -101,19 +101,22 @@ class Recorded(NamedTuple):
     signal: Signal | None = None
 
 
-def record_outcome(db: sqlite3.Connection, outcome: OutcomeRecord, now: float) -> Recorded:
+def record_outcome(
+    db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours = AS_INSTALLED
+) -> Recorded:
     """Records how a call ended, and learns from it. A call that is known (by linkedid) changes nothing.
 
-    Older than is kept, only what is learnt from it is written. Call it in a transaction.
+    Older than is kept, only what is learnt from it is written. `hours` are when people may be called. Call it in a
+    transaction.
     """
-    (recorded,) = _recorded(db, [outcome], now, AS_INSTALLED)
+    (recorded,) = _recorded(db, [outcome], now, hours)
     return recorded
 
 
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Several in one transaction, and then whatever can be settled. `hours` are when people may be called."""
+    """Several in one transaction, and then whatever can be settled."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from lab.recorder import load_recording
 from reputation.codes import obey_code
 from reputation.model import SignalCategory
 from reputation.own.tally import OwnDay
+from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import SETTLE_SECONDS, outcomes, settle_outcomes
 from reputation.store.own_days import days_of
 from reputation.store.rows import signals_of
@@ -25,20 +28,25 @@ from tests.ami_listener.fake_manager import FakeManager, managing, until
 from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
 
 CALLER = "+12017421834"  # who calls in the recordings
+CALLED = b"+13125550142"  # who is called
 OWN = "+442071838751"  # which calls somebody in Chicago in the recording
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 NEVER = f'{TRUNK}[[hours]]\nregion = "US"\n'
 ALWAYS = f'{TRUNK}[outbound]\nfirst_hour = 0\nlast_hour = 24\n[[hours]]\nregion = "GB"\n'
+OFFICE = site_of(parse_settings(TRUNK, "callsieve.toml"))
+REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'no'); END"
 
 
 @asynccontextmanager
-async def listening(tmp_path: Path, site: Site) -> AsyncIterator[tuple[Learning, FakeManager, Keeper]]:
+async def listening(
+    tmp_path: Path, site: Callable[[], Site] = lambda: OFFICE
+) -> AsyncIterator[tuple[Learning, FakeManager, Keeper]]:
     """An office that listens to a manager interface, with a store of its own."""
     async with managing() as manager:
         keeper = Keeper(tmp_path / "callsieve.db")
         await keeper.start()
         account = manager.account
-        learning = Learning(Ami("127.0.0.1", manager.port, account.username, account.secret), lambda: site, keeper)
+        learning = Learning(Ami("127.0.0.1", manager.port, account.username, account.secret), site, keeper)
         learning.start()
         try:
             await until(lambda: "CoreShowChannels" in manager.names())
@@ -48,17 +56,18 @@ async def listening(tmp_path: Path, site: Site) -> AsyncIterator[tuple[Learning,
             await keeper.close()
 
 
-def play(manager: FakeManager, name: str) -> None:
-    """Say what Asterisk said in a recording."""
+def play(manager: FakeManager, name: str, *, dialled: bytes = CALLED) -> None:
+    """Say what Asterisk said in a recording, but of a call to `dialled`."""
     said = [chunk.data for chunk in load_recording(FOLDER / f"{name}.ami")]
-    manager.send(b"".join(data for data in said if data.startswith(b"Event: ")))
+    manager.send(b"".join(data for data in said if data.startswith(b"Event: ")).replace(CALLED, dialled))
 
 
 @pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
 async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
     tmp_path: Path, settings: str, outside: int
 ) -> None:
-    async with listening(tmp_path, site_of(parse_settings(settings, "callsieve.toml"))) as (learning, manager, keeper):
+    site = site_of(parse_settings(settings, "callsieve.toml"))
+    async with listening(tmp_path, lambda: site) as (learning, manager, keeper):
         play(manager, "outbound-unanswered")
         await until(lambda: learning.recorded)
         [day] = await keeper.read(days_of, OWN, 0)
@@ -75,7 +84,7 @@ def test_where_no_trunk_is_described_the_phones_are_told_by_their_names(tmp_path
 
 
 async def test_an_install_without_trunks_and_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
-    async with listening(tmp_path, Site()) as (learning, manager, keeper):
+    async with listening(tmp_path, Site) as (learning, manager, keeper):
         play(manager, "callee-hangs-up")
         await until(lambda: learning.recorded)
         [outcome] = await keeper.read(lambda db: outcomes(db, number=CALLER))
@@ -84,3 +93,50 @@ async def test_an_install_without_trunks_and_people_learns_from_calls_and_codes(
         [signal] = await keeper.read(signals_of, CALLER)
         assert (signal.category, signal.callee) == (SignalCategory.HUNG_UP_ON, "PJSIP/201")
         assert await keeper.write(obey_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
+
+
+async def test_an_outcome_that_cannot_be_written_is_dropped_alone(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (learning, manager, keeper):
+        one, other = (call.linkedid for call in expected("two-at-once"))
+        await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="outcome", when=f"NEW.linkedid = '{one}'"))
+        play(manager, "two-at-once")
+        await until(lambda: learning.recorded)
+        play(manager, "one-ring")
+        await until(lambda: learning.recorded == 2)
+        assert other in {outcome.linkedid for outcome in await keeper.read(outcomes)}
+        assert (learning.dropped, learning.waiting, learning.trouble) == (1, 0, "")
+
+
+async def test_learning_goes_on_after_a_failure_of_ours(tmp_path: Path) -> None:
+    sites = [OFFICE]
+
+    async with listening(tmp_path, lambda: sites[0]) as (learning, manager, _):
+        sites.clear()  # an IndexError wherever it is asked for
+        await asyncio.sleep(1.2)  # more than one round of each part
+        sites.append(OFFICE)
+        play(manager, "one-ring")
+        await until(lambda: learning.recorded)
+        assert learning.trouble == ""
+
+
+async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (learning, _, _):
+        assert learning.trouble == ""
+        next(task for task in asyncio.all_tasks() if task.get_name() == "learning_tick").cancel()
+        await until(lambda: learning.trouble)
+        assert "learning_tick" in learning.trouble
+
+
+async def test_an_emergency_call_that_cannot_be_written_is_written_later(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (learning, manager, keeper):
+        await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
+        play(manager, "outbound-answered", dialled=b"911")
+        await until(lambda: learning.recorded)
+        await asyncio.sleep(0.5)
+        assert await keeper.read(latest_emergency) is None
+        await keeper.write(sqlite3.Connection.execute, "DROP TRIGGER refuse")
+        for _ in range(50):
+            if await keeper.read(latest_emergency):
+                break
+            await asyncio.sleep(0.1)
+        assert await keeper.read(latest_emergency) is not None
