@@ -26,9 +26,9 @@ _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 
 # Why text that is plainly something else is no number.
 INSTEAD_OF_A_NUMBER = {
-    CallerKind.WITHHELD: "a caller who withholds the number: that is a matter of the policy (caller_kind)",
-    CallerKind.EMERGENCY: "an emergency number: those are never screened",
-    CallerKind.INTERNAL: "too short for a telephone number: calls of our own extensions are never screened",
+    CallerKind.WITHHELD: "no number: it stands for a caller who withholds the number (in a policy: caller_kind)",
+    CallerKind.EMERGENCY: "an emergency number: nothing here holds up its calls",
+    CallerKind.INTERNAL: "too short for a telephone number, as extensions are",
     CallerKind.SHORT_CODE: "a short code, not a telephone number",
 }
 

@@ -73,6 +73,11 @@ def day(at: float) -> str:
     return _format(at, "%Y-%m-%d")
 
 
+def when_there(at: float) -> str:
+    """`2026-12-31 18:00 CET`: where another zone is spoken of too."""
+    return _format(at, "%Y-%m-%d %H:%M %Z")
+
+
 def when_exactly(at: float) -> str:
     """`2026-12-31 18:00:07 CET`."""
     return _format(at, "%Y-%m-%d %H:%M:%S %Z")

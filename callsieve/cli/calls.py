@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from callsieve.cli.show import Cell
     from callsieve.settings import Loaded
     from reputation.model import DecisionRecord
+    from reputation.own.guarding import OutboundRecord
 
 MOST_SHOWN = 100_000
 
@@ -40,7 +41,10 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show decisions: the latest, those about a caller, or one with all that is recorded of it."""
+    """Show decisions: the latest, those about a caller, or one with all that is recorded of it; also one about a call
+    that went out.
+    """
+    from callsieve.cli.own_guard import show_one
     from callsieve.cli.show import say
     from callsieve.known import decision_as_json
     from callsieve.recordings import of_decisions
@@ -48,6 +52,9 @@ def show(
 
     loaded = settings_of(config)
     with existing_store(loaded) as db:
+        if what is not None and (going_out := _going_out(db, what)) is not None:
+            show_one(going_out, as_json=as_json)
+            return
         record = None if what is None else _by_id(db, what)
         caller = None if what is None or record is not None else _caller(what, loaded)
         since = [] if record is None or record.caller is None else _since(db, record.caller, record.at)
@@ -68,6 +75,14 @@ def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
 
     wanted = parse_id(text)
     return None if wanted is None else decision_of(db, wanted)
+
+
+def _going_out(db: sqlite3.Connection, text: str) -> OutboundRecord | None:
+    from reputation.ids import parse_id
+    from reputation.store.outbound import outbound_decision_of
+
+    wanted = parse_id(text)
+    return None if wanted is None else outbound_decision_of(db, wanted)
 
 
 def _caller(text: str, loaded: Loaded) -> str:

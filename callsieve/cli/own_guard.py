@@ -17,11 +17,15 @@ from callsieve.cli.common import (
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.cli.storing import some
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from reputation.own.guarding import OutboundRecord
+
 MOST_SHOWN = 10_000
+MOST_ZONES = 3
 COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
 
 OwnOption = Annotated[
@@ -56,23 +60,50 @@ def decisions(
     if as_json:
         print_json([one._asdict() for one in found])
     elif found:
+        headings = ("time", "id", "to", "from", "by", "action")
         rows = [
             (
-                when(one.at),
-                one.callee or "no number",
+                when(one.at)[len("2026-") :],
+                one.id,
+                _called(one),
                 one.own_number or "",
                 one.person or "",
                 _passage(one.action, one.would_be),
-                one.rule,
-                one.reason + (f"; better from {when(one.until)} on" if one.until else ""),
             )
             for one in found
         ]
-        print_table(("time", "to", "from", "by", "action", "rule", "because"), rows, keep=range(6))
+        print_table(headings, rows, keep=range(len(headings)), below=list(map(_why, found)))
     elif held or callee or own_number:
         say("No decision matches.")
     else:
         say("The outbound guard has decided nothing: see docs/own-numbers.md for the line in your dialplan.")
+
+
+def show_one(record: OutboundRecord, *, as_json: bool) -> None:
+    """One decision with all that is kept of it."""
+    from callsieve.cli.show import bold, print_pairs, say
+    from callsieve.times import when, when_exactly
+
+    if as_json:
+        print_json(record._asdict())
+        return
+    say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", record.action),
+            ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
+            ("rule", record.rule),
+            ("reason", record.reason),
+            ("better from", when(record.until) if record.until else ""),
+            ("to", _called(record)),
+            ("from", record.own_number or ""),
+            ("by", record.person or ""),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
 
 
 def explain(
@@ -89,9 +120,9 @@ def explain(
     """
     from callsieve.cli.show import print_table, say
     from callsieve.composing import outbound_rules_of
-    from callsieve.times import TimeError, instant_of, when
+    from callsieve.times import TimeError, instant_of, when_there
     from policies.outbound import OutboundRules, OutgoingCall, day_of, explain_guard, guard
-    from reputation.numbers import is_emergency
+    from reputation.numbers import is_emergency, number_of
     from reputation.own.guarding import OutboundFacts, OutboundQuery
     from reputation.store.outbound import outbound_facts
 
@@ -102,7 +133,7 @@ def explain(
         raise CommandError(f"--at: {error}") from None
     rules: OutboundRules = outbound_rules_of(loaded.settings)
     emergency = is_emergency(number, loaded.settings.numbers.region)
-    callee = None if emergency else number_argument(number, loaded)
+    callee = None if emergency else number_of(number, loaded.settings.numbers.region)
     own_number = number_option("--from", own, loaded)
     call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
     facts, day = OutboundFacts(), day_of(call, rules, now)
@@ -119,14 +150,28 @@ def explain(
         did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
         print_json(about | did | {"reason": decision.reason, "until": decision.until, "steps": steps})
         return
-    zones = ", ".join(rules.hours.place_of(callee).zones[:3]) if callee else ""
-    say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when(now)}")
+    zones = some(rules.hours.place_of(callee).zones, MOST_ZONES) if callee else ""
+    say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when_there(now)}")
     print_table(("step", "says"), looks, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (
-        f", better from {when(decision.until)} on" if decision.until else ""
+        f", better from {when_there(decision.until)} on" if decision.until else ""
     )
     is_held_back = decision.observed and decision.would_be is not decision.action
     say(f"allow; without observe it would be {ordered}" if is_held_back else ordered)
+
+
+def _called(record: OutboundRecord) -> str:
+    """Whom the call is to, as far as it is kept."""
+    return record.callee or ("emergency" if record.rule == "emergency" else "no number")
+
+
+def _why(record: OutboundRecord) -> str:
+    """The rule and its reason; nothing where nothing speaks against the call."""
+    from callsieve.times import when
+
+    if record.rule == "default":
+        return ""
+    return f"{record.rule}: {record.reason}" + (f"; better from {when(record.until)} on" if record.until else "")
 
 
 def _passage(action: str, would_be: str) -> Text:

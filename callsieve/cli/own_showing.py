@@ -68,13 +68,13 @@ def print_list(
                 one.number,
                 grade_word(grades[one.number].grade),
                 one.name,
-                state_in_words(one, now),
+                _state_in_short(one, now),
                 _next_text(one, now),
                 one.purpose,
             )
             for one in register
         ]
-        print_table(("number", "grade", "name", "state", "next check", "purpose"), rows, keep=(0, 1, 3, 4))
+        print_table(("number", "grade", "name", "state", "next check", "purpose"), rows, keep=(0, 1, 4))
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
@@ -92,6 +92,15 @@ def print_list(
     for number, graded in grades.items():
         for reason in graded.reasons:
             say(f"{number}: {reason}")
+
+
+def _state_in_short(own: OwnNumber, now: float) -> str:
+    from callsieve.times import day
+
+    until = own.rests_until
+    if until is None:
+        return own.state.value
+    return f"resting until {day(until)}" if until > now else "has rested"
 
 
 def _next_text(own: OwnNumber, now: float) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +27,8 @@ COLOURS = {
     "reject": "red",
 }
 WIDE = 110
+GAP = 2  # between columns
+WORD = 12  # what a column has at least that may be folded
 WIDTH_OF_FILES = 200  # where the output is no terminal nobody wants it folded at 80
 
 Cell = str | Text
@@ -86,19 +91,29 @@ def print_table(
     *,
     keep: Sequence[int] = (),
     right: Collection[int] = (),
+    below: Sequence[str] = (),
 ) -> None:
     """Columns without lines between them. `keep`: columns that are never folded, `right`: those of figures; no
-    headings: none are shown.
+    headings: none are shown. `below`: what is said of each row in the line below it, where all columns are kept.
+
+    Numbers and ids are not cut: a terminal that is too narrow for the columns that are kept folds the lines itself.
     """
-    rows = list(rows)
+    texts = [[_cell(cell) for cell in row] for row in rows]
     table = _plain_table(show_header=bool(headings))
-    for index in range(len(headings) or max(map(len, rows), default=0)):
+    for index in range(len(headings) or max(map(len, texts), default=0)):
         heading = Text(headings[index] if headings else "")
         justify: JustifyMethod = "right" if index in right else "left"
         table.add_column(heading, no_wrap=index in keep, overflow="fold", justify=justify)
-    for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    print_plain(table)
+    for row in texts:
+        table.add_row(*row)
+    lines = _lines_of(table, _least_width([list(map(Text, headings)), *texts], keep))
+    if not below:
+        _write(lines)
+        return
+    start = bool(headings)
+    _write(lines[:start])
+    for line, said in zip(lines[start:], below, strict=True):
+        _write([line, *(_lines_of(Padding(dim(said), (0, 0, 0, 2))) if said else [])])
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
@@ -113,15 +128,37 @@ def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
 
 
 def _plain_table(*, show_header: bool) -> Table:
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=show_header)
+    return Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim", show_header=show_header)
 
 
 def print_plain(table: Table) -> None:
     """Without the spaces that fill the last column: they get in the way when somebody copies a line."""
+    _write(_lines_of(table))
+
+
+def _least_width(rows: Sequence[Sequence[Text]], keep: Sequence[int]) -> int:
+    """Of a table: what is kept needs its width, and all else a word."""
+    columns = zip_longest(*rows, fillvalue=Text())
+    widths = [max(map(_width_of, column)) for column in columns]
+    widths = [width if index in keep else min(WORD, width) for index, width in enumerate(widths)]
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _width_of(cell: Text) -> int:
+    return max((cell_len(line) for line in cell.plain.splitlines()), default=0)
+
+
+def _lines_of(what: Table | Padding, least: int = 0) -> list[str]:
+    """As wide as the terminal, and at least so wide."""
     out = console()
+    out.width = max(out.width, least)
     with out.capture() as captured:
-        out.print(table)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        out.print(what)
+    return captured.get().splitlines()
+
+
+def _write(lines: Iterable[str]) -> None:
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

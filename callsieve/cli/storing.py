@@ -148,9 +148,9 @@ def nothing_usable(problems: Sequence[Problem]) -> CommandError:
     return CommandError(f"not one row can be used{first}. Nothing was changed")
 
 
-def some(words: Sequence[str]) -> str:
-    """The first five, and how many more there are."""
-    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+def some(words: Sequence[str], most: int = 5) -> str:
+    """The first five, or as many as are asked for, and how many more there are."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _numbers_of(db: sqlite3.Connection, source: str) -> int | None:

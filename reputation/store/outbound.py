@@ -61,6 +61,7 @@ SELECT {COLUMNS} FROM outbound_decision
    AND (NOT :held OR would_be <> 'allow')
  ORDER BY at DESC LIMIT :limit
 """
+BY_ID = f"SELECT {COLUMNS} FROM outbound_decision WHERE id = ?"
 # A day is over everywhere two days after it began anywhere.
 LONGEST_DAY_SECONDS = 2 * 86_400.0
 
@@ -126,6 +127,11 @@ def outbound_decisions(
     """
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
+
+
+def outbound_decision_of(db: sqlite3.Connection, decision_id: str) -> OutboundRecord | None:
+    """The decision of this id."""
+    return next((OutboundRecord(*row) for row in db.execute(BY_ID, (decision_id,))), None)
 
 
 def _count(db: sqlite3.Connection, sql: str, about: Mapping[str, object]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,9 @@ def explained(callsieve: Program, *arguments: str) -> dict[str, object]:
 
 def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> None:
     out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
-    assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00\n")
+    assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00 UTC\n")
     assert "hold: it is no time to call where the called person is" in out
-    assert out.endswith("hold by hours, better from 2026-06-11 07:00 on\n")
+    assert out.endswith("hold by hours, better from 2026-06-11 07:00 UTC on\n")
     assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
 
 
@@ -54,14 +55,67 @@ def test_it_goes_by_the_store_and_the_settings(callsieve: Program) -> None:
     assert explained(hours, CALLEE, "--at", NOON)["until"] is None
 
 
-def test_an_emergency_number_needs_no_store(tmp_path: Path) -> None:
-    assert explained(Program(tmp_path), "911")["rule"] == "emergency"
+@pytest.mark.parametrize(
+    ("dialled", "rule"),
+    [("911", "emergency"), ("+112", "no-number"), ("123", "no-number"), ("*98", "no-number"), ("abc", "no-number")],
+)
+def test_what_is_no_telephone_number_is_answered_as_the_guard_does_and_needs_no_store(
+    tmp_path: Path, dialled: str, rule: str
+) -> None:
+    callsieve = Program(tmp_path, SETTINGS + "\n[outbound]\nobserve = false\n")
+    assert explained(callsieve, dialled)["rule"] == rule
+    assert callsieve.ok("own", "explain", dialled).endswith(f"allow by {rule}\n")
+
+
+def test_more_zones_than_are_shown_are_counted(callsieve: Program) -> None:
+    assert re.search(r"\((\S+, ){2}\S+ and \d+ more\)", callsieve.ok("own", "explain", "+79161234567"))
+
+
+def test_a_decision_is_found_by_its_id(callsieve: Program) -> None:
+    held = make_let_out(2, NOW, id="G49HP943", would_be="hold", rule="hours", reason="it is no time", until=NOW + 60)
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outbound(db, [held])
+    out = callsieve.ok("calls", "show", "g49hp943")
+    for part in ("G49HP943  2025-12-29", "hold (the guard only observes)", "it is no time", CALLEE, "1.2", "0.5 ms"):
+        assert part in out
+    assert callsieve("calls", "show", "G49HP943", "--json").json["rule"] == "hours"
+
+
+@pytest.mark.parametrize("columns", [30, 80, 120])
+def test_decisions_are_readable_however_wide_the_terminal_is(
+    callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    reason = "the number it would go out with is at risk of being marked: 12 of 100 calls were over within 6 s"
+    records = [
+        make_let_out(1, id="AAAAAAAA", callee="+123456789012345", own_number="+123456789012345"),
+        make_let_out(2, NOW + 1, id="BBBBBBBB", callee=None, rule="emergency", would_be="refuse", reason=reason),
+    ]
+    with open_store(callsieve.store) as db, transaction(db):
+        record_outbound(db, records)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", callsieve("own", "decisions", typed="").out).splitlines()
+    assert lines[0].split() == ["time", "id", "to", "from", "by", "action"]
+    assert lines[1].split()[2:] == ["BBBBBBBB", "emergency", OWN, "PJSIP/201", "(refuse)"]
+    assert " ".join(" ".join(lines[2:-1]).split()) == f"emergency: {reason}"
+    assert lines[-1].split()[2:] == ["AAAAAAAA", "+123456789012345", "+123456789012345", "PJSIP/201", "allow"]
+    assert max(map(len, lines)) <= max(columns, 78)
+
+
+@pytest.mark.parametrize("columns", [30, 80, 120])
+def test_the_register_is_readable_however_wide_the_terminal_is(
+    callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    callsieve.ok("own", "add", OWN, "--name", "Acme Dental Practice", "--purpose", "reminders of appointments")
+    callsieve.ok("own", "rest", OWN)
+    lines = callsieve("own", "list", typed="").out
+    for word in (OWN, "Practice", "resting", "appointments"[:8]):
+        assert word in lines
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["12"], "'12' is too short for a telephone number"),
         ([CALLEE, "--at", "soon"], "--at: 'soon' is no time: write it as 18:00"),
         ([CALLEE, "--from", "12"], "--from: '12' is too short for a telephone number"),
     ],
