@@ -442,6 +442,7 @@ def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_da
     unit.read_string(packaged(OUR_UNIT))
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
     assert (unit["Service"]["Restart"], unit["Service"]["OOMPolicy"]) == ("always", "continue")
+    assert unit["Service"]["TimeoutStartSec"] == "infinity"
     wait = unit["Service"]["RestartSec"]
     assert f"systemd starts it again in {wait} s |" in (ROOT / "docs" / "failures.md").read_text()
 
