@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 from callsieve.activating import watched_files
 from callsieve.composing import policies_of
@@ -22,11 +23,15 @@ from callsieve.web.throttle import Throttle
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 logger = logging.getLogger("callsieve.web")
 
 ACTIVITY_SECONDS = 20.0
 SLOW_SECONDS = 30.0
 TRIES_OF_AN_ADDRESS = 20  # many people may share one
+HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
 
 
 class Desk:
@@ -52,6 +57,7 @@ class Desk:
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.tries_of_user = Throttle()
         self.tries_of_address = Throttle(TRIES_OF_AN_ADDRESS)
+        self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 
     @property
     def loaded(self) -> Loaded:
@@ -79,6 +85,11 @@ class Desk:
             return ""
         everywhere = (policies.default, *(scope.policy for scope in policies.scopes))
         return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
+
+    async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
+        """What `fn(*args)` returns, which hashes a password: others wait meanwhile."""
+        async with self._hashing:
+            return await asyncio.to_thread(fn, *args)
 
     async def close(self) -> None:
         """Ends what runs in the background."""

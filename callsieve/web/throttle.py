@@ -22,13 +22,13 @@ class _Failures:
 
 
 class Throttle:
-    """Failures by key. A key is anything: `("user", "joe")`, `("address", "192.0.2.1")`."""
+    """Failures by key: a name, or an address. Keys are short: so many of them are kept."""
 
     def __init__(self, free_tries: int = FREE_TRIES) -> None:
         self._free_tries = free_tries
-        self._by_key: OrderedDict[object, _Failures] = OrderedDict()
+        self._by_key: OrderedDict[str, _Failures] = OrderedDict()
 
-    def wait_seconds(self, key: object, now: float) -> float:
+    def wait_seconds(self, key: str, now: float) -> float:
         """How long the key has still to wait; 0: it may try."""
         failures = self._of(key, now)
         if failures is None or failures.count < self._free_tries:
@@ -36,7 +36,7 @@ class Throttle:
         wait = FIRST_WAIT_SECONDS * 2.0 ** min(failures.count - self._free_tries, 10)
         return max(0.0, failures.at + min(wait, LONGEST_WAIT_SECONDS) - now)
 
-    def failed(self, key: object, now: float) -> None:
+    def failed(self, key: str, now: float) -> None:
         """Another failure."""
         failures = self._of(key, now) or _Failures(0, now)
         self._by_key[key] = _Failures(failures.count + 1, now)
@@ -44,11 +44,11 @@ class Throttle:
         while len(self._by_key) > MOST_KEPT:
             self._by_key.popitem(last=False)
 
-    def succeeded(self, key: object) -> None:
+    def succeeded(self, key: str) -> None:
         """It was the right one: what failed before is forgotten."""
         self._by_key.pop(key, None)
 
-    def _of(self, key: object, now: float) -> _Failures | None:
+    def _of(self, key: str, now: float) -> _Failures | None:
         failures = self._by_key.get(key)
         if failures is not None and now - failures.at > FORGOTTEN_SECONDS:
             del self._by_key[key]

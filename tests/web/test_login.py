@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from httpx2 import Response
 
+from callsieve.web.desk import HASHED_AT_ONCE, Desk
+from callsieve.web.password_tries import network_of
 from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
 from callsieve.web.tokens import hash_of
 from reputation.store.audit import audit_rows
@@ -146,6 +151,65 @@ def test_guessing_is_slowed_down_for_an_address_whatever_the_name(console: Conso
     assert log_in(console.browser(address="192.0.2.67"), "ada").status_code == 303
 
 
+def test_guessing_at_the_account_page_is_slowed_down_too_however_many_come_at_once(console: Console) -> None:
+    browser, new = console.browser("operator"), "four words in a row"
+
+    def guess(number: int) -> int:
+        return browser.post("/account/password", present=f"guess {number}", new=new, again=new).status_code
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(guess, range(40)))
+    assert sorted(answers) == [422] * FREE_TRIES + [429] * (40 - FREE_TRIES)
+    refused = browser.post("/account/password", present=PASSWORD, new=new, again=new)
+    assert "Too many attempts" in problem_of(refused.text)
+    assert log_in(console.browser(address="198.51.100.9"), "otto").status_code == 429
+    console.office.clock.now += LONGEST_WAIT_SECONDS
+    browser.done("/account/password", present=PASSWORD, new=new, again=new)
+
+
+def test_guessing_is_slowed_down_for_the_whole_network_of_an_ipv6_address(console: Console) -> None:
+    answers = [
+        log_in(console.browser(address=f"2001:db8:0:7::{n}"), f"user{n}", "guess").status_code for n in range(22)
+    ]
+    assert answers == [401] * 20 + [429] * 2
+    assert log_in(console.browser(address="2001:db8:0:8::1"), "ada").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:7:a:b:c:d", "2001:db8:0:7::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("x" * 100, "x" * 64),
+    ],
+)
+def test_whose_address_it_is(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_a_name_that_is_none_fills_no_memory(console: Console) -> None:
+    assert log_in(console.browser(), "x" * 60_000, "guess").status_code == 401
+    assert [len(key) for key in console.desk.tries_of_user._by_key] == [64]
+
+
+async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
+    desk, at_once, most = Desk(office.load, office.clock), set[int](), 0
+
+    def hashing(number: int) -> None:
+        nonlocal most
+        at_once.add(number)
+        most = max(most, len(at_once))
+        time.sleep(0.01)
+        at_once.remove(number)
+
+    await asyncio.gather(*(desk.hashing(hashing, number) for number in range(8)))
+    assert most == HASHED_AT_ONCE
+    await desk.close()
+
+
 def test_a_thousand_guesses_of_a_day_are_fewer_than_a_hundred_and_fifty() -> None:
     throttle, tried = Throttle(), 0
     for second in range(0, 86_400, 60):
@@ -158,7 +222,7 @@ def test_a_thousand_guesses_of_a_day_are_fewer_than_a_hundred_and_fifty() -> Non
 def test_what_the_throttle_keeps_is_bounded() -> None:
     throttle = Throttle()
     for number in range(MOST_KEPT + 100):
-        throttle.failed(number, 0.0)
+        throttle.failed(str(number), 0.0)
     assert len(throttle._by_key) == MOST_KEPT
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.passwords import PasswordError, hashed, is_password
+from callsieve.passwords import PasswordError, hashed
+from callsieve.web.password_tries import TooManyTriesError, look_at_password
 from callsieve.web.table import Page
 from callsieve.web.visit import Refused, Visit
 from callsieve.web.words import N_
 from reputation.store.audit import Change
-from reputation.store.users import end_other_sessions, password_of, sessions_of, set_password
+from reputation.store.users import end_other_sessions, sessions_of, set_password
 from reputation.users import ConsoleUser, Role, Session
 
 WRONG = N_("The present password is wrong. Nothing was changed.")
@@ -29,27 +29,25 @@ class AccountShown:
     here: str
 
 
-async def show(visit: Visit, problem: str = "") -> Response:
+async def show(visit: Visit, problem: str = "", status: int = 422) -> Response:
     """The page."""
     sessions = await visit.read(sessions_of, visit.me.name)
     shown = AccountShown(visit.me, tuple(sessions), visit.here.token)
-    return visit.page("account.html", 422 if problem else 200, account=shown, problem=problem)
+    return visit.page("account.html", status if problem else 200, account=shown, problem=problem)
 
 
 async def change_password(visit: Visit) -> Response:
     """Another password, for who knows the present one."""
     name, here, now = visit.me.name, visit.here.token, visit.now
-    throttle = visit.desk.tries_of_user
-    if throttle.wait_seconds(name.lower(), now) > 0:
-        return await show(visit, WRONG)
-    stored = await visit.read(password_of, name)
-    if not await asyncio.to_thread(is_password, visit.form.get("present", ""), stored):
-        throttle.failed(name.lower(), now)
-        return await show(visit, WRONG)
+    try:
+        if await look_at_password(visit, name, visit.form.get("present", "")) is None:
+            return await show(visit, WRONG)
+    except TooManyTriesError as error:
+        return await show(visit, str(error), 429)
     if visit.form.get("new") != visit.form.get("again"):
         return await show(visit, DIFFERENT)
     try:
-        fresh = await asyncio.to_thread(lambda: hashed(visit.form.get("new", ""), name=name))
+        fresh = await visit.desk.hashing(lambda: hashed(visit.form.get("new", ""), name=name))
     except PasswordError as error:
         return await show(visit, str(error))
 

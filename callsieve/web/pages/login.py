@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sqlite3
 
 from starlette.responses import Response
 
-from callsieve.passwords import PasswordError, hashed, is_outdated, is_password
+from callsieve.passwords import PasswordError, hashed, is_outdated
 from callsieve.web.gate import (
     COOKIE,
     LANGUAGE_COOKIE,
@@ -18,20 +17,18 @@ from callsieve.web.gate import (
     set_cookie,
 )
 from callsieve.web.languages import LANGUAGES
+from callsieve.web.password_tries import TooManyTriesError, look_at_password
 from callsieve.web.table import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.visit import THEMES, Visit, local_path
 from callsieve.web.words import N_
-from reputation.store.users import all_users, end_session, password_of, rehash, start_session
-from reputation.users import NAME, Role, Session
+from reputation.store.users import all_users, end_session, rehash, start_session
+from reputation.users import Role, Session
 
 logger = logging.getLogger("callsieve.web")
 
 WRONG = N_("The name or the password is wrong.")
-WAIT = N_("Too many attempts. Try again in {} s.")
 YEAR_SECONDS = 365 * 86400
-# Each look at a password takes 64 MB and 50 ms of a processor that calls need too.
-_looks = asyncio.Semaphore(2)
 
 
 async def show(visit: Visit) -> Response:
@@ -43,23 +40,15 @@ async def show(visit: Visit) -> Response:
 
 async def log_in(visit: Visit) -> Response:
     """A new session, with a token that nobody knew before."""
-    desk, now = visit.desk, visit.now
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
     target = local_path(visit.form.get("next"))
-    keys = ((desk.tries_of_user, name.lower()), (desk.tries_of_address, visit.address))
-    wait = max(throttle.wait_seconds(key, now) for throttle, key in keys)
-    if wait > 0:
-        return await _form(visit, target, WAIT.format(int(wait) + 1), name, 429)
-    for throttle, key in keys:  # before it is known, so that many at once do not all get a try
-        throttle.failed(key, now)
-    stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
-    async with _looks:
-        right = await asyncio.to_thread(is_password, password, stored)
-    if not right or stored is None:
+    try:
+        stored = await look_at_password(visit, name, password)
+    except TooManyTriesError as error:
+        return await _form(visit, target, str(error), name, 429)
+    if stored is None:
         logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
         return await _form(visit, target, WRONG, name, 401)
-    for throttle, key in keys:
-        throttle.succeeded(key)
     return await _logged_in(visit, name, target, (password, stored))
 
 
@@ -67,7 +56,7 @@ async def _logged_in(visit: Visit, name: str, target: str, password: tuple[str, 
     token, now = new_token(), visit.now
     agent = "".join(filter(str.isprintable, visit.request.headers.get("user-agent", "")))
     session = Session(hash_of(token), name, now, now, visit.address, agent)
-    fresh = await asyncio.to_thread(_hashed_again, *password)
+    fresh = await visit.desk.hashing(_hashed_again, *password)
 
     def write(db: sqlite3.Connection) -> None:
         start_session(db, session, visit.desk.lifetime)

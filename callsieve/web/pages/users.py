@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ async def add(visit: Visit) -> Response:
     if not NAME.fullmatch(name):
         return await _page(visit, NO_NAME)
     try:
-        password = await asyncio.to_thread(lambda: hashed(form.get("password", ""), name=name))
+        password = await visit.desk.hashing(lambda: hashed(form.get("password", ""), name=name))
     except PasswordError as error:
         return await _page(visit, str(error))
     user = ConsoleUser(name, role, person, now, now)
@@ -96,7 +95,7 @@ async def reset(visit: Visit) -> Response:
     """Another password; whoever is logged in with the old one is out."""
     name, now = visit.path("name"), visit.now
     try:
-        password = await asyncio.to_thread(lambda: hashed(visit.form.get("password", ""), name=name))
+        password = await visit.desk.hashing(lambda: hashed(visit.form.get("password", ""), name=name))
     except PasswordError as error:
         return await _page(visit, str(error))
 
