@@ -13,6 +13,7 @@ class Bridges:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._members: dict[str, dict[str, Channel]] = {}
+        self._unknown: set[str] = set()  # those of them which somebody may have entered unseen
 
     def __len__(self) -> int:
         return len(self._members)
@@ -20,27 +21,30 @@ class Bridges:
     def create(self, bridge: str) -> None:
         """A bridge that is empty now."""
         self._members[bridge] = {}
+        self._unknown.discard(bridge)
         if len(self._members) > self._limit:
-            del self._members[next(iter(self._members))]
+            self.destroy(next(iter(self._members)))
 
     def destroy(self, bridge: str) -> None:
         """It is gone."""
         self._members.pop(bridge, None)
+        self._unknown.discard(bridge)
 
     def clear(self) -> None:
         """Nothing is known any more."""
         self._members.clear()
+        self._unknown.clear()
 
     def enter(self, channel: Channel, bridge: str, at: float) -> bool:
         """A channel is in a bridge; False if we cannot know who else is."""
-        known = bridge in self._members
-        if not known:
+        if bridge not in self._members:
             self.create(bridge)
+            self._unknown.add(bridge)
         members = self._members[bridge]
         channel.bridge = bridge
         members[channel.uniqueid] = channel
         self._refresh(members.values(), at)
-        return known
+        return bridge not in self._unknown
 
     def leave(self, channel: Channel, at: float) -> None:
         """A channel is in no bridge any more."""
