@@ -13,7 +13,7 @@ class Bridges:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._members: dict[str, dict[str, Channel]] = {}
-        self._unknown: set[str] = set()  # those of them which somebody may have entered unseen
+        self._unknown: set[str] = set()  # those of them that somebody may have entered unseen
 
     def __len__(self) -> int:
         return len(self._members)

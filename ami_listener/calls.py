@@ -102,6 +102,7 @@ class Call:
     main_was_up: bool = False
     answered_by: str | None = None
     answered_at: float | None = None
+    answered_outside: bool = False
     rang: list[str] = field(default_factory=list)
     ringing: int = 0
     forked_to: int = 0
@@ -140,6 +141,7 @@ class Call:
             return
         if self.direction is Direction.INBOUND:
             self.forwarded_to = number
+            self.transferred = self.transferred or self.answered_at is not None
         elif self.direction is not Direction.UNKNOWN and self.answered_at is None:
             self.direction, self.trunk = Direction.OUTBOUND, dest.trunk
             self.dialled, self.own_number = number, presented
@@ -172,6 +174,7 @@ class Call:
         self.forked_to = max(self.forked_to, 1)
         if self.answered_at is None:
             self.answered_at, self.answered_by = at, channel.endpoint
+            self.answered_outside = channel.kind is Kind.TRUNK
         if self.direction is Direction.OUTBOUND and channel.kind is Kind.TRUNK:
             self.outside = channel
 
@@ -253,7 +256,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         sip_code=None if call.main_was_up else call.sip_code,
         ended_by=_ended_by(call, disposition),
         queue=call.queue,
-        forwarded_to=call.forwarded_to,
+        forwarded_to=call.forwarded_to if call.answered_outside else None,
         answered_by_pbx=call.main_was_up and disposition is not Disposition.ANSWERED,
         voicemail_left=call.voicemail_left,
         transferred=call.transferred,

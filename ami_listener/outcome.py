@@ -45,12 +45,13 @@ class Outcome:
     `at` and `ended_at` are UTC seconds. `caller` is the raw number of an inbound call, even of a withheld one (the
     decision knows that), or what our own phone calls itself; `placed_by` is that phone's endpoint. `did` is what an
     inbound caller dialled, `dialled` what an outbound one did. `answered_by` and `rang` are endpoints (`PJSIP/201`);
-    `answered_by` is a trunk's endpoint when the far end answered. `ring_seconds` is from the first phone's ringing to
-    the first answer, or until nothing rang any more; `talk_seconds` how long the outside party (of an internal call,
-    the caller) was connected to somebody. `cause` is Q.850 as Asterisk last set it on the caller's channel,
-    `sip_code` of a call that was never answered. `forked_to` is how many phones rang at once. `earlier` are the
-    linkedids of the same call offered before by the carrier: `at` is then the first one's start, and ringing is
-    added up. `answered_by_pbx`: nobody took the call, but a menu, a queue, voicemail or a challenge had answered.
+    `answered_by` is a trunk's endpoint when the far end answered: of an inbound call, at the number `forwarded_to`.
+    `ring_seconds` is from the first phone's ringing to the first answer, or until nothing rang any more;
+    `talk_seconds` how long the outside party (of an internal call, the caller) was connected to somebody. `cause` is
+    Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call that was never answered. `forked_to` is
+    how many phones rang at once. `earlier` are the linkedids of the same call offered before by the carrier: `at` is
+    then the first one's start, and ringing is added up. `answered_by_pbx`: nobody took the call, but a menu, a queue,
+    voicemail or a challenge had answered.
     """
 
     linkedid: str

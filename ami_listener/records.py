@@ -54,7 +54,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         own_number=_number(outcome.own_number, region),
         trunk=outcome.trunk,
         # Who answered a call that we forwarded is not one of us, and no witness.
-        answered_by=None if outcome.forwarded_to else outcome.answered_by,
+        answered_by=outcome.answered_by if outcome.forwarded_to is None else None,
         queue=outcome.queue,
         rung=outcome.rang,
         forked=outcome.forked_to,

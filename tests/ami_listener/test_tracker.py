@@ -91,6 +91,31 @@ def test_a_call_that_is_talking_is_in_progress_until_its_last_channel_ends() -> 
     assert tracker.calls_in_progress == 0
 
 
+MOBILE = ref("1.9", name="PJSIP/carrier-9")
+FOLLOW_ME = (*RINGS, phone(MOBILE), DialBegin(TRUNK, MOBILE, "+13125550142", CALLER), DialState(MOBILE, "RINGING"))
+
+
+@pytest.mark.parametrize(
+    ("first", "answered_by", "forwarded_to"),
+    [
+        pytest.param(ALICE, "PJSIP/201", None, id="one of us"),
+        pytest.param(MOBILE, "PJSIP/carrier", "+13125550142", id="the mobile"),
+    ],
+)
+def test_a_call_is_forwarded_if_it_was_answered_outside(
+    first: ChannelRef, answered_by: str, forwarded_to: str | None
+) -> None:
+    others = [hung_up(one) for one in (ALICE, MOBILE) if one is not first]
+    outcome = only(play(make_tracker(), *FOLLOW_ME, DialEnd(first, "ANSWER"), *others, hung_up(first), hung_up(TRUNK)))
+    assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == (answered_by, forwarded_to, False)
+
+
+def test_a_call_that_goes_on_outside_after_one_of_us_had_it_is_transferred() -> None:
+    outside = (phone(MOBILE), DialBegin(TRUNK, MOBILE, "+13125550142", CALLER), DialEnd(MOBILE, "ANSWER"))
+    outcome = only(play(make_tracker(), *TALKING, hung_up(ALICE), *outside, hung_up(MOBILE), hung_up(TRUNK)))
+    assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == ("PJSIP/201", None, True)
+
+
 def test_nobody_asked_for_the_end_so_asterisk_did() -> None:
     assert only(play(make_tracker(), *TALKING, *OVER)).ended_by is EndedBy.SYSTEM
 
@@ -240,6 +265,20 @@ def test_music_on_a_local_channel_is_no_talk() -> None:
 def test_a_bridge_whose_members_we_did_not_all_see_makes_a_call_incomplete() -> None:
     script = (*ANSWERED, BridgeCreated("b"), BridgeDestroyed("b"), BridgeEnter(TRUNK, "b", False), *OVER)
     assert not only(play(make_tracker(), *script)).complete
+
+
+def test_so_it_does_for_all_who_enter_until_the_bridge_is_made_anew() -> None:
+    tracker = make_tracker()
+    calls = [(ref(f"{n}.0", f"{n}.0"), ref(f"{n}.1", f"{n}.0")) for n in (1, 2, 3)]
+    for trunk, dest in calls:
+        play(tracker, NewChannel(trunk, CALLER, "", DID), phone(dest), DialEnd(dest, "ANSWER"))
+    ended = []
+    for trunk, dest in calls:
+        if trunk is calls[-1][0]:
+            play(tracker, BridgeDestroyed("b"), BridgeCreated("b"))
+        ended += play(tracker, BridgeEnter(trunk, "b", False), BridgeEnter(dest, "b", False))
+        ended += play(tracker, hung_up(dest), hung_up(trunk))
+    assert [outcome.complete for outcome in ended] == [False, False, True]
 
 
 def test_a_number_that_was_withheld_once_stays_so() -> None:
