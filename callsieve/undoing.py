@@ -76,10 +76,10 @@ ENTRY = Kind(
     lambda db, entry, _now: add_entry(db, entry),
 )
 IDENTITY = Kind(
-    lambda _row, value: msgspec.convert(value, Identity),
+    lambda _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none goes without its proof
     lambda db, identity: identity_of(db, identity.number),
     lambda db, identity: remove_identity(db, identity.number),
-    lambda db, identity, now: set_identity(db, identity, now, "put back"),
+    set_identity,
 )
 OWN_NUMBER = Kind(
     lambda _row, value: msgspec.convert(value, OwnNumber),

@@ -225,12 +225,13 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a number belongs to, and how well that is proven (stored level 1 or 2)."""
+    """Who a number belongs to, and how well that is proven (stored level 1 or 2). `note`: how; decisions go without."""
 
     number: str
     name: str
     level: int
     expires_at: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

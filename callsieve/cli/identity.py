@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +22,6 @@ from callsieve.cli.common import (
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 from reputation.model import Identity
-
-DEFAULT_DAYS = 365
-TEXT_CHARACTERS = 200
-SLACK_SECONDS = 2 * 86_400.0  # a leap day, and the end of a day that is named
-PROVEN = 2  # the level that needs a note on how it was proven
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -64,31 +58,22 @@ def add(
 ) -> None:
     """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
     from callsieve.cli.show import say
-    from callsieve.times import TimeError, expiry_of, when
-    from reputation.store.identities import LASTS_SECONDS, identity_of, set_identity
+    from callsieve.identifying import IdentityError, checked_identity
+    from callsieve.times import when
+    from reputation.store.identities import identity_of, set_identity
 
     loaded = settings_of(config)
     now = time.time()
     e164 = number_argument(number, loaded)
-    for option, text in (("--name", name), ("--note", note)):
-        if len(text) > TEXT_CHARACTERS or not text.isprintable():
-            raise CommandError(f"{option} takes one line of at most {TEXT_CHARACTERS} characters")
-    if not name.strip():
-        raise CommandError("--name is empty: say who the number belongs to")
-    if level >= PROVEN and not note.strip():
-        raise CommandError("level 2 needs --note: say how it was proven (documents seen, number called back)")
     try:
-        expires_at = expiry_of(expires or f"{DEFAULT_DAYS}d", now)
-    except TimeError as error:
-        raise CommandError(f"--expires: {error}") from None
-    if expires_at > now + LASTS_SECONDS + SLACK_SECONDS:
-        raise CommandError("--expires: after 12 months at the latest it is to be proven again")
-    identity = Identity(e164, name.strip(), level, expires_at)
+        identity = checked_identity(Identity(e164, name, level, now, note), expires or "", now)
+    except IdentityError as error:
+        raise CommandError(f"--{error}") from None
     with any_store(loaded) as db, changing(db, "identity add", e164) as change:
         change.before = before = identity_of(db, e164)
         change.after = identity
-        set_identity(db, identity, now, note.strip())
-    say(f"{e164} belongs to {identity.name}, level {level}, until {when(expires_at)}.")
+        set_identity(db, identity, now)
+    say(f"{e164} belongs to {identity.name}, level {level}, until {when(identity.expires_at)}.")
     if before is not None:
         say(f"Before, it was {before.name}, level {before.level}, until {when(before.expires_at)}.")
 
@@ -107,7 +92,7 @@ def show(
     e164 = None if number is None else number_argument(number, loaded)
     now = time.time()
     with existing_store(loaded) as db:
-        found = [(one, _note_of(db, one.number)) for one in all_identities(db) if e164 in (None, one.number)]
+        found = [one for one in all_identities(db) if e164 in (None, one.number)]
     if as_json:
         print_json(
             [
@@ -117,9 +102,9 @@ def show(
                     "level": one.level,
                     "expires_at": one.expires_at,
                     "expired": one.expires_at <= now,
-                    "note": note,
+                    "note": one.note,
                 }
-                for one, note in found
+                for one in found
             ]
         )
     elif found:
@@ -131,9 +116,9 @@ def show(
                     one.name,
                     str(one.level),
                     dim("expired") if one.expires_at <= now else day(one.expires_at),
-                    note,
+                    one.note,
                 )
-                for one, note in found
+                for one in found
             ),
             keep=(0, 2, 3),
         )
@@ -149,27 +134,19 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db, changing(db, "identity remove", e164) as change:
-        note = _note_of(db, e164)
         change.before = removed = remove_identity(db, e164)
         if removed is None:
             raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
     say(f"It is forgotten that {e164} belongs to {removed.name}. To put it back:")
-    say_command(undo(removed, note, config, time.time()))
+    say_command(undo(removed, config, time.time()))
 
 
-def undo(identity: Identity, note: str, config: Path | None, now: float) -> str:
+def undo(identity: Identity, config: Path | None, now: float) -> str:
     """The command that records the identity again."""
     from callsieve.times import iso
 
     words = ["callsieve", "identity", "add", identity.number, "--name", identity.name, "--level", str(identity.level)]
-    words += ["--note", note] if note else []
+    words += ["--note", identity.note] if identity.note else []
     words += ["--expires", iso(identity.expires_at)] if identity.expires_at > now else []
     words += ["--config", str(config)] if config else []
     return shlex.join(words)
-
-
-def _note_of(db: sqlite3.Connection, number: str) -> str:
-    from reputation.store.privacy import export_number
-
-    rows = export_number(db, number, ("identity",))["identity"]
-    return str(rows[0]["note"]) if rows else ""

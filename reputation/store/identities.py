@@ -21,17 +21,15 @@ EXPIRES_AT = """
 coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
            WHERE epoch.number = identity.number AND at > identity.added_at), identity.expires_at)
 """
-REMOVE = "DELETE FROM identity WHERE number = ? RETURNING number, name, level, expires_at"
-OF = f"SELECT number, name, level, {EXPIRES_AT} FROM identity WHERE number = ?"
-ALL = f"SELECT number, name, level, {EXPIRES_AT} FROM identity ORDER BY number"
-DUE = f"""
-SELECT number, name, level, {EXPIRES_AT} AS ends_at FROM identity WHERE ends_at < ? ORDER BY ends_at, number
-"""
+SELECT = f"SELECT number, name, level, {EXPIRES_AT} AS ends_at, note FROM identity"
+OF = f"{SELECT} WHERE number = ?"
+ALL = f"{SELECT} ORDER BY number"
+DUE = f"{SELECT} WHERE ends_at < ? ORDER BY ends_at, number"
 
 
-def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float, note: str = "") -> None:
-    """Records who the number belongs to; what was recorded later stays. `note`: how it was proven."""
-    row = (identity.number, identity.name, identity.level, identity.expires_at, note, added_at)
+def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) -> None:
+    """Records who the number belongs to; what was recorded later stays."""
+    row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
 
 
@@ -44,15 +42,17 @@ def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note
     lasts = known is not None and known.expires_at > at
     if known is not None and lasts and known.level > CONTROL_LEVEL:
         return known
-    identity = Identity(number, known.name if known is not None and lasts else name, CONTROL_LEVEL, at + LASTS_SECONDS)
-    set_identity(db, identity, at, note)
+    name = known.name if known is not None and lasts else name
+    identity = Identity(number, name, CONTROL_LEVEL, at + LASTS_SECONDS, note)
+    set_identity(db, identity, at)
     return identity
 
 
 def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
     """Removes the identity of the number, and returns it as it was."""
-    rows = db.execute(REMOVE, (number,)).fetchall()
-    return next((Identity(*row) for row in rows), None)
+    identity = identity_of(db, number)
+    db.execute("DELETE FROM identity WHERE number = ?", (number,))
+    return identity
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:

@@ -182,10 +182,10 @@ def _lists(db: sqlite3.Connection, now: float) -> None:
 
 
 def _identities(db: sqlite3.Connection, now: float) -> None:
-    bank = Identity(BUSINESS, "First Invented Bank", 2, now + 200 * DAY)
-    set_identity(db, bank, now - DAY, "called back on the number of its letters")
+    bank = Identity(BUSINESS, "First Invented Bank", 2, now + 200 * DAY, "called back on the number of its letters")
+    set_identity(db, bank, now - DAY)
     add_audit(db, Change("identity add", BUSINESS, "", None, bank), "ada (console)", now - DAY)
-    set_identity(db, Identity("+12015550153", "王记茶行", 1, now + 12 * DAY), now - 2 * DAY, "")
+    set_identity(db, Identity("+12015550153", "王记茶行", 1, now + 12 * DAY), now - 2 * DAY)
 
 
 def _appeals(db: sqlite3.Connection, now: float) -> None:

@@ -26,8 +26,8 @@ def test_an_identity_lasts_twelve_months(callsieve: Program) -> None:
 
 
 def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
-    assert "needs --note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2")
-    assert "needs --note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", " ")
+    assert "needs a note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2")
+    assert "needs a note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", " ")
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", NOTE)
     assert NOTE in callsieve.ok("identity", "show", CALLER)
 
@@ -56,7 +56,7 @@ def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: 
         pytest.param([CALLER, "--name", "Acme", "--level", "high"], "--level", id="level-in-words"),
         pytest.param([CALLER, "--name", "Acme"], "missing option '--level'", id="no-level"),
         pytest.param([CALLER, "--level", "1"], "missing option '--name'", id="no-name"),
-        pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name is empty", id="empty-name"),
+        pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name: Say who", id="empty-name"),
         pytest.param([CALLER, "--name", "a\nb", "--level", "1"], "one line", id="name-of-two-lines"),
         pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "never"], "--expires", id="no-time"),
         pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "2y"], "12 months at", id="two-years"),

@@ -170,7 +170,9 @@ def test_a_call_back_is_an_identity_of_level_1_for_twelve_months(db: sqlite3.Con
     file(db)
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
     assert prove(db, "AP9E4100", "031415", NOW) is Answer.RIGHT
-    assert identity_of(db, CALLER) == Identity(CALLER, "Carol Ltd", 1, NOW + YEAR)
+    assert identity_of(db, CALLER) == Identity(
+        CALLER, "Carol Ltd", 1, NOW + YEAR, "gave the code of a call-back back, for appeal AP9E4100"
+    )
     assert known(db).identity is not None
 
 
@@ -178,8 +180,14 @@ def test_a_call_back_is_an_identity_of_level_1_for_twelve_months(db: sqlite3.Con
     ("before", "after"),
     [
         pytest.param(Identity(CALLER, "Acme", 2, LATER + DAY), Identity(CALLER, "Acme", 2, LATER + DAY), id="better"),
-        pytest.param(Identity(CALLER, "Acme", 1, LATER + DAY), Identity(CALLER, "Acme", 1, LATER + YEAR), id="renewed"),
-        pytest.param(Identity(CALLER, "Acme", 2, LATER), Identity(CALLER, "Carol", 1, LATER + YEAR), id="ended"),
+        pytest.param(
+            Identity(CALLER, "Acme", 1, LATER + DAY),
+            Identity(CALLER, "Acme", 1, LATER + YEAR, "called back"),
+            id="renewed",
+        ),
+        pytest.param(
+            Identity(CALLER, "Acme", 2, LATER), Identity(CALLER, "Carol", 1, LATER + YEAR, "called back"), id="ended"
+        ),
     ],
 )
 def test_control_proven_again(db: sqlite3.Connection, before: Identity, after: Identity) -> None:

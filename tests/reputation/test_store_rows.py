@@ -180,9 +180,9 @@ class TestPersonal:
 
 
 def test_the_latest_identity_of_a_number_counts(store: Path) -> None:
-    bank = Identity(CALLER, "First Bank", 2, NOW + 100)
+    bank = Identity(CALLER, "First Bank", 2, NOW + 100, "called back on the published number")
     for identity, at in ((bank, NOW), (replace(bank, level=1), NOW - 1), (bank, NOW)):
-        write(store, set_identity, identity, at, "called back on the published number")
+        write(store, set_identity, identity, at)
     assert read(store, all_identities) == [bank]
     assert read(store, identity_of, CALLER) == bank
     assert write(store, remove_identity, CALLER) == bank

@@ -123,7 +123,7 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     decision = make_decision(call, caller=number, vector=vector, **told)
     record_decisions(db, [decision])
     record_outcome(db, make_ending(decision, answered_by=text, did=None), NOW)
-    set_identity(db, Identity(number, text, 1, NOW + 1e6), NOW, text)
+    set_identity(db, Identity(number, text, 1, NOW + 1e6, text), NOW)
     add_contacts(db, "crm", [Contact(number, text, "201")])
     upsert_people(db, [Person(f"x{call}", f"PJSIP/{call}", text, "en", text)], "settings")
     add_mark(db, Mark(number, AuthClass.UNKNOWN, text, Verdict.SPAM, NOW, MarkChannel.WEB, category=text, reason=text))

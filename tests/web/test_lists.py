@@ -16,7 +16,8 @@ from callsieve.listing_files import COLUMNS, FORMULAS, as_text, entries_in, from
 from callsieve.rows import Table
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
-from reputation.store.audit import audit_rows
+from reputation.store.audit import Change, add_audit, audit_rows
+from reputation.store.epochs import raise_epoch
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
@@ -356,12 +357,31 @@ def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
 def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: Browser) -> None:
     page = otto.done("/identities/add", number=NUMBER, name="Acme", level="2", note="papers seen").text
     assert "papers seen" in page
-    identity = Identity(NUMBER, "Acme", 2, NOW + 365 * DAY)
+    identity = Identity(NUMBER, "Acme", 2, NOW + 365 * DAY, "papers seen")
     assert console.office.read(all_identities) == [identity]
     page = otto.done("/identities/remove", number=NUMBER).text
     assert console.office.read(all_identities) == []
-    otto.done("/identities/undo", id=undo_of(page))
+    page = otto.done("/identities/undo", id=undo_of(page)).text
     assert console.office.read(all_identities) == [identity]
+    otto.done("/identities/add", number=NUMBER, name="Acme", level="2", note="papers lost")
+    otto.done("/identities/undo", id=undo_of(otto.text("/identities")))
+    assert console.office.read(all_identities) == [identity]
+
+
+def test_an_identity_that_ended_with_its_owner_comes_back_as_ended(console: Console, otto: Browser) -> None:
+    console.office.write(set_identity, Identity(NUMBER, "Acme", 2, NOW + 300 * DAY, "papers seen"), NOW - 10 * DAY)
+    console.office.write(raise_epoch, NUMBER, NOW - 5 * DAY, "sold", "ada")
+    page = otto.done("/identities/remove", number=NUMBER).text
+    otto.done("/identities/undo", id=undo_of(page))
+    assert [one.expires_at for one in console.office.read(all_identities)] == [NOW - 5 * DAY]
+
+
+def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto: Browser) -> None:
+    old = {"number": NUMBER, "name": "Acme", "level": 2, "expires_at": NOW + DAY}
+    console.office.write(add_audit, Change("identity remove", NUMBER, before=old), "joe", NOW)
+    answer = otto.post("/identities/undo", id=undo_of(otto.text("/identities")))
+    assert "cannot be undone here" in answer.text
+    assert console.office.read(all_identities) == []
 
 
 @pytest.mark.parametrize(
@@ -371,6 +391,7 @@ def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: 
         ({"level": "2"}, "Level 2 needs a note"),
         ({"number": "911"}, "emergency number"),
         ({"expires": "never"}, "write it as"),
+        ({"expires": "2y"}, "After 12 months at the latest"),
         ({"name": "x" * 201}, "at most 200 characters"),
         ({"note": "a\nb"}, "one line each"),
     ],
@@ -383,7 +404,7 @@ def test_what_is_no_identity_is_said(console: Console, otto: Browser, wrong: dic
 
 
 def test_a_viewer_reads_whose_number_it_is_and_not_the_number(console: Console) -> None:
-    console.office.write(set_identity, Identity(NUMBER, "Acme", 1, NOW + DAY), NOW, f"called {NUMBER}")
+    console.office.write(set_identity, Identity(NUMBER, "Acme", 1, NOW + DAY, f"called {NUMBER}"), NOW)
     page = console.browser("viewer").text(f"/identities?q={NUMBER[-4:]}")
     assert "Acme" in page
     assert "2015550123" not in page
@@ -395,7 +416,7 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
     for place, text in enumerate(("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', *PAYLOADS)):
         shown = "".join(filter(str.isprintable, text))[:150].strip() or "x"
         number = f"+1201555{place:04d}"
-        console.office.write(set_identity, Identity(number, shown, 1, NOW + DAY), NOW, shown)
+        console.office.write(set_identity, Identity(number, shown, 1, NOW + DAY, shown), NOW)
         console.office.write(add_entry, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, note=shown, added_at=NOW))
     for path in ("/identities", "/lists"):
         page = ada.text(path)

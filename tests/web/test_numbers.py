@@ -34,7 +34,7 @@ def office(tmp_path: Path) -> Office:
     add_calls(office, make_decision(), make_decision("N0000000", caller=NEIGHBOUR))
     office.write(add_mark, make_mark("201"))
     office.write(add_mark, make_mark("203"))
-    office.write(set_identity, Identity(CALLER, "Springfield Motors", 1, NOW + 1e6), NOW - 10, "called back")
+    office.write(set_identity, Identity(CALLER, "Springfield Motors", 1, NOW + 1e6, "called back"), NOW - 10)
     office.write(add_contacts, "crm", [Contact(CALLER, "Joe of Springfield")])
     office.write(upsert_people, [Person("202", "PJSIP/202", name="Bob")], "settings")
     office.write(set_personal_entry, PersonalEntry("202", CALLER, ListName.ALLOW, NOW - 50))

@@ -7,25 +7,19 @@ import sqlite3
 from starlette.responses import Response
 
 from callsieve.entries import EntryError, number_from
-from callsieve.times import TimeError, expiry_of
+from callsieve.identifying import IdentityError, checked_identity
 from callsieve.undoing import IDENTITIES
 from callsieve.web.pages.lists import take_back_named
 from callsieve.web.shown.lists import IdentitiesShown, identities_shown
 from callsieve.web.table import Page
 from callsieve.web.visit import Refused, Visit
-from callsieve.web.words import N_
 from reputation.model import Identity
 from reputation.store.audit import Change
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.users import Role
+from reputation.wording import Wording
 
-DEFAULT = "365d"
-TEXT_CHARACTERS = 200
 LEVELS = {"1": 1, "2": 2}
-PROVEN = 2  # the level that needs a note on how it was proven
-NAMELESS = N_("Say who the number belongs to.")
-UNPROVEN = N_("Level 2 needs a note: how it was proven (documents seen, number called back).")
-LINES = N_("Name and note are one line each, of at most 200 characters.")
 
 
 async def show(visit: Visit) -> Response:
@@ -36,21 +30,19 @@ async def show(visit: Visit) -> Response:
 async def add(visit: Visit) -> Response:
     """Who a number belongs to; what is there already is replaced."""
     form, now = visit.form, visit.now
-    name, note = form.get("name", "").strip(), form.get("note", "").strip()
     level = LEVELS.get(form.get("level", ""), 1)
-    problem = _problem(name, note, level)
     try:
         number = number_from(form.get("number", "")[:80], visit.desk.loaded.settings.numbers.region)
-        expires_at = expiry_of(form.get("expires", "").strip() or DEFAULT, now)
-    except (EntryError, TimeError) as error:
-        problem = problem or str(error)
-    if problem:
-        return await _page(visit, problem)
-    identity = Identity(number, name, level, expires_at)
+        typed = Identity(number, form.get("name", ""), level, now, form.get("note", ""))
+        identity = checked_identity(typed, form.get("expires", ""), now)
+    except EntryError as error:
+        return await _page(visit, str(error))
+    except IdentityError as error:
+        return await _page(visit, error.words)
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         change.before, change.after = identity_of(db, number), identity
-        set_identity(db, identity, now, note)
+        set_identity(db, identity, now)
 
     await visit.change("identity add", write, number)
     return visit.go("/identities", "identified")
@@ -75,15 +67,7 @@ async def take_back(visit: Visit) -> Response:
     return visit.go("/identities", "undone")
 
 
-def _problem(name: str, note: str, level: int) -> str:
-    if any(len(text) > TEXT_CHARACTERS or not text.isprintable() for text in (name, note)):
-        return LINES
-    if not name:
-        return NAMELESS
-    return UNPROVEN if level >= PROVEN and not note else ""
-
-
-async def _page(visit: Visit, problem: str = "") -> Response:
+async def _page(visit: Visit, problem: str | Wording = "") -> Response:
     text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
     shown: IdentitiesShown = await visit.read(identities_shown, text, visit.now)
     typed = {key: visit.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}

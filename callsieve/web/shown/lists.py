@@ -12,7 +12,6 @@ from callsieve.undoing import IDENTITIES, LISTS, Latest, latest_changes
 from reputation.model import Identity, ListEntry, ListName
 from reputation.store.identities import all_identities
 from reputation.store.lists import list_entries
-from reputation.store.privacy import export_number
 
 MOST_SHOWN = 500
 
@@ -50,10 +49,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity and how it was proven."""
+    """An identity, and whether it counts no longer."""
 
     identity: Identity
-    note: str
     is_over: bool
 
 
@@ -89,14 +87,8 @@ def identities_shown(db: sqlite3.Connection, text: str, now: float) -> Identitie
     """The identities that have the text in their number or name."""
     everything = all_identities(db)
     found = [one for one in everything if has_text(text, one.number, one.name)]
-    shown = (IdentityShown(one, note_of(db, one.number), one.expires_at <= now) for one in found[:MOST_SHOWN])
+    shown = (IdentityShown(one, one.expires_at <= now) for one in found[:MOST_SHOWN])
     return IdentitiesShown(tuple(shown), len(found), len(everything), latest_changes(db, IDENTITIES))
-
-
-def note_of(db: sqlite3.Connection, number: str) -> str:
-    """How the identity of the number was proven."""
-    rows = export_number(db, number, ("identity",))["identity"]
-    return str(rows[0]["note"]) if rows else ""
 
 
 def has_text(text: str, *fields: str) -> bool:
