@@ -100,8 +100,13 @@ def coverage(entry: ListEntry) -> str:
     if entry.kind is EntryKind.RANGE and entry.last is not None:
         count = int(entry.last) - int(entry.first) + 1
         return f"{count:,} numbers, {entry.first} to {entry.last}{_in(country_of(entry.first))}"
-    kind = number_type_of(entry.first).value if is_valid(entry.first) else "in no allocated block"
-    return f"the number {entry.first} ({country_of(entry.first) or 'no country'}, {kind})"
+    return f"the number {with_country(entry.first)}"
+
+
+def with_country(number: str) -> str:
+    """`+442071838750 (GB, fixed)`: what was typed may be the number of another country."""
+    kind = number_type_of(number).value if is_valid(number) else "in no allocated block"
+    return f"{number} ({country_of(number) or 'no country'}, {kind})"
 
 
 def _in(country: str | None) -> str:

@@ -6,6 +6,7 @@ The command and the console share it.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Container
 
 from callsieve.times import day
 from reputation.store.audit import Change
@@ -31,7 +32,17 @@ class WishError(ValueError):
 
 
 class ListedAlready(WishError):
-    """Nobody is to call the number since then; what was said first stays."""
+    """Nobody is to call the number since then; what was noted first stays."""
+
+
+class OneOfOurs(WishError):
+    """A number of ours is not one that we call, or that complains of us."""
+
+
+def check_not_ours(number: str, ours: Container[str]) -> None:
+    """OneOfOurs, where it is."""
+    if number in ours:
+        raise OneOfOurs(Wording("{number} is one of our own numbers", {"number": number}))
 
 
 def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) -> None:
@@ -39,7 +50,7 @@ def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) 
     known = do_not_call_of(db, wish.number)
     if known is not None:
         places: Places = {"number": wish.number, "day": day(known.at)}
-        raise ListedAlready(Wording("{number} has been on the list since {day}", places))
+        raise ListedAlready(Wording("{number} has been on the list since {day}: what was noted then stays", places))
     wish = wish._replace(is_of_called=was_called(db, wish.own_number, wish.number, wish.at))
     add_do_not_call(db, wish)
     change.after = wish._asdict()
@@ -63,9 +74,11 @@ def record_complaint(db: sqlite3.Connection, change: Change, complaint: Complain
 
 
 def take_back_complaint(
-    db: sqlite3.Connection, change: Change, own_number: str, number: str, at: float | None = None
-) -> None:
-    """The complaint of this number (`''`: nobody known) of that instant, or the latest. WishError."""
+    db: sqlite3.Connection, change: Change, own_number: str, number: str | None, at: float | None = None
+) -> Complaint:
+    """The complaint of this number (`''`: nobody known; None: whoever it was) of that instant, or the latest; returns
+    it. WishError.
+    """
     removed = remove_complaint(db, own_number, number, at)
     if removed is None:
         if number:
@@ -73,6 +86,7 @@ def take_back_complaint(
             raise WishError(Wording("no complaint of {number} about {own_number} is recorded", places))
         raise WishError(Wording("no complaint about {own_number} is recorded", {"own_number": own_number}))
     change.before = _kept(removed)
+    return removed
 
 
 def _kept(complaint: Complaint) -> dict[str, object]:

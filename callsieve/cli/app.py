@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -136,9 +137,20 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+# How pydantic says what an option takes, and how people do.
+_PLAINLY = (
+    (re.compile("Input should be a valid integer.*"), "this is no whole number"),
+    (re.compile("Input should be a valid number.*"), "this is no number"),
+    (re.compile("Input should be greater than or equal to"), "this must be at least"),
+    (re.compile("Input should be less than or equal to"), "this must be at most"),
+)
+
+
 def _usage_text(error: Any) -> str:
     """`list add: missing argument 'ENTRY' (callsieve list add --help)`; empty when the help was printed instead."""
     text = error.format_message().replace("Value error, ", "").strip().rstrip(".")  # pydantic's, inside newer typers
+    for pattern, plainly in _PLAINLY:
+        text = pattern.sub(plainly, text)
     path = error.ctx.command_path if getattr(error, "ctx", None) else "callsieve"
     command = path.removeprefix("callsieve").strip()
     return f"{command}{': ' if command else ''}{text[:1].lower()}{text[1:]} ({path} --help)" if text else ""

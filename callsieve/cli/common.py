@@ -46,7 +46,7 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
     if not has_store(loaded):
         raise CommandError(
-            f"{loaded.store_path}: there is no store yet; `callsieve serve` makes one, "
+            f"{loaded.store_path}: there is no store yet; `callsieve serve` or the first change makes one, "
             "or this is not its directory (--config, CALLSIEVE_STATE, or run this as root)"
         )
     with open_store(loaded.store_path) as db:

@@ -77,6 +77,7 @@ def add(
 ) -> None:
     """Register an own number; of one that is registered already, change what is given."""
     from callsieve.cli.show import say
+    from callsieve.entries import with_country
     from callsieve.registering import NothingChanged, filled_in, new_number, put_in_register, unknown_trunks
     from reputation.store.own_register import own_of
 
@@ -97,7 +98,7 @@ def add(
     except NothingChanged as error:
         say(f"{error}.")
         return
-    say(f"{e164} is registered{' already: it was changed' if before else ''}.")
+    say(f"{with_country(e164)} is registered{' already: it was changed' if before else ''}.")
     details_of(after, now)
     if unknown := unknown_trunks([after], loaded.settings):
         say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
@@ -151,7 +152,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def due(
-    within: Annotated[str, typer.Option(metavar="SPAN", help="So far ahead.")] = "14d",
+    within: Annotated[str, typer.Option(metavar="DAYS", help="So many days ahead; or 12h, 2w.")] = "14",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -163,7 +164,7 @@ def due(
 
     now = time.time()
     try:
-        until = expiry_of(within, now)
+        until = expiry_of(f"{within}d" if within.isdecimal() else within, now)
     except TimeError as error:
         raise CommandError(f"--within: {error}") from None
     with existing_store(settings_of(config)) as db:

@@ -20,7 +20,7 @@ from callsieve.cli.common import (
 from callsieve.cli.errors import CommandError
 from callsieve.cli.own_errors import its_fields
 from callsieve.cli.own_undoing import say_undo
-from callsieve.cli.storing import changing, who
+from callsieve.cli.storing import changing, known_own_numbers, who
 
 MOST_SHOWN = 100_000
 
@@ -46,8 +46,9 @@ def add(
 ) -> None:
     """Nobody here is to call this number again."""
     from callsieve.cli.show import say
+    from callsieve.entries import with_country
     from callsieve.registering import one_line
-    from callsieve.wishing import ListedAlready, put_on_do_not_call
+    from callsieve.wishing import ListedAlready, OneOfOurs, check_not_ours, put_on_do_not_call
     from reputation.store.do_not_call import DoNotCall
 
     loaded = settings_of(config)
@@ -57,11 +58,14 @@ def add(
         wish = DoNotCall(e164, time.time(), own, who(), one_line("note", note))
     try:
         with any_store(loaded) as db, changing(db, "own dnc add", e164) as change:
+            check_not_ours(e164, known_own_numbers(db, loaded))
             put_on_do_not_call(db, change, wish)
     except ListedAlready as known:
         say(f"{known}.")
         return
-    say(f"{e164} is not to be called any more.")
+    except OneOfOurs as error:
+        raise CommandError(str(error)) from None
+    say(f"{with_country(e164)} is not to be called any more.")
     say_undo(change, config)
 
 
@@ -104,31 +108,44 @@ def complaint(
         str | None, typer.Option("--from", metavar="NUMBER", help="Who complains: counts if it was called.")
     ] = None,
     note: NoteOption = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Take back the latest one of this number.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back the latest one about the number; with --from, of that person.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Record a complaint about an own number: a letter, a call, a note from the carrier."""
     from callsieve.cli.show import say
+    from callsieve.entries import with_country
     from callsieve.registering import one_line
-    from callsieve.wishing import WishError, record_complaint, take_back_complaint
+    from callsieve.times import when
+    from callsieve.wishing import OneOfOurs, WishError, check_not_ours, record_complaint, take_back_complaint
     from reputation.store.do_not_call import Complaint
+    from reputation.store.own_register import own_of
 
     loaded = settings_of(config)
     own = number_argument(number, loaded)
-    other = number_option("--from", caller, loaded) or ""
+    other = number_option("--from", caller, loaded)
     if undo:
         try:
             with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
-                take_back_complaint(db, change, own, other)
+                gone = take_back_complaint(db, change, own, other)
         except WishError as error:
             raise CommandError(str(error)) from None
-        say("The complaint is taken back.")
+        who, what = gone.number or "somebody", f": {gone.note}" if gone.note else ""
+        say(f"The complaint of {who} about {own}, of {when(gone.at)}, is taken back{what}.")
         say_undo(change, config)
         return
     with its_fields():
-        made = Complaint(own, other, time.time(), one_line("note", note))
-    with any_store(loaded) as db, changing(db, "own complaint", own) as change:
-        counts = record_complaint(db, change, made)
-    how = "counts" if counts else "does not count: nobody knows that it was called within 28 days"
-    say(f"The complaint about {own} is recorded; it {how}.")
+        made = Complaint(own, other or "", time.time(), one_line("note", note))
+    try:
+        with any_store(loaded) as db, changing(db, "own complaint", own) as change:
+            check_not_ours(made.number, known_own_numbers(db, loaded))
+            counts = record_complaint(db, change, made)
+            is_ours = own_of(db, own) is not None
+    except OneOfOurs as error:
+        raise CommandError(f"--from: {error}") from None
+    why = f"nobody knows that it called {with_country(other)} within 28 days" if other else "--from says who complains"
+    say(f"The complaint about {with_country(own)} is recorded; it {'counts' if counts else f'does not count: {why}'}.")
+    if not is_ours:
+        say(f"{own} is not registered: `callsieve own add {own}`, if it is ours.")
     say_undo(change, config)

@@ -106,7 +106,7 @@ def store_numbers(
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         summary.before = _numbers_of(known, summary.source)
-        counted = _Counted(_own_numbers(known, loaded), problems)
+        counted = _Counted(known_own_numbers(known, loaded), problems)
         try:
             terms = (feed or LIST)._replace(least=ceil((summary.before or 0) * least_share))
             live = import_numbers(written, summary.source, verdict, counted.of(rows), also=also, feed=terms)
@@ -159,7 +159,8 @@ def _numbers_of(db: sqlite3.Connection, source: str) -> int | None:
     return next((live.numbers for live in sources(db) if live.name == source), None)
 
 
-def _own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
+def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
+    """Our own numbers: of the register, of the settings, and DIDs."""
     from callsieve.composing import dids_of, own_numbers_of
     from reputation.store.people import own_numbers
 

@@ -69,6 +69,7 @@ SAIDS: Saids = {
     "complaint-noted": N_(
         "The complaint is recorded, and does not count: nobody knows that its sender was called within 28 days."
     ),
+    "complaint-of-nobody": N_("The complaint is recorded, and does not count: nobody says who complains."),
     "complaint-gone": N_("The complaint is taken back."),
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),

@@ -73,8 +73,10 @@ ADD_COMPLAINT = """
 INSERT INTO own_complaint (own_number, number, at, note, of_called) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 REMOVE_COMPLAINT = """
-DELETE FROM own_complaint WHERE own_number = :own AND number = :number AND at = coalesce(:at, (
-    SELECT max(at) FROM own_complaint WHERE own_number = :own AND number = :number))
+DELETE FROM own_complaint WHERE (own_number, number, at) IN (
+    SELECT own_number, number, at FROM own_complaint
+     WHERE own_number = :own AND (:number IS NULL OR number = :number) AND (:at IS NULL OR at = :at)
+     ORDER BY at DESC LIMIT 1)
 RETURNING own_number, number, at, note, of_called
 """
 COMPLAINT = "SELECT own_number, number, at, note, of_called FROM own_complaint"
@@ -144,8 +146,12 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
     return db.execute(ADD_COMPLAINT, complaint).rowcount > 0
 
 
-def remove_complaint(db: sqlite3.Connection, own_number: str, number: str, at: float | None = None) -> Complaint | None:
-    """Takes back the complaint of this number (or of nobody known) about ours: of that instant, or the latest."""
+def remove_complaint(
+    db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
+) -> Complaint | None:
+    """Takes back the complaint of this number ('': of nobody known; None: of anybody) about ours: of that instant, or
+    the latest.
+    """
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

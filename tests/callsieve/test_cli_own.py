@@ -17,7 +17,7 @@ from reputation.store.file import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own
 from reputation.store.transaction import transaction
-from tests.callsieve.program import Program
+from tests.callsieve.program import CALLER, Program
 from tests.reputation.store_builders import make_outcome
 
 OWN = "+442071838750"
@@ -133,7 +133,7 @@ def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
     of_a_list, *_ = callsieve("audit", "--json").json
     for no_change in (of_a_list["id"], 4711):
         assert "There is no such change" in callsieve.fails("own", "undo", str(no_change))
-    assert "less than or equal" in callsieve.fails("own", "undo", str(2**63))
+    assert "at most" in callsieve.fails("own", "undo", str(2**63))
     assert shown(callsieve)["state"] == "retired"
 
 
@@ -156,9 +156,9 @@ def test_a_file_that_was_imported_is_undone_as_a_whole(callsieve: Program, tmp_p
 
 
 def test_wishes_and_complaints_come_back_as_they_were(callsieve: Program) -> None:
-    callsieve.ok("own", "dnc", "add", OWN, "--note", "by letter")
+    callsieve.ok("own", "dnc", "add", CALLER, "--note", "by letter")
     [wish] = callsieve("own", "dnc", "list", "--json").json
-    repeat(callsieve, callsieve.ok("own", "dnc", "remove", OWN))
+    repeat(callsieve, callsieve.ok("own", "dnc", "remove", CALLER))
     assert callsieve("own", "dnc", "list", "--json").json == [wish]
     made = callsieve.ok("own", "complaint", OWN, "--from", "+12017421834", "--note", "rude")
     [complaint] = complaints(callsieve)
@@ -168,13 +168,62 @@ def test_wishes_and_complaints_come_back_as_they_were(callsieve: Program) -> Non
     assert complaints(callsieve) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(["add", "20 7183 8750"], "+12071838750 (US, ", id="own"),
+        pytest.param(["dnc", "add", CALLER], f"{CALLER} (US, fixed-or-mobile) is not to be called", id="wish"),
+        pytest.param(["complaint", OWN], f"about {OWN} (GB, fixed) is recorded", id="complaint"),
+        pytest.param(["complaint", OWN, "--from", CALLER], f"nobody knows that it called {CALLER} (US, ", id="sender"),
+    ],
+)
+def test_a_number_is_said_with_its_country(callsieve: Program, words: list[str], says: str) -> None:
+    assert says in callsieve.ok("own", *words)
+
+
+def test_a_complaint_says_why_it_does_not_count_and_about_what_it_is(callsieve: Program) -> None:
+    out = callsieve.ok("own", "complaint", OWN)
+    assert "it does not count: --from says who complains" in out
+    assert f"{OWN} is not registered" in out
+    callsieve.ok("own", "add", OWN)
+    assert "registered" not in callsieve.ok("own", "complaint", OWN, "--from", CALLER, "--note", "rude")
+    assert callsieve.fails("own", "complaint", OWN, "--from", OWN) == f"--from: {OWN} is one of our own numbers"
+    assert f"The complaint of {CALLER} about {OWN}, of 20" in (out := callsieve.ok("own", "complaint", OWN, "--undo"))
+    assert "is taken back: rude." in out
+    assert f"The complaint of somebody about {OWN}" in callsieve.ok("own", "complaint", OWN, "--undo")
+
+
+@pytest.mark.parametrize("number", [OWN, "+12025550100", "+442071838751"])
+def test_a_number_of_ours_is_not_put_on_the_do_not_call_list(callsieve: Program, number: str) -> None:
+    callsieve.ok("own", "add", "+442071838751")
+    assert callsieve.fails("own", "dnc", "add", number) == f"{number} is one of our own numbers"
+
+
+def test_what_was_noted_of_a_wish_stays_and_is_said_to(callsieve: Program) -> None:
+    callsieve.ok("own", "dnc", "add", CALLER, "--note", "first")
+    assert "what was noted then stays" in callsieve.ok("own", "dnc", "add", CALLER, "--note", "again")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["undo", "abc"], "'ID': this is no whole number"),
+        (["decisions", "--last", "abc"], "'--last': this is no whole number"),
+        (["decisions", "--last", "0"], "'--last': this must be at least 1"),
+    ],
+)
+def test_a_number_that_is_none_is_said_in_plain_words(callsieve: Program, words: list[str], says: str) -> None:
+    assert says in callsieve.fails("own", *words)
+
+
 def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--next-check", "1d", "--registered", "FCR")
     assert [one["number"] for one in callsieve("own", "due", "--json").json] == [OWN]
     assert "FCR" in callsieve.ok("own", "due")
     callsieve.ok("own", "check", OWN, "--next", "10d")
     assert float(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
-    assert callsieve.ok("own", "due", "--within", "9d") == "Nothing is due.\n"
+    for days in ("9d", "9"):
+        assert callsieve.ok("own", "due", "--within", days) == "Nothing is due.\n"
     assert len(callsieve("own", "due", "--json").json) == 1
     assert len(callsieve("own", "due", "--within", "1h", "--json").json) == 0
 

@@ -132,6 +132,15 @@ def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: di
     assert f'id="number" name="number" value="{fields["number"]}"' in answer.text
 
 
+def test_a_number_of_ours_neither_complains_nor_is_called(office: Office, otto: Browser) -> None:
+    office.write(put_own, OwnNumber(number=OWN))
+    for path, fields in ((f"{LIST}/add", {"number": OWN}), (f"/own/{OWN}/complain", {"from": OWN})):
+        answer = otto.post(path, **fields)
+        assert answer.status_code == 422
+        assert f"{OWN} is one of our own numbers" in unescape(problem_of(answer.text))
+    assert changes_of(office) == []
+
+
 def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser) -> None:
     assert f"{CALLED} is not on the list" in otto.post(f"{LIST}/remove", number=CALLED).text
     otto.done("/preferences", language="zh", next=LIST)
@@ -144,7 +153,7 @@ def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser)
     [
         pytest.param("201 742 1834", "and counts", True, id="called"),
         pytest.param(STRANGER, "and does not count", False, id="stranger"),
-        pytest.param("", "and does not count", False, id="nobody-known"),
+        pytest.param("", "and does not count: nobody says who complains", False, id="nobody-known"),
     ],
 )
 def test_a_complaint_is_recorded_with_whether_it_counts_and_taken_back(

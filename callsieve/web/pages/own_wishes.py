@@ -7,6 +7,7 @@ from math import isfinite
 
 from starlette.responses import Response
 
+from callsieve.composing import dids_of
 from callsieve.entries import EntryError, number_from
 from callsieve.registering import FieldError, one_line
 from callsieve.undoing import WISHES
@@ -20,6 +21,7 @@ from callsieve.web.visit import NotThere, Refused, Visit
 from callsieve.web.words import N_
 from callsieve.wishing import (
     WishError,
+    check_not_ours,
     put_on_do_not_call,
     record_complaint,
     take_back_complaint,
@@ -28,6 +30,7 @@ from callsieve.wishing import (
 from reputation.numbers import number_of
 from reputation.store.audit import Change
 from reputation.store.do_not_call import Complaint, DoNotCall
+from reputation.store.people import own_numbers
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -48,6 +51,7 @@ async def add(visit: Visit) -> Response:
         wish = DoNotCall(_number(visit, "number"), visit.now, after, visit.me.extension or visit.who, note)
 
         def write(db: sqlite3.Connection, change: Change) -> None:
+            check_not_ours(wish.number, _ours(visit, db))
             put_on_do_not_call(db, change, wish)
 
         await visit.change("own dnc add", write, wish.number)
@@ -86,10 +90,15 @@ async def complain(visit: Visit) -> Response:
         return await page_of_number(visit, _said(error))
 
     def write(db: sqlite3.Connection, change: Change) -> bool:
+        check_not_ours(other, _ours(visit, db))
         return record_complaint(db, change, complaint)
 
-    counts = await visit.change("own complaint", write, own)
-    return visit.go(f"/own/{own}", "complaint-counts" if counts else "complaint-noted")
+    try:
+        counts = await visit.change("own complaint", write, own)
+    except WishError as error:
+        return await page_of_number(visit, _said(error))
+    how = "counts" if counts else "noted" if other else "of-nobody"
+    return visit.go(f"/own/{own}", f"complaint-{how}")
 
 
 async def take_complaint_back(visit: Visit) -> Response:
@@ -123,6 +132,10 @@ async def _own(visit: Visit) -> str:
 
 def _number(visit: Visit, field: str) -> str:
     return number_from(visit.form.get(field, "")[:LONGEST], visit.desk.loaded.settings.numbers.region)
+
+
+def _ours(visit: Visit, db: sqlite3.Connection) -> frozenset[str]:
+    return frozenset((*own_numbers(db), *(did.number for did in dids_of(visit.desk.loaded.settings))))
 
 
 def _said(error: EntryError | FieldError | WishError) -> str | Wording:
