@@ -3,7 +3,7 @@
 The decision about a call can still be on its way to the journal when its outcome is there: a rejected call is over
 before the journal's next write. An outcome without a decision therefore waits (`waits_since`) and is looked at again by
 `settle_outcomes`; one that nobody screened is learnt from a minute late. So a call that we turned away is never taken
-for one that nobody answered.
+for one that nobody answered, and a withheld number goes even of a call that was not seen whole.
 """
 
 from __future__ import annotations
@@ -235,9 +235,11 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Whether a decision may still come, and would count. Of a call from a CDR that is over for long it has come."""
+    """Whether a decision may still come that counts, be it only because the number is withheld. Of a call from a CDR
+    that is over for long it has come.
+    """
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
-    return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None and outcome.complete
+    return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:

@@ -186,6 +186,17 @@ class TestTheJournal:
         assert found is not None
         assert found.action == "reject"
 
+    @pytest.mark.parametrize("complete", [True, False], ids=["seen-whole", "not-seen-whole"])
+    def test_a_withheld_number_goes_when_its_decision_comes(self, store: Path, complete: bool) -> None:
+        over = make_outcome(rung=("201",), complete=complete)
+        write(store, record_outcome, over, NOW + 0.1)
+        write(store, record_decisions, [make_record(caller=None)])
+        write(store, settle_outcomes, NOW + 1)
+        found = read(store, outcome_of, over.linkedid)
+        assert found is not None
+        assert (found.caller, found.caller_kind) == (None, CallerKind.WITHHELD)
+        assert read(store, last_caller_of, "201") == (None, NOW, over.linkedid)
+
     def test_a_call_that_nobody_screened_is_learnt_from_a_minute_late(self, store: Path) -> None:
         write(store, record_outcome, make_outcome(), NOW + 10)
         assert write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS - 0.1) == []
@@ -198,7 +209,6 @@ class TestTheJournal:
         ("outcome", "signals"),
         [
             pytest.param(make_outcome(caller=None, caller_kind=CallerKind.WITHHELD), 0, id="withheld"),
-            pytest.param(make_outcome(complete=False), 0, id="not-seen-whole"),
             pytest.param(make_outcome(by="201", talk=40.0, direction=OUTBOUND), 1, id="ours"),
         ],
     )
