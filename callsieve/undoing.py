@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from callsieve.known import value_of
+from callsieve.times import when
 from reputation.model import Identity, ListEntry
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change
-from reputation.store.audit_search import change_of_id, changed_at_once, latest_of
+from reputation.store.audit_search import change_of_id, changed_at_once, latest_of, undone_at
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -116,33 +117,42 @@ def undo(
     now: float,
     number: str | None = None,
     object_to: Callable[[sqlite3.Connection, Any], None] = lambda _db, _before: None,
-) -> Callable[[sqlite3.Connection, Change], None]:
-    """The change of this id, which is one of `whats`, taken back; an import with all that it brought. UndoError.
+) -> Callable[[sqlite3.Connection, Change], int]:
+    """The change of this id, which is one of `whats`, taken back; an import with all that it brought: of how many
+    things. UndoError.
 
     `number`: where the change must be about this number. `object_to` raises what it likes where something must not be
     put back.
     """
 
-    def write(db: sqlite3.Connection, change: Change) -> None:
+    def write(db: sqlite3.Connection, change: Change) -> int:
         kept = change_of_id(db, change_id)
         if kept is None or kept.row.what not in whats or number not in (None, kept.row.number):
             raise UndoError(GONE)
+        if (at := undone_at(db, kept)) is not None:
+            raise UndoError(Wording("It was undone already, at {time}.", {"time": when(at)}))
         row = kept.row
         change.what, change.number, change.name = f"undo {row.what}", row.number, row.name
-        change.before, change.after = _value(row.after), _value(row.before)
-        rows = [one.row for one in changed_at_once(db, row)] if row.what in IMPORTS else [row]
+        together = changed_at_once(db, row) if row.what in IMPORTS else [kept]
+        ids = [one.id for one in together]
+        change.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
+        change.after = _value(row.before)
+        rows = [one.row for one in together]
         rows = [one for one in rows if (one.before or one.after) and not _sums_up(one)]
         if not rows:
             raise UndoError(GONE)
         for one in rows:
             _take_back(db, one, now, object_to)
+        return len(rows)
 
     return write
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A change that was made lately. `can_undo`: not what the erasure of a number has emptied, or an undoing itself."""
+    """A change that was made lately. `can_undo`: not what is undone already or the erasure of a number has emptied, or
+    an undoing itself.
+    """
 
     id: int
     row: AuditRow
@@ -158,7 +168,12 @@ def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str |
     """The latest changes of these kinds, and what was undone of them; all, or those of one number."""
     found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST, number)
     return tuple(
-        Latest(one.id, one.row, one.row.what in whats and bool(one.row.before or one.row.after)) for one in found
+        Latest(
+            one.id,
+            one.row,
+            one.row.what in whats and bool(one.row.before or one.row.after) and undone_at(db, one) is None,
+        )
+        for one in found
     )
 
 

@@ -30,18 +30,19 @@ def undo(
     config: ConfigOption = None,
 ) -> None:
     """Take back a change of own numbers, wishes or complaints; an import with all that it brought."""
-    from callsieve.cli.show import say
-    from callsieve.undoing import COMPLAINTS, REGISTER, WISHES, UndoError
+    from callsieve.cli.show import plural, say
+    from callsieve.undoing import COMPLAINTS, IMPORTS, REGISTER, WISHES, UndoError
     from callsieve.undoing import undo as undoing
 
     write = undoing(change_id, (*REGISTER, *WISHES, *COMPLAINTS), time.time())
     try:
         with existing_store(settings_of(config)) as db, changing(db, "undo") as change:
-            write(db, change)
+            count = write(db, change)
     except UndoError as error:
         raise CommandError(str(error)) from None
-    about = f" of {change.number}" if change.number else ""
-    say(f"Undone: {change.what.removeprefix('undo ')}{about}.")
+    what = change.what.removeprefix("undo ")
+    about = f", {plural(count, 'number')}" if what in IMPORTS else f" of {change.number}" if change.number else ""
+    say(f"Undone: {what}{about}.")
 
 
 def say_undo(change: Change, config: Path | None) -> None:

@@ -17,6 +17,11 @@ SELECT {COLUMNS} FROM audit
 BY_ID = f"SELECT {COLUMNS} FROM audit WHERE id = ?"
 LATEST_OF = f"SELECT {COLUMNS} FROM audit WHERE what IN ({{}}) AND (? IS NULL OR number = ?) ORDER BY id DESC LIMIT ?"
 AT_ONCE = f"SELECT {COLUMNS} FROM audit WHERE at = ? AND who = ? AND what = ? ORDER BY id DESC"
+# An undoing keeps the ids of the first and the last change that it took back: those of an import follow each other.
+UNDONE_AT = """
+SELECT max(at) FROM audit WHERE what = :what AND id > :id
+   AND :id BETWEEN json_extract(before, '$.undone[0]') AND json_extract(before, '$.undone[1]')
+"""
 WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
@@ -58,6 +63,13 @@ def latest_of(
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
     """All that was changed together with this, itself too, the last first."""
     return [_kept(one) for one in db.execute(AT_ONCE, (row.at, row.who, row.what))]
+
+
+def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
+    """When the change was taken back; None: it was not, or before that was kept."""
+    about = {"what": f"undo {change.row.what}", "id": change.id}
+    found: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
+    return found
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:

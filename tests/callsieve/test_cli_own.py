@@ -137,6 +137,14 @@ def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
     assert shown(callsieve)["state"] == "retired"
 
 
+def test_what_is_undone_already_is_said_to_be(callsieve: Program) -> None:
+    words = shlex.split(callsieve.ok("own", "add", OWN).splitlines()[-1])[1:]
+    callsieve.ok(*words)
+    assert callsieve.fails(*words).startswith("It was undone already, at 20")
+    callsieve.ok("own", "add", OWN)
+    assert "It was undone already" in callsieve.fails(*words)
+
+
 def test_the_audit_names_what_can_be_undone(callsieve: Program) -> None:
     printed = callsieve.ok("own", "add", OWN).splitlines()[-1].split()[-1]
     [row] = callsieve("audit", OWN, "--json").json
@@ -150,7 +158,7 @@ def test_a_file_that_was_imported_is_undone_as_a_whole(callsieve: Program, tmp_p
     file = tmp_path / "own.csv"
     file.write_text(f"number,name\n{OWN},Beta\n+442071838751,Gamma\n")
     assert "To take it back" not in callsieve.ok("own", "import", file, "--dry-run")
-    assert repeat(callsieve, callsieve.ok("own", "import", file)) == "Undone: own import.\n"
+    assert repeat(callsieve, callsieve.ok("own", "import", file)) == "Undone: own import, 2 numbers.\n"
     assert the_own(callsieve) == before
     assert len(callsieve("own", "list", "--json").json["numbers"]) == 1
 

@@ -241,9 +241,9 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page
     assert "1 of them in the place" in page
-    ada.done("/lists/undo", id=undo_of(ada.text("/lists")))
-    assert entries(console.office) == [("block", NUMBER, None, "first")]
     change = undo_of(ada.text("/lists"))
+    ada.done("/lists/undo", id=change)
+    assert entries(console.office) == [("block", NUMBER, None, "first")]
     assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
 
 

@@ -259,6 +259,15 @@ def test_a_change_is_undone_only_as_long_as_it_is_the_last_word_and_on_its_own_p
     assert "has been changed again since" in problem_of(otto.post("/own/undo", id=change).text)
 
 
+def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
+    put()
+    page = otto.done(f"/own/{OWN}/rest").text
+    change = undo_of(page)
+    assert f'value="{change}"' in page
+    assert f'value="{change}"' not in otto.done(f"/own/{OWN}/undo", id=change).text
+    assert "It was undone already, at " in problem_of(otto.post("/own/undo", id=change).text)
+
+
 def test_a_file_is_brought_in_with_what_was_passed_over_and_undone_as_a_whole(
     office: Office, put: Callable[..., OwnNumber]
 ) -> None:
@@ -277,7 +286,8 @@ def test_a_file_is_brought_in_with_what_was_passed_over_and_undone_as_a_whole(
         assert gamma is not None
         assert (beta.name, beta.trunks, gamma.state) == ("Beta", ("a", "b"), State.RESTING)
         page = ada.text("/own")
-        ada.done("/own/undo", id=undo_of(page))
+        left = ada.done("/own/undo", id=undo_of(page)).text
+        assert "/own/undo" not in left  # neither for the import nor for its rows
         assert office.read(register_of) == [before]
         ada.done("/own/undo", id=undo_of(send(ada, csv) and ada.text(f"/own/{OTHER}")))
         assert office.read(register_of) == [before]
