@@ -185,14 +185,16 @@ def _card(title: str, children: Sequence[object]) -> Markup:
 def _worst(company: Company, measures: Sequence[str]) -> str:
     """The class of the worst grade that a number has for one of these; nothing was measured: no colour."""
     found = {reason.grade.value for one in company.numbers for reason in one.reasons if reason.measure in measures}
+    is_measured = measures and any(one.grade for one in company.numbers)
     return next(
-        (CLASS_BY_GRADE[grade] for grade in ("at risk", "watch") if grade in found), "healthy" if measures else ""
+        (CLASS_BY_GRADE[grade] for grade in ("at risk", "watch") if grade in found), "healthy" if is_measured else ""
     )
 
 
 def _grade(health: Health, say: Mapping[str, str]) -> Markup:
-    grade = health.grade.value
-    return element("span", say[f"grade-{grade}"], class_=f"grade {CLASS_BY_GRADE[grade]}")
+    if health.grade is None:
+        return element("span", say["grade-none"])
+    return element("span", say[f"grade-{health.grade}"], class_=f"grade {CLASS_BY_GRADE[health.grade]}")
 
 
 def _share(part: int, whole: int) -> str:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from reputation.own.figures import Window
+from reputation.own.grades import Grade
 from reputation.own.health import LIMIT_BY_MEASURE
 from reputation.wording import Wording
 
@@ -14,6 +15,11 @@ from reputation.wording import Wording
 def date_of(day: int) -> str:
     """`2026-11-25` of days since 1970."""
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
+def grade_words(grade: Grade | None) -> Wording:
+    """The grade; a number without one made too few calls."""
+    return Wording(grade.value) if grade else Wording("too few calls")
 
 
 def _of(part: str, whole: str) -> Callable[[Window], str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from callsieve.own_figures import MEASURES, date_of
+from callsieve.own_figures import MEASURES, date_of, grade_words
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from reputation.model import Reputation
     from reputation.own.grades import Grade
-    from reputation.own.health import Health
+    from reputation.own.health import Health, Reason
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28
@@ -22,7 +22,7 @@ def health_as_json(health: Health) -> dict[str, Any]:
     """All of it, for scripts: figures are counts; shares are left to the reader."""
     facts = health.facts
     return {
-        "grade": health.grade.value,
+        **grade_fields(health.grade),
         "reasons": [
             {"measure": one.measure, "grade": one.grade.value, "words": str(one.words)} for one in health.reasons
         ],
@@ -39,21 +39,35 @@ def _seen_as_json(view: Reputation) -> dict[str, Any]:
     return {"level": view.level.word, "points": view.points, "families": families}
 
 
-def grade_word(grade: Grade) -> Text:
+def grade_fields(grade: Grade | None) -> dict[str, Any]:
+    """The grade for scripts, null where there were too few calls to say anything."""
+    return {"grade": grade, "too_few_calls": grade is None}
+
+
+def grade_word(grade: Grade | None) -> Text:
     """The grade, in its colour."""
     from rich.text import Text
 
-    return Text(grade.value, style=COLOUR_BY_GRADE[grade.value])
+    return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
+
+
+def _because(reason: Reason) -> Text:
+    """How bad it is, and in words."""
+    from rich.text import Text
+
+    return Text.assemble(grade_word(reason.grade), f": {reason.words}")
 
 
 def print_health(health: Health) -> None:
     """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
-    from callsieve.cli.show import dim, lines, print_pairs, print_table
+    from rich.text import Text
+
+    from callsieve.cli.show import dim, print_pairs, print_table
 
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
-            ("because", lines(str(reason.words) for reason in health.reasons)),
+            ("because", Text("\n").join(map(_because, health.reasons))),
             ("seen as", _seen(health)),
             ("note", dim("; ".join(map(str, health.notes))) if health.notes else ""),
         ),

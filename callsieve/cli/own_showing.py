@@ -51,7 +51,9 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 
 def grade_as_json(graded: Graded) -> dict[str, Any]:
     """The grade of a list's row."""
-    return {"grade": graded.grade.value, "reasons": list(map(str, graded.reasons)), "graded_at": graded.at}
+    from callsieve.cli.own_health import grade_fields
+
+    return {**grade_fields(graded.grade), "reasons": list(map(str, graded.reasons)), "graded_at": graded.at}
 
 
 def print_list(

@@ -11,7 +11,7 @@ YOUNG_DAYS = 30
 
 
 class Grade(StrEnum):
-    """How a number is doing. HEALTHY also of one with too few calls to say anything."""
+    """How a number is doing. One with too few calls to say anything has none of these: None."""
 
     HEALTHY = "healthy"
     WATCH = "watch"
@@ -19,8 +19,8 @@ class Grade(StrEnum):
 
 
 class Graded(NamedTuple):
-    """How a number was graded last, when, and why."""
+    """How a number was graded last, when, and why. `grade` is None where it made too few calls."""
 
     at: float
-    grade: Grade
+    grade: Grade | None
     reasons: tuple[Wording, ...]

@@ -36,12 +36,15 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the number is doing. `judged`: the window that the shares were judged over; `notes`: what does not count."""
+    """How the number is doing. `judged`: the window that the shares were judged over; `notes`: what does not count.
+
+    `grade` is None where it made too few calls to say anything.
+    """
 
     facts: HealthFacts
     windows: tuple[Window, ...]
     judged: Window
-    grade: Grade
+    grade: Grade | None
     reasons: tuple[Reason, ...]
     notes: tuple[Wording, ...]
 
@@ -71,20 +74,20 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> Health:
-    """The grade is that of the worst reason."""
+    """The grade is that of the worst reason; below WATCH_SAMPLE calls there is none."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
     of_week = [day for day in facts.days if day.day > facts.today - WEEK]
     case = _Case(facts, judged, max(of_week, key=lambda day: day.attempts, default=None))
     reasons = [reason for limit in LIMITS if (reason := _judged(limit, case)) is not None]
-    grade = max((reason.grade for reason in reasons), key=list(Grade).index, default=Grade.HEALTHY)
+    worst = max((reason.grade for reason in reasons), key=list(Grade).index, default=Grade.HEALTHY)
     reasons.sort(key=lambda reason: -list(Grade).index(reason.grade))
     return Health(
         facts=facts,
         windows=windows,
         judged=judged,
-        grade=grade,
+        grade=worst if month.attempts >= WATCH_SAMPLE else None,
         reasons=tuple(reasons),
         notes=tuple(_notes(facts, month)),
     )

@@ -12,11 +12,15 @@ from reputation.wording import Wording
 SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
 UNWELL = "SELECT number FROM own_grade WHERE grade <> 'healthy' ORDER BY number"
 GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
+FORGET = "DELETE FROM own_grade WHERE number = ?"
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Keeps the grade for the outbound guard."""
-    db.execute(SET_GRADE, (number, graded.at, graded.grade.value, msgspec.json.encode(graded.reasons).decode()))
+    """Keeps the grade for the outbound guard; of a number that has none, nothing."""
+    if graded.grade is None:
+        db.execute(FORGET, (number,))
+    else:
+        db.execute(SET_GRADE, (number, graded.at, graded.grade.value, msgspec.json.encode(graded.reasons).decode()))
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:

@@ -13,7 +13,6 @@ from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
 from reputation.own.health import WATCH_SAMPLE, Health, health_of
-from reputation.own.register import State
 from reputation.own.view import view_of
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
@@ -21,7 +20,6 @@ from reputation.store.file import open_store
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
-from reputation.store.own_register import register_of
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
@@ -68,13 +66,12 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
 
 
 def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) -> int:
-    """Grades every number that called within 28 days, is registered, or was not healthy when it was graded last.
+    """Grades every number that called within 28 days, or was not healthy when it was graded last.
 
     Each in a transaction of its own; returns how many.
     """
     calling = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
-    registered = (own.number for own in register_of(db) if own.state is not State.RETIRED)
-    numbers = dict.fromkeys((*calling, *registered, *unwell_numbers(db)))
+    numbers = dict.fromkeys((*calling, *unwell_numbers(db)))
     for number in numbers:
         health = own_health(db, number, now, weights)
         with transaction(db):

@@ -104,6 +104,14 @@ def test_the_figures_are_the_companys_own() -> None:
     assert "1,000 次外呼中有 10 次（1%）时间不当" in guidance_page(COMPANY, "zh", NOW)
 
 
+def test_of_too_few_calls_nothing_is_said() -> None:
+    few = health_of(replace(FACTS, days=(DAYS._replace(attempts=19, answered=19),), view=None))
+    page = guidance_page(Company([few]), "en", NOW).partition("</style>")[2]
+    assert "too few calls" in page
+    assert "healthy" not in page
+    assert "docs/" not in page, "who leads people who call has no documentation of ours"
+
+
 def test_sums_go_over_all_numbers() -> None:
     two = replace(COMPANY, numbers=[*COMPANY.numbers, *COMPANY.numbers])
     assert figures_of(two)["short"] == {"short": "120", "share": "15%", "calls": "2,000", "answered": "800"}

@@ -18,7 +18,7 @@ from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeReco
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
 from reputation.own.grades import Grade, Graded
 from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_of
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import OwnNumber
 from reputation.own.tally import OwnDay, tally_of
 from reputation.own.view import turned_round, view_of
 from reputation.store.do_not_call import (
@@ -34,7 +34,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
 from reputation.store.own_grades import grade_of
-from reputation.store.own_health import grade_all, own_health
+from reputation.store.own_health import grade_all, own_health, recent_grade
 from reputation.store.own_register import put_own, unregistered
 from reputation.store.retention import expire
 from reputation.store.transaction import transaction
@@ -220,11 +220,11 @@ def test_thresholds_of_shares(day: OwnDay, measure: str | None, grade: Grade | N
 
 
 def test_fewer_than_20_calls_say_nothing_and_fewer_than_100_no_more_than_watch() -> None:
-    def grade(attempts: int) -> Grade:
+    def grade(attempts: int) -> Grade | None:
         day = OwnDay(OWN, 100, attempts=attempts, answered=attempts, short=attempts)
         return health_of(make_facts(day, level=Level.WARN)).grade
 
-    assert [grade(n) for n in (19, 20, 99, 100)] == [Grade.HEALTHY, Grade.WATCH, Grade.WATCH, Grade.AT_RISK]
+    assert [grade(n) for n in (19, 20, 99, 100)] == [None, Grade.WATCH, Grade.WATCH, Grade.AT_RISK]
     assert "19 of 20" in str(health_of(make_facts(CALLS._replace(attempts=19))).notes[0])
 
 
@@ -465,24 +465,18 @@ def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
     assert [one.number for one in unregistered(db, 0.0)] == [OWN, "+442071838751"]
 
 
-def test_a_number_that_falls_silent_is_graded_until_it_is_healthy_again(db: sqlite3.Connection) -> None:
+def test_a_number_that_falls_silent_keeps_no_grade(db: sqlite3.Connection) -> None:
     now = run(db, campaign(replace(CARELESS, calls_a_day=150), range(1)))
     grade_all(db, now)
     assert [one.grade for one in [grade_of(db, OWN)] if one] == [Grade.AT_RISK]
-    for days in (29, 45):  # its calls are out of the four weeks, and it is not registered
-        grade_all(db, now + days * DAY)
-        graded = grade_of(db, OWN)
-        assert graded is not None
-        assert graded.grade is Grade.HEALTHY
+    grade_all(db, now + 29 * DAY)  # its calls are out of the four weeks
+    assert grade_of(db, OWN) is None
 
 
-def test_a_number_that_is_registered_is_graded_without_calls_and_one_that_was_given_back_is_not(
-    db: sqlite3.Connection,
-) -> None:
+def test_a_number_without_calls_has_no_grade(db: sqlite3.Connection) -> None:
     put_own(db, OwnNumber(number=OWN))
-    put_own(db, OwnNumber(number="+442071838751", state=State.RETIRED))
-    assert grade_all(db, TEN) == 1
-    assert grade_of(db, OWN) == Graded(TEN, Grade.HEALTHY, ())
+    assert grade_all(db, TEN) == 0
+    assert recent_grade(db, OWN, TEN) == Graded(TEN, None, ())
 
 
 def test_a_grade_that_an_older_version_kept_says_why_in_english(db: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from urllib.parse import quote
 
+from callsieve.own_figures import grade_words
 from callsieve.registering import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
 from callsieve.settings import Loaded
 from callsieve.times import day
@@ -22,16 +23,20 @@ from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
 
 DUE_SECONDS = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A number of the list. `own` is None for one that is not registered; `state` is its grade as a colour."""
+    """A number of the list. `own` is None for one that is not registered; `grade` is its grade in words, `state` as a
+    colour.
+    """
 
     number: str
     graded: Graded
+    grade: Wording
     state: str
     own: OwnNumber | None = None
     calls: int = 0
@@ -71,6 +76,7 @@ class OneShown:
     number: str
     own: OwnNumber | None
     health: Health
+    grade: Wording
     state: str
     rows: tuple[Row, ...]
     days: tuple[DayBar, ...]
@@ -86,7 +92,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
         graded = recent_grade(db, number, now, weights)
-        return NumberLine(number, graded, GRADE_STATES[graded.grade], own, calls, last_at)
+        return NumberLine(number, graded, grade_words(graded.grade), GRADE_STATES[graded.grade], own, calls, last_at)
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
     ours = {own.number: own for own in register}
@@ -128,6 +134,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         number=number,
         own=own,
         health=health,
+        grade=grade_words(health.grade),
         state=GRADE_STATES[health.grade],
         rows=rows_of(health),
         days=days_of(health),

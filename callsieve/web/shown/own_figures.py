@@ -14,7 +14,12 @@ from reputation.own.health import LIMIT_BY_MEASURE, Health, above_limits
 from reputation.own.tally import OwnDay
 from reputation.wording import Wording
 
-GRADE_STATES = {Grade.HEALTHY: "ok", Grade.WATCH: "warn", Grade.AT_RISK: "fail"}
+GRADE_STATES: dict[Grade | None, str] = {
+    None: "unknown",
+    Grade.HEALTHY: "ok",
+    Grade.WATCH: "warn",
+    Grade.AT_RISK: "fail",
+}
 
 
 class Figure(NamedTuple):
