@@ -30,9 +30,9 @@ def notify(state: str) -> bool:
     return True
 
 
-def ready(status: str = "") -> bool:
+def ready() -> bool:
     """Calls are answered from now on: after start-up, and after a reload."""
-    return notify(f"READY=1\nSTATUS={status}" if status else "READY=1")
+    return notify("READY=1")
 
 
 def reloading() -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from policies.decision import FAIL_OPEN_RULE, Action, Decision
+from policies.decision import FAIL_OPEN_RULE, Action
 from reputation.ids import ALPHABET
 from reputation.levels import families_of
-from reputation.model import DecisionRecord, Family, Level, SignalCategory
+from reputation.model import DecisionRecord, Family, SignalCategory
 from reputation.numbers import country_of
 
 Keys = tuple[str, ...]
@@ -66,31 +66,6 @@ def counted_keys(count: int, name: str) -> Keys:
     return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 
-# The warning that the callee hears. -------------------------------------------------------------------------
-
-OWN_NUMBER_RULE = "own-number"  # of the presets
-WHISPER_BY_CATEGORY = {
-    "scam": "whisper-scam",
-    "fraud": "whisper-scam",
-    "robocall": "whisper-robocall",
-    "telemarketing": "whisper-telemarketing",
-}
-MENU = "whisper-menu"
-
-
-def whisper_keys(decision: Decision) -> Keys:
-    """What the callee hears before the two talk: the warning, then the menu; 4 s at most in all."""
-    return (_warning_key(decision), MENU)
-
-
-def _warning_key(decision: Decision) -> str:
-    if decision.rule == OWN_NUMBER_RULE:
-        return "whisper-own-number"
-    if decision.category in WHISPER_BY_CATEGORY:
-        return WHISPER_BY_CATEGORY[decision.category]
-    return "whisper-unknown" if decision.level is Level.NONE else "whisper-spam"
-
-
 # A caller's reference. --------------------------------------------------------------------------------------
 
 
@@ -120,7 +95,7 @@ REASON_BY_OWN_RULE = {
 }
 # Rules of the presets that say more than the evidence does, and those that only say how much of it there is.
 REASON_BY_RULE = {
-    OWN_NUMBER_RULE: "explain-own-number",
+    "own-number": "explain-own-number",
     "failed-signature": "explain-false-signature",
     "not-a-number": "explain-not-a-number",
     "withheld": "explain-hidden",

@@ -84,11 +84,6 @@ class Inbox:
         """When the first notice that still waits came."""
         return self._items[0].at if self._items else None
 
-    @property
-    def losing(self) -> bool:
-        """Whether packets are being dropped now."""
-        return self._losing
-
     def put(self, packet: Packet, at: float) -> None:
         """Add a packet, or count it as lost; before the first that is lost there is a Gap."""
         self.received += 1

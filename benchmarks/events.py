@@ -52,7 +52,7 @@ from benchmarks.workbench import Workbench
 from lab.daemon import Daemon
 from lab.recorder import FOLDER, load_recording
 from reputation.model import OutcomeRecord, SignalCategory
-from reputation.signals import signals_from
+from reputation.signals import lessons_of
 from reputation.store.file import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
@@ -261,7 +261,7 @@ def scene_of(name: str) -> Scene:
     (outcome,) = found
     record = record_of(outcome, lambda _: "US")
     assert record is not None
-    signal = signals_from(record)
+    signal = lessons_of(record).signal
     return Scene(
         [(at - packets[0][0], _with_places(data, record)) for at, data in packets],
         max(index for index, (_, data) in enumerate(packets) if data.startswith(b"Event: Hangup\r")),

@@ -15,7 +15,7 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agi.speech import FOLDER, MENU
+from agi.speech import FOLDER
 from callsieve.asterisk_output import setting_in
 from callsieve.prompts import Prompt, PromptError
 from callsieve.voicing import Source, programs_missing, voiced, way_out_of
@@ -24,7 +24,7 @@ from callsieve.writing import complete_file, make_directory
 from policies.words import nearest, shown
 
 # Of a warning and the menu together: [callsieve-whisper] plays no more, because Dial does not see the caller give up.
-WHISPER_BYTES = 61000
+WHISPER_MENU, WHISPER_BYTES = "whisper-menu", 61000
 # The same of the menu for who has heard a name ([callsieve-screened]).
 SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
 # What sox reads as Debian has it; mp3 with libsox-fmt-mp3.
@@ -162,17 +162,17 @@ def _check_whispers(files: Sequence[PromptFile], contents: Mapping[Path, bytes])
     """Each warning with its menu, and the menu after a name, is short enough. PromptError names what is not."""
     for language in sorted({file.source.prompt.language for file in files}):
         sizes = {f.key: _size_of(f, contents) for f in files if f.source.prompt.language == language}
-        menu = sizes.get(MENU, 0)
+        menu = sizes.get(WHISPER_MENU, 0)
         if sizes.get(SCREENING_MENU, 0) > SCREENING_BYTES:
             raise PromptError(
                 f"{language}: {SCREENING_MENU} lasts {_seconds(sizes[SCREENING_MENU]):.1f} s, and no name would be "
                 f"played: {_seconds(SCREENING_BYTES):.1f} s is the most: say less, or faster"
             )
         for key, size in sizes.items():
-            if key.startswith("whisper-") and key != MENU and size + menu > WHISPER_BYTES:
+            if key.startswith("whisper-") and key != WHISPER_MENU and size + menu > WHISPER_BYTES:
                 raise PromptError(
-                    f"{language}: {key} and {MENU} last {_seconds(size + menu):.1f} s together, and no whisper would "
-                    f"be played: {_seconds(WHISPER_BYTES):.1f} s is the most: say less, or faster, in one of them"
+                    f"{language}: {key} and {WHISPER_MENU} last {_seconds(size + menu):.1f} s together, and no whisper "
+                    f"would be played: {_seconds(WHISPER_BYTES):.1f} s is the most: say less, or faster, in one of them"
                 )
 
 

@@ -201,10 +201,6 @@ STEPS = (
 )
 DEFAULT_RULE = "default"
 FAIL_OPEN_RULE = "fail-open"
-GUARD_RULES = (
-    *("emergency", "no-number", "do-not-call", "resting", "retired", "at-risk", "hours"),
-    *("person-day", "number-hour", "number-day", "young-number-day", DEFAULT_RULE, FAIL_OPEN_RULE),
-)
 
 
 def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:

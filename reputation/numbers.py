@@ -183,13 +183,6 @@ def masked(text: str | None) -> str:
     return text[:start] + "*" * (len(text) - start - 2) + text[-2:]
 
 
-def prefixes_of(e164: str) -> tuple[str, ...]:
-    """`+4`, `+44` ... up to the whole number, shortest first; empty for text that is not E.164."""
-    if not _E164.fullmatch(e164):
-        return ()
-    return tuple(e164[:end] for end in range(2, len(e164) + 1))
-
-
 def is_possible_region(region: str) -> bool:
     """Whether national numbers can be read by this region's plan."""
     return region.upper() in phonenumbers.SUPPORTED_REGIONS

@@ -100,14 +100,6 @@ SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], b
 }
 
 
-def signals_from(outcome: OutcomeRecord) -> Signal | None:
-    """What the call says about the number, or None. The outcome is joined with the journal already.
-
-    SECOND_TALK needs another call to be known: the store derives it from `is_talk`.
-    """
-    return _signal_of(outcome) if says_something(outcome) else None
-
-
 def _signal_of(outcome: OutcomeRecord) -> Signal | None:
     number, witness = outcome.number, outcome.witness
     if number is None or witness is None:

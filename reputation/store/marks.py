@@ -25,7 +25,6 @@ WHERE (excluded.at, excluded.verdict = 'retracted', excluded.verdict, excluded.c
     > (mark.at, mark.verdict = 'retracted', mark.verdict, mark.channel, mark.grp,
        mark.category, mark.reason, mark.linkedid)
 """
-OF_REPORTER = f"SELECT {MARK_COLUMNS} FROM mark WHERE reporter = ? AND at >= ? ORDER BY at DESC, number LIMIT ?"
 OF_SPAN = f"SELECT {MARK_COLUMNS} FROM mark WHERE at >= ? AND at < ? ORDER BY at, number, reporter"
 # A number marked again does not count again.
 OTHERS_SINCE = "SELECT count(DISTINCT number) FROM mark WHERE reporter = ? AND at > ? AND number <> ?"
@@ -75,11 +74,6 @@ def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
     """Writes a mark as it is; what was said later stays."""
     db.execute(ADD, _row(mark))
     refresh(db, mark.number)
-
-
-def marks_by(db: sqlite3.Connection, reporter: str, since: float = 0.0, limit: int = 100) -> list[Mark]:
-    """What a person said, the latest first."""
-    return [mark_from(row) for row in db.execute(OF_REPORTER, (reporter, since, limit))]
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:

@@ -28,14 +28,13 @@ from agi.speech import (
     number_keys,
     reference_keys,
     sounds_of,
-    whisper_keys,
 )
 from callsieve.prompts import prompts_of
-from policies.decision import OWN_RULES, Action, Decision
+from policies.decision import OWN_RULES, Action
 from policies.loader import load_policy
 from reputation.ids import ALPHABET
 from reputation.levels import vector_of
-from reputation.model import DecisionRecord, Family, Level, Reputation, SignalCategory
+from reputation.model import DecisionRecord, Family, Reputation, SignalCategory
 from tests.callsieve.program import make_record
 
 TEXTS = {language: {key: prompt.text for key, prompt in prompts_of(language).items()} for language in LANGUAGES}
@@ -105,27 +104,6 @@ def test_counts_have_a_plural_and_a_measure_word(count: int, english: str, manda
 def test_a_caller_is_spoken_to_in_the_language_of_the_country(number: str | None, language: str) -> None:
     assert language_of(number) == language
     assert language_of("+442071838750", fallback="zh") == "zh"
-
-
-# The warning
-
-
-@pytest.mark.parametrize(
-    ("category", "level", "rule", "key"),
-    [
-        ("scam", Level.WARN, "level-warn", "whisper-scam"),
-        ("fraud", Level.WARN, "level-warn", "whisper-scam"),
-        ("robocall", Level.WARN, "level-warn", "whisper-robocall"),
-        ("telemarketing", Level.NONE, "mine", "whisper-telemarketing"),
-        ("debt", Level.WARN, "level-warn", "whisper-spam"),
-        (None, Level.WARN, "level-warn", "whisper-spam"),
-        (None, Level.NONE, "mine", "whisper-unknown"),
-        ("scam", Level.WARN, "own-number", "whisper-own-number"),
-    ],
-)
-def test_the_warning_is_that_of_the_category(category: str | None, level: Level, rule: str, key: str) -> None:
-    decision = Decision(Action.WARN, rule, "", 8, category=category, level=level)
-    assert whisper_keys(decision) == (key, "whisper-menu")
 
 
 def test_an_appeal_has_a_reference_and_where_to() -> None:

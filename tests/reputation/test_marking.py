@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from reputation.marking import (
 from reputation.model import AuthClass, Did, Identity, ListName, Mark, MarkChannel, Person, Tie, Verdict
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
-from reputation.store.marks import marks_by
+from reputation.store.marks import marks_between
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, personal_entries, set_personal_entry
@@ -78,7 +79,7 @@ class TestSpam:
     def test_a_thousand_marks_are_one(self, store: Path) -> None:
         for at in range(30):
             assert say(store, at=NOW + at).status is MarkStatus.MARKED
-        assert [one.at for one in read(store, marks_by, "201")] == [NOW + 29]
+        assert [one.at for one in read(store, marks_of, CALLER)] == [NOW + 29]
 
     def test_a_reporter_of_no_group_and_one_whom_nobody_knows(self, store: Path) -> None:
         for reporter in ("202", "999"):
@@ -105,7 +106,7 @@ class TestSpam:
         result = say(store, number, verdict)
         assert result.status is MarkStatus.REFUSED
         assert text in result.message
-        assert read(store, marks_by, "201") == []
+        assert read(store, marks_between, 0.0, math.inf) == []
 
     @pytest.mark.parametrize("person", [None, "201", "202"])
     def test_a_contact_of_anybody_is_no_spam(self, store: Path, person: str | None) -> None:

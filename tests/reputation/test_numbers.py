@@ -20,7 +20,6 @@ from reputation.numbers import (
     masked,
     number_of,
     number_type_of,
-    prefixes_of,
     supported_regions,
     time_zones_of,
 )
@@ -318,12 +317,6 @@ def test_logs_never_hold_a_whole_number(text: str | None, shown: str) -> None:
     assert masked(text) == shown
 
 
-def test_prefixes_run_from_the_first_digit_to_the_whole() -> None:
-    assert prefixes_of("+44207") == ("+4", "+44", "+442", "+4420", "+44207")
-    assert prefixes_of("44207") == ()
-    assert prefixes_of("+44207\n") == ()
-
-
 def test_regions_are_the_ones_with_a_numbering_plan() -> None:
     assert {"US", "GB", "DE", "CN"} <= set(supported_regions())
     assert list(supported_regions()) == sorted(supported_regions())
@@ -390,7 +383,6 @@ def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, pr
         for other in REGIONS:
             assert caller_of(caller.e164, other).e164 == caller.e164
         assert country_of(caller.e164) is not None
-        assert prefixes_of(caller.e164)[-1] == caller.e164
 
 
 @given(TEXTS, st.sampled_from(REGIONS))

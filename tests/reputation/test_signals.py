@@ -23,13 +23,17 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
-from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, signal_of_mark, signals_from
+from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, lessons_of, signal_of_mark
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DID, NOW, make_mark, make_outcome
 
 ANN = "201"
 OUTBOUND = Direction.OUTBOUND
 PREMIUM, FOREIGN_PREMIUM = "+19002345678", "+449098790000"
+
+
+def signal_of(outcome: OutcomeRecord) -> Signal | None:
+    return lessons_of(outcome).signal
 
 
 def answered(talk: float, ended_by: EndedBy | None = EndedBy.CALLER, **others: Any) -> OutcomeRecord:
@@ -115,7 +119,7 @@ CALLS = [
 
 @pytest.mark.parametrize(("outcome", "category", "callee"), CALLS)
 def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: str | None) -> None:
-    signal = signals_from(outcome)
+    signal = signal_of(outcome)
     expected = category and Signal(
         CALLER, AuthClass.UNKNOWN, callee or "", SignalCategory(category), outcome.ended_at, outcome.linkedid
     )
@@ -133,14 +137,14 @@ def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: 
     ],
 )
 def test_our_own_label_is_no_evidence(outcome: OutcomeRecord, action: str) -> None:
-    assert signals_from(make_labelled(outcome, action)) is None
-    assert signals_from(make_labelled(outcome, "allow")) is not None
+    assert signal_of(make_labelled(outcome, action)) is None
+    assert signal_of(make_labelled(outcome, "allow")) is not None
 
 
 @pytest.mark.parametrize("action", ["tag", "warn", "route"])
 def test_what_speaks_for_a_caller_counts_in_spite_of_a_label(action: str) -> None:
-    assert signals_from(make_labelled(answered(61.0), action)) is not None
-    assert signals_from(make_labelled(make_outcome(voicemail_left=True), action)) is not None
+    assert signal_of(make_labelled(answered(61.0), action)) is not None
+    assert signal_of(make_labelled(make_outcome(voicemail_left=True), action)) is not None
 
 
 def make_labelled(outcome: OutcomeRecord, action: str) -> OutcomeRecord:
@@ -149,14 +153,14 @@ def make_labelled(outcome: OutcomeRecord, action: str) -> OutcomeRecord:
 
 @pytest.mark.parametrize("auth_class", AuthClass)
 def test_a_signal_is_kept_in_the_class_of_its_call(auth_class: AuthClass) -> None:
-    signal = signals_from(make_outcome(auth_class=auth_class))
+    signal = signal_of(make_outcome(auth_class=auth_class))
     assert signal is not None
     assert signal.auth_class is auth_class
     assert [one for one in AuthClass if counts_for(signal, one)] == [auth_class]
 
 
 def test_a_call_back_reached_the_owner_whatever_was_shown_but_never_speaks_for_a_spoofer() -> None:
-    signal = signals_from(make_outcome(direction=OUTBOUND, by=ANN, talk=30.0))
+    signal = signal_of(make_outcome(direction=OUTBOUND, by=ANN, talk=30.0))
     assert signal is not None
     assert {one for one in AuthClass if counts_for(signal, one)} == {AuthClass.AUTHENTICATED, AuthClass.UNKNOWN}
 
