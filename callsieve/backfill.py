@@ -23,6 +23,7 @@ from typing import BinaryIO
 from agi.site import Site
 from callsieve.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
 from callsieve.history import Event, Reading, events_of, lines_of
+from callsieve.rows import unpacked
 from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.marks import add_mark
@@ -44,10 +45,11 @@ class HistoryError(ValueError):
 
 @dataclass(slots=True)
 class History(Reading):
-    """What was read of a file so far; iterate over it once."""
+    """What was read of a file so far; iterate over it once. `place`: how far in the file, where that is packed."""
 
     items: Iterator[Item] = field(default_factory=lambda: iter(()))
     kind: str = ""
+    place: Callable[[], int] | None = None
 
     def __iter__(self) -> Iterator[Item]:
         return self.items
@@ -65,11 +67,18 @@ class Written:
 
 @contextmanager
 def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """The history in a file, whichever of the three kinds it is. HistoryError or OSError if none."""
+    """The history in a file, whichever of the three kinds it is; lines may be packed with gzip. HistoryError or OSError
+    if none.
+    """
     history = History()
-    with path.open("rb") as stream:
+    with path.open("rb") as packed:
+        stream = unpacked(packed)
         start = stream.read(4096)
         stream.seek(0)
+        if stream is not packed:
+            history.place = packed.tell
+            if start.startswith(SQLITE):
+                raise HistoryError(f"{path.name}: a packed database: unpack it first (gunzip)")
         if start.startswith(SQLITE):
             history.kind = "cdr-sqlite"
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:

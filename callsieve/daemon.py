@@ -142,6 +142,8 @@ class Daemon:
             self.keeper.weights = loaded.settings.reputation
             self._settings_differ()
             self._reload_policies()
+            guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
+            logger.info("the outbound guard %s", guard)
         notify.ready()
 
     def _listener(self, settings: Ami) -> Learning:

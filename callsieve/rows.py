@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import re
+import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from typing import BinaryIO, NamedTuple
 
 FIELD_CHARACTERS = 200
@@ -27,6 +30,9 @@ NO_DELIMITER = "\0"  # in no line: one with a NUL is refused
 KEPT_PROBLEMS = 10
 
 GZIP = b"\x1f\x8b"
+# What reading a packed file may raise, and what that means.
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
+DAMAGED = "the packed file is damaged or cut off: fetch it again"
 
 # What a file that is no text begins with.
 _OTHER_FORMATS = (
@@ -239,6 +245,13 @@ class Table:
         for name in names:
             if names.count(name) > 1 and name:
                 raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
+
+
+def unpacked(stream: BinaryIO) -> BinaryIO:
+    """What gzip packed is read as if it were not. What it unpacks to is bounded line by line, as all else is."""
+    if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
+        return BufferedReader(gzip.GzipFile(fileobj=stream))
+    return stream
 
 
 def _delimiter_of(header: str, required: str) -> str | None:

@@ -43,6 +43,7 @@ def import_calls(
     """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
     from callsieve.backfill import HistoryError, opened, write_calls
     from callsieve.composing import calling_hours_of
+    from callsieve.rows import DAMAGE, DAMAGED
 
     loaded = settings_of(config)
     place = _zone(zone)
@@ -55,10 +56,12 @@ def import_calls(
         ):
             with changing(written, "import calls", name=file.name):
                 """It takes many transactions: that it was begun is in the audit, even if it is broken off."""
-            items = watched(iter(history), lambda: history.bytes_read, tell)
+            items = watched(iter(history), history.place or (lambda: history.bytes_read), tell)
             result = write_calls(written, items, time.time, hours=calling_hours_of(loaded.settings))
     except HistoryError as error:
         raise CommandError(str(error)) from None
+    except DAMAGE:
+        raise CommandError(f"{file}: {DAMAGED}") from None
     if not (result.new or result.known or result.marks):
         raise CommandError(f"{file}: not one call can be used{_first_problem(history)}. Nothing was changed")
     _show(history, result, time.monotonic() - started, dry_run=dry_run, as_json=as_json)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
-from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,24 +55,15 @@ def table_in(
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[Table, Callable[[], int]]]:
     """The table in the file and how many bytes of the file are read; its errors as ours."""
-    from callsieve.rows import Table, TableError
+    from callsieve.rows import DAMAGE, DAMAGED, Table, TableError, unpacked
 
     name = "standard input" if str(file) == "-" else str(file)
     with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
-        stream = _unpacked(packed)
+        stream = unpacked(packed)
         try:
             table = Table(stream, columns, name, others=others, bare=bare, longest=longest)
             yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
         except TableError as error:
             raise CommandError(str(error)) from None
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise CommandError(f"{name}: the packed file is damaged or cut off: fetch it again") from None
-
-
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    """What gzip packed is read as if it were not. What it unpacks to is bounded line by line, as all else is."""
-    from callsieve.rows import GZIP
-
-    if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
-        return BufferedReader(gzip.GzipFile(fileobj=stream))
-    return stream
+        except DAMAGE:
+            raise CommandError(f"{name}: {DAMAGED}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
@@ -143,3 +144,14 @@ def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, li
     assert end.code == 0
     assert end.err == f"callsieve: skipped line {line}: is longer than 64 kB\n"
     assert 0 < end.peak_kilobytes < 120_000
+
+
+def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
+    lines = "".join(history(200)).encode()
+    callsieve.ok("import", "calls", callsieve.file("packed.jsonl.gz", gzip.compress(lines)))
+    again = callsieve.ok("import", "calls", callsieve.file("plain.jsonl", lines))
+    assert again.startswith("Learnt from 0 calls")
+    cut = callsieve.file("cut.jsonl.gz", gzip.compress(lines)[:-20])
+    assert "damaged or cut off" in callsieve.fails("import", "calls", cut)
+    database = callsieve.file("cdr.db.gz", gzip.compress(callsieve.store.read_bytes()))
+    assert "unpack it first" in callsieve.fails("import", "calls", database)

@@ -114,6 +114,15 @@ def test_it_says_how_it_goes(tmp_path: Path) -> None:
         assert is_fresh(told())
 
 
+def test_a_reload_says_whether_the_outbound_guard_acts(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.reload()
+        wait_until(lambda: "the outbound guard observes" in daemon.log.read_text(), "it observes")
+        daemon.write_settings("[outbound]\nobserve = false\n")
+        daemon.reload()
+        wait_until(lambda: "the outbound guard holds and refuses calls" in daemon.log.read_text(), "it acts")
+
+
 def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
 
