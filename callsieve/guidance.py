@@ -13,7 +13,7 @@ from callsieve.guidance_texts import RULES, texts_of
 from callsieve.markup import Markup, element, joined
 from callsieve.replaying_page import STYLE
 from callsieve.times import day
-from reputation.own.figures import Window
+from reputation.own.figures import Window, percent
 from reputation.own.health import Health
 
 OWN_STYLE = Markup("""
@@ -74,11 +74,14 @@ def guidance_page(company: Company, language: str, made_at: float) -> str:
     return _page(say["title"], body, language)
 
 
-def leaflet_page(language: str, first_hour: int, last_hour: int) -> str:
-    """The page for customers: what they may meet when they call, and what they can expect when they are called."""
+def leaflet_page(language: str, first_hour: int, last_hour: int, *, appeal: bool) -> str:
+    """The page for customers: what they may meet when they call, and what they can expect when they are called.
+
+    `appeal`: whether who is turned away hears a reference, and so can be promised an answer.
+    """
     hours = {"first": first_hour, "last": last_hour}
     say = texts_of(language)
-    met = ("leaflet-check", "leaflet-name", "leaflet-voicemail", "leaflet-declined")
+    met = ("leaflet-check", "leaflet-name", "leaflet-voicemail", "leaflet-appeal" if appeal else "leaflet-declined")
     ours = ("leaflet-calls", "leaflet-warned")
     body = [element("h1", say["leaflet-title"]), element("p", say["leaflet-intro"])]
     body += [_card(say[key], [element("p", say[f"{key}-why"].format(**hours))]) for key in (*met, *ours)]
@@ -91,7 +94,7 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
 
     def of(part: str, whole: int) -> dict[str, object]:
         count = company.total(part)
-        share = f"{count / whole:.0%}" if whole else "0%"
+        share = percent(count / whole) if whole else "0%"
         return {part: f"{count:,}", "share": share, "calls": f"{calls:,}", "answered": f"{answered:,}"}
 
     most = max((_month(one).most for one in company.numbers), default=0)
@@ -197,8 +200,8 @@ def _grade(health: Health, say: Mapping[str, str]) -> Markup:
     return element("span", say[f"grade-{health.grade}"], class_=f"grade {CLASS_BY_GRADE[health.grade]}")
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part:,} ({part / whole:.0%})" if whole else "-"
+def _share(part: int | None, whole: int) -> str:
+    return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
 def _month(health: Health) -> Window:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from reputation.own.figures import Window
+from reputation.own.figures import Window, percent
 from reputation.own.grades import Grade
 from reputation.own.health import LIMIT_BY_MEASURE
 from reputation.wording import Wording
@@ -23,11 +23,11 @@ def grade_words(grade: Grade | None) -> Wording:
 
 
 def _of(part: str, whole: str) -> Callable[[Window], str]:
-    """A share, with the count that it stands for."""
+    """A share, with the count that it stands for; nothing where it is not known."""
 
     def show(window: Window) -> str:
         total, count = getattr(window, whole), getattr(window, part)
-        return f"{count:,} ({count / total:.0%})" if total else "-"
+        return f"{count:,} ({percent(count / total)})" if total and count is not None else "-"
 
     return show
 

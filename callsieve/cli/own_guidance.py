@@ -39,7 +39,8 @@ def guidance(
     path = out or Path(f"{'leaflet' if leaflet else 'guidance'}-{language}.html")
     loaded = settings_of(config)
     if leaflet:
-        page = leaflet_page(language, loaded.settings.outbound.first_hour, loaded.settings.outbound.last_hour)
+        hours, appeal = loaded.settings.outbound, loaded.settings.actions.appeal
+        page = leaflet_page(language, hours.first_hour, hours.last_hour, appeal=appeal)
     else:
         now = time.time()
         with existing_store(loaded) as db:

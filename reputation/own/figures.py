@@ -13,11 +13,17 @@ WEEK, MONTH = 7, 28
 WINDOWS = (1, WEEK, MONTH)
 
 
+def percent(share: float) -> str:
+    """`24%`; below ten with a decimal, `2.4%`: some limits are 1 or 2 %, and which side it is on is to be seen."""
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """The last so many days in sum. `people` are distinct over all of them, `person_days` on each day by itself.
 
-    `unwanted`: people it called who complained, or said that they do not want to be called again.
+    `unwanted`: people it called who complained, or said that they do not want to be called again; None of a single day,
+    because they do not say which day's calls they mean.
     """
 
     days: int
@@ -33,7 +39,7 @@ class Window:
     most: int = 0
     called_back: int = 0
     people: int = 0
-    unwanted: int = 0
+    unwanted: int | None = None
     talk_seconds: float = 0.0
 
     @property
@@ -47,10 +53,10 @@ class HealthFacts:
     """All that the health of a number is made of.
 
     `days` are those with calls, in order, `today` the last one that counts, `last_before` the one before them. `people`
-    and `unwanted` are by window: 1, 7 and 28 days. `first_day`: when it called first; `counted_since`: since when
-    anything is counted. `view` is how the called people would see it, None where it made too few calls. `listed`: how
-    many imported lists name it; `strangers`: complaints of people of whom nobody knows that it called them: both are
-    shown, and neither counts.
+    are by window, 1, 7 and 28 days, and so are `unwanted`, but for 1. `first_day`: when it called first;
+    `counted_since`: since when anything is counted. `view` is how the called people would see it, None where it made
+    too few calls. `listed`: how many imported lists name it; `strangers`: complaints of people of whom nobody knows
+    that it called them: both are shown, and neither counts.
     """
 
     number: str
@@ -69,11 +75,11 @@ class HealthFacts:
 def window_of(facts: HealthFacts, days: int) -> Window:
     """The sums of the last so many days."""
     within = _sums([day for day in facts.days if day.day > facts.today - days])
-    return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days, 0))
+    return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
 def window_of_day(day: OwnDay) -> Window:
-    """One day by itself; who complained of it is not known by the day."""
+    """One day by itself."""
     return replace(_sums([day]), days=1, people=day.people)
 
 

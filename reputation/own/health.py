@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reputation.model import Level
-from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, window_of
+from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, percent, window_of
 from reputation.own.grades import YOUNG_DAYS, Grade
 from reputation.own.tally import OwnDay
 from reputation.wording import Wording
@@ -116,9 +116,9 @@ def _share(part: str, whole: str, template: str) -> Callable[[_Case], Reading | 
 
     def read(case: _Case) -> Reading | None:
         some, of = getattr(case.window, part), getattr(case.window, whole)
-        if not of:
+        if not of or some is None:
             return None
-        return Reading(some / of, some, Wording(template, {"share": some / of, "part": some, "whole": of}))
+        return Reading(some / of, some, Wording(template, {"share": percent(some / of), "part": some, "whole": of}))
 
     return read
 
@@ -192,23 +192,21 @@ LIMITS = (
         "short",
         0.10,
         0.15,
-        _share("short", "answered", "{share:.0%} of the answered calls were over within 6 s ({part:,} of {whole:,})"),
+        _share("short", "answered", "{share} of the answered calls were over within 6 s ({part:,} of {whole:,})"),
         "carriers' fees for short calls begin at 10 to 15 % of calls of 6 s or less (Telnyx, CallTrackingMetrics)",
     ),
     Limit(
         "unanswered",
         0.60,
         0.76,
-        _share("unanswered", "attempts", "{share:.0%} of the calls were not taken ({part:,} of {whole:,})"),
+        _share("unanswered", "attempts", "{share} of the calls were not taken ({part:,} of {whole:,})"),
         "Hiya, State of the Call 2019: honest calls are answered in 24 to 53 of 100 cases, spam in 9 to 24",
     ),
     Limit(
         "abandoned",
         0.03,
         0.10,
-        _share(
-            "abandoned", "attempts", "{share:.0%} of the calls were given up too early by us ({part:,} of {whole:,})"
-        ),
+        _share("abandoned", "attempts", "{share} of the calls were given up too early by us ({part:,} of {whole:,})"),
         "16 CFR 310.4(b)(4): ring for 15 s, speak within 2 s, at most 3 % abandoned",
     ),
     Limit(
@@ -218,7 +216,7 @@ LIMITS = (
         _share(
             "repeated",
             "person_days",
-            "{share:.0%} of the people were called three times a day or more ({part:,} of {whole:,})",
+            "a person was called three times or more on one day in {part:,} of {whole:,} cases ({share})",
         ),
         "three calls a day to one person are what complaints are about; the shares are ours",
     ),
@@ -229,7 +227,7 @@ LIMITS = (
         _share(
             "outside",
             "attempts",
-            "{share:.0%} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
+            "{share} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
         ),
         "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and local rules, or as set; the shares are ours",
     ),
@@ -237,9 +235,7 @@ LIMITS = (
         "unwanted",
         0.005,
         0.02,
-        _share(
-            "unwanted", "people", "{share:.0%} of the people complained or want no more calls ({part:,} of {whole:,})"
-        ),
+        _share("unwanted", "people", "{share} of the people complained or want no more calls ({part:,} of {whole:,})"),
         "ours: one in two hundred",
     ),
     Limit("young", 101, 301, _young, "more than 100 calls a day from a number that nobody knows; the second is ours"),

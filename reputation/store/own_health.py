@@ -54,7 +54,9 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             today=today,
             days=days,
             people={span: people_of(db, number, span, today) for span in WINDOWS},
-            unwanted={span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in WINDOWS},
+            unwanted={
+                span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in (WEEK, MONTH)
+            },
             view=view_of(number, _calls(db, number, now), unhappy, weights, now) if is_judged else None,
             last_before=last_day_before(db, number, since_day),
             first_day=first_day,

@@ -88,9 +88,9 @@ def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
 def test_the_figures_are_the_companys_own() -> None:
     page = guidance_page(COMPANY, "en", NOW)
     for said in (
-        "10 of 1,000 calls (1%) came at a bad hour.",
-        "12 people were called three times or more on a day; one of them 5 times.",
-        "40 of 1,000 calls (4%) were given up too early.",
+        "10 of 1,000 calls (1.0%) came at a bad hour.",
+        "In 12 cases a person was called three times or more on one day; at most 5 times.",
+        "40 of 1,000 calls (4.0%) were given up too early.",
         "60 of 400 answered calls (15%) were over within six seconds.",
         "400 of 1,000 calls (40%) were answered; 20 numbers",
         "7 people have complained, or want no more calls; 9 are on the list.",
@@ -101,7 +101,7 @@ def test_the_figures_are_the_companys_own() -> None:
     ):
         assert said in page
     assert 'class="you risk"' in page
-    assert "1,000 次外呼中有 10 次（1%）时间不当" in guidance_page(COMPANY, "zh", NOW)
+    assert "1,000 次外呼中有 10 次（1.0%）时间不当" in guidance_page(COMPANY, "zh", NOW)
 
 
 def test_of_too_few_calls_nothing_is_said() -> None:
@@ -123,7 +123,7 @@ def test_the_pages_need_nothing_else(language: str) -> None:
     for page in (
         guidance_page(COMPANY, language, NOW),
         guidance_page(Company([]), language, NOW),
-        leaflet_page(language, 8, 21),
+        leaflet_page(language, 8, 21, appeal=True),
     ):
         elements = Elements(page)
         assert elements.open == []
@@ -148,7 +148,7 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert Grade.AT_RISK.value in page
     assert "add --force" in callsieve.fails("own", "guidance", "--out", out)
     callsieve.ok("own", "guidance", "--out", out, "--language", "zh", "--leaflet", "--force")
-    assert out.read_text() == leaflet_page("zh", 8, 21)
+    assert out.read_text() == leaflet_page("zh", 8, 21, appeal=False)
     assert "did you mean en" in callsieve.fails("own", "guidance", "--language", "enn")
     assert [path.name for path in tmp_path.glob(".*")] == []
 
@@ -170,6 +170,17 @@ def test_the_hours_are_those_of_the_settings(
         run(db, campaign(CARELESS, range(1)))
     callsieve.ok("own", "guidance", "--out", tmp_path / "page.html", *arguments)
     assert says in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(("appeal", "promised"), [("false", False), ("true", True)])
+def test_the_leaflet_promises_a_reference_and_a_term_only_where_callers_hear_one(
+    tmp_path: Path, appeal: str, promised: bool
+) -> None:
+    callsieve = Program(tmp_path, f"{SETTINGS}[actions]\nappeal = {appeal}\n")
+    for language, words in (("en", ("reference", "three working days")), ("zh", ("编号", "三个工作日"))):
+        out = tmp_path / f"{language}.html"
+        callsieve.ok("own", "guidance", "--leaflet", "--language", language, "--out", out)
+        assert [word in out.read_text() for word in words] == [promised, promised]
 
 
 def test_the_leaflet_needs_no_store(tmp_path: Path) -> None:

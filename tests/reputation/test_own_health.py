@@ -235,6 +235,26 @@ def test_how_the_called_people_see_it_decides(level: Level, grade: Grade) -> Non
     assert health_of(make_facts(CALLS, level=level)).grade is grade
 
 
+@pytest.mark.parametrize(
+    ("unwanted", "said"), [(3, "watch: 1.8%"), (4, "at risk: 2.4%"), (16, "at risk: 9.5%"), (17, "at risk: 10%")]
+)
+def test_a_share_below_ten_percent_has_a_decimal_as_its_limit_may_be_2(unwanted: int, said: str) -> None:
+    [reason] = health_of(make_facts(CALLS, people={7: 168}, unwanted={7: unwanted})).reasons
+    assert f"{reason.grade.value}: {reason.words}".startswith(f"{said} of the people complained")
+
+
+def test_complaints_are_no_share_of_the_people_of_one_day() -> None:
+    facts = make_facts(CALLS, people={1: 6, 7: 168, 28: 168}, unwanted={7: 4, 28: 4})
+    assert window_of(facts, 1).unwanted is None
+    assert above_limits(facts, window_of(facts, 1)) == {}
+    assert above_limits(facts, window_of(facts, 7)) == {"unwanted": Grade.AT_RISK}
+
+
+def test_cases_are_not_called_people() -> None:
+    [reason] = health_of(make_facts(CALLS._replace(people=753, repeated=35), people={7: 440})).reasons
+    assert str(reason.words) == "a person was called three times or more on one day in 35 of 753 cases (4.6%)"
+
+
 def test_people_who_want_no_more_calls() -> None:
     few = make_facts(CALLS, unwanted={7: 2, 28: 2})
     assert health_of(few).grade is Grade.HEALTHY

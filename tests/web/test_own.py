@@ -161,7 +161,7 @@ def test_the_guidance_has_our_own_figures_in_the_visitors_language(
     assert page == guidance_page(told, language, NOW)
     assert {one.facts.number for one in told.numbers} == {OWN, SALES}
     assert f"<h1>{title}</h1>" in page
-    assert otto.text("/own/leaflet") == leaflet_page(language, 8, 21)
+    assert otto.text("/own/leaflet") == leaflet_page(language, 8, 21, appeal=False)
     for name in ("guidance", "leaflet"):
         answer = otto.get(f"/own/{name}?download=yes")
         assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{language}.html"'

@@ -21,8 +21,9 @@ async def guidance(visit: Visit) -> Response:
 
 async def leaflet(visit: Visit) -> Response:
     """What customers may meet when they call, and what they can expect when they are called."""
-    hours = visit.desk.loaded.settings.outbound
-    return _document(visit, leaflet_page(visit.language, hours.first_hour, hours.last_hour), "leaflet")
+    settings = visit.desk.loaded.settings
+    hours, appeal = settings.outbound, settings.actions.appeal
+    return _document(visit, leaflet_page(visit.language, hours.first_hour, hours.last_hour, appeal=appeal), "leaflet")
 
 
 def _document(visit: Visit, page: str, name: str) -> Response:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from callsieve.own_figures import MEASURES, date_of, limits_in_words
 from callsieve.web.words import N_
-from reputation.own.figures import MONTH, window_of_day
+from reputation.own.figures import MONTH, percent, window_of_day
 from reputation.own.grades import Grade
 from reputation.own.health import LIMIT_BY_MEASURE, Health, above_limits
 from reputation.own.tally import OwnDay
@@ -114,7 +114,7 @@ def _shares(health: Health, day: OwnDay, full: Mapping[str, float]) -> tuple[Sha
     return tuple(
         ShareBar(
             trend.words,
-            _figure(f"{_share(trend, day):.0%}" if getattr(day, trend.whole) else "-", above.get(trend.measure)),
+            _figure(percent(_share(trend, day)) if getattr(day, trend.whole) else "-", above.get(trend.measure)),
             round(100 * _share(trend, day) / full[trend.measure], 2),
             round(100 * LIMIT_BY_MEASURE[trend.measure].watch / full[trend.measure], 2),
         )
