@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from callsieve.web.app import PAGES
+from callsieve.web.languages import LANGUAGES
 from tests.browser.chromium import running_chromium
 from tests.browser.looking import NAMES, PATHS, looking, open_page, open_shown, token_of
 from tests.browser.office import make_office
@@ -93,6 +94,33 @@ def test_a_page_can_be_used_without_seeing_or_pointing_and_fits_the_screen(
     assert list(faults_on(visitor.page)) == []
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["width"]
     assert [text for text in visitor.failures if REFUSED.get(name, "no status") not in text] == []
+
+
+# Of these the tables have to fit: a figure that is cut or covered is one that cannot be read.
+CELLS_CUT = """() => [...document.querySelectorAll('main td, main th')].filter((cell) =>
+  cell.checkVisibility() && getComputedStyle(cell.closest('tr').parentElement).position !== 'absolute' &&
+  (cell.scrollWidth > cell.clientWidth + 1 ||
+   cell.getBoundingClientRect().right > cell.closest('.card').getBoundingClientRect().right + 1)
+).map((cell) => cell.textContent.trim())"""
+WIDTHS = (360, 700, 1000, 1100, 1200, 1280, 1366, 1440, 1920)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_figure_of_an_own_number_is_cut_or_covered(
+    visitors: dict[tuple[str, bool], Visitor], language: str, width: int
+) -> None:
+    page = visitors["wide" if language == "en" else "narrow", True].page
+    before = page.viewport_size
+    assert before is not None
+    page.set_viewport_size({"width": width, "height": before["height"]})
+    try:
+        # The register may scroll where it is narrow: seven columns are too many.
+        for name in ("own-stranger", "own-number", "own-resting", *(("own",) if width >= 1000 else ())):
+            open_shown(page, name)
+            assert page.evaluate(CELLS_CUT) == [], name
+    finally:
+        page.set_viewport_size(before)
 
 
 def test_a_page_with_faults_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
