@@ -144,7 +144,11 @@ def complaint(
             is_ours = own_of(db, own) is not None
     except OneOfOurs as error:
         raise CommandError(f"--from: {error}") from None
-    why = f"nobody knows that it called {with_country(other)} within 28 days" if other else "--from says who complains"
+    why = (
+        f"nobody knows that it called {with_country(other)} within 28 days"
+        if other
+        else "nobody says who complains (--from)"
+    )
     say(f"The complaint about {with_country(own)} is recorded; it {'counts' if counts else f'does not count: {why}'}.")
     if not is_ours:
         say(f"{own} is not registered: `callsieve own add {own}`, if it is ours.")

@@ -302,7 +302,7 @@ def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple
     more, option = NUMBER_OPTIONS[command]
     line = callsieve.fails(*command, *more, option, text)
     assert line.startswith(f"{option}: '{text}' is "), line
-    if more:
+    if more and command != ("own", "explain"):  # which answers whatever is dialled, as the guard does
         assert callsieve.fails(*command, "12", option, CALLER).startswith("'12' is too short")
 
 

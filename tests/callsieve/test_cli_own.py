@@ -191,7 +191,7 @@ def test_a_number_is_said_with_its_country(callsieve: Program, words: list[str],
 
 def test_a_complaint_says_why_it_does_not_count_and_about_what_it_is(callsieve: Program) -> None:
     out = callsieve.ok("own", "complaint", OWN)
-    assert "it does not count: --from says who complains" in out
+    assert "it does not count: nobody says who complains (--from)" in out
     assert f"{OWN} is not registered" in out
     callsieve.ok("own", "add", OWN)
     assert "registered" not in callsieve.ok("own", "complaint", OWN, "--from", CALLER, "--note", "rude")
