@@ -10,7 +10,7 @@ from agi.site import Site, Trunk
 from agi.speech import ENGLISH, MANDARIN
 from callsieve.activating import running_name
 from callsieve.settings import Loaded, Settings
-from callsieve.times import day
+from callsieve.times import day, when_there
 from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
@@ -67,6 +67,7 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         calls_per_number_day=outbound.calls_per_number_day,
         calls_per_young_number_day=outbound.calls_per_young_number_day,
         day=day,
+        when=when_there,
     )
 
 

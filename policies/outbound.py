@@ -46,9 +46,13 @@ def _utc_day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
+def _utc_minute(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` says a day in a reason."""
+    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` and `when` say one in a reason."""
 
     observe: bool = True
     do_not_call: bool = True
@@ -60,6 +64,7 @@ class OutboundRules:
     calls_per_number_day: int = 0
     calls_per_young_number_day: int = 100
     day: Callable[[float], str] = _utc_day
+    when: Callable[[float], str] = _utc_minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +114,11 @@ class _Ruling:
 
 @dataclass(frozen=True, slots=True)
 class GuardStep:
-    """One step: its title, and what it does."""
+    """One step: its title, what it does, and what an explanation says where it decides nothing."""
 
     title: str
     rule_on: Callable[[_Case], _Ruling | None]
+    passing: Callable[[_Case], str] = lambda _: "passes"
 
 
 def _emergency(case: _Case) -> _Ruling | None:
@@ -151,6 +157,15 @@ def _at_risk(case: _Case) -> _Ruling | None:
     why = f": {facts.grade_reasons[0]}" if facts.grade_reasons else ""
     until = case.tomorrow if action is Passage.HOLD else None
     return _Ruling(action, "at-risk", f"the number it would go out with is at risk of being marked{why}", until)
+
+
+def _grade(case: _Case) -> str:
+    facts = case.facts
+    if case.call.own_number is None:
+        return "passes"
+    if facts.grade is None or facts.graded_at is None:
+        return "passes: not graded (once an hour, from 20 calls on)"
+    return f"passes: {facts.grade.value}, graded at {case.rules.when(facts.graded_at)}"
 
 
 def _hours(case: _Case) -> _Ruling | None:
@@ -193,7 +208,7 @@ STEPS = (
     GuardStep("what is no telephone number", _no_number),
     GuardStep("the do-not-call list", _do_not_call),
     GuardStep("a number that rests", _resting),
-    GuardStep("a number at risk", _at_risk),
+    GuardStep("a number at risk", _at_risk, _grade),
     GuardStep("permitted hours at the called person", _hours),
     GuardStep("calls to a person on a day", _person_day),
     GuardStep("calls with a number within an hour", _number_hour),
@@ -228,7 +243,7 @@ def explain_guard(
     looks: list[tuple[str, str]] = []
     for step in STEPS:
         ruling = step.rule_on(case)
-        looks.append((step.title, "passes" if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
+        looks.append((step.title, step.passing(case) if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
         if ruling is not None:
             return tuple(looks)
     return (*looks, (DEFAULT_RULE, f"{_ALLOWED.action.word}: {_ALLOWED.reason}"))

@@ -29,6 +29,8 @@ class OutboundQuery:
 class OutboundFacts:
     """All that is known about an outbound call. Of a number that is not registered `state` is None.
 
+    `grade` and `graded_at` are None of a number that has not been graded lately.
+
     `unwanted_at`: since when the callee does not want to be called. `calls_of_person`: calls of ours to the callee on
     the callee's day, those in flight too. `calls_of_day` and `calls_of_hour` went out with the own number, on that day
     and within the last hour; `hour_frees_at`: when there is room again, if it is full. `is_young`: as in the health.
@@ -38,6 +40,7 @@ class OutboundFacts:
     state: State | None = None
     rests_until: float | None = None
     grade: Grade | None = None
+    graded_at: float | None = None
     grade_reasons: tuple[str, ...] = ()
     is_young: bool = False
     calls_of_person: int = 0

@@ -100,6 +100,7 @@ def outbound_facts(
         state=entry.state if entry else None,
         rests_until=entry.rests_until if entry else None,
         grade=graded.grade if graded else None,
+        graded_at=graded.at if graded else None,
         grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,

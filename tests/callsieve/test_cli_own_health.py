@@ -86,6 +86,17 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     assert stored["graded_at"] == pytest.approx(time.time() - 60, abs=30)
 
 
+def test_explain_says_whether_the_guard_knows_the_grade_that_show_finds(calling: Program) -> None:
+    def grade_seen() -> str:
+        steps = calling("own", "explain", CALLER, "--from", OWN, "--json").json["steps"]
+        return str({one["step"]: one["says"] for one in steps}["a number at risk"])
+
+    assert grade_seen() == "passes: not graded (once an hour, from 20 calls on)"
+    with open_store(calling.store) as db:
+        grade_all(db, time.time() - 60)
+    assert re.fullmatch(r"passes: healthy, graded at \d{4}-\d\d-\d\d \d\d:\d\d \S+", grade_seen())
+
+
 # Two calls to Chicago on a Wednesday in the afternoon there, and two to Paris in the night that follows.
 TODAY = int(time.time() // DAY)
 WEDNESDAY = TODAY - 7 - (TODAY - 6) % 7  # day 6 since 1970 was one

@@ -202,8 +202,23 @@ def test_observe_records_and_never_acts() -> None:
 def test_an_explanation_ends_with_what_decides() -> None:
     looks = explain_guard(make_call(), OutboundFacts(calls_of_person=3), ACTING, NOON)
     assert looks[-1] == ("calls to a person on a day", "hold: the person was called 3 times today already")
-    assert {said for _, said in looks[:-1]} == {"passes"}
+    assert {said.partition(":")[0] for _, said in looks[:-1]} == {"passes"}
     assert explain_guard(make_call(), OutboundFacts(), ACTING, NOON)[-1][0] == "default"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        pytest.param(OutboundFacts(), "passes: not graded (once an hour,", id="none-yet"),
+        pytest.param(
+            OutboundFacts(grade=Grade.WATCH, graded_at=NOON - 3600),
+            "passes: watch, graded at 2026-06-10 10:00",
+            id="graded",
+        ),
+    ],
+)
+def test_an_explanation_says_by_which_grade_a_number_passes(facts: OutboundFacts, said: str) -> None:
+    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["a number at risk"].startswith(said)
 
 
 # Hours.
