@@ -7,8 +7,8 @@ the proportions of REPUTATION-MODEL section 8. It is a load, not a simulation: a
 from __future__ import annotations
 
 import json
+import os
 import random
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,18 +119,16 @@ def _outbound(number: int, at: float, person: str, group: str, callee: str, chan
 
 
 def _replayed(path: Path, state: Path) -> tuple[float, float, float]:
-    """Seconds that the command says it took, those of a processor, and the most memory of a child of ours, in MB."""
+    """Seconds that the command says it took, those of a processor, and the most memory that it had, in MB."""
     arguments = ("replay", path, "--policy", "cautious", "--against", "strict", "--out", state / "out.jsonl", "--json")
     config = state / "callsieve.toml"
     config.write_text("")
     command = (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments), "--config", str(config))
-    before = _cpu_seconds_of_children()
-    done = subprocess.run(command, capture_output=True, check=True, env={"CALLSIEVE_STATE": str(state / "none")})
-    cpu_seconds = _cpu_seconds_of_children() - before
-    resident = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
-    return float(json.loads(done.stdout)["seconds"]), cpu_seconds, resident
-
-
-def _cpu_seconds_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={"CALLSIEVE_STATE": str(state / "none")}) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)  # of this one alone, whatever other children have used
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return float(json.loads(said)["seconds"]), used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
