@@ -23,7 +23,7 @@ from callsieve.settings import (
     load_settings,
     parse_settings,
 )
-from callsieve.times import day
+from callsieve.times import day, when_there
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from reputation.model import Did, Person
@@ -506,6 +506,7 @@ def test_the_site() -> None:
             resting=False,
             at_risk=Passage.HOLD,
             day=day,
+            when=when_there,
             hours=CallingHours(usual=daily(9, 20), local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())}),
             calls_per_person_day=2,
             calls_per_number_hour=30,
@@ -513,7 +514,7 @@ def test_the_site() -> None:
             calls_per_young_number_day=50,
         ),
     )
-    assert site_of(Settings()) == Site(outbound=OutboundRules(day=day))
+    assert site_of(Settings()) == Site(outbound=OutboundRules(day=day, when=when_there))
 
 
 def test_our_people() -> None:
