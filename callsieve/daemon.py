@@ -61,6 +61,7 @@ class Daemon:
         self._load = load
         self._loaded = load()
         self._policy_error = ""
+        self._ended_parts: list[str] = []
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
         self.keeper = Keeper(self._loaded.store_path, settings.reputation, self._settings_differ)
@@ -95,7 +96,9 @@ class Daemon:
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._look_at_policies)
             others = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, notify.run_watchdog)
             for background in (*ours, *others):
-                stack.push_async_callback(_ended, asyncio.create_task(_guarded(background), name=background.__name__))
+                stack.push_async_callback(
+                    _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
+                )
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
@@ -122,9 +125,18 @@ class Daemon:
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
+                *(f"{part} ended: restart callsieve" for part in self._ended_parts),
             )
             if text
         )
+
+    async def _guarded(self, background: Callable[[], Coroutine[None, None, None]]) -> None:
+        """A background part that fails is logged and told as trouble; it never takes the serving down with it."""
+        try:
+            await background()
+        except Exception:
+            logger.exception("a part of the daemon ended: calls are answered all the same")
+            self._ended_parts.append(background.__name__.strip("_").replace("_", " "))
 
     def reload(self) -> None:
         """Read the settings and policies again (SIGHUP). What is broken leaves the old in place."""
@@ -268,16 +280,6 @@ async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
     if process.returncode == 0:
         return True, out.decode()
     return False, error.decode(errors="replace").strip()[-500:]
-
-
-async def _guarded(background: Callable[[], Coroutine[None, None, None]]) -> None:
-    """A background part that fails is logged; it never takes the serving down with it."""
-    try:
-        await background()
-    except StoreError as error:
-        logger.warning("%s", error)
-    except Exception:
-        logger.exception("a part of the daemon ended: calls are answered all the same")
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

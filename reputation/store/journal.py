@@ -205,7 +205,7 @@ class Journal:
         """Writes one batch. False when the store did not take it; then it is back in the ring."""
         self._batch = [self._ring.popleft() for _ in range(min(BATCH, len(self._ring)))]
         try:
-            await self._store.write(record_all, self._batch)
+            await self._write_batch()
         except StoreError as error:
             self._put_back()
             self._note_trouble(str(error))
@@ -213,9 +213,6 @@ class Journal:
         except asyncio.CancelledError:
             self._put_back()  # the write may still succeed: then writing it again changes nothing
             raise
-        except Exception:
-            logger.exception("journal: %d decisions cannot be written and are dropped", len(self._batch))
-            self.dropped += len(self._batch)
         self._batch = []
         if not self._ring:
             self._filled.clear()
@@ -223,6 +220,26 @@ class Journal:
             self.degraded = False
             logger.warning("journal: the store takes decisions again, %d were dropped", self.dropped)
         return True
+
+    async def _write_batch(self) -> None:
+        """All at once; where the fault is ours, each alone, and only what cannot be written is dropped."""
+        try:
+            await self._store.write(record_all, self._batch)
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception("journal: %d decisions cannot be written together: each alone", len(self._batch))
+            for record in self._batch:
+                await self._write_alone(record)
+
+    async def _write_alone(self, record: Kept) -> None:
+        try:
+            await self._store.write(record_all, [record])
+        except StoreError:
+            raise
+        except Exception:
+            logger.exception("journal: a decision cannot be written and is dropped")
+            self.dropped += 1
 
     def _put_back(self) -> None:
         batch, self._batch = self._batch, []

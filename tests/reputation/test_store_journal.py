@@ -89,10 +89,11 @@ class TestRows:
 
 
 class Faltering:
-    """A store that takes nothing while `trouble` is set, and keeps what it takes."""
+    """A store that takes nothing while `trouble` is set, and never `refused`; it keeps what it takes."""
 
     def __init__(self) -> None:
         self.trouble: Exception | None = None
+        self.refused = ""
         self.taken: list[str] = []
         self.attempts = 0
 
@@ -103,6 +104,8 @@ class Faltering:
             raise self.trouble
         for batch in args:
             assert isinstance(batch, list)
+            if self.refused in [record.id for record in batch]:
+                raise sqlite3.IntegrityError("a bug of ours")
             self.taken += [record.id for record in batch]
         return None  # type: ignore[return-value]
 
@@ -196,6 +199,15 @@ class TestQueue:
         journal.add(make_record("2"))
         await until(lambda: faltering.taken == ["2"])
         assert "cannot be written" in caplog.text
+
+    async def test_one_that_can_never_be_written_takes_no_other_with_it(
+        self, faltering: Faltering, journal: Journal
+    ) -> None:
+        faltering.refused = "3"
+        for i in range(6):
+            journal.add(make_record(str(i)))
+        await until(lambda: faltering.taken == ["0", "1", "2", "4", "5"])
+        await until(lambda: journal.dropped == 1)
 
     async def test_closing_writes_what_is_left(self, faltering: Faltering, journal: Journal) -> None:
         for i in range(5):
