@@ -26,6 +26,7 @@ NUISANCE = "+12015550150"
 CUSTOMER = "+12015550151"
 PRESSED = "+12015550153"
 WITHHOLDER = "+12015550152"
+FOLLOWED = "+12015550154"
 
 # +44 20 7183 8761 to 8766 ring the phones 201 to 206, and the phones know our codes.
 LINES = {phone: f"+44207183876{phone[-1]}" for phone in PHONES}
@@ -37,7 +38,10 @@ DIALLED = "".join(
 NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n"
 # As docs/operations.md has it.
 FEATURES = "[applicationmap]\ncallsieve-spam => *9,self/callee,Gosub(callsieve-incall,spam,1)\n"
-OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}").replace(
+MENU, FOLLOW_ME = "+442071838770", "+442071838771"
+BEHIND_A_MENU = f"exten => {MENU},1,Answer()\n same => n,Wait(1)\n same => n,Dial(PJSIP/201,20)\n"
+WITH_A_MOBILE = f"exten => {FOLLOW_ME},1,Dial(PJSIP/201&PJSIP/+12015550160@carrier,20)\n"
+OFFICE = EXTENSIONS.replace("[office]\n", f"[office]\n{DIALLED}{BEHIND_A_MENU}{WITH_A_MOBILE}").replace(
     "[from-internal]\n",
     "[from-internal]\ninclude => callsieve-codes\nexten => 911,1,Dial(PJSIP/911@carrier,20)\n",
 )
@@ -185,3 +189,42 @@ def test_an_emergency_call_through_a_trunk_opens_the_window(pbx: ScreenedPbx) ->
         pbx.daemon.wait_for_log("an emergency call was made from here", 10.0)
         with open_store(pbx.daemon.store) as db:
             wait_until(lambda: latest_emergency(db) is not None, "the window")
+
+
+def test_a_call_that_rings_a_mobile_too_is_learnt_from_when_one_of_us_answers(pbx: ScreenedPbx) -> None:
+    with (
+        Phone(pbx.asterisk, "carrier", Answering.never()),
+        Phone(pbx.asterisk, "201", Answering(ring_seconds=1.0, hang_up_after=1.0)),
+    ):
+        pbx.carrier.call(CallSpec(caller=FOLLOWED, did=FOLLOW_ME, hang_up_after=None))
+    with open_store(pbx.daemon.store) as db:
+        wait_until(lambda: bool(signals_of(db, FOLLOWED)), "the hang-up")
+        [outcome] = outcomes(db, number=FOLLOWED)
+        assert (outcome.answered_by, outcome.transferred, len(outcome.rung)) == ("201", False, 1)
+
+
+def test_as_installed_phones_are_known_by_their_names_and_who_leaves_a_menu_rang_no_single_time() -> None:
+    """`asterisk install` describes no trunk and no person."""
+    with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
+        office.daemon.write_settings(ami_settings(office) + NO_NIGHT)
+        office.daemon.start()
+        office.daemon.wait_for_log("listening to Asterisk")
+        with Phone(office.asterisk, "201", Answering(hang_up_after=1.0)):
+            office.carrier.call(CallSpec(caller=NUISANCE, did=ALICE, hang_up_after=None))
+        with open_store(office.daemon.store) as db:
+            wait_until(partial(has_outcomes, db, 1), "the outcome")
+            [outcome] = outcomes(db, number=NUISANCE)
+            assert (outcome.answered_by, outcome.transferred) == ("PJSIP/201", False)
+            [signal] = signals_of(db, NUISANCE)
+            assert (signal.category, signal.callee) == (SignalCategory.HUNG_UP_ON, "PJSIP/201")
+            dial(office, "201", "*37")
+            [mark] = marks_of(db, NUISANCE)
+            assert (mark.reporter, mark.verdict) == ("PJSIP/201", Verdict.SPAM)
+
+            with Phone(office.asterisk, "201", Answering.never()):
+                assert office.carrier.call(CallSpec(caller=CUSTOMER, did=MENU, hang_up_after=4.0)).code == 200
+            wait_until(lambda: bool(outcomes(db, number=CUSTOMER)), "the outcome")
+            [outcome] = outcomes(db, number=CUSTOMER)
+            assert (outcome.answered_by, outcome.answered_by_pbx, outcome.complete) == (None, True, True)
+            time.sleep(1.0)  # the decision is in the journal by now
+            assert SignalCategory.ONE_RING not in {signal.category for signal in signals_of(db, CUSTOMER)}
