@@ -125,7 +125,10 @@ class Daemon:
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
-                *(f"{part} ended: restart callsieve" for part in self._ended_parts),
+                *(
+                    f"a part of the daemon ended ({part}): its log says why; restart the daemon"
+                    for part in self._ended_parts
+                ),
             )
             if text
         )

@@ -88,7 +88,11 @@ class Learning:
     def trouble(self) -> str:
         """What is wrong with listening, in one line; empty when nothing is."""
         trouble = self.listener.status.trouble
-        ended = [f"{task.get_name()} ended: restart callsieve" for task in self._tasks if task.done()]
+        ended = [
+            f"a part of learning ended ({task.get_name()}): its log says why; restart the daemon"
+            for task in self._tasks
+            if task.done()
+        ]
         return "; ".join([*([str(trouble)] if trouble is not None else []), *ended])
 
     @property

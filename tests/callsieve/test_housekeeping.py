@@ -90,7 +90,7 @@ async def test_a_part_that_ends_is_told_as_trouble(tmp_path: Path, monkeypatch: 
     stop = asyncio.Event()
     running = asyncio.create_task(ours.run(stop))
     try:
-        await asyncio.to_thread(wait_until, lambda: "keep house ended: restart callsieve" in ours.trouble())
+        await asyncio.to_thread(wait_until, lambda: "a part of the daemon ended (keep house)" in ours.trouble())
     finally:
         stop.set()
         await running
