@@ -159,7 +159,13 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_group(open_to_all: Program) -> None:
+def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_group(
+    open_to_all: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(
+        ROOT / "policies" / "presets", open_to_all.folder / "presets"
+    )  # our own may lie where only root looks
+    monkeypatch.setattr("policies.loader.files", lambda _package: open_to_all.folder)
     policies = open_to_all.state / "policies"
     policies.mkdir()
     for path in (open_to_all.state, open_to_all.store, policies):
