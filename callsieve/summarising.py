@@ -119,9 +119,9 @@ def summary_as_json(summary: Summary) -> dict[str, Any]:
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Both by the start of the call; of one call the decision first."""
+    """Both by time. An outcome is dated by its call's first channel, so it comes just before its decision."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
-    return iter(merge(*both, key=lambda one: (one.at, isinstance(one, OutcomeRecord))))
+    return iter(merge(*both, key=lambda one: one.at))
 
 
 @dataclass(slots=True)
@@ -143,7 +143,6 @@ class _Tally:
     observed: int = 0
     incomplete: int = 0
     outcomes: int = 0
-    unscreened: int = 0
     policies: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     fail_open: Counter[str] = field(default_factory=Counter)
@@ -151,6 +150,7 @@ class _Tally:
     rules: dict[str, _Of] = field(default_factory=dict)
     callers: dict[str, _Of] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
+    should_be_decided: set[str] = field(default_factory=set)
     elapsed_ms: list[float] = field(default_factory=list)
     stops: Stops = field(default_factory=Stops)
     warnings: Stops = field(default_factory=lambda: Stops(WARNED))
@@ -189,7 +189,7 @@ class _Tally:
             self.warnings.call_back(number)
         is_over = one.ended_at < self.until - SETTLE_SECONDS  # else its decision may still be on its way
         if one.direction is Direction.INBOUND and one.source == LIVE and is_over:
-            self.unscreened += one.linkedid not in self.decided
+            self.should_be_decided.add(one.linkedid)
 
     def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> Summary:
         """What it adds up to."""
@@ -216,7 +216,7 @@ class _Tally:
             marks=dict(Counter(mark.verdict.value for mark in marks).most_common()),
             outcomes=self.outcomes,
             incomplete=self.incomplete,
-            unscreened=self.unscreened,
+            unscreened=len(self.should_be_decided - self.decided),
             fail_open=dict(self.fail_open.most_common()),
             median_ms=_quantile(times, 0.5),
             slow_ms=_quantile(times, 0.99),

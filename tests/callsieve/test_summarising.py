@@ -166,6 +166,13 @@ def test_what_somebody_should_look_at(db: sqlite3.Connection) -> None:
     assert (found.outcomes, found.incomplete, found.unscreened) == (6, 1, 2)
 
 
+def test_a_call_begins_just_before_it_is_decided(db: sqlite3.Connection) -> None:
+    """As on a real Asterisk: the channel is there 0.3 to 8 ms before the dialplan asks."""
+    screened = decided(3)
+    found = summed(db, screened, replace(ended(3, screened), at=screened.at - 0.008), ended(2))
+    assert (found.outcomes, found.unscreened) == (2, 1)
+
+
 def test_how_long_decisions_took(db: sqlite3.Connection) -> None:
     found = summed(db, *(decided(1, elapsed_ms=float(ms)) for ms in range(1, 101)))
     assert (found.median_ms, found.slow_ms) == (51.0, 100.0)
