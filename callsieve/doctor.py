@@ -19,7 +19,8 @@ from callsieve import (
     doctor_prompts,
 )
 from callsieve.console import ConsoleError
-from callsieve.examining import NOT_ASKED, Check, Finding, Ground, Status, unknown
+from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
+from callsieve.settings import SettingsError
 from reputation.wording import Wording
 
 __all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
@@ -64,6 +65,8 @@ def examine(ground: Ground) -> Iterator[Check]:
             found = check(ground)
         except ConsoleError:
             found = unknown(NOT_ASKED)
+        except SettingsError:
+            found = unknown(NO_SETTINGS)
         except PermissionError as error:
             found = unknown(
                 Wording("{file}: this user may not look", {"file": str(error.filename)}), Wording("run this as root")

@@ -20,7 +20,7 @@ from callsieve.asterisk_text import read_text
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
-from callsieve.settings import address_of
+from callsieve.settings import SettingsError, address_of
 from callsieve.times import span_words
 from policies.policy import PolicyError
 from reputation.store.backup import backups_of
@@ -135,7 +135,9 @@ def _judged(answer: Answer, where: str) -> Finding:
 
 
 def settings_are_private(ground: Ground) -> Finding:
-    """Nobody else reads the secret, or writes where we read, and the service can read them."""
+    """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
+    if isinstance(ground.read, SettingsError):
+        return fail(str(ground.read), Wording("correct the file; until then the daemon can neither start nor reload"))
     file, state = ground.loaded.file, ground.loaded.state
     if file is not None:
         mode = file.stat().st_mode

@@ -11,11 +11,12 @@ from pathlib import Path
 from callsieve.asterisk_output import Dialplan, Version, dialplan_in, modules_in, setting_in, version_in
 from callsieve.changes import Place
 from callsieve.console import ConsoleError
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, SettingsError
 from reputation.wording import Wording
 
 ETC = Path("/etc/asterisk")
 NOT_ASKED = "Asterisk could not be asked"
+NO_SETTINGS = "the settings cannot be read"
 NONE = Wording("none")
 
 
@@ -81,13 +82,20 @@ def unknown(detail: str | Wording, way_out: str | Wording = "") -> Finding:
 class Ground:
     """What the checks look at. Asterisk is asked each thing once, and no more after it failed to answer.
 
-    `console` raises ConsoleError; `now` is in epoch seconds.
+    `read`: the settings, or what is wrong with them; `console` raises ConsoleError; `now` is in epoch seconds.
     """
 
-    loaded: Loaded
+    read: Loaded | SettingsError
     console: Callable[[str], str]
     now: float
     _error: str = field(default="", init=False)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings. SettingsError: a check that needs them is then unknown, and says nothing of defaults."""
+        if isinstance(self.read, SettingsError):
+            raise self.read
+        return self.read
 
     def ask(self, command: str) -> str:
         """What Asterisk's console says. ConsoleError."""

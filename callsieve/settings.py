@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -265,15 +266,41 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
     """The settings of `--config`, else of CALLSIEVE_CONFIG, else of /etc/callsieve, else the defaults."""
-    named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
-    file = named or CONFIG_FILE
-    text = _read(file, required=named is not None)
+    file, is_named = _file_of(config, environment)
+    text = _read(file, required=is_named)
     settings = Settings() if text is None else parse_settings(text, str(file))
     secret = environment.get("CALLSIEVE_AMI_SECRET")
     if secret:
         settings = msgspec.structs.replace(settings, ami=msgspec.structs.replace(settings.ami, secret=secret))
     place = None if text is None else file.absolute()
     return Loaded(settings=settings, file=place, state=_state_directory(environment))
+
+
+def load_or_salvage(
+    config: Path | None, environment: Mapping[str, str] = os.environ
+) -> tuple[Loaded, SettingsError | None]:
+    """The settings; or how Asterisk is asked, all else by default, and what is wrong with the file.
+
+    For commands that must work with the file that somebody has just broken: off, on and doctor.
+    """
+    try:
+        return load_settings(config, environment), None
+    except SettingsError as error:
+        settings = Settings(asterisk=_salvaged_asterisk(_file_of(config, environment)[0]))
+        return Loaded(settings=settings, file=None, state=_state_directory(environment)), error
+
+
+def _salvaged_asterisk(file: Path) -> AsteriskTable:
+    """The table [asterisk] of a file that has errors elsewhere; the default if that table cannot be read either."""
+    with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
+        return msgspec.convert(tomllib.loads(_read(file, required=True) or "").get("asterisk", {}), AsteriskTable)
+    return AsteriskTable()
+
+
+def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:
+    """The settings file, and whether somebody named it: then it must be there."""
+    named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
+    return named or CONFIG_FILE, named is not None
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path:

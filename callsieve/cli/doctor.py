@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.common import ConfigOption, JsonOption, print_json
+from callsieve.settings import load_or_salvage
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,8 +31,8 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from callsieve.doctor import examine
     from callsieve.examining import Ground, Status
 
-    loaded = settings_of(config)
-    ground = Ground(loaded, lambda command: console(loaded.settings, command), time.time())
+    loaded, error = load_or_salvage(config)
+    ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
     checks = list(examine(ground))
     if as_json:
         print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
@@ -55,12 +56,14 @@ def show_checks(checks: list[Check]) -> None:
 
 
 def _gathered(checks: list[Check]) -> list[Check]:
-    """What could not be asked of Asterisk in one line, where the first of it stood."""
-    from callsieve.examining import NOT_ASKED, Check, Status
+    """Checks that could not be made for one reason in one line, where the first of them stood."""
+    from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Status
 
-    unasked = [check.name for check in checks if check.detail == NOT_ASKED]
-    line = Check("not asked", Status.UNKNOWN, ", ".join(unasked))
-    return [line if check.name in unasked else check for check in checks if check.name not in unasked[1:]]
+    for reason, heading in ((NOT_ASKED, "not asked"), (NO_SETTINGS, "no settings")):
+        names = [check.name for check in checks if check.detail == reason]
+        line = Check(heading, Status.UNKNOWN, ", ".join(names))
+        checks = [line if check.name in names else check for check in checks if check.name not in names[1:]]
+    return checks
 
 
 def _table(checks: list[Check]) -> Table:

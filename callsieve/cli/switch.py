@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, settings_of
-from callsieve.cli.errors import CommandError
+from callsieve.cli.common import ConfigOption
+from callsieve.cli.errors import CommandError, warn
+from callsieve.settings import Settings, load_or_salvage
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -36,7 +38,7 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     now = time.time()
     until = FOR_EVER if duration is None else int(now) + parse_duration(duration)
     try:
-        database_put(settings_of(config).settings, OFF_KEY, str(until))
+        database_put(_settings_of(config), OFF_KEY, str(until))
     except ConsoleError as error:
         raise CommandError(str(error)) from None
     print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
@@ -46,7 +48,7 @@ def on(config: ConfigOption = None) -> None:
     """Switch screening on again."""
     from callsieve.console import OFF_KEY, ConsoleError, database_del, off_until
 
-    settings = settings_of(config).settings
+    settings = _settings_of(config)
     try:
         until = off_until(settings)
         database_del(settings, OFF_KEY)
@@ -54,6 +56,15 @@ def on(config: ConfigOption = None) -> None:
         raise CommandError(str(error)) from None
     was_off = until is not None and until > time.time()
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
+
+
+def _settings_of(config: Path | None) -> Settings:
+    """The settings, or how Asterisk is asked: the switch works with a settings file that somebody has just broken."""
+    loaded, error = load_or_salvage(config)
+    if error is not None:
+        command = loaded.settings.asterisk.command
+        warn(f"the settings are not used, Asterisk is asked by `{command}`: {error}. `callsieve doctor` says more")
+    return loaded.settings
 
 
 def parse_duration(text: str) -> int:
