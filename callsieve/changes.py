@@ -24,6 +24,7 @@ FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
+OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
 USUAL_GROUP = "asterisk"
 COPY_SUFFIX = ".before-callsieve"
 
@@ -87,6 +88,11 @@ class Place:
     def unit(self) -> Path:
         """The file of the service."""
         return self.units / OUR_UNIT
+
+    @property
+    def unit_files(self) -> tuple[Path, ...]:
+        """The files of the service, and of the root timer that runs the doctor."""
+        return tuple(self.units / name for name in OUR_UNITS)
 
 
 def asterisk_conf() -> Path:

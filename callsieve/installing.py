@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from callsieve.changes import (
     FREEPBX_HOOK_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
-    OUR_UNIT,
     USUAL_GROUP,
     Change,
     InstallError,
@@ -65,9 +65,9 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     names = _dialplan_files(wanted, hook)
     dialplan, agi = _our_dialplan(place, wanted, names), _our_agi(place, wanted)
     manager, remarks = _manager(place, wanted)
-    unit = [own_file(place.unit, unit_text(wanted.loaded, service_group(place)))] if wanted.systemd else []
+    units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
-    changes = [*dialplan, *agi, *unit, _include_of_dialplan(place, wanted.freepbx, names), *manager]
+    changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names), *manager]
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
         remarks=(*remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
@@ -173,13 +173,20 @@ def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
 # systemd
 
 
-def unit_text(loaded: Loaded, group: str) -> str:
-    """The service: it starts the program that is running now, in Asterisk's group."""
-    words = [str(Path(sys.executable).parent / "callsieve"), "serve"]
-    if loaded.file is not None and loaded.file != CONFIG_FILE:
-        words += ["--config", str(loaded.file)]
-    command = " ".join(_systemd_word(word) for word in words)
-    text = packaged(OUR_UNIT).replace("@CALLSIEVE@ serve", command)
+def _units(place: Place, wanted: Wanted) -> list[Change]:
+    group = service_group(place)
+    return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in place.unit_files]
+
+
+def unit_text(name: str, loaded: Loaded, group: str) -> str:
+    """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
+    program = str(Path(sys.executable).parent / "callsieve")
+    options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
+
+    def command(found: re.Match[str]) -> str:
+        return " ".join(_systemd_word(word) for word in (program, found[1], *options))
+
+    text = re.sub(r"@CALLSIEVE@ (\w+)", command, packaged(name))
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 

@@ -74,7 +74,7 @@ def _restored(path: Path) -> Iterator[Change]:
 def _our_files(place: Place) -> Iterator[Path]:
     yield from (place.dialplan / name for name in reversed(FREEPBX_FILES))
     yield place.manager
-    yield place.unit
+    yield from place.unit_files
     if place.agi_bin is not None:
         yield from sorted((place.agi_bin / OUR_AGI).glob("*"))
 

@@ -35,6 +35,7 @@ ReloadOption = Annotated[bool, typer.Option("--reload", help="Then let Asterisk 
 
 ETC = Path("/etc/asterisk")
 UNITS = Path("/etc/systemd/system")
+UNITS_STARTED = "callsieve callsieve-doctor.timer"
 # Where AGI scripts usually are, if Asterisk cannot be asked: Debian's place, then everybody else's.
 AGI_BINS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
 
@@ -116,8 +117,8 @@ def uninstall(
     if reload:
         _reload(loaded.settings, loads="")
     steps = [] if reload else _reload_steps(loaded.settings)
-    if any(change.path == place.unit for change in plan.changes):
-        steps.insert(0, ("stop the daemon", ["systemctl disable --now callsieve", "systemctl daemon-reload"]))
+    if any(change.path in place.unit_files for change in plan.changes):
+        steps.insert(0, ("stop the daemon", [f"systemctl disable --now {UNITS_STARTED}", "systemctl daemon-reload"]))
     command = _command(loaded.settings, "database deltree callsieve")
     steps.append(("forget the off switch and the last emergency call", [command]))
     _next_steps(steps)
@@ -249,8 +250,12 @@ def _steps_after_install(
     from callsieve.uninstalling import uses_of
 
     steps: Steps = [] if reloaded else _reload_steps(settings)
-    if systemd and any(change.path == place.unit for change in plan.changes):
-        start = [*_make_user(service_group(place)), "systemctl daemon-reload", "systemctl enable --now callsieve"]
+    if systemd and any(change.path in place.unit_files for change in plan.changes):
+        start = [
+            *_make_user(service_group(place)),
+            "systemctl daemon-reload",
+            f"systemctl enable --now {UNITS_STARTED}",
+        ]
         steps.append(("start the daemon", start))
     elif any(change.path.name == "callsieve.toml" for change in plan.changes) and place.unit.exists():
         steps.append(("let the daemon read its settings", ["systemctl restart callsieve"]))

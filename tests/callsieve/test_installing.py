@@ -22,6 +22,7 @@ from callsieve.changes import (
     FREEPBX_FILES,
     FREEPBX_HOOK_FILE,
     OUR_UNIT,
+    OUR_UNITS,
     Change,
     InstallError,
     Place,
@@ -34,7 +35,7 @@ from callsieve.changes import (
 )
 from callsieve.freepbx import GUARD_LINE, HOOK
 from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
-from callsieve.settings import Loaded, Settings, parse_settings
+from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
 from callsieve.writing import write
 from tests.callsieve.program import ROOT, Program
@@ -204,7 +205,7 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             PLAIN,
             {"ami": False, "classic": True, "systemd": True},
-            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), "callsieve.service", "extensions.conf"],
+            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), *OUR_UNITS, "extensions.conf"],
             id="classic-and-systemd",
         ),
         pytest.param(
@@ -418,7 +419,7 @@ def test_a_directory_closed_to_asterisk_is_remarked_on(tmp_path: Path) -> None:
 
 def test_the_unit_starts_this_program(tmp_path: Path) -> None:
     loaded = make_wanted(tmp_path, "", Path("/etc/my 100%/c.toml")).loaded
-    text = unit_text(loaded, "pbx")
+    text = unit_text(OUR_UNIT, loaded, "pbx")
     assert f'ExecStart={Path(sys.executable).parent}/callsieve serve --config "/etc/my 100%%/c.toml"\n' in text
     assert "\nGroup=pbx\n" in text
     assert "@CALLSIEVE@" not in text
@@ -445,6 +446,33 @@ def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_da
     assert unit["Service"]["TimeoutStartSec"] == "infinity"
     wait = unit["Service"]["RestartSec"]
     assert f"systemd starts it again in {wait} s |" in (ROOT / "docs" / "failures.md").read_text()
+
+
+def unit_of(name: str) -> ConfigParser:
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(packaged(name))
+    return unit
+
+
+def test_the_doctor_runs_as_root_with_the_services_settings_and_state(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    loaded = make_wanted(tmp_path, "", file).loaded
+    text = unit_text("callsieve-doctor.service", loaded, "pbx")
+    assert f"\nExecStart={Path(sys.executable).parent}/callsieve doctor --config {file}\n" in text
+    service = unit_of("callsieve-doctor.service")["Service"]
+    assert not {"User", "Group"} & {*service}
+    # StateDirectory= alone would make CallSieve take root's directory for its state.
+    environment = {"STATE_DIRECTORY": "/var/lib/callsieve-doctor", **dict([service["Environment"].split("=")])}
+    assert load_settings(None, environment).state == SERVICE_STATE
+    assert service["SuccessExitStatus"] == "1", "a finding is no failed unit"
+
+
+def test_the_service_cannot_reach_asterisks_control_socket() -> None:
+    """The path is made first: what is not there when the service starts cannot be closed to it."""
+    lines = packaged(OUR_UNIT).splitlines()
+    made, closed = lines.index("ExecStartPre=+/bin/mkdir -p /run/asterisk"), "InaccessiblePaths=-/run/asterisk"
+    assert lines.index(closed) > made
+    assert not any("/run/asterisk" in line for line in lines if line.startswith(("ReadWritePaths", "BindPaths")))
 
 
 def test_asterisk_conf_is_where_the_files_are() -> None:
