@@ -48,10 +48,18 @@ def make_unix_socket(path: str) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         undo.callback(sock.close)
         sock.setblocking(False)
-        sock.bind(unborn)
+        _bind_unix(sock, unborn)
         os.chmod(unborn, SOCKET_MODE)
         undo.pop_all()
         return sock
+
+
+def _bind_unix(sock: socket.socket, path: str) -> None:
+    """OSError with the path, which the system leaves out; so does Python of one that is too long."""
+    try:
+        sock.bind(path)
+    except OSError as error:
+        raise OSError(error.errno or errno.ENAMETOOLONG, error.strerror or str(error), path) from None
 
 
 def unborn_path_of(path: str) -> str:

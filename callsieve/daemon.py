@@ -85,6 +85,7 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
         settings = self._loaded.settings
+        _make_directories(self._loaded)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.keeper.close)
             await self.keeper.start()
@@ -247,6 +248,12 @@ class Daemon:
             self.screening.site = replace(self.screening.site, recordings=folder)
 
         await keep_recordings(self._loaded.state, use)
+
+
+def _make_directories(loaded: Loaded) -> None:
+    """The state directory, and the socket's where that is another. The store makes its own. OSError."""
+    for directory in (loaded.state, loaded.socket_path.parent):
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 async def _tidy_up(store: Path) -> None:

@@ -22,6 +22,7 @@ from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unkno
 from callsieve.feed_health import Health, health_of
 from callsieve.settings import SettingsError, address_of
 from callsieve.times import span_words
+from callsieve.writing import naming
 from policies.policy import PolicyError
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError, store_errors
@@ -74,7 +75,8 @@ def daemon_answers(ground: Ground) -> Finding:
     """A test call over FastAGI is answered, and the daemon says that all is well."""
     address = address_of(ground.loaded.settings.agi.listen)
     try:
-        answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
+        with naming(ground.loaded.settings.agi.listen):
+            answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
         return fail(
             Wording("nobody answers on {where}: calls go on unscreened", {"where": ground.loaded.settings.agi.listen}),
@@ -103,7 +105,8 @@ def socket_answers(ground: Ground) -> Finding:
         return connection
 
     try:
-        answer = ask_status(connect)
+        with naming(path):
+            answer = ask_status(connect)
     except FileNotFoundError:
         return warn(
             Wording("{file} is not there", where),

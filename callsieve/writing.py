@@ -67,6 +67,17 @@ def _replace(path: Path, text: str, mode: int, owner: tuple[int, int]) -> None:
 
 
 @contextmanager
+def naming(what: Path | str) -> Iterator[None]:
+    """Inside, an OSError that names no file gets this one: the system says of a full disk or a socket only that."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(what)
+        raise
+
+
+@contextmanager
 def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
     """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
 
@@ -83,7 +94,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
         error.filename = str(path.parent)  # nobody has asked for a temporary file
         raise
     try:
-        with open(descriptor, "wb") as file:
+        with naming(path), open(descriptor, "wb") as file:
             if owner is not None:
                 _give(descriptor, path, *owner)
             os.fchmod(descriptor, mode)

@@ -14,6 +14,7 @@ from callsieve.cli.appeal_show import AppealArgument, found
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing, who
+from callsieve.writing import naming
 
 if TYPE_CHECKING:
     from reputation.appeals import Appeal
@@ -105,7 +106,8 @@ def _export(db: sqlite3.Connection, reference: str, directory: Path) -> None:
         path = directory / f"{reference}-{one.place}-{plain}"
         content = content_of(db, reference, one.place) or b""
         try:
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with naming(path), os.fdopen(handle, "wb") as file:
                 file.write(content)
         except FileExistsError:
             raise CommandError(f"{path}: there is a file of this name: choose another directory") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ EXPECTED = (CommandError, SettingsError, PolicyError, StoreError)
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
 
+# Of a file that we write the path is known (callsieve.writing): without one it is what the command prints.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _OS_TROUBLE = {
     FileNotFoundError: "there is no such file or directory",
     IsADirectoryError: "this is a directory, not a file",
@@ -52,7 +55,7 @@ def os_trouble(error: OSError) -> str:
     """What the system refused, in one line: the path, the trouble and the way out."""
     if error.errno is None and str(error):
         return str(error)  # words of ours, which say all of that
-    place = f"{error.filename}: " if error.filename else ""
+    place = f"{error.filename}: " if error.filename else "standard output: " if error.errno in _NO_ROOM else ""
     trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
     return place + (trouble or f"{error.strerror or error}: check the path and the space on the disk")
 

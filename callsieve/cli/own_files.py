@@ -15,6 +15,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.reading import DryRunOption, FileArgument, table_in
 from callsieve.cli.storing import changing, nothing_usable, some, stores, who
+from callsieve.writing import naming
 
 if TYPE_CHECKING:
     from callsieve.rows import Table
@@ -85,7 +86,7 @@ def export_register(
         sys.stdout.write(text)
         return
     try:
-        with out.open("x", encoding="utf-8", newline="") as file:
+        with naming(out), out.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None

@@ -13,6 +13,7 @@ import typer
 from callsieve.cli.common import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
+from callsieve.writing import naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +168,7 @@ def _write(out: Path, document: object) -> None:
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
     try:
-        with os.fdopen(handle, "wb") as file:
+        with naming(out), os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
     except OSError:
         out.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.rows import FIELD_CHARACTERS
+from callsieve.writing import naming
 
 if TYPE_CHECKING:
     import re
@@ -58,7 +59,7 @@ def table_in(
     from callsieve.rows import DAMAGE, DAMAGED, Table, TableError, unpacked
 
     name = "standard input" if str(file) == "-" else str(file)
-    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
+    with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
         stream = unpacked(packed)
         try:
             table = Table(stream, columns, name, others=others, bare=bare, longest=longest)

@@ -18,7 +18,7 @@ from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_s
 from callsieve.cli.errors import CommandError
 from callsieve.cli.meter import meter, watched
 from callsieve.settings import Loaded
-from callsieve.writing import complete_file
+from callsieve.writing import complete_file, naming
 
 if TYPE_CHECKING:
     from callsieve.asking import Ours
@@ -81,7 +81,7 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
     site, reading, tally = site_of(loaded.settings), Reading(), Tally()
     encode = msgspec.json.Encoder().encode
     started = time.monotonic()
-    with file.open("rb") as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
+    with naming(file), file.open("rb") as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
         replay = Replay(
             [policy for _, policy in chosen],
             ground.ours,

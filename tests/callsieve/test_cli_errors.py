@@ -254,7 +254,22 @@ def test_standard_output_on_a_full_disk_is_one_line(callsieve: Program, argument
             check=False,
         )
     assert done.returncode == 2
-    assert "No space left" in one_line(done.stderr.decode())
+    assert one_line(done.stderr.decode()).startswith("standard output: No space left")
+
+
+@pytest.mark.parametrize("words", ["own export", "guide"])
+def test_a_file_that_does_not_fit_on_the_disk_is_named(callsieve: Program, words: str) -> None:
+    numbers = "".join(f"+1202555{index:04d}\n" for index in range(2000))
+    callsieve.ok("own", "import", callsieve.file("own.csv", f"number\n{numbers}"))
+    out = callsieve.folder / "out.html"
+    result = callsieve.process(*words.split(), "--out", out, most_bytes=40_000 if words == "own export" else 4)
+    assert (result.code, one_line(result.err).startswith(f"{out}: ")) == (2, True), result.err
+
+
+@pytest.mark.parametrize("arguments", [("import", "numbers", "--source", "x"), ("replay",)])
+def test_a_file_that_cannot_be_read_to_its_end_is_named(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("db", "migrate")
+    assert callsieve.fails(*arguments, "/proc/self/mem").startswith("/proc/self/mem: Input/output error")
 
 
 def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:

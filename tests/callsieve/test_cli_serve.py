@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from socket import SOCK_STREAM
 
 import pytest
 
 from callsieve.cli import main as program
 from lab.daemon import Daemon
+from lab.ports import free_port
 from reputation.numbers import supported_regions
-from tests.callsieve.program import Program, one_line, wait_until
+from tests.callsieve.program import Program, ended, one_line, wait_until
 
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYTHONPROFILEIMPORTTIME prints
 # typer brings pydantic, and rich for help; structlog is for --log-json, panoramisk for `[ami]`.
@@ -85,3 +87,43 @@ def test_what_is_wrong_with_serve_is_one_line(callsieve: Program) -> None:
     assert (missing.code, missing.out) == (2, "")
     assert "missing.toml: cannot be read" in one_line(missing.err)
     assert "--log-json" in callsieve.ok("serve", "--help")
+
+
+def serving_elsewhere(callsieve: Program, socket: str = "agi.sock") -> Path:
+    """Settings of a machine where neither the state directory nor the store's is there yet."""
+    port = free_port("127.0.0.1", SOCK_STREAM)
+    store = callsieve.folder / "data" / "calls" / "store.db"
+    callsieve.config.write_text(f'[agi]\nlisten = "127.0.0.1:{port}"\nsocket = "{socket}"\n[store]\npath = "{store}"\n')
+    return store
+
+
+@pytest.mark.parametrize("socket", ["agi.sock", "{folder}/run/agi.sock"])
+def test_a_daemon_makes_the_directories_that_it_needs(callsieve: Program, socket: str) -> None:
+    store = serving_elsewhere(callsieve, socket.format(folder=callsieve.folder))
+    path = callsieve.state / socket.format(folder=callsieve.folder)
+    process = callsieve.start("serve")
+    try:
+        wait_until(lambda: path.exists() or process.poll() is not None)
+        assert process.poll() is None, ended(process).err
+    finally:
+        process.terminate()
+        ended(process)
+    assert store.exists()
+    for directory in (callsieve.state, path.parent, store.parent):
+        assert directory.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_directory_that_cannot_be_made_is_named(callsieve: Program) -> None:
+    serving_elsewhere(callsieve)
+    callsieve.state.write_text("a file")
+    failed = callsieve.process("serve")
+    assert (failed.code, failed.out) == (2, "")
+    assert f"callsieve: {callsieve.state}: " in failed.err
+
+
+def test_a_socket_that_cannot_be_made_is_named(callsieve: Program) -> None:
+    path = callsieve.folder / ("x" * 120)
+    serving_elsewhere(callsieve, str(path))
+    failed = callsieve.process("serve")
+    assert (failed.code, failed.out) == (2, "")
+    assert str(path) in failed.err.splitlines()[-1]
