@@ -15,6 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+# `callsieve doctor` asks how we are with this line, and no empty line after it. Another FastAGI server waits for more:
+# the empty line would start a script there, and FreePBX's server dies of one that it does not have.
+STATUS_HELLO = b"callsieve: status\n"
+
 HEADER_LIMIT = 16 * 1024
 HEADER_LINES_LIMIT = 128
 LINE_LIMIT = 8 * 1024
@@ -122,6 +126,10 @@ class AgiSession:
     def _next_request(self) -> Request | Closed | None:
         if self._buffer.startswith(b"\n"):
             self._fail("the header block is empty")
+        if self._buffer.startswith(STATUS_HELLO):
+            del self._buffer[: len(STATUS_HELLO)]
+            self._in_header, self._searched = False, 0
+            return Request("status", {}, {})
         end = self._buffer.find(b"\n\n", self._searched, HEADER_LIMIT)
         if end < 0:
             return self._incomplete_header()

@@ -20,7 +20,7 @@ _FACTOR = 5_915_587_277
 _BLOCK = """\
 agi_network: yes
 agi_network_script: screen
-agi_request: agi://127.0.0.1:4573/screen
+agi_request: agi://127.0.0.1:4578/screen
 agi_channel: PJSIP/carrier-{channel:08x}
 agi_language: en
 agi_type: PJSIP

@@ -19,13 +19,16 @@ OUR_DIALPLAN = "callsieve.d"
 # In the order in which they are written: callsieve.conf goes to the contexts of callsieve-caller.conf, and
 # callsieve-outbound.conf to those of callsieve.conf.
 DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
+FRONT_FILE = "callsieve-from-trunk.conf"
 FREEPBX_HOOK_FILE = "callsieve-freepbx-hook.conf"
 FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
+SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"
+SYSTEM_UNITS = Path("/etc/systemd/system")
 COPY_SUFFIX = ".before-callsieve"
 
 _AGI_LINE = re.compile(r"AGI\(\$\{CALLSIEVE_AGI\}\$\{IF\(.*?\?:(.*?)\)\}/")
@@ -58,9 +61,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in order; directories that go if nothing else is in them; remarks for the administrator."""
+    """What to do, in order; directories that go if nothing else is in them; remarks for the administrator.
+
+    `new_user` is the group of the service's user, which is made first; empty: there is nobody to make.
+    """
 
     changes: tuple[Change, ...]
+    new_user: str = ""
     remarks: tuple[str, ...] = ()
     directories: tuple[Path, ...] = ()
 
@@ -72,7 +79,7 @@ class Place:
     etc: Path
     group: int
     agi_bin: Path | None = None
-    units: Path = Path("/etc/systemd/system")
+    units: Path = SYSTEM_UNITS
 
     @property
     def dialplan(self) -> Path:

@@ -8,6 +8,7 @@ A call is answered as soon as the server listens, whatever state the rest is in.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -26,8 +27,10 @@ from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.activating import as_activated, is_activation, watched_files
 from callsieve.composing import policies_of, regions_of, site_of
+from callsieve.dialplan_watch import watch_dialplan
 from callsieve.folding import keep_folded
 from callsieve.keeper import Keeper
+from callsieve.port_holder import address_taken
 from callsieve.preparing import keep_settings, recall
 from callsieve.recordings import keep_recordings
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
@@ -61,6 +64,7 @@ class Daemon:
         self._load = load
         self._loaded = load()
         self._policy_error = ""
+        self._dialplan_trouble = ""
         self._ended_parts: list[str] = []
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
@@ -92,11 +96,11 @@ class Daemon:
             read_plans(regions_of(self.screening.site))
             host, port = address_of(settings.agi.listen)
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
-            await self.server.listen(host, port)
+            await self._listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._look_at_policies)
-            others = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, notify.run_watchdog)
-            for background in (*ours, *others):
+            house = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, self._watch_dialplan)
+            for background in (*ours, *house, notify.run_watchdog):
                 stack.push_async_callback(
                     _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
                 )
@@ -108,6 +112,15 @@ class Daemon:
             await stop.wait()
             notify.stopping()
         logger.info("stopped")
+
+    async def _listen(self, host: str, port: int) -> None:
+        try:
+            await self.server.listen(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            way_out = " and run: callsieve asterisk install"
+            raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", way_out) from None
 
     @property
     def policy(self) -> str:
@@ -121,6 +134,7 @@ class Daemon:
         return "; ".join(
             text
             for text in (
+                self._dialplan_trouble,
                 self.keeper.trouble,
                 self._policy_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
@@ -242,6 +256,12 @@ class Daemon:
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _watch_dialplan(self) -> None:
+        def tell(trouble: str) -> None:
+            self._dialplan_trouble = trouble
+
+        await watch_dialplan(lambda: self._loaded, tell)
 
     async def _keep_recordings(self) -> None:
         def use(folder: str) -> None:

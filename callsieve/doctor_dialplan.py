@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from callsieve.agi_address import asked_in_files, is_answered_at
 from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
 from callsieve.asterisk_text import lines_of, read_text, walk
 from callsieve.changes import (
@@ -20,16 +21,16 @@ from callsieve.changes import (
     is_included,
     packaged_dialplan,
 )
+from callsieve.console import ConsoleError
 from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
 from callsieve.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.installing import TRUNK_LINES, dialplan_text
-from callsieve.settings import TrunkTable, address_of
+from callsieve.settings import TrunkTable
 from reputation.wording import Places, Wording, listed
 
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
-DEFAULT_FASTAGI_PORT = 4573
 TRUNKS_ASKED = 20
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
@@ -136,13 +137,13 @@ def _context_of(ground: Ground, trunk: TrunkTable) -> str | None:
 
 def asks_us(ground: Ground) -> Finding:
     """The dialplan asks where the daemon of these settings answers."""
-    asked = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "") or _default_agi(ground.dialplan)
+    asked = _asked(ground)
     if asked is None:
         return unknown(Wording("[callsieve] is not loaded"))
     listen = ground.loaded.settings.agi.listen
     if asked == OUR_AGI:
         return _classic(ground)
-    if _fastagi_address(asked) != address_of(listen):
+    if not is_answered_at(asked, listen):
         differing: Places = {"asked": asked, "listen": listen}
         return fail(
             Wording("the dialplan asks {asked}, these settings say {listen}", differing), f"{INSTALL}; {RELOAD}"
@@ -150,19 +151,21 @@ def asks_us(ground: Ground) -> Finding:
     return ok(asked)
 
 
+def _asked(ground: Ground) -> str | None:
+    """What Asterisk's dialplan asks; what its files say where Asterisk cannot be asked."""
+    try:
+        there = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
+        return there or _default_agi(ground.dialplan)
+    except ConsoleError:
+        asked = asked_in_files(ground.place.etc)
+        if asked is None or is_answered_at(asked, ground.loaded.settings.agi.listen):
+            raise  # the files are well, and say nothing of what Asterisk has read
+        return asked
+
+
 def _default_agi(dialplan: Dialplan) -> str | None:
     found = (agi_of(step.application) for step in dialplan.steps if step.context == "callsieve")
     return next((agi for agi in found if agi is not None), None)
-
-
-def _fastagi_address(url: str) -> tuple[str, int] | None:
-    address = url.removeprefix("agi://").partition("/")[0]
-    for text in (address, f"{address}:{DEFAULT_FASTAGI_PORT}"):
-        try:
-            return address_of(text)
-        except ValueError:
-            continue
-    return None
 
 
 def _classic(ground: Ground) -> Finding:

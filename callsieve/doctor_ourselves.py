@@ -15,11 +15,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
+from agi.server import FailOpen
 from callsieve.asterisk_text import read_text
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
+from callsieve.port_holder import holder_of
 from callsieve.settings import SettingsError, address_of
 from callsieve.times import span_words
 from callsieve.writing import naming
@@ -42,8 +45,6 @@ LEAST_FREE = 50 * 1024 * 1024
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 START = Wording("systemctl start callsieve, or callsieve serve")
 
-_REQUEST = b"agi_network: yes\nagi_network_script: status\nagi_request: agi://127.0.0.1/status\n\n"
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -54,11 +55,11 @@ class Answer:
 
 
 def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
-    """A test call, as Asterisk would make one. `connect` is given the seconds it may take. OSError."""
+    """Ask the daemon how it is, in a way that no other FastAGI server acts on. `connect` is given seconds. OSError."""
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
     with closing(connect(STATUS_SECONDS)) as connection:
-        connection.sendall(_REQUEST)
+        connection.sendall(STATUS_HELLO)
         said = b""
         while len(said) < ANSWER_LIMIT:
             connection.settimeout(max(0.001, deadline - time.monotonic()))
@@ -72,21 +73,26 @@ def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
 
 
 def daemon_answers(ground: Ground) -> Finding:
-    """A test call over FastAGI is answered, and the daemon says that all is well."""
-    address = address_of(ground.loaded.settings.agi.listen)
+    """The daemon answers on its FastAGI port, and says that all is well."""
+    listen = ground.loaded.settings.agi.listen
+    address = address_of(listen)
     try:
-        with naming(ground.loaded.settings.agi.listen):
+        with naming(listen):
             answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
         return fail(
-            Wording("nobody answers on {where}: calls go on unscreened", {"where": ground.loaded.settings.agi.listen}),
+            Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}),
             START,
         )
     except TimeoutError:
+        holder: Places = {"where": listen, "holder": holder_of(address[1])}
         return fail(
-            Wording("it does not answer: calls wait 0.6 s, then go on unscreened"), "systemctl restart callsieve"
+            Wording("{holder} has {where} and does not answer: calls wait 0.6 s, then go on unscreened", holder),
+            Wording(
+                "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
+            ),
         )
-    return _judged(answer, ground.loaded.settings.agi.listen)
+    return _judged(answer, listen)
 
 
 def socket_answers(ground: Ground) -> Finding:
@@ -131,6 +137,8 @@ def _judged(answer: Answer, where: str) -> Finding:
         return warn(Wording("it answers ({took}), but: {why}", about), more)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
+    if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
+        return warn(Wording("an older version of CallSieve answers on {where}", about), "systemctl restart callsieve")
     if rule == "fail-open":
         return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")

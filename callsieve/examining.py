@@ -14,7 +14,6 @@ from callsieve.console import ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from reputation.wording import Wording
 
-ETC = Path("/etc/asterisk")
 NOT_ASKED = "Asterisk could not be asked"
 NO_SETTINGS = "the settings cannot be read"
 NONE = Wording("none")
@@ -125,6 +124,10 @@ class Ground:
         try:
             said = self.ask("core show settings")
         except ConsoleError:
-            return Place(ETC, 0)
+            return Place(Path(self.loaded.settings.asterisk.etc), 0)
         agi_bin = setting_in(said, "AGI Scripts directory")
-        return Place(Path(setting_in(said, "Configuration directory") or ETC), 0, Path(agi_bin) if agi_bin else None)
+        return Place(
+            Path(setting_in(said, "Configuration directory") or self.loaded.settings.asterisk.etc),
+            0,
+            Path(agi_bin) if agi_bin else None,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import pwd
 import re
 import shlex
 import sys
@@ -16,8 +17,11 @@ from callsieve.changes import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_HOOK_FILE,
+    FRONT_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
+    SERVICE_USER,
+    SYSTEM_UNITS,
     USUAL_GROUP,
     Change,
     InstallError,
@@ -34,13 +38,14 @@ from callsieve.changes import (
     place_of,
 )
 from callsieve.freepbx import Hook, find_hook
+from callsieve.front_context import check_context, front_text, installed_contexts
 from callsieve.manager_user import plan_manager
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
 
 __all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
 
 # What asterisk-conf/callsieve.conf asks when nothing else is set.
-MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4573"
+MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4578"
 TRUNK_LINES = (
     "exten => _X.,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))",
     " same => n,Dial(PJSIP/201,30,${CALLSIEVE_DIAL})",
@@ -49,10 +54,14 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to install. `new_secret` is for the manager user, if there is no secret yet."""
+    """What to install. `new_secret` is for the manager user, if there is no secret yet.
+
+    `inbound` names the contexts that trunks arrive in now, which get a front context each.
+    """
 
     loaded: Loaded
     new_secret: str
+    inbound: tuple[str, ...] = ()
     freepbx: bool = False
     classic: bool = False
     systemd: bool = False
@@ -62,8 +71,9 @@ class Wanted:
 def plan_install(place: Place, wanted: Wanted) -> Plan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
     hook = find_hook(place) if wanted.freepbx else Hook()
-    names = _dialplan_files(wanted, hook)
-    dialplan, agi = _our_dialplan(place, wanted, names), _our_agi(place, wanted)
+    fronts = _front_contexts(place, wanted)
+    names = _dialplan_files(wanted, hook, fronts)
+    dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
     manager, remarks = _manager(place, wanted)
     units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
@@ -71,7 +81,26 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
         remarks=(*remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
+        new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
+
+
+def has_user() -> bool:
+    """Whether this machine has the service's user."""
+    try:
+        pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        return False
+    return True
+
+
+def _front_contexts(place: Place, wanted: Wanted) -> tuple[str, ...]:
+    """Those that are installed stay: a trunk may arrive in any of them."""
+    if wanted.freepbx and wanted.inbound:
+        raise InstallError("--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve")
+    for context in wanted.inbound:
+        check_context(place, context)
+    return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
 
 
 def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
@@ -80,15 +109,16 @@ def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 
-def _dialplan_files(wanted: Wanted, hook: Hook) -> tuple[str, ...]:
-    if not wanted.freepbx:
-        return DIALPLAN_FILES
-    return tuple(name for name in FREEPBX_FILES if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
+def _dialplan_files(wanted: Wanted, hook: Hook, fronts: tuple[str, ...]) -> tuple[str, ...]:
+    files = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
+    ours = (name for name in files if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
+    return (*ours, FRONT_FILE) if fronts else tuple(ours)
 
 
-def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...]) -> list[Change]:
+def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: tuple[str, ...]) -> list[Change]:
     agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
-    files = [own_file(place.dialplan / name, dialplan_text(name, agi)) for name in names]
+    texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi) for name in names}
+    files = [own_file(place.dialplan / name, text) for name, text in texts.items()]
     path = place.dialplan / FREEPBX_HOOK_FILE
     before = read_text(path)
     if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):

@@ -59,6 +59,11 @@ SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
+# FreePBX 15 to 17 run a FastAGI server of their own here, on the port that Asterisk asks where none is named. It runs
+# what it is asked for as a script and dies of one that is not there; ring groups then ring nobody.
+FREEPBX_PORT = 4573
+
+
 class SettingsError(ValueError):
     """The settings cannot be used. The text names the file, the key and the way out."""
 
@@ -70,7 +75,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Agi(Table, frozen=True):
     """Where Asterisk asks."""
 
-    listen: str = "127.0.0.1:4573"
+    listen: str = "127.0.0.1:4578"
     socket: str = "agi.sock"
     deadline_ms: Deadline = 400
     in_flight: InFlight = 200
@@ -169,9 +174,13 @@ class Web(Table, frozen=True):
 
 
 class AsteriskTable(Table, frozen=True):
-    """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would."""
+    """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
+
+    `etc` is where its configuration is: `asterisk install` writes there, and the daemon looks where calls are sent.
+    """
 
     command: str = "asterisk"
+    etc: str = "/etc/asterisk"
 
 
 class TrunkTable(Table, frozen=True):
@@ -391,7 +400,7 @@ def _type_at(place: str) -> Any:
 def _problems(settings: Settings) -> list[tuple[str, str]]:
     """What a type cannot say: addresses, regions, numbers, scopes. The first is reported."""
     problems: list[tuple[str, str]] = []
-    if (wrong := _address_problem(settings.agi.listen)) is not None:
+    if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         problems.append(("agi.listen", wrong))
     problems += _web_problems(settings.web)
     problems += _outbound_problems(settings)
@@ -472,7 +481,7 @@ def _repeated(table: str, keys: list[str]) -> list[tuple[str, str]]:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """`127.0.0.1:4573` or `[::1]:4573` as host and port. ValueError when it is neither."""
+    """`127.0.0.1:4578` or `[::1]:4578` as host and port. ValueError when it is neither."""
     host, _, port = text.rpartition(":")
     address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -484,8 +493,17 @@ def _form_problem(text: str) -> str | None:
     try:
         address_of(text)
     except ValueError:
-        return f"{text!r} is not an address: write it as 127.0.0.1:4573"
+        return f"{text!r} is not an address: write it as 127.0.0.1:4578"
     return None
+
+
+def _freepbx_problem(listen: str) -> str | None:
+    if address_of(listen)[1] != FREEPBX_PORT:
+        return None
+    return (
+        f"port {FREEPBX_PORT} belongs to FreePBX's own FastAGI server, which our calls would crash: "
+        "write 127.0.0.1:4578, then run: callsieve asterisk install"
+    )
 
 
 def _address_problem(text: str) -> str | None:

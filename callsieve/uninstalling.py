@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
-from callsieve.changes import FREEPBX_FILES, OUR_AGI, Change, InstallError, Place, Plan, agi_of, copy_of, is_ours
+from callsieve.changes import (
+    FREEPBX_FILES,
+    FRONT_FILE,
+    OUR_AGI,
+    Change,
+    InstallError,
+    Place,
+    Plan,
+    agi_of,
+    copy_of,
+    is_ours,
+)
 from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.settings import CONFIG_FILE
 
@@ -17,7 +28,7 @@ _USE_BY_FILE = {
     "extensions.conf": _USE,
     "extensions.ael": _USE,
     "extensions.lua": re.compile(r"callsieve"),
-    **dict.fromkeys(TRUNK_FILES, re.compile(TRUNK_CONTEXT)),
+    **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
 }
 
 
@@ -72,7 +83,7 @@ def _restored(path: Path) -> Iterator[Change]:
 
 
 def _our_files(place: Place) -> Iterator[Path]:
-    yield from (place.dialplan / name for name in reversed(FREEPBX_FILES))
+    yield from (place.dialplan / name for name in reversed((*FREEPBX_FILES, FRONT_FILE)))
     yield place.manager
     yield from place.unit_files
     if place.agi_bin is not None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import uvicorn
 
+from callsieve.port_holder import address_taken
 from callsieve.settings import Loaded, SettingsError, address_of
 from callsieve.web.app import make_app
 from callsieve.web.desk import Desk
@@ -56,7 +57,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
         with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
             server.run()
     except SystemExit:
-        raise SettingsError(f"[web] listen = {web.listen!r}: the console cannot listen there: is it taken?") from None
+        raise SettingsError(f"the console cannot listen: {address_taken(web.listen, '[web] listen')}") from None
     logger.info("console: stopped")
 
 

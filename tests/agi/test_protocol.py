@@ -12,6 +12,7 @@ from agi.protocol import (
     HEADER_LIMIT,
     HEADER_LINES_LIMIT,
     LINE_LIMIT,
+    STATUS_HELLO,
     AgiSession,
     Closed,
     Event,
@@ -99,6 +100,18 @@ def test_a_usual_header_block_is_a_request() -> None:
 )
 def test_the_path_says_what_the_request_is_for(header: bytes, path: str) -> None:
     assert request_from(header).path == path
+
+
+def test_the_doctors_question_needs_no_empty_line() -> None:
+    """Another FastAGI server would run a script at the empty line."""
+    assert b"\n\n" not in STATUS_HELLO
+    session = AgiSession()
+    for byte in STATUS_HELLO:
+        assert session.next_event() is None
+        session.receive_data(bytes([byte]))
+    assert session.next_event() == Request("status", {}, {})
+    session.receive_data(b"200 result=1\n")
+    assert session.next_event() == Reply(200, "1")
 
 
 @pytest.mark.parametrize(

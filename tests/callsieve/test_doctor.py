@@ -269,7 +269,7 @@ OURS = "".join(
 )
 ASKING = (
     "[ Context 'callsieve' created by 'pbx_config' ]\n"
-    "  's' =>  1. AGI(${CALLSIEVE_AGI}${IF($[${LEN(${CALLSIEVE_AGI})} > 0]?:agi://127.0.0.1:4573)}/screen,did=)"
+    "  's' =>  1. AGI(${CALLSIEVE_AGI}${IF($[${LEN(${CALLSIEVE_AGI})} > 0]?:agi://127.0.0.1:4578)}/screen,did=)"
     " [callsieve.conf:1]\n"
 )
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
@@ -432,7 +432,7 @@ Look = Callable[[Ground], Finding]
             id="an-included-context-asks",
         ),
         pytest.param(
-            doctor_dialplan.asks_us, {"dialplan show": ASKING}, "", "ok", "agi://127.0.0.1:4573", id="asks-us"
+            doctor_dialplan.asks_us, {"dialplan show": ASKING}, "", "ok", "agi://127.0.0.1:4578", id="asks-us"
         ),
         pytest.param(
             doctor_dialplan.asks_us,
@@ -454,9 +454,9 @@ Look = Callable[[Ground], Finding]
             doctor_dialplan.asks_us,
             {"dialplan show globals": "   CALLSIEVE_AGI=agi://127.0.0.1\n"},
             "",
-            "ok",
+            "fail",
             "agi://127.0.0.1",
-            id="the-usual-port",
+            id="asterisks-own-port",
         ),
         pytest.param(
             doctor_dialplan.asks_us,
@@ -689,7 +689,7 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     directory = tmp_path / "etc" / "callsieve.d"
     directory.mkdir(parents=True)
     for name in DIALPLAN_FILES:
-        (directory / name).write_text(packaged(name).replace("127.0.0.1:4573", "127.0.0.1:4600"))
+        (directory / name).write_text(packaged(name).replace("127.0.0.1:4578", "127.0.0.1:4600"))
     ground = make_ground(tmp_path, dialplan_with(GOSUB))
     assert doctor_dialplan.is_loaded(ground).status is Status.OK
     hook = directory / FREEPBX_HOOK_FILE
@@ -808,6 +808,28 @@ def test_the_daemon(
         ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
         finding = doctor_ourselves.daemon_answers(ground)
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
+
+
+def test_a_stranger_on_our_port_is_asked_nothing_that_it_would_run(tmp_path: Path) -> None:
+    """FreePBX's FastAGI server runs a script once a header block is complete, and dies of one that it does not have."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        heard: list[bytes] = []
+
+        def listen() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while data := connection.recv(4096):
+                    heard.append(data)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{server.getsockname()[1]}"')
+        finding = doctor_ourselves.daemon_answers(ground)
+        thread.join(20)
+    assert finding.status is Status.FAIL
+    assert f"pid {os.getpid()}" in str(finding.detail)
+    assert heard
+    assert b"\n\n" not in b"".join(heard)
 
 
 def test_no_daemon(tmp_path: Path) -> None:

@@ -73,9 +73,11 @@ def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
     return place_of(etc, tmp_path / "agi-bin", tmp_path / "units")
 
 
-def make_wanted(tmp_path: Path, settings: str = "", file: Path | None = None, /, **options: bool) -> Wanted:
+def make_wanted(
+    tmp_path: Path, settings: str = "", file: Path | None = None, /, *inbound: str, **options: bool
+) -> Wanted:
     loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path / "state")
-    return Wanted(loaded, "new-secret", **options)
+    return Wanted(loaded, "new-secret", inbound, **options)
 
 
 def reloaded(wanted: Wanted, tmp_path: Path) -> Wanted:
@@ -384,7 +386,7 @@ def test_the_dialplan_asks_where_we_listen(tmp_path: Path) -> None:
     write(plan_install(place, make_wanted(tmp_path, '[agi]\nlisten = "[::1]:4999"\n')))
     text = (place.dialplan / "callsieve.conf").read_text()
     assert "agi://[::1]:4999" in text
-    assert "agi://127.0.0.1:4573" not in text
+    assert "agi://127.0.0.1:4578" not in text
     assert not is_classic_installed(place)
 
 

@@ -78,6 +78,7 @@ region = "NL"
 weekdays = "09:00-12:00 13:00-18:00"
 [asterisk]
 command = "docker exec pbx asterisk"
+etc = "/srv/pbx/etc"
 [web]
 listen = "[::1]:8481"
 behind_proxy = true
@@ -127,7 +128,7 @@ policy = "cautious"
 """
 
 DEFAULTS: dict[str, Any] = {
-    "agi": {"listen": "127.0.0.1:4573", "socket": "agi.sock", "deadline_ms": 400, "in_flight": 200},
+    "agi": {"listen": "127.0.0.1:4578", "socket": "agi.sock", "deadline_ms": 400, "in_flight": 200},
     "store": {"path": "callsieve.db"},
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
     "numbers": {"region": "US"},
@@ -158,7 +159,7 @@ DEFAULTS: dict[str, Any] = {
         "idle_minutes": 60,
         "session_hours": 12,
     },
-    "asterisk": {"command": "asterisk"},
+    "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
     "trunk": (),
     "did": (),
     "person": (),
@@ -260,13 +261,14 @@ ERRORS = [
     ("hours-region", "[[hours]]\nregion = 'Holland'", "hours.region: 'Holland' is not a region"),
     ("hours-span", "[[hours]]\nregion = 'NL'\nsunday = '9-17'", "hours 'NL'.sunday: '9-17' is no span of a day"),
     ("hours-twice", "[[hours]]\nregion = 'NL'\n[[hours]]\nregion = 'nl'", "[[hours]]: 'NL' is there twice"),
-    ("listen", "[agi]\nlisten = 'localhost:4573'", "agi.listen: 'localhost:4573' is not an address: write it as 127."),
+    ("listen", "[agi]\nlisten = 'localhost:4578'", "agi.listen: 'localhost:4578' is not an address: write it as 127."),
+    ("listen-freepbx", "[agi]\nlisten = '127.0.0.1:4573'", "port 4573 belongs to FreePBX's own FastAGI server"),
     ("listen-no-port", "[agi]\nlisten = '127.0.0.1'", "agi.listen: '127.0.0.1' is not an address"),
     ("listen-port-0", "[agi]\nlisten = '127.0.0.1:0'", "agi.listen: '127.0.0.1:0' is not an address"),
     ("listen-port-65536", "[agi]\nlisten = '127.0.0.1:65536'", "is not an address"),
     ("listen-odd-digits", "[agi]\nlisten = '127.0.0.1:٤٥٧٣'", "is not an address"),
-    ("listen-to-all", "[agi]\nlisten = '0.0.0.0:4573'", "agi.listen: '0.0.0.0:4573' is not on this machine: use 127"),
-    ("listen-to-the-network", "[agi]\nlisten = '192.0.2.7:4573'", "is not on this machine: use 127.0.0.1"),
+    ("listen-to-all", "[agi]\nlisten = '0.0.0.0:4578'", "agi.listen: '0.0.0.0:4578' is not on this machine: use 127"),
+    ("listen-to-the-network", "[agi]\nlisten = '192.0.2.7:4578'", "is not on this machine: use 127.0.0.1"),
     ("web-listen", "[web]\nlisten = '[::]:8480'", "web.listen: '[::]:8480' is not on this machine"),
     ("web-listen-proxied", "[web]\nlisten = 'pbx:8480'\nbehind_proxy = true", "'pbx:8480' is not an address"),
     ("web-host", "[web]\nhosts = ['https://pbx']", "web.hosts: 'https://pbx' is no host name"),
@@ -321,7 +323,7 @@ def test_any_text_is_a_settings_file_or_a_clean_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("127.0.0.1:4573", ("127.0.0.1", 4573)),
+        ("127.0.0.1:4578", ("127.0.0.1", 4578)),
         ("127.0.0.53:1", ("127.0.0.53", 1)),
         ("[::1]:65535", ("::1", 65535)),
     ],

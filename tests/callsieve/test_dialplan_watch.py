@@ -1,0 +1,67 @@
+"""A daemon whose calls go to another port says so: seen in Asterisk's files, without asking Asterisk."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from callsieve.dialplan_watch import trouble_with
+from callsieve.doctor_ourselves import ask_status
+from callsieve.installing import dialplan_text
+from callsieve.settings import Loaded, parse_settings
+from lab.daemon import Daemon
+from tests.callsieve.program import wait_until
+
+OLD = "agi://127.0.0.1:4573"
+INCLUDE = '#include "callsieve.d/*.conf"\n'
+
+
+def make_etc(folder: Path, agi: str | None, extensions: str = INCLUDE) -> Path:
+    (folder / "callsieve.d").mkdir(parents=True)
+    (folder / "extensions.conf").write_text(extensions)
+    if agi is not None:
+        (folder / "callsieve.d" / "callsieve.conf").write_text(dialplan_text("callsieve.conf", agi))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("agi", "extensions", "settings", "is_wrong"),
+    [
+        pytest.param(OLD, INCLUDE, "", True, id="a-port-of-before"),
+        pytest.param("agi://127.0.0.1", INCLUDE, "", True, id="no-port-is-4573"),
+        pytest.param("agi://127.0.0.1:4578", INCLUDE, "", False, id="as-installed"),
+        pytest.param("agi://127.0.0.1:4578", INCLUDE, '[agi]\nlisten = "127.0.0.1:4600"\n', True, id="settings-moved"),
+        pytest.param("callsieve-agi", INCLUDE, "", False, id="the-classic-script"),
+        pytest.param(None, INCLUDE, "", False, id="not-installed"),
+        pytest.param(OLD, f"[globals]\nCALLSIEVE_AGI=agi://127.0.0.1:4578\n{INCLUDE}", "", False, id="a-global-wins"),
+        pytest.param(
+            OLD, f"[globals]\n;CALLSIEVE_AGI=agi://127.0.0.1:4578\n{INCLUDE}", "", True, id="a-comment-does-not"
+        ),
+    ],
+)
+def test_where_calls_are_sent(tmp_path: Path, agi: str | None, extensions: str, settings: str, is_wrong: bool) -> None:
+    etc = make_etc(tmp_path / "etc", agi, extensions)
+    parsed = parse_settings(f'{settings}[asterisk]\netc = "{etc}"\n', "test")
+    loaded = Loaded(settings=parsed, file=None, state=tmp_path)
+    assert ("callsieve asterisk install" in trouble_with(loaded)) == is_wrong
+
+
+def trouble_of(daemon: Daemon) -> str:
+    """What the daemon says is wrong, to whoever asks it."""
+    answer = ask_status(lambda seconds: socket.create_connection(("127.0.0.1", daemon.port), seconds))
+    return answer.variables.get("CALLSIEVE_REASON", "")
+
+
+def test_the_daemon_says_it_at_its_start_and_to_who_asks(tmp_path: Path) -> None:
+    etc = make_etc(tmp_path / "etc", OLD)
+    with Daemon(tmp_path / "state", f'[asterisk]\netc = "{etc}"\n') as daemon:
+        line = daemon.wait_for_log("no call is screened")
+        assert "CRITICAL" in line
+        assert OLD in line
+        assert "callsieve asterisk install" in trouble_of(daemon)
+        (etc / "callsieve.d" / "callsieve.conf").write_text(
+            dialplan_text("callsieve.conf", f"agi://127.0.0.1:{daemon.port}")
+        )
+        wait_until(lambda: not trouble_of(daemon), seconds=30)

@@ -1,0 +1,39 @@
+"""Who has a port: seen on this machine's own /proc, and on one where others' processes cannot be looked into."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from pathlib import Path
+
+from callsieve.port_holder import address_taken, holder_of
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:11E2 00000000:0000 0A 00000000:00000000 00:00000000 00000000  {uid}        0 4711 1 0 100 0 0 10 0
+   1: 0100007F:11E2 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     7        0 4712 1 0 100 0 0 10 0
+"""
+
+
+def test_the_process_that_listens_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        holder = holder_of(server.getsockname()[1])
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert holder.endswith(f"(pid {os.getpid()}, user {user})")
+
+
+def test_only_the_user_is_known_of_a_process_that_we_may_not_see(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(TCP.format(uid=0))
+    (tmp_path / "812" / "fd").mkdir(parents=True)
+    assert holder_of(0x11E2, tmp_path) == "a process of user root"
+
+
+def test_nothing_is_said_that_is_not_known(tmp_path: Path) -> None:
+    assert holder_of(4578, tmp_path) == "another process"
+    error = address_taken("127.0.0.1:4578", "[agi] listen", " and run: callsieve asterisk install", tmp_path)
+    assert str(error) == (
+        "127.0.0.1:4578 is in use by another process: "
+        "stop that, or set another [agi] listen and run: callsieve asterisk install"
+    )
