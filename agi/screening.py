@@ -31,6 +31,7 @@ from policies.quiet import phones_kept_from, resting
 from policies.reasons import with_cap
 from policies.relations import per_phone_of
 from reputation.codes import CODES
+from reputation.emergency_window import counts_after_closing
 from reputation.families.quiet import hour_at
 from reputation.last_call import LastCall
 from reputation.levels import vector_of
@@ -362,6 +363,8 @@ class StoreUnavailable(Exception):
 def _with_emergency(facts: Facts, request: Request, now: float) -> Facts:
     """The facts with what AstDB says about emergency calls, of which the store may not have been told."""
     at = instant_of(request.arguments.get("emergency", ""))
-    if at is None or (facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now)):
+    if at is None or not counts_after_closing(at, facts.emergency_closed_at):
+        return facts
+    if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
         return facts
     return replace(facts, emergency_at=at)

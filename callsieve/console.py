@@ -62,7 +62,7 @@ def console(settings: Settings, command: str) -> str:
 
 def database_get(settings: Settings, key: str) -> str | None:
     """The value of `callsieve/key` in AstDB, None when it is not there."""
-    return _value_in(console(settings, f"database get {FAMILY} {_checked(key)}"))
+    return value_in(console(settings, f"database get {FAMILY} {_checked(key)}"))
 
 
 def database_put(settings: Settings, key: str, value: str) -> None:
@@ -89,11 +89,12 @@ def off_until(settings: Settings) -> int | None:
 
 def parse_off(output: str) -> int | None:
     """`database get callsieve off`, read as the dialplan does: digits count, everything else is passed over."""
-    value = _value_in(output)
+    value = value_in(output)
     return None if value is None else int("0" + re.sub(r"[^0-9]", "", value))
 
 
-def _value_in(output: str) -> str | None:
+def value_in(output: str) -> str | None:
+    """The value that `database get` printed, None where there is none."""
     found = _FOUND.search(output)
     return found[1].strip() if found else None
 

@@ -37,6 +37,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("asks at", doctor_dialplan.asks_us),
     ("phones", doctor_dialplan.reaches_phones),
     ("emergency calls", doctor_dialplan.hears_of_emergencies),
+    ("emergency window", doctor_duties.screens_now),
     ("outbound guard", doctor_outbound.guards_calls),
     ("feature codes", doctor_dialplan.has_free_codes),
     ("prompts", doctor_prompts.are_built),

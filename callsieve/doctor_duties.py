@@ -1,11 +1,14 @@
-"""The doctor's checks of what waits for somebody here: appeals, bursts of marks, identities."""
+"""The doctor's checks of what waits for somebody here: an open window, appeals, bursts of marks, identities."""
 
 from __future__ import annotations
 
 import sqlite3
 
+from agi.parsing import instant_of
+from callsieve.console import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
 from callsieve.doctor_ourselves import told_by_store
-from callsieve.examining import NONE, Finding, Ground, and_more, ok, warn
+from callsieve.emergency import Window, window_of
+from callsieve.examining import NONE, Finding, Ground, Status, and_more, ok, warn
 from callsieve.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
@@ -18,6 +21,22 @@ from reputation.wording import Places, Wording
 DUE_SECONDS = 14 * 86_400.0
 # How long after its time a job is late: a PBX may be off for the night.
 LATE_SECONDS = 2 * 86_400.0
+
+
+def screens_now(ground: Ground) -> Finding:
+    """The window after an emergency call is closed, by the store and by Asterisk's database."""
+
+    def judged(asterisk_at: float | None) -> Finding:
+        return told_by_store(ground, lambda db, now: _judged_window(window_of(db, settings, now, asterisk_at)))
+
+    settings = ground.loaded.settings
+    try:
+        said = ground.ask(f"database get {FAMILY} {EMERGENCY_KEY}")
+    except ConsoleError:
+        if (found := judged(None)).status is Status.OK:
+            raise
+        return found
+    return judged(instant_of(value_in(said) or ""))
 
 
 def has_no_appeal_overdue(ground: Ground) -> Finding:
@@ -38,6 +57,12 @@ def has_no_identity_due(ground: Ground) -> Finding:
 def keeps_house(ground: Ground) -> Finding:
     """What is past its time goes: the daemon sees to it every hour."""
     return told_by_store(ground, _judged_housekeeping)
+
+
+def _judged_window(window: Window) -> Finding:
+    if window.is_open:
+        return warn(Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close")
+    return ok(window.said)
 
 
 def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `emergency open` and `emergency status`."""
+    """Add `emergency open`, `emergency close` and `emergency status`."""
     group = typer.Typer(help="The window after an emergency call, in which nothing is screened.", no_args_is_help=True)
     group.command("open")(open_window)
+    group.command("close")(close)
     group.command("status")(status)
     app.add_typer(group, name="emergency")
 
@@ -32,34 +34,66 @@ def open_window(config: ConfigOption = None) -> None:
     loaded = settings_of(config)
     minutes = loaded.settings.emergency.window_minutes
     now = time.time()
-    with any_store(loaded) as db, changing(db, "emergency open"):
+    with any_store(loaded) as db, changing(db, "emergency open", at=now):
         record_emergency(db, now)
     if minutes:
-        say(f"Open until {when(now + 60 * minutes)}: no call is screened.")
+        say(f"Open until {when(now + 60 * minutes)}: no call is screened. To end that: callsieve emergency close")
     else:
         say("Recorded; but [emergency] window_minutes is 0, so nothing is open.")
+
+
+def close(config: ConfigOption = None) -> None:
+    """Close the window: calls are screened again, until the next emergency call from here."""
+    from callsieve.cli.show import say
+    from callsieve.emergency import close_now, window_of
+
+    loaded = settings_of(config)
+    now = time.time()
+    asterisk_at = _known_to_asterisk(loaded.settings)
+    with any_store(loaded) as db:
+        window = window_of(db, loaded.settings, now, asterisk_at)
+        with changing(db, "emergency close", at=now) as change:
+            close_now(db, change, window)
+    if asterisk_at is not None:
+        _forget_if_later(loaded.settings, asterisk_at, now)
+    say("Closed: calls are screened again." if window.is_open else "Closed; it was not open.")
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show whether the window is open, by our store and, where Asterisk answers, by its own database."""
     from callsieve.cli.show import say
-    from callsieve.times import ago, when
-    from reputation.store.emergencies import latest_emergency
+    from callsieve.emergency import window_of
+    from callsieve.times import when
 
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
-        latest = max(filter(None, (latest_emergency(db), _known_to_asterisk(loaded.settings))), default=None)
-    window = 60.0 * loaded.settings.emergency.window_minutes
-    until = None if latest is None else latest + window
-    is_open = latest is not None and abs(now - latest) < window
+        window = window_of(db, loaded.settings, now, _known_to_asterisk(loaded.settings))
     if as_json:
-        print_json({"open": is_open, "until": until if is_open else None, "latest_at": latest})
-    elif latest is None or until is None:
-        say("Closed. No emergency call is recorded.")
+        until = window.until if window.is_open else None
+        about = {"latest_at": window.since, "closed_at": window.closed_at, "opened_by": window.opened_by}
+        print_json({"open": window.is_open, "until": until, **about})
+    elif window.is_open:
+        say(f"Open, no call is screened: {window.said}. To end that: callsieve emergency close")
+    elif window.since is not None:
+        say(f"Closed; it was opened at {when(window.since)}.")
+    elif window.closed_at is not None:
+        say(f"Closed at {when(window.closed_at)}; nothing has opened it since.")
     else:
-        last = f"the latest emergency call was {ago(latest, now)}"
-        say(f"Open until {when(until)}: no call is screened; {last}." if is_open else f"Closed; {last}.")
+        say("Closed. No emergency call is recorded.")
+
+
+def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
+    """A call of the very second, or of a clock that was ahead, would open the window again: Asterisk forgets it."""
+    from callsieve.console import EMERGENCY_KEY, ConsoleError, database_del
+    from reputation.emergency_window import counts_after_closing
+
+    if not counts_after_closing(asterisk_at, closed_at):
+        return
+    try:
+        database_del(settings, EMERGENCY_KEY)
+    except ConsoleError as error:
+        raise CommandError(str(error)) from None
 
 
 def _known_to_asterisk(settings: Settings) -> float | None:

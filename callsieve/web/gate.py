@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from callsieve.emergency import window_of
 from callsieve.web.desk import Desk
 from callsieve.web.hardening import host_of
 from callsieve.web.languages import wanted_language
@@ -165,7 +166,8 @@ async def with_session(visit: Visit) -> Visit:
         task = asyncio.ensure_future(_touch(visit.desk, session.token, visit.now))
         visit.desk.background.add(task)
         task.add_done_callback(visit.desk.background.discard)
-    return replace(visit, token=token, user=user, session=session)
+    window = await visit.read(window_of, visit.desk.loaded.settings, visit.now)
+    return replace(visit, token=token, user=user, session=session, window=window)
 
 
 async def _touch(desk: Desk, token: str, now: float) -> None:

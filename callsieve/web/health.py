@@ -18,6 +18,7 @@ EVERY_SECONDS = 20.0
 WATCHED_SECONDS = 120.0  # nobody looks for so long: nobody asks Asterisk
 
 OFF_SWITCH = "off switch"
+EMERGENCY_WINDOW = "emergency window"
 WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.OK)
 
 
@@ -57,6 +58,12 @@ class Health:
     def off(self) -> str | Wording:
         """That screening is switched off, in words; empty when it is on or nobody knows."""
         check = self.of(OFF_SWITCH)
+        return check.detail if check is not None and check.status is Status.WARN else ""
+
+    @property
+    def window(self) -> str | Wording:
+        """That the window after an emergency call is open, in words; empty when it is closed or nobody knows."""
+        check = self.of(EMERGENCY_WINDOW)
         return check.detail if check is not None and check.status is Status.WARN else ""
 
 

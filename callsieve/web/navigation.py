@@ -40,6 +40,7 @@ SAIDS: Saids = {
     "policy-activated": N_("The policy is in force within two seconds."),
     "listed": N_("The entry is on the list, and counts at the next call."),
     "unlisted": N_("The entry is off the list."),
+    "window-closed": N_("The emergency window is closed: calls are screened again."),
     "undone": N_("It is undone."),
     "identified": N_("It is recorded whose number it is."),
     "unidentified": N_("It is forgotten whose number it was."),

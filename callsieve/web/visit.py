@@ -17,7 +17,9 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from callsieve.emergency import Window
 from callsieve.web.desk import Desk
+from callsieve.web.health import Health
 from callsieve.web.languages import LANGUAGES, TAGS
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.tokens import form_token
@@ -48,6 +50,7 @@ class NotThere(Exception):
 class Visit:
     """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
 
+    `window`: that after an emergency call, for who is logged in.
     `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
     """
 
@@ -59,6 +62,7 @@ class Visit:
     theme: str
     user: ConsoleUser | None = None
     session: Session | None = None
+    window: Window | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -167,9 +171,17 @@ class Visit:
             "said": SAIDS.get(self.query.get("said", ""), ""),
             "observing": self.desk.observing if self.user else "",
             "off": health.off if health else "",
+            "window": _open_window(self.window, health) if self.window and health else "",
             "policy_trouble": self.desk.policy_trouble if self.user else "",
             "now": self.now,
         }
+
+
+def _open_window(window: Window, health: Health) -> str | Wording:
+    """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
+    if window.is_open:
+        return window.said
+    return health.window if health.at > (window.closed_at or 0.0) else ""
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

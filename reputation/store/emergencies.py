@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 
+# The clock may have been ahead. An emergency call more than two hours away is not believed; a closing that lies ahead
+# is never believed, for it would keep the window closed after an emergency call that is made before that.
+CLOSED_AT = "(SELECT max(at) FROM emergency_close WHERE at <= :now)"
+OPENED_AT = f"(SELECT max(at) FROM emergency_call WHERE at < :now + 7200 AND at > coalesce({CLOSED_AT}, 0))"
+
 
 def record_emergency(db: sqlite3.Connection, at: float) -> None:
     """An emergency number was dialled. Nothing but the instant is kept."""
     db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,))
 
 
+def close_window(db: sqlite3.Connection, at: float) -> None:
+    """Emergency calls until this instant open the window no more; those of a clock that was ahead are forgotten."""
+    db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
+    db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
+
+
 def latest_emergency(db: sqlite3.Connection) -> float | None:
     """When the latest emergency call was made."""
     (at,) = db.execute("SELECT max(at) FROM emergency_call").fetchone()
     return None if at is None else float(at)
+
+
+def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | None, float | None]:
+    """The latest emergency call that opens the window, as far as the store knows, and when it was closed last."""
+    row: tuple[float | None, float | None] = db.execute(f"SELECT {OPENED_AT}, {CLOSED_AT}", {"now": now}).fetchone()
+    return row

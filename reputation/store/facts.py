@@ -29,6 +29,7 @@ from reputation.model import (
     Wish,
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
+from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 from reputation.store.standing import COLUMNS, standing_from
@@ -37,14 +38,15 @@ from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 FACTS = f"""
 SELECT 'moments',
        (SELECT at FROM challenge_pass WHERE number = :number AND auth_class = :auth_class),
-       (SELECT max(at) FROM emergency_call WHERE at < :now + 7200),  -- not one of a clock that was far ahead
+       {OPENED_AT},
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
        (SELECT max(at) FROM one_ring WHERE number = :number AND at > :now - {ONE_RING_GUARD_SECONDS}),
        (SELECT at FROM review WHERE number = :number),
        (SELECT reference FROM appeal WHERE number = :number AND state = 'in force'),
        (SELECT max(closed_at) FROM appeal WHERE number = :number AND state = 'upheld'),
-       NULL, NULL, NULL, NULL
+       {CLOSED_AT},
+       NULL, NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
@@ -170,6 +172,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         imported=evidence.imported,
         challenge_passed_at=moments[1],
         emergency_at=moments[2],
+        emergency_closed_at=moments[8],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
         unwhispered=tuple(row[2] for row in of.get("wish", ()) if row[1] == Wish.NO_WHISPER),

@@ -286,6 +286,20 @@ async def test_the_instant_that_astdb_keeps_opens_the_window_too(astdb: str, sto
     assert answer["CALLSIEVE_RULE"] == rule
 
 
+@pytest.mark.parametrize(
+    ("astdb", "rule"),
+    [
+        pytest.param(NOW - HOUR - 1, "blocklist", id="before-the-closing"),
+        pytest.param(NOW - HOUR, "emergency-window", id="in-its-second"),
+        pytest.param(NOW - HOUR + 60, "emergency-window", id="after-it"),
+    ],
+)
+async def test_a_closing_holds_against_the_instant_that_astdb_keeps(astdb: float, rule: str) -> None:
+    memory = memory_of(block=blocked(), emergency_closed_at=NOW - HOUR + 0.5)
+    answer = await variables(make_screening(memory), make_request("screen", f"emergency={astdb:.0f},did=200"))
+    assert answer["CALLSIEVE_RULE"] == rule
+
+
 # /callee
 
 

@@ -51,6 +51,7 @@ WRITING = {
     "import remove": "complaints",
     "policy activate": "strict",
     "emergency open": "",
+    "emergency close": "",
     "housekeeping run": "",
     "privacy erase": f"{CALLER} --yes",
 }

@@ -71,6 +71,7 @@ WRITING = [
     pytest.param(("import", "contacts", "{numbers}", "--source", "crm"), id="import-contacts"),
     pytest.param(("import", "people", "{people}", "--source", "hr"), id="import-people"),
     pytest.param(("emergency", "open"), id="emergency-open"),
+    pytest.param(("emergency", "close"), id="emergency-close"),
     pytest.param(("mark", CALLER, "spam", "--as", "201"), id="mark"),
     pytest.param(("import", "calls", "{history}"), id="import-calls"),
     pytest.param(("own", "add", OWN), id="own-add"),

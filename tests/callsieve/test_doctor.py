@@ -257,6 +257,7 @@ ANSWERS = {
     "module show": "\n".join(f"{name}.so  x  0  Running  core" for name in (*NEEDED, *WANTED)),
     "core show application PJSIPHangup": "  -= Info about application 'PJSIPHangup' =- \n",
     "database get callsieve off": "Database entry not found.\n",
+    "database get callsieve emergency": "Database entry not found.\n",
     "dialplan show": "",
     "dialplan show globals": "",
     "features show": "",

@@ -22,7 +22,7 @@ from reputation.model import (
     Tie,
 )
 from reputation.store.challenges import record_challenge_pass
-from reputation.store.emergencies import record_emergency
+from reputation.store.emergencies import close_window, record_emergency
 from reputation.store.facts import FACTS, facts_of
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
@@ -223,6 +223,25 @@ def test_the_latest_emergency_call_counts(store: Path) -> None:
     assert facts(store).emergency_at == NOW - 1
     write(store, record_emergency, NOW + 86_400)
     assert facts(store).emergency_at == NOW - 1, "a clock that was ahead hides none"
+
+
+def test_a_closed_window_is_opened_by_later_emergency_calls_only(store: Path) -> None:
+    for at in (NOW - 60, NOW + 60):  # one of a clock that was ahead
+        write(store, record_emergency, at)
+    write(store, close_window, NOW - 30)
+    assert (facts(store).emergency_at, facts(store).emergency_closed_at) == (None, NOW - 30)
+    write(store, record_emergency, NOW - 31)  # told late
+    assert facts(store).emergency_at is None
+    write(store, record_emergency, NOW - 29)
+    assert facts(store).emergency_at == NOW - 29
+    write(store, close_window, NOW - 10)
+    assert facts(store).emergency_at is None
+
+
+def test_a_closing_by_a_clock_that_was_ahead_keeps_no_window_closed(store: Path) -> None:
+    write(store, close_window, NOW + 3600)
+    write(store, record_emergency, NOW - 60)
+    assert facts(store).emergency_at == NOW - 60
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ NOT_ABOUT_CALLERS = {
     "expected_call",
     "wish",
     "emergency_call",
+    "emergency_close",
     "import_source",
     "list_prefix",
     "settled",

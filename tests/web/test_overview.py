@@ -22,6 +22,7 @@ from callsieve.web.tokens import hash_of, new_token
 from reputation.model import Direction, Disposition, OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers
 from reputation.store.calls import Call
+from reputation.store.emergencies import record_emergency
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.users import (
@@ -34,7 +35,7 @@ from reputation.store.users import (
     start_session,
 )
 from reputation.users import Role, Session
-from tests.web.browsing import NOW, Console, Office
+from tests.web.browsing import NOW, Console, Office, changes_of
 from tests.web.calls import CALLER, add_calls, add_ending, make_decision, make_ending
 
 DAY = 86_400.0
@@ -331,3 +332,22 @@ def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
     assert len(found) == len(CHECKS)
     english = [text for text in found if re.search("[A-Za-z]{4,}", AS_TYPED.sub("", text.replace("Asterisk", "")))]
     assert [text for text in english if "not found" not in text] == [], "but for what the command itself has said"
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_an_open_emergency_window_stands_on_every_page_and_an_operator_closes_it(office: Office, role: str) -> None:
+    office.write(record_emergency, NOW - 60)
+    with office.console() as console:
+        browser = console.browser(role)
+        pages = [browser.get(path).text for path in ("/", "/calls", "/account")]
+        assert all(("/emergency/close" in page) == (role == "operator") for page in pages)
+        assert all("emergency window is open" in page for page in pages)
+        closed = browser.post("/emergency/close")
+        assert closed.status_code == (303 if role == "operator" else 403)
+        assert ("emergency window is open" in browser.get("/calls").text) == (role == "viewer")
+    assert (("emergency close", "otto (console)", None) in changes_of(office)) == (role == "operator")
+    office.write(record_emergency, NOW + 1)
+    with office.console() as console:
+        browser = console.browser(role)
+        browser.client.cookies.set("callsieve-language", "zh")
+        assert "紧急呼叫时段" in browser.text("/")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from callsieve.emergency import close_now
 from callsieve.web.gate import stranger, with_session
 from callsieve.web.shown.overview import DRAWN, SPANS, ActivityShown, activity_shown
 from callsieve.web.table import Page
@@ -95,9 +96,18 @@ def event_of(visit: Visit, call: Call) -> str:
     return f"event: call\nid: {call.id}\ndata: {row}\n\n"
 
 
+async def close_emergency_window(visit: Visit) -> Response:
+    """Calls are screened again, until the next emergency call from here."""
+    window = visit.window
+    assert window is not None
+    await visit.change("emergency close", lambda db, change: close_now(db, change, window))
+    return visit.go("/", "window-closed")
+
+
 PAGES = (
     Page("GET", "/", show, Role.VIEWER),
     Page("GET", "/activity", activity, Role.VIEWER),
     Page("GET", "/health", health, Role.VIEWER),
     Page("GET", "/live", live, Role.VIEWER),
+    Page("POST", "/emergency/close", close_emergency_window, Role.OPERATOR),
 )

@@ -1,0 +1,67 @@
+"""The window after an emergency call from here, in which nothing is screened: whether it is open, opening and closing.
+
+The dialplan writes each emergency call down in Asterisk's database and sends it with every call, so that it counts
+where the daemon was not told. A closing is an instant in the store; emergency calls from before it count no more,
+wherever they are written down. So the console can close too, which may not write into Asterisk's database. A later
+emergency call opens the window again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.settings import Settings
+from callsieve.times import when
+from reputation.emergency_window import counts_after_closing
+from reputation.store.audit import Change
+from reputation.store.audit_search import latest_of
+from reputation.store.emergencies import close_window, opened_and_closed_at
+from reputation.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`since`: what opened it last, None if nothing did since it was closed; `opened_by`: who did it by hand."""
+
+    since: float | None
+    seconds: float
+    closed_at: float | None
+    now: float
+    opened_by: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no call is screened now."""
+        return self.since is not None and abs(self.now - self.since) < self.seconds
+
+    @property
+    def until(self) -> float | None:
+        """When it ends, or ended."""
+        return None if self.since is None else self.since + self.seconds
+
+    @property
+    def said(self) -> Wording:
+        """Since when it is open, until when, and how it was opened."""
+        if self.since is None or self.until is None or not self.is_open:
+            return Wording("not open")
+        about = {"since": when(self.since), "until": when(self.until), "who": self.opened_by}
+        if self.opened_by:
+            return Wording("opened by {who} at {since}, until {until}", about)
+        return Wording("opened by an emergency call at {since}, until {until}", about)
+
+
+def window_of(db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None) -> Window:
+    """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
+    since, closed_at = opened_and_closed_at(db, now)
+    if asterisk_at is not None and counts_after_closing(asterisk_at, closed_at):
+        since = max(asterisk_at, since or 0.0)
+    by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
+    opened_by = by_hand[0].row.who if by_hand and by_hand[0].row.at == since else ""
+    return Window(since, 60.0 * settings.emergency.window_minutes, closed_at, now, opened_by)
+
+
+def close_now(db: sqlite3.Connection, change: Change, window: Window) -> None:
+    """Closes it: what opened it does so no more."""
+    change.before = {"opened_at": window.since} if window.is_open else None
+    close_window(db, window.now)
