@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from callsieve.cli import (
     appeal,
@@ -101,6 +102,8 @@ GROUPS = (
 )
 for group in GROUPS:
     group.add_to(app)
+# Once: calling `app` itself would put together all commands again, which takes longer than most of them.
+COMMAND = get_command(app)
 
 
 def _version() -> str:
@@ -123,7 +126,7 @@ def run(arguments: list[str]) -> int:
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
     try:
-        code = app(arguments, prog_name="callsieve", standalone_mode=False)
+        code = COMMAND(arguments, prog_name="callsieve", standalone_mode=False)
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
     except typer.Abort:

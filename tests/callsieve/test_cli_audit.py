@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from callsieve.changed import change_in_words
-from callsieve.cli.app import app
+from callsieve.cli.app import COMMAND
 from callsieve.cli.storing import who
 from reputation.codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
@@ -120,7 +119,7 @@ def audit(callsieve: Program, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_every_command_is_known_to_write_or_not() -> None:
-    commands = dict(commands_of(typer.main.get_command(app)))
+    commands = dict(commands_of(COMMAND))
     assert sorted([*WRITING, *WRITING_IN_THEIR_TURN, *NOT_WRITING]) == sorted(commands)
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from typer.main import get_command
 
 from callsieve.activating import activate
-from callsieve.cli.app import app
+from callsieve.cli.app import COMMAND
 from callsieve.settings import load_settings
 from tests.callsieve.program import CALLER, NOBODY, ROOT, Program, make_record, one_line
 
@@ -332,7 +331,7 @@ def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple
 def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
     found = {
         (tuple(leaf.split()), option)
-        for leaf, command in commands_of(get_command(app))
+        for leaf, command in commands_of(COMMAND)
         for parameter in command.params
         for option in parameter.opts
         if parameter.metavar == "NUMBER" and option.startswith("--") and leaf != "policy explain"
@@ -402,11 +401,7 @@ def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str
 def test_there_is_no_command_whose_failures_are_not_tested() -> None:
     cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
     elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
-    missing = {
-        leaf
-        for leaf, _ in commands_of(get_command(app))
-        if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)
-    }
+    missing = {leaf for leaf, _ in commands_of(COMMAND) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)}
     assert missing == elsewhere
     for file, commands in ELSEWHERE.items():
         [path] = Path(__file__).parent.parent.rglob(file)

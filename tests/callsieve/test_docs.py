@@ -16,9 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import typer
 
-from callsieve.cli.app import app
+from callsieve.cli.app import COMMAND
 from tests.callsieve.program import SETTINGS, Program, make_record
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
@@ -109,7 +108,7 @@ def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
         yield from commands_of(one, (*path, name))
 
 
-COMMANDS = dict(commands_of(typer.main.get_command(app)))
+COMMANDS = dict(commands_of(COMMAND))
 SECTIONS = dict(zip(HEADING.findall(PAGE.read_text()), HEADING.split(PAGE.read_text())[2::2], strict=True))
 
 
