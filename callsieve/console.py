@@ -33,6 +33,7 @@ FOR_EVER = 9999999999
 _SYSTEM_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
+_UNREACHED = re.compile(r"Unable to connect to remote asterisk \(does (.*) exist\?\)")
 _FOUND = re.compile(r"^Value: ?(.*)$", re.MULTILINE)
 
 
@@ -40,10 +41,15 @@ class ConsoleError(Exception):
     """Asterisk cannot be asked. The text is one line and says what to do."""
 
 
+class NotAllowed(ConsoleError):
+    """This user may not ask Asterisk: nothing is known of it."""
+
+
 def console(settings: Settings, command: str) -> str:
     """What Asterisk's console prints for `command`. A command that Asterisk does not know is an answer too.
 
-    Raises ConsoleError when Asterisk cannot be asked or does not answer in time, ValueError for a line break.
+    Raises ConsoleError when Asterisk cannot be asked or does not answer in time (NotAllowed when the reason is this
+    user), ValueError for a line break.
     """
     if not command.isprintable():
         raise ValueError("a console command is one line")
@@ -56,7 +62,7 @@ def console(settings: Settings, command: str) -> str:
     status, raw = _run([*words, "-rx", command])
     text = _COLOURS.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n")
     if status != 0:
-        raise ConsoleError(_trouble(words[0], status, text))
+        raise _trouble(words[0], status, text)
     return text
 
 
@@ -170,12 +176,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _trouble(program: str, status: int, text: str) -> str:
-    if "Unable to connect to remote asterisk" in text:
-        return (
-            "Asterisk does not answer on its console: is it running, and may this user ask it (root, group asterisk)?"
-        )
-    return f"{program} ended with {status}: {_line(text) or 'it said nothing'}: look at [asterisk] command"
+def _trouble(program: str, status: int, text: str) -> ConsoleError:
+    if found := _UNREACHED.search(text):
+        if not _may_connect(found[1]):
+            return NotAllowed(f"this user may not ask Asterisk (by {found[1]}): run this as root")
+        return ConsoleError("Asterisk does not answer on its console: is it running?")
+    said = _line(text) or "it said nothing"
+    return ConsoleError(f"{program} ended with {status}: {said}: look at [asterisk] command")
+
+
+def _may_connect(path: str) -> bool:
+    """Whether this user may use the socket, or would if it were there."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return os.access(path, os.W_OK, effective_ids=True)
 
 
 def _line(text: str) -> str:

@@ -59,9 +59,11 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
 )
 
 
-def examine(ground: Ground) -> Iterator[Check]:
-    """All checks, one after the other."""
+def examine(ground: Ground, *only: str) -> Iterator[Check]:
+    """All checks, one after the other; or those of these names."""
     for name, check in CHECKS:
+        if only and name not in only:
+            continue
         try:
             found = check(ground)
         except ConsoleError:
@@ -74,4 +76,4 @@ def examine(ground: Ground) -> Iterator[Check]:
             )
         except OSError as error:
             found = unknown(f"{error.filename or 'a file'}: {error.strerror}")
-        yield Check(name, found.status, found.detail, found.way_out)
+        yield Check(name, found.status, found.detail, found.way_out, ground.now)

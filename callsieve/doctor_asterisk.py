@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callsieve.asterisk_output import Version
-from callsieve.console import ConsoleError, parse_off, until_words
+from callsieve.console import ConsoleError, NotAllowed, parse_off, until_words
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from reputation.wording import Places, Wording, listed
 
@@ -88,6 +88,8 @@ def is_reachable(ground: Ground) -> Finding:
     """Asterisk answers, and is a release that we know."""
     try:
         version = ground.version
+    except NotAllowed:
+        raise
     except ConsoleError as error:
         return fail(str(error))
     if version is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -12,10 +12,11 @@ from callsieve.asterisk_output import Dialplan, Version, dialplan_in, modules_in
 from callsieve.changes import Place
 from callsieve.console import ConsoleError
 from callsieve.settings import Loaded, SettingsError
-from reputation.wording import Wording
+from reputation.wording import Wording, listed
 
 NOT_ASKED = "Asterisk could not be asked"
 NO_SETTINGS = "the settings cannot be read"
+HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
 
 
@@ -39,12 +40,29 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A finding under its name."""
+    """A finding under its name, and when it was made, in epoch seconds.
+
+    `stored`: it was made by another, who may look at more than we may.
+    """
 
     name: str
     status: Status
     detail: str | Wording
     way_out: str | Wording = ""
+    at: float = 0.0
+    stored: bool = False
+
+
+def gathered(checks: Iterable[Check]) -> list[Check]:
+    """Checks that could not be made for one reason in one line, where the first of them stood."""
+    lines = list(checks)
+    for reason, heading in HEADING_BY_REASON.items():
+        unmade = [check for check in lines if check.detail == reason]
+        if unmade:
+            names = listed([Wording(check.name) for check in unmade], "{some}, {more}")
+            line = Check(heading, Status.UNKNOWN, names, at=unmade[0].at)
+            lines = [line if check is unmade[0] else check for check in lines if check not in unmade[1:]]
+    return lines
 
 
 def and_more(first: Wording, others: int) -> Wording:
@@ -87,7 +105,7 @@ class Ground:
     read: Loaded | SettingsError
     console: Callable[[str], str]
     now: float
-    _error: str = field(default="", init=False)
+    _error: ConsoleError | None = field(default=None, init=False)
 
     @property
     def loaded(self) -> Loaded:
@@ -98,12 +116,12 @@ class Ground:
 
     def ask(self, command: str) -> str:
         """What Asterisk's console says. ConsoleError."""
-        if self._error:
-            raise ConsoleError(self._error)
+        if self._error is not None:
+            raise self._error
         try:
             return self.console(command)
         except ConsoleError as error:
-            self._error = str(error)
+            self._error = error
             raise
 
     @cached_property

@@ -267,6 +267,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return self.state_path(self.settings.agi.socket)
 
     @property
+    def findings_path(self) -> Path:
+        """What the doctor found as root. Beside the state directory: in it the service could plant a link for root."""
+        return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
+
+    @property
     def policy_directories(self) -> tuple[Path, ...]:
         """Where policy files are looked for, in order: those activated from the console come first."""
         own = (self.file.parent / "policies",) if self.file else ()

@@ -56,7 +56,9 @@ def callsieve(
 ) -> None:
     """Call screening for Asterisk. Start with `callsieve doctor`; docs/commands.md has every command."""
     if version:
-        typer.echo(f"callsieve {_version()}")
+        from callsieve.version import program_version
+
+        typer.echo(f"callsieve {program_version()}")
         raise typer.Exit
 
 
@@ -104,15 +106,6 @@ for group in GROUPS:
     group.add_to(app)
 # Once: calling `app` itself would put together all commands again, which takes longer than most of them.
 COMMAND = get_command(app)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("callsieve")
-    except PackageNotFoundError:
-        return "(not installed: run from its sources)"
 
 
 # What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, print_json
+from callsieve.cli.errors import os_trouble, warn
 from callsieve.settings import load_or_salvage
+from callsieve.times import ago
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,14 +29,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Look at everything that screening needs. Exit code 1 when something must be put right."""
+    """Look at everything that screening needs. Exit code 1 when something must be put right.
+
+    What root finds is stored, for the console and for users who may see less.
+    """
     from callsieve.console import console
     from callsieve.doctor import examine
     from callsieve.examining import Ground, Status
 
     loaded, error = load_or_salvage(config)
     ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
-    checks = list(examine(ground))
+    checks = _stored_or_completed(list(examine(ground)), loaded.findings_path, ground.now)
     if as_json:
         print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
     else:
@@ -42,40 +48,45 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         raise SystemExit(1)
 
 
+def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Check]:
+    from callsieve.findings import completed, findings_of, may_store, read_findings, store_findings
+
+    if not may_store(path):
+        return completed(checks, read_findings(path), now)
+    try:
+        store_findings(path, findings_of(checks, now))
+    except OSError as error:
+        warn(f"what was found is not stored: {os_trouble(error)}")
+    return checks
+
+
 def show_checks(checks: list[Check]) -> None:
     """A line for each check, the way out below, and how many are how."""
     from rich.text import Text
 
     from callsieve.cli.show import print_plain, say
 
-    print_plain(_table(checks))
+    print_plain(_table(checks, time.time()))
     counts = Counter(check.status.value for check in checks)
     words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
     parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
     say(Text(", ").join(Text(text, style) for text, style in parts))
 
 
-def _gathered(checks: list[Check]) -> list[Check]:
-    """Checks that could not be made for one reason in one line, where the first of them stood."""
-    from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Status
-
-    for reason, heading in ((NOT_ASKED, "not asked"), (NO_SETTINGS, "no settings")):
-        names = [check.name for check in checks if check.detail == reason]
-        line = Check(heading, Status.UNKNOWN, ", ".join(names))
-        checks = [line if check.name in names else check for check in checks if check.name not in names[1:]]
-    return checks
-
-
-def _table(checks: list[Check]) -> Table:
+def _table(checks: list[Check], now: float) -> Table:
     from rich.table import Table
     from rich.text import Text
+
+    from callsieve.examining import gathered
 
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for check in _gathered(checks):
+    for check in gathered(checks):
         found = Text(str(check.detail))
+        if check.stored:
+            found.append(f" (root, {ago(check.at, now)})", style="dim")
         if check.way_out:
             found.append(f"\n→ {check.way_out}", style="cyan")
         table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption
 from callsieve.cli.errors import CommandError, warn
-from callsieve.settings import Settings, load_or_salvage
+from callsieve.settings import Loaded, load_or_salvage
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -37,34 +39,52 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
 
     now = time.time()
     until = FOR_EVER if duration is None else int(now) + parse_duration(duration)
+    loaded = _loaded(config)
     try:
-        database_put(_settings_of(config), OFF_KEY, str(until))
+        database_put(loaded.settings, OFF_KEY, str(until))
     except ConsoleError as error:
         raise CommandError(str(error)) from None
     print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
+    _renew_finding(loaded)
 
 
 def on(config: ConfigOption = None) -> None:
     """Switch screening on again."""
     from callsieve.console import OFF_KEY, ConsoleError, database_del, off_until
 
-    settings = _settings_of(config)
+    loaded = _loaded(config)
     try:
-        until = off_until(settings)
-        database_del(settings, OFF_KEY)
+        until = off_until(loaded.settings)
+        database_del(loaded.settings, OFF_KEY)
     except ConsoleError as error:
         raise CommandError(str(error)) from None
     was_off = until is not None and until > time.time()
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
+    _renew_finding(loaded)
 
 
-def _settings_of(config: Path | None) -> Settings:
+def _loaded(config: Path | None) -> Loaded:
     """The settings, or how Asterisk is asked: the switch works with a settings file that somebody has just broken."""
     loaded, error = load_or_salvage(config)
     if error is not None:
         command = loaded.settings.asterisk.command
         warn(f"the settings are not used, Asterisk is asked by `{command}`: {error}. `callsieve doctor` says more")
-    return loaded.settings
+    return loaded
+
+
+def _renew_finding(loaded: Loaded) -> None:
+    """For the console, which may not ask Asterisk and would show the old state until the doctor looks again."""
+    from callsieve.findings import may_store, renew_finding
+
+    if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
+        return
+    from callsieve.console import console
+    from callsieve.doctor import examine
+    from callsieve.examining import Ground
+
+    with suppress(OSError):
+        for check in examine(Ground(loaded, partial(console, loaded.settings), time.time()), "off switch"):
+            renew_finding(loaded.findings_path, check)
 
 
 def parse_duration(text: str) -> int:

@@ -1,4 +1,7 @@
-"""Is everything as it must be? The doctor's checks, made in the background and kept: no page waits for Asterisk."""
+"""Is everything as it must be? The doctor's checks, made in the background and kept: no page waits for them.
+
+Asterisk's console is never asked from here: who reaches it has a shell as Asterisk. What only it knows, root has found.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
-from callsieve.console import console
+from callsieve.console import NotAllowed
 from callsieve.doctor import Check, Ground, Status, examine
+from callsieve.examining import gathered
+from callsieve.findings import completed, read_findings
 from callsieve.settings import Loaded
-from reputation.wording import Wording
 
 EVERY_SECONDS = 20.0
-WATCHED_SECONDS = 120.0  # nobody looks for so long: nobody asks Asterisk
+WATCHED_SECONDS = 120.0  # nobody looks for so long: nothing is checked
 
 OFF_SWITCH = "off switch"
 EMERGENCY_WINDOW = "emergency window"
@@ -55,10 +58,10 @@ class Health:
         return next((check for check in self.checks if check.name == name), None)
 
     @property
-    def off(self) -> str | Wording:
-        """That screening is switched off, in words; empty when it is on or nobody knows."""
+    def off(self) -> Check | None:
+        """That screening is switched off; None when it is on or nobody knows."""
         check = self.of(OFF_SWITCH)
-        return check.detail if check is not None and check.status is Status.WARN else ""
+        return check if check is not None and check.status is Status.WARN else None
 
     @property
     def window(self) -> str | Wording:
@@ -99,4 +102,9 @@ class HealthWatch:
     def _look(self) -> Health:
         loaded = self._load()
         now = time.time()
-        return Health(now, tuple(examine(Ground(loaded, partial(console, loaded.settings), now))))
+        stored = read_findings(loaded.findings_path)
+        return Health(now, tuple(gathered(completed(examine(Ground(loaded, _not_asked, now)), stored, now))))
+
+
+def _not_asked(_command: str) -> str:
+    raise NotAllowed("the console does not ask Asterisk")

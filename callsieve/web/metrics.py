@@ -15,7 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from agi.screening import BUCKETS_MS
+from callsieve.examining import Status
 from callsieve.feed_health import Health, health_of
+from callsieve.findings import Findings
 from callsieve.telemetry import Telemetry, is_fresh
 from policies.decision import FAIL_OPEN_RULE
 from reputation.store.feeds import FeedSource
@@ -73,10 +75,10 @@ class _Families(Collector):
         return self._families
 
 
-def exposition(telemetry: Telemetry | None, store: StoreFigures, now: float) -> bytes:
+def exposition(telemetry: Telemetry | None, store: StoreFigures, findings: Findings | None, now: float) -> bytes:
     """The text that Prometheus reads. A daemon that says nothing any more is down, and its last counts are not told."""
     registry = CollectorRegistry()
-    registry.register(_Families([*_daemon(telemetry, now), *_store(store, now)]))
+    registry.register(_Families([*_daemon(telemetry, now), *_store(store, now), *_doctor(findings, now)]))
     return generate_latest(registry)
 
 
@@ -142,3 +144,13 @@ def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
         numbers.add_metric([feed.name], feed.numbers)
         healthy.add_metric([feed.name], float(health_of(feed, now).health is Health.OK))
     yield from (age, numbers, healthy)
+
+
+def _doctor(findings: Findings | None, now: float) -> Iterator[Metric]:
+    if findings is None:
+        return
+    checks = GaugeMetricFamily(f"{PREFIX}doctor_checks", "Checks of the doctor, by what root found.", labels=["status"])
+    for status in Status:
+        checks.add_metric([status.value], sum(check.status is status for check in findings.checks))
+    yield checks
+    yield _gauge("doctor_age_seconds", "Since the doctor looked as root.", now - findings.at)

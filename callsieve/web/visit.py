@@ -170,7 +170,7 @@ class Visit:
             "themes": THEMES,
             "said": SAIDS.get(self.query.get("said", ""), ""),
             "observing": self.desk.observing if self.user else "",
-            "off": health.off if health else "",
+            "off": health.off if health else None,
             "window": _open_window(self.window, health) if self.window and health else "",
             "policy_trouble": self.desk.policy_trouble if self.user else "",
             "now": self.now,

@@ -20,6 +20,8 @@ from babel.messages.pofile import read_po
 
 from callsieve.changed import NOT_SHOWN
 from callsieve.doctor import CHECKS
+from callsieve.examining import HEADING_BY_REASON
+from callsieve.findings import NAME
 from callsieve.undoing import KIND_BY_WHAT
 from callsieve.web.languages import translated, translations_of
 from callsieve.web.reasons import reasons_of_ours
@@ -66,7 +68,7 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{folder}/{file}:{line}", text
     for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
         yield "a reason of ours", text
-    for name in {name for name, _ in CHECKS} - {"Asterisk"}:
+    for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
     yield from whats_of_changes()
     for what in KIND_BY_WHAT:

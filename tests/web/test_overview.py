@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from callsieve.doctor import CHECKS
+from callsieve.examining import Check, Status
+from callsieve.findings import findings_of, store_findings
 from callsieve.web.app import make_app
 from callsieve.web.desk import Desk
 from callsieve.web.kept import STALE_SECONDS, Kept
+from callsieve.web.languages import translated, translations_of
 from callsieve.web.live import MOST_WAITING, MOST_WATCHERS, Live
 from callsieve.web.shelf import Shelf
 from callsieve.web.shown.overview import SPANS, activity_shown
@@ -35,7 +40,8 @@ from reputation.store.users import (
     start_session,
 )
 from reputation.users import Role, Session
-from tests.web.browsing import NOW, Console, Office, changes_of
+from reputation.wording import Wording
+from tests.web.browsing import NOW, SETTINGS, Console, Office, changes_of
 from tests.web.calls import CALLER, add_calls, add_ending, make_decision, make_ending
 
 DAY = 86_400.0
@@ -322,16 +328,26 @@ async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) ->
 
 
 # Commands, paths, names and settings, which are the same in every language.
-AS_TYPED = re.compile(r"callsieve[\w-]*(?: [a-z]+)*|systemctl start|\S*/\S*|\[\w+\]|cautious|DID")
+AS_TYPED = re.compile(r"callsieve[\w.-]*(?: [a-z]+)*|systemctl \S+|--now|root|\S*/\S*|\[\w+\]|cautious|DID")
+
+
+def store(office: Office, checks: Iterable[Check], age: float) -> None:
+    """As root's doctor did, so long ago in real time: checks are not made by the console's clock."""
+    path, at = office.load().findings_path, time.time() - age
+    path.parent.mkdir()
+    store_findings(path, findings_of([replace(check, at=at) for check in checks], at))
+
+
+def details_of(page: str) -> list[str]:
+    return [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
 
 
 def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
     console.wait_for_health()
-    page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
-    found = [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
-    assert len(found) == len(CHECKS)
+    found = details_of(console.browser("viewer").text("/health", headers={"accept-language": "zh"}))
+    assert len(found) > len(CHECKS) / 2, "what was not asked is one line"
     english = [text for text in found if re.search("[A-Za-z]{4,}", AS_TYPED.sub("", text.replace("Asterisk", "")))]
-    assert [text for text in english if "not found" not in text] == [], "but for what the command itself has said"
+    assert english == []
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
@@ -351,3 +367,37 @@ def test_an_open_emergency_window_stands_on_every_page_and_an_operator_closes_it
         browser = console.browser(role)
         browser.client.cookies.set("callsieve-language", "zh")
         assert "紧急呼叫时段" in browser.text("/")
+
+
+def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None:
+    until = Wording("screening is off {until}", {"until": Wording("until it is switched on")})
+    store(office, [Check("off switch", Status.WARN, until, "callsieve on")], age=240)
+    with office.console() as console:
+        console.wait_for_health()
+        office.clock.now = time.time()
+        page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
+    said = translated("4 min ago", translations_of("zh"))
+    (found,) = [detail for detail in details_of(page) if said in detail]
+    assert until.said(translations_of("zh").gettext) in found
+    banner = re.search(r'<p class="banner off">(.*?)</p>', page)
+    assert banner is not None
+    assert said in banner[1]
+    assert "callsieve-doctor.timer" not in page
+
+
+@pytest.mark.parametrize("age", [pytest.param(None, id="never"), pytest.param(2 * 3600.0, id="long-ago")])
+def test_where_root_does_not_look_the_timer_is_named(office: Office, age: float | None) -> None:
+    if age is not None:
+        store(office, [Check("trunks", Status.OK, "fine")], age)
+    with office.console() as console:
+        console.wait_for_health()
+        (found,) = [text for text in details_of(console.browser("viewer").text("/health")) if "-doctor.timer" in text]
+    assert ("2 h ago" in found) == (age is not None)
+
+
+def test_the_console_never_asks_asterisk(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    command = f'command = "touch {asked}"'
+    with Office(tmp_path, SETTINGS.replace('command = "callsieve-has-no-asterisk-here"', command)).console() as console:
+        console.wait_for_health()
+    assert not asked.exists()

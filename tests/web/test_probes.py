@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from callsieve.examining import Check, Status
+from callsieve.findings import Findings, findings_of, store_findings
 from callsieve.telemetry import NAME, write_telemetry
 from callsieve.web.metrics import StoreFigures, exposition
 from reputation.store.feeds import FeedSource
@@ -33,7 +35,8 @@ def samples_in(text: str) -> Samples:
 @pytest.fixture
 def told() -> Samples:
     store = StoreFigures(True, 4096, 60.0, [FEED])
-    return samples_in(exposition(make_telemetry(NOW - 1.0), store, NOW).decode())
+    findings = Findings(NOW - 90.0, "1", (Check("trunks", Status.FAIL, ""), Check("store", Status.OK, "")))
+    return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
 
 
 def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> None:
@@ -53,6 +56,27 @@ def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
 def test_a_feed_is_told_by_its_name(told: Samples) -> None:
     assert told["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
     assert told["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
+
+
+def test_what_roots_doctor_found_is_told_by_status(told: Samples) -> None:
+    by_status = {
+        dict(labels)["status"]: count for (name, labels), count in told.items() if name.endswith("doctor_checks")
+    }
+    assert by_status == {"ok": 1, "warn": 0, "fail": 1, "unknown": 0}
+    assert told["callsieve_doctor_age_seconds", ()] == 90
+
+
+def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
+    browser = console.browser(address="127.0.0.1")
+    assert "callsieve_doctor" not in browser.text("/metrics")
+    path = console.office.load().findings_path
+    path.parent.mkdir()
+    store_findings(path, findings_of([Check("trunks", Status.WARN, "")], NOW - 5.0))
+    samples = samples_in(browser.text("/metrics"))
+    assert samples["callsieve_doctor_checks", (("status", "warn"),)] == 1
+    assert samples["callsieve_doctor_age_seconds", ()] == 5
+    path.write_bytes(b"damaged")
+    assert "callsieve_doctor" not in browser.text("/metrics")
 
 
 def test_every_metric_is_documented_and_the_reverse(told: Samples) -> None:
@@ -88,7 +112,7 @@ def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) ->
 
 
 def test_no_number_is_ever_a_label(told: Samples) -> None:
-    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed"}
+    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed", "status"}
 
 
 def test_alive_and_ready_while_the_store_is_there(console: Console) -> None:

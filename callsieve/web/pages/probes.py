@@ -11,6 +11,7 @@ from pathlib import Path
 
 from starlette.responses import PlainTextResponse, Response
 
+from callsieve.findings import Findings, read_findings
 from callsieve.telemetry import read_telemetry
 from callsieve.web.metrics import StoreFigures, exposition
 from callsieve.web.table import Page
@@ -42,7 +43,9 @@ async def metrics(visit: Visit) -> Response:
         raise NotThere
     loaded = visit.desk.loaded
     telemetry = await asyncio.to_thread(read_telemetry, loaded.state)
-    return Response(exposition(telemetry, await _figures(visit), visit.now), media_type=TEXT_FORMAT)
+    stored = await asyncio.to_thread(read_findings, loaded.findings_path)
+    findings = stored if isinstance(stored, Findings) else None
+    return Response(exposition(telemetry, await _figures(visit), findings, visit.now), media_type=TEXT_FORMAT)
 
 
 def _is_this_machine(address: str) -> bool:

@@ -1,0 +1,318 @@
+"""What root's doctor found, as the console, /metrics and other users are shown it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from callsieve.console import ConsoleError, NotAllowed, console
+from callsieve.examining import Check, Status
+from callsieve.findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
+from callsieve.settings import parse_settings
+from callsieve.web.languages import translations_of
+from reputation.wording import Wording, listed
+from tests.callsieve.program import NOBODY, Program
+
+NOW = 1_790_000_000.0
+IS_ROOT = os.geteuid() == 0
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
+PARTS = listed([Wording("{n} trunks", {"n": 2}), "as written by an administrator"], "{some}; {more}")
+CHECKS = (
+    Check("trunks", Status.FAIL, PARTS, Wording("run this as root"), NOW),
+    Check("off switch", Status.OK, Wording("screening is on"), at=NOW),
+    Check("store", Status.UNKNOWN, "no", at=NOW),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where findings are stored, in a directory of our own."""
+    folder = tmp_path / "state-doctor"
+    folder.mkdir(0o755)
+    return folder / "findings.json"
+
+
+def test_what_is_stored_is_read_again_word_for_word(path: Path) -> None:
+    findings = findings_of(CHECKS, NOW)
+    store_findings(path, findings)
+    assert read_findings(path) == findings
+    (chinese, *_) = (check.detail for check in findings.checks)
+    assert isinstance(chinese, Wording)
+    read = read_findings(path)
+    assert isinstance(read, Findings)
+    assert isinstance(read.checks[0].detail, Wording)
+    assert read.checks[0].detail.said(translations_of("zh").gettext) == chinese.said(translations_of("zh").gettext)
+
+
+def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        path.parent.chmod(0o700)
+        store_findings(path, findings_of(CHECKS, NOW))
+    finally:
+        os.umask(umask)
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (path.parent, path)] == [0o755, 0o644]
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+# A file that is not as we write it
+
+
+def stored_with(detail: object) -> bytes:
+    check = {"name": "trunks", "status": "ok", "detail": detail}
+    return json.dumps({"at": NOW, "version": "1", "checks": [check]}).encode()
+
+
+def nested(depth: int) -> bytes:
+    return b'{"template":"{x}","places":{"x":' * depth + b"1" + b"}}" * depth
+
+
+def test_the_builders_of_damaged_files_make_good_ones_too(path: Path) -> None:
+    path.write_bytes(stored_with({"template": "{n:,} and {x:.1f}", "places": {"n": 1000, "x": 0.5}}))
+    read = read_findings(path)
+    assert isinstance(read, Findings)
+    assert str(read.checks[0].detail) == "1,000 and 0.5"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(stored_with("ok")[:-9], id="half"),
+        pytest.param(b"\xff\xfe", id="no-utf-8"),
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(b'{"at": 1e999, "version": "1", "checks": []}', id="no-time"),
+        pytest.param(b'{"at": 1, "version": "1", "checks": []}' + b" " * MOST_BYTES, id="too-large"),
+        pytest.param(stored_with(7), id="another-type"),
+        pytest.param(stored_with("ok").replace(b'"ok"', b'"fine"', 1), id="unknown-status"),
+        pytest.param(stored_with({"template": "{y}", "places": {"x": 1}}), id="no-such-place"),
+        pytest.param(stored_with({"template": "{x.__class__}", "places": {"x": "1"}}), id="attribute"),
+        pytest.param(stored_with({"template": "{x:999999999}", "places": {"x": 1}}), id="wide"),
+        pytest.param(stored_with({"template": "{x", "places": {"x": 1}}), id="open-brace"),
+        pytest.param(stored_with({"template": "{x:.1f}", "places": {"x": "a"}}), id="no-figure"),
+        pytest.param(stored_with("MARK").replace(b'"MARK"', nested(5000)), id="deep-wording"),
+    ],
+)
+def test_a_damaged_file_is_none_and_is_said(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    found = read_findings(path)
+    assert found == Wording("{file} is not used: it is damaged", {"file": str(path)})
+    (unseen, warning) = completed([Check("trunks", Status.UNKNOWN, "?", at=NOW)], found, NOW)
+    assert (unseen.stored, warning.status, warning.detail) == (False, Status.WARN, found)
+
+
+def make_link(path: Path) -> None:
+    target = path.with_name("elsewhere")
+    target.write_bytes(stored_with("ok"))
+    path.symlink_to(target)
+
+
+def make_writable(path: Path) -> None:
+    path.write_bytes(stored_with("ok"))
+    path.chmod(0o666)
+
+
+MAKERS = [Path.mkdir, os.mkfifo, make_link, make_writable]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_others_could_have_put_there_is_not_read(path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    assert isinstance(read_findings(path), Wording)
+
+
+@needs_root
+def test_a_file_of_another_user_is_not_read(path: Path) -> None:
+    path.write_bytes(stored_with("ok"))
+    os.chown(path, NOBODY, NOBODY)
+    assert isinstance(read_findings(path), Wording)
+
+
+# What is shown
+
+
+def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> None:
+    seen = [Check(name, status, "here", at=NOW + 60) for name, status in (("trunks", Status.UNKNOWN), ("x", Status.OK))]
+    shown = completed([*seen, Check("store", Status.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW), NOW + 60)
+    assert [(one.name, one.status, one.at, one.stored) for one in shown] == [
+        ("trunks", Status.FAIL, NOW, True),
+        ("x", Status.OK, NOW + 60, False),
+        ("store", Status.UNKNOWN, NOW + 60, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "is_old"),
+    [
+        pytest.param(0.0, False, id="now"),
+        pytest.param(3599.0, False, id="within-the-hour"),
+        pytest.param(3601.0, True, id="after-an-hour"),
+        pytest.param(-3600.0, True, id="from-the-future"),
+    ],
+)
+def test_old_findings_are_shown_with_a_warning(age: float, is_old: bool) -> None:
+    unseen = Check("trunks", Status.UNKNOWN, "?", at=NOW + age)
+    first, *rest = completed([unseen], findings_of(CHECKS, NOW), NOW + age)
+    assert first.stored
+    assert [check.status for check in rest] == [Status.WARN] * is_old
+
+
+def test_who_sees_all_is_not_told_to_ask_root() -> None:
+    seen = [Check("trunks", Status.OK, "here", at=NOW)]
+    assert completed(seen, Wording("nothing"), NOW) == seen
+
+
+# The command
+
+
+# `asterisk -rx COMMAND`, with a database, for whoever may use its socket. In shell, because nobody may look into our
+# venv; its option -p keeps it from becoming root again.
+ASTERISK = """\
+cd "${0%/*}" || exit
+if ! [ -w asterisk.ctl ]; then
+    echo "Unable to connect to remote asterisk (does $PWD/asterisk.ctl exist?)"
+    exit 1
+fi
+set -- $2
+case "$1 $2" in
+    "core show") echo "Asterisk 22.10.1 built by nobody" ;;
+    "database put") echo "$5" > db; echo "Updated database successfully" ;;
+    "database get") if [ -e db ]; then echo "Value: $(cat db)"; else echo "Database entry not found."; fi ;;
+    "database del") rm db; echo "Database entry removed." ;;
+esac
+"""
+
+
+@pytest.fixture
+def office() -> Iterator[Program]:
+    """A program whose Asterisk answers root alone, as Debian's does. Not below tmp_path, which nobody else may see."""
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as control:
+        folder = Path(name)
+        (folder / "run").mkdir()
+        (folder / "state-doctor").mkdir()
+        for one in (folder, *folder.iterdir()):
+            one.chmod(0o755)
+        control.bind(str(folder / "run" / "asterisk.ctl"))
+        (folder / "run" / "asterisk.ctl").chmod(0o755)
+        script = folder / "run" / "asterisk"
+        script.write_text(ASTERISK)
+        yield Program(folder, f"[asterisk]\ncommand = {json.dumps(f'sh -p {script}')}\n")
+
+
+def found_by(office: Program, *, nobody: bool = False) -> dict[str, dict[str, object]]:
+    result = office.as_nobody("doctor", "--json") if nobody else office("doctor", "--json")
+    return {check["name"]: check for check in result.json}
+
+
+@needs_root
+def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> None:
+    alone = found_by(office, nobody=True)
+    assert alone["off switch"]["status"] == "unknown"
+    assert alone["seen by root"]["status"] == "warn"
+
+    root = found_by(office)
+    assert (root["Asterisk"]["status"], root["off switch"]["stored"]) == ("ok", False)
+    shown = found_by(office, nobody=True)
+    for name in ("Asterisk", "off switch"):
+        assert shown[name] == {**root[name], "stored": True}
+    assert not shown["policy"]["stored"], "what we can see ourselves we look at"
+    assert "seen by root" not in shown
+
+
+@needs_root
+def test_nobody_but_the_directorys_owner_stores(office: Program) -> None:
+    path = office.folder / "state-doctor" / "findings.json"
+    office.as_nobody("doctor")
+    assert not path.exists()
+    office("doctor")
+    before = path.read_bytes()
+    office.as_nobody("doctor")
+    assert path.read_bytes() == before
+
+
+def test_the_switch_is_seen_without_waiting_for_the_timer(office: Program) -> None:
+    office("doctor")
+    stored = msgspec.json.decode((office.folder / "state-doctor" / "findings.json").read_bytes(), type=Findings)
+    for command, status in (("off", Status.WARN), ("on", Status.OK)):
+        office.ok(command)
+        now = read_findings(office.folder / "state-doctor" / "findings.json")
+        assert isinstance(now, Findings)
+        assert {check.name: check.status for check in now.checks}["off switch"] is status
+        assert now.at == stored.at
+        assert [check for check in now.checks if check.name != "off switch"] == [
+            check for check in stored.checks if check.name != "off switch"
+        ]
+
+
+def test_the_switch_stores_nothing_where_nothing_is(office: Program) -> None:
+    office.ok("off")
+    assert list((office.folder / "state-doctor").iterdir()) == []
+
+
+# What somebody else has planted
+
+
+def plant_directory(folder: Path, target: Path) -> None:
+    folder.rmdir()
+    folder.symlink_to(target.parent)
+
+
+def plant_in_their_own(folder: Path, target: Path) -> None:
+    (folder / "findings.json").symlink_to(target)
+    os.chown(folder, NOBODY, NOBODY)
+
+
+def plant_where_all_may(folder: Path, target: Path) -> None:
+    folder.chmod(0o777)
+    (folder / "findings.json").symlink_to(target)
+
+
+@needs_root
+@pytest.mark.parametrize("plant", [plant_directory, plant_in_their_own, plant_where_all_may])
+def test_root_does_not_follow_what_others_have_planted(office: Program, plant: Callable[[Path, Path], None]) -> None:
+    victim = office.folder / "victim" / "findings.json"
+    victim.parent.mkdir()
+    victim.write_text("precious")
+    plant(office.folder / "state-doctor", victim)
+    result = office.process("doctor", "--json")
+    assert {check["name"] for check in result.json} >= {"Asterisk", "store"}, "it is shown all the same"
+    assert "not stored" in result.err
+    assert victim.read_text() == "precious"
+    assert [one.name for one in victim.parent.iterdir()] == ["findings.json"]
+
+
+def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.symlink_to(victim)
+    path.with_name(f".{path.name}.{os.getpid()}").symlink_to(victim)
+    store_findings(path, findings_of(CHECKS, NOW))
+    assert victim.read_text() == "precious"
+    assert not path.is_symlink()
+    assert isinstance(read_findings(path), Findings)
+
+
+# Asterisk's console says the same to whoever may not ask and where it does not run
+
+
+@needs_root
+def test_a_socket_that_is_not_for_us_is_no_asterisk_that_is_down(office: Program, as_nobody: None) -> None:
+    settings = parse_settings(office.config.read_text(), "test")
+    with pytest.raises(NotAllowed):
+        console(settings, "core show version")
+
+
+def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
+    (office.folder / "run" / "asterisk.ctl").unlink()
+    settings = parse_settings(office.config.read_text(), "test")
+    with pytest.raises(ConsoleError) as caught:
+        console(settings, "core show version")
+    assert not isinstance(caught.value, NotAllowed)
