@@ -60,14 +60,16 @@ class Health:
     @property
     def off(self) -> Check | None:
         """That screening is switched off; None when it is on or nobody knows."""
-        check = self.of(OFF_SWITCH)
-        return check if check is not None and check.status is Status.WARN else None
+        return self._warning_of(OFF_SWITCH)
 
     @property
-    def window(self) -> str | Wording:
-        """That the window after an emergency call is open, in words; empty when it is closed or nobody knows."""
-        check = self.of(EMERGENCY_WINDOW)
-        return check.detail if check is not None and check.status is Status.WARN else ""
+    def window(self) -> Check | None:
+        """That the window after an emergency call is open; None when it is closed or nobody knows."""
+        return self._warning_of(EMERGENCY_WINDOW)
+
+    def _warning_of(self, name: str) -> Check | None:
+        check = self.of(name)
+        return check if check is not None and check.status is Status.WARN else None
 
 
 class HealthWatch:

@@ -181,7 +181,8 @@ def _open_window(window: Window, health: Health) -> str | Wording:
     """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
     if window.is_open:
         return window.said
-    return health.window if health.at > (window.closed_at or 0.0) else ""
+    seen = health.window
+    return seen.detail if seen is not None and seen.at > (window.closed_at or 0.0) else ""
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:
