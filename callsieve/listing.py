@@ -17,6 +17,7 @@ from callsieve.times import TimeError, expiry_of
 from policies.decision import ACTION_BY_WORD
 from policies.words import nearest
 from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
 from reputation.store.lists import add_entry, entry_there
 from reputation.store.people import own_numbers
@@ -38,6 +39,21 @@ class Replaced(NamedTuple):
 
     before: ListEntry | None
     other: ListEntry | None
+
+
+class Plan(NamedTuple):
+    """What a file changes: the entries to be put on lists, `replaced` of them in the place of one that is there.
+
+    `unchanged`: those that are there as the file has them.
+    """
+
+    entries: tuple[ListEntry, ...]
+    replaced: int
+    unchanged: int
+
+
+class NothingChanged(ValueError):
+    """All of the file is on the lists already."""
 
 
 def with_options(entry: ListEntry, note: str, expires: str | None, action: str | None, now: float) -> ListEntry:
@@ -92,6 +108,37 @@ def put_on_list(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
     there = replaced_by(db, entry)
     add_entry(db, entry)
     return there
+
+
+def to_bring_in(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool = False) -> Plan:
+    """What these entries change; of several that match the same numbers the last counts.
+
+    `keep`: an entry that is there stays as it is, whatever note, action and end it has.
+    """
+    last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
+    found = [(entry_there(db, entry), entry) for entry in last.values()]
+    told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
+    replaced = sum(before is not None for before, _ in told)
+    return Plan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
+
+
+def bring_in(db: sqlite3.Connection, change: Change, plan: Plan, who: str, at: float) -> None:
+    """Puts the entries on their lists, each with a row of its own in the audit; `change` sums them up: undoing that
+    takes all of it back. NothingChanged where there are none.
+    """
+    if not plan.entries:
+        raise NothingChanged("all of it is on the lists already: nothing was changed")
+    for entry in plan.entries:
+        before = put_on_list(db, entry).before
+        add_audit(db, Change("list import", *about(entry), before, entry), who, at)
+    change.after = {"entries": len(plan.entries), "replaced": plan.replaced}
+
+
+def _is_same(before: ListEntry, entry: ListEntry) -> bool:
+    """Whether a file that has this entry changes nothing; its ends are in whole seconds."""
+    if int(before.expires_at or 0) != int(entry.expires_at or 0):
+        return False
+    return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry
 
 
 def about(entry: ListEntry) -> tuple[str | None, str]:

@@ -33,6 +33,7 @@ from callsieve.cli import (
     reviews,
     summary,
     switch,
+    undo,
     users,
     web,
 )
@@ -99,6 +100,7 @@ GROUPS = (
     db,
     housekeeping,
     audit,
+    undo,
     privacy,
     asterisk,
 )

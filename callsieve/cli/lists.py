@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from callsieve.cli import list_files
 from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
@@ -45,11 +46,12 @@ PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", hel
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `list add`, `list remove` and `list show`."""
+    """Add `list add`, `list remove`, `list show` and `list import`."""
     group = typer.Typer(help="Allowlists and blocklists: the administrator's, and people's own.", no_args_is_help=True)
     group.command("add")(add)
     group.command("remove")(remove)
     group.command("show")(show)
+    list_files.add_to(group)
     app.add_typer(group, name="list")
 
 

@@ -55,9 +55,9 @@ WRITING = {
     "privacy erase": f"{CALLER} --yes",
 }
 # What is typed depends on what was printed, or comes from standard input: their rows are looked at in test_cli_appeal,
-# test_cli_reviews, test_cli_own and test_cli_users.
+# test_cli_reviews, test_cli_own, test_cli_users and test_cli_list_files.
 WRITING_IN_THEIR_TURN = {
-    *("appeal prove", "identity prove", "review done", "review undo"),
+    *("list import", "undo", "appeal prove", "identity prove", "review done", "review undo"),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
     *("own retire", "own undo", "own use", "user add", "user password", "user remove", "user role"),
 }

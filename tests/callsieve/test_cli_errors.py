@@ -53,6 +53,7 @@ READING = [
     pytest.param(("own", "retire", OWN), id="own-retire"),
     pytest.param(("own", "remove", OWN), id="own-remove"),
     pytest.param(("own", "undo", "1"), id="own-undo"),
+    pytest.param(("undo", "1"), id="undo"),
     pytest.param(("own", "export"), id="own-export"),
     pytest.param(("own", "guidance", "--out", "{numbers}.html"), id="own-guidance"),
     pytest.param(("own", "dnc", "remove", CALLER), id="own-dnc-remove"),
@@ -64,6 +65,7 @@ READING = [
 WRITING = [
     pytest.param(("list", "add", "block", CALLER), id="list-add"),
     pytest.param(("list", "add", "block", CALLER, "--person", "201"), id="list-add-person"),
+    pytest.param(("list", "import", "{entries}"), id="list-import"),
     pytest.param(("identity", "add", CALLER, "--name", "Acme", "--level", "1"), id="identity-add"),
     pytest.param(("import", "numbers", "{numbers}", "--source", "ftc"), id="import-numbers"),
     pytest.param(("import", "feed", "{numbers}", "--source", "ours"), id="import-feed"),
@@ -106,6 +108,7 @@ def open_to_all() -> Iterator[Program]:
 def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
     places = {
         "numbers": callsieve.file("numbers.csv", f"number\n{CALLER}\n"),
+        "entries": callsieve.file("entries.csv", f"entry,list\n{CALLER},block\n"),
         "people": callsieve.file("people.csv", "extension\n202\n"),
         "history": callsieve.file("history.jsonl", HISTORY),
     }

@@ -43,6 +43,8 @@ FILES = {
 {"at": 1772366400, "type": "outbound", "call": "o1", "caller": "202", "callee": "+12017421834", "answered": true, \
 "talk_seconds": 90}
 """,
+    "lists.csv": "entry,list,action,note,expires\n+447000*,block,warn,personal numbers,\n"
+    "+442071838755,allow,,the bank,\n+447000000000,grey,,,\n",
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
     "people.csv": "extension,name,group\n202,Bob,sales\n203,Carol,\n",
     "draft.toml": """\
@@ -189,7 +191,7 @@ def steady(printed: str) -> str:
         (r"[\d.]+ kB", "SIZE"),
         (r"\b[0-9A-HJKMNP-TV-Z]{8}\b", "ID"),
         (r"\b\d{3} \d{3}\b", "CODE"),
-        (r"callsieve own undo \d+", "callsieve own undo CHANGE"),
+        (r"callsieve (own )?undo \d+", r"callsieve \1undo CHANGE"),
         (r"^ +\d+  DATE", "CHANGE  DATE"),
         (r" +$", ""),
         (r"  +", "  "),

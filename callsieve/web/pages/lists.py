@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from itertools import islice
 
 from starlette.responses import Response
 
 from callsieve.entries import EntryError, parse_entry
-from callsieve.listing import ListingError, about, objections, put_on_list, with_objections, with_options
+from callsieve.listing import (
+    ListingError,
+    NothingChanged,
+    Plan,
+    about,
+    bring_in,
+    objections,
+    put_on_list,
+    to_bring_in,
+    with_objections,
+    with_options,
+)
 from callsieve.listing_files import COLUMNS, MOST_ROWS, entries_in, list_as_csv
 from callsieve.rows import KEPT_PROBLEMS, Table, TableError
 from callsieve.times import day
@@ -18,7 +30,7 @@ from callsieve.web.table import Page
 from callsieve.web.visit import NotThere, Refused, Visit
 from callsieve.web.words import N_
 from reputation.model import EntryKind, ListEntry, ListName
-from reputation.store.audit import Change, add_audit
+from reputation.store.audit import Change
 from reputation.store.lists import list_entries, remove_entry
 from reputation.users import Role
 
@@ -82,7 +94,7 @@ async def export(visit: Visit) -> Response:
     return as_file(text, f"callsieve-lists-{day(visit.now)}.csv")
 
 
-async def bring_in(visit: Visit) -> Response:
+async def take_file(visit: Visit) -> Response:
     """The entries of a file, all that can be used at once; the others are named with their lines."""
     raw, settings, now = visit.files.get("file", b""), visit.desk.loaded.settings, visit.now
     if not raw:
@@ -90,7 +102,7 @@ async def bring_in(visit: Visit) -> Response:
     default = ListName(visit.form["list"]) if visit.form.get("list") in tuple(ListName) else None
     try:
         table = Table(io.BytesIO(raw), COLUMNS, "the file")
-        entries = list(entries_in(table, default, settings.numbers.region, now))
+        entries = list(islice(entries_in(table, default, settings.numbers.region, now), MOST_ROWS + 1))
     except TableError as error:
         return await _page(visit, str(error))
     if len(entries) > MOST_ROWS:
@@ -102,18 +114,17 @@ async def bring_in(visit: Visit) -> Response:
     if not usable:
         raise Refused(f"not one row can be used: {'; '.join(_problems(table, refused)[:1]) or 'it has none'}")
 
-    def write(db: sqlite3.Connection, change: Change) -> int:
-        replaced = 0
-        for entry in usable:
-            before = put_on_list(db, entry).before
-            replaced += before is not None
-            add_audit(db, Change("list import", *about(entry), before, entry), visit.who, now)
-        change.after = {"entries": len(usable), "replaced": replaced}
-        return replaced
+    def write(db: sqlite3.Connection, change: Change) -> Plan:
+        plan = to_bring_in(db, usable)
+        bring_in(db, change, plan, visit.who, now)
+        return plan
 
-    replaced = await visit.change("list import", write)
-    counts = {"kept": len(usable), "replaced": replaced, "skipped": table.skipped + len(entries) - len(usable)}
-    return visit.page("list_imported.html", **counts, problems=_problems(table, refused))
+    try:
+        plan = await visit.change("list import", write)
+    except NothingChanged:
+        plan = Plan((), 0, len(usable))
+    skipped = table.skipped + len(entries) - len(usable)
+    return visit.page("list_imported.html", plan=plan, skipped=skipped, problems=_problems(table, refused))
 
 
 def _problems(table: Table, refused: list[str]) -> list[str]:
@@ -188,5 +199,5 @@ PAGES = (
     Page("POST", "/lists/add", add, Role.OPERATOR),
     Page("POST", "/lists/remove", remove, Role.OPERATOR),
     Page("POST", "/lists/undo", take_back, Role.OPERATOR),
-    Page("POST", "/lists/import", bring_in, Role.ADMINISTRATOR, UPLOAD_BYTES),
+    Page("POST", "/lists/import", take_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
 )
