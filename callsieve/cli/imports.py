@@ -13,11 +13,11 @@ import typer
 from callsieve.cli import feeds, imports_calls
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.cli.imports_blacklist import AsBlocklistOption, block_blacklist, import_blacklist
 from callsieve.cli.imports_summary import Kind, Summary, print_summary
 from callsieve.cli.meter import meter, watched
 from callsieve.cli.reading import SOURCE_HELP, DryRunOption, FileArgument, SourceOption, Verdict, source_name, table_in
 from callsieve.cli.storing import changing, note, nothing_usable, some, store_numbers, stores
-from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
     from callsieve.rows import Table
@@ -56,6 +56,7 @@ def import_numbers_file(
         Origin | None, typer.Option("--from", help="No file: the blacklist in Asterisk's own database, and FreePBX's.")
     ] = None,
     verdict: Annotated[Verdict, typer.Option(help="What being on the list means.")] = Verdict.SPAM,
+    as_blocklist: AsBlocklistOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -65,11 +66,18 @@ def import_numbers_file(
 
     if (file is None) == (origin is None):
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
+    if as_blocklist:
+        if origin is None or source is not None or verdict is not Verdict.SPAM:
+            raise CommandError(
+                "--as-blocklist goes with --from astdb alone; for a file: callsieve list import FILE --list block"
+            )
+        block_blacklist(config, dry_run=dry_run, as_json=as_json)
+        return
     loaded = settings_of(config)
     name = origin.value if source is None and origin is not None else source
     summary = Summary(Kind.NUMBERS, source_name(name), dry_run)
     if file is None:
-        _import_blacklist(loaded, summary, verdict.value)
+        import_blacklist(loaded, summary, verdict.value)
     else:
         with table_in(file, NUMBER_COLUMNS) as (table, bytes_read), meter(file) as tell:
             rows = watched(numbers_in(table, loaded.settings.numbers.region), bytes_read, tell)
@@ -227,26 +235,3 @@ def _in_memory(table: Table, rows: Iterator[T]) -> list[T]:
     if not found:
         raise nothing_usable(table.problems)
     return found
-
-
-def _import_blacklist(loaded: Loaded, summary: Summary, verdict: str) -> None:
-    """What `database show blacklist` lists, read by the region of the settings."""
-    from callsieve.astdb import FAMILY_COMMAND, SETTINGS, parse_blacklist
-    from callsieve.console import ConsoleError, console
-    from callsieve.importing import numbers_of_blacklist
-
-    try:
-        lines = list(parse_blacklist(console(loaded.settings, FAMILY_COMMAND)))
-    except ConsoleError as error:
-        raise CommandError(str(error)) from None
-    numbers = [line for line in lines if line.key not in SETTINGS]
-    if not numbers:
-        raise CommandError("Asterisk's blacklist is empty (database show blacklist). Nothing was changed")
-    summary.read = len(numbers)
-    rows = numbers_of_blacklist(numbers, loaded.settings.numbers.region, summary.refuse)
-    store_numbers(loaded, summary, verdict, rows, summary.problems)
-    if any(line.key == "blocked" for line in lines):
-        summary.remarks.append(
-            "FreePBX also turns away callers without a number; here a policy does that: "
-            'when = { caller_kind = "withheld" }'
-        )

@@ -323,6 +323,48 @@ def test_asterisks_blacklist_becomes_a_source(callsieve: Program) -> None:
     assert "Sells windows" in callsieve.ok("lookup", "2017421835")
 
 
+def test_what_was_rejected_until_now_is_said_not_to_be_any_more(callsieve: Program) -> None:
+    program = asterisk_that_prints(callsieve, BLACKLIST)
+    assert "--as-blocklist" in program("import", "numbers", "--from", "astdb").err
+    assert rules_of(program) == ["level-tag", "level-tag"]
+    assert "--as-blocklist" not in program("import", "numbers", "--from", "astdb", "--verdict", "ok").err
+
+
+def rules_of(program: Program) -> list[str]:
+    """The rules of calls from the numbers of BLACKLIST."""
+    numbers = ("2017421834", "2017421835")
+    return [program("policy", "explain", "--caller", number, "--json").json["rule"] for number in numbers]
+
+
+def test_asterisks_blacklist_becomes_entries_of_the_blocklist(callsieve: Program) -> None:
+    program = asterisk_that_prints(callsieve, BLACKLIST)
+    program.ok("list", "add", "block", "2017421835", "--action", "tag", "--note", "ours")
+    would = program("import", "numbers", "--from", "astdb", "--as-blocklist", "--dry-run", "--json").json
+    assert rules_of(program) == ["default", "blocklist"]
+    done = program("import", "numbers", "--from", "astdb", "--as-blocklist", "--json").json
+    assert would == done | {"dry_run": True, "undo": None}
+    assert done.items() >= {"read": 3, "added": 1, "replaced": 0, "unchanged": 1, "skipped": 1}.items()
+    assert "private" in done["problems"][0]
+    assert rules_of(program) == ["blocklist", "blocklist"]
+    kept = [(entry["entry"], entry["note"]) for entry in program("list", "show", "block", "--json").json]
+    assert kept == [("+12017421834", "Asterisk's blacklist"), ("+12017421835", "ours")]
+
+    again = program("import", "numbers", "--from", "astdb", "--as-blocklist", "--json").json
+    assert again.items() >= {"added": 0, "replaced": 0, "unchanged": 2, "undo": None}.items()
+    program.ok("undo", str(done["undo"]))
+    assert rules_of(program) == ["default", "blocklist"]
+    assert "undone already" in program.fails("undo", str(done["undo"]))
+
+
+@pytest.mark.parametrize(
+    "more", [["{file}"], ["--from", "astdb", "--source", "x"], ["--from", "astdb", "--verdict", "ok"]]
+)
+def test_only_asterisks_blacklist_becomes_a_blocklist_so(callsieve: Program, more: list[str]) -> None:
+    file = callsieve.file("n.csv", NUMBERS)
+    line = callsieve.fails("import", "numbers", "--as-blocklist", *(word.format(file=file) for word in more))
+    assert "list import" in line
+
+
 def test_an_empty_blacklist_changes_nothing(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, "0 results found.\n")
     assert "blacklist is empty" in program.fails("import", "numbers", "--from", "astdb")
