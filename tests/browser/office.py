@@ -11,6 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from callsieve.activating import add_version
+from callsieve.examining import Check, fail, ok
+from callsieve.findings import findings_of, store_findings
+from callsieve.installing import TRUNK_LINES
 from callsieve.settings import Loaded
 from callsieve.times import when
 from callsieve.web.drafts import keep_draft
@@ -49,6 +52,7 @@ from reputation.store.own_register import put_own
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal import Contact, add_contacts
 from reputation.store.transaction import transaction
+from reputation.wording import Wording
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, campaign
 from tests.reputation.own_campaigns import person as person_called
 from tests.web.browsing import Office
@@ -255,4 +259,22 @@ def make_office(folder: Path, settings: str) -> Office:
     """An office in this directory, filled."""
     office = Office(folder, settings)
     fill(office)
+    store_what_root_found(office)
     return office
+
+
+def store_what_root_found(office: Office) -> None:
+    """As `callsieve doctor` leaves it: one check to be put right, and what the console does not see."""
+    at, path = time.time() - 240, office.load().findings_path
+    line = Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]})
+    found = {
+        "Asterisk": ok("22.10.1"),
+        "modules": ok(Wording("all {count} are there", {"count": 21})),
+        "off switch": ok(Wording("screening is on")),
+        "dialplan": ok(Wording("{count} contexts are loaded", {"count": 31})),
+        "trunks": fail(Wording("no context asks CallSieve: no call is screened"), line),
+        "asks at": ok("agi://127.0.0.1:4578"),
+    }
+    path.parent.mkdir()
+    checks = [Check(name, one.status, one.detail, one.way_out, at) for name, one in found.items()]
+    store_findings(path, findings_of(checks, at))
