@@ -17,6 +17,7 @@ from callsieve import (
     doctor_ourselves,
     doctor_outbound,
     doctor_prompts,
+    doctor_socket,
 )
 from callsieve.console import ConsoleError
 from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
@@ -29,6 +30,7 @@ __all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
 CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("Asterisk", doctor_asterisk.is_reachable),
     ("advisories", doctor_asterisk.is_safe),
+    ("control socket", doctor_socket.is_closed),
     ("modules", doctor_asterisk.has_modules),
     ("reject codes", doctor_asterisk.can_reject),
     ("off switch", doctor_asterisk.is_on),

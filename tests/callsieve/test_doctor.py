@@ -253,7 +253,8 @@ def test_what_the_daemon_answers() -> None:
 
 ANSWERS = {
     "core show version": "Asterisk 22.10.1 built by nobody",
-    "core show settings": "  Configuration directory:     {etc}\n  AGI Scripts directory:       {etc}/agi-bin\n",
+    "core show settings": "  Configuration directory:     {etc}\n  AGI Scripts directory:       {etc}/agi-bin\n"
+    "  Run/Sockets directory:       {etc}/run\n",
     "module show": "\n".join(f"{name}.so  x  0  Running  core" for name in (*NEEDED, *WANTED)),
     "core show application PJSIPHangup": "  -= Info about application 'PJSIPHangup' =- \n",
     "database get callsieve off": "Database entry not found.\n",

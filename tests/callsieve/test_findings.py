@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import socket
@@ -13,10 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from callsieve.changes import OUR_UNIT, Place
 from callsieve.console import ConsoleError, NotAllowed, console
-from callsieve.examining import Check, Status
+from callsieve.doctor_socket import is_closed
+from callsieve.examining import Check, Ground, Status
 from callsieve.findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
-from callsieve.settings import parse_settings
+from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.web.languages import translations_of
 from reputation.wording import Wording, listed
 from tests.callsieve.program import NOBODY, Program
@@ -316,3 +319,28 @@ def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
     with pytest.raises(ConsoleError) as caught:
         console(settings, "core show version")
     assert not isinstance(caught.value, NotAllowed)
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "closed", "status"),
+    [
+        pytest.param(0o755, "", "", Status.OK, id="as-debian-has-it"),
+        pytest.param(0o775, "", "", Status.WARN, id="open-to-the-services-group"),
+        pytest.param(0o775, "", "{run}", Status.OK, id="and-the-unit-closes-it"),
+        pytest.param(0o775, "", "/elsewhere", Status.WARN, id="and-the-unit-closes-another"),
+        pytest.param(0o775, "another", "", Status.OK, id="open-to-another-group"),
+        pytest.param(0o777, "another", "{run}", Status.WARN, id="open-to-everybody"),
+    ],
+)
+def test_a_control_socket_that_the_service_may_use(
+    office: Program, mode: int, group: str, closed: str, status: Status
+) -> None:
+    run, units = office.folder / "run", office.folder
+    (run / "asterisk.ctl").chmod(mode)
+    mine = grp.getgrgid((run / "asterisk.ctl").stat().st_gid).gr_name
+    closing = f"InaccessiblePaths=-{closed.format(run=run.resolve())}\n" if closed else ""
+    (units / OUR_UNIT).write_text(f"[Service]\nGroup={group or mine}\n{closing}")
+    loaded = Loaded(settings=Settings(), file=None, state=office.state)
+    ground = Ground(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)
+    ground.place = Place(office.folder, 0, units=units)
+    assert is_closed(ground).status is status
