@@ -37,9 +37,10 @@ from callsieve.changes import (
     packaged_dialplan,
     place_of,
 )
+from callsieve.first_settings import plan_settings
 from callsieve.freepbx import Hook, find_hook
 from callsieve.front_context import check_context, front_text, installed_contexts
-from callsieve.manager_user import plan_manager
+from callsieve.manager_user import ManagerPlan, plan_manager
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
 
 __all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
@@ -74,13 +75,15 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     fronts = _front_contexts(place, wanted)
     names = _dialplan_files(wanted, hook, fronts)
     dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
-    manager, remarks = _manager(place, wanted)
+    manager = _manager(place, wanted)
+    settings = plan_settings(place, wanted.loaded, manager.settings)
     units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
-    changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names), *manager]
+    changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
+    changes += [*manager.changes, *settings]
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
-        remarks=(*remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
+        remarks=(*manager.remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
         new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
 
@@ -103,9 +106,9 @@ def _front_contexts(place: Place, wanted: Wanted) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
 
 
-def _manager(place: Place, wanted: Wanted) -> tuple[list[Change], list[str]]:
+def _manager(place: Place, wanted: Wanted) -> ManagerPlan:
     if not wanted.ami:
-        return [], []
+        return ManagerPlan([], [], [])
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 

@@ -1,10 +1,11 @@
-"""The manager user: its file, the line that includes it, and [ami] in our own settings. All with one secret."""
+"""The manager user: its file, the line that includes it, and [ami] for our own settings. All with one secret."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 from callsieve.asterisk_text import Line, read_text, walk, with_lines
 from callsieve.changes import OUR_MANAGER, Change, InstallError, Place, is_included, own_file, packaged
@@ -16,8 +17,16 @@ DEFAULT_PORT = 5038
 SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
-def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool) -> tuple[list[Change], list[str]]:
-    """The changes and remarks. The secret is `new_secret` if there is none yet. InstallError."""
+class ManagerPlan(NamedTuple):
+    """What to change in Asterisk, the lines for our own settings, and remarks for the administrator."""
+
+    changes: list[Change]
+    settings: list[str]
+    remarks: list[str]
+
+
+def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
+    """The manager user. Its secret is `new_secret` if there is none yet. InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"
@@ -27,7 +36,9 @@ def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool
     other = next((line for line in lines if line.section == user and line.file != place.manager), None)
     if other is not None:
         where = f"{other.file}:{other.number}"
-        return [], [f"the manager user {user} is already in {where}: put its secret into [ami] of the settings"]
+        return ManagerPlan(
+            [], [], [f"the manager user {user} is already in {where}: put its secret into [ami] of the settings"]
+        )
     secret = _secret_of(ami, read_text(place.manager)) or new_secret
     if not secret.isprintable() or " " in secret:
         raise InstallError("[ami] secret: Asterisk takes no spaces or control characters in a secret: choose another")
@@ -36,10 +47,10 @@ def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool
     custom = place.etc / "manager_custom.conf"  # FreePBX writes manager.conf itself, and includes this
     target = custom if freepbx and is_included(place.etc, lines, custom) else main
     port = _port(_general(lines, "port"))
-    ours, remarks = _our_settings(place, loaded, user, secret, port)
+    settings, remarks = _ami_table(place, loaded, user, secret, port)
     if not _is_on(_general(lines, "enabled")):
         remarks.append(f"the manager interface is off: set `enabled = yes` in [general] of {main}")
-    return [own, _include_of_manager(place, target, lines), *ours], remarks
+    return ManagerPlan([own, _include_of_manager(place, target, lines)], settings, remarks)
 
 
 def _secret_of(ami: Ami, text: str | None) -> str:
@@ -79,8 +90,8 @@ def _port(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else DEFAULT_PORT
 
 
-def _our_settings(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[Change], list[str]]:
-    """The other end of the manager user: [ami] in our own settings, unless there is one."""
+def _ami_table(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
+    """The other end of the manager user: the lines of [ami] for our own settings, none where there is one. Remarks."""
     ami = loaded.settings.ami
     file = loaded.file or CONFIG_FILE
     before = read_text(file)
@@ -91,23 +102,13 @@ def _our_settings(place: Place, loaded: Loaded, user: str, secret: str, port: in
         return [], remarks
     lines = ["[ami]", f'username = "{user}"']
     if not ami.secret:  # else it is in the environment, and stays there
-        lines.append(f"secret = {_toml_text(secret)}")
+        lines.append(f"secret = {toml_text(secret)}")
     if port != DEFAULT_PORT:
         lines.append(f"port = {port}")
-    mode, group = _private(file, place.group)
-    return [Change(file, before, with_lines(before, lines, "#"), mode, group, copied=before is not None)], []
+    return lines, []
 
 
-def _private(file: Path, group: int) -> tuple[int, int | None]:
-    """Mode and group of our settings with a secret in them: whoever runs the service reads them by Asterisk's group."""
-    if not file.exists():
-        return PRIVATE_MODE, group
-    status = file.stat()
-    if status.st_gid != 0 and not status.st_mode & 0o004:
-        return status.st_mode & 0o770, None  # somebody has chosen who may read them
-    return status.st_mode & 0o770 | 0o040, group
-
-
-def _toml_text(text: str) -> str:
+def toml_text(text: str) -> str:
+    """A TOML string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

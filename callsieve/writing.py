@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from callsieve.asterisk_text import read_text
-from callsieve.changes import Change, InstallError, Plan
+from callsieve.changes import SERVICE_USER, Change, InstallError, Plan
+from callsieve.settings import SERVICE_STATE
 
 NEW_MODE = 0o644
 
@@ -23,11 +25,25 @@ def write(plan: Plan) -> None:
     """
     for change in plan.changes:
         _check_unchanged(change)
+    if plan.new_user:
+        make_user(SERVICE_USER, plan.new_user)
     for change in plan.changes:
         _write_one(change)
     for directory in plan.directories:
         with suppress(OSError):  # something else is in it, or it is not there
             directory.rmdir()
+
+
+def make_user(name: str, group: str) -> None:
+    """A system user for the service, in Asterisk's group as its unit runs it. InstallError with what useradd says."""
+    command = ["useradd", "--system", "--home-dir", str(SERVICE_STATE), "--shell", "/usr/sbin/nologin"]
+    command += ["--gid", group, name]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise InstallError(f"there is no useradd: make the user {name} in the group {group}, then try again") from None
+    if done.returncode != 0:
+        raise InstallError(f"the user {name} could not be made: {done.stderr.strip() or done.returncode}")
 
 
 def _check_unchanged(change: Change) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import re
 import shlex
 import stat
 import subprocess
@@ -21,8 +20,10 @@ from callsieve.changes import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_HOOK_FILE,
+    FRONT_FILE,
     OUR_UNIT,
     OUR_UNITS,
+    SYSTEM_UNITS,
     Change,
     InstallError,
     Place,
@@ -34,11 +35,12 @@ from callsieve.changes import (
     place_of,
 )
 from callsieve.freepbx import GUARD_LINE, HOOK
-from callsieve.installing import Wanted, plan_install, unit_text, wrapper_text
+from callsieve.front_context import installed_contexts
+from callsieve.installing import Wanted, plan_install, service_group, unit_text, wrapper_text
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
 from callsieve.uninstalling import is_classic_installed, plan_uninstall, uses_of
 from callsieve.writing import write
-from tests.callsieve.program import ROOT, Program
+from tests.callsieve.program import ROOT
 
 PLAIN = {
     "extensions.conf": "[general]\n\n[from-carrier]\nexten => _X.,1,Dial(PJSIP/201)\n",
@@ -60,7 +62,7 @@ FREEPBX = {
 @pytest.fixture(autouse=True)
 def _settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings file that is there when none is named must not be this machine's."""
-    for module in ("manager_user", "uninstalling", "installing"):
+    for module in ("first_settings", "manager_user", "uninstalling", "installing"):
         monkeypatch.setattr(f"callsieve.{module}.CONFIG_FILE", tmp_path / "callsieve" / "callsieve.toml")
 
 
@@ -180,7 +182,7 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             PLAIN,
             {"ami": False},
-            [*DIALPLAN_FILES, "extensions.conf"],
+            [*DIALPLAN_FILES, "extensions.conf", "callsieve.toml"],
             id="dialplan-only",
         ),
         pytest.param(
@@ -207,13 +209,13 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             PLAIN,
             {"ami": False, "classic": True, "systemd": True},
-            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), *OUR_UNITS, "extensions.conf"],
+            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), *OUR_UNITS, "extensions.conf", "callsieve.toml"],
             id="classic-and-systemd",
         ),
         pytest.param(
             {**PLAIN, "extensions.conf": "[x]\n#tryinclude   <callsieve.d/*.conf>\n"},
             {"ami": False},
-            list(DIALPLAN_FILES),
+            [*DIALPLAN_FILES, "callsieve.toml"],
             id="already-included",
         ),
     ],
@@ -285,6 +287,8 @@ def test_an_older_version_of_ours_is_replaced_without_a_copy(tmp_path: Path) -> 
         ("pjsip.conf", "[trunk]\ncontext = from-trunk-callsieve\n"),
         ("pjsip_wizard.conf", "[trunk]\nendpoint/context = from-trunk-callsieve\n"),
         ("iax.conf", "[trunk]\ncontext=from-trunk-callsieve\n"),
+        ("pjsip.conf", "[trunk]\ncontext = callsieve-from-carrier\n"),
+        ("chan_dahdi.conf", "[channels]\ncontext => callsieve-from-carrier\n"),
         ("sip.conf", "[trunk]\ncontext=from-trunk-callsieve\n"),
         ("chan_dahdi.conf", "[channels]\ncontext=from-trunk-callsieve\nchannel => 1-15\n"),
         ("extensions.ael", "context c { _X. => &callsieve(${EXTEN}); Gosub(callsieve,s,1); }\n"),
@@ -427,17 +431,86 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
     assert "@CALLSIEVE@" not in text
 
 
-def test_the_services_user_is_made_in_the_group_of_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody_there(name: str) -> None:
-        raise KeyError(name)
+@pytest.mark.parametrize(
+    ("units", "options", "is_made"),
+    [
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, True, id="with-the-service"),
+        pytest.param(SYSTEM_UNITS, {}, False, id="without-a-service"),
+        pytest.param(Path("elsewhere"), {"systemd": True}, False, id="for-another-machine"),
+    ],
+)
+def test_the_services_user_is_made_in_the_group_of_the_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: Path, options: Mapping[str, bool], is_made: bool
+) -> None:
+    monkeypatch.setattr("callsieve.installing.has_user", lambda: False)
+    place = replace(make_place(tmp_path, PLAIN), units=units)
+    plan = plan_install(place, make_wanted(tmp_path, **options))
+    assert plan.new_user == (service_group(place) if is_made else "")
 
+
+# The front context
+
+
+def test_a_front_context_goes_on_to_the_context_that_was_named(tmp_path: Path) -> None:
     place = make_place(tmp_path, PLAIN)
-    monkeypatch.setattr("pwd.getpwnam", nobody_there)
-    options = ("--etc", place.etc, "--systemd-dir", place.units, "--systemd", "--no-ami", "--yes")
-    out = Program(tmp_path).ok("asterisk", "install", *options)
-    group = re.search(r"^Group=(.*)$", place.unit.read_text(), re.MULTILINE)
-    assert group is not None
-    assert f"--shell /usr/sbin/nologin --gid {group[1]} callsieve\n" in out
+    before = snapshot(tmp_path)
+    write(plan_install(place, make_wanted(tmp_path, "", None, "from-carrier")))
+    text = (place.dialplan / FRONT_FILE).read_text()
+    assert "[callsieve-from-carrier]" in text
+    assert "Goto(from-carrier," in text
+    assert installed_contexts(place) == ("from-carrier",)
+    write(plan_uninstall(place, None))
+    assert snapshot(tmp_path) == before
+
+
+def test_a_later_installation_keeps_the_front_contexts(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-a]\n[from-b]\n"})
+    wanted = make_wanted(tmp_path, "", None, "from-a")
+    write(plan_install(place, wanted))
+    again = reloaded(wanted, tmp_path)
+    write(plan_install(place, replace(again, inbound=("from-b",))))
+    assert installed_contexts(place) == ("from-a", "from-b")
+    assert plan_install(place, replace(again, inbound=())).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        pytest.param("from-carier", "has no context [from-carier]; there are from-carrier", id="unknown"),
+        pytest.param("from carrier", "name the context that your trunks arrive in", id="a-space"),
+        pytest.param("x]\n[y", "name the context that your trunks arrive in", id="a-line-break"),
+        pytest.param("callsieve-from-carrier", "name the context that your trunks arrive in", id="ours"),
+        pytest.param("phone", "CallSieve has a context callsieve-phone of its own", id="a-name-that-we-use"),
+    ],
+)
+def test_a_front_context_that_cannot_be_is_refused(tmp_path: Path, context: str, words: str) -> None:
+    place = make_place(tmp_path, PLAIN)
+    with pytest.raises(InstallError) as refused:
+        plan_install(place, make_wanted(tmp_path, "", None, context))
+    assert words in str(refused.value)
+
+
+# Our own settings
+
+
+def test_new_settings_only_observe(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path)))
+    settings = parse_settings((tmp_path / "callsieve" / "callsieve.toml").read_text(), "test")
+    assert settings.policy.name == "observe"
+    assert settings.asterisk.etc == str(place.etc)
+    assert settings.ami.secret == "new-secret"
+
+
+def test_settings_that_are_there_keep_their_policy(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    file = tmp_path / "callsieve" / "callsieve.toml"
+    file.parent.mkdir()
+    file.write_text('[numbers]\nregion = "GB"\n')
+    write(plan_install(place, make_wanted(tmp_path)))
+    settings = parse_settings(file.read_text(), "test")
+    assert settings.policy.name == "cautious"
+    assert settings.numbers.region == "GB"
 
 
 def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_daemon() -> None:

@@ -1,0 +1,101 @@
+"""What is left to do after `asterisk install` and `uninstall`, and in which order.
+
+README.md and docs/operations.md print the same list: tests/callsieve/test_install_list.py compares them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from callsieve.changes import Place, Plan
+from callsieve.freepbx import TRUNK_CONTEXT
+from callsieve.front_context import front_context_of, installed_contexts
+from callsieve.settings import Settings
+from callsieve.uninstalling import uses_of
+
+UNITS_STARTED = "callsieve callsieve-doctor.timer"
+DAEMON_RELOAD = "systemctl daemon-reload"
+DOCTOR = "callsieve doctor"
+INBOUND = "callsieve asterisk install --inbound"
+# Where trunks say in which context their calls arrive, in the order in which they are looked at.
+_TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that the administrator does: what for, and the commands or lines to copy."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+
+
+def steps_after_install(
+    plan: Plan, place: Place, settings: Settings, *, freepbx: bool, new_service: bool, reloaded: bool
+) -> list[Step]:
+    """In order: Asterisk must know a context before a trunk arrives in it. `new_service`: there was no unit before."""
+    steps = [*_start(plan, place, new_service=new_service)]
+    if not reloaded:
+        steps.append(_reload(settings))
+    if not uses_of(place):
+        steps.append(_connect_freepbx() if freepbx else _connect(place, settings))
+    return [*steps, Step("See that all is well", (DOCTOR,))] if steps else []
+
+
+def _start(plan: Plan, place: Place, *, new_service: bool) -> list[Step]:
+    changed = {change.path for change in plan.changes}
+    units = bool(changed & set(place.unit_files))
+    if units and new_service:
+        return [Step("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {UNITS_STARTED}"))]
+    if units:
+        return [Step("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve"))]
+    if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
+        return [Step("Let the daemon read its settings", ("systemctl restart callsieve",))]
+    return []
+
+
+def _reload(settings: Settings) -> Step:
+    commands = (asterisk_command(settings, command) for command in ("dialplan reload", "manager reload"))
+    return Step("Let Asterisk read its files", tuple(commands))
+
+
+def _connect(place: Place, settings: Settings) -> Step:
+    fronts = installed_contexts(place)
+    if not fronts:
+        return Step(
+            "Name the context that your trunks arrive in now, from-trunk for example", (f"{INBOUND} from-trunk",)
+        )
+    lines = [f"context = {front_context_of(front)}" for front in fronts]
+    return Step(
+        f"Send your trunks through CallSieve: in {_TRUNKS_ARE_IN}, for each trunk",
+        (*lines, asterisk_command(settings, "module reload res_pjsip.so")),
+    )
+
+
+def _connect_freepbx() -> Step:
+    return Step("For each trunk, Connectivity > Trunks > pjsip Settings > Context", (TRUNK_CONTEXT,))
+
+
+def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[Step]:
+    """What Asterisk and systemd still have in memory."""
+    steps = [] if reloaded else [_reload(settings)]
+    forget = asterisk_command(settings, "database deltree callsieve")
+    return [*steps, Step("Forget the off switch and the last emergency call", (forget,))]
+
+
+def asterisk_command(settings: Settings, command: str) -> str:
+    """A console command, as a shell takes it."""
+    return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
+
+
+def left_behind(store: Path, file: Path, user: str) -> list[str]:
+    """What `uninstall` does not remove, one line each, with how to remove it. `user` is empty where there is none."""
+    lines = []
+    if store.parent.exists():
+        lines.append(f"{store.parent}: marks, lists, decisions and backups; rm -r {store.parent} deletes them")
+    if file.exists():
+        lines.append(f"{file}: your settings")
+    if user:
+        lines.append(f"the user {user}; userdel {user} removes it")
+    return lines
