@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: demo test test-fast coverage check fix bench accuracy screenshots lab clean
+.PHONY: demo test test-fast coverage check fix bench accuracy screenshots lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -15,16 +15,19 @@ $(STAMP): pyproject.toml
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch
 
+tools: $(STAMP)
+	$(BIN)/python -m lab fetch --tools
+
 demo: lab
 	$(BIN)/python -m lab.demo
 
-test: lab
+test: tools
 	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest --may-skip -n auto --ignore=tests/integration --ignore=tests/browser
 
-coverage: $(STAMP)
+coverage: tools
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term
 
 check: $(STAMP)
@@ -44,7 +47,7 @@ bench: lab
 accuracy: $(STAMP)
 	$(BIN)/python -m benchmarks.accuracy
 
-screenshots: $(STAMP)
+screenshots: tools
 	$(BIN)/python -m tests.browser.screenshots screenshots
 
 clean:

@@ -1,6 +1,6 @@
 """Are the prompts understood? `python -m benchmarks.prompts`: length, loudness, and what a recogniser hears in them.
 
-Needs espeak-ng, sox, pocketsphinx and pocketsphinx-en-us. The figures are those of the synthetic voice.
+Needs the programs that `python -m lab fetch --tools` fetches. The figures are those of the synthetic voice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from callsieve.prompt_files import PromptFile, build, files_of
 from callsieve.prompts import prompts_of
 from callsieve.wav import loudness_of
 from lab.recogniser import can_recognise, heard_in, word_errors, words_of
+from lab.tools import use_fetched_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def understood(files: list[PromptFile]) -> list[Understood]:
 
 def main() -> None:
     """Print the figures of both languages."""
+    use_fetched_tools()
     with TemporaryDirectory() as folder:
         for language in ("en", "zh"):
             files = built(language, Path(folder))
@@ -70,7 +72,7 @@ def main() -> None:
             print(f"{language}  {len(files)} prompts, {sum(seconds):.0f} s in all, {max(seconds):.1f} s the longest")
             print(f"    loudness {min(loudness):.1f} to {max(loudness):.1f} dB")
         if not can_recognise():
-            print("what they say was not checked: apt-get install pocketsphinx pocketsphinx-en-us")
+            print("what they say was not checked: python -m lab fetch --tools")
             return
         prompts = understood(built("en", Path(folder)))
     for name, some in (("all", prompts), ("of two words and more", sentences(prompts))):

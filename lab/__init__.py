@@ -6,7 +6,8 @@ CallSieve is what an Asterisk would see. Nothing is installed and no root is nee
 
 from lab.asterisk import Asterisk
 from lab.carrier import CallSpec, Carrier
-from lab.fetch import LabUnavailable, PbxPaths, ensure_pbx
+from lab.debian import LabUnavailable
+from lab.fetch import PbxPaths, ensure_pbx
 from lab.load import Load, LoadResult
 from lab.messages import SipMessage
 from lab.phone import Answering, Phone

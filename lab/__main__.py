@@ -1,4 +1,7 @@
-"""`python -m lab fetch`: get Asterisk and SIPp. `python -m lab run`: an Asterisk to try things on, until Ctrl-C."""
+"""`python -m lab fetch`: get Asterisk and SIPp; with `--tools`, the other programs of the tests as well.
+
+`python -m lab run`: an Asterisk to try things on, until Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,34 @@ from pathlib import Path
 
 from lab.asterisk import Asterisk
 from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
-from lab.fetch import LabUnavailable, ensure_pbx
+from lab.debian import LabUnavailable
+from lab.fetch import ensure_pbx
+from lab.tools import TOOLS, ensure_tools
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("fetch", help="fetch Asterisk and SIPp once, without installing them")
+    fetch = commands.add_parser("fetch", help="fetch Asterisk and SIPp once, without installing them")
+    fetch.add_argument("--tools", action="store_true", help=f"and the other programs of the tests: {', '.join(TOOLS)}")
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
     run.add_argument("--extensions", type=Path, help="a dialplan file instead of the lab's own")
     arguments = parser.parse_args()
     try:
-        print(ensure_pbx(lambda line: print(line, flush=True)).describe())
+        print(ensure_pbx(_print_line).describe())
+        if arguments.command == "fetch" and arguments.tools:
+            ensure_tools(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:
         print(f"lab: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def _print_line(line: str) -> None:
+    print(line, flush=True)
 
 
 def _run(extensions: Path | None, includes: list[Path]) -> None:

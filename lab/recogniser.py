@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PROGRAM, MODEL = "pocketsphinx_batch", Path("/usr/share/pocketsphinx/model/en-us")
+PROGRAM = "pocketsphinx_batch"
 NOISE = 60  # the standard deviation, of 32767: -55 dB
 SECONDS_ALLOWED = 300.0
 
@@ -31,7 +31,7 @@ _HEARD = re.compile(r"(?P<words>.*?) ?\((?P<key>\S+) -?\d+\)")
 
 def can_recognise() -> bool:
     """Whether the recogniser is on this machine."""
-    return shutil.which(PROGRAM) is not None and MODEL.is_dir()
+    return shutil.which(PROGRAM) is not None and _model().is_dir()
 
 
 def words_of(text: str) -> list[str]:
@@ -47,11 +47,12 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
             (folder / f"{key}.raw").write_bytes(_on_a_line(path))
         (folder / "keys").write_text("\n".join(sounds) + "\n")
         (folder / "texts.jsgf").write_text(_grammar(texts))
-        known = (MODEL / "cmudict-en-us.dict").read_text()
+        model = _model()
+        known = (model / "cmudict-en-us.dict").read_text()
         (folder / "words.dict").write_text(known + "".join(f"{word} {said}\n" for word, said in _UNKNOWN.items()))
-        model = ["-hmm", str(MODEL / "en-us"), "-jsgf", "texts.jsgf", "-dict", "words.dict"]
+        words = ["-hmm", str(model / "en-us"), "-jsgf", "texts.jsgf", "-dict", "words.dict"]
         files = ["-ctl", "keys", "-cepdir", ".", "-cepext", ".raw", "-hyp", "heard"]
-        command = [PROGRAM, *model, *files, *_OPTIONS]
+        command = [PROGRAM, *words, *files, *_OPTIONS]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=SECONDS_ALLOWED)
         lines = (folder / "heard").read_text().splitlines()
     return {match["key"]: match["words"].split() for line in lines if (match := _HEARD.fullmatch(line))}
@@ -65,6 +66,11 @@ def word_errors(said: list[str], heard: list[str]) -> int:
         for place, other in enumerate(heard, 1):
             row.append(min(row[-1] + 1, above[place] + 1, above[place - 1] + (word != other)))
     return row[-1]
+
+
+def _model() -> Path:
+    """Where the English model is: beside the program, be it installed or fetched."""
+    return Path(shutil.which(PROGRAM) or "/usr/bin/none").resolve().parent.parent / "share/pocketsphinx/model/en-us"
 
 
 def _on_a_line(path: Path) -> bytes:

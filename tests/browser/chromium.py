@@ -1,14 +1,18 @@
-"""Debian's Chromium, driven by Playwright. Nothing is downloaded: where there is none, there is none."""
+"""Debian's Chromium, installed or fetched by the lab, driven by Playwright."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-MISSING = "no Chromium to be had here: apt-get install chromium"
+from lab.tools import library_path, tools_root
+
+MISSING = "there is no chromium here: python -m lab fetch --tools"
 PATIENCE_MS = 30_000.0
 # It asks nobody else for anything, and it runs as root in a container.
 ARGUMENTS = [
@@ -23,19 +27,24 @@ ARGUMENTS = [
 
 
 def chromium_path() -> str | None:
-    """Where it is, if it is installed."""
+    """Where it is, if it is on PATH."""
     return shutil.which("chromium")
 
 
 @contextmanager
 def running_chromium(path: str) -> Iterator[Browser]:
     """A browser without a window. Playwright holds the thread's event loop meanwhile: no asyncio beside it."""
-    with sync_playwright() as playwright:
+    # Its Node.js needs a library that a bare Debian does not have.
+    with patch.dict(os.environ, LD_LIBRARY_PATH=library_path(tools_root())):
+        playwright = sync_playwright().start()
+    try:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield browser
         finally:
             browser.close()
+    finally:
+        playwright.stop()
 
 
 def patient(context: BrowserContext) -> BrowserContext:

@@ -1,4 +1,4 @@
-"""Where no Chromium can be had these tests are skipped with the reason."""
+"""What the tests in a browser share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ def chromium() -> str:
     from playwright.sync_api import expect
 
     path = chromium_path()
-    if path is None:
-        pytest.skip(MISSING)
+    assert path is not None, MISSING
     expect.set_options(timeout=PATIENCE_MS)
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from callsieve.web.languages import LANGUAGES
+from lab.tools import use_fetched_tools
 from tests.browser.chromium import MISSING, chromium_path, running_chromium
 from tests.browser.looking import NAMES, looking, open_shown, token_of
 from tests.browser.office import make_office
@@ -21,6 +22,7 @@ LOOKS = ((360, "dark"), (1920, "light"))
 
 def main(folder: Path) -> int:
     """Writes them, one file a page and look."""
+    use_fetched_tools()
     path = chromium_path()
     if path is None:
         print(MISSING, file=sys.stderr)

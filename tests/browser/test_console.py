@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lab import CallSpec, LabUnavailable, Phone, ensure_pbx
+from lab import CallSpec, Phone
 from lab.result import CallResult
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark, MarkChannel, Verdict
@@ -48,10 +48,6 @@ def address() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def pbx(chromium: str, address: tuple[str, str]) -> Iterator[ScreenedPbx]:
-    try:
-        ensure_pbx()
-    except LabUnavailable as error:
-        pytest.skip(f"no Asterisk to be had here: {error}")
     with ScreenedPbx(extensions=GUARDED, start_daemon=False, patient=True) as office:
         office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + NO_NIGHT + address[0])
         office.daemon.start()

@@ -13,7 +13,7 @@ from callsieve.voicing import ESPEAK, SOX
 from callsieve.wav import RATE, wav_of
 
 needs_voice = pytest.mark.skipif(
-    not all(map(shutil.which, (ESPEAK, SOX))), reason="espeak-ng and sox make the prompts: apt-get install them"
+    not all(map(shutil.which, (ESPEAK, SOX))), reason="espeak-ng and sox make the prompts: python -m lab fetch --tools"
 )
 
 

@@ -163,7 +163,7 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
     assert [one["entry"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_group(open_to_all: Program) -> None:
     """By the function: the command reads files of ours, which may lie where only root looks."""
     open_to_all.ok("policy", "activate")  # as root, with all that it imports
@@ -180,7 +180,7 @@ def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_gro
     assert (policies / "activated").stat().st_uid == NOBODY
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.root
 def test_who_may_not_write_into_the_services_store_makes_none_of_their_own(
     open_to_all: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,7 +218,7 @@ def test_a_backup_that_does_not_fit_leaves_the_file_of_before(filled: Program) -
     assert list(filled.folder.glob("*.partial")) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what is another user's")
+@pytest.mark.root
 def test_what_root_makes_belongs_to_the_service(callsieve: Program) -> None:
     callsieve.state.mkdir()
     os.chown(callsieve.state, NOBODY, NOBODY)

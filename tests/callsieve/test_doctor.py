@@ -714,7 +714,7 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status
     assert "secret = " not in str(finding.detail)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 @pytest.mark.parametrize(
     ("group", "mode", "status"), [(0, 0o640, Status.FAIL), (1, 0o600, Status.FAIL), (1, 0o640, Status.OK)]
 )

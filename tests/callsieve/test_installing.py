@@ -605,7 +605,7 @@ def test_the_settings_get_the_other_end(tmp_path: Path) -> None:
     assert file.read_text() == '[agi]\nlisten = "127.0.0.1:4600"'
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 @pytest.mark.parametrize(
     ("there", "after"),
     [
@@ -729,7 +729,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     assert path.read_text() == "old\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.root
 def test_the_owner_is_kept_and_new_files_belong_with_their_directory(tmp_path: Path) -> None:
     place = make_place(tmp_path, PLAIN)
     os.chown(place.etc, 4711, 4712)

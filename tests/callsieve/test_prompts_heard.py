@@ -70,7 +70,7 @@ def test_no_prompt_begins_or_ends_with_a_silence(files: dict[str, dict[str, Prom
 @pytest.fixture(scope="module")
 def heard(files: dict[str, dict[str, PromptFile]]) -> list[Understood]:
     if not can_recognise():
-        pytest.skip("the recogniser is not there: apt-get install pocketsphinx pocketsphinx-en-us")
+        pytest.skip("the recogniser is not there: python -m lab fetch --tools")
     return understood(list(files["en"].values()))
 
 

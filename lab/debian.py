@@ -1,0 +1,185 @@
+"""Debian packages, downloaded with apt's private directories and unpacked under `.cache/pbx`: nothing is installed.
+
+No root is needed. Mirror and architecture are those apt already uses here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CACHE_VARIABLE = "CALLSIEVE_LAB_CACHE"
+APT_ATTEMPTS = 3
+APT_SECONDS = 600.0
+
+Progress = Callable[[str], None]
+
+
+class LabUnavailable(Exception):
+    """A program is not on this machine and cannot be fetched; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Packages to unpack together in a folder of the cache.
+
+    With a `suite` they come with everything they need, whatever release this machine is on. Without one they are of
+    this machine's own release, with those packages they need that are not installed.
+    """
+
+    folder: str
+    packages: tuple[str, ...]
+    suite: str = ""
+
+    @property
+    def stamp(self) -> str:
+        return " ".join((self.suite, *self.packages)).strip()
+
+    def is_in(self, root: Path) -> bool:
+        """Whether these packages were unpacked there, perhaps with others."""
+        stamp = root / "fetched"
+        return stamp.is_file() and set(self.stamp.split()) <= set(stamp.read_text(encoding="ascii").split())
+
+
+def cache_directory() -> Path:
+    """`.cache/pbx` of the repository, or what CALLSIEVE_LAB_CACHE says."""
+    override = os.environ.get(CACHE_VARIABLE)
+    return Path(override).resolve() if override else Path(__file__).resolve().parent.parent / ".cache" / "pbx"
+
+
+def unpacked(bundle: Bundle, progress: Progress) -> Path:
+    """The folder with the packages in it, fetched if this is the first time; raises LabUnavailable.
+
+    Safe when several processes ask at once: one fetches, the others wait for it.
+    """
+    cache = cache_directory()
+    root = cache / bundle.folder
+    if not bundle.is_in(root):
+        with _locked(cache):
+            if not bundle.is_in(root):
+                _fetch(bundle, cache, root, progress)
+    return root
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabUnavailable(f"cannot write the lab's cache: {error}") from error
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
+    """Download and unpack beside the final place, then move there in one step."""
+    missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
+    if missing:
+        raise LabUnavailable(f"there is no {' or '.join(missing)} to fetch {', '.join(bundle.packages)} with")
+    for aborted in cache.glob("fetch-*"):
+        shutil.rmtree(aborted, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as work_name:
+        work = Path(work_name)
+        archives = _download(bundle, work, progress)
+        partial = work / "root"
+        partial.mkdir()
+        progress(f"unpacking {len(archives)} packages")
+        for archive in archives:
+            _run(("dpkg", "-x", str(archive), str(partial)), progress)
+        (partial / "fetched").write_text(f"{bundle.stamp}\n", encoding="ascii")
+        shutil.rmtree(root, ignore_errors=True)
+        partial.rename(root)
+
+
+def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
+    apt = _apt_command(bundle.suite, work)
+    for attempt in range(1, APT_ATTEMPTS + 1):
+        try:
+            progress(f"reading the package lists of {f'Debian {bundle.suite}' if bundle.suite else 'this release'}")
+            _run((*apt, "update"), progress)
+            progress(f"downloading {', '.join(bundle.packages)} and what they need")
+            _run((*apt, "--yes", "--download-only", "install", *bundle.packages), progress)
+            break
+        except LabUnavailable as failure:
+            if attempt == APT_ATTEMPTS:
+                raise
+            progress(f"{failure}: trying again ({attempt} of {APT_ATTEMPTS - 1})")
+            time.sleep(2.0 * attempt)
+    return sorted((work / "cache/archives").glob("*.deb"))
+
+
+def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
+    """apt-get with directories of its own for all that it writes: it changes nothing that is installed here."""
+    for directory in ("lists/partial", "cache/archives/partial"):
+        (work / directory).mkdir(parents=True)
+    settings: dict[str, object] = {
+        "Dir::State::Lists": work / "lists",
+        "Dir::Cache": work / "cache",
+        "Dir::Cache::Archives": work / "cache/archives",
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "root",
+        "Acquire::Retries": "3",
+        "Acquire::http::Timeout": "20",
+        "Debug::NoLocking": "1",
+    }
+    if suite:
+        settings |= _another_release(suite, work)
+    options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
+    return ("apt-get", "-q", *options)
+
+
+def _another_release(suite: str, work: Path) -> dict[str, object]:
+    """Settings with which apt knows this suite only, and of no package that is installed."""
+    (work / "status").touch()
+    sources = work / "sources.list"
+    sources.write_text(f"deb {_mirror()} {suite} main\n", encoding="utf-8")
+    return {
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::Etc::Preferences": "/dev/null",
+        "Dir::Etc::PreferencesParts": "/dev/null",
+        "Dir::State": work,
+        "Dir::State::Status": work / "status",
+    }
+
+
+def _mirror() -> str:
+    """The Debian mirror this machine's apt is set to use."""
+    listing = subprocess.run(
+        ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    for uri in listing.stdout.split():
+        if uri.startswith(("http:", "https:")) and "security" not in uri:
+            return uri
+    raise LabUnavailable("apt has no network mirror to fetch packages from")
+
+
+def _run(command: Sequence[str], progress: Progress) -> None:
+    """Run to the end, passing each line on; raises LabUnavailable with the last error line."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        watchdog = threading.Timer(APT_SECONDS, process.kill)
+        watchdog.start()
+        said = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            progress(f"  {line.rstrip()}")
+            said = line.strip() if line.startswith(("E:", "Err", "dpkg")) or not said else said
+        watchdog.cancel()
+    if process.returncode != 0:
+        raise LabUnavailable(f"{Path(command[0]).name} {command[-1]} failed: {said}")

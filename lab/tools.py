@@ -1,0 +1,125 @@
+"""The programs beside Asterisk and SIPp that tests run: the one list of them, and how they are had.
+
+A program on PATH wins. The others are unpacked from this machine's own Debian release, and each is started by a script
+that tells it where its libraries and data are.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.debian import Bundle, LabUnavailable, Progress, cache_directory, unpacked
+
+# Program -> the Debian packages it comes from. With the browser: a font for the console's Chinese pages, and a library
+# that the Node.js of Playwright needs.
+TOOLS = {
+    "chromium": ("chromium", "fonts-noto-cjk", "libatomic1"),
+    "espeak-ng": ("espeak-ng",),
+    "sox": ("sox",),
+    "soxi": ("sox",),
+    "pocketsphinx_batch": ("pocketsphinx", "pocketsphinx-en-us"),
+}
+FOLDER = "tools"
+# Beside usr/bin, so that ../share is the program's own as it is for an installed one.
+SCRIPTS = "usr/scripts"
+# Debian's chromium is a script that looks for its parts in /usr.
+PROGRAM_PATHS = {"chromium": "usr/lib/chromium/chromium"}
+# Where Debian keeps libraries that an installed package would make known in other ways.
+LIBRARY_FOLDERS = ("", "blas", "lapack", "pulseaudio")
+NOT_RUNNABLE = (126, 127)  # of a shell that cannot start a program, and of the loader without a library
+
+SCRIPT = """\
+#!/bin/sh
+export LD_LIBRARY_PATH={libraries} ESPEAK_DATA_PATH={data} FONTCONFIG_FILE={fonts}
+exec {program} "$@"
+"""
+FONTS = """\
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>{root}/usr/share/fonts</dir>
+  <dir>/usr/share/fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+  <include>{root}/usr/share/fontconfig/conf.avail/60-latin.conf</include>
+</fontconfig>
+"""
+
+
+def ensure_tools(progress: Progress = lambda line: None) -> None:
+    """Have every program of TOOLS, on PATH or in the cache; raises LabUnavailable with the way out."""
+    missing = missing_tools(os.environ.get("PATH", os.defpath))
+    if not missing:
+        return
+    packages = packages_of(missing)
+    try:
+        root = unpacked(Bundle(FOLDER, packages), progress)
+        write_scripts(root)
+        for tool in missing:
+            _try(root / SCRIPTS / tool)
+    except LabUnavailable as reason:
+        wanted = f"install {', '.join(missing)} yourself (as root: apt-get install {' '.join(packages)})"
+        raise LabUnavailable(f"{reason}; {wanted}") from reason
+
+
+def tools_root() -> Path:
+    """The folder that the packages are unpacked in."""
+    return cache_directory() / FOLDER
+
+
+def use_fetched_tools() -> None:
+    """Let this process and its children find what was fetched, after what is on PATH anyway."""
+    folder, path = str(tools_root() / SCRIPTS), os.environ.get("PATH", os.defpath)
+    if folder not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
+
+
+def library_path(root: Path) -> str:
+    """Where the loader finds the libraries that were unpacked there, as LD_LIBRARY_PATH has it."""
+    return ":".join(str(_libraries(root) / folder) for folder in LIBRARY_FOLDERS)
+
+
+def missing_tools(path: str) -> tuple[str, ...]:
+    """The programs of TOOLS that are in none of these directories."""
+    return tuple(tool for tool in TOOLS if shutil.which(tool, path=path) is None)
+
+
+def packages_of(tools: Iterable[str]) -> tuple[str, ...]:
+    """Their packages, each once."""
+    return tuple(dict.fromkeys(package for tool in tools for package in TOOLS[tool]))
+
+
+def write_scripts(root: Path) -> None:
+    """A script for each program that was unpacked there."""
+    fonts = root / SCRIPTS / "fonts.conf"
+    fonts.parent.mkdir(exist_ok=True)
+    fonts.write_text(FONTS.format(root=root), encoding="utf-8")
+    for tool in TOOLS:
+        program = root / PROGRAM_PATHS.get(tool, f"usr/bin/{tool}")
+        if program.exists():
+            places = {
+                "libraries": library_path(root),
+                "data": str(_libraries(root)),
+                "fonts": str(fonts),
+                "program": str(program),
+            }
+            script = root / SCRIPTS / tool
+            script.write_text(SCRIPT.format_map({key: shlex.quote(value) for key, value in places.items()}))
+            script.chmod(0o755)
+
+
+def _libraries(root: Path) -> Path:
+    return next(root.glob("usr/lib/*-linux-gnu*"), root / "usr/lib")
+
+
+def _try(script: Path) -> None:
+    """Raises LabUnavailable if it cannot be started, as where a library is missing."""
+    if not script.exists():
+        raise LabUnavailable(f"its package brought no {script.name}")
+    done = subprocess.run((script, "--version"), capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode in NOT_RUNNABLE:
+        raise LabUnavailable(f"{script.name} cannot be run unpacked: {done.stderr.strip()}")
