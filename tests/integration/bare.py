@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = """\
 [asterisk]
 command = {command}
+etc = {etc}
 
 [[trunk]]
 name = "carrier"
@@ -43,7 +44,7 @@ class Office:
         self.asterisk = asterisk
         self.etc = asterisk.directories.etc
         command = shlex.join([*asterisk.paths.asterisk, "-C", str(self.etc / "asterisk.conf")])
-        self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command)))
+        self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command), etc=json.dumps(str(self.etc))))
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """A command that must end with this exit code; all that it printed."""
