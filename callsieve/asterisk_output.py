@@ -6,14 +6,17 @@ The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/test_docto
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _VERSION = re.compile(r"Asterisk (?P<kind>certified[/-]|GIT-)?(?P<numbers>\d+(?:\.\d+){0,3})(?:-cert(?P<cert>\d+))?")
 _MODULE = re.compile(r"^(\S+)\s.*?\s(Not Running|Running)\s+\S+\s*$", re.MULTILINE)
 _CONTEXT = re.compile(r"^\[ (?:Included c|C)ontext '([^']+)' (?:\(.*\) )?created by '[^']*' ]")
 _EXTENSION = re.compile(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+(?:\d+|hint:?)\.? ?(.*)$")
 _PRIORITY = re.compile(r"^\s+(?:\[[^]]+]\s+)?\d+\. (.*)$")
-_INCLUDED = re.compile(r"^  Include =>\s+'([^'|,]+)")
+_INCLUDED = re.compile(r"^  Include =>\s+'([^'|,]+)([|,])?")
+_SWITCH = re.compile(r"^  Alt\. Switch =>")
+_MATCH = re.compile(r"^  '([^']+)' (\(CID match '.*?'\) )?=>\s+(\S.*)$")
+_STEP = re.compile(r"^(?:\s+\[([^]]+)])?\s*(\d+)\. (.*)$")
 _FEATURE = re.compile(r"^(\S.*?)\s{2,}(?:(?:\S+|no def)\s+)?(\S+)\s*$")
 _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
@@ -42,11 +45,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Dialplan:
-    """The dialplan that is loaded. `includes` are (context, the context it includes)."""
+    """The dialplan that is loaded.
+
+    `includes` are (context, the context it includes) in Asterisk's order, `timed` those that count at certain times
+    only. `switches` are the contexts that ask elsewhere (another server, a database) what to do.
+    """
 
     contexts: frozenset[str]
     steps: tuple[Step, ...]
     includes: tuple[tuple[str, str], ...]
+    timed: frozenset[tuple[str, str]] = frozenset()
+    switches: frozenset[str] = frozenset()
 
     def reached_from(self, context: str) -> frozenset[str]:
         """A context and all that it includes."""
@@ -58,6 +67,21 @@ class Dialplan:
                 reached.add(one)
                 waiting += [inner for outer, inner in self.includes if outer == one]
         return frozenset(reached)
+
+
+@dataclass(slots=True)
+class Match:
+    """An extension that takes a dialled number, with its applications by priority. `labels` name priorities.
+
+    `sometimes`: only for certain callers. `is_switch`: whoever is asked by a `switch =>` may take the number.
+    """
+
+    context: str
+    extension: str
+    sometimes: bool = False
+    is_switch: bool = False
+    applications: dict[int, str] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
 
 
 def version_in(output: str) -> Version | None:
@@ -86,6 +110,8 @@ def dialplan_in(output: str) -> Dialplan:
     contexts: list[str] = []
     steps: list[Step] = []
     includes: list[tuple[str, str]] = []
+    timed: set[tuple[str, str]] = set()
+    switches: set[str] = set()
     context = extension = ""
     for line in output.splitlines():
         if match := _CONTEXT.match(line):
@@ -93,12 +119,38 @@ def dialplan_in(output: str) -> Dialplan:
             contexts.append(context)
         elif match := _INCLUDED.match(line):
             includes.append((context, match[1]))
+            timed |= {(context, match[1])} if match[2] else set()
+        elif _SWITCH.match(line):
+            switches.add(context)
         elif match := _EXTENSION.match(line):
             extension = match[1]
             steps.append(Step(context, extension, _SOURCE.sub("", match[2]).rstrip()))
         elif context and (match := _PRIORITY.match(line)):
             steps.append(Step(context, extension, _SOURCE.sub("", match[1]).rstrip()))
-    return Dialplan(frozenset(contexts), tuple(steps), tuple(includes))
+    return Dialplan(frozenset(contexts), tuple(steps), tuple(includes), frozenset(timed), frozenset(switches))
+
+
+def matches_in(output: str) -> list[Match]:
+    """`dialplan show EXTEN@CONTEXT`: what matches in the context and in those it includes, in Asterisk's order."""
+    found: list[Match] = []
+    context = ""
+    for line in output.splitlines():
+        if match := _CONTEXT.match(line):
+            context = match[1]
+        elif match := _MATCH.match(line):
+            found.append(Match(context, match[1], sometimes=match[2] is not None))
+            _add_step(found[-1], match[3])
+        elif found and context:
+            _add_step(found[-1], line)
+    return found
+
+
+def _add_step(to: Match, line: str) -> None:
+    if step := _STEP.match(line):
+        label, priority, application = step.groups()
+        to.applications[int(priority)] = _SOURCE.sub("", application).rstrip()
+        if label is not None:
+            to.labels[label] = int(priority)
 
 
 def globals_in(output: str) -> dict[str, str]:
@@ -121,6 +173,16 @@ def endpoint_context_in(output: str) -> str | None:
     """`pjsip show endpoint NAME`: the context that its calls arrive in."""
     match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)
     return match[1] if match else None
+
+
+def identified_in(output: str) -> list[str]:
+    """`pjsip show endpoints`: the endpoints that are known by where a call comes from, as trunks are."""
+    return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+\S*/(\S+)\s*$", output, re.MULTILINE)))
+
+
+def iax_users_in(output: str) -> dict[str, str]:
+    """`iax2 show users`: the context of each user. The secrets beside them are not looked at."""
+    return dict(re.findall(r"^(\S+)\s.*\s(\S+)\s+(?:Yes|No)\s", output, re.MULTILINE))
 
 
 def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:

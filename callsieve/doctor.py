@@ -17,6 +17,7 @@ from callsieve import (
     doctor_ourselves,
     doctor_outbound,
     doctor_prompts,
+    doctor_routes,
     doctor_socket,
 )
 from callsieve.console import ConsoleError
@@ -35,7 +36,8 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("reject codes", doctor_asterisk.can_reject),
     ("off switch", doctor_asterisk.is_on),
     ("dialplan", doctor_dialplan.is_loaded),
-    ("trunks", doctor_dialplan.is_asked),
+    ("trunks", doctor_routes.are_screened),
+    ("DIDs", doctor_routes.are_known),
     ("asks at", doctor_dialplan.asks_us),
     ("phones", doctor_dialplan.reaches_phones),
     ("emergency calls", doctor_dialplan.hears_of_emergencies),

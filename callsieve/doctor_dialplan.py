@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 from callsieve.agi_address import asked_in_files, is_answered_at
-from callsieve.asterisk_output import Dialplan, Step, endpoint_context_in, features_in, globals_in
+from callsieve.asterisk_output import Dialplan, Step, features_in, globals_in
 from callsieve.asterisk_text import lines_of, read_text, walk
 from callsieve.changes import (
     DIALPLAN_FILES,
@@ -23,19 +22,16 @@ from callsieve.changes import (
 )
 from callsieve.console import ConsoleError
 from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
-from callsieve.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT
 from callsieve.installing import TRUNK_LINES, dialplan_text
-from callsieve.settings import TrunkTable
 from reputation.wording import Places, Wording, listed
 
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
-TRUNKS_ASKED = 20
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
-_ENDPOINT = re.compile(r"PJSIP/([\w.@+-]+?)-\*")
 _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
 INSTALL = "callsieve asterisk install"
@@ -96,43 +92,6 @@ def _same_version(ground: Ground, count: int) -> Finding:
         if read_text(path) != wanted:
             return warn(Wording("{file} is not that of this version", {"file": str(path)}), differs(INSTALL))
     return ok(Wording("{count} contexts are loaded", {"count": count}))
-
-
-def is_asked(ground: Ground) -> Finding:
-    """The calls of each trunk come by us."""
-    dialplan = ground.dialplan
-    asking = askers(dialplan)
-    if not asking:
-        return fail(
-            Wording("no context asks CallSieve: no call is screened"),
-            Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]}),
-        )
-    if asking == {TRUNK_CONTEXT} and not _freepbx_trunks(ground):
-        return warn(
-            Wording("no trunk arrives in {context}: no call is screened", {"context": TRUNK_CONTEXT}),
-            f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}",
-        )
-    quiet = []
-    for trunk in islice(ground.loaded.settings.trunk, TRUNKS_ASKED):
-        context = _context_of(ground, trunk)
-        if context is not None and not asking & dialplan.reached_from(context):
-            where: Places = {"trunk": trunk.name, "context": context}
-            quiet.append(Wording("{trunk} arrives in {context}, where nobody asks", where))
-    if quiet:
-        line = Wording("first in that context: {line}", {"line": TRUNK_LINES[0]})
-        return warn(listed(quiet, "{some}; {more}"), line)
-    return ok(Wording("asked in {contexts}", {"contexts": ", ".join(sorted(asking))}))
-
-
-def _freepbx_trunks(ground: Ground) -> bool:
-    etc = ground.place.etc
-    return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
-
-
-def _context_of(ground: Ground, trunk: TrunkTable) -> str | None:
-    """The context of a trunk that is one PJSIP endpoint; None when its channels do not name one."""
-    match = _ENDPOINT.fullmatch(trunk.channels)
-    return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[1]}")) if match else None
 
 
 def asks_us(ground: Ground) -> Finding:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
@@ -34,6 +35,8 @@ from reputation.store.migrations import known_migrations, pending
 from reputation.store.people import all_people
 from reputation.store.recovery import quarantined_of
 from reputation.wording import Places, Wording, listed
+
+T = TypeVar("T")
 
 STATUS_SECONDS = 2.0
 ANSWER_LIMIT = 64 * 1024
@@ -307,11 +310,16 @@ def _has_people(ground: Ground) -> bool:
     """Whether any of our people are known, from the settings or an import."""
     if ground.loaded.settings.person:
         return True
+    return bool(read_of_store(ground, all_people))
+
+
+def read_of_store(ground: Ground, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
+    """What the store has; nothing where it cannot be read."""
     try:
         with _read_only(ground.loaded.store_path) as db:
-            return bool(all_people(db))
+            return read(db)
     except StoreError:
-        return False
+        return []
 
 
 @contextmanager

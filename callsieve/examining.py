@@ -106,6 +106,7 @@ class Ground:
     console: Callable[[str], str]
     now: float
     _error: ConsoleError | None = field(default=None, init=False)
+    _said: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def loaded(self) -> Loaded:
@@ -118,11 +119,13 @@ class Ground:
         """What Asterisk's console says. ConsoleError."""
         if self._error is not None:
             raise self._error
-        try:
-            return self.console(command)
-        except ConsoleError as error:
-            self._error = error
-            raise
+        if command not in self._said:
+            try:
+                self._said[command] = self.console(command)
+            except ConsoleError as error:
+                self._error = error
+                raise
+        return self._said[command]
 
     @cached_property
     def version(self) -> Version | None:

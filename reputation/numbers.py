@@ -161,6 +161,17 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
     return tuple(zone for zone in zones if zone != "Etc/Unknown")
 
 
+def ways_to_dial(e164: str) -> tuple[str, ...]:
+    """How carriers write a number of ours when they send a call to it: `+44...`, `44...`, `020...`, `20...`."""
+    number = _parsed(e164)
+    if number is None:
+        return (e164,)
+    national = phonenumbers.national_significant_number(number)
+    region = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    prefix = phonenumbers.ndd_prefix_for_region(region, True) or ""
+    return tuple(dict.fromkeys((e164, e164[1:], prefix + national, national)))
+
+
 def is_valid(e164: str) -> bool:
     """Whether the number lies in a block its country has allocated. Spoofed numbers often do not."""
     return number_type_of(e164) is not NumberType.UNALLOCATED

@@ -43,7 +43,6 @@ from callsieve.doctor import CHECKS, examine
 from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
 from callsieve.examining import Check, Finding, Ground, Status
-from callsieve.freepbx import TRUNK_FILES
 from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
 from reputation.store.backup import make_backup
@@ -262,6 +261,7 @@ ANSWERS = {
     "dialplan show": "",
     "dialplan show globals": "",
     "features show": "",
+    "pjsip show endpoints": "No objects found.\n",
     "pjsip show endpoint carrier": " context   : from-carrier\n",
     "manager show user callsieve": "  read perm: call,cdr,user,agent\n write perm: reporting\n",
 }
@@ -403,36 +403,6 @@ Look = Callable[[Ground], Finding]
             id="calls-are-lost",
         ),
         pytest.param(doctor_dialplan.is_loaded, dialplan_with(GOSUB), "", "warn", "in no file", id="loaded-once"),
-        pytest.param(doctor_dialplan.is_asked, {}, "", "fail", "no context asks", id="nobody-asks"),
-        pytest.param(doctor_dialplan.is_asked, dialplan_with(GOSUB), TRUNK, "ok", "from-carrier", id="asked"),
-        pytest.param(
-            doctor_dialplan.is_asked,
-            dialplan_with(GOSUB, context="from-trunk-callsieve"),
-            "",
-            "warn",
-            "no trunk arrives",
-            id="freepbx-without-a-trunk",
-        ),
-        pytest.param(
-            doctor_dialplan.is_asked,
-            dialplan_with(GOSUB, context="other"),
-            TRUNK,
-            "warn",
-            "carrier arrives in from-carrier",
-            id="another-context-asks",
-        ),
-        pytest.param(
-            doctor_dialplan.is_asked,
-            dialplan_with(
-                GOSUB,
-                context="other",
-                more="[ Context 'from-carrier' created by 'x' ]\n  Include => 'other' [x]\n",
-            ),
-            TRUNK,
-            "ok",
-            "other",
-            id="an-included-context-asks",
-        ),
         pytest.param(
             doctor_dialplan.asks_us, {"dialplan show": ASKING}, "", "ok", "agi://127.0.0.1:4578", id="asks-us"
         ),
@@ -580,15 +550,6 @@ def test_findings(
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     if status in ("warn", "fail"):
         assert finding.way_out or look is doctor_asterisk.is_reachable
-
-
-@pytest.mark.parametrize("name", TRUNK_FILES)
-def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> None:
-    ground = make_ground(tmp_path, dialplan_with(GOSUB, context="from-trunk-callsieve"))
-    assert doctor_dialplan.is_asked(ground).status is Status.WARN
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc" / name).write_text("[trunk]\ncontext=from-trunk-callsieve\n")
-    assert doctor_dialplan.is_asked(ground).status is Status.OK
 
 
 def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""The arguments of applications in the dialplan: how they are split, and what is known of their variables. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+_VARIABLE = re.compile(r"\$\{([^${}]*)}")
+_SLICED = re.compile(r"(\w+)(?::(-?\d+)(?::(-?\d+))?)?")
+_FILTER = re.compile(r"FILTER\(([^,]*),([^,]*)\)")
+_ALLOWED = re.compile(r"(\\x[0-9A-Fa-f]{2}|.)(?:-(\\x[0-9A-Fa-f]{2}|.))?")
+_EXISTS = re.compile(r"DIALPLAN_EXISTS\(([^,]+),([^,]+),([^,]+)\)")
+_COMPARED = re.compile(
+    r"""\$\[\s*(?P<quote>"?)(?P<one>[^"]*?)(?P=quote)\s*(?P<sign>!?=)\s*(?P=quote)(?P<other>[^"]*?)(?P=quote)\s*]"""
+)
+# Of what stands for a digit in a pattern, and of what stands for the rest.
+_EXAMPLES = {"X": "5", "Z": "5", "N": "5", ".": "5550100", "!": ""}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+Exists = Callable[[str, str, str], bool | None]
+
+
+def nothing_known(context: str, extension: str, priority: str) -> bool | None:
+    """Where nobody looks whether there is such a step."""
+    return None
+
+
+def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
+    """The text with variables, their parts (`${EXTEN:1}`) and what two functions give; None where that is not known.
+
+    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`.
+    """
+    known = True
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal known
+        found = _value(match[1], variables, exists)
+        known = known and found is not None
+        return found or ""
+
+    while known and _VARIABLE.search(text):
+        text = _VARIABLE.sub(value, text)
+    return text if known and "$" not in text else None
+
+
+def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
+    """What a condition gives, if it compares two known texts; None where that is not known."""
+    if compared := _COMPARED.fullmatch(condition.strip()):
+        one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
+        return None if one is None or other is None else (one == other) == (compared["sign"] == "=")
+    known = substituted(condition.strip(), variables, exists)
+    return None if known is None or not known.isdecimal() else known != "0"
+
+
+def _value(inner: str, variables: Mapping[str, str | None], exists: Exists) -> str | None:
+    if filtering := _FILTER.fullmatch(inner):
+        return _filtered(filtering[1], filtering[2])
+    if asking := _EXISTS.fullmatch(inner):
+        found = exists(asking[1], asking[2], asking[3])
+        return None if found is None else str(int(found))
+    sliced = _SLICED.fullmatch(inner)
+    text = variables.get(sliced[1]) if sliced else None
+    return _part(text, sliced[2], sliced[3]) if sliced and text is not None else None
+
+
+def _part(text: str, offset: str | None, length: str | None) -> str:
+    start = int(offset or 0)
+    start = max(0, len(text) + start) if start < 0 else start
+    if length is None:
+        return text[start:]
+    return text[start : int(length)] if int(length) < 0 else text[start : start + int(length)]
+
+
+def _filtered(allowed: str, text: str) -> str:
+    """FILTER of func_strings.c: characters, ranges, and characters written as `\\x2d`."""
+    pairs = [(_character(first), _character(last or first)) for first, last in _ALLOWED.findall(allowed)]
+    return "".join(one for one in text if any(first <= one <= last for first, last in pairs))
+
+
+def _character(written: str) -> str:
+    return chr(int(written[2:], 16)) if len(written) > 1 else written
+
+
+def branches(arguments: str) -> tuple[str, str, str]:
+    """A condition, what stands after its `?`, and after the `:`."""
+    condition, *rest = split_outside_brackets(arguments, "?", 1)
+    yes, *no = split_outside_brackets(rest[0], ":", 1) if rest else ("",)
+    return condition, yes.strip(), no[0].strip() if no else ""
+
+
+def split_outside_brackets(text: str, separator: str, most: int = -1) -> list[str]:
+    """Like str.split, but not within brackets."""
+    parts: list[str] = []
+    open_brackets: list[str] = []
+    start = 0
+    for index, one in enumerate(text):
+        if one == separator and not open_brackets and most != len(parts):
+            parts.append(text[start:index])
+            start = index + 1
+        elif one in _CLOSING:
+            open_brackets.append(_CLOSING[one])
+        elif open_brackets and one == open_brackets[-1]:
+            open_brackets.pop()
+    return [*parts, text[start:]]
+
+
+def example_of(pattern: str) -> str | None:
+    """A number that an extension pattern takes, None for what is no pattern."""
+    if not pattern.startswith("_"):
+        return None
+    parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
+    return "".join(part[1:2] if part.startswith("[") else _EXAMPLES.get(part.upper(), part) for part in parts)

@@ -1,0 +1,147 @@
+"""Where calls from outside arrive, and the numbers they are for: from the settings, Asterisk and its dialplan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from callsieve.asterisk_output import Dialplan, endpoint_context_in, iax_users_in, identified_in
+from callsieve.asterisk_text import walk
+from callsieve.dialplan_text import example_of, split_outside_brackets, substituted
+from callsieve.examining import Ground
+from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.settings import Settings, TrunkTable
+from reputation.numbers import number_of, ways_to_dial
+
+TRUNKS_ASKED = 50
+
+_CHANNELS = re.compile(r"(PJSIP|IAX2)/([\w.@+-]+?)-\*")
+_NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
+_PASSES_ON = re.compile(r"Goto\((.*)\)", re.DOTALL)
+# Asterisk's samples have them: whoever has no account of his own.
+_NOBODYS = frozenset({"guest", "anonymous"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A trunk and the context that its calls arrive in; None where that was not found."""
+
+    name: str
+    context: str | None
+    table: TrunkTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example."""
+
+    name: str
+    forms: tuple[str, ...]
+
+
+def trunks_of(ground: Ground) -> list[Trunk]:
+    """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
+    named = islice(ground.loaded.settings.trunk, TRUNKS_ASKED)
+    trunks = [Trunk(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(ground)
+    return trunks or ([Trunk("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
+
+
+def freepbx_sends_us_calls(etc: Path) -> bool:
+    """Whether any trunk of FreePBX, of whatever kind, arrives in our context for it."""
+    return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
+
+
+def _context_of(ground: Ground, table: TrunkTable) -> str | None:
+    match = _CHANNELS.fullmatch(table.channels)
+    if match and match[1] == "PJSIP":
+        return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[2]}"))
+    if match:
+        return iax_users_in(ground.ask("iax2 show users")).get(match[2])
+    contexts = set(dahdi_contexts(ground.place.etc)) if table.channels.startswith("DAHDI/") else set()
+    return contexts.pop() if len(contexts) == 1 else None
+
+
+def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
+    """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
+    people = ground.loaded.settings.person
+    phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
+    phones |= _NOBODYS
+    names = [name for name in identified_in(ground.ask("pjsip show endpoints")) if name not in phones]
+    trunks = [
+        Trunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}"))) for name in names[:TRUNKS_ASKED]
+    ]
+    if "chan_iax2" in ground.modules:
+        users = iax_users_in(ground.ask("iax2 show users"))
+        trunks += [Trunk(name, context) for name, context in users.items() if name not in phones]
+    if "chan_dahdi" in ground.modules:
+        trunks += [Trunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
+    return trunks
+
+
+def dahdi_contexts(etc: Path) -> list[str]:
+    """Where calls of outside lines arrive: of each `channel =>` the context above it. FXO signalling is for phones."""
+    found: dict[str, None] = {}
+    values = {"context": "default"}
+    for line in walk(etc, etc / "chan_dahdi.conf"):
+        key, equals, value = (part.strip() for part in line.text.replace("=>", "=").partition("="))
+        if equals and key in ("channel", "channels"):
+            if not values.get("signalling", "").startswith("fxo"):
+                found[values["context"]] = None
+        elif equals:
+            values[key] = value
+    return list(found)
+
+
+def numbers_of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[Number]:
+    """The DIDs, and the trunk's own numbers."""
+    region = (table.region if table else None) or settings.numbers.region
+    texts = [did.number for did in settings.did] + list(table.own_numbers if table else ())
+    yield from (Number(text, _forms(text, region)) for text in dict.fromkeys(texts))
+
+
+def unscreened_forms(settings: Settings) -> frozenset[str]:
+    """The DIDs with `screen = false`, as carriers may send them: whether they are screened does not matter."""
+    dids = (did for did in settings.did if not did.screen)
+    return frozenset(form for did in dids for form in _forms(did.number, settings.numbers.region))
+
+
+def _forms(text: str, region: str) -> tuple[str, ...]:
+    e164 = number_of(text, region)
+    return ways_to_dial(e164) if e164 else (text,)
+
+
+def numbers_of_dialplan(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> Iterator[Number]:
+    """The extensions of a trunk's context and of those that it passes the dialled number on to; patterns come last."""
+    behind = _passed_on(dialplan, context, variables)
+    names = [step.extension for step in dialplan.steps if step.context in behind]
+    yield from (Number(name, (name,)) for name in dict.fromkeys(names) if _NUMBER.fullmatch(name))
+    for name in dict.fromkeys(names):
+        example = example_of(name)
+        if example is not None:
+            yield Number(name, (example,))
+
+
+def _passed_on(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> frozenset[str]:
+    """A context, what it includes, and where `Goto(context,${EXTEN},1)` leads from there."""
+    reached: frozenset[str] = frozenset()
+    waiting = {context}
+    while waiting:
+        new = dialplan.reached_from(waiting.pop()) - reached
+        reached |= new
+        waiting |= {
+            target for step in dialplan.steps if step.context in new for target in _target(step.application, variables)
+        }
+        waiting -= reached
+    return reached
+
+
+def _target(application: str, variables: Mapping[str, str]) -> list[str]:
+    match = _PASSES_ON.fullmatch(application)
+    parts = split_outside_brackets(match[1], ",") if match else []
+    if len(parts) != 3 or "${EXTEN" not in parts[1]:
+        return []
+    target = substituted(parts[0], variables)
+    return [target] if target else []

@@ -1,0 +1,328 @@
+"""Which numbers are screened, as Asterisk says of its dialplan. With calls: tests/integration/test_routes.py."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from callsieve import doctor_routes
+from callsieve.asterisk_output import Match, iax_users_in, identified_in, matches_in
+from callsieve.call_route import Screening, Why, verdict_on
+from callsieve.dialplan_text import branches, example_of, is_true, substituted
+from callsieve.doctor_routes import are_known, are_screened, survey_of
+from callsieve.examining import Ground, Status
+from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.settings import Loaded, parse_settings
+from callsieve.trunk_numbers import dahdi_contexts, trunks_of
+from reputation.numbers import ways_to_dial
+from reputation.store.file import open_store
+from tests.callsieve.route_cases import (
+    CARRIER,
+    CASES,
+    FAX,
+    FRONT,
+    GLOBALLY,
+    NOWHERE,
+    OWN,
+    Case,
+    ground_of,
+    recorded,
+    verdict,
+)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_what_becomes_of_a_call(case: Case) -> None:
+    found = verdict(ground_of(recorded), case)
+    assert (found.screening, found.why) == (case.screening, case.why)
+
+
+def test_the_step_that_took_the_call_is_named() -> None:
+    found = verdict(ground_of(recorded), CASES["an explicit number wins over the pattern"])
+    assert found.where == "from-carrier,2071838750,2 Dial(Local/1@rings,1)"
+
+
+def test_a_number_that_leads_nowhere_behind_us_is_named() -> None:
+    found = verdict(ground_of(recorded), Case("2071838799", "globally", Screening.SCREENED))
+    assert (found.screening, found.nowhere) == (Screening.SCREENED, "office,2071838799,1")
+
+
+# Steps of their own
+
+
+def follow(*applications: str, **others: str) -> tuple[Screening, Why | None]:
+    """What becomes of a call to 5550100 with these steps; the keywords are the only step of s in other contexts."""
+
+    def lookup(extension: str, context: str) -> list[Match]:
+        steps = applications if (extension, context) == ("5550100", "from-carrier") else ()
+        if extension == "s" and context in others:
+            steps = (others[context],)
+        found = Match(context, extension)
+        found.applications.update(enumerate(steps, 1))
+        return [found] if steps else []
+
+    found = verdict_on(lookup, "5550100", "from-carrier", {"OFFICE": "office"})
+    return found.screening, found.why
+
+
+US = "Gosub(callsieve,s,1(x))"
+
+
+@pytest.mark.parametrize(
+    ("applications", "screening", "why"),
+    [
+        pytest.param(["Answer()", "Playback(welcome)", US], Screening.SCREENED, None, id="after-an-announcement"),
+        pytest.param(["AGI(lookup.php)", US], Screening.CANNOT_TELL, Why.COMPUTED, id="a-script-may-jump"),
+        pytest.param(["Macro(screen)", US], Screening.CANNOT_TELL, Why.COMPUTED, id="macro"),
+        pytest.param(["Return()"], Screening.NOT_SCREENED, Why.ENDS, id="return-of-nothing"),
+        pytest.param(["TryExec(Gosub(callsieve,s,1(x)))"], Screening.SCREENED, None, id="tryexec"),
+        pytest.param(["TryExec(Dial(PJSIP/201))", US], Screening.NOT_SCREENED, Why.TAKEN, id="tryexec-dial"),
+        pytest.param(["Gosub(callsieve-outbound,s,1(x))"], Screening.NOT_SCREENED, Why.MISSING, id="another-of-ours"),
+        pytest.param(["Gosub(callsieve,s,1)"], Screening.SCREENED, None, id="without-arguments"),
+        pytest.param(["gosub( callsieve , s , 1 (x))"], Screening.SCREENED, None, id="as-spaces-go"),
+        pytest.param(["Goto(${OFFICE},s,1)"], Screening.SCREENED, None, id="a-global"),
+        pytest.param(["Set(OFFICE=${CALLERID(num)})", "Goto(${OFFICE},s,1)"], Screening.CANNOT_TELL, Why.COMPUTED,
+                     id="a-global-that-the-call-changes"),
+        pytest.param(["Goto(+2)"], Screening.CANNOT_TELL, Why.COMPUTED, id="relative"),
+        pytest.param(["GotoIfTime(9:00-17:00,mon-fri,*,*?office,s,1:office,s,1)"], Screening.SCREENED, None,
+                     id="by-the-hour"),
+        pytest.param([f'ExecIf($["${{X{n}}}" = "a?b:c"]?Set(X{n}=1))' for n in range(60)] + [US], Screening.SCREENED,
+                     None, id="many-conditions"),
+        pytest.param([f"GotoIf($[${{X}} = {n}]?office,s,1)" for n in range(60)] + [US], Screening.SCREENED, None,
+                     id="many-branches"),
+        pytest.param(["NoOp()"] * 2000 + [US], Screening.CANNOT_TELL, Why.LONG, id="without-end"),
+    ],
+)  # fmt: skip
+def test_steps(applications: list[str], screening: Screening, why: Why | None) -> None:
+    assert follow(*applications, office=US) == (screening, why)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("${EXTEN}", "+12015550100"),
+        ("${EXTEN:1}", "12015550100"),
+        ("${EXTEN:-4}", "0100"),
+        ("${EXTEN:1:4}", "1201"),
+        ("${EXTEN:0:-4}", "+1201555"),
+        ("${FILTER(0-9A-Za-z+*#,${EXTEN})}", "+12015550100"),
+        ("${FILTER(0-9,${EXTEN})}", "12015550100"),
+        ("${FILTER(\\x2b5,${EXTEN})}", "+555"),
+        ("${DIALPLAN_EXISTS(office,s,1)}", "1"),
+        ("a-${UNSET}", None),
+        ("${LEN(${EXTEN})}", None),
+        ("$[1 + 1]", None),
+        ("plain", "plain"),
+    ],
+)
+def test_what_is_known_of_a_text(text: str, known: str | None) -> None:
+    assert substituted(text, {"EXTEN": "+12015550100"}, lambda *where: where == ("office", "s", "1")) == known
+
+
+def test_branches_of_a_condition_with_marks_of_its_own() -> None:
+    condition = '$["${IF($[1]?a:b)}" = "a"]'
+    assert branches(f"{condition}?yes,s,1:no,s,1") == (condition, "yes,s,1", "no,s,1")
+    assert branches("9:00-17:00,*,*,*?:later") == ("9:00-17:00,*,*,*", "", "later")
+    assert branches("condition?only") == ("condition", "only", "")
+
+
+@pytest.mark.parametrize(
+    ("condition", "known"),
+    [
+        ('$["${DIALPLAN_EXISTS(office,${FILTER(0-9+._\\x2d,${EXTEN})},1)}" = "0"]', False),
+        ('$["${DIALPLAN_EXISTS(nowhere,s,1)}" != "0"]', False),
+        ("$[${DIALPLAN_EXISTS(office,s,1)} = 1]", None),
+        ('$["${EXTEN}" = "+12015550100"]', True),
+        ('$["${EXTEN}" = "s" | "${EXTEN}" = "+12015550100"]', None),
+        ('$["${CALLERID(num)}" = "0"]', None),
+        ("1", True),
+        ("0", False),
+        ("$[1 < 2]", None),
+        ("", None),
+    ],
+)
+def test_what_is_known_of_a_condition(condition: str, known: bool | None) -> None:
+    found = {("office", "+12015550100", "1"): True, ("office", "s", "1"): None}
+    assert is_true(condition, {"EXTEN": "+12015550100"}, lambda *where: found.get(where, False)) is known
+
+
+@pytest.mark.parametrize(
+    ("pattern", "example"),
+    [("_X.", "55550100"), ("_+44207183875X", "+442071838755"), ("_[5-7]N!", "55"), ("_9-X", "95"), ("201", None)],
+)
+def test_an_example_of_a_pattern(pattern: str, example: str | None) -> None:
+    assert example_of(pattern) == example
+
+
+@pytest.mark.parametrize(
+    ("e164", "forms"),
+    [
+        ("+442071838750", ("+442071838750", "442071838750", "02071838750", "2071838750")),
+        ("+12015550100", ("+12015550100", "12015550100", "2015550100")),
+    ],
+)
+def test_how_carriers_write_a_number(e164: str, forms: tuple[str, ...]) -> None:
+    assert ways_to_dial(e164) == forms
+
+
+# What the doctor says
+
+
+def test_numbers_that_are_not_screened_are_named() -> None:
+    found = are_screened(ground_of(recorded, CARRIER))
+    assert found.status is Status.FAIL
+    assert "2071838750 from carrier: from-carrier,2071838750,2 Dial(" in str(found.detail)
+    assert "and 10 more" in str(found.detail)
+
+
+def test_what_cannot_be_told_is_a_line_of_its_own() -> None:
+    found = are_known(ground_of(recorded, CARRIER))
+    assert found.status is Status.UNKNOWN
+    assert "from-carrier,2071838753,1 Goto(" in str(found.detail)
+
+
+def test_behind_the_front_context_all_is_screened() -> None:
+    ground = ground_of(recorded, FRONT + OWN)
+    assert are_screened(ground).status is Status.OK
+    assert are_known(ground).status is Status.OK
+
+
+def test_a_number_that_the_front_context_has_nowhere_to_send() -> None:
+    ground = ground_of(recorded, FRONT + OWN + NOWHERE)
+    assert are_screened(ground).status is Status.OK
+    assert "no trunk's context takes +442071838799" in str(are_known(ground).detail)
+
+
+def test_a_number_that_nothing_takes_behind_a_context_of_ones_own() -> None:
+    ground = ground_of(recorded, GLOBALLY + OWN + NOWHERE)
+    assert are_screened(ground).status is Status.OK
+    found = are_known(ground)
+    assert found.status is Status.WARN
+    assert "+442071838799" in str(found.detail)
+
+
+def test_a_fax_need_not_be_screened() -> None:
+    ground = ground_of(recorded, CARRIER + FAX)
+    survey = survey_of(ground, trunks_of(ground))
+    assert not any("2071838750 from" in str(said) for said in survey.unscreened)
+
+
+def test_so_many_questions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_routes, "MOST_QUESTIONS", 2)
+    asked = []
+
+    def ask(command: str) -> str:
+        asked.append(command)
+        return recorded(command)
+
+    ground = ground_of(ask, FRONT + OWN)
+    survey = survey_of(ground, trunks_of(ground))
+    assert len([command for command in asked if "@" in command]) == 2
+    assert survey.left_out > 0
+    assert f"{survey.left_out} more were not checked" in str(are_known(ground).detail)
+
+
+def test_a_trunk_that_asterisk_does_not_have() -> None:
+    ground = ground_of(recorded, FRONT.replace("PJSIP/", "SIP/"))
+    found = are_known(ground)
+    assert found.status is Status.UNKNOWN
+    assert "carrier" in str(found.detail)
+
+
+def test_numbers_that_callers_dialled_are_followed(tmp_path: Path) -> None:
+    loaded = Loaded(settings=parse_settings(GLOBALLY, "test"), file=None, state=tmp_path)
+    with open_store(loaded.store_path) as db:
+        outcome(db, at=99.0, did="+442071838799")
+    ground = Ground(loaded, ground_of(recorded, GLOBALLY).console, 100.0)
+    assert "+442071838799" in str(are_known(ground).detail)
+
+
+def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
+    db.execute(
+        "INSERT INTO outcome (linkedid, at, direction, disposition, caller_kind, did, rung, forked, ring_seconds,"
+        " talk_seconds, voicemail_left, transferred, parked, conference, complete, source, auth_class)"
+        " VALUES ('1', ?, 'inbound', 'answered', 'number', ?, '[]', 0, 1, 1, 0, 0, 0, 0, 1, 'ami', 'none')",
+        (at, did),
+    )
+    db.commit()
+
+
+# Trunks that the settings do not name
+
+ENDPOINTS = """\
+ Endpoint:  201/201                                              Not in use    0 of inf
+ Endpoint:  front                                                Not in use    0 of inf
+   Identify:  front-ip/front
+        Match: 192.0.2.1/32
+        Match: 192.0.2.2/32
+   Identify:  front-more/front
+ Endpoint:  desk                                                 Not in use    0 of inf
+   Identify:  desk/desk
+"""
+IAX_USERS = """\
+Username         Secret                Authen           Def.Context      A/C    Codec Pref
+guest            -no secret-           000000000000002  public           No     Host
+acme             do not show           000000000000002  from-iax         No     Host
+"""
+
+
+def test_what_asterisk_says_of_trunks() -> None:
+    assert identified_in(ENDPOINTS) == ["front", "desk"]
+    assert iax_users_in(IAX_USERS) == {"guest": "public", "acme": "from-iax"}
+
+
+def test_trunks_are_found_without_settings(tmp_path: Path) -> None:
+    (tmp_path / "chan_dahdi.conf").write_text(
+        "[channels]\nsignalling=fxo_ks\ncontext=from-internal\nchannel => 1\nsignalling=fxs_ks\ncontext=from-pstn\n"
+        "channel => 2-4\n"
+    )
+    answers = {
+        "pjsip show endpoints": ENDPOINTS,
+        "iax2 show users": IAX_USERS,
+        "module show": "chan_iax2.so x 0 Running core\nchan_dahdi.so x 0 Running core\n",
+        "core show settings": f"  Configuration directory:     {tmp_path}\n",
+    }
+    ground = ground_of(answers.__getitem__, '[[person]]\nextension = "7"\nendpoint = "PJSIP/desk"\n')
+    found = [(trunk.name, trunk.context) for trunk in trunks_of(ground)]
+    assert found == [("front", "front"), ("acme", "from-iax"), ("DAHDI", "from-pstn")]
+    assert dahdi_contexts(tmp_path) == ["from-pstn"]
+
+
+@pytest.mark.parametrize("name", TRUNK_FILES)
+def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> None:
+    shown = f"[ Context '{TRUNK_CONTEXT}' created by 'pbx_config' ]\n  '_X.' =>          1. {US} [extensions.conf:1]\n"
+    answers = {
+        "pjsip show endpoints": "No objects found.\n",
+        "module show": "",
+        "core show settings": f"  Configuration directory:     {tmp_path}\n",
+        "dialplan show": shown,
+        "dialplan show globals": "",
+        f"dialplan show 55550100@{TRUNK_CONTEXT}": shown,
+    }
+    assert are_screened(ground_of(answers.__getitem__)).status is Status.WARN
+    (tmp_path / name).write_text(f"[trunk]\ncontext={TRUNK_CONTEXT}\n")
+    assert are_screened(ground_of(answers.__getitem__)).status is Status.OK
+
+
+def test_nobody_asks() -> None:
+    answers = {"dialplan show": "", "pjsip show endpoint from-carrier": "context : from-carrier\n"}
+    assert are_screened(ground_of(answers.__getitem__, CARRIER)).status is Status.FAIL
+
+
+def test_matches_of_a_number() -> None:
+    said = (
+        "[ Context 'a' created by 'pbx_config' ]\n"
+        "  '5550100' (CID match '12015550199') =>  1. NoOp(x)                            [extensions.conf:1]\n"
+        "  '_555.' =>        2. Goto(b,${EXTEN},1)                         [extensions.conf:2]\n"
+        "     [end]          3. Hangup()                                   [extensions.conf:3]\n"
+        "[ Included context 'b' created by 'pbx_config' ]\n"
+        "  '5550100' =>      hint: PJSIP/201                               [extensions.conf:4]\n"
+        "-= 3 extensions (4 priorities) in 2 contexts. =-\n"
+    )
+    caller, pattern, hint = matches_in(said)
+    assert (caller.sometimes, caller.applications) == (True, {1: "NoOp(x)"})
+    assert (pattern.context, pattern.applications) == ("a", {2: "Goto(b,${EXTEN},1)", 3: "Hangup()"})
+    assert pattern.labels == {"end": 3}
+    assert (hint.context, hint.applications) == ("b", {})
