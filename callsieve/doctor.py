@@ -18,6 +18,7 @@ from callsieve import (
     doctor_outbound,
     doctor_prompts,
     doctor_routes,
+    doctor_screening,
     doctor_socket,
 )
 from callsieve.console import ConsoleError
@@ -52,7 +53,9 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("manager login", doctor_manager.can_log_in),
     ("settings", doctor_ourselves.settings_are_private),
     ("policy", doctor_ourselves.policy_loads),
+    ("first days", doctor_screening.may_act),
     ("store", doctor_ourselves.store_opens),
+    ("screened calls", doctor_screening.are_decided),
     ("backup", doctor_ourselves.has_backup),
     ("feeds", doctor_ourselves.has_fresh_feeds),
     ("housekeeping", doctor_duties.keeps_house),

@@ -1,0 +1,153 @@
+"""Whether inbound calls were decided about, and whether a policy acts too early."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.doctor_screening import DAY, FEW_DECISIONS, are_decided, may_act
+from callsieve.examining import Ground, Status
+from callsieve.settings import Loaded, parse_settings
+from reputation.store.file import open_store
+from reputation.store.screened import Screened, screened_by_number
+
+NOW = 1_790_000_000.0
+SALES, FAX = "+442071838750", "+442071838751"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as db:
+        yield db
+
+
+def looks(tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n") -> Ground:
+    loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
+    return Ground(loaded, {"database get callsieve off": off}.__getitem__, NOW)
+
+
+def add_call(
+    db: sqlite3.Connection, at: float, /, did: str | None = SALES, *, decided: bool = True, **changed: Any
+) -> None:
+    """A call and its outcome; `changed` columns of the outcome."""
+    row = {
+        "linkedid": f"{at:.3f}.{did}", "at": at, "direction": "inbound", "disposition": "answered",
+        "caller_kind": "number", "did": did, "rung": "[]", "forked": 0, "ring_seconds": 1.0, "talk_seconds": 1.0,
+        "voicemail_left": 0, "transferred": 0, "parked": 0, "conference": 0, "complete": 1, "source": "ami",
+        "auth_class": "none", **changed,
+    }  # fmt: skip
+    db.execute(f"INSERT INTO outcome ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+    if decided:
+        add_decision(db, at + 0.005, str(row["linkedid"]))
+
+
+def add_decision(db: sqlite3.Connection, at: float, linkedid: str = "") -> None:
+    db.execute(
+        "INSERT INTO decision (id, at, linkedid, caller_kind, auth_class, action, would_be, rule, reason, level,"
+        " log_odds, vector, policy, elapsed_ms)"
+        " VALUES (?, ?, ?, 'number', 'none', 'allow', 'allow', 'default', '', 'none', 0, '', 'observe', 1)",
+        (f"{linkedid}-{at}", at, linkedid),
+    )
+
+
+def test_calls_that_were_decided(tmp_path: Path, db: sqlite3.Connection) -> None:
+    for hour in range(1, 4):
+        add_call(db, NOW - 3600 * hour)
+    db.commit()
+    found = are_decided(looks(tmp_path))
+    assert found.status is Status.OK
+    assert "2 of 2" in str(found.detail)  # the first call began before the first decision
+
+
+def test_a_number_whose_calls_are_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
+    add_decision(db, NOW - 6 * DAY)
+    add_call(db, NOW - 7200)
+    add_call(db, NOW - 5 * DAY, "+442071838799")
+    add_call(db, NOW - 3600, "+442071838799", decided=False)
+    db.commit()
+    found = are_decided(looks(tmp_path))
+    assert found.status is Status.FAIL
+    assert "+4420******99" in str(found.detail)
+    assert "8799" not in str(found.detail)
+    assert found.way_out
+
+
+def test_calls_that_were_missed_for_a_while(tmp_path: Path, db: sqlite3.Connection) -> None:
+    add_call(db, NOW - 6 * DAY - 60)
+    add_call(db, NOW - 2 * DAY, decided=False)
+    add_call(db, NOW - 3600)
+    db.commit()
+    assert are_decided(looks(tmp_path)).status is Status.WARN
+
+
+def test_a_call_missed_at_a_restart_is_not_worth_a_look(tmp_path: Path, db: sqlite3.Connection) -> None:
+    add_call(db, NOW - 2 * DAY, decided=False)
+    for number in range(200):
+        add_call(db, NOW - 3 * DAY if number == 0 else NOW - 60 * number)
+    db.commit()
+    assert are_decided(looks(tmp_path)).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"direction": "internal"}, id="internal"),
+        pytest.param({"direction": "outbound"}, id="outbound"),
+        pytest.param({"complete": 0}, id="not-seen-whole"),
+        pytest.param({"waits_since": NOW - 1}, id="its-decision-is-on-its-way"),
+        pytest.param({"source": "cdr"}, id="imported"),
+        pytest.param({"at": NOW - 6 * DAY}, id="before-the-first-decision"),
+        pytest.param({"at": NOW - 8 * DAY}, id="long-ago"),
+        pytest.param({"did": FAX}, id="not-to-be-screened"),
+    ],
+)
+def test_calls_that_need_no_decision(db: sqlite3.Connection, changed: dict[str, Any]) -> None:
+    db.execute("INSERT INTO did (number, screen, source) VALUES (?, 0, 'settings')", (FAX,))
+    add_decision(db, NOW - 5 * DAY)
+    add_call(db, NOW - 7200)
+    add_call(db, NOW - 3600, decided=False, **changed)
+    assert screened_by_number(db, NOW - 7 * DAY, NOW) == [Screened(SALES, 1, 0, NOW - 7200, None)]
+
+
+def test_the_number_may_be_missing(db: sqlite3.Connection) -> None:
+    add_decision(db, NOW - DAY)
+    add_call(db, NOW - 3600, decided=False, did=None)
+    assert screened_by_number(db, NOW - 7 * DAY, NOW) == [Screened(None, 1, 1, NOW - 3600, NOW - 3600)]
+
+
+def test_nothing_is_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Connection) -> None:
+    add_decision(db, NOW - 6 * DAY)
+    add_call(db, NOW - 3600, decided=False)
+    db.commit()
+    assert are_decided(looks(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is Status.OK
+    assert are_decided(looks(tmp_path, off=f"Value: {NOW - 60:.0f}\n")).status is Status.FAIL
+
+
+ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
+
+
+@pytest.mark.parametrize(
+    ("settings", "days", "decisions", "status"),
+    [
+        pytest.param(ACTS, 0, 0, Status.WARN, id="empty"),
+        pytest.param(ACTS, 6, FEW_DECISIONS - 1, Status.WARN, id="young-and-few"),
+        pytest.param(ACTS, 8, 20, Status.OK, id="old-enough"),
+        pytest.param(ACTS, 6, FEW_DECISIONS, Status.OK, id="many-calls"),
+        pytest.param(OBSERVES, 0, 0, Status.OK, id="observes"),
+        pytest.param(
+            f'{OBSERVES}[[did]]\nnumber = "{SALES}"\n[[scope]]\ndid = "{SALES}"\npolicy = "strict"\n',
+            1, 1, Status.WARN, id="one-scope-acts",
+        ),
+    ],
+)  # fmt: skip
+def test_a_policy_that_acts_early(
+    tmp_path: Path, db: sqlite3.Connection, settings: str, days: float, decisions: int, status: Status
+) -> None:
+    for number in range(decisions):
+        add_decision(db, NOW - days * DAY + number)
+    db.commit()
+    assert may_act(looks(tmp_path, settings)).status is status
