@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from policies.conditions import COMBINATIONS
+from policies.conditions import single_conditions
 from policies.loader import TWICE, _policy_from, _rule_from, _rules_from, parse_policy
-from policies.policy import Condition, Policy, PolicyError
+from policies.policy import Policy, PolicyError
 
 
 def problems_of_policy(text: str, name: str, source: str, base_of: Callable[[str], Policy]) -> list[str]:
@@ -109,19 +109,7 @@ def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[s
     return [
         f"rule '{rule.name}': {condition.name} {name!r} is no {NAMES[condition.name]}: it never holds"
         for rule in policy.rules
-        for condition in _single(rule.when)
+        for condition in single_conditions(rule.when)
         if condition.name in NAMES and condition.name in known
         for name in sorted(condition.operand - known[condition.name])
     ]
-
-
-def _single(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """The conditions within any, all and not."""
-    for condition in conditions:
-        if condition.name not in COMBINATIONS:
-            yield condition
-        elif condition.name == "not":
-            yield from _single(condition.operand)
-        else:
-            for branch in condition.operand:
-                yield from _single(branch)

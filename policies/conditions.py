@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from policies.policy import Case, Condition, PolicyError
@@ -10,6 +11,7 @@ from policies.vocabulary import VOCABULARY
 from policies.words import nearest, shown
 
 COMBINATIONS = ("any", "all", "not")
+ABOUT_EVIDENCE = frozenset({"level_at_least", "points_between"})
 MAX_DEPTH = 8  # deeper nesting is a mistake, not a policy
 
 
@@ -58,6 +60,18 @@ def read_combination(name: str, value: Any, depth: int) -> Condition:
 
 def _all(conditions: tuple[Condition, ...], case: Case) -> bool:
     return all(condition.holds(case) for condition in conditions)
+
+
+def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    """Each condition, those within any, all and not too."""
+    for condition in conditions:
+        if condition.name not in COMBINATIONS:
+            yield condition
+        elif condition.name == "not":
+            yield from single_conditions(condition.operand)
+        else:
+            for branch in condition.operand:
+                yield from single_conditions(branch)
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:

@@ -32,13 +32,17 @@ CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a step ordered: the action, the rule's name, and the reason in words; `label` and `ask` of the rule."""
+    """What a step ordered: the action, the rule's name, and the reason in words; `label` and `ask` of the rule.
+
+    `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
+    """
 
     action: Action
     rule: str
     reason: str
     label: str | None = None
     ask: str | None = None
+    about_evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,12 @@ def relationship(case: Case, _window: float) -> Ruling | None:
     return None
 
 
+STEP_OF_LISTS = 4
 STEPS = (
     Step(1, "never screened", never_screened),
     Step(2, "emergency window", emergency_window),
     Step(3, "the callee's own lists", callee_lists),
-    Step(4, "the administrator's lists", administrator_lists),
+    Step(STEP_OF_LISTS, "the administrator's lists", administrator_lists),
     Step(6, "relationship", relationship),
 )
 
@@ -126,13 +131,18 @@ STEPS = (
 @dataclass(frozen=True, slots=True)
 class Cap:
     """A bound on what a rule or the default may do. `holds` tells whether it applies, `reference` to what there is more
-    to read about.
+    to read about. `only_evidence`: it does not bound a rule for strangers, one that asks for no level and no points.
     """
 
     highest: Action
     reason: str
     holds: Callable[[Case], bool]
     reference: Callable[[Case], str | None] = lambda _case: None
+    only_evidence: bool = False
+
+    def bounds(self, ruling: Ruling) -> bool:
+        """Whether it would weaken this ruling."""
+        return self.highest < ruling.action and (ruling.about_evidence or not self.only_evidence)
 
     def reason_in(self, case: Case) -> str:
         """Why it holds in this case."""
@@ -196,7 +206,8 @@ CAPS = (
     Cap(Action.WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
     Cap(Action.WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
     Cap(Action.WARN, Reason.PASSED_CHALLENGE, challenge_passed),
-    Cap(Action.WARN, Reason.REDIALLED, redialled),
+    # A rule for strangers asks everybody: calling again must not be the way around its challenge.
+    Cap(Action.WARN, Reason.REDIALLED, redialled, only_evidence=True),
     Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
 )
 
@@ -205,7 +216,7 @@ def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
     for rule in policy.rules:
         if rule.matches(case):
-            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask)
+            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask, rule.about_evidence)
     return 9, Ruling(policy.default, "default", Reason.DEFAULT)
 
 
@@ -221,7 +232,8 @@ def decide(
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            listed = _decision(case, policy, ruling, step.number, (INVITATION,) if step.number == 4 else ())
+            caps = (INVITATION,) if step.number == STEP_OF_LISTS else ()
+            listed = _decision(case, policy, ruling, step.number, caps)
             return in_quiet_hours(case, listed, policy)
     number, ruling = policy_rules(case, policy)
     return in_quiet_hours(case, _decision(case, policy, ruling, number, CAPS), policy)
@@ -255,7 +267,7 @@ def decide_for_callee(
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:
     """The decision of a ruling, after the first of its caps that holds and after observe mode."""
-    cap = next((cap for cap in caps if cap.highest < ruling.action and cap.holds(case)), None)
+    cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
     ordered = ruling.action if cap is None else cap.highest
     identity = case.facts.identity
     decision = Decision(
@@ -316,7 +328,8 @@ def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
             return
     for cap in CAPS:
         if cap.holds(case):
-            yield Look(7, "cap", f"{cap.highest.word} at most: {cap.reason_in(case)}")
+            bounded = " (evidence only)" if cap.only_evidence else ""
+            yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.reason_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
         yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES)

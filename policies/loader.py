@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from policies.conditions import implies, read_when
+from policies.conditions import ABOUT_EVIDENCE, implies, read_when, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.policy import Policy, PolicyError, Rule
 from policies.words import nearest, shown
@@ -147,13 +147,15 @@ def _rule_from(table: Mapping[str, Any], position: int) -> Rule:
         for key in ("when", "action", "reason"):
             if key not in table:
                 raise PolicyError(f"needs {key}")
+        when = read_when(table["when"])
         return Rule(
             name=name,
-            when=read_when(table["when"]),
+            when=when,
             action=_action(table["action"], "action"),
             reason=_reason(table["reason"]),
             label=_label(table.get("label")),
             ask=_ask(table),
+            about_evidence=any(one.name in ABOUT_EVIDENCE for one in single_conditions(when)),
         )
     except PolicyError as error:
         raise _Located(f"rule '{name}': {error}") from None

@@ -36,7 +36,8 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Conditions, all of which must hold, and one action. `label` is the prefix a tag shows on the phone; `ask` what a
-    challenge asks for, one of decision.ASKS, where that is not left to the settings.
+    challenge asks for, one of decision.ASKS, where that is not left to the settings. `about_evidence`: one of the
+    conditions is about a level or points; other rules are for strangers, whatever is known of them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Rule:
     reason: str
     label: str | None = None
     ask: str | None = None
+    about_evidence: bool = False
 
     def matches(self, case: Case) -> bool:
         """Whether every condition holds."""

@@ -121,7 +121,9 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     print_table(("", "rule", "action", "when", "reason"), rows, keep=(0, 1, 2))
     say()
     say("And no rule does more than this:")
-    print_table(("  at most", "because"), [(f"  {cap.highest.word}", cap.reason) for cap in CAPS])
+    only = " (rules about evidence only)"
+    caps = [(f"  {cap.highest.word}", f"{cap.reason}{only if cap.only_evidence else ''}") for cap in CAPS]
+    print_table(("  at most", "because"), caps)
 
 
 def explain_call(

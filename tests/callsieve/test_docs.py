@@ -74,9 +74,9 @@ facts = { listed = [{ source = "ftc" }] }
 expect = { action = "challenge", rule = "listed" }
 
 [[case]]
-name = "the same, and he calls again two minutes later"
+name = "the same, and he passed a challenge last week"
 policy = "office"
-facts = { listed = [{ source = "ftc" }], called_minutes_ago = [2] }
+facts = { listed = [{ source = "ftc" }], level = "warn", challenge_passed_days_ago = 7 }
 expect = { action = "challenge" }
 """,
     "policies/office.toml": """\

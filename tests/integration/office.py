@@ -7,6 +7,7 @@ import sqlite3
 import time
 import wave
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import sin
 from pathlib import Path
 from struct import pack
@@ -94,6 +95,20 @@ def heard_digits(pbx: ScreenedPbx) -> list[str]:
     """The digits that callers were asked for so far, in our words or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())
     return re.findall(r"Playing '(?:callsieve/challenge-press-|digits/)(\d)", lines)
+
+
+def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResult:
+    """A call that presses a key each time a digit is asked for."""
+    before = len(heard_digits(pbx))
+    with pbx.carrier.start(CallSpec(caller=caller, name="Joe", did=did, hang_up_after=6.0)) as call:
+        for number, digit in enumerate(digits):
+            wait_until(partial(_is_asked_again, pbx, before + number), "the question")
+            call.press(digit)
+        return call.result()
+
+
+def _is_asked_again(pbx: ScreenedPbx, before: int) -> bool:
+    return len(heard_digits(pbx)) > before
 
 
 def build_prompts(pbx: ScreenedPbx, *languages: str) -> None:

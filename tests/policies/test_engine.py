@@ -32,6 +32,7 @@ from tests.builders import (
     make_imported,
     make_person,
     make_policy,
+    make_reputation,
     make_signed_call,
     make_tie,
     policy_ordering,
@@ -299,8 +300,36 @@ NOT_CAPPED = [
 @pytest.mark.parametrize("policy", [REJECTING, REJECTING_BY_RULE], ids=["default", "rule"])
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
 def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason: str, policy: Policy) -> None:
-    decision = decide(call, facts, policy, NOW)
+    decision = decide(call, replace(facts, reputation=make_reputation(3.0)), policy, NOW)
     assert (decision.action, decision.capped_by) == (Action.WARN, reason)
+
+
+FOR_STRANGERS = make_policy("""
+[[rule]]
+name = "suspicious"
+when = { any = [{ level_at_least = "challenge" }, { points_between = [8, 12] }] }
+action = "reject"
+reason = "somebody has complained"
+
+[[rule]]
+name = "stranger"
+when = { relationship = false }
+action = "challenge"
+reason = "nobody here knows this number"
+""")
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule", "action"),
+    [
+        pytest.param(make_facts(), "stranger", Action.CHALLENGE, id="rule-for-strangers"),
+        pytest.param(make_facts(2.0), "suspicious", Action.WARN, id="rule-about-points"),
+        pytest.param(make_facts(level=Level.ROUTE), "suspicious", Action.WARN, id="rule-about-levels"),
+    ],
+)
+def test_calling_again_is_no_way_around_a_rule_for_strangers(facts: Facts, rule: str, action: Action) -> None:
+    decision = decide(make_call(), replace(facts, recent_calls=(NOW - MINUTE,)), FOR_STRANGERS, NOW)
+    assert (decision.rule, decision.action) == (rule, action)
 
 
 @pytest.mark.parametrize(("call", "facts"), NOT_CAPPED)
@@ -320,7 +349,7 @@ def test_the_weakest_cap_comes_first() -> None:
     assert [cap.highest for cap in CAPS] == sorted(cap.highest for cap in CAPS)
 
 
-APPEALED = replace(make_facts(), reputation=Reputation(appeal="AP9E4100"))
+APPEALED = replace(make_facts(), reputation=Reputation(3.0, Level.WARN, appeal="AP9E4100"))
 
 
 @pytest.mark.parametrize(
@@ -410,7 +439,7 @@ def test_observe_mode_records_what_would_be_and_lets_every_call_through(ground: 
 
 
 def test_observe_mode_knows_what_a_cap_would_have_done() -> None:
-    facts = make_facts(challenge_passed_at=NOW - DAY)
+    facts = make_facts(3.0, challenge_passed_at=NOW - DAY)
     decision = decide(make_call(), facts, policy_ordering("reject", observe=True), NOW)
     assert (decision.action, decision.would_be) == (Action.ALLOW, Action.WARN)
     assert decision.capped_by == "the caller passed a challenge"

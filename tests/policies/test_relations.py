@@ -76,7 +76,7 @@ PER_PHONE = [
     pytest.param(make_call(), make_facts(), REJECTING, (), (), id="nobody-has-ties"),
     pytest.param(
         make_call(),
-        make_facts(ties=[make_tie(Tie.ALLOW, "201"), make_tie(Tie.BLOCK, "202"), make_tie(Tie.CONTACT, "203")]),
+        make_facts(3.0, ties=[make_tie(Tie.ALLOW, "201"), make_tie(Tie.BLOCK, "202"), make_tie(Tie.CONTACT, "203")]),
         REJECTING,
         ("PJSIP/201", "PJSIP/203"),
         ("PJSIP/202",),

@@ -20,6 +20,7 @@ from tests.builders import (
     make_did,
     make_facts,
     make_person,
+    make_reputation,
     make_tie,
     policy_ordering,
 )
@@ -80,12 +81,12 @@ def test_the_condition_holds_where_the_step_does(call: IncomingCall, facts: Fact
     ],
 )
 def test_where_the_person_is_not_known_yet_the_call_gets_to_the_phones(facts: Facts, capped: bool) -> None:
-    decision = decide(make_call(CALLER), facts, REJECTING, NOW)
+    decision = decide(make_call(CALLER), replace(facts, reputation=make_reputation(3.0)), REJECTING, NOW)
     assert decision.action is (Action.WARN if capped else Action.REJECT)
 
 
 def test_the_phone_of_who_called_him_rings_without_a_warning() -> None:
-    facts = make_facts(ties=[talked("201"), talked("202", "support")], did=make_did(group="sales"))
+    facts = make_facts(3.0, ties=[talked("201"), talked("202", "support")], did=make_did(group="sales"))
     decision = decide(make_call(), facts, REJECTING, NOW)
     assert per_phone_of(make_call(), facts, decision).known == ("PJSIP/201",)
     rang_once = replace(facts, one_ring_at=NOW - HOUR)

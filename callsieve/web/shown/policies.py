@@ -41,7 +41,7 @@ class PolicyShown:
     rules: tuple[RuleShown, ...]
     text: str = ""
     steps: tuple[str, ...] = tuple(step.title for step in STEPS)
-    caps: tuple[tuple[str, str], ...] = tuple((cap.highest.word, cap.reason) for cap in CAPS)
+    caps: tuple[tuple[str, str, bool], ...] = tuple((cap.highest.word, cap.reason, cap.only_evidence) for cap in CAPS)
 
 
 @dataclass(frozen=True, slots=True)
