@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from agi.display import shown_of
+from agi.display import shown_of, word_against
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
@@ -18,12 +18,9 @@ from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
 from policies.quiet import RULE as QUIET_RULE
 from policies.relations import PerPhone
 from reputation.last_call import LastCall
-from reputation.model import Level, Verification
+from reputation.model import Verification
 
-# What a callee is told who picks up a warned call: `whisper-...` among the prompts. By the category of an imported
-# number, or by the rule of the presets that has one of its own.
-WHISPER_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
-OWN_NUMBER_RULE, BLOCKLIST_RULE = "own-number", "blocklist"
+OWN_NUMBER_RULE = "own-number"
 
 # Runs on each phone's channel before it rings: b() is the only way to reach the phone's own INVITE.
 PHONE = "b(callsieve-phone^s^1)"
@@ -44,13 +41,12 @@ SHOWN = (Action.TAG, Action.WARN)
 
 
 def whisper_of(decision: Decision) -> str:
-    """The warning for the callee's ear, a word of the prompts; empty when the call comes without one."""
+    """The warning for the callee: `whisper-` and this word is its prompt. Empty: the call comes without one."""
     if decision.action is not Action.WARN:
         return ""
     if decision.rule == OWN_NUMBER_RULE:
         return OWN_NUMBER_RULE
-    unknown = decision.level is Level.NONE and decision.rule != BLOCKLIST_RULE
-    return WHISPER_BY_CATEGORY.get(decision.category or "", "unknown" if unknown else "spam")
+    return word_against(decision)
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:

@@ -16,8 +16,9 @@ from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import Action, Decision, IncomingCall
+from reputation.model import Level
 
-VERIFIED, SPAM = "verified", "spam"
+VERIFIED, SPAM, UNKNOWN = "verified", "spam", "unknown"
 # By language and word; [display] of the settings may say others. The labels of the presets' rules are here, too.
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
@@ -29,6 +30,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unverified": "Unverified",
         "not-a-number": "Not a number",
         "withheld": "Withheld",
+        UNKNOWN: "Unknown",
         VERIFIED: "Verified:",
     },
     MANDARIN: {
@@ -40,11 +42,13 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "unverified": "未经核实",
         "not-a-number": "不是号码",
         "withheld": "号码隐藏",
+        UNKNOWN: "陌生来电",
         VERIFIED: "已核实：",
     },
 }
-# The categories of imported numbers and of marks that have a prefix of their own; anything else is `spam`.
+# The categories of imported numbers and of marks that have a word of their own; anything else is `spam`.
 WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
+BLOCKLIST_RULE = "blocklist"
 _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 
 # The longest prefix that leaves room for a name, and how much of both desk phones show in a line (20 to 40).
@@ -109,8 +113,15 @@ def label_of(decision: Decision, display: Display) -> str:
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
         return decision.label
-    word = _WORD_BY_LABEL.get(decision.label or "") or WORD_BY_CATEGORY.get(decision.category or "", SPAM)
+    word = _WORD_BY_LABEL.get(decision.label or "") or word_against(decision)
     return display.text(word, decision.language)
+
+
+def word_against(decision: Decision) -> str:
+    """What is said of the caller by what speaks against him: by category, else `spam`; `unknown` if nothing does."""
+    if decision.category is not None:
+        return WORD_BY_CATEGORY.get(decision.category, SPAM)
+    return SPAM if decision.level is not Level.NONE or decision.rule == BLOCKLIST_RULE else UNKNOWN
 
 
 def tidied(raw_name: str) -> str:

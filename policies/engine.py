@@ -24,7 +24,7 @@ from policies.relations import (
     ties_in_reach,
     ties_of_callee,
 )
-from reputation.model import CallerKind, Facts, Imported, Tie
+from reputation.model import CallerKind, Facts, Imported, Level, Tie
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
 CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
@@ -268,7 +268,7 @@ def decide_for_callee(
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:
     """The decision of a ruling, after the first of its caps that holds and after observe mode."""
     cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
-    ordered = ruling.action if cap is None else cap.highest
+    ordered = ruling.action if cap is None else _left_by(cap, case, step)
     identity = case.facts.identity
     decision = Decision(
         action=ordered,
@@ -288,6 +288,16 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         language=case.facts.callee.language if case.facts.callee is not None else None,
     )
     return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
+
+
+def _left_by(cap: Cap, case: Case, step: int) -> Action:
+    """What a cap leaves. Nobody is warned of a caller against whom there is nothing: then the call is allowed."""
+    against = (
+        case.facts.reputation.level is not Level.NONE
+        or step == STEP_OF_LISTS
+        or own_number_spoofed(case.call, case.facts)
+    )
+    return Action.ALLOW if cap.highest is Action.WARN and not against else cap.highest
 
 
 def _category(imported: Iterable[Imported]) -> str | None:

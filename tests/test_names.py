@@ -6,7 +6,8 @@ import inspect
 import re
 from pathlib import Path
 
-from agi.answers import OWN_NUMBER_RULE, WHISPER_BY_CATEGORY
+from agi.answers import OWN_NUMBER_RULE
+from agi.display import WORD_BY_CATEGORY
 from callsieve.changes import FREEPBX_FILES
 from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
 from callsieve.prompts import prompts_of
@@ -122,7 +123,7 @@ NAMED_BY_VALUE = {
     "challenge-press-${digit}": {f"challenge-press-{digit}" for digit in range(1, 10)},
     "digit-${claim:${at}:1}": {f"digit-{digit}" for digit in range(10)},
     "whisper-${CALLSIEVE_WHISPER}": {
-        f"whisper-{word}" for word in {*WHISPER_BY_CATEGORY.values(), OWN_NUMBER_RULE, "spam", "unknown"}
+        f"whisper-{word}" for word in {*WORD_BY_CATEGORY.values(), OWN_NUMBER_RULE, "spam", "unknown"}
     },
 }
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, Display, label_of, shown_of, tidied, without_prefix
 from policies.decision import Action, Decision
 from policies.loader import load_policy
+from reputation.model import Level
 from tests.builders import CALLER, make_call
 
 ENGLISH = Display()
 
 
 def make_decision(action: Action = Action.TAG, **more: object) -> Decision:
-    return replace(Decision(action, "a-rule", "", 8), **more)  # type: ignore[arg-type]
+    return replace(Decision(action, "a-rule", "", 8, level=Level.TAG), **more)  # type: ignore[arg-type]
 
 
 def tagged(called: str, /, display: Display = ENGLISH, **more: object) -> str:
@@ -41,6 +42,9 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
         pytest.param(make_decision(category="scam"), "Scam?", id="by-category"),
         pytest.param(make_decision(Action.WARN, category="telemarketing"), "Sales?", id="sales"),
         pytest.param(make_decision(Action.WARN, category="debt"), "SPAM?", id="another-category"),
+        pytest.param(make_decision(), "SPAM?", id="by-evidence"),
+        pytest.param(make_decision(level=Level.NONE, rule="blocklist"), "SPAM?", id="by-the-administrators-list"),
+        pytest.param(make_decision(level=Level.NONE), "Unknown", id="nothing-against-him"),
         pytest.param(make_decision(Action.ALLOW, label="Withheld"), "", id="allow-shows-nothing"),
         pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="nor-does-a-challenge"),
         pytest.param(make_decision(category="fraud", language="zh"), "诈骗？", id="in-the-callees-language"),

@@ -304,6 +304,16 @@ def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason
     assert (decision.action, decision.capped_by) == (Action.WARN, reason)
 
 
+@pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
+def test_a_cap_leaves_no_warning_where_nothing_speaks_against_the_caller(
+    call: IncomingCall, facts: Facts, reason: str
+) -> None:
+    decision = decide(call, facts, REJECTING, NOW)
+    spoofed = reason == "shows one of our own numbers"
+    assert decision.action is (Action.WARN if spoofed else Action.ALLOW)
+    assert decision.capped_by == reason
+
+
 FOR_STRANGERS = make_policy("""
 [[rule]]
 name = "suspicious"
