@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from lab import CallSpec, Phone
-from lab.screened import ROOT, ScreenedPbx
+from lab.screened import ROOT, SALES, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import install_prompts
+from tests.integration.office import install_prompts, pressing
 
 FREEPBX = (ROOT / "asterisk-conf" / "callsieve-freepbx.conf").read_text()
 # A context for trunks, a Dial whose options begin with a global and end in a b(), and what that b() does.
@@ -34,7 +34,7 @@ exten => s,1,GotoIf($[${LEN(${HASH(SIPHEADERS,Alert-Info)})} = 0]?done)
  same => n,Set(PJSIP_HEADER(add,Alert-Info)=${HASH(SIPHEADERS,Alert-Info)})
  same => n(done),Return()
 """
-TAGGED, WARNED, STRANGER = (f"+1201555015{n}" for n in range(3))
+TAGGED, WARNED, STRANGER, CHALLENGED = (f"+1201555015{n}" for n in range(4))
 SECONDS = {"whisper-spam": 0.6, "whisper-menu": 1.6}
 
 
@@ -45,9 +45,9 @@ def with_freepbx(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=OFFICE, globals={"DIAL_OPTIONS": "TtrI"}, conf=with_freepbx) as office:
+    with ScreenedPbx(extensions=OFFICE, globals={"DIAL_OPTIONS": "TtrI"}, conf=with_freepbx, digit=7) as office:
         with open_store(office.daemon.store) as db, transaction(db):
-            for number, action in ((TAGGED, "tag"), (WARNED, "warn")):
+            for number, action in ((TAGGED, "tag"), (WARNED, "warn"), (CHALLENGED, "challenge")):
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))
         install_prompts(office, SECONDS)
         assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
@@ -73,6 +73,12 @@ def test_the_phone_rings_with_the_mark_and_the_ring(pbx: ScreenedPbx, caller: st
         assert pbx.carrier.call(CallSpec(caller=caller, name="Joe", did="+442071838751")).code == 200
         invite = phone.wait_for_invite()
     assert (invite.from_name, invite.header("Alert-Info")) == (name, ring)
+
+
+def test_who_fails_a_challenge_where_there_is_no_voicemail_rings_nobody(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "201") as phone:
+        result = pressing(pbx, CHALLENGED, SALES, "1", "1")
+    assert (result.code, result.bye_from, phone.invites()) == (200, "asterisk", [])
 
 
 def test_the_whisper_is_heard(pbx: ScreenedPbx) -> None:

@@ -71,6 +71,15 @@ def test_who_did_not_pass_is_asked_again_however_soon_he_calls(pbx: ScreenedPbx,
     assert decision_on(pbx.daemon.store, AGAIN).action == "challenge"
 
 
+def test_who_fails_at_a_group_without_voicemail_rings_nobody_and_is_told(
+    pbx: ScreenedPbx, phones: tuple[Phone, Phone]
+) -> None:
+    result = pressing(pbx, FAILED, SALES, ANOTHER, ANOTHER)
+    assert (result.code, result.bye_from) == (200, "asterisk")
+    assert [phone.invites() for phone in phones] == [[], []]
+    assert played(pbx)[-2:] == ["caller-sorry", "caller-goodbye"]
+
+
 def test_who_fails_at_one_with_voicemail_ends_there(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     assert pressing(pbx, BOXED, ALICE, ANOTHER, ANOTHER).code == 200
     assert [phone.invites() for phone in phones] == [[], []]
