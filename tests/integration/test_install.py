@@ -142,9 +142,9 @@ def test_the_doctor_without_a_daemon(office: Office) -> None:
 
 def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:
     checks = office.doctor(code=1)
-    assert checks["dialplan"] == {
-        "name": "dialplan", "status": "fail", "detail": "not loaded", "way_out": "callsieve asterisk install",
-    }  # fmt: skip
+    dialplan = [checks["dialplan"][key] for key in ("status", "detail", "way_out")]
+    assert dialplan == ["fail", "not loaded", "callsieve asterisk install"]
+    assert checks["control socket"]["status"] == "ok"
     assert checks["trunks"]["status"] == "fail"
     assert checks["manager user"]["way_out"] == "callsieve asterisk install"
 
