@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import CallSpec, Carrier, Phone
-from lab.call import CallResult
+from lab import CallResult, CallSpec, Carrier, Phone
 from tests.integration.bare import Office, bare_office
 from tests.integration.office import journal
 
