@@ -74,44 +74,60 @@ def test_add_changes_only_what_is_given(callsieve: Program) -> None:
     assert "No [[trunk]] of the settings is called lost." in callsieve.ok("own", "add", OWN, "--trunk", "lost")
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        pytest.param({}, id="active"),
-        pytest.param({"state": State.RESTING}, id="resting"),
-        pytest.param({"state": State.RETIRED}, id="retired"),
-        pytest.param({"next_check_at": NOW - DAY}, id="overdue"),
-        pytest.param({"next_check_at": None, "checked_at": NOW - 9 * DAY}, id="checked"),
-    ],
-)
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(["remove"], id="remove"),
-        pytest.param(["retire"], id="retire"),
-        pytest.param(["rest"], id="rest"),
-        pytest.param(["use", "--force"], id="use"),
-        pytest.param(["check", "--next", "300d"], id="check"),
-        pytest.param(["add", "--name", "Beta", "--next-check", "never"], id="add"),
-    ],
-)
-def test_what_is_changed_comes_back_as_it_was_with_the_command_that_is_printed(
-    callsieve: Program, state: dict[str, Any], words: list[str]
-) -> None:
+STATES: dict[str, dict[str, Any]] = {
+    "active": {},
+    "resting": {"state": State.RESTING},
+    "retired": {"state": State.RETIRED},
+    "overdue": {"next_check_at": NOW - DAY},
+    "checked": {"next_check_at": None, "checked_at": NOW - 9 * DAY},
+}
+CHANGES = ("remove", "retire", "rest", "use --force", "check --next 300d", "add --name Beta --next-check never")
+# What a number in this state cannot do: it is in that state already, or only an active number can rest.
+REFUSED = {
+    ("active", "use --force"),
+    ("overdue", "use --force"),
+    ("checked", "use --force"),
+    ("resting", "rest"),
+    ("retired", "rest"),
+    ("retired", "retire"),
+}
+
+
+def put_in(callsieve: Program, state: str) -> OwnNumber:
+    """Registers OWN with many fields, in a state."""
     own = OwnNumber(
-        number=OWN, name="Joe's", owner="Ann", trunks=("carrier",), documents=("LOA 7", "bill"), added_at=NOW - 9 * DAY
+        number=OWN,
+        name="Joe's",
+        owner="Ann",
+        trunks=("carrier",),
+        documents=("LOA 7", "bill"),
+        added_at=NOW - 9 * DAY,
+        since=NOW - 5 * DAY,
     )
-    before = replace(own, since=NOW - 5 * DAY, **state)
-    put(callsieve, before)
-    command, *options = words
-    result = callsieve("own", command, OWN, *options)
-    if result.code:  # what rests cannot rest
-        assert the_own(callsieve) == before
-        return
+    own = replace(own, **STATES[state])
+    put(callsieve, own)
+    return own
+
+
+@pytest.mark.parametrize(
+    ("state", "change"), sorted({(state, change) for state in STATES for change in CHANGES} - REFUSED)
+)
+def test_undo_restores_what_a_command_changed(callsieve: Program, state: str, change: str) -> None:
+    before = put_in(callsieve, state)
+    command, *options = change.split()
+    printed = callsieve.ok("own", command, OWN, *options)
     assert the_own(callsieve) != before
-    assert f"Undone: own {command} of {OWN}.\n" == repeat(callsieve, result.out)
+    assert f"Undone: own {command} of {OWN}.\n" == repeat(callsieve, printed)
     assert the_own(callsieve) == before
     assert OWN in callsieve.ok("own", "list")
+
+
+@pytest.mark.parametrize(("state", "change"), sorted(REFUSED))
+def test_a_refused_command_changes_nothing(callsieve: Program, state: str, change: str) -> None:
+    before = put_in(callsieve, state)
+    command, *options = change.split()
+    callsieve.fails("own", command, OWN, *options)
+    assert the_own(callsieve) == before
 
 
 def test_rest_and_use_do_as_they_say(callsieve: Program) -> None:

@@ -14,18 +14,25 @@ import pytest
 from agi.screening import Screening
 from callsieve.keeper import Keeper
 from tests.agi.test_guarding import ACTING, LONDON, NOON, answer, make_request
+from tests.ami_listener.fake_manager import until
 from tests.builders import Clock, Memory, make_screening, make_site
 
 ALL_AT_ONCE = 10
 
 
 @pytest.fixture
-async def screening(tmp_path: Path) -> AsyncIterator[Screening]:
-    screening = make_screening(Memory(Clock(NOON)), site=make_site(outbound=ACTING))
-    keeper = screening.knowledge = Keeper(tmp_path / "callsieve.db")
+async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
+    keeper = Keeper(tmp_path / "callsieve.db")
     await keeper.start()
-    yield screening
+    yield keeper
     await keeper.close()
+
+
+@pytest.fixture
+def screening(keeper: Keeper) -> Screening:
+    screening = make_screening(Memory(Clock(NOON)), site=make_site(outbound=ACTING))
+    screening.knowledge = keeper
+    return screening
 
 
 async def called(screening: Screening, first: int) -> Counter[str]:
@@ -35,15 +42,16 @@ async def called(screening: Screening, first: int) -> Counter[str]:
     return Counter(one["CALLSIEVE_OUTBOUND"] for one in said)
 
 
-async def test_of_ten_calls_at_once_three_go_out(screening: Screening) -> None:
+async def test_of_ten_calls_at_once_three_go_out(screening: Screening, keeper: Keeper) -> None:
     assert await called(screening, 1) == {"allow": 3, "hold": 7}
-    await asyncio.sleep(0.5)
-    assert await called(screening, 2) == {"hold": 10}, "written meanwhile"
+    await until(lambda: not keeper.journal.outbound_waiting(), 20)  # now they are in the store
+    assert await called(screening, 2) == {"hold": 10}
 
 
-async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "callsieve.db", isolation_level=None)) as other:
+async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, keeper: Keeper) -> None:
+    with closing(sqlite3.connect(keeper.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert await called(screening, 1) == {"allow": 3, "hold": 7}
-        await asyncio.sleep(0.5)
+        await until(lambda: not len(keeper.journal), 20)  # all are being written, which waits for the other one
+        assert len(keeper.journal.outbound_waiting()) == ALL_AT_ONCE
         assert await called(screening, 2) == {"hold": 10}

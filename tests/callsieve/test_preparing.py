@@ -87,14 +87,17 @@ async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
     await becomes_known(kept)
 
 
-async def test_who_called_before_the_start_is_remembered_and_counted_once(kept: Keeper) -> None:
+async def test_who_called_before_the_start_is_remembered_and_counted_once(
+    kept: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="callsieve.preparing")
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])
     velocity = Velocity()
     velocity.add(CALLER, NOW + 5)
     recalling = asyncio.create_task(recall(kept, velocity, NOW))
-    await asyncio.sleep(0.05)
+    await until(lambda: "the store is not open yet" in caplog.text)  # the first try was too early
     await kept.start()
     await recalling
     assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
