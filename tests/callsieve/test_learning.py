@@ -132,12 +132,12 @@ async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
 async def test_an_emergency_call_that_cannot_be_written_is_written_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with listening(tmp_path) as (learning, manager, keeper):
+    async with listening(tmp_path) as (_, manager, keeper):
         await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
         play(manager, "outbound-answered", dialled=b"911")
         await until(lambda: "a part of learning failed and is tried again" in caplog.text, 20)
         assert await keeper.read(latest_emergency) is None
         await keeper.write(sqlite3.Connection.execute, "DROP TRIGGER refuse")
         async with asyncio.timeout(20):
-            while await keeper.read(latest_emergency) is None:
+            while await keeper.read(latest_emergency) is None:  # noqa: ASYNC110 (the store has no events)
                 await asyncio.sleep(0.01)
