@@ -159,8 +159,9 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides) -> OutcomeRecord:
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
     direction = _direction(first, rows, sides)
     inbound = direction is Direction.INBOUND
+    side = sides.trunk if direction is Direction.OUTBOUND else sides.phone
     caller = caller_of(first.src, sides.region) if inbound else None
-    taken = _taken(rows, sides, inbound=inbound)
+    taken = _taken(rows, side)
     over = max(row.at + row.duration for row in rows)
     talk = taken.talk if taken else 0.0
     dialled = first.did or first.dst
@@ -193,14 +194,15 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
     return Direction.INTERNAL
 
 
-def _taken(rows: list[CdrRow], sides: Sides, *, inbound: bool) -> CdrRow | None:
-    """The row of the phone, or outbound of the trunk, that took the call; a real channel before one of Local's."""
+def _taken(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
+    """The row of the phone, or outbound of the trunk, that took the call; a real channel before one of Local's.
+
+    `side`: the phone, or the trunk, that a channel is of.
+    """
     taken = [
         row
         for row in rows
-        if row.disposition is Disposition.ANSWERED
-        and row.app in CONNECTING
-        and (sides.phone(row.dstchannel) if inbound else sides.trunk(row.dstchannel))
+        if row.disposition is Disposition.ANSWERED and row.app in CONNECTING and side(row.dstchannel)
     ]
     return max(taken, key=lambda row: (not row.dstchannel.startswith("Local/"), row.talk), default=None)
 

@@ -50,7 +50,7 @@ def import_calls(
     started = time.monotonic()
     try:
         with (
-            stores(loaded, dry_run=dry_run) as (known, written),
+            stores(loaded, dry_run=dry_run, copied=True) as (known, written),
             opened(file, _sides(known, loaded), place) as history,
             meter(file) as tell,
         ):

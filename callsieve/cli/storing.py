@@ -30,8 +30,14 @@ NAME_CHARACTERS = 64
 
 
 @contextmanager
-def stores(loaded: Loaded, *, dry_run: bool) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """The store as it is known, and where to write: for a dry run one that is thrown away, so all else is the same."""
+def stores(
+    loaded: Loaded, *, dry_run: bool, copied: bool = False
+) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    """The store as it is known, and where to write: for a dry run one that is thrown away, so all else is the same.
+
+    `copied`: what is thrown away begins as a copy of the store, where what is written depends on what is there.
+    """
+    from reputation.store.backup import copy_store
     from reputation.store.file import open_store
 
     if not dry_run:
@@ -41,6 +47,8 @@ def stores(loaded: Loaded, *, dry_run: bool) -> Iterator[tuple[sqlite3.Connectio
     with TemporaryDirectory(prefix="callsieve-") as folder, open_store(Path(folder) / "dry-run.db") as thrown_away:
         if has_store(loaded):
             with existing_store(loaded) as known:
+                if copied:
+                    copy_store(known, thrown_away)
                 yield known, thrown_away
         else:
             yield thrown_away, thrown_away

@@ -187,7 +187,7 @@ class TestCalls:
                 40,
                 id="outbound",
             ),
-            pytest.param({"channel": ANN, "dstchannel": BOB}, "internal", "failed", 50, 0, id="among-us"),
+            pytest.param({"channel": ANN, "dstchannel": BOB}, "internal", "answered", 10, 40, id="among-us"),
             pytest.param({"channel": ANN, "dstchannel": ""}, "internal", "failed", 50, 0, id="a-feature-code"),
         ],
     )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reputation.store.file import open_store
-from tests.callsieve.program import Program, ended, wait_until
+from tests.callsieve.program import Program, Result, ended, wait_until
 
 EVIDENCE = ("mark", "signal", "answered", "talk", "inbound_talk", "one_ring", "standing")
 START = time.time() - 20 * 86_400
@@ -155,3 +155,22 @@ def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
     assert "damaged or cut off" in callsieve.fails("import", "calls", cut)
     database = callsieve.file("cdr.db.gz", gzip.compress(callsieve.store.read_bytes()))
     assert "unpack it first" in callsieve.fails("import", "calls", database)
+
+
+def test_a_dry_run_counts_as_the_real_run_does(callsieve: Program) -> None:
+    """Also where calls are known already, by another file or from Asterisk."""
+    events = history(600)
+    callsieve.ok("import", "calls", callsieve.file("known.jsonl", "".join(events[:400])))
+    file = callsieve.file("all.jsonl", "".join(events))
+    before = dump(callsieve)
+    would = counts_of(callsieve("import", "calls", file, "--dry-run", "--json"))
+    assert dump(callsieve) == before
+    assert would == counts_of(callsieve("import", "calls", file, "--json"))
+    assert min(would["known"], would["new"], would["signals"]) > 0
+    again = counts_of(callsieve("import", "calls", file, "--dry-run", "--json"))
+    assert (again["new"], again["known"]) == (0, would["known"] + would["new"])
+
+
+def counts_of(result: Result) -> dict[str, int]:
+    assert result.code == 0, result.err
+    return {name: result.json[name] for name in ("read", "skipped", "new", "known", "signals", "marks")}
