@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
-from reputation.numbers import caller_of, country_of, is_emergency, is_valid, number_of, number_type_of
+from reputation.numbers import caller_of, country_of, is_emergency, is_valid, number_of, number_type_of, start_of_longer
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -127,6 +127,17 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
         what = "one of our own numbers" if len(own) == 1 else f"{len(own)} of our own numbers"
         objections.append(f"{entry.text} would block {what} ({shown}), and people of ours who call in")
     return objections
+
+
+def objection_to_part(entry: ListEntry) -> list[str]:
+    """What speaks against a single number that is only the start of whole ones."""
+    start = start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
+    if start is None:
+        return []
+    return [
+        f"{entry.first} is no whole number, and nobody calls from it: write all its digits, "
+        f"or {start}* for every number that begins so"
+    ]
 
 
 def _shared_start(entry: ListEntry) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from callsieve.composing import dids_of, own_numbers_of
-from callsieve.entries import covers, objections_to
+from callsieve.entries import covers, objection_to_part, objections_to
 from callsieve.settings import Settings
 from callsieve.times import TimeError, expiry_of
 from policies.decision import ACTION_BY_WORD
@@ -85,16 +85,25 @@ def action_of(entry: ListEntry) -> str:
 
 
 def objections(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
-    """What speaks against adding it, unless it is forced."""
-    return with_objections(db, settings, [entry])[0][1]
+    """What speaks against adding it, wherever it was seen, unless it is forced."""
+    return objections_to(entry, _own_numbers(db, settings))
+
+
+def objections_to_typed(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
+    """The same for one that somebody typed, perhaps not to its end."""
+    return [*objection_to_part(entry), *objections(db, settings, entry)]
 
 
 def with_objections(
     db: sqlite3.Connection, settings: Settings, entries: Iterable[ListEntry]
 ) -> list[tuple[ListEntry, list[str]]]:
-    """Each with what speaks against adding it, unless it is forced."""
-    own = {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
-    return [(entry, objections_to(entry, own)) for entry in entries]
+    """Each of a file with what speaks against adding it."""
+    own = _own_numbers(db, settings)
+    return [(entry, [*objection_to_part(entry), *objections_to(entry, own)]) for entry in entries]
+
+
+def _own_numbers(db: sqlite3.Connection, settings: Settings) -> set[str]:
+    return {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
 
 
 def replaced_by(db: sqlite3.Connection, entry: ListEntry) -> Replaced:

@@ -177,6 +177,29 @@ def is_valid(e164: str) -> bool:
     return number_type_of(e164) is not NumberType.UNALLOCATED
 
 
+# What an unallocated number is filled up with, to see whether it is the start of an allocated one.
+_FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
+
+
+def start_of_longer(e164: str) -> str | None:
+    """The start of whole numbers that was taken for a number (`+4420794617`), None for a number by itself.
+
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, with its 0 and all.
+    """
+    number = _parsed(e164)
+    if number is None or is_valid(e164):
+        return None
+    country_code = f"+{number.country_code}"
+    national = e164.removeprefix(country_code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(
+        phonenumbers.region_code_for_country_code(number.country_code or 0)
+    )
+    if metadata is not None and metadata.national_prefix == "0" and national.startswith("0"):
+        return country_code + national.lstrip("0")
+    longer = (f"{e164}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
+    return e164 if any(map(is_valid, longer)) else None
+
+
 def masked(text: str | None) -> str:
     """The text as a log may show it: the start of a number and its last two digits, at least four hidden.
 

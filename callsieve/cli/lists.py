@@ -24,7 +24,7 @@ from callsieve.cli.common import (
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
-from reputation.model import ListEntry, ListName
+from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.personal import PersonalEntry
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def add(
         str | None, typer.Option(metavar="ACTION", help="Instead of allow or reject: tag, warn, challenge, route.")
     ] = None,
     person: PersonOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Add what would block our own numbers or countries.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Add it whatever speaks against it.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
@@ -174,9 +174,9 @@ def _with_options(entry: ListEntry, note: str, expires: str | None, action: str 
 
 
 def _object(db: sqlite3.Connection, loaded: Loaded, entry: ListEntry) -> None:
-    from callsieve.listing import objections
+    from callsieve.listing import objections_to_typed
 
-    found = objections(db, loaded.settings, entry)
+    found = objections_to_typed(db, loaded.settings, entry)
     if found:
         raise CommandError(f"{'; '.join(found)}. If that is meant, add --force")
 
@@ -245,9 +245,13 @@ def _end_of(entry: ListEntry, now: float) -> Cell:
 
 def _add_personal(loaded: Loaded, list_name: ListName, number: str, person: str, now: float, *, force: bool) -> None:
     from callsieve.cli.show import say
+    from callsieve.entries import objection_to_part
     from reputation.store.personal import personal_entries, set_personal_entry
 
     entry = PersonalEntry(person, number, list_name, now)
+    part = [] if force else objection_to_part(ListEntry(list_name, EntryKind.EXACT, number))
+    if part:
+        raise CommandError(f"{part[0]}. If that is meant, add --force")
     with any_store(loaded) as db:
         name = _name_of(db, loaded, person, force=force)
         with changing(db, "list add", number) as change:

@@ -175,3 +175,12 @@ def test_the_config_file_is_part_of_the_undo_command(callsieve: Program, tmp_pat
     callsieve.ok("list", "add", "block", CALLER, "--config", other)
     out = callsieve.ok("list", "remove", "block", CALLER, "--config", other)
     assert re.search(r"--config '.*my settings.toml'", out)
+
+
+@pytest.mark.parametrize("more", [[], ["--person", "201"]])
+def test_the_start_of_a_number_makes_no_dead_entry(callsieve: Program, more: list[str]) -> None:
+    assert "+442079461*" in callsieve.fails("list", "add", "block", "+442079461", *more)
+    assert not callsieve.store.exists() or callsieve("list", "show", *more, "--json").json == []
+    callsieve.ok("list", "add", "block", "+442079461", "--force", *more)
+    assert [one["entry"] for one in callsieve("list", "show", *more, "--json").json] == ["+442079461"]
+    callsieve.ok("list", "remove", "block", "+442079461", *more)

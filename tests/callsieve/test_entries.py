@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.entries import EntryError, coverage, covers, number_from, objections_to, parse_entry
+from callsieve.entries import EntryError, coverage, covers, number_from, objection_to_part, objections_to, parse_entry
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.lists import covering_prefixes
 
@@ -133,6 +133,28 @@ def test_blocking_strangers_is_not_objected_to(text: str) -> None:
 
 def test_allowing_is_never_objected_to() -> None:
     assert objections_to(parse_entry("+1*", ListName.ALLOW, "US"), OWN) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        pytest.param("0207-946-17", "+4420794617*", id="typed-with-its-0"),
+        pytest.param("0207946", "+44207946*", id="shorter"),
+        pytest.param("+442079461", "+442079461*", id="typed-with-the-country"),
+        pytest.param("555-0123", "+445550123*", id="without-its-area"),
+        pytest.param("020 7183 8750", None, id="whole"),
+        pytest.param("0800 1111", None, id="whole-and-short"),
+        pytest.param("+441115550123", None, id="whole-in-no-block-as-spoofers-show-it"),
+        pytest.param("+11115550123", None, id="the-same-elsewhere"),
+        pytest.param("+39061234", None, id="where-numbers-begin-with-0"),
+        pytest.param("+44207946*", None, id="prefix"),
+    ],
+)
+def test_the_start_of_a_number_is_objected_to_with_the_prefix_that_was_meant(text: str, prefix: str | None) -> None:
+    for list_name in ListName:
+        objections = objection_to_part(parse_entry(text, list_name, "GB"))
+        assert [prefix in one for one in objections if prefix] == [True] * len(objections)
+        assert len(objections) == (prefix is not None)
 
 
 def test_many_own_numbers_are_counted() -> None:

@@ -422,3 +422,9 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         page = ada.text(path)
         assert page.count("<script") == plain_page.count("<script")
         assert "onerror=alert" not in page.replace("onerror=alert(1)&gt;", "")
+
+
+def test_the_start_of_a_number_is_looked_at_before_it_is_added(console: Console, otto: Browser) -> None:
+    look = otto.post("/lists/add", list="block", entry="+442079461")
+    assert (look.status_code, "+442079461*" in look.text) == (200, True)
+    assert console.office.read(list_entries) == []

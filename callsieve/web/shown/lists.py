@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.entries import coverage
-from callsieve.listing import Replaced, action_of, calls_lately, objections, replaced_by
+from callsieve.listing import Replaced, action_of, calls_lately, objections_to_typed, replaced_by
 from callsieve.settings import Settings
 from callsieve.undoing import IDENTITIES, LISTS, Latest, latest_changes
 from reputation.model import Identity, ListEntry, ListName
@@ -78,7 +78,7 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, n
 
 def look_at(db: sqlite3.Connection, settings: Settings, entry: ListEntry, now: float) -> Look:
     """What the entry would do."""
-    found = tuple(objections(db, settings, entry))
+    found = tuple(objections_to_typed(db, settings, entry))
     calls = calls_lately(db, entry, now)
     return Look(entry, action_of(entry), coverage(entry), found, replaced_by(db, entry), calls)
 
