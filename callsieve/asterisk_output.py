@@ -169,6 +169,11 @@ def features_in(output: str) -> dict[str, str]:
     return codes
 
 
+def mailboxes_in(output: str) -> frozenset[str]:
+    """`voicemail show users`: the boxes of the context that we look in, `default`."""
+    return frozenset(re.findall(r"^default\s+(\S+)\s", output, re.MULTILINE))
+
+
 def endpoint_context_in(output: str) -> str | None:
     """`pjsip show endpoint NAME`: the context that its calls arrive in."""
     match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)

@@ -20,6 +20,7 @@ from callsieve import (
     doctor_routes,
     doctor_screening,
     doctor_socket,
+    doctor_voicemail,
 )
 from callsieve.console import ConsoleError
 from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
@@ -53,6 +54,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("manager login", doctor_manager.can_log_in),
     ("settings", doctor_ourselves.settings_are_private),
     ("policy", doctor_ourselves.policy_loads),
+    ("stopped calls", doctor_voicemail.takes_stopped_calls),
     ("first days", doctor_screening.may_act),
     ("store", doctor_ourselves.store_opens),
     ("screened calls", doctor_screening.are_decided),

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from policies.decision import IncomingCall
     from policies.policy import Policy, PolicySet, Rule
 
+NO_ROUTE = (
+    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, and "
+    "a failed challenge is turned away. `callsieve doctor` names the DIDs"
+)
 NameArgument = Annotated[
     str | None,
     typer.Argument(metavar="[NAME]", help="A preset, a policy's name, or a FILE.toml.", show_default=False),
@@ -67,7 +71,8 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
     """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
     from callsieve.cli.show import plural, say
-    from callsieve.policy_files import all_problems, known_names, names_to_check, policy_called
+    from callsieve.doctor_voicemail import stops_calls
+    from callsieve.policy_files import all_problems, in_force, known_names, names_to_check, policy_called
     from policies.checking import unknown_names
     from policies.policy import PolicyError
 
@@ -83,6 +88,8 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
             problems += all_problems(one, loaded) or [str(error)]
             continue
         remarks = unknown_names(policy, known)
+        if in_force(one, loaded) and not loaded.settings.actions.route and stops_calls(policy):
+            remarks.append(NO_ROUTE)
         for remark in remarks:
             warn(f"{one}: {remark}")
         say(f"{policy.name}: {plural(len(policy.rules), 'rule')}, {_else(policy)}")

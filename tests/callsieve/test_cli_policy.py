@@ -93,6 +93,20 @@ def test_a_file_that_is_not_installed_yet_can_be_checked_and_shown(callsieve: Pr
     assert callsieve("policy", "check", broken).err.count(f"{broken}: ") == 2
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        pytest.param("", True, id="no-place"),
+        pytest.param('[actions]\nroute = "box,s,1"\n', False, id="a-route"),
+        pytest.param('[policy]\nname = "observe"\n', False, id="observes"),
+    ],
+)
+def test_check_says_what_becomes_of_stopped_calls(callsieve: Program, settings: str, said: bool) -> None:
+    callsieve.config.write_text(settings)
+    result = callsieve("policy", "check")
+    assert (result.code, "[actions] route is empty" in result.err) == (0, said)
+
+
 def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
     text = OFFICE.replace('{ prefix = ["+1900", "+1976"] }', '{ trunk = "carier", listed = "ftc" }')
     policy_file(callsieve, text)

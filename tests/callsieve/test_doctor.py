@@ -21,7 +21,7 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve import console as asterisk_console
-from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves
+from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_voicemail
 from callsieve.asterisk_output import (
     Step,
     Version,
@@ -263,6 +263,7 @@ ANSWERS = {
     "features show": "",
     "pjsip show endpoints": "No objects found.\n",
     "pjsip show endpoint carrier": " context   : from-carrier\n",
+    "voicemail show users": "",
     "manager show user callsieve": "  read perm: call,cdr,user,agent\n write perm: reporting\n",
 }
 OURS = "".join(
@@ -661,6 +662,42 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     with (directory / "callsieve.conf").open("a") as file:
         file.write("; edited\n")
     assert "callsieve.conf is not that of this version" in str(doctor_dialplan.is_loaded(ground).detail)
+
+
+NO_BOXES = {"voicemail show users": "No such command 'voicemail show users'"}
+ANNS_BOX = {
+    "voicemail show users": "Context    Mbox  User                      Zone       NewMsg\n"
+    "default    201   Ann                                       0\nother      202   Bob       0\n"
+}
+ANNS_DID = '[[did]]\nnumber = "+442071838751"\ncallee = "201"\n'
+SALES_DID = '[[did]]\nnumber = "+442071838750"\ngroup = "sales"\n'
+FAX = '[[did]]\nnumber = "+442071838752"\nscreen = false\n'
+ROUTED = '[actions]\nroute = "box,s,1"\n'
+BOX = {
+    "dialplan show s@box": "[ Context 'box' created by 'pbx_config' ]\n  's' =>  1. VoiceMail(1) [extensions.conf:1]\n"
+}
+NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extension\n"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "settings", "status", "words"),
+    [
+        pytest.param({}, '[policy]\nname = "observe"\n', "ok", "no policy", id="observes"),
+        pytest.param(NO_BOXES, "", "warn", "no [[did]]", id="no-did-is-known"),
+        pytest.param(NO_BOXES, ANNS_DID, "warn", "+442071838751", id="no-voicemail"),
+        pytest.param(ANNS_BOX, ANNS_DID + FAX, "ok", "each DID", id="everybody-has-a-box"),
+        pytest.param(ANNS_BOX, ANNS_DID + SALES_DID, "warn", "+442071838750", id="a-group-has-none"),
+        pytest.param(ANNS_BOX, ANNS_DID.replace("201", "202"), "warn", "+442071838751", id="a-box-elsewhere"),
+        pytest.param(BOX, ROUTED, "ok", "box,s,1", id="a-route"),
+        pytest.param(NO_SUCH_BOX, ROUTED, "warn", "box,s,1 is not in the dialplan", id="a-route-that-is-not-there"),
+    ],
+)
+def test_where_stopped_calls_go(
+    tmp_path: Path, answers: dict[str, str], settings: str, status: str, words: str
+) -> None:
+    finding = doctor_voicemail.takes_stopped_calls(make_ground(tmp_path, answers, settings))
+    assert finding.status == status
+    assert words in str(finding.detail)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""The doctor's check of where stopped calls go: to `[actions] route`, or to a voicemail box of the callee."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from callsieve.asterisk_output import dialplan_in, mailboxes_in
+from callsieve.composing import dids_of, policies_of
+from callsieve.doctor_ourselves import told_by_store
+from callsieve.examining import Finding, Ground, and_more, ok, unknown, warn
+from policies.decision import Action
+from policies.policy import Policy, PolicyError
+from reputation.model import Did
+from reputation.store.people import all_dids
+from reputation.wording import Wording
+
+STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
+WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
+
+
+def takes_stopped_calls(ground: Ground) -> Finding:
+    """Calls that are routed, or fail a challenge, have somewhere to go."""
+    try:
+        policies = policies_of(ground.loaded)
+    except PolicyError:
+        return unknown(Wording("the policy cannot be used: see policy"))
+    if not any(map(stops_calls, (policies.default, *(scope.policy for scope in policies.scopes)))):
+        return ok(Wording("no policy in force challenges or routes calls"))
+    if route := ground.loaded.settings.actions.route:
+        return _judged_route(ground, route)
+    settings = dids_of(ground.loaded.settings)
+    boxes = mailboxes_in(ground.ask("voicemail show users"))
+    if not ground.loaded.store_path.exists():
+        return _judged_boxes(settings, boxes)
+
+    def judge(db: sqlite3.Connection, _now: float) -> Finding:
+        return _judged_boxes([*all_dids(db), *settings], boxes)
+
+    return told_by_store(ground, judge)
+
+
+def stops_calls(policy: Policy) -> bool:
+    """Whether it acts, and challenges or routes some calls."""
+    orders = {policy.default, *(rule.action for rule in policy.rules)}
+    return not policy.observe and not STOPPING.isdisjoint(orders)
+
+
+def _judged_route(ground: Ground, route: str) -> Finding:
+    context, extension, _ = route.split(",")
+    if dialplan_in(ground.ask(f"dialplan show {extension}@{context}")).steps:
+        return ok(route)
+    return warn(
+        Wording(
+            "{route} is not in the dialplan: a routed call rings on, a failed challenge is turned away",
+            {"route": route},
+        ),
+        Wording("correct [actions] route, or add it to the dialplan"),
+    )
+
+
+def _judged_boxes(dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
+    """`dids`: of two with the same number the later one counts."""
+    screened = {did.number: did for did in dids if did.screen}
+    without = sorted(number for number, did in screened.items() if did.callee not in boxes)
+    if screened and not without:
+        return ok(Wording("the callee of each DID has a voicemail box"))
+    which = and_more(Wording(without[0]), len(without) - 1) if without else Wording("no [[did]] is known")
+    return warn(
+        Wording(
+            "no place for stopped calls ({which}): a routed call rings on, a failed challenge is turned away",
+            {"which": which},
+        ),
+        WAY_OUT,
+    )
