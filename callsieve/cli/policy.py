@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from policies.policy import Policy, PolicySet, Rule
 
 NO_ROUTE = (
-    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, and "
-    "a failed challenge is turned away. `callsieve doctor` names the DIDs"
+    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "
+    "and a failed challenge is turned away. `callsieve doctor` names the DIDs"
 )
 NameArgument = Annotated[
     str | None,
