@@ -219,7 +219,7 @@ def test_a_file_that_may_not_be_read_is_one_line(open_to_all: Program) -> None:
     file.chmod(0o000)
     result = open_to_all.as_nobody("import", "numbers", str(file), "--source", "x")
     assert result.code == 2
-    assert "secret.csv: no permission" in one_line(result.err)
+    assert "secret.csv" in one_line(result.err)
 
 
 def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Program) -> None:
