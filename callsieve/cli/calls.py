@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from callsieve.settings import Loaded
     from reputation.model import DecisionRecord
     from reputation.own.guarding import OutboundRecord
+    from reputation.store.calls import Ending
 
 MOST_SHOWN = 100_000
+# What the caller did when challenged, by ChallengeResult.
+WORDS_BY_RESULT = {"passed": "passed", "wrong": "pressed another key", "silent": "pressed nothing"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,6 +51,7 @@ def show(
     from callsieve.cli.show import say
     from callsieve.known import decision_as_json
     from callsieve.recordings import of_decisions
+    from reputation.store.calls import ending_of
     from reputation.store.journal import decisions
 
     loaded = settings_of(config)
@@ -59,10 +63,12 @@ def show(
         caller = None if what is None or record is not None else _caller(what, loaded)
         since = [] if record is None or record.caller is None else _since(db, record.caller, record.at)
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
+        endings = [ending_of(db, one.linkedid) for one in records] if as_json or record is not None else []
     if as_json:
-        print_json([decision_as_json(one) for one in records] if record is None else decision_as_json(record))
+        found = [{**decision_as_json(one), **ending._asdict()} for one, ending in zip(records, endings, strict=True)]
+        print_json(found if record is None else found[0])
     elif record is not None:
-        _show_one(record, since, [str(path) for path in of_decisions(loaded.state, [record.id])])
+        _show_one(record, endings[0], since, [str(path) for path in of_decisions(loaded.state, [record.id])])
     elif records:
         _show_table(records)
     else:
@@ -132,8 +138,9 @@ def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
     return list(decided_since(cases_of(db, caller), at))
 
 
-def _show_one(record: DecisionRecord, since: Sequence[str], said: Sequence[str]) -> None:
+def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:
     """`since`: what people here have decided about the caller after that; `said`: recordings of the caller's name."""
+    from callsieve.cli.calls_live import ended_words
     from callsieve.cli.show import bold, lines, print_pairs, say, word
     from callsieve.known import points_of
     from callsieve.times import when_exactly
@@ -154,6 +161,8 @@ def _show_one(record: DecisionRecord, since: Sequence[str], said: Sequence[str])
             ("trunk", record.trunk or ""),
             ("callee", record.callee or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
+            ("challenge", WORDS_BY_RESULT[ending.challenge] if ending.challenge else ""),
+            ("ended", ended_words(ending.outcome) if ending.outcome else "not known, or not over yet"),
             *_evidence(record),
             ("since then", lines(since)),
             ("caller said", lines(said)),

@@ -13,7 +13,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from reputation.model import Disposition
+from reputation.model import ChallengeResult, Disposition, OutcomeRecord
+from reputation.store.challenges import challenge_result_of
+from reputation.store.outcomes import outcome_of
 
 COMMON_ACTION = "allow"
 COMMON_RULE = "default"
@@ -43,6 +45,22 @@ class Place(NamedTuple):
 
     at: float
     id: str
+
+
+class Ending(NamedTuple):
+    """How a call ended, and what its caller did when challenged; None: not known, or not challenged."""
+
+    outcome: OutcomeRecord | None = None
+    challenge: ChallengeResult | None = None
+
+
+def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
+    """The ending of the call with this linkedid. A challenge is known before its call is over."""
+    if not linkedid:
+        return Ending()
+    outcome = outcome_of(db, linkedid)
+    told = outcome.challenge if outcome is not None else None
+    return Ending(outcome, told or challenge_result_of(db, linkedid))
 
 
 class Call(NamedTuple):

@@ -14,6 +14,7 @@ RESULT = """
 INSERT INTO challenge_result (linkedid, result, at) VALUES (?, ?, ?)
 ON CONFLICT (linkedid) DO UPDATE SET result = excluded.result, at = excluded.at WHERE excluded.at > at
 """
+OF_CALL = "SELECT result FROM challenge_result WHERE linkedid = ?"
 LATEST = "SELECT at FROM challenge_pass WHERE number = ? AND auth_class = ?"
 
 
@@ -30,6 +31,11 @@ def record_challenge(
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None and result is ChallengeResult.PASSED:
         record_challenge_pass(db, number, auth_class, at)
+
+
+def challenge_result_of(db: sqlite3.Connection, linkedid: str) -> ChallengeResult | None:
+    """What the caller of a call did when challenged; None: nothing is known of it."""
+    return next((ChallengeResult(result) for (result,) in db.execute(OF_CALL, (linkedid,))), None)
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:

@@ -28,6 +28,7 @@ from reputation.model import (
     Signal,
 )
 from reputation.own.hours import AS_INSTALLED, CallingHours
+from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
 from reputation.store.own_days import count_call
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
@@ -67,9 +68,8 @@ IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
-# Only the latest pass is kept; of a call that is long over it may be another one's, which its class makes harmless.
-CHALLENGED = "SELECT result FROM challenge_result WHERE linkedid = ?"
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
+# Only the latest pass is kept; of a call that is long over it may be another one's, which its class makes harmless.
 PASSED = "SELECT 1 FROM challenge_pass WHERE number = ? AND auth_class = ? AND at BETWEEN ? AND ?"
 
 BY_LINKEDID = f"SELECT {_COLUMNS} FROM outcome WHERE linkedid = ?"
@@ -226,9 +226,9 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
         return replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
     if action == "challenge" and outcome.challenge is None:
-        told = db.execute(CHALLENGED, (outcome.linkedid,)).fetchone()
-        if told:
-            return replace(outcome, challenge=ChallengeResult(told[0]))
+        told = challenge_result_of(db, outcome.linkedid)
+        if told is not None:
+            return replace(outcome, challenge=told)
         passed = db.execute(PASSED, (outcome.caller, auth_class, outcome.at - 1.0, outcome.ended_at + 1.0)).fetchone()
         return replace(outcome, challenge=ChallengeResult.PASSED) if passed else outcome
     return outcome

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import CallerKind
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, OutcomeRecord
+from reputation.store.challenges import record_challenge
+from reputation.store.connection import open_store, transaction
+from reputation.store.outcomes import record_outcome
 from tests.callsieve.program import CALLER, Program, make_record
 
 
@@ -68,6 +71,28 @@ def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
     ):
         assert part in out
     assert "would be" not in out
+
+
+def test_how_the_call_ended_and_what_its_caller_did_when_challenged(callsieve: Program) -> None:
+    assert "challenge  " not in callsieve.ok("calls", "show", "AAAAAAAA")
+    ended = OutcomeRecord(
+        linkedid="c1",
+        at=time.time() - 40,
+        direction=Direction.INBOUND,
+        disposition=Disposition.FAILED,
+        caller=CALLER,
+        ring_seconds=12.0,
+    )
+    with open_store(callsieve.store) as db, transaction(db):
+        record_challenge(db, "c1", CALLER, AuthClass.UNKNOWN, ChallengeResult.SILENT, time.time())
+        record_outcome(db, ended, time.time())
+    callsieve.add_decisions(make_record("DDDDDDDD", at=time.time(), linkedid="c1", action="challenge"))
+    out = callsieve.ok("calls", "show", "DDDDDDDD")
+    assert "challenge     pressed nothing\n" in out
+    assert "ended         inbound reached nobody, rang 12 s\n" in out
+    shown = callsieve("calls", "show", "DDDDDDDD", "--json").json
+    assert (shown["challenge"], shown["outcome"]["disposition"]) == ("silent", "failed")
+    assert callsieve("calls", "show", "--last", "1", "--json").json == [shown]
 
 
 def test_letters_that_are_misread_find_it_too(callsieve: Program) -> None:

@@ -14,12 +14,11 @@ from callsieve.web.shown.evidence import Bar, bars_of
 from policies.decision import ACTION_BY_WORD
 from reputation.ids import parse_id
 from reputation.levels import families_of
-from reputation.model import DecisionRecord, ListEntry, ListName, Mark, OutcomeRecord, Person, Verdict
+from reputation.model import DecisionRecord, ListEntry, ListName, Mark, Person, Verdict
 from reputation.numbers import number_of
-from reputation.store.calls import ENDINGS, Call, Place, Wanted, find_calls, rules_seen
+from reputation.store.calls import ENDINGS, Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import list_entries
-from reputation.store.outcomes import outcome_of
 from reputation.store.people import all_people
 from reputation.store.rows import marks_of
 
@@ -66,7 +65,7 @@ class CallShown:
     record: DecisionRecord
     bars: tuple[Bar, ...]
     changes: tuple[tuple[str, str], ...]
-    outcome: OutcomeRecord | None
+    ending: Ending
     others: tuple[DecisionRecord, ...]
     listed: tuple[ListEntry, ...]
     my_mark: Mark | None
@@ -155,7 +154,7 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None) -> Ca
         record=record,
         bars=bars,
         changes=changes,
-        outcome=outcome_of(db, record.linkedid) if record.linkedid else None,
+        ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
         listed=tuple(entries),
         my_mark=next((mark for mark in marks if mark.reporter == extension), None),
