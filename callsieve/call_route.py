@@ -105,6 +105,11 @@ class _Call:
             return Verdict(screening, where, why)
         return Verdict(Screening.SCREENED, nowhere=where if why is Why.MISSING else "")
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether a screened call is where it was sent on to: what happens there is not looked at."""
+        return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
+
     def on(self) -> _Call:
         return replace(self, at=self.at.next)
 
@@ -157,6 +162,8 @@ class _Walk:
             call = replace(call, at=replace(call.at, priority=next(labelled, 1)))
         priority = int(call.at.priority)
         suppliers = list(_until_certain(m for m in matches if m.is_switch or priority in m.applications))
+        if suppliers and call.has_arrived:
+            return Verdict(Screening.SCREENED)
         options = [self._at(call, match) for match in suppliers]
         if not suppliers or suppliers[-1].sometimes or suppliers[-1].is_switch:
             options.append(self._without_step(call))
@@ -206,7 +213,7 @@ class _Walk:
         if kind == "goto":
             return call.to(spot)
         if spot == SCREEN:
-            return replace(call.on(), screened=True)
+            return replace(call.on(), screened=True, jumps=0)
         return call.to(spot, (*call.returns, call.at.next))
 
     def _taken(self, call: _Call, arguments: str) -> list[str]:

@@ -13,21 +13,12 @@ from callsieve.doctor_ourselves import read_of_store
 from callsieve.examining import Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.freepbx import TRUNK_CONTEXT
 from callsieve.front_context import front_context_of
-from callsieve.trunk_numbers import (
-    Number,
-    Trunk,
-    freepbx_sends_us_calls,
-    numbers_of_dialplan,
-    numbers_of_settings,
-    trunks_of,
-    unscreened_forms,
-)
-from reputation.numbers import ways_to_dial
+from callsieve.trunk_numbers import Number, Trunk, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from reputation.store.screened import dialled_numbers
 from reputation.wording import Places, Wording, listed
 
 # A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.
-MOST_QUESTIONS = 300
+MOST_QUESTIONS = 500
 MOST_NAMED = 3
 ON_FREEPBX = f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
@@ -53,6 +44,7 @@ class Extensions:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._found: dict[tuple[str, str], list[Match]] = {}
+        self._orders: dict[str, list[tuple[str, bool]]] = {}
 
     def matches(self, extension: str, context: str) -> list[Match]:
         """In the order in which Asterisk tries them: own ones, then switches, then includes. ConsoleError."""
@@ -61,13 +53,18 @@ class Extensions:
             return []
         said = self._asked(extension, context)
         found: list[Match] = []
-        for reached, at_times in _reached(dialplan, context, set()):
+        for reached, at_times in self._order(context):
             # The console leaves out what is included at certain times only.
             more = self._asked(extension, reached) if at_times else said
             found += [replace(one, sometimes=one.sometimes or at_times) for one in more if one.context == reached]
             if reached in dialplan.switches:
                 found.append(Match(reached, extension, is_switch=True))
         return found
+
+    def _order(self, context: str) -> list[tuple[str, bool]]:
+        if context not in self._orders:
+            self._orders[context] = list(_reached(self._ground.dialplan, context, set()))
+        return self._orders[context]
 
     def _asked(self, extension: str, context: str) -> list[Match]:
         key = (extension, context)
@@ -78,11 +75,13 @@ class Extensions:
         return self._found[key]
 
 
-def _reached(dialplan: Dialplan, context: str, seen: set[str], *, at_times: bool = False) -> Iterator[tuple[str, bool]]:
+def _reached(
+    dialplan: Dialplan, context: str, seen: set[tuple[str, bool]], *, at_times: bool = False
+) -> Iterator[tuple[str, bool]]:
     """A context and those it includes, in Asterisk's order; and whether only at certain times."""
-    if context in seen:
+    if (context, at_times) in seen:
         return
-    seen.add(context)
+    seen.add((context, at_times))
     yield context, at_times
     for outer, inner in dialplan.includes:
         if outer == context and inner in dialplan.contexts:
@@ -121,8 +120,13 @@ def are_screened(ground: Ground) -> Finding:
     if survey.unscreened:
         said = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
         return fail(said, _way_out(ground, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
-    followed: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
-    return ok(Wording("{count} numbers from {trunks}; none is known to be unscreened", followed))
+    names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
+    if not survey.followed and not survey.unclear:
+        return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
+    about = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
+    if survey.left_out:
+        about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
+    return ok(about)
 
 
 def are_known(ground: Ground) -> Finding:
@@ -138,12 +142,10 @@ def are_known(ground: Ground) -> Finding:
             Wording("screened, and then nothing takes it: {numbers}", {"numbers": _named(survey.nowhere)}),
             Wording("check the context that the front context goes on to: are these numbers in it?"),
         )
-    about: Wording | str = Wording("{count} followed through the dialplan", {"count": survey.followed})
+    about = Wording("{count} followed through the dialplan", {"count": survey.followed})
     if survey.not_taken:
         missing: Places = {"about": about, "numbers": ", ".join(survey.not_taken[:MOST_NAMED])}
         about = Wording("{about}; no trunk's context takes {numbers}", missing)
-    if survey.left_out:
-        about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
     return ok(about)
 
 
@@ -151,30 +153,28 @@ def survey_of(ground: Ground, trunks: Sequence[Trunk]) -> Survey:
     """Follow each number from each trunk's context. ConsoleError."""
     extensions, survey = Extensions(ground), Survey()
     variables = globals_in(ground.ask("dialplan show globals"))
-    exempt = unscreened_forms(ground.loaded.settings)
-    taken: dict[str, bool] = {}
-    seen: set[tuple[str, str]] = set()
     since = ground.now - DIALLED_DAYS * 86_400
     dialled = read_of_store(ground, lambda db: dialled_numbers(db, since, ground.now))
+    contexts: set[str] = set()
+    taken: dict[str, bool] = {}
     for trunk in trunks:
-        if trunk.context is None:
+        context = trunk.context
+        if context is None:
             survey.unclear.append(Wording("the context of {trunk} was not found", {"trunk": trunk.name}))
             continue
-        own = list(numbers_of_settings(ground.loaded.settings, trunk.table))
-        seen_here = [Number(text, ways_to_dial(text)) for text in dialled]
-        for number in (*own, *numbers_of_dialplan(ground.dialplan, trunk.context, variables), *seen_here):
-            if (number.name, trunk.context) in seen or not exempt.isdisjoint(number.forms):
-                continue
-            seen.add((number.name, trunk.context))
+        for number in numbers_to_try(ground, trunk, context, variables, dialled):
+            if context in contexts and not number.is_named:
+                continue  # another trunk's calls arrive there as well
             try:
-                verdict = _verdict(extensions, number, trunk.context, variables)
+                verdict = _verdict(extensions, number, context, variables)
             except _EnoughAsked:
                 survey.left_out += 1
                 continue
-            if number in own:
+            if number.is_named:
                 taken[number.name] = taken.get(number.name, False) or verdict is not None
             if verdict is not None:
                 _note(survey, number, trunk, verdict)
+        contexts.add(context)
     survey.not_taken = [name for name, is_taken in taken.items() if not is_taken]
     return survey
 
@@ -183,8 +183,7 @@ def _verdict(extensions: Extensions, number: Number, context: str, variables: di
     """The least reassuring of its forms that the context takes; None when it takes none."""
     found = {form: extensions.matches(form, context) for form in number.forms}
     taken = [form for form, matches in found.items() if any(m.is_switch or 1 in m.applications for m in matches)]
-    written = [form for form in taken if any(match.extension == form for match in found[form])]
-    verdicts = [verdict_on(extensions.matches, form, context, variables) for form in written or taken]
+    verdicts = [verdict_on(extensions.matches, form, context, variables) for form in taken]
     verdicts = [verdict for verdict in verdicts if verdict.why is not Why.REFUSED]
     order = (Screening.NOT_SCREENED, Screening.CANNOT_TELL, Screening.SCREENED)
     return min(verdicts, key=lambda verdict: (order.index(verdict.screening), bool(verdict.nowhere)), default=None)
@@ -215,5 +214,7 @@ def _way_out(ground: Ground, trunks: Sequence[Trunk]) -> str | Wording:
 
 
 def _named(said: Sequence[Wording]) -> Wording:
+    """The first of them: numbers before patterns, which stand for any."""
+    said = sorted(said, key=lambda one: str(one.places.get("number", "")).startswith("_"))
     first = listed(said[:MOST_NAMED], "{some}; {more}")
     return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))

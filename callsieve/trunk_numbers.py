@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -36,10 +36,14 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example."""
+    """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example.
+
+    `is_named`: the settings have it.
+    """
 
     name: str
     forms: tuple[str, ...]
+    is_named: bool = False
 
 
 def trunks_of(ground: Ground) -> list[Trunk]:
@@ -95,17 +99,32 @@ def dahdi_contexts(etc: Path) -> list[str]:
     return list(found)
 
 
-def numbers_of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[Number]:
-    """The DIDs, and the trunk's own numbers."""
+def numbers_to_try(
+    ground: Ground, trunk: Trunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
+) -> list[Number]:
+    """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
+
+    A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
+    """
+    patterns, extensions = _of_dialplan(ground.dialplan, context, variables)
+    settings = ground.loaded.settings
+    exempt = {form for did in settings.did if not did.screen for form in _forms(did.number, settings.numbers.region)}
+    named = [Number(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
+    numbers = [*named, *patterns, *(Number(text, (text,)) for text in extensions)]
+    numbers += [Number(text, ways_to_dial(text)) for text in dialled]
+    found: dict[tuple[str, ...], Number] = {}
+    for number in numbers:
+        forms = tuple(form for form in number.forms if form in extensions) or number.forms
+        if exempt.isdisjoint(forms):
+            found.setdefault(forms, replace(number, forms=forms))
+    return list(found.values())
+
+
+def _of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The DIDs, and the trunk's own numbers, as carriers may send them."""
     region = (table.region if table else None) or settings.numbers.region
     texts = [did.number for did in settings.did] + list(table.own_numbers if table else ())
-    yield from (Number(text, _forms(text, region)) for text in dict.fromkeys(texts))
-
-
-def unscreened_forms(settings: Settings) -> frozenset[str]:
-    """The DIDs with `screen = false`, as carriers may send them: whether they are screened does not matter."""
-    dids = (did for did in settings.did if not did.screen)
-    return frozenset(form for did in dids for form in _forms(did.number, settings.numbers.region))
+    return ((text, _forms(text, region)) for text in dict.fromkeys(texts))
 
 
 def _forms(text: str, region: str) -> tuple[str, ...]:
@@ -113,15 +132,15 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
     return ways_to_dial(e164) if e164 else (text,)
 
 
-def numbers_of_dialplan(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> Iterator[Number]:
-    """The extensions of a trunk's context and of those that it passes the dialled number on to; patterns come last."""
+def _of_dialplan(
+    dialplan: Dialplan, context: str, variables: Mapping[str, str]
+) -> tuple[list[Number], dict[str, None]]:
+    """The patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
     behind = _passed_on(dialplan, context, variables)
-    names = [step.extension for step in dialplan.steps if step.context in behind]
-    yield from (Number(name, (name,)) for name in dict.fromkeys(names) if _NUMBER.fullmatch(name))
-    for name in dict.fromkeys(names):
-        example = example_of(name)
-        if example is not None:
-            yield Number(name, (example,))
+    names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
+    examples = ((name, example_of(name)) for name in names)
+    patterns = [Number(name, (example,)) for name, example in examples if example is not None]
+    return patterns, {name: None for name in names if _NUMBER.fullmatch(name)}
 
 
 def _passed_on(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> frozenset[str]:
