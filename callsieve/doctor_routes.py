@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from callsieve.asterisk_output import Dialplan, Match, globals_in, matches_in
 from callsieve.call_route import Screening, Verdict, Why, verdict_on
-from callsieve.doctor_dialplan import INSTALL, askers
+from callsieve.doctor_dialplan import INSTALL, RELOAD, askers
 from callsieve.doctor_ourselves import read_of_store
 from callsieve.examining import Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.freepbx import TRUNK_CONTEXT
@@ -105,6 +105,10 @@ def are_screened(ground: Ground) -> Finding:
     """Calls from each trunk to each number are screened."""
     asking = sorted(askers(ground.dialplan))
     trunks = trunks_of(ground)
+    for trunk in trunks:
+        if trunk.context is not None and trunk.context not in ground.dialplan.contexts:
+            where: Places = {"trunk": trunk.name, "context": trunk.context}
+            return fail(Wording("calls are LOST: {trunk} arrives in {context}, and it is not loaded", where), RELOAD)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
         return fail(Wording("no context asks CallSieve: no call is screened"), _way_out(ground, trunks))
     if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(ground.place.etc):
@@ -121,7 +125,7 @@ def are_screened(ground: Ground) -> Finding:
         said = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
         return fail(said, _way_out(ground, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
-    if not survey.followed and not survey.unclear:
+    if not survey.followed:
         return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
     about = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
     if survey.left_out:

@@ -12,6 +12,7 @@ from callsieve import doctor_routes
 from callsieve.asterisk_output import Match, iax_users_in, identified_in, matches_in
 from callsieve.call_route import Screening, Why, verdict_on
 from callsieve.dialplan_text import branches, example_of, is_true, substituted
+from callsieve.doctor_dialplan import RELOAD
 from callsieve.doctor_routes import are_known, are_screened, survey_of
 from callsieve.examining import Ground, Status
 from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
@@ -253,6 +254,12 @@ def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
     db.commit()
 
 
+def test_a_trunk_that_arrives_where_there_is_nothing() -> None:
+    found = are_screened(ground_of(recorded, CARRIER.replace("from-carrier", "callsieve-not-reloaded")))
+    assert found.status is Status.FAIL
+    assert found.way_out == RELOAD
+
+
 def test_no_number_is_known() -> None:
     answers = {"dialplan show": ASKS, "dialplan show globals": "", "pjsip show endpoint from-carrier": ""}
     found = are_screened(ground_of(answers.__getitem__, CARRIER))
@@ -347,7 +354,10 @@ def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> No
 
 
 def test_nobody_asks() -> None:
-    answers = {"dialplan show": "", "pjsip show endpoint from-carrier": "context : from-carrier\n"}
+    answers = {
+        "dialplan show": ASKS.replace("callsieve", "office"),
+        "pjsip show endpoint from-carrier": "context : from-carrier\n",
+    }
     assert are_screened(ground_of(answers.__getitem__, CARRIER)).status is Status.FAIL
 
 
