@@ -51,7 +51,7 @@ def add(
 ) -> None:
     """Let somebody use the console. The password is asked for, or read from standard input."""
     from callsieve.cli.show import say
-    from reputation.store.users import add_user, user_of
+    from reputation.store.users import add_user
     from reputation.users import NAME, ConsoleUser
 
     if not NAME.fullmatch(name):
@@ -60,12 +60,12 @@ def add(
         )
     loaded, wanted = settings_of(config), _role(role)
     with any_store(loaded) as db:
-        if user_of(db, name):
-            raise CommandError(f"there is a user {name!r} already: `callsieve user role` and `password` change it")
+        _check_free(db, name)
         _check_person(db, loaded, person)
         fresh, now = _asked(name), time.time()
         user = ConsoleUser(name, wanted, person, now, now)
         with changing(db, "user add", name=name) as change:
+            _check_free(db, name)
             change.after = _as_json(user)
             add_user(db, user, fresh)
     say(f"{name} may use the console as {wanted.word}: http://{loaded.settings.web.listen}")
@@ -101,6 +101,7 @@ def password(name: NameArgument, config: ConfigOption = None) -> None:
         _existing(db, name)
         fresh = _asked(name)
         with changing(db, "user password", name=name) as change:
+            _existing(db, name)  # it may be gone since the question
             change.after = {"password": "changed"}
             set_password(db, name, fresh, time.time())
     say(f"The password of {name} is changed; all their sessions are over.")
@@ -116,13 +117,12 @@ def role(
     from reputation.store.users import all_users, set_role
 
     wanted = _role(role)
-    with existing_store(settings_of(config)) as db:
+    with existing_store(settings_of(config)) as db, changing(db, "user role", name=name) as change:
         before = _existing(db, name)
         if wanted < before.role:
             _keep_an_administrator(before, all_users(db))
-        with changing(db, "user role", name=name) as change:
-            change.before, change.after = {"role": before.role.word}, {"role": wanted.word}
-            set_role(db, name, wanted)
+        change.before, change.after = {"role": before.role.word}, {"role": wanted.word}
+        set_role(db, name, wanted)
     say(f"{name} is {wanted.word} (was {before.role.word}).")
 
 
@@ -133,19 +133,24 @@ def remove(
 ) -> None:
     """Take the console away from somebody; all their sessions are over."""
     from callsieve.cli.show import say
-    from reputation.store.users import all_users, remove_user
+    from reputation.store.users import remove_user
 
     with existing_store(settings_of(config)) as db:
-        before, users = _existing(db, name), all_users(db)
-        if len(users) > 1:  # who is the only one leaves nobody behind without an administrator
-            _keep_an_administrator(before, users)
+        before = _removable(db, name)
         if not confirmed(f"Take the console away from {name} ({before.role.word})?", yes=yes):
             say("Nothing was changed.")
             return
         with changing(db, "user remove", name=name) as change:
-            change.before = _as_json(before)
+            change.before = _as_json(_removable(db, name))  # others may have changed it since the question
             remove_user(db, name)
     say(f"{name} may not use the console any more. To let them: callsieve user add {name} --role {before.role.word}")
+
+
+def _check_free(db: sqlite3.Connection, name: str) -> None:
+    from reputation.store.users import user_of
+
+    if user_of(db, name):
+        raise CommandError(f"there is a user {name!r} already: `callsieve user role` and `password` change it")
 
 
 def _existing(db: sqlite3.Connection, name: str) -> ConsoleUser:
@@ -158,6 +163,17 @@ def _existing(db: sqlite3.Connection, name: str) -> ConsoleUser:
             f"there is no user {name[:40]!r}{nearest(name, users) if users else ''}: `callsieve user list`"
         )
     return users[name]
+
+
+def _removable(db: sqlite3.Connection, name: str) -> ConsoleUser:
+    """The user, who may go. CommandError for the last administrator, unless nobody else is left behind."""
+    from reputation.store.users import all_users
+
+    users = all_users(db)
+    user = _existing(db, name)
+    if len(users) > 1:
+        _keep_an_administrator(user, users)
+    return user
 
 
 def _keep_an_administrator(user: ConsoleUser, users: list[ConsoleUser]) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from callsieve.cli import storing, users
 from callsieve.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
 from reputation.store.file import open_store
-from reputation.store.users import password_of
+from reputation.store.transaction import transaction
+from reputation.store.users import add_user, all_users, password_of, remove_user, set_role
+from reputation.users import ConsoleUser, Role
 from tests.callsieve.program import Program, Result
 
 PASSWORD = "four words in a row"
@@ -105,3 +111,36 @@ def test_a_password_is_known_again_by_its_hash_alone() -> None:
     assert not is_password(PASSWORD, "damaged")
     assert not is_outdated(stored)
     assert is_outdated("$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$" + stored.rpartition("$")[2])
+
+
+@pytest.mark.parametrize(
+    "words", [["role", "ada", "viewer"], ["remove", "ada", "--yes"], ["password", "ada"], ["add", "eve"]], ids=" ".join
+)
+def test_what_somebody_else_changes_at_the_same_time_counts(
+    program: Program, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Another connection commits its change last thing before the command's own transaction begins."""
+    for name in ("ada", "bob"):
+        assert piped(program, "user", "add", name, "--role", "administrator").code == 0
+    begin = storing.changing
+
+    @contextmanager
+    def others_first(*arguments: Any, **more: Any) -> Iterator[Any]:
+        with open_store(program.store) as db, transaction(db):
+            set_role(db, "bob", Role.VIEWER)
+            if words[0] == "password":
+                remove_user(db, "ada")
+            if words[0] == "add":
+                add_user(db, ConsoleUser("eve", Role.OPERATOR, None, 0.0, 0.0), "hash")
+        with begin(*arguments, **more) as change:
+            yield change
+
+    monkeypatch.setattr(users, "changing", others_first)
+    monkeypatch.setattr(users, "_asked", lambda _name: "a hash")
+    says = {"password": "there is no user", "add": "already"}.get(words[0], "the last administrator")
+    assert says in program.fails("user", *words)
+    with open_store(program.store) as db:
+        roles = {user.name: user.role for user in all_users(db)}
+    expected = {"ada": Role.ADMINISTRATOR, "bob": Role.VIEWER, "eve": Role.OPERATOR}
+    missing = {"password": {"ada", "eve"}, "add": set()}.get(words[0], {"eve"})
+    assert roles == {name: role for name, role in expected.items() if name not in missing}
