@@ -17,6 +17,7 @@ from callsieve.cli.common import (
     ConfigOption,
     JsonOption,
     any_store,
+    check_new,
     confirmed,
     existing_store,
     give_to_owner,
@@ -96,6 +97,7 @@ def backup(
     file: Annotated[
         Path | None, typer.Argument(help="Where to; else beside the store, in backups/.", show_default=False)
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the FILE that is there.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Copy the store while it is in use, and check the copy."""
@@ -111,7 +113,7 @@ def backup(
         give_to_owner(made)
     else:
         made = file
-        _copy_to(loaded.store_path, file)
+        _copy_to(loaded.store_path, file, force=force)
     say(f"{made}: {_size(made.stat().st_size)}, checked.")
 
 
@@ -181,8 +183,10 @@ def _show_check(found: dict[str, Any]) -> None:
     )
 
 
-def _copy_to(path: Path, file: Path) -> None:
-    """A checked copy at a place of the administrator's choice; the file that was there goes only when all is well."""
+def _copy_to(path: Path, file: Path, *, force: bool) -> None:
+    """A checked copy at a place of the administrator's choice; a file that is there goes only by force, and only when
+    all is well.
+    """
     from reputation.store.backup import copy_store, problem_of_backup
     from reputation.store.errors import store_errors
     from reputation.store.file import connect
@@ -191,6 +195,8 @@ def _copy_to(path: Path, file: Path) -> None:
         raise CommandError(f"{file}: this is a directory: name the file")
     if file.exists() and file.samefile(path):
         raise CommandError(f"{file}: this is the store itself: name another file")
+    if not force:
+        check_new(file, "name another, or add --force")
     partial = file.with_name(f"{file.name}.partial")
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640))
