@@ -21,12 +21,13 @@ class ChannelRef:
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """A channel begins; `exten` is what was dialled on it."""
+    """A channel begins; `exten` is what was dialled on it. `placed`: this PBX calls, nobody calls it."""
 
     channel: ChannelRef
     caller: str
     caller_name: str
     exten: str
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ NUMBER_LIMIT, NAME_LIMIT = 64, 80
 # Not among Asterisk's own fields: an administrator may have it sent with `channelvars` in manager.conf.
 PRESENTATION_VARIABLE = "CALLERID(num-pres)"
 
+_DOWN = (
+    0  # ChannelState: a channel that Asterisk makes to call somebody; one that calls us begins with Ring or Reserved
+)
+
 Fields = Mapping[str, str]
 
 
@@ -94,7 +98,8 @@ def _new_channel(packet: Packet) -> Event | None:
     channel = _channel(fields)
     if channel is None:
         return None
-    return NewChannel(channel, _number(fields, "CallerIDNum"), _name(fields), fields.get("Exten", "")[:NUMBER_LIMIT])
+    exten, placed = fields.get("Exten", "")[:NUMBER_LIMIT], _integer(fields, "ChannelState") == _DOWN
+    return NewChannel(channel, _number(fields, "CallerIDNum"), _name(fields), exten, placed)
 
 
 def _presentation_word(word: str) -> Presentation:

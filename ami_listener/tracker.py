@@ -189,7 +189,10 @@ class CallTracker:
             self._meet(ref, at)
             return
         call = self._open(ref.linkedid, at)
-        call.begin(self._add(ref, call), event.caller, event.caller_name, event.exten)
+        channel = self._add(ref, call)
+        if event.placed and channel.kind is Kind.TRUNK:
+            return  # Originate or a call file: nobody has called us, and nothing says who is called
+        call.begin(channel, event.caller, event.caller_name, event.exten)
         if call.direction is Direction.INBOUND and event.caller:
             call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
 

@@ -182,7 +182,7 @@ def endpoint_context_in(output: str) -> str | None:
 
 def identified_in(output: str) -> list[str]:
     """`pjsip show endpoints`: the endpoints that are known by where a call comes from, as trunks are."""
-    return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+\S*/(\S+)\s*$", output, re.MULTILINE)))
+    return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+[^\s<]\S*/(\S+)\s*$", output, re.MULTILINE)))
 
 
 def iax_users_in(output: str) -> dict[str, str]:

@@ -138,6 +138,11 @@ def copy_of(path: Path) -> Path:
     return path.with_name(path.name + COPY_SUFFIX)
 
 
+def is_copy(path: Path) -> bool:
+    """Whether a file as it was before us is kept in this one."""
+    return path.name.endswith(COPY_SUFFIX)
+
+
 def packaged(name: str) -> str:
     """The text of one of the files for Asterisk."""
     return (asterisk_conf() / name).read_text("utf-8")

@@ -7,12 +7,12 @@ from pathlib import Path
 from callsieve.asterisk_text import read_text, with_lines
 from callsieve.changes import Change, Place
 from callsieve.manager_user import PRIVATE_MODE, toml_text
-from callsieve.settings import CONFIG_FILE, Loaded
+from callsieve.settings import Loaded
 
 
 def plan_settings(place: Place, loaded: Loaded, ami: list[str]) -> list[Change]:
     """The settings file with the [ami] table at its end. A file that is there keeps all that it says."""
-    file = loaded.file or CONFIG_FILE
+    file = loaded.settings_file
     before = read_text(file)
     lines = ami if before is not None else [*_first_lines(place, loaded), *ami]
     if not lines:

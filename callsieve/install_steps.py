@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 
 from callsieve.changes import Place, Plan
 from callsieve.freepbx import TRUNK_CONTEXT
 from callsieve.front_context import front_context_of, installed_contexts
-from callsieve.settings import Settings
+from callsieve.settings import Loaded, Settings
 from callsieve.uninstalling import uses_of
 
 UNITS_STARTED = "callsieve callsieve-doctor.timer"
@@ -34,10 +33,12 @@ class Step:
 def steps_after_install(
     plan: Plan, place: Place, settings: Settings, *, freepbx: bool, new_service: bool, reloaded: bool
 ) -> list[Step]:
-    """In order: Asterisk must know a context before a trunk arrives in it. `new_service`: there was no unit before."""
-    steps = [*_start(plan, place, new_service=new_service)]
-    if not reloaded:
-        steps.append(_reload(settings))
+    """In order. `new_service`: there was no unit before.
+
+    Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
+    """
+    steps = [] if reloaded else [_reload(settings)]
+    steps += _start(plan, place, new_service=new_service)
     if not uses_of(place):
         steps.append(_connect_freepbx() if freepbx else _connect(place, settings))
     return [*steps, Step("See that all is well", (DOCTOR,))] if steps else []
@@ -89,13 +90,16 @@ def asterisk_command(settings: Settings, command: str) -> str:
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
-def left_behind(store: Path, file: Path, user: str) -> list[str]:
+def left_behind(loaded: Loaded, user: str) -> list[str]:
     """What `uninstall` does not remove, one line each, with how to remove it. `user` is empty where there is none."""
+    store, findings = loaded.store_path.parent, loaded.findings_path.parent
     lines = []
-    if store.parent.exists():
-        lines.append(f"{store.parent}: marks, lists, decisions and backups; rm -r {store.parent} deletes them")
-    if file.exists():
-        lines.append(f"{file}: your settings")
+    if store.exists():
+        lines.append(f"{store}: marks, lists, decisions and backups; rm -r {store} deletes them")
+    if findings.exists():
+        lines.append(f"{findings}: what doctor found; rm -r {findings} deletes it")
+    if loaded.settings_file.exists():
+        lines.append(f"{loaded.settings_file}: your settings")
     if user:
         lines.append(f"the user {user}; userdel {user} removes it")
     return lines

@@ -193,7 +193,7 @@ def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
             f"the service runs in the group {USUAL_GROUP}, which is not there, and could not read its settings: "
-            f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.file or CONFIG_FILE}"
+            f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.settings_file}"
         )
     for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
         closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from callsieve.asterisk_text import Line, read_text, walk, with_lines
 from callsieve.changes import OUR_MANAGER, Change, InstallError, Place, is_included, own_file, packaged
-from callsieve.settings import CONFIG_FILE, Ami, Loaded
+from callsieve.settings import Ami, Loaded
 
 PRIVATE_MODE = 0o640
 DEFAULT_PORT = 5038
@@ -93,7 +93,7 @@ def _port(text: str) -> int:
 def _ami_table(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
     """The other end of the manager user: the lines of [ami] for our own settings, none where there is one. Remarks."""
     ami = loaded.settings.ami
-    file = loaded.file or CONFIG_FILE
+    file = loaded.settings_file
     before = read_text(file)
     if before is not None and "ami" in tomllib.loads(before):
         remarks = [] if ami.port == port else [f"{file}: [ami] needs port = {port}, that of {place.etc}/manager.conf"]

@@ -246,11 +246,20 @@ class Settings(Table, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and where they came from. `file` is None when there is none and all are defaults."""
+    """The settings and where they came from. `file` is None when there is none and all are defaults.
+
+    `usual_file` is where one is made then.
+    """
 
     settings: Settings
     file: Path | None
     state: Path
+    usual_file: Path = CONFIG_FILE
+
+    @property
+    def settings_file(self) -> Path:
+        """The file there is, or would be."""
+        return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
         """A path of the settings; a relative one is below the state directory."""

@@ -20,7 +20,6 @@ from callsieve.changes import (
     is_ours,
 )
 from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
-from callsieve.settings import CONFIG_FILE
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
 _USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
@@ -32,7 +31,7 @@ _USE_BY_FILE = {
 }
 
 
-def plan_uninstall(place: Place, settings_file: Path | None) -> Plan:
+def plan_uninstall(place: Place, settings_file: Path) -> Plan:
     """The changes that take CallSieve out again. InstallError while the dialplan still calls it."""
     if users := uses_of(place):
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:3])
@@ -40,7 +39,7 @@ def plan_uninstall(place: Place, settings_file: Path | None) -> Plan:
         raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
     shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
-    shared.append(settings_file or CONFIG_FILE)
+    shared.append(settings_file)
     changes = [change for path in shared for change in _restored(path)]
     changes += [change for path in _our_files(place) for change in _removed(path)]
     directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]

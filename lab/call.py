@@ -5,12 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from lab.audio import TICK_SECONDS, AudioEnd
+from lab.configuration import Ports
+from lab.fetch import PbxPaths
 from lab.messages import SipMessage
 from lab.result import CallResult, answer_in, result_of
 from lab.sipp import SippProcess
+
+
+class Pbx(Protocol):
+    """What a carrier and a phone need to know of an Asterisk: where SIPp is, and who is at which port."""
+
+    @property
+    def paths(self) -> PbxPaths: ...
+
+    @property
+    def ports(self) -> Ports: ...
+
+    @property
+    def sip_address(self) -> tuple[str, int]: ...
 
 
 class CallInProgress:

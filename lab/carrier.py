@@ -5,19 +5,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from lab import scenario
 from lab.audio import AudioEnd
-from lab.call import CallInProgress
+from lab.call import CallInProgress, Pbx
 from lab.configuration import TRUNK_ADDRESSES
 from lab.load import Load, LoadResult, run_load
 from lab.ports import free_port
 from lab.result import CallResult
 from lab.sipp import SippJob, SippProcess
-
-if TYPE_CHECKING:
-    from lab.asterisk import Asterisk
 
 DID = "+442071838750"
 CALLER = "+12017421834"
@@ -86,7 +82,7 @@ class CallSpec:
 class Carrier:
     """A trunk's far end that calls us. `trunk` names the endpoint Asterisk takes it for."""
 
-    asterisk: Asterisk
+    asterisk: Pbx
     trunk: str = "carrier"
 
     def call(self, spec: CallSpec | None = None) -> CallResult:
@@ -102,7 +98,7 @@ class Carrier:
         return run_load(self.asterisk.paths, TRUNK_ADDRESSES[self.trunk], self.asterisk.sip_address, load)
 
 
-def place_call(asterisk: Asterisk, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
+def place_call(asterisk: Pbx, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
     """A call from any address of loopback: Asterisk tells trunks from phones by it."""
     audio = AudioEnd(address, voice=spec.voice)
     pressing = spec.dtmf_after + 0.2 * len(spec.dtmf) if spec.dtmf else 0.0

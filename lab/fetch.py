@@ -48,12 +48,17 @@ def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))
-    root = unpacked(PBX, progress)
-    fetched_sipp = (*_loader(root), str(root / "usr/bin/sipp"))
+    root, fetched = packaged_pbx(progress)
     if asterisk:
-        return _paths_in(Path("/"), (asterisk,), fetched_sipp)
-    fetched_asterisk = (*_loader(root), str(root / "usr/sbin/asterisk"))
-    return _paths_in(root, fetched_asterisk, (sipp,) if sipp else fetched_sipp)
+        return _paths_in(Path("/"), (asterisk,), fetched.sipp)
+    return _paths_in(root, fetched.asterisk, (sipp,) if sipp else fetched.sipp)
+
+
+def packaged_pbx(progress: Progress = lambda line: None) -> tuple[Path, PbxPaths]:
+    """Debian's packages, whatever is installed here: the directory they are unpacked in, and the paths in it."""
+    root = unpacked(PBX, progress)
+    asterisk, sipp = ((*_loader(root), str(root / program)) for program in ("usr/sbin/asterisk", "usr/bin/sipp"))
+    return root, _paths_in(root, asterisk, sipp)
 
 
 def _loader(root: Path) -> tuple[str, ...]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from lab import scenario
 from lab.audio import TICK_SECONDS, AudioEnd, Heard
-from lab.call import CallInProgress
+from lab.call import CallInProgress, Pbx
 from lab.carrier import CallSpec, place_call
 from lab.configuration import PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.ears import Ears
 from lab.messages import SipMessage
 from lab.ports import free_media_port
 from lab.sipp import SippJob, SippProcess
-
-if TYPE_CHECKING:
-    from lab.asterisk import Asterisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Phone:
 
     def __init__(
         self,
-        asterisk: Asterisk,
+        asterisk: Pbx,
         name: str,
         answering: Answering | None = None,
         *,

@@ -132,7 +132,6 @@ def uninstall(
     from callsieve.cli.show import say
     from callsieve.install_steps import left_behind, steps_after_uninstall
     from callsieve.installing import has_user
-    from callsieve.settings import CONFIG_FILE
     from callsieve.uninstalling import is_classic_installed, plan_uninstall
 
     loaded = settings_of(config)
@@ -141,14 +140,14 @@ def uninstall(
         place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())
         if agi_bin is None and is_classic_installed(place):
             place = place_of(etc.absolute(), _agi_bin(loaded.settings), systemd_dir.absolute())
-        plan = plan_uninstall(place, loaded.file)
+        plan = plan_uninstall(place, loaded.settings_file)
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return
     if reload:
         _reload(loaded.settings, loads="")
     user = SERVICE_USER if place.units == UNITS and has_user() else ""
-    for line in left_behind(loaded.store_path, loaded.file or CONFIG_FILE, user):
+    for line in left_behind(loaded, user):
         say("stays  ", line)
     show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
 

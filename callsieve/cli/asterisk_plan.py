@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from callsieve.changes import is_ours
+from callsieve.changes import is_copy, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _size(change: Change) -> str:
 
 def _lines_that_matter(change: Change) -> Iterator[str]:
     """What is added to and taken out of files that are not wholly ours. Secrets stay secret."""
-    if any(text is not None and is_ours(text) for text in (change.before, change.after)):
+    if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
         return
     for line in list(_diff(change, context=0))[2:]:
         if line.startswith(("+", "-")):

@@ -208,6 +208,12 @@ def test_our_own_phone_that_hangs_up_an_outbound_call_is_the_caller_even_after_a
     assert (outcome.ended_by, outcome.answered_by, outcome.talk_seconds) == (EndedBy.CALLER, "PJSIP/carrier", 4.0)
 
 
+def test_a_call_that_this_pbx_places_on_a_trunk_is_not_inbound() -> None:
+    """Originate, a call file, a call-back service: Asterisk makes the trunk's channel itself, in the state Down."""
+    script = (NewChannel(TRUNK, "", "", "s", placed=True), NewState(TRUNK, 6), hung_up(TRUNK))
+    assert [outcome.direction for outcome in play(make_tracker(), *script)] == [Direction.UNKNOWN]
+
+
 def test_a_phone_called_by_nobody_we_know_still_rings_and_answers() -> None:
     mine = ref("1.1", "1.1")
     script = (NewChannel(mine, "201", "", ""), DialBegin(None, mine, "201", ""), DialEnd(mine, "ANSWER"), hung_up(mine))

@@ -299,6 +299,12 @@ def test_thousands_of_numbers_are_looked_at_in_time() -> None:
 # Trunks that the settings do not name
 
 ENDPOINTS = """\
+ Endpoint:  <Endpoint/CID.....................................>  <State.....>  <Channels.>
+    I/OAuth:  <AuthId/UserName...........................................................>
+   Identify:  <Identify/Endpoint.........................................................>
+        Match:  <criteria.........................>
+==========================================================================================
+
  Endpoint:  201/201                                              Not in use    0 of inf
  Endpoint:  front                                                Not in use    0 of inf
    Identify:  front-ip/front

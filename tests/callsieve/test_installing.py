@@ -59,11 +59,9 @@ FREEPBX = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings file that is there when none is named must not be this machine's."""
-    for module in ("first_settings", "manager_user", "uninstalling", "installing"):
-        monkeypatch.setattr(f"callsieve.{module}.CONFIG_FILE", tmp_path / "callsieve" / "callsieve.toml")
+def settings_file(tmp_path: Path) -> Path:
+    """In the place of /etc/callsieve/callsieve.toml."""
+    return tmp_path / "callsieve" / "callsieve.toml"
 
 
 def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
@@ -78,15 +76,20 @@ def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
 def make_wanted(
     tmp_path: Path, settings: str = "", file: Path | None = None, /, *inbound: str, **options: bool
 ) -> Wanted:
-    loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path / "state")
+    loaded = Loaded(
+        settings=parse_settings(settings, "test"),
+        file=file,
+        state=tmp_path / "state",
+        usual_file=settings_file(tmp_path),
+    )
     return Wanted(loaded, "new-secret", inbound, **options)
 
 
 def reloaded(wanted: Wanted, tmp_path: Path) -> Wanted:
     """The same, with the settings as they are on disk now."""
-    loaded, file = wanted.loaded, wanted.loaded.file or tmp_path / "callsieve" / "callsieve.toml"
+    loaded, file = wanted.loaded, wanted.loaded.settings_file
     settings = parse_settings(file.read_text(), str(file)) if file.exists() else Settings()
-    again = Loaded(settings=settings, file=loaded.file, state=loaded.state)
+    again = Loaded(settings=settings, file=loaded.file, state=loaded.state, usual_file=loaded.usual_file)
     return replace(wanted, loaded=again, new_secret="another-secret")
 
 
@@ -238,7 +241,7 @@ def test_what_is_installed_is_complete_and_comes_out_again(
         assert after[0] == mode
         assert after[1].startswith(content), "lines of others are as they were"
 
-    write(plan_uninstall(place, None))
+    write(plan_uninstall(place, settings_file(tmp_path)))
     assert snapshot(tmp_path) == before
     assert not place.dialplan.exists()
 
@@ -246,7 +249,7 @@ def test_what_is_installed_is_complete_and_comes_out_again(
 def test_a_file_without_a_last_newline_keeps_it_that_way(tmp_path: Path) -> None:
     place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-carrier]"})
     write(plan_install(place, make_wanted(tmp_path)))
-    write(plan_uninstall(place, None))
+    write(plan_uninstall(place, settings_file(tmp_path)))
     assert (place.etc / "extensions.conf").read_bytes() == b"[from-carrier]"
 
 
@@ -255,7 +258,7 @@ def test_a_change_by_hand_after_the_installation_stays(tmp_path: Path) -> None:
     write(plan_install(place, make_wanted(tmp_path)))
     path = place.etc / "extensions.conf"
     path.write_text("; mine\n" + path.read_text() + "[more]\n")
-    write(plan_uninstall(place, None))
+    write(plan_uninstall(place, settings_file(tmp_path)))
     assert path.read_text() == "; mine\n" + PLAIN["extensions.conf"] + "[more]\n"
     assert (place.etc / "extensions.conf.before-callsieve").read_text() == PLAIN["extensions.conf"], "the copy stays"
 
@@ -266,7 +269,7 @@ def test_somebody_elses_file_in_our_place_comes_back(tmp_path: Path) -> None:
     before = snapshot(tmp_path)
     write(plan_install(place, make_wanted(tmp_path)))
     assert (place.dialplan / "callsieve.conf.before-callsieve").read_text() == "[mine]\n"
-    write(plan_uninstall(place, None))
+    write(plan_uninstall(place, settings_file(tmp_path)))
     assert snapshot(tmp_path) == before
 
 
@@ -300,7 +303,7 @@ def test_it_does_not_go_while_calls_need_it(tmp_path: Path, name: str, text: str
     path = place.etc / name
     path.write_text(text + (path.read_text() if path.exists() else ""))
     with pytest.raises(InstallError, match=r"would be lost: first take it out of .*:\d"):
-        plan_uninstall(place, None)
+        plan_uninstall(place, settings_file(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -366,7 +369,7 @@ def test_a_hook_with_our_line_is_all_that_is_needed_and_keeps_our_contexts(tmp_p
     assert plan.remarks == ()
     write(plan)
     with pytest.raises(InstallError, match=r"take it out of .*extensions_custom\.conf:3$"):
-        plan_uninstall(place, None)
+        plan_uninstall(place, settings_file(tmp_path))
 
 
 def test_our_hook_goes_when_somebody_has_one_of_his_own(tmp_path: Path) -> None:
@@ -459,7 +462,7 @@ def test_a_front_context_goes_on_to_the_context_that_was_named(tmp_path: Path) -
     assert "[callsieve-from-carrier]" in text
     assert "Goto(from-carrier," in text
     assert installed_contexts(place) == ("from-carrier",)
-    write(plan_uninstall(place, None))
+    write(plan_uninstall(place, settings_file(tmp_path)))
     assert snapshot(tmp_path) == before
 
 

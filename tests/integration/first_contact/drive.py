@@ -1,0 +1,146 @@
+"""Does what README.md says, word by word, on a stock machine, calls in, and prints what happened as JSON.
+
+Run in a mount namespace of its own: tests/integration/test_first_contact.py does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import CallSpec, Carrier, Phone
+from lab.configuration import Ports
+from lab.fetch import PbxPaths, packaged_pbx
+from tests.integration.first_contact.machine import Machine
+
+ROOT = Path(__file__).resolve().parents[3]
+CALLER = "+12015550100"
+# Queue, menu, ring group, two of a pattern, no number, and one that voicemail answers.
+DIDS = ("+442071838750", "02071838751", "2071838752", "442071838753", "442071838754", "s", "+442071838755")
+IAX_DID = "2071838752"
+UNKNOWN_DID = "+442071838799"
+
+
+@dataclass(frozen=True, slots=True)
+class StockPbx:
+    """What the lab's carrier and phones need to know of an Asterisk."""
+
+    paths: PbxPaths
+    ports: Ports
+    sip_address: tuple[str, int] = ("127.0.0.1", 5060)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of README.md: lines for a file, and commands."""
+
+    lines: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+
+
+def steps_of_readme() -> list[Step]:
+    """The numbered list of README.md."""
+    block = re.search(r"^```sh\n(# 1\. .*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert block is not None
+    steps: list[Step] = []
+    for line in block[1].splitlines():
+        if re.match(r"# \d+\. ", line):
+            steps.append(Step())
+        elif line.startswith("#    "):
+            steps[-1].lines.append(line.removeprefix("#    "))
+        else:
+            steps[-1].commands.append(line)
+    return steps
+
+
+class Office:
+    """The office's calls, before and after."""
+
+    def __init__(self, machine: Machine, pbx: StockPbx) -> None:
+        self.machine = machine
+        self._pbx = pbx
+
+    def call_each_did(self) -> dict[str, int | None]:
+        """The answer to a call to each DID, in SIP's code; Alice picks up where a phone rings."""
+        with Phone(self._pbx, "201"):
+            codes = {did: Carrier(self._pbx).call(CallSpec(caller=CALLER, did=did)).code for did in DIDS}
+        codes[UNKNOWN_DID] = Carrier(self._pbx).call(CallSpec(caller=CALLER, did=UNKNOWN_DID)).code
+        return codes
+
+    def call_by_iax(self) -> None:
+        """A call that arrives on an IAX2 trunk: this Asterisk calls itself."""
+        with Phone(self._pbx, "201") as phone:
+            command = f"channel originate IAX2/iax-carrier/{IAX_DID} application Wait 2"
+            self.machine.run(f"asterisk -rx '{command}'")
+            phone.wait_for_invite()
+            self.machine.run(
+                "for i in $(seq 100); do asterisk -rx 'core show channels count' | grep -q '^0 active ch' && exit 0; "
+                "sleep 0.1; done; exit 1"
+            )
+
+    def screened(self) -> list[str]:
+        """The DIDs of all decisions so far, the oldest first."""
+        calls = json.loads(self.machine.run("callsieve calls show --json --last 100"))
+        return [call["did"] for call in reversed(calls)]
+
+    def doctor(self) -> dict[str, dict[str, str]]:
+        """Each check by its name."""
+        return {check["name"]: check for check in json.loads(self.machine.run("callsieve doctor --json", code=None))}
+
+
+def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
+    """Do these steps, and return what each command printed. A line takes the place of the old one in trunks' files."""
+    said = {}
+    for step in steps:
+        for line in step.lines:
+            for name in ("pjsip.conf", "iax.conf"):
+                conf = machine.path(f"/etc/asterisk/{name}")
+                conf.write_text(re.sub(r"^context = from-trunk$", line, conf.read_text(), flags=re.MULTILINE))
+            machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/operations.md, for an IAX2 trunk
+        for command in step.commands:
+            there_is_no_terminal = " --yes" if "asterisk install" in command else ""
+            said[command] = machine.run(command + there_is_no_terminal)
+    return said
+
+
+def main(top: Path) -> None:
+    packages, paths = packaged_pbx()
+    pbx = StockPbx(paths, Ports(sip=5060, ami=5038, phones={"201": 5081}, trunks={"carrier": 5080}))
+    machine = Machine(top, ROOT)
+    machine.make()
+    machine.install_asterisk(packages, paths)
+    machine.move_in()
+    steps = steps_of_readme()
+    follow(machine, steps[:1])  # pip needs the network
+    machine.go_offline()
+    result: dict[str, object] = {}
+    with machine.asterisk():
+        office = Office(machine, pbx)
+        result["before"] = office.call_each_did()
+        result["said"] = follow(machine, steps[1:])
+        result["after"] = office.call_each_did()
+        office.call_by_iax()
+        result["screened"] = office.screened()
+        result["doctor"] = office.doctor()
+        result["settings"] = machine.path("/etc/callsieve/callsieve.toml").read_text()
+        result["findings"] = machine.path("/var/lib/callsieve-doctor/findings.json").exists()
+        result["log"] = machine.path("/var/log/callsieve.log").read_text(errors="replace")
+        result["refused"] = machine.run("callsieve asterisk uninstall --yes", code=2)
+        for name in ("pjsip.conf", "iax.conf"):
+            conf = machine.path(f"/etc/asterisk/{name}")
+            conf.write_text(conf.read_text().replace("context = callsieve-from-trunk", "context = from-trunk"))
+        machine.run('asterisk -rx "module reload res_pjsip.so"; asterisk -rx "module reload chan_iax2.so"')
+        result["uninstalled"] = machine.run("callsieve asterisk uninstall --yes --reload")
+        result["afterwards"] = office.call_each_did()
+        with socket.socket() as probe:
+            result["daemon_is_gone"] = probe.connect_ex(("127.0.0.1", 4578)) != 0
+        result["files_left"] = machine.run("find /etc/asterisk /etc/systemd/system -name '*callsieve*'").split()
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,147 @@
+"""A stock Debian machine with a stock Asterisk and a small office, made of this one: what is written is forgotten.
+
+An overlay over `/` in a mount namespace of its own takes every change; a network namespace has only loopback, so the
+usual ports are free. Needs root. Asterisk's files are where Debian's package puts them, owned by the user it makes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.fetch import PbxPaths
+
+OFFICE = Path(__file__).parent / "office"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+UNPACKED = Path("/opt/asterisk-packages")
+CLONE_NEWNET = 0x40000000
+BOOT_SECONDS = 60.0
+COMMAND_SECONDS = 300.0
+# A machine on which CallSieve was installed, or Asterisk, is made as new.
+LEFT_OF_OTHERS = ("/etc/callsieve", "/etc/asterisk", "/opt/callsieve", "/var/lib/callsieve", "/var/lib/asterisk")
+# What Debian's package owns by its user `asterisk` (postinst).
+OWNED = ("/etc/asterisk", "/var/lib/asterisk", "/var/log/asterisk", "/var/spool/asterisk", "/run/asterisk")
+
+
+class Machine:
+    """Commands run in it as root, by a shell, as an administrator would type them."""
+
+    def __init__(self, top: Path, checkout: Path) -> None:
+        self.root = top / "root"
+        self._top = top
+        self._checkout = checkout
+        self._asterisk: subprocess.Popen[bytes] | None = None
+
+    def run(self, command: str, *, code: int | None = 0) -> str:
+        """All that the command printed; it must end with `code`, unless that is None."""
+        done = subprocess.run(
+            ["chroot", str(self.root), "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env={
+                **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+                "PATH": SYSTEM_PATH,
+                "HOME": "/root",
+                "LANG": "C.UTF-8",
+            },
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        if code is not None and done.returncode != code:
+            raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}")
+        return done.stdout
+
+    def path(self, name: str | Path) -> Path:
+        """A file of the machine, seen from here."""
+        return self.root / str(name).lstrip("/")
+
+    def make(self) -> None:
+        """The overlay. The caller is in a mount namespace of its own."""
+        _mount("-t", "tmpfs", "tmpfs", str(self._top))
+        for name in ("root", "upper", "work"):
+            (self._top / name).mkdir()
+        layers = f"lowerdir=/,upperdir={self._top}/upper,workdir={self._top}/work"
+        _mount("-t", "overlay", "overlay", "-o", layers, str(self.root))
+        _mount("-t", "proc", "proc", str(self.path("/proc")))
+        _mount("--rbind", "/dev", str(self.path("/dev")))
+        for name in ("/run", "/tmp"):
+            _mount("-t", "tmpfs", "tmpfs", str(self.path(name)))
+        for left in LEFT_OF_OTHERS:
+            shutil.rmtree(self.path(left), ignore_errors=True)
+        # The checkout may be a mount of its own, or in a directory that others may not enter.
+        self.path(str(self._checkout)).mkdir(parents=True, exist_ok=True)
+        _mount("--bind", str(self._checkout), str(self.path(str(self._checkout))))
+        shutil.copy(Path(__file__).parent / "systemctl", self.path("/usr/local/bin/systemctl"))
+        self.path("/usr/local/bin/systemctl").chmod(0o755)
+
+    def install_asterisk(self, packages: Path, paths: PbxPaths) -> None:
+        """As Debian's package does: files in their places, the user `asterisk`, and its own sample configuration."""
+        unpacked = self.path(UNPACKED)
+        unpacked.mkdir(parents=True)
+        _mount("--bind", str(packages), str(unpacked))
+        modules, data = (self.path(str(place.relative_to(packages))) for place in (paths.modules, paths.data))
+        modules.mkdir(parents=True)
+        _mount("--bind", str(paths.modules), str(modules))
+        for entry in paths.data.rglob("*"):  # a directory of its own: prompts are written there
+            if entry.is_dir():
+                (data / entry.relative_to(paths.data)).mkdir(parents=True)
+            else:
+                (data / entry.relative_to(paths.data)).symlink_to(UNPACKED / entry.relative_to(packages))
+        (data / "sounds/en").symlink_to(paths.sounds.name)  # as the alternatives of Debian's sounds do
+        words = [word.replace(str(packages), str(UNPACKED)) for word in paths.asterisk]
+        program = self.path("/usr/sbin/asterisk")
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        program.chmod(0o755)
+        self.run("getent group asterisk >/dev/null || groupadd --system asterisk")
+        self.run(
+            "id asterisk >/dev/null 2>&1 || "
+            "useradd --system --gid asterisk --home-dir /var/lib/asterisk --shell /usr/sbin/nologin asterisk"
+        )
+        shutil.copytree(packages / "etc/asterisk", self.path("/etc/asterisk"))
+        shutil.copytree(packages / "var/lib/asterisk", self.path("/var/lib/asterisk"), symlinks=True)
+        for name in OWNED[2:]:
+            self.path(name).mkdir(parents=True, exist_ok=True)
+        self.run(f"chown -R asterisk:asterisk {' '.join(OWNED)}")
+
+    def move_in(self) -> None:
+        """The office's own lines, at the end of Debian's sample files."""
+        for file in sorted(OFFICE.iterdir()):
+            with self.path(f"/etc/asterisk/{file.name}").open("a") as conf:
+                conf.write(file.read_text())
+
+    def go_offline(self) -> None:
+        """From here on there is loopback only, with all its ports free."""
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+    @contextmanager
+    def asterisk(self) -> Iterator[None]:
+        """Asterisk as its unit starts it, for the `with` block."""
+        command = ["chroot", str(self.root), "/usr/sbin/asterisk", "-g", "-f", "-p", "-U", "asterisk", "-G", "asterisk"]
+        with self.path("/var/log/asterisk/console").open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            give_up_at = time.monotonic() + BOOT_SECONDS
+            while "fully booted" not in self.run('asterisk -rx "core waitfullybooted"', code=None):
+                if process.poll() is not None or time.monotonic() > give_up_at:
+                    raise AssertionError(self.path("/var/log/asterisk/console").read_text(errors="replace")[-3000:])
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)

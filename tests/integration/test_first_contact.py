@@ -1,0 +1,78 @@
+"""README.md's list of steps, followed word by word on a stock Debian Asterisk with an office: every call is screened.
+
+The machine is this one under an overlay, so nothing is installed here. Without systemd the unit's ExecStart runs as the
+service's user; see tests/integration/first_contact/.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.first_contact.drive import DIDS, IAX_DID, UNKNOWN_DID
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 900.0
+# Only root can mount the overlay.
+pytestmark = [pytest.mark.root, pytest.mark.timeout(SECONDS + 60)]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What happened, as first_contact/drive.py tells it."""
+    alone = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
+    drive = (sys.executable, "-m", "tests.integration.first_contact.drive", str(tmp_path_factory.mktemp("machine")))
+    done = subprocess.run(
+        (*alone, *drive),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_calls_are_answered_as_they_were_before(seen: dict[str, Any]) -> None:
+    assert seen["before"] == {**dict.fromkeys(DIDS, 200), UNKNOWN_DID: 404}
+    assert seen["after"] == seen["before"]
+
+
+def test_every_call_is_screened(seen: dict[str, Any]) -> None:
+    """One call to each DID by SIP and one by IAX2; the number that the office does not have is refused unscreened."""
+    assert len(seen["screened"]) == len(DIDS) + 1
+    digits = [did.removeprefix("+1").removeprefix("+") for did in seen["screened"]]
+    assert digits == [did.removeprefix("+") for did in (*DIDS, IAX_DID)]
+
+
+def test_doctor_has_nothing_to_put_right(seen: dict[str, Any]) -> None:
+    checks = seen["doctor"]
+    assert {name: check for name, check in checks.items() if check["status"] in ("fail", "unknown")} == {}
+    for name in ("Asterisk", "dialplan", "trunks", "DIDs", "asks at", "daemon", "manager login", "screened calls"):
+        assert checks[name]["status"] == "ok", checks[name]
+
+
+def test_it_begins_by_watching(seen: dict[str, Any]) -> None:
+    assert 'name = "observe"' in seen["settings"]
+    assert "policy observe" in seen["log"]
+    assert seen["findings"], "the timer's doctor stores what it finds"
+
+
+def test_it_is_not_taken_out_while_calls_need_it(seen: dict[str, Any]) -> None:
+    assert "/etc/asterisk/pjsip.conf:" in seen["refused"]
+    assert "/etc/asterisk/iax.conf:" in seen["refused"]
+
+
+def test_it_goes_without_a_trace(seen: dict[str, Any]) -> None:
+    assert seen["afterwards"] == seen["before"]
+    assert seen["daemon_is_gone"]
+    assert seen["files_left"] == []
+    assert "/var/lib/callsieve:" in seen["uninstalled"], "and says what stays"
