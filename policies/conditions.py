@@ -62,6 +62,18 @@ def _all(conditions: tuple[Condition, ...], case: Case) -> bool:
     return all(condition.holds(case) for condition in conditions)
 
 
+def why_not(condition: Condition, case: Case) -> str:
+    """A condition that does not hold, as it is written, and what the facts are: `country = "GB": it is US`."""
+    if condition.name not in COMBINATIONS:
+        return f"{condition.text}: it is {_fact_of(condition, case)}"
+    facts = {one.name: _fact_of(one, case) for one in single_conditions((condition,))}
+    return f"{condition.text}: {', '.join(f'{name} is {fact}' for name, fact in facts.items())}"
+
+
+def _fact_of(condition: Condition, case: Case) -> str:
+    return VOCABULARY[condition.name].fact(case, condition.operand)
+
+
 def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
     """Each condition, those within any, all and not too."""
     for condition in conditions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from policies.conditions import why_not
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.quiet import RULE as QUIET_RULE
@@ -310,11 +311,12 @@ PASSES = "passes"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One line of an explanation: a step or a rule, and what it said."""
+    """One line of an explanation: a step or a rule, and what it said; `failed`: the conditions that did not hold."""
 
     step: int
     title: str
     outcome: str
+    failed: tuple[str, ...] = ()
 
 
 def explain(
@@ -342,7 +344,8 @@ def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
             yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.reason_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
-        yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES)
+        failed = tuple(why_not(one, case) for one in rule.when if not one.holds(case))
+        yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES, failed)
         if held:
             return
     yield Look(9, "default", policy.default.word)

@@ -30,12 +30,13 @@ MAX_CALLS = 64
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One condition of the vocabulary. `value` says in a few words what it takes."""
+    """One condition of the vocabulary. `value` says in a few words what it takes; `fact` what it is in a case."""
 
     value: str
     read: Callable[[Any], Any]
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
+    fact: Callable[[Case, Any], str]
 
 
 def read_boolean(value: Any) -> bool:
@@ -118,10 +119,15 @@ def read_calls_within(value: Any) -> CallsWithin:
 
 
 def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
-    """Counts the earlier calls that the facts carry."""
+    """Whether there were so many."""
+    return count_calls_within(case, operand) >= operand.at_least
+
+
+def count_calls_within(case: Case, operand: CallsWithin) -> int:
+    """The earlier calls that the facts carry."""
     calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
     since = case.now - 60 * operand.minutes
-    return sum(at > since for at in calls) >= operand.at_least
+    return sum(at > since for at in calls)
 
 
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
@@ -171,9 +177,14 @@ def read_hours(value: Any) -> Clock:
     return clock
 
 
+def time_of(case: Case, operand: Clock) -> time:
+    """The time of day now, there."""
+    return datetime.fromtimestamp(case.now, operand.zone).time()
+
+
 def holds_hours(case: Case, operand: Clock) -> bool:
     """Whether it is that time of day now; the first minute counts, the last does not."""
-    now = datetime.fromtimestamp(case.now, operand.zone).time()
+    now = time_of(case, operand)
     if operand.since < operand.until:
         return operand.since <= now < operand.until
     return now >= operand.since or now < operand.until
@@ -187,7 +198,12 @@ def read_weekdays(value: Any) -> Days:
 
 def holds_weekdays(case: Case, operand: Days) -> bool:
     """Whether it is one of those days now."""
-    return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()] in operand.days
+    return weekday_of(case, operand) in operand.days
+
+
+def weekday_of(case: Case, operand: Days) -> str:
+    """The day of the week now, there."""
+    return WEEKDAYS[datetime.fromtimestamp(case.now, operand.zone).weekday()]
 
 
 def covers_weekdays(wide: Days, narrow: Days) -> bool:
@@ -200,6 +216,19 @@ def one_of(fact: Callable[[Case], str | None]) -> Callable[[Case, frozenset[str]
     return lambda case, operand: fact(case) in operand
 
 
+NOTHING = "none"
+
+
+def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
+    """What an explanation says of a fact."""
+
+    def say(case: Case, _operand: Any) -> str:
+        value = fact(case)
+        return str(value).lower() if isinstance(value, bool) else str(value or NOTHING)
+
+    return say
+
+
 def is_so(fact: Callable[[Case], bool]) -> Callable[[Case, bool], bool]:
     """A test: the fact is true, or false, as the operand says."""
     return lambda case, operand: fact(case) is operand
@@ -209,17 +238,17 @@ def words(allowed: frozenset[str], fact: Callable[[Case], str | None]) -> Word:
     """A condition over a closed set of words."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
-    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset)
+    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact))
 
 
 def texts(value: str, fact: Callable[[Case], str | None]) -> Word:
     """A condition over names that the administrator chose."""
-    return Word(value, read_texts, one_of(fact), frozenset.issuperset)
+    return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact))
 
 
 def boolean(fact: Callable[[Case], bool]) -> Word:
     """A condition that is so or not."""
-    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow)
+    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact))
 
 
 def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]:
@@ -252,24 +281,28 @@ VOCABULARY: dict[str, Word] = {
         read_level,
         lambda case, level: case.facts.reputation.level >= level,
         lambda wide, narrow: wide <= narrow,
+        told(lambda case: case.facts.reputation.level.word),
     ),
     "points_between": Word(
         "[lowest, highest], both included",
         read_points,
         lambda case, span: span[0] <= case.facts.reputation.points <= span[1],
         lambda wide, narrow: wide[0] <= narrow[0] and narrow[1] <= wide[1],
+        lambda case, _span: str(case.facts.reputation.points),
     ),
     "listed": Word(
         "names of imported sources",
         read_texts,
         lambda case, names: any(row.source in names for row in case.facts.imported),
         frozenset.issuperset,
+        told(lambda case: ", ".join(sorted({row.source for row in case.facts.imported}))),
     ),
     "category": Word(
         "categories of imported numbers, such as scam",
         read_texts,
         lambda case, names: any(row.category in names for row in case.facts.imported),
         frozenset.issuperset,
+        told(lambda case: ", ".join(sorted({row.category for row in case.facts.imported if row.category}))),
     ),
     "attestation": words(enum_words(Attestation), lambda case: case.call.attestation),
     "verification": words(enum_words(Verification), lambda case: case.call.verification),
@@ -282,6 +315,7 @@ VOCABULARY: dict[str, Word] = {
         partial(read_pattern, PREFIX, "+1900"),
         starts_with,
         covers_prefixes,
+        told(lambda case: case.call.caller.e164),
     ),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
@@ -295,17 +329,20 @@ VOCABULARY: dict[str, Word] = {
         read_calls_within,
         holds_calls_within,
         covers_calls_within,
+        lambda case, operand: str(count_calls_within(case, operand)),
     ),
     "hours": Word(
         '{ from = "22:00", to = "08:00", zone = "Europe/London" }',
         read_hours,
         holds_hours,
         lambda wide, narrow: wide == narrow,
+        lambda case, operand: time_of(case, operand).isoformat("minutes"),
     ),
     "weekdays": Word(
         '{ days = ["sat", "sun"], zone = "Europe/London" }',
         read_weekdays,
         holds_weekdays,
         covers_weekdays,
+        weekday_of,
     ),
 }

@@ -232,7 +232,8 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
     say()
     *steps, _ = opinion.looks
     rows = [
-        (f"{look.step}", look.title, dim(look.outcome) if look.outcome == PASSES else look.outcome) for look in steps
+        (f"{look.step}", look.title, dim("; ".join((PASSES, *look.failed))) if look.outcome == PASSES else look.outcome)
+        for look in steps
     ]
     print_table(("step", "", "says"), rows, keep=(0,))
     say()

@@ -533,7 +533,7 @@ def test_an_explanation_names_every_step_on_the_way() -> None:
         Look(4, "the administrator's lists", "passes"),
         Look(6, "relationship", "passes"),
         Look(7, "cap", "warn at most: the caller passed a challenge"),
-        Look(8, "rule level-route", "passes"),
+        Look(8, "rule level-route", "passes", ('level_at_least = "route": it is challenge',)),
         Look(
             8,
             "rule level-challenge",
@@ -554,7 +554,7 @@ def test_an_explanation_ends_with_the_step_that_decides() -> None:
 def test_an_explanation_of_the_default() -> None:
     looks = explain(make_call(), make_facts(), HOUSE, NOW)
     assert looks[-3:] == (
-        Look(8, "rule suspicious", "passes"),
+        Look(8, "rule suspicious", "passes", ('level_at_least = "tag": it is none',)),
         Look(9, "default", "route"),
         Look(9, "decision", "route by default"),
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 
-from policies.conditions import read_when, toml_of
+from policies.conditions import read_when, toml_of, why_not
 from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
@@ -24,6 +25,7 @@ from tests.builders import (
     make_identity,
     make_imported,
     make_person,
+    make_reputation,
     make_signed_call,
     make_tie,
 )
@@ -41,6 +43,50 @@ CALL, NOTHING = make_call(), make_facts()
 LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_imported("company", "ok")])
 SALES, SUPPORT = make_person("201", "sales"), make_did(group="support")
 MINUTES_AGO = [NOW - minutes * MINUTE for minutes in (30, 10, 5, 1)]
+
+FAILED = [
+    ("level", 'level_at_least = "warn"', 'level_at_least = "warn": it is tag'),
+    ("points", "points_between = [8, 9]", "points_between = [8, 9]: it is 7"),
+    ("listed", 'listed = "fcc"', 'listed = "fcc": it is company, ftc'),
+    ("category", 'category = "robocall"', 'category = "robocall": it is scam'),
+    ("attestation", 'attestation = "A"', 'attestation = "A": it is none'),
+    ("number-type", 'number_type = "premium"', 'number_type = "premium": it is fixed-or-mobile'),
+    ("prefix", 'prefix = "+44"', 'prefix = "+44": it is +12017421834'),
+    ("did", 'did = "+442071838751"', 'did = "+442071838751": it is +442071838750'),
+    ("relationship", "relationship = true", "relationship = true: it is false"),
+    (
+        "calls",
+        "calls_within = { minutes = 10, at_least = 3 }",
+        "calls_within = { minutes = 10, at_least = 3 }: it is 2",
+    ),
+    (
+        "hours",
+        'hours = { from = "22:00", to = "08:00", zone = "Europe/London" }',
+        'hours = { from = "22:00", to = "08:00", zone = "Europe/London" }: it is 09:00',
+    ),
+    (
+        "days",
+        'weekdays = { days = ["sat"], zone = "Europe/London" }',
+        'weekdays = { days = ["sat"], zone = "Europe/London" }: it is thu',
+    ),
+    ("not", 'not = { country = "US" }', 'not = { country = "US" }: country is US'),
+    (
+        "any",
+        'any = [{ country = "GB" }, { level_at_least = "warn", diverted = true }]',
+        'any = [{ country = "GB" }, { level_at_least = "warn", diverted = true }]: '
+        "country is US, level_at_least is tag, diverted is false",
+    ),
+]
+
+
+@pytest.mark.parametrize(("when", "said"), [pytest.param(*case[1:], id=case[0]) for case in FAILED])
+def test_a_condition_that_does_not_hold_says_what_is_so(when: str, said: str) -> None:
+    facts = replace(LISTED, reputation=make_reputation(1.5), recent_calls=tuple(MINUTES_AGO[-2:]))
+    [condition] = read_when(tomllib.loads(f"when = {{ {when} }}")["when"])
+    case = Case(CALL, facts, NOW)
+    assert not condition.holds(case)
+    assert why_not(condition, case) == said
+
 
 CONDITIONS = [
     ("level", 'level_at_least = "warn"', CALL, make_facts(level=Level.WARN), True),
