@@ -51,16 +51,21 @@ def instant_of(text: str, now: float) -> float:
 
 
 def since_of(text: str, now: float) -> float:
-    """Since when: a span before now, the beginning of a day, or an instant. TimeError unless that is past."""
-    span = _SPAN.fullmatch(text.strip().lower())
-    otherwise = f"{text!r} is no time: write it as 7d, 2026-12-31 or 2026-12-31T18:00"
-    clock = _CLOCK.fullmatch(text.strip())
-    if span:
-        return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
-    at = instant_of(text, now) if clock else _instant(text.strip(), otherwise)
+    """Since when, as `moment_of` reads it. TimeError unless that is past."""
+    at = moment_of(text, now)
     if at > now:
         raise TimeError(f"{text!r} is to come")
     return at
+
+
+def moment_of(text: str, now: float) -> float:
+    """A span before now, the beginning of a day, or an instant. TimeError."""
+    span = _SPAN.fullmatch(text.strip().lower())
+    if span:
+        return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
+    if _CLOCK.fullmatch(text.strip()):
+        return instant_of(text, now)
+    return _instant(text.strip(), f"{text!r} is no time: write it as 1h, 7d, 18:00, 2026-12-31 or 2026-12-31T18:00")
 
 
 def when(at: float) -> str:

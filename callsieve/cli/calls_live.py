@@ -9,17 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, existing_store, number_option, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    number_option,
+    settings_of,
+    since_option,
+    until_option,
+)
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from reputation.model import DecisionRecord, OutcomeRecord
+    from reputation.store.audit import AuditRow
 
 LOOK_SECONDS = 0.5
 LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome is dated by its start: this far back a call may have begun
 MOST_AT_ONCE = 1000
+PHONE = "phone "  # so begins, in the audit, who spoke by a feature code
 
 
 def add_to(group: typer.Typer) -> None:
@@ -36,7 +46,7 @@ def search(
     did: Annotated[str | None, typer.Option("--did", help="The number dialled.", show_default=False)] = None,
     action: Annotated[str | None, typer.Option("--action", help="Ordered, or would be.", show_default=False)] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="That decided.", show_default=False)] = None,
-    since: Annotated[str | None, typer.Option("--since", help="18:00, 2026-12-31T18:00.", show_default=False)] = None,
+    since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
     until: Annotated[str | None, typer.Option("--until", help="The same.", show_default=False)] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many, the latest first.")] = 20,
     as_json: JsonOption = False,
@@ -49,7 +59,7 @@ def search(
     from reputation.numbers import number_of
     from reputation.store.journal import search_decisions
 
-    loaded = settings_of(config)
+    loaded, now = settings_of(config), time.time()
     region = loaded.settings.numbers.region
     wanted = {
         "caller": number_option("--number", number, loaded),
@@ -57,8 +67,8 @@ def search(
         "did": (number_of(did, region) or did) if did else None,
         "action": _action(action),
         "rule": rule,
-        "since": _instant(since),
-        "until": _instant(until),
+        "since": since_option("--since", since, now) if since else None,
+        "until": until_option("--until", until, now) if until else None,
     }
     with existing_store(loaded) as db:
         found = [(one, _outcome(db, one.linkedid)) for one in search_decisions(db, wanted, last)]
@@ -80,63 +90,80 @@ def tail(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show calls as they happen: a line when one is decided, and a line when it ends."""
+    """Show calls as they happen: a line when one is decided, when it ends, and when a phone says something about a
+    caller by a feature code or a key.
+    """
     loaded = settings_of(config)
     with existing_store(loaded) as db:
-        for decision, outcome in _as_they_happen(db, time.time(), seconds):
-            _print_line(decision, outcome, as_json)
+        for event in _as_they_happen(db, time.time(), seconds):
+            _print_json_line(event) if as_json else _print_line(event)
 
 
 def _as_they_happen(
     db: sqlite3.Connection, began: float, seconds: float | None
-) -> Iterator[tuple[DecisionRecord | None, OutcomeRecord | None]]:
-    """Decisions and outcomes that come into the store from now on."""
+) -> Iterator[DecisionRecord | OutcomeRecord | AuditRow]:
+    """Decisions, outcomes and what phones have said that come into the store from now on."""
+    from reputation.store.audit import audit_rows
     from reputation.store.journal import decisions
     from reputation.store.outcomes import outcomes
 
-    def look() -> tuple[list[DecisionRecord], list[OutcomeRecord]]:
+    def look() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
+        """Each with what it is known by, the earliest of a kind first."""
         since = time.time() - LONGEST_CALL_SECONDS
-        return decisions(db, since=began - 60, limit=MOST_AT_ONCE), outcomes(db, since=since, limit=MOST_AT_ONCE)
+        decided = decisions(db, since=began - 60, limit=MOST_AT_ONCE)
+        ended = outcomes(db, since=since, limit=MOST_AT_ONCE)
+        said = audit_rows(db, limit=MOST_AT_ONCE)
+        return [
+            *((one.id, one) for one in reversed(decided)),
+            *((one.linkedid, one) for one in reversed(ended) if not _is_feature_code(one)),
+            *((one, one) for one in reversed(said) if one.who.startswith(PHONE)),
+        ]
 
-    decided, ended = look()
-    seen = {one.id for one in decided} | {one.linkedid for one in ended}
+    seen = {key for key, _ in look()}
     while seconds is None or time.time() < began + seconds:
         time.sleep(LOOK_SECONDS)
-        decided, ended = look()
-        for decision in reversed(decided):
-            if decision.id not in seen:
-                seen.add(decision.id)
-                yield decision, None
-        for outcome in reversed(ended):
-            if outcome.linkedid not in seen:
-                seen.add(outcome.linkedid)
-                yield None, outcome
+        for key, event in look():
+            if key not in seen:
+                seen.add(key)
+                yield event
 
 
-def _print_line(decision: DecisionRecord | None, outcome: OutcomeRecord | None, as_json: bool) -> None:
+def _is_feature_code(one: OutcomeRecord) -> bool:
+    """A phone that dialled a code: what it said stands in the audit."""
+    return one.direction.value == "internal" and (one.dialled or "").startswith("*")
+
+
+def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
     import sys
 
     import msgspec
 
+    from reputation.model import DecisionRecord, OutcomeRecord
+
+    decision = event if isinstance(event, DecisionRecord) else None
+    outcome = event if isinstance(event, OutcomeRecord) else None
+    row = _as_json(decision, outcome)
+    if decision is None and outcome is None:
+        row["said"] = event._asdict()  # type: ignore[union-attr]
+    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
+    from callsieve.changed import change_of
     from callsieve.cli.show import say
     from callsieve.times import when_exactly
+    from reputation.model import DecisionRecord, OutcomeRecord
 
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(_as_json(decision, outcome)).decode() + "\n")
-        sys.stdout.flush()
-    elif decision is not None:
-        say(when_exactly(decision.at)[11:19], *_decided(decision))
-    elif outcome is not None:
-        who = outcome.number or outcome.caller_kind.value
-        say(
-            when_exactly(outcome.ended_at)[11:19],
-            "  ",
-            (outcome.decision_id or "").ljust(8),
-            "  ",
-            who,
-            "  ",
-            ended_words(outcome),
-        )
+    if isinstance(event, DecisionRecord):
+        say(when_exactly(event.at)[11:19], *_decided(event))
+    elif isinstance(event, OutcomeRecord):
+        who = event.number or event.caller_kind.value
+        about = f"  {(event.decision_id or '').ljust(8)}  {who}  "
+        say(when_exactly(event.ended_at)[11:19], about, ended_words(event))
+    else:
+        about = f"            {event.who}: {event.what} {event.number or event.name}  "
+        say(when_exactly(event.at)[11:19], about, str(change_of(event)))
 
 
 def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
@@ -185,12 +212,3 @@ def _action(text: str | None) -> str | None:
     if text is not None and text not in ACTION_BY_WORD:
         raise CommandError(f"--action does not know {text[:40]!r}{nearest(text, ACTION_BY_WORD)}")
     return text
-
-
-def _instant(text: str | None) -> float | None:
-    from callsieve.times import TimeError, instant_of
-
-    try:
-        return instant_of(text, time.time()) if text else None
-    except TimeError as error:
-        raise CommandError(str(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,6 +96,29 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
+        raise CommandError(f"{name}: {error}") from None
+
+
+def since_option(name: str, text: str, now: float) -> float:
+    """Since when: 90s, 1h, 7d, 18:00, 2026-12-31, 2026-12-31T18:00. CommandError names the option."""
+    from callsieve.times import since_of
+
+    return _time(name, text, now, since_of)
+
+
+def until_option(name: str, text: str, now: float) -> float:
+    """Until when, written alike; it may be to come."""
+    from callsieve.times import moment_of
+
+    return _time(name, text, now, moment_of)
+
+
+def _time(name: str, text: str, now: float, read: Callable[[str, float], float]) -> float:
+    from callsieve.times import TimeError
+
+    try:
+        return read(text, now)
+    except TimeError as error:
         raise CommandError(f"{name}: {error}") from None
 
 

@@ -17,6 +17,7 @@ from callsieve.cli.common import (
     number_argument,
     print_json,
     settings_of,
+    since_option,
 )
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing, who
@@ -43,7 +44,7 @@ def add(
 ) -> None:
     """Record that a number has another owner: what is older weighs a quarter, and an identity ends."""
     from callsieve.cli.show import say, say_command
-    from callsieve.times import TimeError, since_of, when
+    from callsieve.times import when
     from reputation.store.epochs import epoch_of, raise_epoch
     from reputation.store.identities import identity_of
 
@@ -52,10 +53,7 @@ def add(
     e164 = number_argument(number, loaded)
     if not reason.strip() or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         raise CommandError(f"--reason takes one line of 1 to {REASON_CHARACTERS} characters")
-    try:
-        at = now if since is None else since_of(since, now)
-    except TimeError as error:
-        raise CommandError(f"--since: {error}") from None
+    at = now if since is None else since_option("--since", since, now)
     with any_store(loaded) as db, changing(db, "reassigned add", e164) as change:
         latest, identity = epoch_of(db, e164), identity_of(db, e164)
         if latest is not None and at <= latest.at:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    print_json,
+    settings_of,
+    since_option,
+    until_option,
+)
 from callsieve.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -25,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 
 def summary(
     week: Annotated[bool, typer.Option("--week", help="The last seven days; so it is without a span, too.")] = False,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="30d, 2026-12-31, 2026-12-31T18:00.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="The same; now if not given.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -38,8 +46,8 @@ def summary(
     if week and since is not None:
         raise CommandError("--week and --since: one of them says from when")
     now = time.time()
-    end = _instant("--until", until, now) if until is not None else now
-    begin = _instant("--since", since, now) if since is not None else end - WEEK_SECONDS
+    end = until_option("--until", until, now) if until is not None else now
+    begin = since_option("--since", since, now) if since is not None else end - WEEK_SECONDS
     if begin >= end:
         raise CommandError("--since must be before --until")
     with existing_store(settings_of(config)) as db, Console(stderr=True).status("adding up"):
@@ -48,15 +56,6 @@ def summary(
         print_json(summary_as_json(found))
     else:
         _show(found)
-
-
-def _instant(option: str, text: str, now: float) -> float:
-    from callsieve.times import TimeError, since_of
-
-    try:
-        return since_of(text, now)
-    except TimeError as error:
-        raise CommandError(f"{option}: {error}") from None
 
 
 def _show(found: Summary) -> None:

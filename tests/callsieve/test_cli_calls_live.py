@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from reputation.marking import Statement, mark
 from reputation.model import Direction, Disposition, EndedBy, MarkChannel, OutcomeRecord, Verdict
+from reputation.store.audit import Change, add_audit
 from reputation.store.connection import open_store, transaction
 from reputation.store.outcomes import record_outcome
 from tests.callsieve.program import CALLER, Program, make_record
@@ -53,6 +55,10 @@ def callsieve(tmp_path: Path) -> Program:
         pytest.param(["--rule", "default"], ["AAAAAAAA"], id="by rule"),
         pytest.param(["--action", "allow"], ["AAAAAAAA"], id="by action"),
         pytest.param(["--until", "2020-01-01T00:00"], [], id="by time"),
+        pytest.param(["--since", "70s"], ["BBBBBBBB"], id="since-a-minute-ago"),
+        pytest.param(["--since", "1h"], ["BBBBBBBB", "AAAAAAAA"], id="since-an-hour-ago"),
+        pytest.param(["--until", "1m"], ["AAAAAAAA"], id="until-a-minute-ago"),
+        pytest.param(["--since", "2020-01-01", "--until", "2100-01-01"], ["BBBBBBBB", "AAAAAAAA"], id="by-days"),
         pytest.param(["--last", "1"], ["BBBBBBBB"], id="as many as asked"),
     ],
 )
@@ -91,6 +97,24 @@ def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
     rows = [json.loads(line) for line in out.splitlines()]
     assert rows
     assert {row["decision"]["id"][0] for row in rows} == {"C"}
+
+
+def test_tail_shows_what_a_feature_code_said_and_not_the_call_that_dialled_it(callsieve: Program) -> None:
+    code = replace(HUNG_UP, direction=Direction.INTERNAL, caller="201", dialled="*37", did=None)
+    process = callsieve.start("calls", "tail", "--seconds", "2")
+    deadline, count = time.monotonic() + 60, 0
+    while time.monotonic() < deadline and process.poll() is None:
+        count += 1
+        with open_store(callsieve.store) as db, transaction(db):
+            record_outcome(db, replace(code, linkedid=f"i{count}", at=time.time() - 2), time.time())
+            change = Change("mark", f"+1201555{count:04}", after={"verdict": "spam"})
+            add_audit(db, change, "phone 201", time.time())
+            add_audit(db, Change("mark", CALLER, after={"verdict": "ok"}), "joe", time.time())
+        time.sleep(0.25)
+    out, _ = process.communicate(timeout=20)
+    lines = out.decode().splitlines()
+    assert lines
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d +phone 201: mark \+1201555\d{4}  verdict spam", line) for line in lines)
 
 
 def test_lookup_shows_marks_signals_and_calls(callsieve: Program) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from callsieve.known import value_of
-from callsieve.times import TimeError, instant_of
+from callsieve.times import TimeError, moment_of
 from callsieve.web.shown.evidence import Bar, bars_of
 from policies.decision import ACTION_BY_WORD
 from reputation.ids import parse_id
@@ -174,7 +174,7 @@ def _evidence(vector: str) -> tuple[tuple[Bar, ...], tuple[tuple[str, str], ...]
 
 def _instant(field: str, text: str, now: float) -> float | None:
     try:
-        return instant_of(text, now) if text else None
+        return moment_of(text, now) if text else None
     except TimeError as error:
         raise FilterError(field, str(error)) from None
 
