@@ -348,6 +348,7 @@ class Screening:
             vector=vector_of(decision.reputation),
             policy=decision.policy,
             elapsed_ms=elapsed_ms,
+            caller_text="" if call.caller.e164 or call.caller.kind is CallerKind.WITHHELD else call.caller.raw,
         )
         self.knowledge.record_decision(record)
         self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else record.action)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from dataclasses import dataclass
@@ -217,6 +218,14 @@ def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
         "expires_at": entry.expires_at,
         "expired": is_over(entry, now),
     }
+
+
+def caller_words(record: DecisionRecord) -> str:
+    """The caller's number; else what it is instead, with what the network showed, quoted: `invalid "x"`."""
+    if record.caller:
+        return record.caller
+    shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
+    return record.caller_kind.value + shown
 
 
 def decision_as_json(record: DecisionRecord) -> dict[str, Any]:

@@ -290,6 +290,7 @@ class DecisionRecord:
     """One decision as the journal keeps it. `would_be` differs from `action` in observe mode only.
 
     `vector` is the evidence by family, as JSON text; `elapsed_ms` from the request's last byte to the answer.
+    `caller_text`: what the network showed where that is no number; at most 64 printable characters, untrusted.
     """
 
     id: str
@@ -310,6 +311,7 @@ class DecisionRecord:
     vector: str
     policy: str
     elapsed_ms: float
+    caller_text: str = ""
 
 
 # How calls end, and what is learnt from it.

@@ -106,7 +106,7 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 def _show_table(records: Sequence[DecisionRecord]) -> None:
     from callsieve.cli.show import dim, is_wide, ordered, print_table, say
-    from callsieve.known import points_of
+    from callsieve.known import caller_words, points_of
     from callsieve.times import when
 
     wide = is_wide()
@@ -115,7 +115,7 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         did, ms = ([one.did or ""], [f"{one.elapsed_ms:.1f}"]) if wide else ([], [])
         at = when(one.at) if wide else when(one.at)[len("2026-") :]
         points = f"{points_of(one):+d}" if one.log_odds else ""
-        caller = one.caller or one.caller_kind.value
+        caller = caller_words(one)
         rows.append([at, one.id, caller, *did, ordered(one.action, one.would_be), one.rule, points, *ms])
     headings = [
         "time",
@@ -142,7 +142,7 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
     """`since`: what people here have decided about the caller after that; `said`: recordings of the caller's name."""
     from callsieve.cli.calls_live import ended_words
     from callsieve.cli.show import bold, lines, print_pairs, say, word
-    from callsieve.known import points_of
+    from callsieve.known import caller_words, points_of
     from callsieve.times import when_exactly
 
     say(bold(record.id), "  ", when_exactly(record.at))
@@ -155,7 +155,7 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
             ("rule", record.rule),
             ("reason", record.reason),
             ("policy", f"{record.policy}{' (observes only)' if observed else ''}"),
-            ("caller", record.caller or record.caller_kind.value),
+            ("caller", caller_words(record)),
             ("signed", record.auth_class.value),
             ("DID", record.did or ""),
             ("trunk", record.trunk or ""),

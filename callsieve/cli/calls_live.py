@@ -168,10 +168,10 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 
 def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
     from callsieve.cli.show import dim, ordered
+    from callsieve.known import caller_words
 
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
-    caller = one.caller or one.caller_kind.value
-    about = f"  {one.id}  {caller}{to}  "
+    about = f"  {one.id}  {caller_words(one)}{to}  "
     return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {one.reason}"))
 
 

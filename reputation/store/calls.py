@@ -85,6 +85,7 @@ class Call(NamedTuple):
     talk_seconds: float | None
     ended_by: str | None
     voicemail_left: int | None
+    caller_text: str = ""
 
     @property
     def observed(self) -> bool:
@@ -99,7 +100,8 @@ class Call(NamedTuple):
 
 _SELECT = """
 SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.action, d.would_be, d.rule, d.reason,
-       d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left
+       d.level, d.log_odds, o.disposition, o.answered_by, o.ring_seconds, o.talk_seconds, o.ended_by, o.voicemail_left,
+       d.caller_text
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
 """
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"

@@ -32,8 +32,8 @@ _columns_of = attrgetter(*(field.name for field in fields(DecisionRecord)))
 
 RECORD = """
 INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, trunk, callee, action, would_be,
-                      rule, reason, level, log_odds, vector, policy, elapsed_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      rule, reason, level, log_odds, vector, policy, elapsed_ms, caller_text)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 BY_ID = "SELECT * FROM decision WHERE id = ?"

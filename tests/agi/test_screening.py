@@ -300,6 +300,21 @@ async def test_a_closing_holds_against_the_instant_that_astdb_keeps(astdb: float
     assert answer["CALLSIEVE_RULE"] == rule
 
 
+@pytest.mark.parametrize(
+    ("shown", "kind", "kept"),
+    [
+        pytest.param("0x1A <b>", CallerKind.INVALID, "0x1A <b>", id="no-number"),
+        pytest.param("x\x07" * 100, CallerKind.INVALID, "x" * 64, id="bounded-and-printable"),
+        pytest.param("anonymous", CallerKind.WITHHELD, "", id="withheld"),
+        pytest.param(CALLER, CallerKind.NUMBER, "", id="number"),
+    ],
+)
+async def test_what_the_network_shows_in_the_place_of_a_number_is_kept(shown: str, kind: CallerKind, kept: str) -> None:
+    memory = memory_of()
+    await variables(make_screening(memory), make_request(callerid=shown))
+    assert (memory.decisions[-1].caller_kind, memory.decisions[-1].caller_text) == (kind, kept)
+
+
 # /callee
 
 

@@ -133,3 +133,13 @@ def test_an_empty_journal_says_so(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert program.ok("calls", "show") == "No decisions yet.\n"
+
+
+def test_a_caller_that_is_no_number_is_shown_as_it_came(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.add_decisions(make_record(caller=None, caller_kind=CallerKind.INVALID, caller_text='0x1A "\\'))
+    shown = 'invalid "0x1A \\"\\\\"'
+    assert shown in program.ok("calls", "show")
+    assert shown in program.ok("calls", "show", "7KQ2M4XA")
+    assert shown in program.ok("calls", "search")
+    assert program("calls", "show", "7KQ2M4XA", "--json").json["caller_text"] == '0x1A "\\'

@@ -339,3 +339,14 @@ def test_why_a_call_was_decided_so_is_said_in_chinese_but_for_what_an_operator_w
     found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
     assert found == said or (said is None and not re.search("[A-Za-z]{2}", found)), found
     assert reasons_on(console.browser("viewer").text("/calls/ZH000000"))[0] == reason
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_a_caller_that_is_no_number_is_shown_as_it_came_to_who_sees_numbers(office: Office, role: str) -> None:
+    record = make_decision("G0000000", caller=None, caller_kind=CallerKind.INVALID, caller_text="0x1A<b>", at=NOW - 1)
+    add_calls(office, record)
+    with office.console() as console:
+        for path in ("/calls", "/calls/G0000000"):
+            page = console.browser(role).text(path)
+            assert ("0x1A&lt;b&gt;" in page) == (role == "operator")
+            assert "0x1A<b>" not in page

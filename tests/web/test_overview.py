@@ -45,7 +45,27 @@ from tests.web.browsing import NOW, SETTINGS, Console, Office, changes_of
 from tests.web.calls import CALLER, add_calls, add_ending, make_decision, make_ending
 
 DAY = 86_400.0
-A_CALL = Call("X", NOW, "l", CALLER, "number", None, None, "allow", "allow", "r", "r", "none", 0.0, *[None] * 6)
+A_CALL = Call(
+    "X",
+    NOW,
+    "l",
+    CALLER,
+    "number",
+    None,
+    None,
+    "allow",
+    "allow",
+    "r",
+    "r",
+    "none",
+    0.0,
+    None,
+    None,
+    None,
+    None,
+    None,
+    None,
+)
 
 
 def make_calls(office: Office, number: str, ages: list[float], action: str = "allow") -> None:
