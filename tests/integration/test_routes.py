@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor_routes import are_known, are_screened
-from callsieve.front_context import front_text
 from lab import Asterisk
 from tests.callsieve.route_cases import ANSWERS, CASES, DIALPLAN, SURVEYS, Case, ground_of, verdict
 from tests.integration.bare import bare_office
@@ -71,7 +70,10 @@ def test_explicit_numbers_as_installed(tmp_path: Path) -> None:
         assert "from-carrier,2071838750,2 Dial(" in trunks["detail"]
         assert "+442071838751" in trunks["detail"]
 
-        office.write_dialplan(front_text(["from-carrier"]) + EXPLICIT)
+        assert trunks["way_out"] == (
+            "callsieve asterisk install --inbound from-carrier; then context = callsieve-from-carrier for the trunk"
+        )
+        office.install("--reload", "--no-ami", "--inbound", "from-carrier")
         pjsip = office.etc / "pjsip.conf"
         pjsip.write_text(pjsip.read_text().replace("context = from-carrier", "context = callsieve-from-carrier"))
         office.asterisk.cli("module reload res_pjsip.so")
