@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, print_json
 from callsieve.cli.errors import os_trouble, warn
-from callsieve.settings import load_or_salvage
+from callsieve.settings import Loaded, load_or_salvage
 from callsieve.times import ago
 
 if TYPE_CHECKING:
@@ -58,6 +59,21 @@ def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Ch
     except OSError as error:
         warn(f"what was found is not stored: {os_trouble(error)}")
     return checks
+
+
+def renew_stored(loaded: Loaded, name: str) -> None:
+    """Makes one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
+    from callsieve.findings import may_store, renew_finding
+
+    if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
+        return
+    from callsieve.console import console
+    from callsieve.doctor import examine
+    from callsieve.examining import Ground
+
+    with suppress(OSError):
+        for check in examine(Ground(loaded, lambda command: console(loaded.settings, command), time.time()), name):
+            renew_finding(loaded.findings_path, check)
 
 
 def show_checks(checks: list[Check]) -> None:

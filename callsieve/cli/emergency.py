@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.doctor import renew_stored
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 
@@ -36,6 +37,7 @@ def open_window(config: ConfigOption = None) -> None:
     now = time.time()
     with any_store(loaded) as db, changing(db, "emergency open", at=now):
         record_emergency(db, now)
+    renew_stored(loaded, "emergency window")
     if minutes:
         say(f"Open until {when(now + 60 * minutes)}: no call is screened. To end that: callsieve emergency close")
     else:
@@ -56,6 +58,7 @@ def close(config: ConfigOption = None) -> None:
             close_now(db, change, window)
     if asterisk_at is not None:
         _forget_if_later(loaded.settings, asterisk_at, now)
+    renew_stored(loaded, "emergency window")
     say("Closed: calls are screened again." if window.is_open else "Closed; it was not open.")
 
 

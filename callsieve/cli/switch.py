@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from callsieve.cli.common import ConfigOption
+from callsieve.cli.doctor import renew_stored
 from callsieve.cli.errors import CommandError, warn
 from callsieve.settings import Loaded, load_or_salvage
 
@@ -45,7 +44,7 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     except ConsoleError as error:
         raise CommandError(str(error)) from None
     print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
-    _renew_finding(loaded)
+    renew_stored(loaded, "off switch")
 
 
 def on(config: ConfigOption = None) -> None:
@@ -60,7 +59,7 @@ def on(config: ConfigOption = None) -> None:
         raise CommandError(str(error)) from None
     was_off = until is not None and until > time.time()
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
-    _renew_finding(loaded)
+    renew_stored(loaded, "off switch")
 
 
 def _loaded(config: Path | None) -> Loaded:
@@ -70,21 +69,6 @@ def _loaded(config: Path | None) -> Loaded:
         command = loaded.settings.asterisk.command
         warn(f"the settings are not used, Asterisk is asked by `{command}`: {error}. `callsieve doctor` says more")
     return loaded
-
-
-def _renew_finding(loaded: Loaded) -> None:
-    """For the console, which may not ask Asterisk and would show the old state until the doctor looks again."""
-    from callsieve.findings import may_store, renew_finding
-
-    if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
-        return
-    from callsieve.console import console
-    from callsieve.doctor import examine
-    from callsieve.examining import Ground
-
-    with suppress(OSError):
-        for check in examine(Ground(loaded, partial(console, loaded.settings), time.time()), "off switch"):
-            renew_finding(loaded.findings_path, check)
 
 
 def parse_duration(text: str) -> int:

@@ -182,7 +182,10 @@ def _open_window(window: Window, health: Health) -> str | Wording:
     if window.is_open:
         return window.said
     seen = health.window
-    return seen.detail if seen is not None and seen.at > (window.closed_at or 0.0) else ""
+    # What was stored may be older than any window lasts, where nobody looks again.
+    if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:
+        return ""
+    return seen.detail
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.examining import Status
+from callsieve.findings import Findings, read_findings
+from callsieve.settings import load_settings
 from reputation.store.emergencies import record_emergency
 from reputation.store.file import open_store
 from tests.callsieve.program import CALLER, SETTINGS, Program
@@ -89,3 +92,13 @@ def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -
     told = ("ok", "") if by == "nobody" else ("warn", "callsieve emergency close")
     assert (check["status"], check["way_out"]) == told
     assert ("joe" in check["detail"]) == (by == "hand")
+
+
+def test_what_root_found_and_stored_is_brought_up_to_date(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    callsieve("doctor")
+    for command, status in (("open", Status.WARN), ("close", Status.OK)):
+        callsieve.ok("emergency", command)
+        stored = read_findings(load_settings(callsieve.config, callsieve.environment).findings_path)
+        assert isinstance(stored, Findings)
+        assert [one.status for one in stored.checks if one.name == "emergency window"] == [status]
