@@ -143,7 +143,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
             env={**os.environ, "CALLSIEVE_STATE": str(office.state)},
         )
     assert done.returncode == 2
-    assert b"the console cannot listen there" in done.stderr.splitlines()[-1]
+    assert f"127.0.0.1:{port} is in use".encode() in done.stderr.splitlines()[-1]
 
 
 def children_of(pid: int) -> list[int]:
