@@ -15,7 +15,8 @@ from agi.site import Site, Trunk
 from callsieve.composing import dids_of, own_numbers_of, people_of, quiet_hours_of
 from callsieve.settings import Settings
 from policies.decision import Decision, IncomingCall
-from policies.engine import Look, decide, explain
+from policies.engine import decide
+from policies.explanation import Look, explain
 from policies.policy import Policy, PolicySet
 from policies.quiet import resting
 from policies.words import nearest

@@ -79,8 +79,7 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
     """Everything that is wrong with the file of a policy; nothing when there is no such file."""
-    from policies.checking import problems_of_policy
-    from policies.loader import load_policy, read_text
+    from policies.loader import load_policy, read_policy, read_text
     from policies.policy import PolicyError
 
     places = [Path(name)] if _is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
@@ -92,7 +91,8 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
         text = read_text(file)
     except PolicyError as error:
         return [str(error)]
-    return problems_of_policy(text, file.stem, str(file), lambda base: load_policy(base, directories))
+    _, problems = read_policy(text, file.stem, lambda base: load_policy(base, directories))
+    return [f"{file}: {problem}" for problem in problems]
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from policies.policy import Case, Condition, PolicyError
+from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
 from policies.words import nearest, shown
 
@@ -15,40 +15,57 @@ ABOUT_EVIDENCE = frozenset({"level_at_least", "points_between"})
 MAX_DEPTH = 8  # deeper nesting is a mistake, not a policy
 
 
-def read_when(table: Any, depth: int = 0) -> tuple[Condition, ...]:
-    """The conditions of a table, all of which must hold. Empty tables are an error: they would always hold."""
+KeyPath = tuple[str | int, ...]
+
+
+def read_when(table: Any) -> tuple[Condition, ...]:
+    """The conditions of a table, all of which must hold. PolicyError for the first that is wrong."""
+    problems = Problems()
+    conditions = read_conditions(table, (), problems)
+    if problems:
+        raise PolicyError(problems[0].text)
+    return conditions
+
+
+def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
+    """The same; all that is wrong is added to the problems, and left out. Empty tables would always hold."""
     if not isinstance(table, dict):
-        raise PolicyError(f'conditions are a table such as {{ level_at_least = "warn" }}, not {table!r}')
-    if not table:
-        raise PolicyError("has no condition and would always hold: use the policy's default for that")
-    if depth > MAX_DEPTH:
-        raise PolicyError(f"nests any, all and not more than {MAX_DEPTH} deep")
-    return tuple(read_condition(name, value, depth) for name, value in table.items())
+        problems.add(f'conditions are a table such as {{ level_at_least = "warn" }}, not {shown(table)}', path)
+    elif not table:
+        problems.add("has no condition and would always hold: use the policy's default for that", path)
+    elif depth > MAX_DEPTH:
+        problems.add(f"nests any, all and not more than {MAX_DEPTH} deep", path)
+    else:
+        found = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
+        return tuple(condition for condition in found if condition is not None)
+    return ()
 
 
-def read_condition(name: str, value: Any, depth: int) -> Condition:
-    """One condition by its name."""
+def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
     if name in COMBINATIONS:
-        return read_combination(name, value, depth)
+        return _read_combination(name, value, path, problems, depth)
     word = VOCABULARY.get(name)
     if word is None:
-        raise PolicyError(f"unknown condition {name}{nearest(name, (*VOCABULARY, *COMBINATIONS))}")
+        problems.add(f"unknown condition {name}{nearest(name, (*VOCABULARY, *COMBINATIONS))}", path)
+        return None
     try:
         operand = word.read(value)
     except PolicyError as error:
-        raise PolicyError(f"condition {name} {error}") from None
+        problems.add(f"condition {name} {error}", path)
+        return None
     holds = word.holds
     return Condition(name, operand, lambda case: holds(case, operand), f"{name} = {toml_of(value)}")
 
 
-def read_combination(name: str, value: Any, depth: int) -> Condition:
+def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
     """`any = [{...}, {...}]`, `all = [...]`, `not = {...}`."""
     if name == "not":
-        inner = read_when(value, depth + 1)
+        inner = read_conditions(value, path, problems, depth + 1)
         return Condition(name, inner, lambda case: not _all(inner, case), f"not = {toml_of(value)}")
     if not isinstance(value, list) or not value:
-        raise PolicyError(f"{name} takes a list of at least one table, not {shown(value)}")
-    branches = tuple(read_when(table, depth + 1) for table in value)
+        problems.add(f"{name} takes a list of at least one table, not {shown(value)}", path)
+        return None
+    branches = tuple(read_conditions(table, (*path, place), problems, depth + 1) for place, table in enumerate(value))
     combine = any if name == "any" else all
     return Condition(
         name,

@@ -6,10 +6,9 @@ or the default orders. Read this file after policies/decision.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from policies.conditions import why_not
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.quiet import RULE as QUIET_RULE
@@ -304,55 +303,3 @@ def _left_by(cap: Cap, case: Case, step: int) -> Action:
 def _category(imported: Iterable[Imported]) -> str | None:
     """What the first source that says so calls the number."""
     return next((row.category for row in imported if row.category and row.verdict == "spam"), None)
-
-
-PASSES = "passes"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One line of an explanation: a step or a rule, and what it said; `failed`: the conditions that did not hold."""
-
-    step: int
-    title: str
-    outcome: str
-    failed: tuple[str, ...] = ()
-
-
-def explain(
-    call: IncomingCall,
-    facts: Facts,
-    policy: Policy,
-    now: float,
-    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
-) -> tuple[Look, ...]:
-    """Every step and rule that is looked at for this call, in order, up to the one that decides; last, the decision."""
-    case = Case(call, facts, now)
-    decision = decide(call, facts, policy, now, emergency_window_seconds)
-    return (*_looks(case, policy, emergency_window_seconds), Look(decision.step, "decision", _in_words(decision)))
-
-
-def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
-    for step in STEPS:
-        ruling = step.rule_on(case, window)
-        yield Look(step.number, step.title, PASSES if ruling is None else f"{ruling.action.word}: {ruling.reason}")
-        if ruling is not None:
-            return
-    for cap in CAPS:
-        if cap.holds(case):
-            bounded = " (evidence only)" if cap.only_evidence else ""
-            yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.reason_in(case)}")
-    for rule in policy.rules:
-        held = rule.matches(case)
-        failed = tuple(why_not(one, case) for one in rule.when if not one.holds(case))
-        yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES, failed)
-        if held:
-            return
-    yield Look(9, "default", policy.default.word)
-
-
-def _in_words(decision: Decision) -> str:
-    """`warn by level-challenge, no more: the caller passed a challenge`."""
-    capped = f", no more: {decision.capped_by}" if decision.capped_by is not None else ""
-    ordered = f"{decision.would_be.word} by {decision.rule}{capped}"
-    return f"{decision.action.word}; without observe it would be {ordered}" if decision.observed else ordered

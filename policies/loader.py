@@ -1,7 +1,7 @@
 """From TOML to a Policy. Everything is checked here, so that deciding cannot fail on a policy.
 
-An error names the file, the rule and the way out:
-    balanced.toml: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
+An error names the file, the line, the rule and the way out:
+    balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from policies.conditions import ABOUT_EVIDENCE, implies, read_when, single_conditions
+from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
-from policies.policy import Policy, PolicyError, Rule
+from policies.policy import Condition, Policy, PolicyError, Problem, Problems, Rule, TooManyProblems
+from policies.positions import places_of
 from policies.words import nearest, shown
 
 PRESETS = ("observe", "cautious", "balanced", "strict")
@@ -26,7 +29,9 @@ POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
 MAX_BYTES = 1 << 20
 MAX_REASON = 200
-TWICE = "the name is used twice"
+_TOML_LINE = re.compile(r" \(at line ([0-9]+), column [0-9]+\)")
+
+T = TypeVar("T")
 
 
 def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
@@ -79,91 +84,161 @@ def read_text(path: Path) -> str:
         raise PolicyError(f"{path}: not UTF-8 at byte {error.start}") from None
 
 
-def parse_policy(text: str, name: str, source: str, base_of: Callable[[str], Policy]) -> Policy:
+BaseOf = Callable[[str], Policy]
+
+
+def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
     """A policy from its text. `source` is the file's name for errors; `base_of` resolves `extends`."""
+    policy, problems = read_policy(text, name, base_of)
+    if policy is None:
+        more = f" (and {len(problems) - 1} more: callsieve policy check)" if len(problems) > 1 else ""
+        raise PolicyError(f"{source}: {problems[0]}{more}")
+    return policy
+
+
+def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[Problem]]:
+    """The policy, or all that is wrong with the text, in its order."""
+    problems = Problems()
+    policy = None
     try:
-        return _policy_from(tomllib.loads(text), name, base_of)
-    except _Located as error:
-        raise PolicyError(f"{source}: {error}") from None
+        places = places_of(text)
+        table = tomllib.loads(text)
+        with suppress(TooManyProblems):
+            policy = _policy_from(table, name, base_of, problems)
+    except PolicyError as error:
+        return None, [Problem(str(error))]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        raise PolicyError(f"{source}: not TOML: {error}") from None
+        return None, [Problem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=_line_told(str(error), text))]
+    if not problems:
+        return policy, []
+    found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
+    return None, sorted(found, key=lambda problem: problem.line or 0)
 
 
-class _Located(PolicyError):
-    """An error that already names its rule, but not yet its file."""
+def _line_told(error: str, text: str) -> int | None:
+    """The line that tomllib names."""
+    if told := _TOML_LINE.search(error):
+        return int(told[1])
+    return max(1, len(text.splitlines())) if "at end of document" in error else None
 
 
-def _policy_from(table: Mapping[str, Any], name: str, base_of: Callable[[str], Policy]) -> Policy:
-    for key in sorted(table.keys() - POLICY_KEYS):
-        raise _Located(f"unknown key {key}{nearest(key, POLICY_KEYS)}")
-    extends = _text(table, "extends", None)
-    base = _base(extends, base_of) if extends is not None else Policy("")
-    observe = table.get("observe", base.observe)
-    if not isinstance(observe, bool):
-        raise _Located(f"observe takes true or false, not {shown(observe)}")
-    rules = _rules_from(table.get("rule", []))
+def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems: Problems) -> Policy:
+    for key in (key for key in table if key not in POLICY_KEYS):
+        problems.add(f"unknown key {key}{nearest(key, POLICY_KEYS)}", (key,))
+    base = _read(problems, ("extends",), _base, table, base_of) or Policy("")
+    observe = _read(problems, ("observe",), _observe, table.get("observe", base.observe))
+    default = _read(problems, ("default",), _action, table["default"], "default") if "default" in table else None
+    rules = _rules_from(table.get("rule", []), problems)
     names = {rule.name for rule in rules}
     return Policy(
         name=name,
         rules=(*rules, *(rule for rule in base.rules if rule.name not in names)),
-        default=_action(table["default"], "default") if "default" in table else base.default,
-        observe=observe,
+        default=base.default if default is None else default,
+        observe=bool(observe),
         chain=(name, *base.chain),
     )
 
 
-def _base(name: str, base_of: Callable[[str], Policy]) -> Policy:
+def _read(problems: Problems, path: KeyPath, read: Callable[..., T], *arguments: Any, about: str = "") -> T | None:
+    """What `read` makes of the arguments; None where it refuses them, and then why is one of the problems."""
     try:
-        return base_of(name)
+        return read(*arguments)
     except PolicyError as error:
-        raise _Located(f"extends: {error}") from None
+        problems.add(f"{about}{error}", path)
+        return None
 
 
-def _rules_from(tables: Any) -> tuple[Rule, ...]:
+def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
+    extends = table.get("extends")
+    if extends is None:
+        return None
+    if not isinstance(extends, str):
+        raise PolicyError(f"extends takes a text, not {shown(extends)}")
+    try:
+        return base_of(extends)
+    except PolicyError as error:
+        raise PolicyError(f"extends: {error}") from None
+
+
+def _observe(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise PolicyError(f"observe takes true or false, not {shown(value)}")
+    return value
+
+
+def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
+    """Each rule by itself, and each good one beside those before it."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _Located("rules are written as [[rule]] tables")
-    rules = tuple(_rule_from(table, position) for position, table in enumerate(tables, start=1))
-    for position, rule in enumerate(rules):
-        for earlier in rules[:position]:
-            if earlier.name == rule.name:
-                raise _Located(f"rule '{rule.name}': {TWICE}")
-            if implies(rule.when, earlier.when):
-                raise _Located(
-                    f"rule '{rule.name}': can never be reached: rule '{earlier.name}' before it holds"
-                    " wherever it would: put it first, or remove it"
-                )
-    return rules
+        problems.add("rules are written as [[rule]] tables", ("rule",))
+        return ()
+    rules: list[Rule] = []
+    for place, table in enumerate(tables):
+        rule = _rule_from(table, place, problems)
+        if rule is not None and _fits(rule, rules, place, problems):
+            rules.append(rule)
+    return tuple(rules)
 
 
-def _rule_from(table: Mapping[str, Any], position: int) -> Rule:
-    name = table.get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise _Located(f"rule number {position}: needs a name of small letters, digits, - and _")
-    if name in OWN_RULES:
-        raise _Located(f"rule '{name}': the name means a decision of CallSieve's own: give the rule another name")
+def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) -> bool:
+    """Whether its name is its own, and it can be reached."""
+    for earlier in before:
+        if earlier.name == rule.name:
+            problems.add(f"rule '{rule.name}': the name is used twice", ("rule", place, "name"))
+            return False
+        if implies(rule.when, earlier.when):
+            problems.add(
+                f"rule '{rule.name}': can never be reached: rule '{earlier.name}' before it holds"
+                " wherever it would: put it first, or remove it",
+                ("rule", place, "when"),
+            )
+            return False
+    return True
+
+
+def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule | None:
+    """The rule; None if anything is wrong with it."""
+    path, before = ("rule", place), len(problems)
+    name = _read(problems, (*path, "name"), _name, table.get("name"), place + 1)
+    about = f"rule '{name}': " if name else f"rule number {place + 1}: "
+
+    def read(key: str, reader: Callable[..., T], *arguments: Any) -> T | None:
+        return _read(problems, (*path, key), reader, *arguments, about=about)
+
+    for key in (key for key in table if key not in RULE_KEYS):
+        problems.add(f"{about}unknown key {key}{nearest(key, RULE_KEYS)}", (*path, key))
+    for key in ("when", "action", "reason"):
+        if key not in table:
+            problems.add(f"{about}needs {key}", (*path, "name"))
+    when = _when(table["when"], (*path, "when"), about, problems) if "when" in table else ()
+    action = read("action", _action, table["action"], "action") if "action" in table else None
+    reason = read("reason", _reason, table["reason"]) if "reason" in table else None
+    label, ask = read("label", _label, table.get("label")), read("ask", _ask, table)
+    if len(problems) > before or name is None or action is None or reason is None:
+        return None
+    about_evidence = any(one.name in ABOUT_EVIDENCE for one in single_conditions(when))
+    return Rule(name, when, action, reason, label, ask, about_evidence)
+
+
+def _when(table: Any, path: KeyPath, about: str, problems: Problems) -> tuple[Condition, ...]:
+    found = Problems()
     try:
-        for key in sorted(table.keys() - RULE_KEYS):
-            raise PolicyError(f"unknown key {key}{nearest(key, RULE_KEYS)}")
-        for key in ("when", "action", "reason"):
-            if key not in table:
-                raise PolicyError(f"needs {key}")
-        when = read_when(table["when"])
-        return Rule(
-            name=name,
-            when=when,
-            action=_action(table["action"], "action"),
-            reason=_reason(table["reason"]),
-            label=_label(table.get("label")),
-            ask=_ask(table),
-            about_evidence=any(one.name in ABOUT_EVIDENCE for one in single_conditions(when)),
-        )
-    except PolicyError as error:
-        raise _Located(f"rule '{name}': {error}") from None
+        return read_conditions(table, path, found)
+    finally:
+        for problem in found:
+            problems.add(f"{about}{problem.text}", problem.path)
+
+
+def _name(value: Any, number: int) -> str:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise PolicyError(f"rule number {number}: needs a name of small letters, digits, - and _")
+    if value in OWN_RULES:
+        raise PolicyError(f"rule '{value}': the name means a decision of CallSieve's own: give the rule another name")
+    return value
 
 
 def _action(value: Any, key: str) -> Action:
     if not isinstance(value, str) or value not in ACTION_BY_WORD:
-        raise _Located(f"{key} does not know {shown(value)}{nearest(str(value), ACTION_BY_WORD)}")
+        raise PolicyError(f"{key} does not know {shown(value)}{nearest(str(value), ACTION_BY_WORD)}")
     return ACTION_BY_WORD[value]
 
 
@@ -185,13 +260,6 @@ def _ask(table: Mapping[str, Any]) -> str | None:
         return None
     if not isinstance(value, str) or value not in ASKS:
         raise PolicyError(f"ask does not know {shown(value)}{nearest(str(value), ASKS)}: use {', '.join(ASKS)}")
-    if table["action"] != Action.CHALLENGE.word:
+    if table.get("action") != Action.CHALLENGE.word:
         raise PolicyError("ask is for the action challenge: only then is a caller asked")
-    return value
-
-
-def _text(table: Mapping[str, Any], key: str, default: str | None) -> str | None:
-    value = table.get(key, default)
-    if value is not None and not isinstance(value, str):
-        raise _Located(f"{key} takes a text, not {shown(value)}")
     return value

@@ -11,7 +11,35 @@ from reputation.model import Facts
 
 
 class PolicyError(ValueError):
-    """A policy cannot be used. The text names the file, the rule and the way out."""
+    """A policy cannot be used. The text names the file, the line, the rule and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a policy's text. `path`: of the key that it is about, as TOML nests them."""
+
+    text: str
+    path: tuple[str | int, ...] = ()
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.line is None else f"line {self.line}: {self.text}"
+
+
+class Problems(list[Problem]):
+    """Those that are found while a text is read; reading goes on after each, up to MOST of them."""
+
+    MOST = 50
+
+    def add(self, text: str, path: tuple[str | int, ...]) -> None:
+        """One more. TooManyProblems after the last that anybody would read."""
+        self.append(Problem(text, path))
+        if len(self) >= self.MOST:
+            raise TooManyProblems
+
+
+class TooManyProblems(Exception):
+    """What is read is hardly a policy: nobody looks for more."""
 
 
 @dataclass(frozen=True, slots=True)

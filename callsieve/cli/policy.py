@@ -218,7 +218,7 @@ def _facts(loaded: Loaded, call: IncomingCall, question: Question, now: float) -
 def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
     from callsieve.cli.show import bold, dim, print_table, say, word
     from callsieve.times import when
-    from policies.engine import PASSES
+    from policies.explanation import PASSES
 
     call, decision = opinion.call, opinion.decision
     trunk = f" on trunk {call.trunk}" if call.trunk else ""

@@ -71,8 +71,8 @@ def test_every_problem_of_a_file_is_a_line_of_its_own(callsieve: Program) -> Non
     assert result.code == 2
     assert result.out == ""
     assert result.err.splitlines() == [
-        f"callsieve: {path}: rule 'premium': unknown condition prefxi (did you mean prefix?)",
-        f"callsieve: {path}: rule 'premium': action does not know 'rejct' (did you mean reject?)",
+        f"callsieve: {path}: line 6: rule 'premium': unknown condition prefxi (did you mean prefix?)",
+        f"callsieve: {path}: line 15: rule 'premium': action does not know 'rejct' (did you mean reject?)",
     ]
 
 

@@ -187,7 +187,9 @@ def test_a_slip_in_a_case_is_not_passed_over(text: str, says: str) -> None:
     ("text", "says"),
     [
         pytest.param('policy = "stict"', "case 'one': there is no policy 'stict' (did you mean strict?)", id="name"),
-        pytest.param("text = 'defalt = \"warn\"'", "case 'one': text: unknown key defalt (did you mean ", id="text"),
+        pytest.param(
+            "text = 'defalt = \"warn\"'", "case 'one': text: line 1: unknown key defalt (did you mean ", id="text"
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_used_is_named_with_its_case(text: str, says: str) -> None:

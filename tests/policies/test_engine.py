@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action, Decision, IncomingCall, fail_open
-from policies.engine import CAPS, STEPS, Look, decide, decide_for_callee, explain
+from policies.engine import CAPS, STEPS, decide, decide_for_callee
+from policies.explanation import Look, explain
 from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
 from policies.quiet import RULE as QUIET_RULE

@@ -278,7 +278,7 @@ def test_an_own_rule_may_stand_before_all_of_the_base(tmp_path: Path) -> None:
 def test_extends_in_a_circle(texts: dict[str, str], circle: str, tmp_path: Path) -> None:
     own = files(tmp_path, **texts)
     message = refused_file("a", own)
-    assert message.startswith(f"{own}/a.toml: extends: ")
+    assert message.startswith(f"{own}/a.toml: line 1: extends: ")
     assert message.endswith(f"extends goes round in a circle: {circle}")
 
 
@@ -286,7 +286,7 @@ def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:
     own = files(tmp_path, base=BASE.replace('"FR"', '"fr"'), own=OWN)
     message = refused_file("own", own)
     assert message == (
-        f"{own}/own.toml: extends: {own}/base.toml: rule 'second':"
+        f"{own}/own.toml: line 2: extends: {own}/base.toml: line 13: rule 'second':"
         " condition country does not know 'fr' (did you mean FR?)"
     )
 

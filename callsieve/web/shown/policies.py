@@ -11,10 +11,10 @@ from callsieve.activating import Version, activated_of, versions_of, without_hea
 from callsieve.policy_files import in_force, known_names, policies_there, running_or_settings
 from callsieve.rehearsing import DRAFT, draft_of
 from callsieve.settings import Loaded
-from policies.checking import line_of_problem, problems_of_policy, unknown_names
+from policies.checking import unknown_names
 from policies.engine import CAPS, STEPS
-from policies.loader import load_policy, policy_text
-from policies.policy import Policy, PolicyError
+from policies.loader import load_policy, policy_text, read_policy
+from policies.policy import Policy, PolicyError, Problem
 
 DIFF_LINES = 3
 
@@ -147,9 +147,9 @@ def policies_shown(loaded: Loaded) -> PoliciesShown:
 def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> Checked:
     """All that is wrong with a draft, or how it is read."""
     directories = loaded.policy_directories
-    problems = problems_of_policy(text, DRAFT, DRAFT, lambda base: load_policy(base, directories))
+    _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
-        return Checked(None, tuple(_found(text, problem.removeprefix(f"{DRAFT}: ")) for problem in problems))
+        return Checked(None, tuple(_found(text, problem) for problem in problems))
     policy = draft_of(text, loaded)
     return Checked(policy_shown(policy, text), (), tuple(unknown_names(policy, known_names(loaded, db))))
 
@@ -165,10 +165,9 @@ def _diff_lines(lines: Sequence[str]) -> list[DiffLine]:
     return [DiffLine(kinds.get(line[:1], "same"), line) for line in lines]
 
 
-def _found(text: str, problem: str) -> Found:
-    line = line_of_problem(text, problem)
-    lines = text.splitlines()
-    return Found(problem, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
+def _found(text: str, problem: Problem) -> Found:
+    lines, line = text.split("\n"), problem.line
+    return Found(problem.text, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
 
 
 def _scope(did: str | None, trunk: str | None, group: str | None) -> str:
