@@ -25,8 +25,6 @@ from reputation.wording import Wording, listed
 from tests.callsieve.program import NOBODY, Program
 
 NOW = 1_790_000_000.0
-IS_ROOT = os.geteuid() == 0
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
 PARTS = listed([Wording("{n} trunks", {"n": 2}), "as written by an administrator"], "{some}; {more}")
 CHECKS = (
     Check("trunks", Status.FAIL, PARTS, Wording("run this as root"), NOW),
@@ -132,7 +130,7 @@ def test_what_others_could_have_put_there_is_not_read(path: Path, make: Callable
     assert isinstance(read_findings(path), Wording)
 
 
-@needs_root
+@pytest.mark.root
 def test_a_file_of_another_user_is_not_read(path: Path) -> None:
     path.write_bytes(stored_with("ok"))
     os.chown(path, NOBODY, NOBODY)
@@ -215,7 +213,7 @@ def found_by(office: Program, *, nobody: bool = False) -> dict[str, dict[str, ob
     return {check["name"]: check for check in result.json}
 
 
-@needs_root
+@pytest.mark.root
 def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> None:
     alone = found_by(office, nobody=True)
     assert alone["off switch"]["status"] == "unknown"
@@ -226,11 +224,11 @@ def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> N
     shown = found_by(office, nobody=True)
     for name in ("Asterisk", "off switch"):
         assert shown[name] == {**root[name], "stored": True}
-    assert not shown["policy"]["stored"], "what we can see ourselves we look at"
+    assert not shown["store"]["stored"], "what we can see ourselves we look at"
     assert "seen by root" not in shown
 
 
-@needs_root
+@pytest.mark.root
 def test_nobody_but_the_directorys_owner_stores(office: Program) -> None:
     path = office.folder / "state-doctor" / "findings.json"
     office.as_nobody("doctor")
@@ -278,7 +276,7 @@ def plant_where_all_may(folder: Path, target: Path) -> None:
     (folder / "findings.json").symlink_to(target)
 
 
-@needs_root
+@pytest.mark.root
 @pytest.mark.parametrize("plant", [plant_directory, plant_in_their_own, plant_where_all_may])
 def test_root_does_not_follow_what_others_have_planted(office: Program, plant: Callable[[Path, Path], None]) -> None:
     victim = office.folder / "victim" / "findings.json"
@@ -306,7 +304,7 @@ def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> 
 # Asterisk's console says the same to whoever may not ask and where it does not run
 
 
-@needs_root
+@pytest.mark.root
 def test_a_socket_that_is_not_for_us_is_no_asterisk_that_is_down(office: Program, as_nobody: None) -> None:
     settings = parse_settings(office.config.read_text(), "test")
     with pytest.raises(NotAllowed):
