@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from lab.tools import use_fetched_tools
+from reputation.store import file as store_file
+
+# Containers set this. Each program that a test starts would compile our modules anew: a third of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How fast a busy machine makes its examples says nothing about the code. CI tries the same examples each time: it is to
 # speak of the change. All other runs look for new ones.
 settings.register_profile(
-    "callsieve", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+    "callsieve",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
 )
 settings.load_profile("callsieve")
 
 NOBODY = 65534
+create_empty = store_file._create
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
 # Tests here wait for real calls and real pages more than they compute.
@@ -56,6 +70,40 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, which only `make test-fast` may do: {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new store starts as a copy of a migrated one: the migrations take 20 ms, and tests make thousands of stores.
+
+    Programs that tests start migrate as ever, and so do the tests that ask for `migrating_stores`.
+    """
+    template = tmp_path_factory.mktemp("template") / "callsieve.db"
+    with store_file.open_store(template):
+        pass
+    content = template.read_bytes()
+
+    def create(path: Path) -> None:
+        copy = path.with_name(f"{path.name}.copy-{threading.get_ident()}")
+        with contextlib.suppress(OSError):  # the real one says what is wrong
+            if not path.exists():
+                path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+                with open(os.open(copy, os.O_CREAT | os.O_WRONLY, 0o640), "wb") as file:
+                    file.write(content)
+                os.link(copy, path)  # unlike a rename it leaves a store that somebody else has just made
+        with contextlib.suppress(OSError):
+            copy.unlink()
+        create_empty(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_file, "_create", create)
+        yield
+
+
+@pytest.fixture
+def migrating_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New stores are made as the product makes them."""
+    monkeypatch.setattr(store_file, "_create", create_empty)
 
 
 @pytest.fixture

@@ -81,11 +81,11 @@ def fake_daemon(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(1)
-        listener.settimeout(5)
+        listener.settimeout(30)
         thread = threading.Thread(target=run)
         thread.start()
         yield
-        thread.join(5)
+        thread.join(30)
     assert not thread.is_alive()
 
 
@@ -166,7 +166,7 @@ def test_of_a_daemon_that_fails_nothing_is_passed_on(
     with fake_daemon(tmp_path / "s", serve):
         started_at = time.monotonic()
         assert run_call(tmp_path / "s") == (b"", SILENT + complaint + b"\n", 0)
-        assert time.monotonic() - started_at < 2
+        assert time.monotonic() - started_at < 20
 
 
 def test_a_daemon_frozen_with_calls_waiting_refuses_at_once(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ async def test_a_caller_who_hangs_up_does_not_lose_the_request(tmp_path: Path) -
             assert process.stdin
             process.stdin.write(HEADER)
             process.stdin.flush()
-            await asyncio.wait_for(begun.wait(), 5)
+            await asyncio.wait_for(begun.wait(), 20)
             process.send_signal(signal.SIGHUP)
             release.set()
             said, complaint = await asyncio.to_thread(process.communicate, b"200 result=1\n" * 2)
@@ -230,7 +230,7 @@ async def test_a_caller_who_hangs_up_does_not_lose_the_request(tmp_path: Path) -
 
 def test_a_closed_stdout_and_stderr_do_not_matter(tmp_path: Path) -> None:
     script = f"exec {sys.executable} -I -S {RELAY} {tmp_path / 'missing'} >&- 2>&-"
-    assert subprocess.run(["/bin/sh", "-c", script], input=HEADER, timeout=5, check=False).returncode == 0
+    assert subprocess.run(["/bin/sh", "-c", script], input=HEADER, timeout=30, check=False).returncode == 0
 
 
 def test_it_imports_nothing_that_takes_long() -> None:

@@ -66,7 +66,7 @@ def imported(folder: Path, *files: list[str]) -> str:
 
 
 def test_the_same_history_shuffled_and_twice_gives_the_same_checksum(tmp_path: Path) -> None:
-    events = history(3000)
+    events = history(1500)
     shuffled = random.Random(2).sample(events, len(events))
     once = imported(tmp_path / "once", events)
     assert imported(tmp_path / "twice", events, events) == once
@@ -74,14 +74,14 @@ def test_the_same_history_shuffled_and_twice_gives_the_same_checksum(tmp_path: P
 
 
 def test_an_import_that_was_killed_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
-    events = history(12_000)
+    events = history(6000)
     file = callsieve.file("history.jsonl", "".join(events))
     callsieve.ok("db", "migrate")
     process = callsieve.start("import", "calls", file)
     wait_until(lambda: calls_in(callsieve) > 500)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
-    assert 0 < calls_in(callsieve) < 9000
+    assert 0 < calls_in(callsieve) < 4500
     callsieve.ok("import", "calls", file)
     assert checksum(callsieve.store) == imported(tmp_path / "whole", events)
 
@@ -138,7 +138,7 @@ def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, li
     file = callsieve.folder / "endless"
     with file.open("wb") as stream:
         stream.write(first.encode() + b'{"at": "')
-        stream.seek(1 << 30)  # the file system keeps a hole: 1 GB of zeros
+        stream.seek(1 << 28)  # the file system keeps a hole: 256 MB of zeros
         stream.write(b'"}\n')
     end = ended(callsieve.start("import", "calls", file))
     assert end.code == 0

@@ -54,7 +54,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
         "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); one imported source lists it as spam (scam)",
         "+4 points, level none  log-odds +1.00",
         "feeds       +1.50  1 spam",
-        'ftc: spam, scam, "Joe", warranty (just now)',
+        'ftc: spam, scam, "Joe", warranty (',
         'blocklist +1201*: warn "New Jersey" since ',
         "on the blocklist of 201 since ",
         'contact of the company as "Acme"',

@@ -55,6 +55,7 @@ def test_migrate_makes_a_store_and_then_finds_it_up_to_date(callsieve: Program) 
     assert stat.S_IMODE(callsieve.store.stat().st_mode) == 0o640
 
 
+@pytest.mark.usefixtures("migrating_stores")
 def test_an_older_store_is_brought_up_to_date_on_request(callsieve: Program) -> None:
     callsieve.state.mkdir()
     with open_store(callsieve.store, migrated=False) as db:

@@ -949,7 +949,7 @@ def test_a_console_that_fails_says_why_and_in_time(
     began = time.monotonic()
     with pytest.raises(ConsoleError, match=error) as caught:
         console(settings_for(script, tmp_path), "core show version")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
     assert "\n" not in str(caught.value)
 
 

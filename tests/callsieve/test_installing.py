@@ -406,7 +406,7 @@ def test_the_classic_scripts_are_run_with_absolute_paths(tmp_path: Path) -> None
     words = shlex.split(script.read_text().splitlines()[-1])
     assert words == ["exec", sys.executable, "-I", "-S", words[4], str(tmp_path / "state" / "agi.sock")]
     assert Path(words[4]).is_file()
-    done = subprocess.run([script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run([script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, ""), "without a daemon the call goes on"
 
 

@@ -90,7 +90,7 @@ async def test_a_directory_that_a_dialplan_cannot_name_is_not_used(tmp_path: Pat
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 (files have no events)
             await asyncio.sleep(0.005)
 

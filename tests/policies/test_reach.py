@@ -83,7 +83,7 @@ def assert_sound(narrow: dict[str, object], wide: dict[str, object], case: Case)
     assert not all(c.holds(case) for c in first) or all(c.holds(case) for c in second)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(alike(), cases())
 def test_what_covers_holds_wherever_the_covered_does(
     pair: tuple[dict[str, object], dict[str, object]], case: Case

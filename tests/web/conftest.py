@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from callsieve import passwords
 from tests.web.browsing import Console, Office
 
 
@@ -19,3 +21,13 @@ def office(tmp_path: Path) -> Office:
 def console(office: Office) -> Iterator[Console]:
     with office.console() as console:
         yield console
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashing() -> Iterator[None]:
+    """Without the 50 ms that each look at a password takes on purpose; tests/callsieve/test_cli_users.py has them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        passwords._nobodys.cache_clear()
+        yield
+    passwords._nobodys.cache_clear()

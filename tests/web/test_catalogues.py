@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,13 @@ WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
 CHANGES = {"changing": 1, "change": 0, "Change": 0}
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """(where, text) of all that is to be translated."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     for folder in FOLDERS:
         for file, line, message, *_ in extract_from_dir(str(ROOT / folder), METHODS, keywords=MARKS):
             for text in message if isinstance(message, tuple) else (message,):
@@ -132,7 +138,7 @@ def missing() -> list[str]:
 
 def test_every_text_has_its_translation() -> None:
     assert {where.partition(":")[0] for where, _ in texts()} >= {"reputation/own/health.py", "callsieve/own_figures.py"}
-    assert len(list(texts())) > 40
+    assert len(texts()) > 40
     assert missing() == []
 
 
