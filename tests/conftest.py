@@ -50,8 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits goes first: begun last, it would be all that the end of a run consists of."""
-    items.sort(key=lambda item: item.path.parent.name not in REAL_PARTS)
+    """Long files first: begun last, one would be all that the end of a run consists of.
+
+    First what waits for calls and pages, and of these and of the rest the files with the longest `timeout` mark.
+    """
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0.0), float(mark.args[0]) if mark else 0.0)
+    items.sort(key=lambda item: (item.path.parent.name not in REAL_PARTS, -longest[item.path]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

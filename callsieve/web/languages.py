@@ -10,6 +10,7 @@ from __future__ import annotations
 import gettext
 import re
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 
 ENGLISH = "en"
@@ -20,6 +21,7 @@ TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
 _DIGITS = re.compile(r"\b(?=[A-Z]*[0-9])[0-9A-HJKMNP-TV-Z]{8}\b|[0-9]+")
 
 
+@cache
 def translations_of(language: str) -> gettext.NullTranslations:
     """The catalogue of a language; of English and of unknown ones the one that changes nothing."""
     chain = gettext.NullTranslations()
