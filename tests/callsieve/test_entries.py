@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from callsieve.entries import EntryError, coverage, covers, number_from, objection_to_part, objections_to, parse_entry
@@ -76,8 +76,8 @@ def test_any_text_is_an_entry_or_an_error(text: str) -> None:
 @given(st.integers(10**9, 10**10 - 1), st.integers(0, 500), st.integers(-600, 1100))
 def test_a_range_covers_what_the_store_matches_by_prefixes(first: int, width: int, offset: int) -> None:
     entry = ListEntry(ListName.BLOCK, EntryKind.RANGE, f"+{first}", f"+{first + width}")
-    if entry.last is None or len(entry.last) != len(entry.first):
-        return
+    assume(entry.last is not None and len(entry.last) == len(entry.first))
+    assert entry.last is not None
     number = f"+{first + offset}"
     by_prefix = any(number.startswith(prefix) for prefix in covering_prefixes(entry.first, entry.last))
     assert covers(entry, number) == (by_prefix and len(number) == len(entry.first))
