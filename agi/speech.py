@@ -165,6 +165,7 @@ _AGAINST = (
 )
 _FOR = (
     (SignalCategory.CALLED_BACK, "called-back"),
+    (SignalCategory.NOT_SPAM, "not-spam"),
     (SignalCategory.CHALLENGE_PASSED, None),
     (SignalCategory.SECOND_TALK, "second-talk"),
     (SignalCategory.LONG_TALK, "long-talk"),
@@ -179,7 +180,7 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
         yield _of_marks(counts.get("marked", 0), answered, answered - counts.get("silent", 0))
     elif family.name == "behaviour":
         yield from _of_behaviour(counts, _FOR if speaks_for else _AGAINST)
-        if not speaks_for and SignalCategory.CALLED_BACK.value not in counts:
+        if not speaks_for and not {SignalCategory.CALLED_BACK.value, SignalCategory.NOT_SPAM.value} & counts.keys():
             yield ("explain-nobody-called-back",)
     elif family.name == "feeds":
         yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")

@@ -170,6 +170,7 @@ SIGNAL_WORDS: dict[str, _Words] = {
     "long-talk": _Words("one talked for over a minute", "{n} talked for over a minute"),
     "challenge-passed": _Words("it passed a challenge", "it passed {n} challenges"),
     "called-back": _Words("one called it back", "{n} called it back"),
+    "not-spam": _Words("a colleague marked it as not spam", "{n} colleagues marked it as not spam"),
     "second-talk": _Words("one talked with it again on another day", "{n} talked with it again on another day"),
 }
 
@@ -236,5 +237,5 @@ def _of_behaviour(counts: Mapping[str, int]) -> Iterator[Wording]:
         words = SIGNAL_WORDS.get(category)
         unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
         yield unknown if words is None else _of(count, words)
-    if "called-back" not in counts:
+    if "called-back" not in counts and "not-spam" not in counts:
         yield Wording("nobody called back")

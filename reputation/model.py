@@ -439,6 +439,7 @@ class SignalCategory(StrEnum):
     CHALLENGE_PASSED = "challenge-passed"
     CALLED_BACK = "called-back"  # the callee called the number and talked for 30 s or more
     SECOND_TALK = "second-talk"  # talked for 30 s or more with the same callee on another day
+    NOT_SPAM = "not-spam"  # no call: one of us said so; counts as a call-back of that person
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,15 +170,20 @@ def signal_of_mark(mark: Mark) -> Signal | None:
     """What "not spam" says besides: it counts as a call-back of the reporter, where call-backs count."""
     if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
         return None
-    category = SignalCategory.CALLED_BACK
+    category = SignalCategory.NOT_SPAM
     return Signal(mark.number, mark.auth_class, mark.reporter, category, mark.at, mark.linkedid or "", mark.epoch)
+
+
+def kind_of(category: SignalCategory) -> SignalCategory:
+    """Of what a callee shows once: who calls back a number and says that it is no spam, says one thing."""
+    return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
     """Whether the signal is evidence in this class: its own; and a call-back, which reached the owner of the number
     whatever a caller may have shown, also in `authenticated`.
     """
-    if signal.category is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
+    if kind_of(signal.category) is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
         return auth_class is not AuthClass.UNAUTHENTICATED
     return signal.auth_class is auth_class
 
@@ -187,7 +192,7 @@ def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
     """Of each number, class, epoch, callee and category the latest, equal times by text, as the store keeps them."""
     latest: dict[tuple[object, ...], Signal] = {}
     for signal in signals:
-        key = (signal.number, signal.auth_class, signal.epoch, signal.callee, signal.category)
+        key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))
         other = latest.get(key)
         if other is None or (signal.at, signal.linkedid) > (other.at, other.linkedid):
             latest[key] = signal

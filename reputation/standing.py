@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from reputation.decay import decayed
 from reputation.model import Answered, AuthClass, Mark, Signal, SignalCategory, Verdict
-from reputation.signals import counts_for
+from reputation.signals import counts_for, kind_of
 from reputation.weights import DAY_SECONDS, MarkWeights, Weights
 
 
@@ -81,7 +81,7 @@ def standing_of(
     reporters = {mark.reporter for mark in live}
     shown = _latest(
         [s for s in rows.signals if s.auth_class is auth_class or counts_for(s, auth_class)],  # most are of one class
-        lambda s: (s.callee, s.category),
+        lambda s: (s.callee, kind_of(s.category)),
     )
     by_category = weights.behaviour.by_category
     counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family

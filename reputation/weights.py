@@ -86,7 +86,9 @@ class BehaviourWeights(Table, frozen=True, dict=True):
     @cached_property
     def by_category(self) -> dict[SignalCategory, float]:
         """The weight of each category."""
-        return {category: getattr(self, category.value.replace("-", "_")) for category in SignalCategory}
+        calls = set(SignalCategory) - {SignalCategory.NOT_SPAM}
+        weights = {category: getattr(self, category.value.replace("-", "_")) for category in calls}
+        return {**weights, SignalCategory.NOT_SPAM: self.called_back}
 
 
 class BlockWeights(Table, frozen=True):

@@ -48,6 +48,14 @@ def test_of_a_stranger_nothing_is_known(callsieve: Program) -> None:
     assert "allow by default" in out
 
 
+def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Program) -> None:
+    callsieve.ok("mark", CALLER, "ok", "--as", "201")
+    out = callsieve.ok("lookup", CALLER)
+    assert "\nA colleague marked it as not spam.\n" in out
+    assert "called" not in out
+    assert "1 not-spam" in out
+
+
 def test_all_that_is_known_is_shown(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
@@ -107,7 +115,7 @@ def test_the_same_in_json(known: Program) -> None:
     assert [one["id"] for one in found["decisions"]] == ["AAAAAAAA", "BBBBBBBB"]
     assert found["decisions"][0]["vector"]["families"][0]["family"] == "feeds"
     assert found["calls_within_the_hour"] == 2
-    assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes"}
+    assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes", "failed": []}
 
 
 def test_our_own_number_is_said_to_be_ours(callsieve: Program) -> None:

@@ -39,6 +39,8 @@ def test_the_sentence_of_the_model() -> None:
         (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked it"),
         (("behaviour", -2.0, (("called-back", 2),)), "2 called it back"),
         (("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))), "one called it back; it left a message"),
+        (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked it as not spam"),
+        (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked it as not spam"),
         (("behaviour", 1.0, (("to come", 2),)), "2 x to come; nobody called back"),
         (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are bad"),
         (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list it as spam"),

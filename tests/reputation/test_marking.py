@@ -215,7 +215,7 @@ class TestNotSpam:
         assert result.message == f"{CALLER} is marked as not spam by 201"
         assert blocked(store) == []
         assert [(one.callee, one.category.value, one.at) for one in read(store, signals_of, CALLER)] == [
-            ("201", "called-back", NOW + 1)
+            ("201", "not-spam", NOW + 1)
         ]
         take_back(store, NOW + 2)
         assert read(store, signals_of, CALLER) == []

@@ -167,7 +167,7 @@ def test_a_call_back_reached_the_owner_whatever_was_shown_but_never_speaks_for_a
 
 def test_not_spam_counts_as_a_call_back() -> None:
     mark = make_mark(verdict=Verdict.OK)
-    assert signal_of_mark(mark) == Signal(CALLER, AuthClass.UNKNOWN, ANN, SignalCategory.CALLED_BACK, NOW, "")
+    assert signal_of_mark(mark) == Signal(CALLER, AuthClass.UNKNOWN, ANN, SignalCategory.NOT_SPAM, NOW, "")
     assert signal_of_mark(make_mark(verdict=Verdict.SPAM)) is None
     assert signal_of_mark(make_mark(verdict=Verdict.RETRACTED)) is None
     assert signal_of_mark(make_mark(verdict=Verdict.OK, auth_class=AuthClass.UNAUTHENTICATED)) is None
@@ -178,9 +178,17 @@ def test_not_spam_counts_as_a_call_back() -> None:
     assert [one for one in AuthClass if counts_for(signal, one)] == [AuthClass.AUTHENTICATED]
 
 
+def test_who_calls_back_and_says_not_spam_counts_once() -> None:
+    said = signal_of_mark(make_mark(verdict=Verdict.OK))
+    called = signal_of(make_outcome("c2", NOW - 3600, direction=OUTBOUND, by=ANN, talk=30.0))
+    assert said is not None
+    assert called is not None
+    assert latest_by_key([called, said]) == latest_by_key([said, called]) == [said]
+
+
 def test_every_category_has_a_weight_and_a_rule_and_the_table_says_which_way() -> None:
     in_tables = {category for table in SIGNALS.values() for category, _ in table}
-    assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK}
+    assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK, SignalCategory.NOT_SPAM}
     weights = DEFAULT.behaviour.by_category
     assert {category for category, weight in weights.items() if weight > 0} == SPAMWARD
     assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered", "challenge-silent"}
