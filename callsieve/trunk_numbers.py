@@ -17,6 +17,8 @@ from callsieve.settings import Settings, TrunkTable
 from reputation.numbers import number_of, ways_to_dial
 
 TRUNKS_ASKED = 50
+# "%-15.15s" in Asterisk's chan_iax2.c, handle_cli_iax2_show_users.
+IAX_COLUMN = 15
 
 _CHANNELS = re.compile(r"(PJSIP|IAX2)/([\w.@+-]+?)-\*")
 _NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
@@ -63,7 +65,7 @@ def _context_of(ground: Ground, table: TrunkTable) -> str | None:
     if match and match[1] == "PJSIP":
         return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[2]}"))
     if match:
-        return iax_users_in(ground.ask("iax2 show users")).get(match[2])
+        return _iax_contexts(ground).get(match[2])
     contexts = set(dahdi_contexts(ground.place.etc)) if table.channels.startswith("DAHDI/") else set()
     return contexts.pop() if len(contexts) == 1 else None
 
@@ -78,11 +80,25 @@ def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
         Trunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}"))) for name in names[:TRUNKS_ASKED]
     ]
     if "chan_iax2" in ground.modules:
-        users = iax_users_in(ground.ask("iax2 show users"))
-        trunks += [Trunk(name, context) for name, context in users.items() if name not in phones]
+        trunks += [Trunk(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
     if "chan_dahdi" in ground.modules:
         trunks += [Trunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
     return trunks
+
+
+def _iax_contexts(ground: Ground) -> dict[str, str | None]:
+    """The context of each IAX2 user; None where several may be meant."""
+    return {name: _uncut(context, ground) for name, context in iax_users_in(ground.ask("iax2 show users")).items()}
+
+
+def _uncut(context: str, ground: Ground) -> str | None:
+    """The one loaded context that begins so, for a name that Asterisk may have cut to the width of its column."""
+    if len(context) < IAX_COLUMN:
+        return context
+    whole = [loaded for loaded in ground.dialplan.contexts if loaded.startswith(context)]
+    if len(whole) > 1:
+        return None
+    return whole[0] if whole else context
 
 
 def dahdi_contexts(etc: Path) -> list[str]:

@@ -326,6 +326,27 @@ def test_what_asterisk_says_of_trunks() -> None:
     assert iax_users_in(IAX_USERS) == {"guest": "public", "acme": "from-iax"}
 
 
+@pytest.mark.parametrize(
+    ("loaded", "context"),
+    [
+        pytest.param(["callsieve-from-trunk", "callsieve-"], "callsieve-from-trunk", id="cut"),
+        pytest.param(["callsieve-from-"], "callsieve-from-", id="as-long-as-the-column"),
+        pytest.param(["callsieve-from-trunk", "callsieve-from-isdn"], None, id="either-of-two"),
+        pytest.param(["default"], "callsieve-from-", id="not-loaded"),
+    ],
+)
+def test_the_context_of_an_iax2_trunk_may_be_longer_than_its_column(loaded: list[str], context: str | None) -> None:
+    """Asterisk 22 shows 15 characters of it."""
+    answers = {
+        "pjsip show endpoints": "No objects found.\n",
+        "iax2 show users": IAX_USERS.replace("acme    ", "carrier ").replace("from-iax       ", "callsieve-from-"),
+        "module show": "chan_iax2.so x 0 Running core\n",
+        "dialplan show": "".join(f"[ Context '{name}' created by 'pbx_config' ]\n" for name in loaded),
+        "dialplan show globals": "",
+    }
+    assert {trunk.name: trunk.context for trunk in trunks_of(ground_of(answers.__getitem__))}["carrier"] == context
+
+
 def test_trunks_are_found_without_settings(tmp_path: Path) -> None:
     (tmp_path / "chan_dahdi.conf").write_text(
         "[channels]\nsignalling=fxo_ks\ncontext=from-internal\nchannel => 1\nsignalling=fxs_ks\ncontext=from-pstn\n"
