@@ -20,7 +20,6 @@ from lab.debian import Bundle, LabUnavailable, Progress, cache_directory, unpack
 TOOLS = {
     "chromium": ("chromium", "fonts-noto-cjk", "libatomic1"),
     "espeak-ng": ("espeak-ng",),
-    "ip": ("iproute2",),
     "sox": ("sox",),
     "soxi": ("sox",),
     "pocketsphinx_batch": ("pocketsphinx", "pocketsphinx-en-us"),
