@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -100,7 +100,7 @@ class Templates:
 
     def __init__(self) -> None:
         self._catalogues = {language: translations_of(language) for language in LANGUAGES}
-        self._environments = {language: _environment(language, self._catalogues[language]) for language in LANGUAGES}
+        self._environments = {language: _environment(language) for language in LANGUAGES}
 
     def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
         """The template with what it shows."""
@@ -112,7 +112,9 @@ class Templates:
         return translated(text, self._catalogues[language])
 
 
-def _environment(language: str, catalogue: Any) -> Environment:
+@cache
+def _environment(language: str) -> Environment:
+    """Once a process: compiling the templates is most of what showing a page for the first time takes."""
     environment = Environment(
         loader=PackageLoader("callsieve.web", "templates"),
         autoescape=True,
@@ -122,5 +124,5 @@ def _environment(language: str, catalogue: Any) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
     return environment
