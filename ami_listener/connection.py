@@ -31,17 +31,15 @@ from panoramisk.actions import Action
 from panoramisk.manager import Manager
 
 from ami_listener.fields import Packet, PacketReader
-from ami_listener.inbox import Channels, Inbox
+from ami_listener.inbox import Inbox
 from ami_listener.trouble import AmiError, Kind, error_of
 
 # What is learnt from: calls, their records, feature codes, queues. Nothing else is sent to us.
 EVENTS = "call,cdr,user,agent"
 
-# None changes anything in Asterisk.
-ACTIONS = frozenset({"Login", "Ping", "CoreShowChannels", "Logoff"})
+# None changes anything in Asterisk, and none needs a right to write.
+ACTIONS = frozenset({"Login", "Ping", "Logoff"})
 
-# An answer that lists more than this is given up: no Asterisk has so many channels.
-ANSWER_LIMIT = 50_000
 LOGOFF_SECONDS = 0.5
 
 GREETING = b"Asterisk Call Manager/"
@@ -66,10 +64,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The fields of the response to an action and, for a list, its items."""
+    """The fields of the response to an action."""
 
     response: Mapping[str, str]
-    items: tuple[Packet, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -78,16 +75,6 @@ class Answer:
     @property
     def message(self) -> str:
         return self.response.get("Message", "")
-
-
-@dataclass(slots=True)
-class _Asked:
-    """An action that has no whole answer yet. `done` is the future of panoramisk's Action."""
-
-    name: str
-    done: asyncio.Future[Answer]
-    response: Mapping[str, str] = field(default_factory=dict)
-    items: list[Packet] = field(default_factory=list)
 
 
 class AmiProtocol(asyncio.Protocol):
@@ -103,7 +90,7 @@ class AmiProtocol(asyncio.Protocol):
         self._clock = clock
         self._first_line = b""
         self._reader = PacketReader()
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, asyncio.Future[Answer]] = {}  # by ActionID
         self._transport: asyncio.Transport | None = None
 
     # Called by the event loop.
@@ -119,7 +106,7 @@ class AmiProtocol(asyncio.Protocol):
         if not self.greeted.done():
             data = self._read_greeting(data)
         for packet in self._reader.receive_data(data):
-            if _ACTION_ID not in packet.text or not self._take_answer(packet, at):
+            if _ACTION_ID not in packet.text or not self._take_answer(packet):
                 self._inbox.put(packet, at)
         if self._reader.dropped:
             self.fail(AmiError(Kind.NOT_AMI, "a packet of more than 1 MiB"))
@@ -142,7 +129,7 @@ class AmiProtocol(asyncio.Protocol):
         if any(not value.isprintable() for value in action.values()):
             raise ValueError(f"{name}: a value has control characters in it")
         numbered = Action(dict(action))
-        self._asked[str(numbered.id)] = _Asked(name, numbered.future)
+        self._asked[str(numbered.id)] = numbered.future
         if self._transport is not None and not self.lost.done():
             self._transport.write(str(numbered).encode())
         return cast("asyncio.Future[Answer]", numbered.future)
@@ -173,35 +160,17 @@ class AmiProtocol(asyncio.Protocol):
             self.fail(AmiError(Kind.NOT_AMI))
         return b""
 
-    def _take_answer(self, packet: Packet, at: float) -> bool:
-        """Whether this packet is (part of) the answer to something asked here."""
+    def _take_answer(self, packet: Packet) -> bool:
+        """Whether this packet is the answer to something asked here."""
         fields = packet.fields()
-        action_id = fields.get("ActionID", "")
-        asked = self._asked.get(action_id)
-        if asked is None:
+        if "Response" not in fields:
             return False
-        begins_or_ends = fields.get("EventList", "").lower()
-        if "Response" in fields:
-            asked.response = fields
-            is_whole = begins_or_ends != "start"
-        else:
-            is_whole = begins_or_ends in ("complete", "cancelled")
-            if not is_whole:
-                asked.items.append(packet)
-        if len(asked.items) > ANSWER_LIMIT:
-            self.fail(AmiError(Kind.NOT_AMI, f"a list of more than {ANSWER_LIMIT} items"))
-        elif is_whole:
-            del self._asked[action_id]
-            self._finish(asked, at)
+        done = self._asked.pop(fields.get("ActionID", ""), None)
+        if done is None:
+            return False
+        if not done.done():
+            done.set_result(Answer(fields))
         return True
-
-    def _finish(self, asked: _Asked, at: float) -> None:
-        answer = Answer(asked.response, tuple(asked.items))
-        if asked.name == "CoreShowChannels" and answer.succeeded:
-            # Here and not where it is awaited, so that it stays in its place among the events.
-            self._inbox.put_channels(Channels(at, answer.items))
-        if not asked.done.done():
-            asked.done.set_result(answer)
 
 
 class Connection:

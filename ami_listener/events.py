@@ -31,21 +31,6 @@ class NewChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelUp:
-    """A channel that was there when we asked (CoreShowChannels)."""
-
-    channel: ChannelRef
-    caller: str
-    caller_name: str
-    exten: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelsListed:
-    """The end of that answer."""
-
-
-@dataclass(frozen=True, slots=True)
 class NewState:
     """`state`: 5 ringing, 6 up (channelstate.h)."""
 
@@ -191,7 +176,7 @@ class KeyPressed:
 
 
 Event = (
-    NewChannel | ChannelUp | ChannelsListed | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
+    NewChannel | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
     | BridgeDestroyed | BridgeEnter | BridgeLeave | HangupRequest | Hangup | Transfer | Pickup | Parked | QueueJoined
     | ConferenceJoined | MessageWaiting
 )  # fmt: skip

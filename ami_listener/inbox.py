@@ -4,14 +4,14 @@ The connection only puts in here, so that however slow the consumer is Asterisk 
 reader stalled for a second disconnects it.
 
     taking everything -> full: the first loss is marked by a Gap, all packets are counted and dropped
-                      -> half empty again: `on_room`, taking everything
+                      -> half empty again: taking everything
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ami_listener.fields import Packet
@@ -40,33 +40,17 @@ class Gap:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """The channels that were up at `at`, one CoreShowChannel packet each: a Gap is over, or we have just begun.
-
-    A channel that is not here is gone. One that is here was seen whole only if its Newchannel came after the last
-    Gap, which may be before or shortly after this.
-    """
-
-    at: float
-    packets: tuple[Packet, ...]
-
-
-Notice = Received | Gap | Channels
+Notice = Received | Gap
 
 
 class Inbox:
-    """`put...` in, `notices` out. `on_room` is called when packets are taken again after a loss.
-
-    `limit` is the size of what waits, in characters of its packets.
-    """
+    """`put...` in, `notices` out. `limit` is the size of what waits, in characters of its packets."""
 
     def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:
         self.received = 0
         self.received_at: float | None = None
         self.dropped = 0
         self.gaps = 0
-        self.on_room: Callable[[], None] = lambda: None
         self._limit = limit
         self._items: deque[Notice] = deque()
         self._characters = 0
@@ -103,11 +87,6 @@ class Inbox:
         self.gaps += 1
         self._add(gap)
 
-    def put_channels(self, channels: Channels) -> None:
-        """Add what is up now; not while packets are lost, for then the Gap is not over."""
-        if not self._losing:
-            self._add(channels)
-
     def close(self) -> None:
         """`notices` ends when what waits has been taken."""
         self._closed = True
@@ -138,5 +117,4 @@ class Inbox:
             self._characters -= len(notice.packet.text)
             if self._losing and self._characters <= self._limit // 2:
                 self._losing = False
-                self.on_room()
         return notice

@@ -5,7 +5,7 @@ Field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from ami_listener.events import (
     BridgeCreated,
@@ -13,8 +13,6 @@ from ami_listener.events import (
     BridgeEnter,
     BridgeLeave,
     ChannelRef,
-    ChannelsListed,
-    ChannelUp,
     ConferenceJoined,
     DialBegin,
     DialEnd,
@@ -107,14 +105,6 @@ def _presentation_word(word: str) -> Presentation:
     if word.startswith("allowed"):
         return Presentation.ALLOWED
     return Presentation.WITHHELD if word.startswith(("prohib", "unavailable")) else Presentation.UNKNOWN
-
-
-def _channel_up(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
-    if channel is None:
-        return None
-    return ChannelUp(channel, _number(fields, "CallerIDNum"), _name(fields), fields.get("Exten", "")[:NUMBER_LIMIT])
 
 
 def _new_state(packet: Packet) -> Event | None:
@@ -229,15 +219,6 @@ def _message_waiting(packet: Packet) -> Event | None:
     return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
 
 
-def _channels_listed(packet: Packet) -> Event | None:
-    return ChannelsListed()
-
-
-def parse_channels(packets: Iterable[Packet]) -> list[ChannelUp]:
-    """The channels of one answer to CoreShowChannels."""
-    return [event for event in map(_channel_up, packets) if isinstance(event, ChannelUp)]
-
-
 def parse_key(packet: Packet) -> KeyPressed | None:
     """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
@@ -250,8 +231,6 @@ def parse_key(packet: Packet) -> KeyPressed | None:
 
 EVENTS: Mapping[str, Callable[[Packet], Event | None]] = {
     "Newchannel": _new_channel,
-    "CoreShowChannel": _channel_up,
-    "CoreShowChannelsComplete": _channels_listed,
     "Newstate": _new_state,
     "NewCallerid": _new_caller_id,
     "DialBegin": _dial_begin,

@@ -8,8 +8,8 @@
     WAITING     time is up          CONNECTING    -                             -
     (any)       close()             CLOSED
 
-On LISTENING the channels that are up are asked for, and again when events had to be dropped. A login without an
-answer counts as refused until one was accepted: with a wrong secret it would have been one more wrong login.
+A login without an answer counts as refused until one was accepted: with a wrong secret it would have been one more
+wrong login.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ami_listener.backoff import delay_seconds
-from ami_listener.connection import Account, Answer, Connection, connect
+from ami_listener.connection import Account, Connection, connect
 from ami_listener.inbox import Gap, Inbox, Notice
 from ami_listener.trouble import AmiError, Kind, Trouble
 
 logger = logging.getLogger("ami_listener.supervisor")
 
 # Troubles that do not end by themselves: somebody must be told, even in the middle of an outage.
-_NEEDS_SOMEBODY = frozenset({Kind.NO_HOST, Kind.NOT_AMI, Kind.LOGIN_REFUSED, Kind.BAD_LOGIN, Kind.NOT_PERMITTED})
+_NEEDS_SOMEBODY = frozenset({Kind.NO_HOST, Kind.NOT_AMI, Kind.LOGIN_REFUSED, Kind.BAD_LOGIN})
 
 # Asking again at once is no use, and an offence if it is the secret.
 _REFUSALS = frozenset({Kind.LOGIN_REFUSED, Kind.BAD_LOGIN})
@@ -144,7 +144,7 @@ class AmiListener:
         self._inbox.close()
 
     def notices(self) -> AsyncIterator[Notice]:
-        """Packets, gaps and channels in the order in which they came, over all connections. For one consumer."""
+        """Packets and gaps in the order in which they came, over all connections. For one consumer."""
         return self._inbox.notices()
 
     async def _run(self) -> None:
@@ -170,7 +170,7 @@ class AmiListener:
             self._login_in_doubt = False
             connection = await self._connect()
             await self._log_in(connection)
-            self._listening(connection)
+            self._listening()
             await self._watch(connection)
         except AmiError as error:
             reason = error
@@ -205,7 +205,7 @@ class AmiListener:
         self._login_works = True
         self._login_in_doubt = False
 
-    def _listening(self, connection: Connection) -> None:
+    def _listening(self) -> None:
         now = self._clock()
         self._state = State.LISTENING
         self._connects += 1
@@ -213,18 +213,6 @@ class AmiListener:
         trouble, self._trouble = self._trouble, None
         after = f" again after {now - trouble.at:.1f} s" if trouble is not None else ""
         logger.info("listening to Asterisk at %s%s", self._account.where, after)
-        self._inbox.on_room = lambda: self._ask_for_channels(connection)
-        self._ask_for_channels(connection)
-
-    def _ask_for_channels(self, connection: Connection) -> None:
-        """The connection puts them into the inbox, in their place among the events."""
-        if not connection.lost.done():
-            connection.ask("CoreShowChannels").add_done_callback(self._look_at_channels)
-
-    def _look_at_channels(self, answered: asyncio.Future[Answer]) -> None:
-        answer = answered.result()
-        if not answer.succeeded and self._trouble is None:
-            self._note(Kind.NOT_PERMITTED, answer.message)
 
     async def _watch(self, connection: Connection) -> None:
         """Ping for ever. AmiError when the connection is lost or the other side gives no answer."""
@@ -253,8 +241,6 @@ class AmiListener:
     def _note(self, kind: Kind, detail: str) -> None:
         """Remember what went wrong. One WARNING for an outage, and one for each thing that somebody must mend."""
         before = self._trouble
-        if before is not None and before.kind is Kind.NOT_PERMITTED:
-            before = None  # that was no outage
         since = self._clock() if before is None else before.at
         self._trouble = self._last_trouble = Trouble(since, kind, self._account.where, detail)
         if before is None or (before.kind is not kind and kind in _NEEDS_SOMEBODY):

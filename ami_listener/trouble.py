@@ -26,10 +26,6 @@ class Kind(Enum):
         "Asterisk's log says which; callsieve asterisk install",
     )
     BAD_LOGIN = ("[ami] username or secret has control characters in it", "choose another")
-    NOT_PERMITTED = (
-        "the manager user may not ask which calls are up: after a gap they stay unknown",
-        "write = reporting in manager.d/callsieve.conf; callsieve asterisk install",
-    )
     LOST = ("Asterisk closed the connection", "nothing to do if it was restarted; else Asterisk's log says why")
     DEAF = ("no answer any more", "is Asterisk frozen, or the network in between?")
     FAILED = ("the listener failed", "the log has the details: please report it")

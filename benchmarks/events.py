@@ -75,8 +75,6 @@ AMI = '[ami]\nhost = "127.0.0.1"\nport = {port}\nusername = "callsieve"\nsecret 
 ANSWERS = {
     "Login": b"Response: Success\r\nActionID: @ID@\r\nMessage: Authentication accepted\r\n\r\n",
     "Ping": b"Response: Success\r\nActionID: @ID@\r\nPing: Pong\r\n\r\n",
-    "CoreShowChannels": b"Response: Success\r\nActionID: @ID@\r\nEventList: start\r\n\r\n"
-    b"Event: CoreShowChannelsComplete\r\nActionID: @ID@\r\nEventList: Complete\r\nListItems: 0\r\n\r\n",
 }
 
 
@@ -254,7 +252,7 @@ def scene_of(name: str) -> Scene:
     packets: list[tuple[float, bytes]] = []
     for chunk in chunks:
         for packet in reader.receive_data(chunk.data):
-            if packet.name and packet.name != "CoreShowChannelsComplete":
+            if packet.name and not packet.name.startswith("CoreShowChannel"):
                 packets.append((chunk.at, packet.text.encode() + b"\r\n\r\n"))
             if (event := parse_event(packet)) is not None:
                 found += tracker.receive(event, chunk.at)

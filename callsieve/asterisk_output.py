@@ -195,5 +195,5 @@ def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
     found = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
     if found["read"] is None or found["write"] is None:
         return None
-    read, write = (frozenset(filter(None, match[1].split(","))) for match in found.values() if match)
+    read, write = (frozenset(match[1].split(",")) - {"", "<none>"} for match in found.values() if match)
     return read, write

@@ -11,13 +11,14 @@ from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, war
 from reputation.wording import Places, Wording
 
 READS = frozenset({"call", "cdr", "user", "agent"})
-WRITES = frozenset({"reporting"})
+SHELL = frozenset({"originate", "system", "command", "config", "all"})
 LOGIN_SECONDS = 2.0
 ANSWER_LIMIT = 8192
 
 INSTALL = "callsieve asterisk install"
 NO_LISTENER = Wording("no manager user in these settings: nothing is learnt from how calls end")
 ANOTHER = Wording("choose another")
+NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
 def has_user(ground: Ground) -> Finding:
@@ -39,10 +40,12 @@ def has_user(ground: Ground) -> Finding:
     path = ground.place.manager
     if path.exists() and path.stat().st_mode & 0o007:
         return fail(Wording("others may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
-    if more := (write - WRITES) & {"originate", "system", "command", "config", "all"}:
-        may: Places = {"user": name, "what": ", ".join(sorted(more))}
-        return warn(Wording("{user} may write {what}: as good as a shell", may), Wording("write = reporting is enough"))
-    return ok(Wording("{user} may listen, and no more", {"user": name}))
+    may: Places = {"user": name, "what": ", ".join(sorted(write))}
+    if write & SHELL:
+        return warn(Wording("{user} may write {what}: as good as a shell", may), NO_WRITE)
+    if write:
+        return warn(Wording("{user} may write {what}, which CallSieve does not need", may), NO_WRITE)
+    return ok(Wording("{user} may listen, and has no right to write", {"user": name}))
 
 
 def can_log_in(ground: Ground) -> Finding:

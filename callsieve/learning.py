@@ -19,9 +19,9 @@ from agi.site import Site, endpoint_of, undescribed_trunk
 from ami_listener.calls import Kind, kind_of
 from ami_listener.connection import Account
 from ami_listener.events import KeyPressed
-from ami_listener.inbox import Channels, Gap, Notice, Received
+from ami_listener.inbox import Gap, Notice, Received
 from ami_listener.outcome import Direction, Outcome
-from ami_listener.parsing import at_of, parse_channels, parse_event, parse_key
+from ami_listener.parsing import at_of, parse_event, parse_key
 from ami_listener.records import record_of
 from ami_listener.supervisor import AmiListener
 from ami_listener.tracker import CallTracker
@@ -124,8 +124,6 @@ class Learning:
             case Gap(at, _, why):
                 logger.warning("calls were not seen whole: %s", why)
                 self._take(self.tracker.gap(at))
-            case Channels(at, packets):
-                self._take(self.tracker.channels_up(parse_channels(packets), at))
 
     async def _mark(self, key: KeyPressed, at: float) -> None:
         endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid

@@ -31,7 +31,6 @@ secret = {SECRET}
 deny = 0.0.0.0/0.0.0.0
 permit = 127.0.0.0/255.0.0.0
 read = call,cdr,user,agent
-write = reporting
 writetimeout = 1000
 """
 SETTLE_SECONDS = 0.3
@@ -100,7 +99,7 @@ class AmiRecorder:
                 with socket.create_connection(self._address, timeout=1.0) as connection:
                     self._note("connected")
                     connection.sendall(_action("Login", Username=USER, Secret=SECRET))
-                    connection.sendall(_action("CoreShowChannels", ActionID="callsieve-channels"))
+                    connection.sendall(_action("Ping"))
                     self._listen(connection)
                 self._note("lost")
             except OSError:
@@ -123,7 +122,7 @@ class AmiRecorder:
             self._note("data", data)
             if not self._connected.is_set():
                 head += data
-                if b"CoreShowChannelsComplete" in head:
+                if b"Ping: Pong" in head:
                     self._connected.set()
 
     def _note(self, kind: Kind, data: bytes = b"") -> None:

@@ -15,16 +15,13 @@ END = b"\r\n\r\n"
 
 
 class FakeManager:
-    """`deaf_for` and `hangs_up_on` are actions by name, `channels` the names in a list, `in_list` packets amid it."""
+    """`deaf_for` and `hangs_up_on` are actions by name."""
 
     def __init__(self) -> None:
         self.greeting = b"Asterisk Call Manager/11.0.0\r\n"
         self.secret = SECRET
-        self.permits = True
         self.hangs_up_on: set[str] = set()
         self.deaf_for: set[str] = set()
-        self.channels: list[bytes] = []
-        self.in_list: bytes = b""
         self.actions: list[dict[str, str]] = []
         self.logins: list[float] = []
         self.writers: list[asyncio.StreamWriter] = []
@@ -66,20 +63,8 @@ class FakeManager:
             if action["Secret"] != self.secret:
                 return b"Response: Error\r\n" + numbered + b"Message: Authentication failed" + END
             return b"Response: Success\r\n" + numbered + b"Message: Authentication accepted" + END
-        if name == "CoreShowChannels":
-            return self.channel_list(numbered)
         words = {"Ping": b"Response: Success\r\n", "Logoff": b"Response: Goodbye\r\n"}
         return words[name] + numbered + b"Ping: Pong" + END
-
-    def channel_list(self, numbered: bytes) -> bytes:
-        if not self.permits:
-            return b"Response: Error\r\n" + numbered + b"Message: Permission denied" + END
-        said = b"Response: Success\r\n" + numbered + b"EventList: start\r\nMessage: Channels will follow" + END
-        said += b"".join(
-            b"Event: CoreShowChannel\r\n" + numbered + b"Channel: " + channel + END for channel in self.channels
-        )
-        said += self.in_list
-        return said + b"Event: CoreShowChannelsComplete\r\n" + numbered + b"EventList: Complete\r\nListItems: 0" + END
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ami_listener.events import ChannelsListed
 from ami_listener.fields import Packet, PacketReader
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import parse_event
@@ -75,7 +74,6 @@ def outcomes_of(items: Sequence[Item], *, gap: bool = False) -> list[Outcome]:
     at = items[-1].at if items else 0.0
     if gap:
         outcomes += tracker.gap(at)
-        outcomes += tracker.receive(ChannelsListed(), at + 1)
     outcomes += tracker.tick(at + 31)
     assert tracker.calls_in_progress == 0 or not gap
     return outcomes

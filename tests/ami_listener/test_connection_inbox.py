@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ami_listener.fields import Packet
-from ami_listener.inbox import Channels, Gap, Inbox, Notice, Received
+from ami_listener.inbox import Gap, Inbox, Notice, Received
 from tests.ami_listener.fake_manager import until
 
 HUNDRED = Packet("x" * 100, "")
@@ -24,13 +24,11 @@ async def test_everything_comes_out_in_order() -> None:
     inbox = Inbox()
     inbox.put(EVENT, 1.0)
     inbox.put_gap(Gap(3.0, 2.0, "lost"))
-    inbox.put_channels(Channels(4.0, (EVENT,)))
     inbox.put(EVENT, 5.0)
-    assert (inbox.oldest_at, inbox.waiting, inbox.received, inbox.received_at) == (1.0, 4, 2, 5.0)
+    assert (inbox.oldest_at, inbox.waiting, inbox.received, inbox.received_at) == (1.0, 3, 2, 5.0)
     assert await all_of(inbox) == [
         Received(1.0, EVENT),
         Gap(3.0, 2.0, "lost"),
-        Channels(4.0, (EVENT,)),
         Received(5.0, EVENT),
     ]
     assert inbox.oldest_at is None
@@ -46,22 +44,17 @@ async def test_what_does_not_fit_is_counted_and_marked_where_it_is_missing() -> 
     assert isinstance(notices[3], Gap)
 
 
-async def test_after_a_loss_half_must_be_empty_and_the_channels_are_asked_for() -> None:
-    asked = []
+async def test_after_a_loss_packets_are_taken_again_when_half_is_empty() -> None:
     inbox = Inbox(limit=400)
-    inbox.on_room = lambda: asked.append(inbox.waiting)
     for at in range(5):
         inbox.put(HUNDRED, at)
     notices = inbox.notices()
     await anext(notices)
     inbox.put(HUNDRED, 5)  # there is room, but not enough to begin again
-    inbox.put_channels(Channels(5, ()))  # asked for before the loss: it does not end the gap
-    assert (inbox.dropped, asked) == (2, [])
+    assert inbox.dropped == 2
     await anext(notices)
-    assert asked == [3]
     inbox.put(HUNDRED, 6)
-    inbox.put_channels(Channels(7, ()))
-    assert [type(notice) for notice in await all_of(inbox)] == [Received, Received, Gap, Received, Channels]
+    assert [type(notice) for notice in await all_of(inbox)] == [Received, Received, Gap, Received]
     assert (inbox.dropped, inbox.gaps) == (2, 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ami_listener.fields import packet_of
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
-from ami_listener.parsing import parse_channels, parse_event, parse_key
+from ami_listener.parsing import parse_event, parse_key
 from ami_listener.records import DISPOSITIONS, record_of
 from reputation import model
 from reputation.model import CallerKind, EndedBy
@@ -122,8 +122,3 @@ def test_no_other_event_is_a_key(text: str) -> None:
 
 def test_user_events_are_nothing_for_the_tracker() -> None:
     assert parse_event(packet_of(KEY + "Verdict: spam")) is None
-
-
-def test_the_channels_that_are_up() -> None:
-    packets = [packet_of("Event: CoreShowChannel\r\nUniqueid: 1.1\r\nChannel: PJSIP/201-1"), packet_of("Event: X")]
-    assert [channel.channel.uniqueid for channel in parse_channels(packets)] == ["1.1"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ami_listener.fields import Packet
-from ami_listener.inbox import Channels, Gap, Inbox, Notice, Received
+from ami_listener.inbox import Gap, Inbox, Notice, Received
 from ami_listener.supervisor import STABLE_SECONDS, AmiListener, Pace, State
 from ami_listener.trouble import Kind
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing, until
@@ -61,37 +61,35 @@ def gaps_of(seen: list[Notice]) -> list[Gap]:
     return [notice for notice in seen if isinstance(notice, Gap)]
 
 
-async def test_it_logs_in_asks_what_is_up_and_passes_events_on() -> None:
+async def test_it_logs_in_and_passes_events_on() -> None:
     async with managing() as manager:
-        manager.channels = [b"PJSIP/201-00000001"]
         async with listening(manager) as (listener, seen):
-            await until(lambda: seen)
+            await until(lambda: listener.status.connects)
             manager.send(EVENT + END)
-            await until(lambda: len(seen) == 2)
+            await until(lambda: seen)
             status = listener.status
-            assert kinds_of(seen) == [Channels, Received]
+            assert kinds_of(seen) == [Received]
             assert (status.state, status.events, status.connects, status.gaps) == (State.LISTENING, 1, 1, 0)
             assert status.connected_since is not None
             assert status.last_event_at is not None
             assert status.connected_since <= status.last_event_at <= time.time()
             assert (status.trouble, status.last_trouble, status.waiting, status.behind_seconds) == (None, None, 0, 0)
-        assert manager.names()[:2] == ["Login", "CoreShowChannels"]
-        assert manager.names()[-1] == "Logoff"
-        assert set(manager.names()[2:-1]) <= {"Ping"}
+        assert (manager.names()[0], manager.names()[-1]) == ("Login", "Logoff")
+        assert set(manager.names()[1:-1]) <= {"Ping"}
 
 
-async def test_a_lost_connection_is_a_gap_and_the_channels_end_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_connection_is_a_gap(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with managing() as manager, listening(manager) as (listener, seen):
-        await until(lambda: seen)
+        await until(lambda: listener.status.connects)
         manager.send(EVENT + END)
-        await until(lambda: len(seen) == 2)
+        await until(lambda: seen)
         manager.writers[-1].transport.abort()
-        await until(lambda: len(seen) == 4)
-        assert kinds_of(seen) == [Channels, Received, Gap, Channels]
-        gap = seen[2]
+        await until(lambda: listener.status.connects == 2)
+        assert kinds_of(seen) == [Received, Gap]
+        gap = seen[1]
         assert isinstance(gap, Gap)
-        assert seen[1].at <= gap.since <= gap.at
+        assert seen[0].at <= gap.since <= gap.at
         status = listener.status
         assert (status.state, status.connects, status.gaps, status.trouble) == (State.LISTENING, 2, 1, None)
         assert status.last_trouble is not None
@@ -112,8 +110,7 @@ async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
         assert listener.status.last_trouble is not None
         assert listener.status.last_trouble.kind is Kind.DEAF
         manager.deaf_for = set()
-        await until(lambda: len(seen) >= 3)
-        assert kinds_of(seen)[:3] == [Channels, Gap, Channels]
+        await until(lambda: listener.status.state is State.LISTENING)
 
 
 def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
@@ -155,8 +152,8 @@ async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFi
             assert listener.status.trouble is not None
             assert listener.status.trouble.kind is Kind.LOGIN_REFUSED
             manager.secret = SECRET
-            await until(lambda: seen)
-            assert kinds_of(seen) == [Channels]  # there was nothing to miss
+            await until(lambda: listener.status.connects)
+            assert kinds_of(seen) == []  # there was nothing to miss
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert SECRET not in caplog.text
@@ -178,8 +175,8 @@ async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -
 
 async def test_a_login_that_has_worked_is_tried_again_soon() -> None:
     waits = Waits()
-    async with managing() as manager, listening(manager, sleep=waits) as (_, seen):
-        await until(lambda: seen)
+    async with managing() as manager, listening(manager, sleep=waits) as (listener, _):
+        await until(lambda: listener.status.connects)
         manager.hangs_up_on = {"Login"}
         manager.writers[-1].transport.abort()
         await until(lambda: len(waits.seconds) == 3)
@@ -235,7 +232,7 @@ async def test_a_host_that_takes_no_connection_is_not_waited_for_for_ever() -> N
 async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="ami_listener.supervisor")
     async with managing() as manager, listening(manager) as (listener, seen):
-        await until(lambda: seen)
+        await until(lambda: listener.status.connects)
         manager.hangs_up_on = {"Ping"}
         await until(lambda: gaps_of(seen))
         manager.greeting = b""
@@ -256,45 +253,27 @@ async def test_what_is_not_asterisk_is_named() -> None:
             assert manager.actions == []
 
 
-async def test_a_user_that_may_not_list_channels_still_listens(caplog: pytest.LogCaptureFixture) -> None:
-    async with managing() as manager:
-        manager.permits = False
-        async with listening(manager) as (listener, seen):
-            await until(lambda: listener.status.trouble)
-            manager.send(EVENT + END)
-            await until(lambda: seen)
-            status = listener.status
-            assert status.trouble is not None
-            assert (status.state, status.trouble.kind) == (State.LISTENING, Kind.NOT_PERMITTED)
-            assert kinds_of(seen) == [Received]
-            manager.writers[-1].transport.abort()
-            await until(lambda: listener.status.connects == 2 and listener.status.trouble)
-    assert "write = reporting" in caplog.text
-
-
 async def test_a_stalled_consumer_stalls_nobody_and_what_was_lost_is_a_gap() -> None:
     inbox = Inbox(limit=100 * len(EVENT))
     async with managing() as manager:
-        manager.channels = [b"PJSIP/201-00000001"]
         listener = AmiListener(manager.account, pace=QUICK, inbox=inbox, sleep=Waits())
         listener.start()
-        await until(lambda: inbox.oldest_at)
+        await until(lambda: listener.status.connects)
         for _ in range(100):
             manager.send((EVENT + END) * 100)
             await manager.writers[-1].drain()  # which would not come back if nobody read
         await until(lambda: listener.status.events == 10_000)
         status = listener.status
-        assert (status.dropped, status.gaps, status.connects, status.waiting) == (9_900, 1, 1, 102)
+        assert (status.dropped, status.gaps, status.connects, status.waiting) == (9_900, 1, 1, 101)
         assert status.behind_seconds > 0
         seen: list[Notice] = []
         notices = listener.notices()
         async with asyncio.timeout(5):
             async for notice in notices:
                 seen.append(notice)
-                if kinds_of(seen).count(Channels) == 2:
+                if isinstance(notice, Gap):
                     break
-        assert manager.names().count("CoreShowChannels") == 2
-        assert kinds_of(seen) == [Channels, *[Received] * 100, Gap, Channels]
+        assert kinds_of(seen) == [*[Received] * 100, Gap]
         await listener.close()
 
 
@@ -339,7 +318,7 @@ async def test_what_waits_at_the_end_is_still_given() -> None:
     async with managing() as manager:
         listener = AmiListener(manager.account, pace=QUICK)
         listener.start()
-        await until(lambda: listener.status.waiting)
+        await until(lambda: listener.status.connects)
         manager.send((EVENT + END) * 3)
         await until(lambda: listener.status.events == 3)
         await listener.close()

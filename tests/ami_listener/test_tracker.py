@@ -15,8 +15,6 @@ from ami_listener.events import (
     BridgeEnter,
     BridgeLeave,
     ChannelRef,
-    ChannelsListed,
-    ChannelUp,
     DialBegin,
     DialEnd,
     DialState,
@@ -310,30 +308,21 @@ def test_what_is_over_is_not_heard_of_again() -> None:
 # What is not seen whole
 
 
-def test_a_gap_makes_calls_incomplete_and_says_nothing_of_who_ended_them() -> None:
+def test_a_gap_ends_every_call_as_incomplete_and_says_nothing_of_who_ended_it() -> None:
     tracker = make_tracker()
     play(tracker, *TALKING)
-    assert tracker.gap(20) == []
-    outcome = only(play(tracker, *OVER, at=30))
-    assert (outcome.complete, outcome.ended_by) == (False, None)
+    outcome = only(tracker.gap(20))
+    assert (outcome.linkedid, outcome.complete, outcome.ended_by, outcome.ended_at) == ("1.0", False, None, 20)
+    assert (tracker.calls_in_progress, play(tracker, *OVER, at=30)) == (0, [])
 
 
-def test_after_a_gap_what_is_not_up_any_more_has_ended_and_what_is_goes_on() -> None:
+def test_a_call_that_goes_on_after_a_gap_is_met_again_without_its_beginning() -> None:
     tracker = make_tracker()
-    play(tracker, *TALKING, NewChannel(ref("2.0", "2.0"), "+12015550199", "", DID))
+    play(tracker, *TALKING)
     tracker.gap(20)
-    outcome = only(tracker.channels_up([ChannelUp(ref("2.0", "2.0"), "+12015550199", "", DID)], 21))
-    assert (outcome.linkedid, outcome.complete) == ("1.0", False)
-    assert tracker.calls_in_progress == 1
-
-
-def test_channels_found_up_make_an_incomplete_call_with_its_caller() -> None:
-    tracker = make_tracker()
-    up = [ChannelUp(ALICE, "201", "", "s"), ChannelUp(TRUNK, CALLER, "Joe", DID)]
-    assert tracker.channels_up(up, 1) == []
-    outcome = only(play(tracker, *OVER, at=2))
-    assert (outcome.direction, outcome.caller, outcome.complete) == (Direction.INBOUND, CALLER, False)
-    assert outcome.disposition is Disposition.UNKNOWN
+    play(tracker, BridgeEnter(TRUNK, "b", False), BridgeEnter(ALICE, "b", False))
+    outcome = only(play(tracker, *OVER, at=30))
+    assert (outcome.linkedid, outcome.complete, outcome.caller) == ("1.0", False, "")
 
 
 def test_a_call_whose_first_channel_was_never_seen_has_no_direction() -> None:
@@ -466,8 +455,8 @@ def test_events_in_any_order_any_number_of_times_never_raise(chance: random.Rand
     tracker = CallTracker(trunk_of)
     replay(tracker, items)
     tracker.gap(items[-1].at)
-    tracker.receive(ChannelsListed(), items[-1].at)
-    tracker.tick(items[-1].at + 2 * 24 * 3600)
+    assert tracker.calls_in_progress == 0
+    tracker.tick(items[-1].at + 31)
     assert tracker.calls_in_progress == 0
 
 

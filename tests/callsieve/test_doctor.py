@@ -153,8 +153,8 @@ def test_other_outputs() -> None:
         endpoint_context_in(" connected  : x\n context                            : from-carrier\n") == "from-carrier"
     )
     assert endpoint_context_in("Unable to find object carrier.\n") is None
-    user = "          read perm: call,cdr,user\n         write perm: reporting\n"
-    assert permissions_in(user) == (frozenset({"call", "cdr", "user"}), frozenset({"reporting"}))
+    user = "          read perm: call,cdr,user\n         write perm: <none>\n"
+    assert permissions_in(user) == (frozenset({"call", "cdr", "user"}), frozenset())
     assert permissions_in("There is no manager called x\n") is None
 
 
@@ -264,7 +264,7 @@ ANSWERS = {
     "pjsip show endpoints": "No objects found.\n",
     "pjsip show endpoint carrier": " context   : from-carrier\n",
     "voicemail show users": "",
-    "manager show user callsieve": "  read perm: call,cdr,user,agent\n write perm: reporting\n",
+    "manager show user callsieve": "  read perm: call,cdr,user,agent\n write perm: <none>\n",
 }
 OURS = "".join(
     f"[ Context '{name}' created by 'pbx_config' ]\n  's' =>  1. Return() [callsieve.conf:1]\n"
@@ -517,7 +517,7 @@ Look = Callable[[Ground], Finding]
         ),
         pytest.param(
             doctor_manager.has_user,
-            {"manager show user callsieve": " read perm: call\n write perm: reporting\n"},
+            {"manager show user callsieve": " read perm: call\n write perm: <none>\n"},
             MANAGER,
             "fail",
             "may not read agent, cdr, user",
@@ -530,6 +530,14 @@ Look = Callable[[Ground], Finding]
             "warn",
             "as good as a shell",
             id="manager-mighty",
+        ),
+        pytest.param(
+            doctor_manager.has_user,
+            {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: reporting\n"},
+            MANAGER,
+            "warn",
+            "may write reporting",
+            id="manager-of-an-earlier-version",
         ),
         pytest.param(doctor_ourselves.policy_loads, {}, "", "ok", "cautious", id="policy"),
         pytest.param(

@@ -49,7 +49,7 @@ async def listening(
         learning = Learning(Ami("127.0.0.1", manager.port, account.username, account.secret), site, keeper)
         learning.start()
         try:
-            await until(lambda: "CoreShowChannels" in manager.names())
+            await until(lambda: learning.listener.status.connects)
             yield learning, manager, keeper
         finally:
             try:
