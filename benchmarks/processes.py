@@ -18,7 +18,8 @@ from benchmarks.callers import questions
 from benchmarks.calls import Answers, place_calls
 from lab.daemon import Daemon
 from lab.ports import free_port
-from reputation.store.backup import PREFIX, backup_directory, stamp_of
+from reputation.store.backup import stamp_of
+from reputation.store.file import BACKUP_PREFIX, backup_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 10.0
@@ -74,7 +75,7 @@ def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[
     """`callsieve serve` on the store of a state directory, on a day that has its backup."""
     backups = backup_directory(state / "callsieve.db")
     backups.mkdir(exist_ok=True)
-    (backups / f"{PREFIX}{stamp_of(time.time())}.db").touch()
+    (backups / f"{BACKUP_PREFIX}{stamp_of(time.time())}.db").touch()
     with Daemon(state, SETTINGS, python=python) as daemon:
         yield daemon, Server(daemon.pid, daemon.port, DECIDED)
 

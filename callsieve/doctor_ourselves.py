@@ -31,6 +31,7 @@ from policies.policy import PolicyError
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.feeds import feed_sources
+from reputation.store.file import is_lost
 from reputation.store.migrations import known_migrations, pending
 from reputation.store.people import all_people
 from reputation.store.recovery import quarantined_of
@@ -204,6 +205,8 @@ def store_opens(ground: Ground) -> Finding:
     """The store opens, is of this version, and has room to grow."""
     path = ground.loaded.store_path
     if not path.exists():
+        if is_lost(path):
+            return fail(Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore")
         return warn(Wording("{file} is not there yet", {"file": str(path)}), START)
     if not os.access(path, os.R_OK):
         return unknown(

@@ -62,8 +62,8 @@ def migrate_store(config: ConfigOption = None) -> None:
 
 def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
-    from reputation.store.backup import backup_directory, backups_of, problem_of
-    from reputation.store.file import open_store
+    from reputation.store.backup import backups_of, problem_of
+    from reputation.store.file import backup_directory, open_store
     from reputation.store.migrations import pending
 
     loaded = settings_of(config)
@@ -211,7 +211,8 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
 
 
 def _backup_to_restore(path: Path, file: Path | None) -> Path:
-    from reputation.store.backup import backup_directory, last_good_backup
+    from reputation.store.backup import last_good_backup
+    from reputation.store.file import backup_directory
 
     chosen = file or last_good_backup(path)
     if chosen is None:

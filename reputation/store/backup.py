@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reputation.store.errors import DAMAGE, StoreError, primary_code, store_error, store_errors
-from reputation.store.file import connect
+from reputation.store.file import BACKUP_PREFIX, backup_directory, connect
 from reputation.store.migrations import pending
 
 logger = logging.getLogger(__name__)
 
 KEPT = 7
-PREFIX = "callsieve-"
 
 
 def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
@@ -49,20 +48,15 @@ def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
 
 def _drop_unfinished(directory: Path, now: float) -> None:
     """What a backup left that was killed half-way; a fresh one may be somebody's who is still at it."""
-    for partial in directory.glob(f"{PREFIX}*.partial"):
+    for partial in directory.glob(f"{BACKUP_PREFIX}*.partial"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
 
 
-def backup_directory(path: Path) -> Path:
-    """Where the backups of the store at `path` lie."""
-    return path.parent / "backups"
-
-
 def backups_of(path: Path) -> list[Path]:
     """The backups of the store, the latest first. Those of a clock that was ahead come last: nobody knows of when."""
-    soon = PREFIX + stamp_of(time.time() + 60)
-    found = backup_directory(path).glob(f"{PREFIX}*.db")
+    soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
+    found = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
     return sorted(found, key=lambda one: (one.name < soon, one.name), reverse=True)
 
 
@@ -131,7 +125,7 @@ def _copy(path: Path, target: Path) -> None:
 
 def _free_name(directory: Path, now: float) -> Path:
     """A backup never takes the place of another one, not even within the same second."""
-    target = directory / f"{PREFIX}{stamp_of(now)}.db"
+    target = directory / f"{BACKUP_PREFIX}{stamp_of(now)}.db"
     return _free_name(directory, now + 1) if target.exists() else target
 
 

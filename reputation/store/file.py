@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from reputation.store.errors import primary_code, store_error, store_errors
+from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.migrations import migrate
 
 BUSY_SECONDS = 5.0
+LOST = "the store is missing, but it has backups: the daemon or `callsieve db restore` puts the last good one in place"
+BACKUP_PREFIX = "callsieve-"
 
 # synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
 # error would be a SIGBUS. The cache is small (8 MB): the system's own page cache holds the file anyway.
@@ -29,8 +31,28 @@ PRAGMAS = (
 )
 
 
+def companions_of(path: Path) -> list[Path]:
+    """The file itself and what SQLite keeps beside a file in WAL mode."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+
+def backup_directory(path: Path) -> Path:
+    """Where the backups of the store at `path` lie."""
+    return path.parent / "backups"
+
+
+def is_lost(path: Path) -> bool:
+    """Whether there is no store, or an empty file, although there was one: it has backups, or a damaged one was put
+    aside.
+    """
+    if path.exists() and path.stat().st_size:
+        return False
+    backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
+    return any(backups) or any(path.parent.glob(f"{path.name}.damaged-*"))
+
+
 def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection in autocommit mode to the file, which is created if it is missing. Nothing is migrated.
+    """A connection in autocommit mode to the file, which is created if there never was one. Nothing is migrated.
 
     Raises StoreError.
     """
@@ -62,6 +84,8 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
 def _create(path: Path) -> None:
     """The directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
     try:
+        if is_lost(path):
+            raise StoreError(f"{path}: {LOST}", damaged=True)
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o640))

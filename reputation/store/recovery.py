@@ -1,11 +1,14 @@
-"""A damaged store: quarantine the file, put the last good backup in its place, and say so loudly.
+"""A damaged or missing store: put the last good backup in its place, and say so loudly.
 
-`StoreError.damaged` tells when. Whoever has the store open closes it first.
+`StoreError.damaged` tells when. Whoever has the store open closes it first. The new file is made and checked beside the
+old one before that is moved, so a full disk changes nothing, and after a crash at any step the next start goes on.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,56 +16,59 @@ from pathlib import Path
 
 from reputation.store.backup import copy_store, last_good_backup, make_backup, open_backup, problem_of_backup, stamp_of
 from reputation.store.errors import StoreError, store_error, store_errors
-from reputation.store.file import connect, open_store
-
-# SQLite's own companions of a file in WAL mode.
-COMPANIONS = ("", "-wal", "-shm")
+from reputation.store.file import companions_of, connect, open_store
+from reputation.store.migrations import migrate
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What became of a damaged store. `backup` is in its place now; None: an empty store is."""
+    """What became of a store. `quarantined`: None when it was missing. `backup` is in its place now; None: an empty
+    store is.
+    """
 
     path: Path
-    quarantined: Path
+    quarantined: Path | None
     backup: Path | None
 
     @property
     def message(self) -> str:
         """For the log, the doctor and the console."""
+        what = f"DAMAGED and is kept as {self.quarantined.name}" if self.quarantined else "MISSING"
         now_in_place = (
             f"the backup {self.backup.name} is in its place: what was learnt after it is lost"
             if self.backup
             else "no good backup was found, an EMPTY store is in its place: lists and reputations are gone"
         )
-        return f"{self.path}: the store was DAMAGED and is kept as {self.quarantined.name}; {now_in_place}"
+        return f"{self.path}: the store was {what}; {now_in_place}"
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Quarantines the file and puts the last good backup, or an empty store, in its place.
+    """Puts the last good backup, or an empty store, in the place of a damaged or missing store.
 
-    Raises StoreError.
+    Raises StoreError; then the store is as it was.
     """
     backup = last_good_backup(path)
-    quarantined = quarantine(path, now)
-    if backup:
-        _put_in_place(backup, path)
-    with open_store(path):
-        pass
-    return Recovery(path, quarantined, backup)
+    return Recovery(path, _replace(path, backup, now), backup)
 
 
-def quarantine(path: Path, now: float) -> Path:
-    """Renames the file and its -wal and -shm to `<name>.damaged-<time>`, where sqlite3 can still read them."""
+def quarantine(path: Path, now: float) -> Path | None:
+    """Renames the file and its -wal and -shm to `<name>.damaged-<time>`, where sqlite3 can still read them.
+
+    None when there is no such file.
+    """
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
+    if any(companion.exists() for companion in companions_of(target)):
+        return quarantine(path, now + 1)
+    there = path.exists()
     try:
-        for companion in COMPANIONS:
-            source = path.with_name(path.name + companion)
+        # The file goes first: without it the next start recovers. Without its -wal it would be opened, and lack the
+        # last writes.
+        for source, moved in zip(companions_of(path), companions_of(target), strict=True):
             if source.exists():
-                source.rename(target.with_name(target.name + companion))
+                source.rename(moved)
     except OSError as error:
         raise store_error(path, error) from error
-    return target
+    return target if there else None
 
 
 def quarantined_of(path: Path) -> list[Path]:
@@ -83,8 +89,10 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
     except StoreError as error:
         if not error.damaged:
             raise
-        quarantine(path, now)
         before = None
+    if before is None:
+        _replace(path, backup, now)
+        return None
     with open_backup(backup) as source, closing(connect(path)) as target, store_errors(path):
         copy_store(source, target)
     with open_store(path):
@@ -92,13 +100,49 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
     return before
 
 
-def _put_in_place(backup: Path, path: Path) -> None:
-    partial = path.with_name(path.name + ".partial")
+def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
+    """Copy and check, then quarantine, then rename: the path of the quarantined file, if there was one."""
+    ready = path.with_name(path.name + ".partial")
     try:
-        shutil.copyfile(backup, partial)
-        partial.chmod(0o640)
-        partial.rename(path)
+        _drop(ready)
+        _make(ready, backup)
+        quarantined = quarantine(path, now)
+        ready.rename(path)
+        _sync(path.parent)
     except OSError as error:
         raise store_error(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        _drop(ready)
+    return quarantined
+
+
+def _make(ready: Path, backup: Path | None) -> None:
+    """A sound store of the present schema, on the disk."""
+    with open(ready, "xb", opener=_private) as target:  # x: no link that somebody has put there is followed
+        if backup is not None:
+            with backup.open("rb") as source:
+                shutil.copyfileobj(source, target)
+    with store_errors(ready), closing(sqlite3.connect(ready, isolation_level=None)) as db:
+        migrate(db)
+    if problem := problem_of_backup(ready):
+        raise StoreError(f"{ready}: the copy of {backup or 'nothing'} is damaged ({problem})")
+    _sync(ready)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
+
+
+def _sync(path: Path) -> None:
+    """A power cut finds it as it is now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _drop(ready: Path) -> None:
+    """What a recovery left that was killed half-way."""
+    for file in companions_of(ready):
+        file.unlink(missing_ok=True)

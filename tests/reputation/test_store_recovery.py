@@ -4,23 +4,84 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from callsieve.keeper import Keeper
 from reputation.store.backup import KEPT, backups_of, last_good_backup, make_backup, problem_of
 from reputation.store.connection import Store
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
-from reputation.store.recovery import quarantine, recover, restore
+from reputation.store.recovery import quarantine, quarantined_of, recover, restore
+from tests.callsieve.program import wait_until
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
 
 PAGE = 4096
+ROOT = Path(__file__).resolve().parents[2]
+
+# Ends itself at the given step: each time a file is about to be opened, renamed or removed.
+KILLED_RECOVERY = """
+import os, signal, sys
+from pathlib import Path
+from reputation.store.recovery import recover
+path, step, seen = Path(sys.argv[1]), int(sys.argv[2]), 0
+def watch(event, arguments):
+    global seen
+    if event in ("open", "os.rename", "os.remove", "sqlite3.connect") and str(path) in str(arguments[0]):
+        seen += 1
+        if seen == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+recover(path, 1767000000.0)
+"""
+
+# The store on a disk of its own that has room for the store and a backup, but not for one more.
+FULL_DISK = """
+import shutil, subprocess, sys
+from pathlib import Path
+from reputation.store.emergencies import latest_emergency
+from reputation.store.errors import StoreError
+from reputation.store.file import open_store
+from reputation.store.recovery import recover
+made, disk = Path(sys.argv[1]), Path(sys.argv[1]) / "disk"
+disk.mkdir()
+size = (made / "callsieve.db").stat().st_size
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size * 7 // 2}", "tmpfs", disk], check=True)
+shutil.copytree(made / "backups", disk / "backups")
+path = disk / "callsieve.db"
+path.write_bytes(b"no store" * (size // 8))
+def attempt():
+    try:
+        recover(path, 1767000000.0)
+    except StoreError as error:
+        print("full" if "space" in str(error) else error)
+    else:
+        print("recovered")
+def look():
+    try:
+        with open_store(path) as db:
+            print(latest_emergency(db))
+    except StoreError as error:
+        print("damaged", *sorted(file.name for file in disk.glob("c*")))
+filler = disk / "filler"
+filler.write_bytes(b"x" * size)
+look()
+attempt()
+look()
+filler.unlink()
+attempt()
+look()
+"""
 
 
 @pytest.fixture
@@ -45,6 +106,14 @@ def behind_the_schema(path: Path) -> int:
     newest = "SELECT max(rootpage) FROM sqlite_schema"
     (page,) = read(path, lambda db: db.execute(newest).fetchone())
     return int(page)
+
+
+async def opened_and_closed(path: Path) -> None:
+    """As the daemon does it at its start."""
+    keeper = Keeper(path)
+    await keeper.start()
+    await asyncio.to_thread(wait_until, lambda: not keeper.trouble)
+    await keeper.close()
 
 
 class TestBackups:
@@ -153,6 +222,7 @@ class TestDamage:
         db = sqlite3.connect(path, isolation_level=None)
         record_emergency(db, NOW + 1)  # still in the log: the connection stays open
         quarantined = quarantine(path, NOW)
+        assert quarantined is not None
         assert [file for file in path.parent.iterdir() if "damaged" not in file.name] == []
         db.close()
         assert read(quarantined, latest_emergency) == NOW + 1
@@ -171,6 +241,72 @@ class TestDamage:
         damage(path, behind_the_schema(path))
         with open_store(path, migrated=False) as db:
             assert problem_of(db) is not None
+
+    @pytest.mark.parametrize("kind", ["gone", "empty"])
+    def test_a_missing_store_beside_its_backup_is_damage(self, path: Path, kind: str) -> None:
+        backup = make_backup(path, NOW)
+        path.unlink()
+        if kind == "empty":
+            path.touch()
+        with pytest.raises(StoreError) as caught, open_store(path):
+            pass
+        assert caught.value.damaged
+        recovery = recover(path, NOW)
+        assert (recovery.backup, recovery.quarantined is None) == (backup, kind == "gone")
+        assert read(path, latest_emergency) == NOW
+
+    def test_a_store_of_which_only_a_damaged_file_is_left_is_not_new(self, path: Path) -> None:
+        quarantine(path, NOW)
+        with pytest.raises(StoreError) as caught, open_store(path):
+            pass
+        assert caught.value.damaged
+        assert "EMPTY" in recover(path, NOW).message
+
+    def test_a_log_without_its_file_is_not_read_into_the_backup(self, path: Path) -> None:
+        make_backup(path, NOW)
+        db = sqlite3.connect(path, isolation_level=None)
+        record_emergency(db, NOW + 1)
+        log = path.with_name("callsieve.db-wal").read_bytes()
+        db.close()
+        path.unlink()
+        path.with_name("callsieve.db-wal").write_bytes(log)
+        recover(path, NOW)
+        assert read(path, latest_emergency) == NOW
+        assert read(path, problem_of) is None
+
+    def test_two_quarantines_within_a_second_keep_both(self, path: Path) -> None:
+        first = quarantine(path, NOW)
+        path.write_bytes(b"another")
+        second = quarantine(path, NOW)
+        assert quarantined_of(path) == [first, second]
+
+    def test_killed_at_any_step_the_next_start_finds_everything(self, path: Path, tmp_path: Path) -> None:
+        make_backup(path, NOW)
+        folder, step, code = tmp_path / "begun", 0, -signal.SIGKILL
+        while code == -signal.SIGKILL:
+            step += 1
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns("begun"))
+            store = folder / path.name
+            damage(store, 0)
+            damaged = store.read_bytes()
+            command = [sys.executable, "-c", KILLED_RECOVERY, str(store), str(step)]
+            code = subprocess.run(command, cwd=ROOT, check=False).returncode
+            asyncio.run(opened_and_closed(store))
+            assert read(store, latest_emergency) == NOW
+            assert damaged in [one.read_bytes() for one in quarantined_of(store)]
+            assert not list(folder.glob("*.partial*"))
+        assert (code, step > 10) == (0, True)
+
+    @pytest.mark.root
+    def test_a_full_disk_changes_nothing_and_later_there_is_room(self, path: Path) -> None:
+        make_backup(path, NOW)
+        command = ["unshare", "-m", sys.executable, "-c", FULL_DISK, str(path.parent)]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (said.stdout.split(), said.stderr) == (
+            ["damaged", path.name, "full", "damaged", path.name, "recovered", str(NOW)],
+            "",
+        )
 
 
 class TestRestore:
