@@ -19,9 +19,10 @@ from typing import Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
-from agi.guarding import outbound_fail_open, outbound_record, outgoing_call_of
+from agi.guarding import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
+from agi.server import FailOpen
 from agi.site import Site, endpoint_of
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
@@ -53,8 +54,8 @@ class Knowledge(Protocol):
         """All that is known about a call; gives up at that monotonic instant."""
         ...
 
-    async def record_emergency(self, at: float) -> None:
-        """An emergency call was made from here."""
+    async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
+        """An emergency call was made from here; `who` is for the audit."""
         ...
 
     async def record_challenge(
@@ -200,10 +201,11 @@ class Screening:
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
 
-    async def emergency(self, _request: Request) -> bytes:
+    async def emergency(self, request: Request) -> bytes:
         """`/emergency`: somebody here is calling an emergency number. Opens the window."""
         logger.warning("emergency call: screening stays open for %.0f s", self.site.emergency_window_seconds)
-        await self.knowledge.record_emergency(self.wall_clock())
+        endpoint = endpoint_of(request.variables.get("agi_channel", ""))[:MAX_ENDPOINT]
+        await self.knowledge.record_emergency(self.wall_clock(), f"phone {endpoint}")
         return answers.answer_done()
 
     async def mark(self, request: Request) -> bytes:
@@ -247,10 +249,13 @@ class Screening:
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
-        """The answer when there is none; the server calls it for every kind of failure. Recorded and counted."""
+        """The answer when there is none; the server calls it for every kind of failure. Counted.
+
+        Recorded where a decision was asked for. One that cannot be parsed stands for a call, none does not.
+        """
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
-        if request is None or request.path in ("screen", "callee"):
+        if _asks_for_decision(reason, request):
             self._journal(self.new_id(), self._call_of(request), None, fail_open(reason), self.wall_clock(), 0.0)
         else:  # no decision was asked for
             self._count(FAIL_OPEN_RULE)
@@ -355,6 +360,12 @@ class Screening:
 
     def _count(self, action: str) -> None:
         self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1
+
+
+def _asks_for_decision(reason: str, request: Request | None) -> bool:
+    if request is None:
+        return reason == FailOpen.PROTOCOL
+    return request.path in ("screen", "callee")
 
 
 class StoreUnavailable(Exception):

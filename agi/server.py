@@ -9,6 +9,10 @@ replies is read until it closes too: closing with replies unread would send a re
 that it has not read yet. A decision whose caller hung up meanwhile is still finished: a mark keyed in at the
 last moment counts.
 
+Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.peers). To anybody else each
+answer is fail-open, but for `/status`, which says only how we are. A connection counts as a call once its request is
+complete; those before that are bounded by themselves, and the oldest gives way: Asterisk sends its request at once.
+
 A call costs one object, one timer and at most one task. The timer goes from phase to phase when it fires,
 which in normal use it never does.
 """
@@ -27,6 +31,7 @@ from enum import Enum, StrEnum
 from typing import cast
 
 from agi import listening
+from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
 
 logger = logging.getLogger(__name__)
@@ -41,6 +46,12 @@ UNIX_BACKLOG = 64
 # Asterisk replies to each command by itself, in 0.5 ms for all: reading them together saves a wake-up for each.
 # Not much later than that, or the connections that are read at once hold up the calls of that moment.
 REPLIES_SECONDS = 0.005
+# Connections without a complete request: more than the queue above holds, and half of the 1024 descriptors that a
+# service has. Of other users only so many as one needs who looks how we are.
+READERS_LIMIT = 512
+STRANGERS_LIMIT = 16
+OPEN_TO_ALL = frozenset({"status"})
+
 DRAIN_SECONDS = 1.0
 DRAIN_LIMIT = 64 * 1024
 STOP_SECONDS = 0.25
@@ -64,17 +75,19 @@ class FailOpen(StrEnum):
     HEADER = "incomplete request"
     OVER_LIMIT = "too many calls"
     STOPPING = "stopping"
+    STRANGER = "not asked by Asterisk"
 
 
-_LOG_LEVELS = {FailOpen.TIMED_OUT: logging.WARNING, FailOpen.OVER_LIMIT: logging.WARNING}
+_LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.WARNING)
 
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `in_flight` is now: accepted and neither answered nor hung up.
+    """Counters since the start. `in_flight` is now: requests that are complete, and neither answered nor hung up.
 
     `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls
-    that hung up before either, `refused_commands` calls of which Asterisk did not take every command.
+    that hung up before either, `refused_commands` calls of which Asterisk did not take every command, `strangers`
+    connections of users that are not obeyed.
     """
 
     accepted: int = 0
@@ -84,6 +97,7 @@ class Stats:
     over_limit: int = 0
     protocol_errors: int = 0
     refused_commands: int = 0
+    strangers: int = 0
     failed_open: dict[str, int] = field(default_factory=lambda: {reason.value: 0 for reason in FailOpen})
 
 
@@ -95,7 +109,8 @@ class AgiServer:
     """Answers AGI connections with what `handle` says, or with `fail_open(reason, request)`.
 
     `handle` returns the commands to send or an awaitable of them; the first is cheaper, it needs no task.
-    `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted.
+    `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted. `users`: the user
+    IDs that are obeyed. `is_blind`: the kernel does not say who connects, so nobody is obeyed on TCP.
     """
 
     handle: Handler
@@ -104,8 +119,13 @@ class AgiServer:
     in_flight_limit: int = 200
     header_seconds: float = 0.3
     drain_seconds: float = DRAIN_SECONDS
+    users: frozenset[int] = field(default_factory=lambda: frozenset({0, os.geteuid()}))
+    is_blind: bool = False
     stats: Stats = field(default_factory=Stats)
     _connections: set[_Connection] = field(default_factory=set)
+    _readers: dict[_Connection, None] = field(default_factory=dict)
+    _strangers: dict[_Connection, None] = field(default_factory=dict)
+    _peers: Peers = field(default_factory=Peers)
     _unread: list[_Connection] = field(default_factory=list)
     _servers: list[asyncio.Server] = field(default_factory=list)
     _sockets: dict[str, int] = field(default_factory=dict)
@@ -119,6 +139,9 @@ class AgiServer:
             sock = listening.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._servers.append(await loop.create_server(self._make_connection, sock=sock, backlog=backlog))
+            if not self._peers.can_tell(sock):
+                self.is_blind = True
+                logger.critical("the kernel does not say who connects: no call is screened over %s", address)
         return port
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
@@ -145,6 +168,7 @@ class AgiServer:
         await self._connections_gone(STOP_SECONDS)
         self._servers.clear()
         self._sockets.clear()
+        self._peers.close()
 
     async def _connections_gone(self, seconds: float) -> None:
         """Wait until no connection is left, `seconds` at most."""
@@ -165,6 +189,16 @@ class AgiServer:
 
     def _make_connection(self) -> _Connection:
         return _Connection(self)
+
+    def _is_stranger(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether who connected is not obeyed."""
+        user = self._peers.user_of(transport.get_extra_info("socket"))
+        if user in self.users:
+            return False
+        if self._may_log(f"user {user}"):
+            who = "a user that the kernel does not tell" if user is None else f"user {user}"
+            logger.warning("%s connected, who is not Asterisk's: only asked how we are, we answer", who)
+        return True
 
     def _fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
         """The fail-open answer; nothing at all if even that fails, which means allow."""
@@ -214,6 +248,7 @@ class _Connection(asyncio.Protocol):
     __slots__ = (
         "_accepted_at",
         "_decision",
+        "_is_stranger",
         "_lost",
         "_parsing",
         "_peer_ended",
@@ -249,12 +284,16 @@ class _Connection(asyncio.Protocol):
         first = min(server.header_seconds, server.deadline_seconds)
         self._timer = loop.call_later(first, self._time_is_up)
         server._connections.add(self)
-        stats = server.stats
-        stats.accepted += 1
-        stats.in_flight += 1
-        if stats.in_flight > server.in_flight_limit:
-            stats.over_limit += 1
-            self._fail_open(FailOpen.OVER_LIMIT)
+        server.stats.accepted += 1
+        self._is_stranger = server._is_stranger(transport)
+        if self._is_stranger:
+            server._strangers[self] = None
+            if len(server._strangers) > STRANGERS_LIMIT:
+                next(iter(server._strangers)).turn_away()
+        else:
+            server._readers[self] = None
+            if len(server._readers) > READERS_LIMIT:
+                next(iter(server._readers))._fail_open(FailOpen.HEADER)
 
     def data_received(self, data: bytes) -> None:
         if self._state is not _READING:
@@ -310,10 +349,20 @@ class _Connection(asyncio.Protocol):
         self._fail_open(FailOpen.PROTOCOL)
 
     def _decide(self, request: Request) -> None:
+        server = self._server
+        if self._is_stranger and request.path not in OPEN_TO_ALL:
+            self._fail_open(FailOpen.STRANGER)
+            return
         self._state = _DECIDING
         self._request = request
+        server._readers.pop(self, None)
+        server.stats.in_flight += 1
+        if server.stats.in_flight > server.in_flight_limit and not self._is_stranger:
+            server.stats.over_limit += 1
+            self._fail_open(FailOpen.OVER_LIMIT)
+            return
         try:
-            decision = self._server.handle(request)
+            decision = server.handle(request)
             if isinstance(decision, bytes):
                 self._answer(decision)
                 return
@@ -377,19 +426,26 @@ class _Connection(asyncio.Protocol):
         self._task.cancel()
 
     def _fail_open(self, reason: FailOpen) -> None:
-        if self._state is not _SETTLED:
-            self._send(b"" if self._lost else self._server._fail_open_answer(reason, self._request))
+        if self._state is _SETTLED:
+            return
+        if self._is_stranger:
+            self._server.stats.strangers += 1
+            reason, self._request = FailOpen.STRANGER, None  # what a stranger says is not kept
+        self._send(b"" if self._lost else self._server._fail_open_answer(reason, self._request))
 
     def _send(self, answer: bytes) -> None:
         """The one write of a call; from here on it is settled."""
         if not self._lost:
             self._transport.write(answer)
+        server = self._server
+        if self._state is _DECIDING:
+            server.stats.in_flight -= 1
         self._state = _SETTLED
-        self._server.stats.in_flight -= 1
+        server._readers.pop(self, None)
         if self._lost:
-            self._server.stats.abandoned += 1
+            server.stats.abandoned += 1
             self._forget()
-        elif self._peer_ended:
+        elif self._peer_ended or self._is_stranger:
             self._transport.close()
         else:
             self._half_close()
@@ -407,6 +463,7 @@ class _Connection(asyncio.Protocol):
         self._timer.cancel()
         server = self._server
         server._connections.discard(self)
+        server._strangers.pop(self, None)
         if not server._connections:
             server._all_gone.set()
 
@@ -420,6 +477,12 @@ class _Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Answer now."""
         self._give_up(FailOpen.STOPPING)
+
+    def turn_away(self) -> None:
+        """Make room for another stranger."""
+        self._server._strangers.pop(self, None)
+        self._server.stats.strangers += self._state is not _SETTLED
+        self._transport.abort()
 
     def abort(self) -> None:
         """Close without waiting for Asterisk."""

@@ -26,6 +26,7 @@ from agi import notify
 from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.activating import as_activated, is_activation, watched_files
+from callsieve.asterisk_user import obeyed_users
 from callsieve.composing import policies_of, regions_of, site_of
 from callsieve.dialplan_watch import watch_dialplan
 from callsieve.folding import keep_folded
@@ -50,6 +51,7 @@ logger = logging.getLogger("callsieve.daemon")
 
 # Tables of the settings that a reload leaves as they were at the start.
 UNTIL_RESTART = ("agi", "ami", "store", "web")
+NOT_TOLD = "the kernel does not say who asks over FastAGI: no call is screened (AF_NETLINK in the unit?)"
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 LOOK_SECONDS = 1.0  # how often policy files are looked at
 SETTLED_SECONDS = 60.0
@@ -82,6 +84,7 @@ class Daemon:
             fail_open=self.screening.failed_open,
             deadline_seconds=settings.agi.deadline_ms / 1000,
             in_flight_limit=settings.agi.in_flight,
+            users=obeyed_users(settings),
         )
         self.learning = self._listener(settings.ami) if settings.ami.username else None
         self._policy_files = watched_files(self._loaded)
@@ -135,6 +138,7 @@ class Daemon:
             text
             for text in (
                 self._dialplan_trouble,
+                NOT_TOLD if self.server.is_blind else "",
                 self.keeper.trouble,
                 self._policy_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",

@@ -50,6 +50,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("recordings", doctor_callers.can_record),
     ("daemon", doctor_ourselves.daemon_answers),
     ("classic socket", doctor_ourselves.socket_answers),
+    ("local users", doctor_ourselves.is_asked_by_asterisk),
     ("manager user", doctor_manager.has_user),
     ("manager login", doctor_manager.can_log_in),
     ("settings", doctor_ourselves.settings_are_private),

@@ -25,6 +25,7 @@ from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unkno
 from callsieve.feed_health import Health, health_of
 from callsieve.port_holder import holder_of
 from callsieve.settings import SettingsError, address_of
+from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.times import span_words
 from callsieve.writing import naming
 from policies.policy import PolicyError
@@ -131,6 +132,20 @@ def socket_answers(ground: Ground) -> Finding:
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
     return _judged(answer, str(path))
+
+
+def is_asked_by_asterisk(ground: Ground) -> Finding:
+    """Nobody on this machine but Asterisk, root and the service asked the daemon for anything since its start."""
+    told = read_telemetry(ground.loaded.state)
+    if told is None or not is_fresh(told, ground.now):
+        return unknown(Wording("the daemon did not say lately"), START)
+    if told.is_blind:
+        way_out = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
+        return fail(Wording("the kernel does not say who asks: no call is screened"), way_out)
+    if told.strangers:
+        way_out = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
+        return fail(Wording("{count} connections of another user were refused", {"count": told.strangers}), way_out)
+    return ok(Wording("only Asterisk, root and the service asked"))
 
 
 def _judged(answer: Answer, where: str) -> Finding:

@@ -98,9 +98,9 @@ class Keeper:
             self._note(error)
             raise
 
-    async def record_emergency(self, at: float) -> None:
+    async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
         """An emergency call was made from here."""
-        await self.write(record_emergency, at)
+        await self.write(record_emergency, at, who)
 
     async def record_challenge(
         self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float

@@ -73,12 +73,13 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Agi(Table, frozen=True):
-    """Where Asterisk asks."""
+    """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well."""
 
     listen: str = "127.0.0.1:4578"
     socket: str = "agi.sock"
     deadline_ms: Deadline = 400
     in_flight: InFlight = 200
+    users: tuple[Extension, ...] = ("asterisk",)
 
 
 class StoreTable(Table, frozen=True):

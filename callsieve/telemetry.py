@@ -55,6 +55,8 @@ class Telemetry(msgspec.Struct, frozen=True):
     over_limit: int
     protocol_errors: int
     refused_commands: int
+    strangers: int
+    is_blind: bool
     failed_open: dict[str, int]
     by_action: dict[str, int]
     took: list[int]
@@ -83,6 +85,8 @@ def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
         over_limit=stats.over_limit,
         protocol_errors=stats.protocol_errors,
         refused_commands=stats.refused_commands,
+        strangers=stats.strangers,
+        is_blind=daemon.server.is_blind,
         failed_open=dict(stats.failed_open),
         by_action=dict(screening.counts.by_action),
         took=list(screening.counts.took),

@@ -121,8 +121,10 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
     until = expected_until(db, reporter)
     if until is not None and until > at + EXPECT_SECONDS - UNDO_SECONDS:
         stop_expecting(db, reporter)
+        add_audit(db, Change("not-expecting", name=reporter), _who(reporter), at)
         return "not-expecting"
     expect_call(db, reporter, at + EXPECT_SECONDS)
+    add_audit(db, Change("expecting", name=reporter), _who(reporter), at)
     return "expecting"
 
 

@@ -241,7 +241,7 @@ class Memory:
             raise self.failure
         return self.facts_now
 
-    async def record_emergency(self, at: float) -> None:
+    async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
         self.emergencies.append(at)
 
     async def record_challenge(

@@ -31,6 +31,7 @@ COUNTERS = (
     ("calls_over_limit", "over_limit", "Calls answered at once because too many were in flight."),
     ("protocol_errors", "protocol_errors", "Requests that were no requests, or had a key twice."),
     ("commands_refused", "refused_commands", "Calls of which Asterisk did not take every command."),
+    ("strangers", "strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
     ("store_refused", "store_refused", "Calls that did not ask the store, because it had not answered lately."),
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not take them."),
 )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.store.audit import Change, add_audit
+
 # The clock may have been ahead. An emergency call more than two hours away is not believed; a closing that lies ahead
 # is never believed, for it would keep the window closed after an emergency call that is made before that.
 CLOSED_AT = "(SELECT max(at) FROM emergency_close WHERE at <= :now)"
 OPENED_AT = f"(SELECT max(at) FROM emergency_call WHERE at < :now + 7200 AND at > coalesce({CLOSED_AT}, 0))"
 
 
-def record_emergency(db: sqlite3.Connection, at: float) -> None:
-    """An emergency number was dialled. Nothing but the instant is kept."""
-    db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,))
+def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
+    """An emergency number was dialled. The instant is kept, and in the audit who opened the window by it."""
+    if db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount:
+        add_audit(db, Change("emergency call"), who, at)
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:

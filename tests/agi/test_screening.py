@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agi.protocol import ProtocolError, Request
 from agi.screening import Screening, StoreUnavailable
+from agi.server import FailOpen
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
@@ -456,11 +457,28 @@ async def test_the_state_is_told_on_request() -> None:
 def test_failing_open_is_recorded_and_counted() -> None:
     memory = memory_of()
     screening = make_screening(memory)
-    commands = commands_in(screening.failed_open("timed out"))
+    commands = commands_in(screening.failed_open("timed out", make_request("screen", "linkedid=c1", callerid="")))
     assert commands == [("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", "timed out")]
     [record] = memory.decisions
     assert (record.id, record.at, record.rule, record.reason) == ("D1", NOW, "fail-open", "timed out")
-    assert (record.action, record.would_be, record.caller, record.linkedid) == ("allow", "allow", None, "")
+    assert (record.action, record.would_be, record.caller, record.linkedid) == ("allow", "allow", None, "c1")
+    assert screening.counts.by_action == {"fail-open": 1}
+
+
+@pytest.mark.parametrize(
+    ("reason", "rows"),
+    [
+        (FailOpen.HEADER, 0),
+        (FailOpen.STRANGER, 0),
+        (FailOpen.STOPPING, 0),
+        (FailOpen.PROTOCOL, 1),  # a request came, and could not be parsed: somebody may have forged it to get through
+    ],
+)
+def test_what_is_no_request_is_counted_and_not_recorded(reason: FailOpen, rows: int) -> None:
+    memory = memory_of()
+    screening = make_screening(memory)
+    screening.failed_open(reason.value)
+    assert len(memory.decisions) == rows
     assert screening.counts.by_action == {"fail-open": 1}
 
 

@@ -11,7 +11,7 @@ import stat
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 
 from agi.listening import loopback_addresses_of
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
-from agi.server import DRAIN_LIMIT, AgiServer, FailOpen, Handler
+from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, FailOpen, Handler
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"
 ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
@@ -521,7 +521,7 @@ async def test_closing_answers_what_does_not_finish() -> None:
 
     async with serving(handle, deadline_seconds=5, header_seconds=5) as (server, port):
         deciding, reading = (asyncio.ensure_future(answer_to(port, data)) for data in (HEADER, b"agi_"))
-        await until(lambda: server.stats.in_flight == 2)
+        await until(lambda: server.stats.accepted == 2 and server.stats.in_flight == 1)
         started = time.monotonic()
         await server.close(grace_seconds=0.05)
         assert time.monotonic() - started < 20
@@ -547,3 +547,38 @@ async def test_a_handler_that_never_began_is_closed_quietly() -> None:
     async with serving(handle) as (server, port):
         server_of.append(server)
         assert await answer_to(port) == fail_open("stopping")
+
+
+async def test_who_is_not_obeyed_gets_fail_open_and_no_handler_runs() -> None:
+    handled: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        handled.append(request.path)
+        return ANSWER
+
+    async with serving(handle, users=frozenset()) as (server, port):
+        for said in (HEADER, b"garbage\n\n", HEADER.replace(b"screen", b"emergency")):
+            assert await answer_to(port, said) == fail_open("not asked by Asterisk")
+        assert await answer_to(port, b"callsieve: status\n") == ANSWER
+        assert (server.stats.strangers, server.stats.answered, handled) == (3, 1, ["status"])
+
+
+async def test_who_is_not_obeyed_holds_few_connections() -> None:
+    async with (
+        serving(users=frozenset(), header_seconds=5, deadline_seconds=5) as (server, port),
+        AsyncExitStack() as held,
+    ):
+        readers = [(await held.enter_async_context(calling(port)))[0] for _ in range(STRANGERS_LIMIT + 3)]
+        for oldest in readers[:3]:
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(oldest.read(), 5) == b""
+        await until(lambda: len(server._connections) == STRANGERS_LIMIT)
+        assert server.stats.strangers == 3
+
+
+async def test_connections_without_a_request_are_no_calls_and_the_oldest_give_way() -> None:
+    async with serving(header_seconds=5, deadline_seconds=5) as (server, port), AsyncExitStack() as held:
+        readers = [(await held.enter_async_context(calling(port)))[0] for _ in range(READERS_LIMIT)]
+        assert await answer_to(port) == ANSWER
+        assert await asyncio.wait_for(readers[0].read(), 5) == fail_open("incomplete request")
+        assert (server.stats.over_limit, server.stats.in_flight) == (0, 0)

@@ -38,6 +38,7 @@ listen = "127.0.0.1:4574"
 socket = "/run/callsieve/agi.sock"
 deadline_ms = 300
 in_flight = 100
+users = ["pbx"]
 [store]
 path = "calls.db"
 [ami]
@@ -128,7 +129,13 @@ policy = "cautious"
 """
 
 DEFAULTS: dict[str, Any] = {
-    "agi": {"listen": "127.0.0.1:4578", "socket": "agi.sock", "deadline_ms": 400, "in_flight": 200},
+    "agi": {
+        "listen": "127.0.0.1:4578",
+        "socket": "agi.sock",
+        "deadline_ms": 400,
+        "in_flight": 200,
+        "users": ("asterisk",),
+    },
     "store": {"path": "callsieve.db"},
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
     "numbers": {"region": "US"},

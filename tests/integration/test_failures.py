@@ -262,24 +262,29 @@ def test_more_calls_in_flight_than_the_limit(record_delay: RecordDelay) -> None:
     settings = SETTINGS + "\n[agi]\nin_flight = 2\n"
     with ScreenedPbx(settings=settings) as pbx, Phone(pbx.asterisk, "201"), ExitStack() as stack:
         fill(pbx.daemon.store)
+        db = stack.enter_context(closing(sqlite3.connect(pbx.daemon.store, isolation_level=None)))
+        db.execute("BEGIN IMMEDIATE")
         for _ in range(2):
-            stack.enter_context(silent_calls(pbx.daemon.port))
-        # A call may slip into the moment in which one silent call has given way to the next.
+            stack.enter_context(codes_that_wait(pbx.daemon.port))
+        # A call may slip into the moment in which one code has given way to the next.
         spec = CallSpec(caller=BY_ACTION["reject"], did=ALICE)
         result = next(result for result in (pbx.carrier.call(spec) for _ in range(5)) if result.code == 200)
         record_delay(result.ringing_seconds)
         assert (result.ringing_seconds or 9) < AT_ONCE
+        db.execute("ROLLBACK")
         wait_until(lambda: "too many calls" in fail_opens(pbx), "the count in the journal")
 
 
 @contextmanager
-def silent_calls(port: int) -> Iterator[None]:
-    """Somebody who connects and says nothing, again and again: one call in flight all the time."""
+def codes_that_wait(port: int) -> Iterator[None]:
+    """Somebody who dials a code that cannot be written, again and again: one request in flight all the time."""
+    said = b"agi_network_script: mark\nagi_arg_1: endpoint=PJSIP/201\nagi_arg_2: code=expect\n\n"
     over = threading.Event()
 
     def connect() -> None:
         while not over.is_set():
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(said)
                 connection.recv(1)
 
     caller = threading.Thread(target=connect)

@@ -88,6 +88,8 @@ def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
     assert obey_code(db, PHONE, "expect", NOW + 59) == "not-expecting"
     assert expected_until(db, "201") is None
     assert [obey_code(db, PHONE, "expect", NOW + seconds) for seconds in (60, 200)] == ["expecting", "expecting"]
+    said = [(row.what, row.name, row.who) for row in audit_rows(db)]
+    assert said == [(what, "201", "phone 201") for what in ("expecting", "expecting", "not-expecting", "expecting")]
 
 
 def own_list(db: sqlite3.Connection) -> dict[str, str]:

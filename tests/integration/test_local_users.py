@@ -1,0 +1,188 @@
+"""Who else has an account on this machine: the daemon's sockets are open to connect to, and nobody is obeyed but us."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agi.quoting import variables_in
+from agi.server import FailOpen
+from callsieve.doctor_ourselves import is_asked_by_asterisk
+from callsieve.examining import Ground, Status
+from callsieve.settings import load_settings
+from callsieve.telemetry import EVERY_SECONDS, read_telemetry
+from lab.daemon import Daemon
+from tests.integration.office import wait_until
+
+pytestmark = pytest.mark.root
+
+NOBODY = 65534
+CALLER = "+12015550123"
+# Asks over TCP and prints the answer; as the user that is named, which the interpreter itself may not be open to.
+ASK = """
+import os, socket, sys
+user, port, said = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+os.setgroups([]); os.setgid(user); os.setuid(user)
+with socket.socket() as connection:
+    connection.settimeout(5.0)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(said)
+    while chunk := connection.recv(4096):
+        sys.stdout.buffer.write(chunk)
+"""
+# Connects again and again, says nothing, and waits for the answer; until its standard input ends.
+IDLE = """
+import os, select, socket, sys
+user, port, count = map(int, sys.argv[1:])
+os.setgroups([]); os.setgid(user); os.setuid(user)
+poll, held = select.poll(), {}
+def connect():
+    connection = socket.socket()
+    connection.connect(("127.0.0.1", port))
+    held[connection.fileno()] = connection
+    poll.register(connection, select.POLLIN)
+for _ in range(count):
+    connect()
+poll.register(0, select.POLLIN)
+print("all are there", flush=True)
+while True:
+    for fd, _ in poll.poll():
+        if fd == 0:
+            sys.exit(0)
+        poll.unregister(fd)
+        held.pop(fd).close()
+        connect()
+"""
+
+
+def request(path: str, *arguments: str) -> str:
+    lines = [f"agi_network_script: {path}", f"agi_callerid: {CALLER}", "agi_channel: PJSIP/carrier-00000001"]
+    return "\n".join([*lines, *(f"agi_arg_{n}: {text}" for n, text in enumerate(arguments, 1)), "", ""])
+
+
+EVERYTHING = (
+    request("emergency", "linkedid=1.1"),
+    request("mark", "endpoint=PJSIP/201", "code=expect"),
+    request("mark", "endpoint=PJSIP/202", "code=quiet"),
+    request("screen", "linkedid=1.1", "trunk=PJSIP/carrier"),
+    request("callee", "linkedid=1.1", f"caller={CALLER}", "auth=unknown", "endpoint=PJSIP/201"),
+    request("challenge", "linkedid=1.1", f"caller={CALLER}", "auth=unknown", "result=passed"),
+    request("outbound", "linkedid=1.2", "endpoint=PJSIP/201", "did=+442071838751"),
+    request("explain", "endpoint=PJSIP/201"),
+    "what is no request\n\n",
+)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path / "state") as started:
+        yield started
+
+
+def asked_by(user: int, daemon: Daemon, said: str) -> dict[str, str]:
+    """What the daemon answers to this user."""
+    command = (sys.executable, "-c", ASK, str(user), str(daemon.port), said)
+    return answer_in(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=20).stdout)
+
+
+def answer_in(said: bytes) -> dict[str, str]:
+    """The variables, whether or not the channels that Dial makes inherit them."""
+    return {name.lstrip("_"): value for name, value in variables_in(said).items()}
+
+
+def contents(store: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of what a request may write."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+
+
+def decisions_in(store: Path) -> int:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        (count,) = db.execute("SELECT count(*) FROM decision").fetchone()
+    return int(count)
+
+
+def test_another_user_is_not_obeyed(daemon: Daemon) -> None:
+    # What writes at all, so that what was written before is written: the journal is in order.
+    assert asked_by(0, daemon, request("screen", "linkedid=0.1"))["CALLSIEVE_ACTION"] == "allow"
+    wait_until(lambda: decisions_in(daemon.store) == 1, "root's call is in the journal")
+    before = contents(daemon.store)
+    for said in EVERYTHING:
+        assert asked_by(NOBODY, daemon, said) == {
+            "CALLSIEVE_RULE": "fail-open",
+            "CALLSIEVE_REASON": FailOpen.STRANGER.value,
+        }
+    assert asked_by(0, daemon, request("screen", "linkedid=0.2"))["CALLSIEVE_ACTION"] == "allow"
+    wait_until(lambda: decisions_in(daemon.store) == 2, "root's second call is in the journal")
+    after = contents(daemon.store)
+    assert {name for name in before if before[name] != after[name]} == {"decision"}
+
+
+def test_root_is_obeyed_and_what_opens_screening_is_audited(daemon: Daemon) -> None:
+    for said in EVERYTHING[:2]:
+        assert asked_by(0, daemon, said)["CALLSIEVE_RULE"] == "recorded"
+    with closing(sqlite3.connect(daemon.store)) as db:
+        rows = db.execute("SELECT what, who FROM audit ORDER BY id").fetchall()
+    assert rows == [("emergency call", "phone PJSIP/carrier"), ("expecting", "phone PJSIP/201")]
+
+
+def test_a_user_of_the_settings_is_obeyed(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state", f'[agi]\nusers = ["{NOBODY}"]\n') as daemon:
+        assert asked_by(NOBODY, daemon, EVERYTHING[0])["CALLSIEVE_RULE"] == "recorded"
+
+
+def test_anybody_may_ask_how_we_are_and_the_doctor_is_red_when_somebody_asked_for_more(daemon: Daemon) -> None:
+    def found(strangers: int) -> Status:
+        wait_until(
+            lambda: (told := read_telemetry(daemon.state)) is not None and told.strangers == strangers,
+            f"{strangers} strangers are counted",
+            seconds=2 * EVERY_SECONDS,
+        )
+        told = read_telemetry(daemon.state)
+        assert told is not None
+        loaded = load_settings(None, daemon.environment)
+        return is_asked_by_asterisk(Ground(loaded, str, told.at)).status
+
+    assert asked_by(NOBODY, daemon, "callsieve: status\n")["CALLSIEVE_RULE"] == "status"
+    assert found(0) is Status.OK
+    asked_by(NOBODY, daemon, EVERYTHING[0])
+    assert found(1) is Status.FAIL
+
+
+@pytest.mark.parametrize("user", [NOBODY, 0])
+def test_idle_connections_are_no_calls_and_leave_no_rows(daemon: Daemon, user: int) -> None:
+    """600 that connect again as soon as they are answered: calls went on unscreened, and each left a row."""
+    calls = 100
+    with subprocess.Popen(
+        (sys.executable, "-c", IDLE, str(user), str(daemon.port), "600"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as idle:
+        assert idle.stdout is not None
+        assert idle.stdin is not None
+        try:
+            assert idle.stdout.readline() == b"all are there\n"
+            rules = [asked(daemon, f"{n}.1") for n in range(calls)]
+        finally:
+            idle.stdin.close()
+            idle.wait(10)
+    assert set(rules) == {"default"}
+    daemon.stop()  # the journal is written
+    assert decisions_in(daemon.store) == calls
+
+
+def asked(daemon: Daemon, linkedid: str) -> str:
+    """The rule for a call of ours."""
+    with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as connection:
+        connection.sendall(request("screen", f"linkedid={linkedid}").encode())
+        said = b""
+        while chunk := connection.recv(4096):
+            said += chunk
+        connection.sendall(b"200 result=1\n" * said.count(b"\n"))
+    return answer_in(said)["CALLSIEVE_RULE"]
