@@ -88,6 +88,7 @@ class Daemon:
         )
         self.learning = self._listener(settings.ami) if settings.ami.username else None
         self._policy_files = watched_files(self._loaded)
+        self._reload_due = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
@@ -101,7 +102,7 @@ class Daemon:
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self._listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
-            ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._look_at_policies)
+            ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
             house = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, self._watch_dialplan)
             for background in (*ours, *house, notify.run_watchdog):
                 stack.push_async_callback(
@@ -161,10 +162,14 @@ class Daemon:
             self._ended_parts.append(background.__name__.strip("_").replace("_", " "))
 
     def reload(self) -> None:
-        """Read the settings and policies again (SIGHUP). What is broken leaves the old in place."""
+        """Have the settings and policies read again (SIGHUP)."""
+        self._reload_due.set()
+
+    async def _reload(self) -> None:
+        """Settings or policies that are broken are ignored: the previous ones stay active."""
         notify.reloading()
         try:
-            loaded = self._load()
+            loaded = await asyncio.to_thread(self._load)
         except SettingsError as error:
             logger.error("the old settings stay: %s", error)
         else:
@@ -175,7 +180,7 @@ class Daemon:
             self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
             self.keeper.weights = loaded.settings.reputation
             self._settings_differ()
-            self._reload_policies()
+            await self._reload_policies()
             guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
             logger.info("the outbound guard %s", guard)
         notify.ready()
@@ -193,10 +198,10 @@ class Daemon:
             logger.error("the policy cannot be used, calls are only observed: %s", error)
             return PolicySet(load_policy("observe"))
 
-    def _reload_policies(self) -> None:
-        self._policy_files = watched_files(self._loaded)
+    async def _reload_policies(self) -> None:
+        self._policy_files = await asyncio.to_thread(watched_files, self._loaded)
         try:
-            self.screening.policies = policies_of(self._loaded)
+            self.screening.policies = await asyncio.to_thread(policies_of, self._loaded)
         except PolicyError as error:
             self._policy_error = f"the old policy stays: {error}"
             logger.error("%s", self._policy_error)
@@ -204,14 +209,20 @@ class Daemon:
             self._policy_error = ""
             logger.info("policy %s is in force", self.policy)
 
-    async def _look_at_policies(self) -> None:
+    async def _keep_policies(self) -> None:
+        """The one reader of settings and policies, in a thread: a slow disk or a large policy delays no call."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            files = watched_files(self._loaded)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
+            if self._reload_due.is_set():
+                self._reload_due.clear()
+                await self._reload()
+                continue
+            files = await asyncio.to_thread(watched_files, self._loaded)
             if is_activation(self._policy_files, files):
-                self._loaded = as_activated(self._loaded)
+                self._loaded = await asyncio.to_thread(as_activated, self._loaded)
             if files != self._policy_files:
-                self._reload_policies()
+                await self._reload_policies()
 
     def _settings_differ(self) -> None:
         """The store may not have what the settings say: it was opened, or they were read again."""

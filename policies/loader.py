@@ -29,6 +29,8 @@ POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
 MAX_BYTES = 1 << 20
 MAX_REASON = 200
+MAX_RULES = 500  # each is compared with those before it, and all are tried at a call
+MAX_CHAIN = 8
 _TOML_LINE = re.compile(r" \(at line ([0-9]+), column [0-9]+\)")
 
 T = TypeVar("T")
@@ -44,6 +46,8 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
         raise PolicyError(f"{chain[-1]}.toml: extends goes round in a circle: {' -> '.join((*chain, name))}")
     if not NAME.fullmatch(name):
         raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
+    if len(chain) == MAX_CHAIN:
+        raise PolicyError(f"{chain[-1]}.toml: extends {name}: more than {MAX_CHAIN} policies, each built on the next")
     text, source = _text_of(name, directories)
     return parse_policy(text, name, source, lambda base: _load(base, directories, (*chain, name)))
 
@@ -170,6 +174,13 @@ def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
     """Each rule by itself, and each good one beside those before it."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.add("rules are written as [[rule]] tables", ("rule",))
+        return ()
+    if len(tables) > MAX_RULES:
+        problems.add(
+            f"{len(tables)} rules, and at most {MAX_RULES} are allowed: put numbers into lists, or several values"
+            " into one condition",
+            ("rule", MAX_RULES),
+        )
         return ()
     rules: list[Rule] = []
     for place, table in enumerate(tables):

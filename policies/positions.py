@@ -18,10 +18,11 @@ MAX_PARTS = 16  # of a dotted key: more is no policy
 Step = str | int
 
 _TOKEN = re.compile(
-    r'"""(?:\\.|(?!""").)*"{3,5}'  # strings of several lines may end in quotes of their own
-    r"|'''(?:(?!''').)*'{3,5}"
-    r'|"(?:\\.|[^"\\\n])*"'
-    r"|'[^'\n]*'"
+    # A string without an end goes to the end of the text or line: looked for at each quote it would take the square.
+    r'"""(?:\\.|(?!""").)*(?:"{3,5}|\Z)'  # strings of several lines may end in quotes of their own
+    r"|'''(?:(?!''').)*(?:'{3,5}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*"?'
+    r"|'[^'\n]*'?"
     r"|\#[^\n]*"
     r"|[A-Za-z0-9_-]+"
     r"|[^ \t\r]",

@@ -259,12 +259,17 @@ def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]
 def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
     """Whether the caller's number starts with one of the prefixes."""
     number = case.call.caller.e164
-    return number is not None and number.startswith(tuple(prefixes))
+    return number is not None and begins_with_one(number, prefixes)
+
+
+def begins_with_one(text: str, prefixes: frozenset[str]) -> bool:
+    """Whether it starts with one of the prefixes: a look-up for each length, however many prefixes there are."""
+    return any(text[:length] in prefixes for length in range(1, len(text) + 1))
 
 
 def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
     """Shorter prefixes hold wherever longer ones do."""
-    return all(prefix.startswith(tuple(wide)) for prefix in narrow)
+    return all(begins_with_one(prefix, wide) for prefix in narrow)
 
 
 def enum_words(members: Any) -> frozenset[str]:

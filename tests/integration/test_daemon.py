@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,34 @@ def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> Non
         daemon.reload()
         wait_until(lambda: is_said(2), "the second warning")
         assert "agi.* changed" not in daemon.log.read_text()
+
+
+@pytest.mark.parametrize("which", ["settings", "policy"])
+def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path, which: str) -> None:
+    """A FIFO stands for a disk that stalls: the daemon reads it until its writer, the test, is done."""
+    policy = tmp_path / "state" / "policies" / "mine.toml"
+    policy.parent.mkdir(parents=True)
+    policy.write_text('extends = "cautious"\n')
+    with Daemon(tmp_path / "state", '[policy]\nname = "mine"\n') as daemon:
+        file = daemon.config if which == "settings" else policy
+        text = file.read_bytes()
+        file.unlink()
+        os.mkfifo(file)
+        daemon.reload()
+        writers: list[int] = []
+        wait_until(lambda: is_being_read(file, writers), "the daemon reads it")
+        with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as call:
+            call.sendall(b"agi_network_script: screen\nagi_callerid: +12017421834\nagi_arg_1: linkedid=1.1\n\n")
+            assert b"CALLSIEVE_ACTION" in call.recv(4096)
+        file.unlink()
+        file.write_bytes(text)
+        os.write(writers[0], text)
+        os.close(writers[0])
+        wait_until(lambda: "policy mine is in force" in daemon.log.read_text(), "it goes on with what it read")
+
+
+def is_being_read(fifo: Path, writers: list[int]) -> bool:
+    """Whether somebody has opened it to read; then it is open to write."""
+    with suppress(OSError):
+        writers.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    return bool(writers)
