@@ -12,18 +12,21 @@ import shutil
 import subprocess
 from array import array
 from collections.abc import Mapping
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PROGRAM = "pocketsphinx_batch"
 NOISE = 60  # the standard deviation, of 32767: -55 dB
+NOISE_SAMPLES = 48_000
 SECONDS_ALLOWED = 300.0
 
 _NUMBERS = dict(zip("123456789", ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True))
 # Words that its dictionary has not, as it writes sounds.
 _UNKNOWN = {"robocall": "R OW B OW K AO L", "vouches": "V AW CH AH Z"}
 # Wide beams: of so few texts it may look at each to its end. Nothing of a prompt is noise or silence to be left out.
-_BEAMS = ("-beam", "1e-100", "-wbeam", "1e-80", "-pbeam", "1e-100")
+_BEAMS = ("-beam", "1e-80", "-wbeam", "1e-60", "-pbeam", "1e-80")
 _OPTIONS = ("-adcin", "yes", *_BEAMS, "-remove_noise", "no", "-remove_silence", "no")
 _LINE = ("-t", "raw", "-r", "16000", "-e", "signed", "-b", "16", "-c", "1")
 _HEARD = re.compile(r"(?P<words>.*?) ?\((?P<key>\S+) -?\d+\)")
@@ -77,9 +80,16 @@ def _on_a_line(path: Path) -> bytes:
     """The samples at 16 kHz with some noise, always the same."""
     command = ["sox", "-V1", "-D", str(path), *_LINE, "-", "pad", "0.3", "0.3"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=20)
-    chance = random.Random(path.stem)
-    noisy = (round(value + chance.gauss(0, NOISE)) for value in array("h", done.stdout))
+    noise = islice(cycle(_noise()), random.Random(path.stem).randrange(NOISE_SAMPLES), None)
+    noisy = (round(value + added) for value, added in zip(array("h", done.stdout), noise, strict=False))
     return array("h", (max(-32768, min(32767, value)) for value in noisy)).tobytes()
+
+
+@cache
+def _noise() -> list[float]:
+    """Three seconds of it, to be repeated: making it anew for each file takes longer than all else here."""
+    chance = random.Random(NOISE)
+    return [chance.gauss(0, NOISE) for _ in range(NOISE_SAMPLES)]
 
 
 def _grammar(texts: list[str]) -> str:
