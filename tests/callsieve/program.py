@@ -99,14 +99,14 @@ class Program:
             "PYTHONWARNINGS": "default",
         }
 
-    def __call__(self, *arguments: str | Path, typed: str | None = None) -> Result:
-        """`typed`: what somebody types at a terminal, where the command then runs."""
+    def __call__(self, *arguments: str | Path, typed: str | None = None, piped: str = "") -> Result:
+        """`typed`: what somebody types at a terminal, where the command then runs; `piped`: standard input else."""
         stream = io.StringIO if typed is None else Terminal
         out, err = stream(), stream()
         code: object = None
         with (
             patch.dict(os.environ, self.environment),
-            patch.object(sys, "stdin", stream(typed or "")),
+            patch.object(sys, "stdin", stream(typed or piped)),
             redirect_stdout(out),
             redirect_stderr(err),
         ):

@@ -27,7 +27,7 @@ def program(tmp_path: Path) -> Program:
 
 def piped(program: Program, *arguments: str, password: str = PASSWORD) -> Result:
     """The command with a password on its standard input, which is no terminal."""
-    return program.process(*arguments, stdin=f"{password}\n".encode())
+    return program(*arguments, piped=f"{password}\n")
 
 
 def stored_password(program: Program, name: str) -> str | None:
@@ -36,7 +36,8 @@ def stored_password(program: Program, name: str) -> str | None:
 
 
 def test_a_user_is_added_shown_changed_and_removed(program: Program) -> None:
-    added = piped(program, "user", "add", "ada", "--role", "administrator", "--person", "201")
+    add = ("user", "add", "ada", "--role", "administrator", "--person", "201")
+    added = program.process(*add, stdin=f"{PASSWORD}\n".encode())
     assert added.code == 0, added.err
     assert "ada may use the console as administrator" in added.out
     assert is_password(PASSWORD, stored_password(program, "ada"))
