@@ -141,6 +141,7 @@ class Daemon:
                 self._dialplan_trouble,
                 NOT_TOLD if self.server.is_blind else "",
                 self.keeper.trouble,
+                self.keeper.incident,
                 self._policy_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",

@@ -1,12 +1,14 @@
 """Keeps the store open: what screening knows it by, whatever happens to the file.
 
 While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
-aside and the last good backup takes its place; a store that cannot be opened is tried again until it can.
+aside and the last good backup takes its place; a store that cannot be opened is tried again until it can. A file that
+is removed or replaced while it is open is noticed within a second: what is open is kept as a backup.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
@@ -22,6 +24,7 @@ from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
+from reputation.store.file import companions_of, files_of
 from reputation.store.journal import Journal
 from reputation.store.outbound import outbound_facts
 from reputation.store.recovery import recover
@@ -32,6 +35,7 @@ logger = logging.getLogger("callsieve.keeper")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+LOOK_SECONDS = 1.0  # how often the files are looked at
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 10.0
 
@@ -40,7 +44,8 @@ class Keeper:
     """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
 
     `weights` is what reputations are made with; it is replaced as a whole at a reload. `opened` is called for each
-    store that is opened: the file may be another one than before.
+    store that is opened: the file may be another one than before. `incident` is the last thing that went wrong with
+    the file and may have cost data; it stays until the process ends, so that somebody sees it.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
@@ -48,7 +53,9 @@ class Keeper:
         self.weights = weights
         self.journal = Journal(self)
         self.trouble = "the store is not open yet"
+        self.incident = ""
         self._opened = opened
+        self._files: tuple[object, ...] = ()
         self._store: Store | None = None
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -143,6 +150,7 @@ class Keeper:
             if error.damaged:
                 await self._recover()
             return False
+        self._files = await asyncio.to_thread(files_of, self.path)
         self.trouble = ""
         self._opened()
         return True
@@ -153,23 +161,62 @@ class Keeper:
         except (StoreError, OSError) as error:
             logger.error("the damaged store cannot be replaced: %s", error)
         else:
-            logger.critical("%s", recovery.message)
+            self._report(recovery.message)
+
+    def _report(self, incident: str) -> None:
+        self.incident = f"{incident} (this is shown until the daemon is restarted)"
+        logger.critical("%s", incident)
 
     async def _keep_open(self) -> None:
-        retry_seconds = FIRST_RETRY_SECONDS
         while True:
-            await self._wanted.wait()
-            if self._store is not None:
-                await self._close_store()
-                logger.error("the store is damaged, calls are not screened: %s", self.trouble)
-                await self._recover()
-            if await self._open() or await self._open():  # at once again after a recovery
-                retry_seconds = FIRST_RETRY_SECONDS
-                self._wanted.clear()
-                logger.warning("the store is open again")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wanted.wait()
+            if self._wanted.is_set():
+                await self._reopen()
             else:
-                await asyncio.sleep(retry_seconds)
-                retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+                await self._look_at_files()
+
+    async def _reopen(self) -> None:
+        if self._store is not None:
+            await self._close_store()
+            logger.error("the store is damaged, calls are not screened: %s", self.trouble)
+            await self._recover()
+        retry_seconds = FIRST_RETRY_SECONDS
+        while not (await self._open() or await self._open()):  # at once again after a recovery
+            await asyncio.sleep(retry_seconds)
+            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+        self._wanted.clear()
+        logger.warning("the store is open again")
+
+    async def _look_at_files(self) -> None:
+        """Leaves a store whose files are not those at its path any more: what is written there is gone at a restart."""
+        try:
+            files = await asyncio.to_thread(files_of, self.path)
+        except OSError:  # no permission to look: what is open works all the same
+            return
+        if files == self._files or self._store is None:
+            return
+        self._wanted.set()
+        self.trouble = f"{self.path}: the store's file was removed or replaced"
+        store, self._store = self._store, None  # first, so that nothing more is written there
+        try:
+            kept = f"is kept as the backup {(await store.save(time.time())).name}"
+        except StoreError as error:
+            kept = f"is LOST: no backup of it could be made ({error})"
+        finally:
+            await store.close()
+        if files[0] != self._files[0]:
+            await asyncio.to_thread(self._remove_log)
+        self._report(
+            f"{self.path}: the store's file, or its -wal or -shm, was removed or REPLACED; what was open {kept}"
+        )
+
+    def _remove_log(self) -> None:
+        """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""
+        for file, there, ours in zip(companions_of(self.path), files_of(self.path), self._files, strict=True):
+            if there is not None and there == ours:
+                file.unlink(missing_ok=True)
 
     async def _close_store(self) -> None:
         store, self._store = self._store, None

@@ -14,6 +14,7 @@ from typing import TypeVar, TypeVarTuple
 
 from reputation.store.connection import Store
 from reputation.store.errors import StoreError
+from reputation.store.file import files_of
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -28,7 +29,7 @@ class Shelf:
         self._path = path
         self._read_seconds = read_seconds
         self._store: Store | None = None
-        self._file: tuple[int, int] | None = None
+        self._files: tuple[object, ...] = ()
         self._opening = asyncio.Lock()
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
@@ -53,13 +54,12 @@ class Shelf:
     async def _current(self) -> Store:
         """The open store. `callsieve db restore` puts another file in its place: then that one."""
         async with self._opening:
-            try:
-                status = self._path.stat()
-            except OSError:
-                raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one") from None
-            file = (status.st_dev, status.st_ino)
-            if self._store is not None and file != self._file:
+            files = files_of(self._path)
+            if files[0] is None:
+                raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one")
+            if self._store is not None and files != self._files:
                 await self.close()
             if self._store is None:
-                self._store, self._file = await Store.open(self._path), file
+                self._store = await Store.open(self._path)
+                self._files = files_of(self._path)
             return self._store

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +20,14 @@ logger = logging.getLogger(__name__)
 KEPT = 7
 
 
-def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
+def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
     """Copies the store, checks the copy and drops all but the last `keep`. Others may read and write meanwhile.
+
+    `opened`: what is to be copied, if it may no longer be the file at `path`.
 
     Blocks for as long as the copy takes, so the daemon runs it in a process of its own. Raises StoreError.
     """
-    if not path.exists():
+    if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
     target = _free_name(backup_directory(path), now)
     partial = target.with_suffix(".partial")
@@ -33,7 +35,8 @@ def make_backup(path: Path, now: float, keep: int = KEPT) -> Path:
         target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         _drop_unfinished(target.parent, now)
         try:
-            _copy(path, partial)
+            with nullcontext(opened) if opened else closing(connect(path)) as source:
+                _copy(source, partial)
             if problem := problem_of_backup(partial):
                 raise StoreError(f"{path}: the store, or the disk of its backup, is damaged ({problem})", damaged=True)
             partial.rename(target)
@@ -116,9 +119,9 @@ def copy_store(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     source.backup(target, pages=-1)
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(source: sqlite3.Connection, target: Path) -> None:
     target.unlink(missing_ok=True)
-    with closing(connect(path)) as source, store_errors(target), closing(sqlite3.connect(target)) as copy:
+    with store_errors(target), closing(sqlite3.connect(target)) as copy:
         target.chmod(0o640)
         copy_store(source, copy)
 

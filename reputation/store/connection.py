@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TypeVar, TypeVarTuple
 import aiosqlite
 
 from reputation.model import Facts, FactsQuery
+from reputation.store.backup import make_backup
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
 from reputation.store.file import BUSY_SECONDS, connect, open_store
@@ -104,6 +106,10 @@ class Store:
         """
         return await asyncio.shield(self._hop(self._writer, self._write, fn, args))
 
+    async def save(self, now: float) -> Path:
+        """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
+        return await asyncio.shield(self._hop(self._writer, self._save, now))
+
     async def close(self) -> None:
         """Ends both threads, after what is queued; nothing waits for a lock any more."""
         self._closing = True
@@ -151,6 +157,9 @@ class Store:
     def _write(self, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
         with store_errors(self._path), transaction(self._write_db, self._begin):
             return fn(self._write_db, *args)
+
+    def _save(self, now: float) -> Path:
+        return make_backup(self._path, now, keep=sys.maxsize, opened=self._write_db)
 
     def _begin(self, db: sqlite3.Connection) -> None:
         give_up_at = time.monotonic() + BUSY_SECONDS

@@ -36,6 +36,21 @@ def companions_of(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
+def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Device and inode of the file, its -wal and its -shm; None for one that is missing. While a connection is open
+    they stay the same, unless somebody replaces or removes a file under it.
+    """
+    return tuple(map(_identity, companions_of(path)))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def backup_directory(path: Path) -> Path:
     """Where the backups of the store at `path` lie."""
     return path.parent / "backups"

@@ -1,0 +1,118 @@
+"""The store's files are removed or replaced under a running daemon: nothing that a phone has heard is lost."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agi.quoting import variables_in
+from lab.daemon import Daemon
+from reputation.store.backup import backups_of, make_backup
+from reputation.store.file import open_store
+from tests.callsieve.program import wait_until
+
+PHONES = [f"PJSIP/{extension}" for extension in range(201, 205)]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path / "state") as daemon:
+        wait_until(lambda: status(daemon) == "")
+        yield daemon
+
+
+def ask(daemon: Daemon, path: str, *arguments: str) -> dict[str, str]:
+    """As the dialplan does."""
+    head = [f"agi_network_script: {path}", *(f"agi_arg_{n}: {text}" for n, text in enumerate(arguments, 1))]
+    with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as asking:
+        asking.sendall("\n".join((*head, "", "")).encode())
+        said = b"".join(iter(lambda: asking.recv(4096), b""))
+    return variables_in(said)
+
+
+def dial(daemon: Daemon, phone: str, code: str = "expect") -> str:
+    """What the phone hears; nothing when it did not work."""
+    return ask(daemon, "mark", f"endpoint={phone}", f"code={code}").get("CALLSIEVE_SAY", "")
+
+
+def status(daemon: Daemon) -> str:
+    """What is wrong, as the doctor is told."""
+    return ask(daemon, "status")["CALLSIEVE_REASON"]
+
+
+def expecting(store: Path) -> set[str]:
+    """Who expects a call, by the file that is there."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        return {person for (person,) in db.execute("SELECT person FROM expected_call")}
+
+
+def remove(store: Path) -> None:
+    store.unlink()
+
+
+def remove_all(store: Path) -> None:
+    for file in store.parent.glob(f"{store.name}*"):
+        file.unlink()
+
+
+def move(store: Path) -> None:
+    store.rename(store.with_name("elsewhere.db"))
+
+
+def remove_log(store: Path) -> None:
+    store.with_name(f"{store.name}-wal").unlink()
+
+
+def remove_index(store: Path) -> None:
+    store.with_name(f"{store.name}-shm").unlink()
+
+
+@pytest.mark.parametrize("handle", [remove, remove_all, move, remove_log, remove_index])
+def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable[[Path], None]) -> None:
+    assert dial(daemon, PHONES[0]) == "expecting"
+    handle(daemon.store)
+    heard = {PHONES[0], PHONES[1]} if dial(daemon, PHONES[1]) == "expecting" else {PHONES[0]}
+    daemon.wait_for_log("the store is open again")
+    assert status(daemon) != ""
+    assert dial(daemon, PHONES[2]) == "expecting"
+    assert expecting(daemon.store) == heard | {PHONES[2]}
+    daemon.kill()
+    daemon.start()
+    wait_until(lambda: dial(daemon, PHONES[3]) == "expecting")
+    assert expecting(daemon.store) == heard | {*PHONES[2:]}
+
+
+@pytest.mark.parametrize("handle", [shutil.copyfile, Path.rename])
+def test_a_backup_that_is_put_in_place_by_hand_is_opened(
+    daemon: Daemon, tmp_path: Path, handle: Callable[[Path, Path], None]
+) -> None:
+    assert dial(daemon, PHONES[0]) == "expecting"
+    backup = make_backup(daemon.store, time.time()).rename(tmp_path / "backup.db")
+    assert dial(daemon, PHONES[1]) == "expecting"
+    daemon.store.unlink()
+    handle(backup, daemon.store)
+    daemon.wait_for_log("the store is open again")
+    assert dial(daemon, PHONES[2]) == "expecting"
+    with open_store(daemon.store) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert expecting(daemon.store) == {PHONES[0], PHONES[2]}
+    with closing(sqlite3.connect(f"file:{backups_of(daemon.store)[0]}?immutable=1", uri=True)) as db:
+        assert db.execute("SELECT count(*) FROM expected_call").fetchone() == (2,)
+
+
+def test_an_ordinary_day_is_no_incident(daemon: Daemon) -> None:
+    assert dial(daemon, PHONES[0]) == "expecting"
+    daemon.callsieve("db", "backup")
+    with open_store(daemon.store) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("VACUUM")
+    looked = time.monotonic() + 2.5
+    wait_until(lambda: time.monotonic() > looked)
+    assert (status(daemon), len(backups_of(daemon.store))) == ("", 1)
