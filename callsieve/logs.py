@@ -2,18 +2,69 @@
 
 Everything inside logs through the standard library; only the form is made here. Under systemd the journal adds
 the time itself; JSON lines on request (`serve --log-json`), by structlog, which makes a line in 40 us: text takes 9.
+Lines are written by a thread of their own: when nobody reads them, a call must not wait for the log.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
+import os
+import select
+import threading
 import time
+from queue import SimpleQueue
+
+STDERR = 2
+# Half a minute of a busy office; a reader that hangs for longer misses what comes after these.
+MOST_WAITING = 10_000
+FLUSH_SECONDS = 1.0
+
+
+class LogWriter(logging.Handler):
+    """Writes to standard error, by the descriptor: a thread that hangs in it must hold no lock of the interpreter's.
+
+    Lines beyond MOST_WAITING are dropped and counted; how many is said when those that wait are written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped = 0
+        self._waiting: SimpleQueue[str | threading.Event] = SimpleQueue()
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Never waits."""
+        if self._waiting.qsize() >= MOST_WAITING:
+            self.dropped += 1
+            return
+        try:
+            self._waiting.put(self.format(record))
+        except Exception:  # noqa: BLE001 (as the handlers of the standard library do)
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Waits until all is written, FLUSH_SECONDS at most. Called when the interpreter ends."""
+        written = threading.Event()
+        self._waiting.put(written)
+        written.wait(FLUSH_SECONDS)
+
+    def _write(self) -> None:
+        told = 0
+        while True:
+            line = self._waiting.get()
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            _write_line(line)
+            if self.dropped > told and self._waiting.empty():
+                count, told = self.dropped - told, self.dropped
+                lost = ("callsieve.logs", logging.WARNING, "", 0, "%s log lines were lost: nobody read them", (count,))
+                _write_line(self.format(logging.LogRecord(*lost, None)))
 
 
 def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
     """Send all log lines to standard error in one form."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter()
     handler.setFormatter(_json_formatter() if as_json else _text_formatter())
     # What no line of ours says need not be found out for each (the logging HOWTO, "Optimization"): 16 us become 10.
     logging._srcfile = None
@@ -21,6 +72,28 @@ def configure_logs(*, as_json: bool = False, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def flush_logs() -> None:
+    """All lines are written, if anybody reads them: what is printed after this comes after them."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def lost_lines() -> int:
+    """How many lines were dropped because nobody read them."""
+    return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, LogWriter))
+
+
+def _write_line(line: str) -> None:
+    data = f"{line}\n".encode("utf-8", "backslashreplace")
+    while data:
+        try:
+            data = data[os.write(STDERR, data) :]
+        except BlockingIOError:  # whoever started us made it so
+            select.select([], [STDERR], [])
+        except OSError:  # nobody is there to read it
+            return
 
 
 def _text_formatter() -> logging.Formatter:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from callsieve.logs import lost_lines
+
 if TYPE_CHECKING:
     from callsieve.daemon import Daemon
 
@@ -66,6 +68,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     journal_waiting: int
     journal_dropped: int
     journal_degraded: bool
+    log_lost: int
     listening: Listening | None
 
 
@@ -96,6 +99,7 @@ def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
         journal_waiting=len(journal),
         journal_dropped=journal.dropped,
         journal_degraded=journal.degraded,
+        log_lost=lost_lines(),
         listening=_listening_of(daemon),
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from callsieve.daemon import run
-from callsieve.logs import configure_logs
+from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import load_settings
 
 
 def serve_calls(config: Path | None, *, log_json: bool) -> None:
     """Answer Asterisk until it is stopped."""
     configure_logs(as_json=log_json)
-    run(lambda: load_settings(config))
+    try:
+        run(lambda: load_settings(config))
+    finally:
+        flush_logs()

@@ -33,6 +33,7 @@ COUNTERS = (
     ("commands_refused", "refused_commands", "Calls of which Asterisk did not take every command."),
     ("strangers", "strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
     ("store_refused", "store_refused", "Calls that did not ask the store, because it had not answered lately."),
+    ("log_lines_lost", "log_lost", "Log lines that were lost because nobody read them."),
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not take them."),
 )
 GAUGES = (

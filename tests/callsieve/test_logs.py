@@ -12,6 +12,12 @@ import pytest
 from callsieve.logs import configure_logs
 
 
+def printed(capfd: pytest.CaptureFixture[str]) -> str:
+    """What came out on standard error."""
+    logging.getLogger().handlers[0].flush()
+    return capfd.readouterr().err
+
+
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     root = logging.getLogger()
@@ -20,30 +26,30 @@ def _as_before() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-def test_a_line_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_for_people(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     logging.getLogger("callsieve.x").warning("the store is %s", "full")
-    line = capsys.readouterr().err
+    line = printed(capfd)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[WARNING \] the store is full\n", line)
 
 
-def test_a_line_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_for_machines(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs(as_json=True)
     logging.getLogger("callsieve.x").error("the store is %s", "full")
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(printed(capfd))
     assert (line["event"], line["level"]) == ("the store is full", "error")
 
 
-def test_a_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     try:
         raise LookupError("a bug")
     except LookupError:
         logging.getLogger("callsieve.x").exception("it failed")
-    assert "LookupError: a bug" in capsys.readouterr().err
+    assert "LookupError: a bug" in printed(capfd)
 
 
-def test_what_is_not_asked_for_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_asked_for_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     logging.getLogger("callsieve.x").debug("a detail")
-    assert capsys.readouterr().err == ""
+    assert printed(capfd) == ""

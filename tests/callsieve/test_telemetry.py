@@ -46,6 +46,7 @@ def make_telemetry(at: float = 1_000.0) -> Telemetry:
         journal_waiting=0,
         journal_dropped=0,
         journal_degraded=False,
+        log_lost=0,
         listening=Listening(True, "", 53, 0, 0, 1, 0.0, 2, 0, 0),
     )
 

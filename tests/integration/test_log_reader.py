@@ -1,0 +1,85 @@
+"""Nobody reads the daemon's log: a journal that hangs, or a terminal that was stopped. Calls do not wait for it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from callsieve import logs
+from lab.daemon import Daemon
+from tests.integration.office import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_SECONDS = 0.4
+# What the pipe takes, what waits in memory, and some that are lost.
+CALLS = logs.MOST_WAITING + 2_000
+AT_ONCE = 100
+
+
+@contextmanager
+def unread(state: Path) -> Iterator[tuple[Daemon, subprocess.Popen[bytes]]]:
+    """A daemon of which nobody reads the log. The daemon says where it is, the process is the one that runs."""
+    place = Daemon(state)
+    with subprocess.Popen(
+        (sys.executable, "-m", "callsieve.cli.main", "serve"), env=place.environment, cwd=ROOT, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        try:
+            wait_until(lambda: accepts(place.port), "it answers", seconds=20.0)
+            yield place, process
+        finally:
+            process.kill()
+            with suppress(ValueError):
+                process.communicate()
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def place_calls(port: int, first: int, count: int) -> int:
+    """So many calls at once; how many were decided before the dialplan would have left."""
+    decided = 0
+    calls = [socket.create_connection(("127.0.0.1", port), 5.0) for _ in range(count)]
+    for number, call in enumerate(calls, first):
+        call.settimeout(DEADLINE_SECONDS + 0.2)
+        call.sendall(f"agi_network_script: screen\nagi_arg_1: linkedid={number}.1\n\n".encode())
+    for call in calls:
+        with call, suppress(TimeoutError):
+            decided += b"CALLSIEVE_ACTION" in call.recv(4096)
+    return decided
+
+
+def test_calls_are_decided_and_what_was_lost_is_told_when_the_reader_is_back(tmp_path: Path) -> None:
+    with unread(tmp_path / "state") as (place, process):
+        decided = sum(place_calls(place.port, first, AT_ONCE) for first in range(0, CALLS, AT_ONCE))
+        assert decided == CALLS
+        assert process.stderr is not None
+        said = b""
+        while not (lost := re.search(rb"(\d+) log lines were lost", said)):
+            said += os.read(process.stderr.fileno(), 65_536)
+        assert 0 < int(lost[1]) < CALLS
+        assert said.count(b"\n") + int(lost[1]) >= CALLS
+
+
+def test_it_stops_in_time_all_the_same(tmp_path: Path) -> None:
+    with unread(tmp_path / "state") as (place, process):
+        place_calls(place.port, 0, AT_ONCE)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_the_last_words_before_an_end_at_once_are_written(tmp_path: Path) -> None:
+    script = "import logging; from callsieve.logs import configure_logs; configure_logs(); logging.critical('no store')"
+    done = subprocess.run((sys.executable, "-c", script), cwd=ROOT, capture_output=True, check=True, timeout=30)
+    assert b"[CRITICAL] no store\n" in done.stderr
