@@ -36,6 +36,7 @@ LANGUAGE_COOKIE = "callsieve-language"
 THEME_COOKIE = "callsieve-theme"
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
+BODY_SECONDS = 120.0  # for all of a form, its files too
 
 ERRORS = {
     400: N_("This request makes no sense to the console."),
@@ -188,10 +189,14 @@ def _to_login(visit: Visit, page: Page) -> Response:
 async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
     """The fields and the files of a form. HTTPException for what is larger than it may be, or no form."""
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > most_bytes:
-            raise HTTPException(413)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > most_bytes:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
     request._body = bytes(raw)  # starlette reads a form from the body that was read already
     if not request.headers.get("content-type", "").startswith(
         ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -24,6 +24,7 @@ MOST_NEW = 200
 MOST_OPEN = 500
 MOST_WAITING = 200
 MOST_WATCHERS = 100
+MOST_OF_USER = 6  # as many as a browser opens
 
 
 class Live:
@@ -32,20 +33,19 @@ class Live:
     def __init__(self, shelf: Shelf, clock: Callable[[], float]) -> None:
         self._shelf = shelf
         self._clock = clock
-        self._watchers: set[asyncio.Queue[Call]] = set()
+        self._watchers: dict[asyncio.Queue[Call], str] = {}
         self._told: OrderedDict[str, bool] = OrderedDict()  # by id: whether it is known how the call ended
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more can watch."""
-        return len(self._watchers) >= MOST_WATCHERS
+    def is_full(self, user: str) -> bool:
+        """Whether nobody more can watch, or this user no more than already."""
+        return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[asyncio.Queue[Call]]:
+    async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[Call]]:
         """A queue of calls from now on. Who does not read it misses the oldest."""
         queue: asyncio.Queue[Call] = asyncio.Queue(MOST_WAITING)
-        self._watchers.add(queue)
+        self._watchers[queue] = user
         if self._task is None or self._task.done():
             self._told.clear()
             await self._look(tell=False)
@@ -53,7 +53,7 @@ class Live:
         try:
             yield queue
         finally:
-            self._watchers.discard(queue)
+            self._watchers.pop(queue)
 
     async def close(self) -> None:
         """Looks no more."""

@@ -33,8 +33,8 @@ async def look_at_password(visit: Visit, name: str, password: str) -> str | None
     stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
     if not await desk.hashing(is_password, password, stored):
         return None
-    for throttle, key in keys:
-        throttle.succeeded(key)
+    desk.tries_of_user.succeeded(keys[0][1])
+    desk.tries_of_address.take_back(keys[1][1])
     return stored
 
 

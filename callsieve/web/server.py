@@ -1,4 +1,4 @@
-"""The console's process: uvicorn, behind all that answers calls. The only module that imports it."""
+"""The console's process: uvicorn, behind all that answers calls. Only this module and connections.py import it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from callsieve.port_holder import address_taken
 from callsieve.settings import Loaded, SettingsError, address_of
 from callsieve.web.app import make_app
+from callsieve.web.connections import Connections, protocol_of
 from callsieve.web.desk import Desk
 
 logger = logging.getLogger("callsieve.web")
 
 NICE = 10
 GRACE_SECONDS = 2
-MOST_AT_ONCE = 500
 KEEP_ALIVE_SECONDS = 20
 
 
@@ -32,17 +34,18 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     desk = Desk(load)
     web = desk.loaded.settings.web
     host, port = address_of(web.listen)
+    app = make_app(desk)
+    proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(desk),
+            app,
+            http=protocol_of(Connections(), proxied),
             host=host,
             port=port,
             log_config=None,
             access_log=False,  # addresses of pages hold numbers
             server_header=False,
-            proxy_headers=web.behind_proxy,
-            forwarded_allow_ips=list(web.proxies),
-            limit_concurrency=MOST_AT_ONCE,
+            proxy_headers=False,  # connections.py decides who is a proxy
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )

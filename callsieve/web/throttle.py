@@ -48,6 +48,12 @@ class Throttle:
         """It was the right one: what failed before is forgotten."""
         self._by_key.pop(key, None)
 
+    def take_back(self, key: str) -> None:
+        """The last one was none after all. Those before it still count: one's own account must not pay for others."""
+        failures = self._by_key.get(key)
+        if failures is not None:
+            failures.count = max(0, failures.count - 1)
+
     def _of(self, key: str, now: float) -> _Failures | None:
         failures = self._by_key.get(key)
         if failures is not None and now - failures.at > FORGOTTEN_SECONDS:

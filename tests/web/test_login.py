@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from httpx2 import Response
 
-from callsieve.web.desk import HASHED_AT_ONCE, Desk
+from callsieve.web.desk import HASHED_AT_ONCE, TRIES_OF_AN_ADDRESS, Desk
 from callsieve.web.password_tries import network_of
 from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
 from callsieve.web.tokens import hash_of
@@ -217,6 +217,15 @@ def test_a_thousand_guesses_of_a_day_are_fewer_than_a_hundred_and_fifty() -> Non
             throttle.failed("ada", second)
             tried += 1
     assert tried < 150
+
+
+def test_logging_in_oneself_lets_nobody_try_the_names_of_others(console: Console) -> None:
+    browser, looked_at = console.browser(), 0
+    for name in range(60):
+        looked_at += log_in(browser, f"name-{name}", "wrong horse battery").status_code == 401
+        if name % 15 == 14 and log_in(browser, "vera").status_code == 303:
+            browser.client.cookies.clear()
+    assert looked_at == TRIES_OF_AN_ADDRESS
 
 
 def test_what_the_throttle_keeps_is_bounded() -> None:

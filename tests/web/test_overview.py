@@ -7,7 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from callsieve.web.app import make_app
 from callsieve.web.desk import Desk
 from callsieve.web.kept import STALE_SECONDS, Kept
 from callsieve.web.languages import translated, translations_of
-from callsieve.web.live import MOST_WAITING, MOST_WATCHERS, Live
+from callsieve.web.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, Live
 from callsieve.web.shelf import Shelf
 from callsieve.web.shown.overview import SPANS, activity_shown
 from callsieve.web.tokens import hash_of, new_token
@@ -204,7 +204,7 @@ async def watching(office: Office) -> AsyncIterator[tuple[Live, asyncio.Queue[Ca
     shelf = Shelf(office.store)
     live = Live(shelf, office.clock)
     try:
-        async with live.watching() as calls:
+        async with live.watching("vera") as calls:
             yield live, calls
     finally:
         await live.close()
@@ -239,14 +239,27 @@ async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
     office = Office(tmp_path)
     shelf = Shelf(office.store)
     live = Live(shelf, office.clock)
-    watchers = [live.watching() for _ in range(MOST_WATCHERS)]
+    watchers = [live.watching(f"user-{n}") for n in range(MOST_WATCHERS)]
     for watcher in watchers:
         await watcher.__aenter__()
-    full_with_all = live.is_full
+    full_with_all = live.is_full("vera")
     await watchers.pop().__aexit__(None, None, None)
-    assert (full_with_all, live.is_full) == (True, False)
+    assert (full_with_all, live.is_full("vera")) == (True, False)
     for watcher in watchers:
         await watcher.__aexit__(None, None, None)
+    await live.close()
+    await shelf.close()
+
+
+async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_OF_USER):
+            assert not live.is_full("vera")
+            await stack.enter_async_context(live.watching("vera"))
+        assert (live.is_full("vera"), live.is_full("otto")) == (True, False)
     await live.close()
     await shelf.close()
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from callsieve.web.connections import HEADER_SECONDS
 from lab.daemon import Daemon
 from tests.callsieve.program import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
@@ -62,8 +64,8 @@ class Served:
 
 
 @contextmanager
-def serving(office: Office, port: int) -> Iterator[Served]:
-    office.config.write_text(f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n')
+def serving(office: Office, port: int, settings: str = "") -> Iterator[Served]:
+    office.config.write_text(settings or f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n')
     process = subprocess.Popen(
         [sys.executable, "-m", "callsieve.web", str(office.config)],
         stdin=subprocess.PIPE,
@@ -114,6 +116,56 @@ def test_a_browser_that_watches_sees_a_call_arrive(tmp_path: Path) -> None:
     assert lines[1] == "id: N0000000\n"
     assert re.match(r'data: <tr id="call-N0000000" class="fresh">.*</tr>\n$', lines[2])
     assert lines[3] == "\n"
+
+
+def idle_connections(port: int, count: int) -> list[socket.socket]:
+    return [socket.create_connection(("127.0.0.1", port), 10) for _ in range(count)]
+
+
+@pytest.mark.parametrize("said", [pytest.param(b"", id="nothing"), pytest.param(b"GET /livez HT", id="half a header")])
+def test_connections_that_ask_for_nothing_take_no_page_from_others(served: Served, said: bytes) -> None:
+    idle = idle_connections(served.port, 520)
+    for one in idle:
+        with suppress(OSError):  # those beyond the limit are closed
+            one.sendall(said)
+    assert [served.ask("GET", path)[0] for path in ("/livez", "/login")] == [200, 200]
+    for one in idle:
+        one.close()
+
+
+def test_a_header_that_never_ends_is_not_waited_for(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), 10) as slow:
+        slow.sendall(b"GET /livez HTTP/1.1\r\nx: ")
+        wait_until(lambda: has_ended(slow), 3 * HEADER_SECONDS)
+
+
+def has_ended(slow: socket.socket) -> bool:
+    """Whether the other side has closed; else it gets another byte, as somebody sends who never comes to an end."""
+    slow.settimeout(0.2)
+    try:
+        slow.sendall(b"x")
+        return slow.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("user", "status"), [pytest.param(0, 303, id="root"), pytest.param(65534, 400, id="nobody")])
+def test_no_ordinary_user_of_this_machine_passes_for_the_proxy(tmp_path: Path, user: int, status: int) -> None:
+    office = Office(tmp_path)
+    port = free_port()
+    with serving(office, port, f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\nbehind_proxy = true\n'):
+        asked = f"""
+import http.client
+connection = http.client.HTTPConnection("127.0.0.1", {port}, timeout=10)
+connection.request("GET", "/account", headers={{"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}})
+print(connection.getresponse().status)
+"""
+        python = shutil.which("python3", path="/usr/bin") or sys.executable
+        said = subprocess.run([python, "-c", asked], user=user, cwd="/", capture_output=True, text=True, check=True)
+    assert int(said.stdout) == status
 
 
 def test_it_ends_when_who_started_it_is_gone(served: Served) -> None:

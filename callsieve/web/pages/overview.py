@@ -57,14 +57,14 @@ async def live(visit: Visit) -> Response:
     """Rows of calls as they happen, as server-sent events."""
     if visit.request.method == "HEAD":
         return Response(media_type="text/event-stream")
-    if visit.desk.live.is_full:
+    if visit.desk.live.is_full(visit.me.name):
         raise HTTPException(503)
     return StreamingResponse(_events(visit), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 async def _events(visit: Visit) -> AsyncIterator[str]:
     """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
-    async with visit.desk.live.watching() as calls:
+    async with visit.desk.live.watching(visit.me.name) as calls:
         yield "retry: 3000\n\n"
         checked_at = visit.now
         while True:

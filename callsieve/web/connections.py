@@ -1,0 +1,145 @@
+"""The connections of the console: how many, for how long, and which of them are a proxy's. Only this module and
+server.py import uvicorn.
+
+Who sends nothing costs nobody else a page: beyond a limit the oldest idle connection is closed, and a new one only
+where none is idle. A request that never ends, or an answer that is never read, ends after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from agi.loopback import is_loopback
+from agi.peers import Peers
+from callsieve.web.password_tries import network_of
+
+logger = logging.getLogger("callsieve.web")
+
+MOST = 500
+MOST_OF_ADDRESS = 100  # an office may come from one address; a browser opens six
+HEADER_SECONDS = 10.0
+WRITE_SECONDS = 60.0  # an answer that nobody reads
+FIRST_ORDINARY_USER = 1000  # system accounts are below (Debian policy 9.2.2)
+
+
+class Connections:
+    """All that are open, the oldest first."""
+
+    def __init__(self) -> None:
+        self._networks: dict[BoundedProtocol, str] = {}
+
+    def admit(self, new: BoundedProtocol, network: str) -> bool:
+        """Whether there is room for it, which an idle one may have to make. `network` is empty for a proxy's."""
+        of_network = [one for one, its in self._networks.items() if its == network] if network else []
+        crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
+        if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
+            idle = next((one for one in crowd if one.is_idle), None)
+            if idle is None:
+                return False
+            self.forget(idle)
+            idle.transport.abort()
+        self._networks[new] = network
+        return True
+
+    def forget(self, one: BoundedProtocol) -> None:
+        """It is closed."""
+        self._networks.pop(one, None)
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection. `proxied` is the application that believes X-Forwarded-For, None where there is no proxy."""
+
+    def __init__(self, connections: Connections, peers: Peers, proxied: Any | None, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._open = connections
+        self._peers = peers
+        self._proxied = proxied
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered; one whose header is not whole does not count."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        is_proxy = self._proxied is not None and may_be_proxy(transport.get_extra_info("socket"), self._peers)
+        if is_proxy:
+            self.app = self._proxied
+        address = self.client[0] if self.client else ""
+        if self._open.admit(self, "" if is_proxy else network_of(address) or "local"):
+            self._await_header()
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.forget(self)
+        for timer in (self._header_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self.is_idle:
+            self._await_header()
+        elif self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _await_header(self) -> None:
+        """The header of the next request must be whole in time, however its bytes trickle in."""
+        if self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._give_up_header)
+
+    def _give_up_header(self) -> None:
+        self._header_timer = None
+        if self.is_idle:
+            self.transport.close()
+
+
+def may_be_proxy(connection: Any, peers: Peers) -> bool:
+    """Whether what it says of others may be believed, as far as this machine can tell.
+
+    From another machine its address says that, which uvicorn compares with `[web] proxies`. On this one everybody has
+    that address, so a proxy is what runs as root, as a system account, or as we do: no person's program is.
+    """
+    try:
+        if not is_loopback(connection.getpeername()[0]):
+            return True
+    except OSError:  # it is gone already
+        return False
+    user = peers.user_of(connection)
+    if user is not None and (user < FIRST_ORDINARY_USER or user == os.geteuid()):
+        return True
+    logger.warning("console: user %s of this machine is not taken for a proxy: it has no system account", user)
+    return False
+
+
+def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.Protocol]:
+    """What uvicorn makes for each connection: it calls this with arguments of its own."""
+    peers = Peers()
+
+    def make(**uvicorns: Any) -> BoundedProtocol:
+        return BoundedProtocol(connections, peers, proxied, **uvicorns)
+
+    return cast("type[asyncio.Protocol]", cast("Callable[..., object]", make))
