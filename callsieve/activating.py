@@ -10,7 +10,6 @@ Whoever activates has read the settings as they are on disk: a daemon that has n
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from callsieve.settings import Loaded
+from policies.files import open_regular
 from policies.policy import PolicyError
 
 FOLDER = "policies"
@@ -74,7 +74,7 @@ def as_activated(loaded: Loaded) -> Loaded:
 def _pointed(loaded: Loaded) -> Activated | None:
     path = _pointer(loaded)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return msgspec.json.decode(file.read(POINTER_BYTES), type=Activated)
     except FileNotFoundError:
         return None
@@ -93,7 +93,7 @@ def activate(loaded: Loaded, name: str) -> None:
 
     path = _pointer(loaded)
     make_folder(path.parent)
-    with complete_file(path, MODE, _owner(path.parent)) as file:
+    with complete_file(path, MODE) as file:
         file.write(msgspec.json.encode(Activated(name, loaded.settings.policy.name)) + b"\n")
 
 
@@ -106,7 +106,7 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
     name = f"console-{max((one.number for one in versions_of(loaded)), default=0) + 1}"
     note = " ".join("".join(c if c.isprintable() else " " for c in note).split())[:NOTE_CHARACTERS]
     head = f"# Written by {who} on {when}{f': {note}' if note else ''}\n"
-    with complete_file(folder / f"{name}.toml", MODE, _owner(folder)) as file:
+    with complete_file(folder / f"{name}.toml", MODE) as file:
         file.write((head + without_head(text)).encode())
     return name
 
@@ -114,9 +114,6 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
 def make_folder(folder: Path) -> None:
     """For policies: others never look in, and only whoever has the state directory changes them. OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    owner = _owner(folder.parent)
-    if owner is not None and folder.stat().st_uid != owner[0]:
-        os.chown(folder, *owner)
 
 
 def without_head(text: str) -> str:
@@ -151,16 +148,10 @@ def _versions(folder: Path) -> Iterator[Version]:
         found = _VERSION.fullmatch(path.stem)
         if found is None:
             continue
-        with suppress(OSError), path.open("r", encoding="utf-8", errors="replace") as file:
-            head = _HEAD.fullmatch(file.readline(1000).rstrip("\r\n"))
+        with suppress(OSError), open_regular(path) as file:
+            head = _HEAD.fullmatch(file.readline(1000).decode("utf-8", "replace").rstrip("\r\n"))
             yield Version(int(found[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))
 
 
 def _pointer(loaded: Loaded) -> Path:
     return loaded.state / FOLDER / POINTER
-
-
-def _owner(folder: Path) -> tuple[int, int] | None:
-    """What root writes belongs to whoever has the directory; what others write is theirs."""
-    status = folder.stat()
-    return (status.st_uid, status.st_gid) if os.geteuid() == 0 else None

@@ -42,11 +42,11 @@ def _standalone(config: Path | None) -> None:
     from agi.standalone import run_standalone
     from callsieve.composing import policies_of, site_of
     from callsieve.keeper import Keeper
-    from callsieve.settings import load_settings
+    from callsieve.privileges import served_settings
     from reputation.ids import new_id
 
     logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
-    loaded = load_settings(config)
+    loaded = served_settings(config)
     deadline_seconds = loaded.settings.agi.deadline_ms / 1000
     keeper = Keeper(loaded.store_path)
     screening = Screening(

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from itertools import chain, islice
@@ -23,6 +23,7 @@ from typing import BinaryIO
 from agi.site import Site
 from callsieve.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
 from callsieve.history import Event, Reading, events_of, lines_of
+from callsieve.privileges import acting_for, open_named
 from callsieve.rows import unpacked
 from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
@@ -71,7 +72,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
     if none.
     """
     history = History()
-    with path.open("rb") as packed:
+    with open_named(path) as packed:
         stream = unpacked(packed)
         start = stream.read(4096)
         stream.seek(0)
@@ -81,7 +82,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
                 raise HistoryError(f"{path.name}: a packed database: unpack it first (gunzip)")
         if start.startswith(SQLITE):
             history.kind = "cdr-sqlite"
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            with closing(_opened_database(path)) as db:
                 history.items = outcomes(_rows_of_sqlite(db, path.name, history, zone), sides)
                 yield history
             return
@@ -159,6 +160,16 @@ def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
         text = raw.decode("utf-8", "replace").replace("\0", "").strip("\r\n").replace("\r", " ")
         if text:
             yield next(csv.reader([text]))
+
+
+def _opened_database(path: Path) -> sqlite3.Connection:
+    """Read from at once, inside a transaction: afterwards root may act for somebody who may not open it."""
+    with acting_for(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        with suppress(sqlite3.DatabaseError):  # said when its rows are read
+            db.execute("BEGIN")
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    return db
 
 
 def _rows_of_sqlite(db: sqlite3.Connection, name: str, history: History, zone: tzinfo | None) -> Iterator[CdrRow]:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import datetime
 from select import select
 
+from callsieve.privileges import as_root
 from callsieve.settings import Settings
 from reputation.wording import Wording
 
@@ -122,14 +123,15 @@ def _run(arguments: list[str]) -> tuple[int, bytes]:
     """Exit status and output of a program, which is killed when it takes too long or says too much."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_PATHS])
     try:
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, "PATH": path, "TERM": "dumb"},
-        )
+        with as_root():
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PATH": path, "TERM": "dumb"},
+            )
     except FileNotFoundError:
         raise ConsoleError(
             f"{arguments[0]}: not found: is Asterisk on this machine? Else set [asterisk] command"
@@ -187,13 +189,14 @@ def _trouble(program: str, status: int, text: str) -> ConsoleError:
 
 def _may_connect(path: str) -> bool:
     """Whether this user may use the socket, or would if it were there."""
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return os.access(path, os.W_OK, effective_ids=True)
+    with as_root():
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return os.access(path, os.W_OK, effective_ids=True)
 
 
 def _line(text: str) -> str:

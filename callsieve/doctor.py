@@ -7,6 +7,7 @@ Asterisk's console answers in 5 s or is asked no more, sockets and the store hav
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 from callsieve import (
     doctor_asterisk,
@@ -24,11 +25,35 @@ from callsieve import (
 )
 from callsieve.console import ConsoleError
 from callsieve.examining import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
+from callsieve.privileges import as_root
 from callsieve.settings import SettingsError
 from reputation.wording import Wording
 
 __all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
 
+# What looks at Asterisk and the machine only, and may have to be root for that. All else may look into the state
+# directory, and so has the rights of its owner.
+OF_THE_MACHINE = frozenset(
+    {
+        "Asterisk",
+        "advisories",
+        "control socket",
+        "modules",
+        "reject codes",
+        "off switch",
+        "dialplan",
+        "trunks",
+        "asks at",
+        "phones",
+        "emergency calls",
+        "outbound guard",
+        "feature codes",
+        "daemon",
+        "manager user",
+        "manager login",
+        "settings",
+    }
+)
 # In the order in which a call meets them: Asterisk, its dialplan, the daemon, what the daemon knows.
 CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
     ("Asterisk", doctor_asterisk.is_reachable),
@@ -75,7 +100,8 @@ def examine(ground: Ground, *only: str) -> Iterator[Check]:
         if only and name not in only:
             continue
         try:
-            found = check(ground)
+            with as_root() if name in OF_THE_MACHINE else nullcontext():
+                found = check(ground)
         except ConsoleError:
             found = unknown(NOT_ASKED)
         except SettingsError:

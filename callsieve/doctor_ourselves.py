@@ -24,6 +24,7 @@ from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
 from callsieve.port_holder import holder_of
+from callsieve.privileges import acting_for
 from callsieve.settings import SettingsError, address_of
 from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.times import span_words
@@ -342,9 +343,9 @@ def read_of_store(ground: Ground, read: Callable[[sqlite3.Connection], list[T]])
 
 @contextmanager
 def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """The store as it is, for looking. StoreError."""
+    """The store as it is, for looking: root, too, only with the rights of its owner. StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+    with acting_for(path), store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
         yield db
 
 

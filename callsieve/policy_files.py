@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callsieve.privileges import acting_for
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
@@ -68,18 +69,26 @@ def _is_file(name: str) -> bool:
 
 def policy_called(name: str, loaded: Loaded) -> Policy:
     """A policy by name, or of a file wherever it is."""
-    from policies.loader import load_policy, parse_policy, read_text
+    from policies.loader import load_policy, parse_policy
 
     if not _is_file(name):
         return load_policy(name, loaded.policy_directories)
     file = Path(name)
     directories = (*loaded.policy_directories, file.parent)
-    return parse_policy(read_text(file), file.stem, name, lambda base: load_policy(base, directories))
+    return parse_policy(text_of(file), file.stem, name, lambda base: load_policy(base, directories))
+
+
+def text_of(file: Path) -> str:
+    """A file of policies or cases that the administrator names. PolicyError."""
+    from policies.loader import read_text
+
+    with acting_for(file):
+        return read_text(file)
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
     """Everything that is wrong with the file of a policy; nothing when there is no such file."""
-    from policies.loader import load_policy, read_policy, read_text
+    from policies.loader import load_policy, read_policy
     from policies.policy import PolicyError
 
     places = [Path(name)] if _is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
@@ -88,7 +97,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
         return []
     directories = (*loaded.policy_directories, file.parent)
     try:
-        text = read_text(file)
+        text = text_of(file)
     except PolicyError as error:
         return [str(error)]
     _, problems = read_policy(text, file.stem, lambda base: load_policy(base, directories))

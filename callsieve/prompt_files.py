@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from agi.speech import FOLDER
 from callsieve.asterisk_output import setting_in
+from callsieve.privileges import acting_for
 from callsieve.prompts import Prompt, PromptError
 from callsieve.voicing import Source, programs_missing, voiced, way_out_of
 from callsieve.wav import HEAD_BYTES, note_in, seconds_of, wav_of
@@ -131,7 +132,8 @@ def build(files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callabl
     contents = dict(_contents_of(made, tell))
     _check_whispers(files, contents)
     for file in made:
-        make_directory(file.path.parent)
+        with acting_for(file.path):
+            make_directory(file.path.parent)
         with complete_file(file.path, FILE_MODE) as stream:
             stream.write(contents[file.path])
 

@@ -7,12 +7,13 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from callsieve.asterisk_text import read_text
 from callsieve.changes import SERVICE_USER, Change, InstallError, Plan
+from callsieve.privileges import acting_for
 from callsieve.settings import SERVICE_STATE
 
 NEW_MODE = 0o644
@@ -98,28 +99,39 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
     """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
 
     A link stays one, and its target changes. OSError for what is no file: renamed over, a device or a pipe is gone.
+    Without an `owner` root writes as whoever could redirect the path.
     """
+    named, acting = path, acting_for if owner is None else nullcontext
+    with acting(named):
+        path, descriptor, name = _temporary_file(named)
+    try:
+        with naming(path), open(descriptor, "wb") as file:
+            with acting(named):
+                if owner is not None:
+                    _give(descriptor, path, *owner)
+                os.fchmod(descriptor, mode)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        with acting(named):
+            os.replace(name, path)
+    except BaseException:
+        with acting(named):
+            Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _temporary_file(path: Path) -> tuple[Path, int, str]:
+    """What is to be replaced in the end, and an open file beside it with its name."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         raise OSError(f"{path}: is no regular file: name a file to be written")
     path = Path(os.path.realpath(path))
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+        return path, *tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     except OSError as error:
         error.filename = str(path.parent)  # nobody has asked for a temporary file
-        raise
-    try:
-        with naming(path), open(descriptor, "wb") as file:
-            if owner is not None:
-                _give(descriptor, path, *owner)
-            os.fchmod(descriptor, mode)
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
         raise
 
 

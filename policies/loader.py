@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
+from policies.files import open_regular
 from policies.policy import Condition, Policy, PolicyError, Problem, Problems, Rule, TooManyProblems
 from policies.positions import places_of
 from policies.words import nearest, shown
@@ -76,7 +77,7 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
 def read_text(path: Path) -> str:
     """A policy file, bounded in size."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror}") from None

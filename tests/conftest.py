@@ -118,10 +118,10 @@ def as_nobody() -> Iterator[None]:
     """Without root's rights: permissions count for nothing to root, and CI is root."""
     user = os.geteuid()
     if user == 0:
-        os.seteuid(NOBODY)
+        os.setresuid(NOBODY, NOBODY, 0)
     yield
     if user == 0:
-        os.seteuid(user)
+        os.setresuid(0, 0, 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

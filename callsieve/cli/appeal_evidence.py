@@ -14,6 +14,7 @@ from callsieve.cli.appeal_show import AppealArgument, found
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing, who
+from callsieve.privileges import acting_for, open_named
 from callsieve.writing import naming
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def _read(path: Path) -> NewAttachment:
     from reputation.appeals import ATTACHMENT_BYTES
     from reputation.store.attachments import NewAttachment
 
-    if not path.is_file():
-        raise CommandError(f"{path}: there is no such file" if not path.exists() else f"{path}: this is no file")
-    with path.open("rb") as file:
+    with open_named(path) as file:
         return NewAttachment(path.name, file.read(ATTACHMENT_BYTES + 1), who())
 
 
@@ -100,13 +99,15 @@ def _export(db: sqlite3.Connection, reference: str, directory: Path) -> None:
     """Each in a file of its own. Names are those of strangers: only their last part counts, behind a number."""
     from reputation.store.attachments import attachments_of, content_of
 
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with acting_for(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for one in attachments_of(db, reference):
         plain = "".join(c if c.isalnum() or c in ".-_ " else "_" for c in one.name)
         path = directory / f"{reference}-{one.place}-{plain}"
         content = content_of(db, reference, one.place) or b""
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with acting_for(path):
+                handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with naming(path), os.fdopen(handle, "wb") as file:
                 file.write(content)
         except FileExistsError:

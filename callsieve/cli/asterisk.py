@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, settings_of
+from callsieve.cli.common import ConfigOption
 from callsieve.cli.errors import CommandError, warn
+from callsieve.settings import load_settings
 
 if TYPE_CHECKING:
     from callsieve.changes import Place, Plan
@@ -84,7 +85,7 @@ def install(
     from callsieve.install_steps import steps_after_install
     from callsieve.installing import Wanted, plan_install
 
-    loaded = settings_of(config)
+    loaded = load_settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
         found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
@@ -134,7 +135,7 @@ def uninstall(
     from callsieve.installing import has_user
     from callsieve.uninstalling import is_classic_installed, plan_uninstall
 
-    loaded = settings_of(config)
+    loaded = load_settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
         place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())

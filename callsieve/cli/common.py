@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +13,8 @@ import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.settings import Loaded, load_settings
+from callsieve.privileges import acting_for, become_owner
+from callsieve.settings import Loaded, SettingsError, load_or_salvage, load_settings
 
 ConfigOption = Annotated[
     Path | None,
@@ -24,8 +24,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 
 def settings_of(config: Path | None) -> Loaded:
-    """The settings for a command."""
-    return load_settings(config)
+    """The settings for a command, which from now on has no more rights in the state directory than its owner."""
+    loaded = load_settings(config)
+    become_owner(loaded)
+    return loaded
+
+
+def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | None]:
+    """The same for commands that must work with a broken settings file, and what is wrong with that."""
+    loaded, error = load_or_salvage(config)
+    become_owner(loaded)
+    return loaded, error
 
 
 def print_json(value: Any) -> None:
@@ -35,7 +44,9 @@ def print_json(value: Any) -> None:
 
 def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:
     """CommandError where there is a file of this name."""
-    if out.is_file():
+    with acting_for(out):
+        is_there = out.is_file()
+    if is_there:
         raise CommandError(f"{out}: there is a file of this name: {way_out}")
 
 
@@ -55,12 +66,9 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """The store for a command that changes something; made when it is not there, for the user whose directory it is."""
-    from reputation.store.file import connect, open_store
+    """The store for a command that changes something; made when it is not there."""
+    from reputation.store.file import open_store
 
-    if not has_store(loaded):
-        connect(loaded.store_path).close()
-        give_to_owner(loaded.store_path)
     with open_store(loaded.store_path) as db:
         yield db
 
@@ -72,13 +80,6 @@ def has_store(loaded: Loaded) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
-
-
-def give_to_owner(path: Path) -> None:
-    """What root has made in the service's directory belongs to the service, which could not use it otherwise."""
-    owner = path.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def number_argument(text: str, loaded: Loaded) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +23,12 @@ from callsieve.cli.common import (
     check_new,
     confirmed,
     existing_store,
-    give_to_owner,
     has_store,
     print_json,
     settings_of,
 )
 from callsieve.cli.errors import CommandError
+from callsieve.privileges import acting_for, open_named
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONNECT_SECONDS = 1.0
@@ -109,12 +112,12 @@ def backup(
         """Says when there is none, or when it cannot be used."""
     if file is None:
         made = make_backup(loaded.store_path, time.time(), keep=sys.maxsize)
-        give_to_owner(made.parent)
-        give_to_owner(made)
     else:
         made = file
         _copy_to(loaded.store_path, file, force=force)
-    say(f"{made}: {_size(made.stat().st_size)}, checked.")
+    with acting_for(made):
+        size = made.stat().st_size
+    say(f"{made}: {_size(size)}, checked.")
 
 
 def restore_backup(
@@ -136,17 +139,17 @@ def restore_backup(
             f"the daemon is running (it answers on {loaded.socket_path}): stop it first (systemctl stop callsieve)"
         )
     chosen = _backup_to_restore(path, file)
-    _verify(chosen)
-    question = f"Put {chosen} of {when(chosen.stat().st_mtime)} in the place of {path}?"
-    if not confirmed(question, yes=yes):
+    with acting_for(chosen):
+        _verify(chosen)
+        made_at = chosen.stat().st_mtime
+    if not confirmed(f"Put {chosen} of {when(made_at)} in the place of {path}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
-    before = restore(path, chosen, time.time())
-    give_to_owner(path)
+    with _readable(chosen, path.parent) as backup:
+        before = restore(path, backup, time.time())
     say(f"{path}: restored from {chosen}.")
     kept = before or next(reversed(quarantined_of(path)), None)
     if kept is not None:
-        give_to_owner(kept)
         say(f"The store as it was{'' if before else ', which was damaged,'} is kept as {kept}.")
 
 
@@ -191,23 +194,47 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
     from reputation.store.errors import store_errors
     from reputation.store.file import connect
 
-    if file.is_dir():
-        raise CommandError(f"{file}: this is a directory: name the file")
-    if file.exists() and file.samefile(path):
+    with acting_for(file):
+        if file.is_dir():
+            raise CommandError(f"{file}: this is a directory: name the file")
+    if _is_same(file, path):
         raise CommandError(f"{file}: this is the store itself: name another file")
     if not force:
         check_new(file, "name another, or add --force")
     partial = file.with_name(f"{file.name}.partial")
-    try:
-        os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640))
-        with closing(connect(path)) as source, store_errors(partial), closing(sqlite3.connect(partial)) as copy:
-            copy_store(source, copy)
-        problem = problem_of_backup(partial)
-        if problem:
-            raise CommandError(f"{path}: the store, or the disk of its copy, is damaged ({problem})")
-        partial.rename(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with closing(connect(path)) as source, store_errors(path):
+        source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # opens all its files, with the rights of its owner
+        with acting_for(file):
+            try:
+                partial.unlink(missing_ok=True)
+                os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o640))
+                with store_errors(partial), closing(sqlite3.connect(partial)) as copy:
+                    copy_store(source, copy)
+                problem = problem_of_backup(partial)
+                if problem:
+                    raise CommandError(f"{path}: the store, or the disk of its copy, is damaged ({problem})")
+                partial.rename(file)
+            finally:
+                partial.unlink(missing_ok=True)
+
+
+def _is_same(file: Path, store: Path) -> bool:
+    """Whether the file is the store, by whatever name."""
+    with acting_for(file):
+        return file.exists() and os.path.realpath(file) == os.path.realpath(store)
+
+
+@contextmanager
+def _readable(backup: Path, state: Path) -> Iterator[Path]:
+    """The backup, or a copy of it while it is restored: root may name a file that the store's owner may not read."""
+    if os.access(backup, os.R_OK, effective_ids=True):
+        yield backup
+        return
+    with TemporaryDirectory(prefix=".restore-", dir=state) as folder:
+        copy = Path(folder) / backup.name
+        with open_named(backup) as packed, copy.open("xb") as file:
+            shutil.copyfileobj(packed, file)
+        yield copy
 
 
 def _backup_to_restore(path: Path, file: Path | None) -> Path:
@@ -218,9 +245,9 @@ def _backup_to_restore(path: Path, file: Path | None) -> Path:
     if chosen is None:
         raise CommandError(f"there is no good backup in {backup_directory(path)}: name one (callsieve db restore FILE)")
     if file is not None:
-        with file.open("rb"):
+        with open_named(file):
             """Missing, a directory, no permission: said before anything else happens."""
-        if path.exists() and file.samefile(path):
+        if _is_same(file, path):
             raise CommandError(f"{file}: this is the store itself: name a backup")
     return chosen
 

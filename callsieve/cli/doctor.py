@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, print_json
+from callsieve.cli.common import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.errors import os_trouble, warn
-from callsieve.settings import Loaded, load_or_salvage
+from callsieve.privileges import acting_for
+from callsieve.settings import Loaded
 from callsieve.times import ago
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from callsieve.doctor import examine
     from callsieve.examining import Ground, Status
 
-    loaded, error = load_or_salvage(config)
+    loaded, error = salvaged_settings_of(config)
     ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
-    checks = _stored_or_completed(list(examine(ground)), loaded.findings_path, ground.now)
+    checks = list(examine(ground))
+    with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
+        checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
     if as_json:
         print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
     else:
@@ -65,15 +68,17 @@ def renew_stored(loaded: Loaded, name: str) -> None:
     """Makes one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
     from callsieve.findings import may_store, renew_finding
 
-    if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
-        return
+    with acting_for(loaded.findings_path.parent.parent):
+        if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
+            return
     from callsieve.console import console
     from callsieve.doctor import examine
     from callsieve.examining import Ground
 
     with suppress(OSError):
         for check in examine(Ground(loaded, lambda command: console(loaded.settings, command), time.time()), name):
-            renew_finding(loaded.findings_path, check)
+            with acting_for(loaded.findings_path.parent.parent):
+                renew_finding(loaded.findings_path, check)
 
 
 def show_checks(checks: list[Check]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from callsieve.settings import SettingsError
+from policies.files import NotRegular
 from policies.policy import PolicyError
 from reputation.store.errors import StoreError
 
@@ -29,6 +30,7 @@ _OS_TROUBLE = {
     FileNotFoundError: "there is no such file or directory",
     IsADirectoryError: "this is a directory, not a file",
     NotADirectoryError: "a part of this path is not a directory",
+    NotRegular: "not a regular file: name a file (a pipe goes to standard input, as - where that can be read)",
     PermissionError: "no permission; run this as the user who owns it, or as root",
 }
 
@@ -49,6 +51,10 @@ def errors_in_one_line() -> Iterator[None]:
     except OSError as error:
         _forget_output()
         _end(os_trouble(error))
+    except ModuleNotFoundError as error:
+        if os.geteuid() == os.getuid():
+            raise
+        _end(f"{error}: the state directory's owner may not read this program: install it where everybody may")
 
 
 def os_trouble(error: OSError) -> str:

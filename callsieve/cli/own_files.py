@@ -15,6 +15,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.own_undoing import say_undo
 from callsieve.cli.reading import DryRunOption, FileArgument, table_in
 from callsieve.cli.storing import changing, nothing_usable, some, stores, who
+from callsieve.privileges import acting_for
 from callsieve.writing import naming
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def export_register(
         sys.stdout.write(text)
         return
     try:
-        with naming(out), out.open("x", encoding="utf-8", newline="") as file:
+        with acting_for(out), naming(out), out.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None

@@ -41,15 +41,14 @@ def try_cases(
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
     """Every file is read before anything is tried."""
     from callsieve.composing import policies_of
-    from callsieve.policy_files import policy_called
+    from callsieve.policy_files import policy_called, text_of
     from policies.cases import parse_trials, run_trial
-    from policies.loader import read_text
     from policies.policy import PolicyError
 
     loaded = settings_of(config)
     settings = loaded.settings
     levels, window = settings.reputation.levels, 60.0 * settings.emergency.window_minutes
-    read = {file: parse_trials(read_text(file), str(file), settings.numbers.region, levels) for file in files}
+    read = {file: parse_trials(text_of(file), str(file), settings.numbers.region, levels) for file in files}
     running: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
     tried = {}
     for file, trials in read.items():

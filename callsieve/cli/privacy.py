@@ -13,6 +13,7 @@ import typer
 from callsieve.cli.common import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
+from callsieve.privileges import acting_for
 from callsieve.writing import naming
 
 if TYPE_CHECKING:
@@ -164,12 +165,14 @@ def _write(out: Path, document: object) -> None:
     import msgspec
 
     try:
-        handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with acting_for(out):
+            handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
     try:
         with naming(out), os.fdopen(handle, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
     except OSError:
-        out.unlink(missing_ok=True)
+        with acting_for(out):
+            out.unlink(missing_ok=True)
         raise

@@ -14,6 +14,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.errors import CommandError
+from callsieve.privileges import acting_for
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def remove_prompts(language: LanguageOption = None, to: ToOption = None, config:
 
     with _one_line():
         files = _files(settings_of(config), language, to)
-    removed = remove(files)
+    with acting_for(files[0].path):
+        removed = remove(files)
     say(f"Took {plural(len(removed), 'prompt')} away from {_sounds_shown(files)}. To have them back: {BUILD}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
+from callsieve.privileges import open_named
 from callsieve.rows import FIELD_CHARACTERS
 from callsieve.writing import naming
 
@@ -59,7 +60,7 @@ def table_in(
     from callsieve.rows import DAMAGE, DAMAGED, Table, TableError, unpacked
 
     name = "standard input" if str(file) == "-" else str(file)
-    with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as packed:
+    with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
         try:
             table = Table(stream, columns, name, others=others, bare=bare, longest=longest)

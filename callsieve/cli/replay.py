@@ -17,6 +17,7 @@ import typer
 from callsieve.cli.common import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.errors import CommandError
 from callsieve.cli.meter import meter, watched
+from callsieve.privileges import acting_for, open_named
 from callsieve.settings import Loaded
 from callsieve.writing import complete_file, naming
 
@@ -58,7 +59,8 @@ def replay(
     chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
     outputs = [path for path in (out, html) if path is not None]
     for path in outputs:
-        _check(path, file)
+        with acting_for(path):
+            _check(path, file)
     with ExitStack() as stack:
         decisions = stack.enter_context(_complete(out))
         page = stack.enter_context(_complete(html))
@@ -81,7 +83,7 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
     site, reading, tally = site_of(loaded.settings), Reading(), Tally()
     encode = msgspec.json.Encoder().encode
     started = time.monotonic()
-    with naming(file), file.open("rb") as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
+    with naming(file), open_named(file) as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
         replay = Replay(
             [policy for _, policy in chosen],
             ground.ours,

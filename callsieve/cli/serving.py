@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from callsieve.daemon import run
 from callsieve.logs import configure_logs, flush_logs
-from callsieve.settings import load_settings
+from callsieve.privileges import served_settings
 
 
 def serve_calls(config: Path | None, *, log_json: bool) -> None:
     """Answer Asterisk until it is stopped."""
     configure_logs(as_json=log_json)
     try:
-        run(lambda: load_settings(config))
+        run(partial(served_settings, config))
     finally:
         flush_logs()

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption
+from callsieve.cli.common import ConfigOption, salvaged_settings_of
 from callsieve.cli.doctor import renew_stored
 from callsieve.cli.errors import CommandError, warn
-from callsieve.settings import Loaded, load_or_salvage
+from callsieve.settings import Loaded
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -64,7 +64,7 @@ def on(config: ConfigOption = None) -> None:
 
 def _loaded(config: Path | None) -> Loaded:
     """The settings, or how Asterisk is asked: the switch works with a settings file that somebody has just broken."""
-    loaded, error = load_or_salvage(config)
+    loaded, error = salvaged_settings_of(config)
     if error is not None:
         command = loaded.settings.asterisk.command
         warn(f"the settings are not used, Asterisk is asked by `{command}`: {error}. `callsieve doctor` says more")

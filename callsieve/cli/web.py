@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -20,8 +21,8 @@ def web(
 ) -> None:
     """Serve the console, without the daemon. Runs until it is stopped."""
     from callsieve.logs import configure_logs
-    from callsieve.settings import load_settings
+    from callsieve.privileges import served_settings
     from callsieve.web.server import serve_console
 
     configure_logs(as_json=log_json)
-    serve_console(lambda: load_settings(config))
+    serve_console(partial(served_settings, config))

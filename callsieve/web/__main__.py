@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from callsieve.cli.errors import errors_in_one_line
 from callsieve.logs import configure_logs
-from callsieve.settings import load_settings
+from callsieve.privileges import served_settings
 from callsieve.web.server import serve_console
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with errors_in_one_line():
         configure_logs()
-        serve_console(lambda: load_settings(config), until_stdin_ends=True)
+        serve_console(partial(served_settings, config), until_stdin_ends=True)
 
 
 if __name__ == "__main__":

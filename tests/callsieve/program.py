@@ -104,6 +104,7 @@ class Program:
         stream = io.StringIO if typed is None else Terminal
         out, err = stream(), stream()
         code: object = None
+        groups = os.getgroups()
         with (
             patch.dict(os.environ, self.environment),
             patch.object(sys, "stdin", stream(typed or piped)),
@@ -114,6 +115,11 @@ class Program:
                 main([str(argument) for argument in arguments])
             except SystemExit as end:
                 code = end.code
+            finally:
+                if os.getuid() == 0 != os.geteuid():  # a command of root acts as the owner of the state directory
+                    os.seteuid(0)
+                    os.setegid(0)
+                    os.setgroups(groups)
         assert isinstance(code, int)
         return Result(code, out.getvalue(), err.getvalue())
 
@@ -162,11 +168,11 @@ class Program:
             warm = Program(Path(elsewhere))
             warm.ok("list", "add", "block", CALLER)
             warm(*arguments)
-        os.seteuid(NOBODY)
+        os.setresuid(NOBODY, NOBODY, 0)
         try:
             return self(*arguments)
         finally:
-            os.seteuid(0)
+            os.setresuid(0, 0, 0)
 
     def start(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """A real process that goes on; SIGINT reaches it as from a terminal."""

@@ -202,7 +202,7 @@ def test_evidence_is_bounded(callsieve: Program, size: int, says: str) -> None:
 
 def test_evidence_is_read_from_files_only(callsieve: Program) -> None:
     file(callsieve)
-    assert "this is no file" in callsieve.fails("appeal", "evidence", CALLER, "/dev/zero")
+    assert "not a regular file" in callsieve.fails("appeal", "evidence", CALLER, "/dev/zero")
     assert "there is no such file" in callsieve.fails("appeal", "evidence", CALLER, "/nowhere")
 
 

@@ -171,11 +171,11 @@ def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_gro
     for path in (open_to_all.state, open_to_all.store, policies):
         os.chown(path, NOBODY, 4712)
     loaded = load_settings(open_to_all.config, open_to_all.environment)
-    os.seteuid(NOBODY)
+    os.setresuid(NOBODY, NOBODY, 0)
     try:
         activate(loaded, "strict")
     finally:
-        os.seteuid(0)
+        os.setresuid(0, 0, 0)
     assert open_to_all.ok("policy", "show").startswith("strict")
     assert (policies / "activated").stat().st_uid == NOBODY
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import socket
 import sqlite3
@@ -20,7 +19,7 @@ from reputation.store.file import open_store
 from reputation.store.migrations import known_migrations, migrate
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, NOBODY, Program, make_record
+from tests.callsieve.program import CALLER, Program, make_record
 from tests.reputation.store_builders import make_outcome
 
 OWN = "+442071838750"
@@ -226,16 +225,6 @@ def test_a_backup_that_does_not_fit_leaves_the_file_of_before(filled: Program) -
     assert len(result.err.splitlines()) == 1
     assert file.read_text() == "precious"
     assert list(filled.folder.glob("*.partial")) == []
-
-
-@pytest.mark.root
-def test_what_root_makes_belongs_to_the_service(callsieve: Program) -> None:
-    callsieve.state.mkdir()
-    os.chown(callsieve.state, NOBODY, NOBODY)
-    callsieve.ok("list", "add", "block", CALLER)
-    callsieve.ok("db", "backup")
-    made = [callsieve.store, callsieve.state / "backups", *backups_of(callsieve.store)]
-    assert {path.stat().st_uid for path in made} == {NOBODY}
 
 
 # privacy

@@ -1,0 +1,281 @@
+"""Root's commands in the state directory of another user: what that user plants there leads root nowhere.
+
+The state directory belongs to `nobody`, who has put links in it that lead to files and directories of root.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from callsieve.privileges import acting_for, owner_on_the_way
+from reputation.store.file import open_store
+from tests.callsieve.program import NOBODY, ROOT, SETTINGS, Program, Result
+
+pytestmark = pytest.mark.root
+
+HISTORY = '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12015550100", "answered": false}\n'
+# A command line, with {folder} for root's own directory and {state} for the service's.
+COMMANDS = (
+    "db migrate",
+    "db check",
+    "db backup",
+    "db backup {folder}/copy.db",
+    "db backup {state}/copy.db",
+    "db restore --yes",
+    "db restore {folder}/good.db --yes",
+    "list show",
+    "list add block +12015550100",
+    "mark spam +12015550100 --as 201",
+    "lookup +12015550100",
+    "calls show",
+    "summary",
+    "import numbers {folder}/numbers.csv --source feed",
+    "import numbers {folder}/numbers.csv --source feed --dry-run",
+    "import people {folder}/people.csv",
+    "import calls {folder}/history.jsonl",
+    "feeds",
+    "own list",
+    "own export --out {folder}/own.csv",
+    "own export --out {state}/own.csv",
+    "own guidance --out {state}/guidance.html",
+    "appeal list",
+    "reviews",
+    "identity show",
+    "audit",
+    "housekeeping",
+    "policy show",
+    "policy check",
+    "policy activate strict",
+    "policy explain +12015550100",
+    "replay {folder}/history.jsonl --out {folder}/decisions.jsonl --html {folder}/report.html",
+    "replay {folder}/history.jsonl --out {state}/decisions.jsonl --html {state}/report.html",
+    "guide --out {folder}/guide.html",
+    "guide --out {state}/guide.html",
+    "prompts list --to {folder}",
+    "prompts remove --to {folder}",
+    "emergency open",
+    "emergency close",
+    "emergency status",
+    "off",
+    "on",
+    "doctor",
+    "users list",
+    "privacy export +12015550100",
+    "privacy export +12015550100 --out {folder}/export.json",
+    "privacy export +12015550100 --out {state}/export.json",
+    "privacy erase +12015550100 --yes",
+    "asterisk install --etc {folder}/etc --systemd-dir {folder}/units --no-ami --yes",
+    "asterisk uninstall --etc {folder}/etc --systemd-dir {folder}/units --yes",
+)
+
+
+def plant_store_that_is_not_there(state: Path, outside: Path) -> None:
+    for name in ("callsieve.db", "copy.db.partial", "callsieve.db.partial", "own.csv", "export.json", "guide.html"):
+        (state / name).symlink_to(outside / f"made-{name}")
+
+
+def plant_store_of_roots(state: Path, outside: Path) -> None:
+    (state / "callsieve.db").symlink_to(outside / "roots.db")
+
+
+def plant_folders(state: Path, outside: Path) -> None:
+    with open_store(state / "callsieve.db"):
+        """One of the service's own, so that commands come as far as the other links."""
+    for name in ("policies", "backups", "recordings", "prompts", "drafts"):
+        (state / name).symlink_to(outside / "folder")
+
+
+def plant_files(state: Path, outside: Path) -> None:
+    with open_store(state / "callsieve.db"):
+        """As above."""
+    names = ("copy.db", "copy.db.partial", "own.csv", "export.json", "guide.html", "guidance.html", "report.html")
+    for name in (*names, "decisions.jsonl", "telemetry.json", "agi.sock", "callsieve.db.partial"):
+        (state / name).symlink_to(outside / "precious")
+    for folder, name in (("policies", "activated"), ("policies", "strict.toml"), ("prompts/en", "whisper-spam.wav")):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+        (state / folder / name).symlink_to(outside / "precious")
+
+
+Plant = Callable[[Path, Path], None]
+PLANTS: tuple[Plant, ...] = (plant_store_that_is_not_there, plant_store_of_roots, plant_folders, plant_files)
+
+
+def roots_folder(folder: Path) -> Program:
+    """Files that root names in commands, beside the settings."""
+    folder.chmod(0o755)
+    program = Program(folder, SETTINGS + '\n[asterisk]\ncommand = "/bin/false"\n')
+    program.file("numbers.csv", "number\n+12015550101\n").chmod(0o600)
+    program.file("people.csv", "extension,name\n202,Bob\n").chmod(0o600)
+    program.file("history.jsonl", HISTORY).chmod(0o600)
+    with open_store(folder / "good.db"):
+        """A store without anything in it is a backup, too."""
+    (folder / "good.db").chmod(0o600)
+    (folder / "etc").mkdir()
+    (folder / "units").mkdir()
+    (folder / "etc" / "extensions.conf").write_text("[general]\n")
+    return program
+
+
+def as_root(program: Program, command: str) -> Result:
+    """Runs the command."""
+    return program(*command.format(folder=program.folder, state=program.state).split())
+
+
+def warm(command: str) -> None:
+    """Imports all that the command needs: our Python may lie where only root looks."""
+    with TemporaryDirectory() as elsewhere:
+        program = roots_folder(Path(elsewhere))
+        as_root(program, "list add block +12015550199")
+        as_root(program, command)
+
+
+def give_all(folder: Path) -> None:
+    os.lchown(folder, NOBODY, NOBODY)
+    for path in folder.rglob("*"):
+        os.lchown(path, NOBODY, NOBODY)
+
+
+def picture(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Every path below, with its owner, mode and content."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+        found[str(path)] = (status.st_uid, status.st_gid, status.st_mode, content)
+    return found
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where anybody comes in: pytest's own directories are root's alone."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def outside(open_folder: Path) -> Path:
+    """What is root's, and readable to all, so that nothing but permission to write is missing."""
+    folder = open_folder / "outside"
+    (folder / "folder").mkdir(parents=True)
+    (folder / "precious").write_text("precious")
+    with open_store(folder / "roots.db"):
+        """Any store, as sqlite makes it."""
+    return folder
+
+
+# Takes a while, and meets the links of folders only.
+BUILD = "prompts build --language en --to {state}/prompts"
+CASES = [(command, PLANTS) for command in COMMANDS] + [(BUILD, (plant_folders,))]
+
+
+@pytest.mark.parametrize(("command", "plants"), CASES, ids=[command for command, _ in CASES])
+def test_no_planted_link_makes_root_write_elsewhere(
+    command: str, plants: tuple[Plant, ...], open_folder: Path, outside: Path
+) -> None:
+    warm(command)
+    for plant in plants:
+        folder = open_folder / plant.__name__
+        folder.mkdir()
+        program = roots_folder(folder)
+        program.state.mkdir(0o750)
+        plant(program.state, outside)
+        give_all(program.state)
+        before = picture(outside)
+        result = as_root(program, command)
+        assert picture(outside) == before, plant.__name__
+        assert "Traceback" not in result.err
+        owners = {path.lstat().st_uid for path in program.state.rglob("*")}
+        assert owners == {NOBODY}, plant.__name__
+
+
+WORKING = (
+    pytest.param("db backup", lambda p: p.state / "backups", NOBODY, id="backup-beside"),
+    pytest.param("db backup {folder}/copy.db", lambda p: p.folder / "copy.db", 0, id="backup"),
+    pytest.param("db backup {state}/copy.db", lambda p: p.state / "copy.db", NOBODY, id="backup-in-state"),
+    pytest.param("db restore {folder}/good.db --yes", lambda p: p.store, NOBODY, id="restore"),
+    pytest.param("own export --out {folder}/own.csv", lambda p: p.folder / "own.csv", 0, id="own-export"),
+    pytest.param("guide --out {folder}/guide.html", lambda p: p.folder / "guide.html", 0, id="guide"),
+    pytest.param("guide --out {state}/guide.html", lambda p: p.state / "guide.html", NOBODY, id="guide-in-state"),
+    pytest.param(
+        "privacy export +12015550100 --out {folder}/x.json", lambda p: p.folder / "x.json", 0, id="privacy-export"
+    ),
+    pytest.param(
+        "replay {folder}/history.jsonl --out {folder}/d.jsonl", lambda p: p.folder / "d.jsonl", 0, id="replay"
+    ),
+    pytest.param("policy activate strict", lambda p: p.state / "policies" / "activated", NOBODY, id="activate"),
+    pytest.param("import numbers {folder}/numbers.csv --source feed", lambda p: p.store, NOBODY, id="import"),
+    pytest.param("import calls {folder}/history.jsonl", lambda p: p.store, NOBODY, id="import-calls"),
+)
+
+
+@pytest.mark.parametrize(("command", "made", "owner"), WORKING)
+def test_root_reads_and_writes_what_it_names_wherever_that_is(
+    command: str, made: Callable[[Program], Path], owner: int, open_folder: Path
+) -> None:
+    warm(command)
+    program = roots_folder(open_folder)
+    with open_store(program.store):
+        """The service's."""
+    give_all(program.state)
+    result = as_root(program, command)
+    assert result.code == 0, result.err
+    assert made(program).stat().st_uid == owner
+    assert {path.stat().st_uid for path in program.state.rglob("*")} == {NOBODY}
+
+
+def test_the_first_directory_or_link_of_somebody_else_says_as_whom_root_acts(open_folder: Path) -> None:
+    (open_folder / "a" / "b" / "c").mkdir(parents=True)
+    assert owner_on_the_way(open_folder / "a" / "b" / "c" / "new") is None
+    os.chown(open_folder / "a" / "b", NOBODY, 4712)  # what is below is root's, but may be replaced
+    assert owner_on_the_way(open_folder / "a" / "b" / "c" / "new") == (NOBODY, 4712)
+    assert owner_on_the_way(open_folder / "a" / "new") is None
+    (open_folder / "link").symlink_to(open_folder / "a" / "b" / "c")
+    (open_folder / "a" / "b" / "c" / "out").symlink_to("/")
+    assert owner_on_the_way(open_folder / "link" / "out" / "etc") == (NOBODY, 4712)
+    (open_folder / "planted").symlink_to(open_folder / "precious")
+    os.lchown(open_folder / "planted", NOBODY, 4712)
+    assert owner_on_the_way(open_folder / "planted") == (NOBODY, 4712)
+    (open_folder / "round").symlink_to(open_folder / "round")
+    assert owner_on_the_way(open_folder / "round") is None
+
+
+def test_afterwards_root_is_root_again_also_after_an_error(open_folder: Path) -> None:
+    os.chown(open_folder, NOBODY, NOBODY)
+    groups = os.getgroups()
+    seen = []
+
+    def fail() -> None:
+        with acting_for(open_folder / "new"):
+            seen.append((os.geteuid(), os.getegid(), os.getgroups()))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert seen == [(NOBODY, NOBODY, [NOBODY])]
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, os.getgid(), groups)
+
+
+def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> None:
+    program = Program(open_folder)
+    program.state.mkdir()
+    os.chown(program.state, NOBODY, 4712)
+    code = "import os; from callsieve.privileges import served_settings as s; s(None); s(None)"
+    show = "print(*os.getresuid(), *os.getresgid(), *os.getgroups())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {show}"],
+        env=program.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == 3 * [str(NOBODY)] + 4 * ["4712"]
