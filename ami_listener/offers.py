@@ -14,6 +14,8 @@ from reputation.model import EndedBy
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000
+# A carrier tries a few ways. Who calls every half a minute for ever makes calls of his own, and each lot is told.
+MOST_OFFERS = 5
 
 Key = tuple[str, str, str | None]
 
@@ -37,6 +39,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
         and not outcome.answered_by_pbx
         and outcome.ended_by is not EndedBy.CALLER
         and outcome.caller != ""
+        and len(outcome.earlier) + 1 < MOST_OFFERS
     )
 
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from reputation.marking import UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
+from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
 from reputation.model import ListName, MarkChannel, Verdict, Wish
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
 from reputation.store.do_not_call import (
     DoNotCall,
     add_do_not_call,
+    count_said_since,
     do_not_call_of,
     last_talk_of,
     remove_do_not_call,
@@ -57,6 +58,8 @@ SWITCHES = {
 CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
 # "Do not call me again" is about a conversation that is just over.
 LATELY_SECONDS = 1800.0
+# Whoever is at the phone can dial it without end, and the outbound guard holds back every number that it is about.
+WISHES_A_DAY = 50
 LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
 # So many changes of one number are looked through for the person's own last one.
 RECENT_CHANGES = 50
@@ -138,6 +141,8 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
         remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
         return "undone"
+    if known is None and count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
+        return "refused"
     is_of_called = was_called(db, last.own_number, last.number, at)
     wish = DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
     if add_do_not_call(db, wish):

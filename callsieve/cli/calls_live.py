@@ -138,6 +138,7 @@ def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 
     import msgspec
 
+    from callsieve.cli.common import escaped
     from reputation.model import DecisionRecord, OutcomeRecord
 
     decision = event if isinstance(event, DecisionRecord) else None
@@ -145,7 +146,7 @@ def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
     row = _as_json(decision, outcome)
     if decision is None and outcome is None:
         row["said"] = event._asdict()  # type: ignore[union-attr]
-    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    sys.stdout.write(escaped(msgspec.json.encode(row).decode()) + "\n")
     sys.stdout.flush()
 
 

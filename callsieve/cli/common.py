@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +25,9 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
+_NOT_ASCII = re.compile(r"[^\n -~]")
+
+
 def settings_of(config: Path | None) -> Loaded:
     """The settings for a command, which from now on has no more rights in the state directory than its owner."""
     loaded = load_settings(config)
@@ -39,7 +44,12 @@ def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | N
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.write(escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n")
+
+
+def escaped(text: str) -> str:
+    """JSON with what no terminal should be sent as `\\u009b`: controls, and what turns the direction of writing."""
+    return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
 
 
 def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:

@@ -31,6 +31,8 @@ from reputation.wording import Wording
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+LONGEST_ADDRESS = 64
+
 THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
@@ -96,7 +98,8 @@ class Visit:
     @property
     def address(self) -> str:
         """Where the visitor comes from, as the proxy says it where there is one."""
-        return self.request.client.host if self.request.client else ""
+        said = self.request.client.host if self.request.client else ""
+        return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:

@@ -61,6 +61,7 @@ ON CONFLICT (number) DO NOTHING
 WISH = "SELECT number, at, own_number, person, note, of_called FROM do_not_call"
 ONE = f"{WISH} WHERE number = ?"
 ALL = f"{WISH} ORDER BY at DESC, number LIMIT ?"
+SAID_SINCE = "SELECT count(*) FROM do_not_call WHERE person = ? AND at > ?"
 COUNT = "SELECT count(*) FROM do_not_call"
 HAS_TEXT = """
 WHERE number = :number OR instr(lower(number || ' ' || own_number || ' ' || person || ' ' || note), lower(:text))
@@ -111,6 +112,11 @@ def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall
 def count_do_not_call(db: sqlite3.Connection) -> int:
     """How many do not want to be called."""
     return int(db.execute(COUNT).fetchone()[0])
+
+
+def count_said_since(db: sqlite3.Connection, person: str, since: float) -> int:
+    """How many wishes a person of ours has written down since then."""
+    return int(db.execute(SAID_SINCE, (person, since)).fetchone()[0])
 
 
 def find_do_not_call(db: sqlite3.Connection, text: str, number: str | None, limit: int) -> tuple[list[DoNotCall], int]:

@@ -29,6 +29,7 @@ from ami_listener.events import (
     QueueJoined,
 )
 from ami_listener.fields import packet_of
+from ami_listener.offers import MOST_OFFERS
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import EVENTS
 from ami_listener.tracker import CallTracker
@@ -358,6 +359,12 @@ def test_three_offers_of_one_call_are_one_outcome() -> None:
     outcomes = [outcome for n in (1, 2, 3) for outcome in play(tracker, *offer(CALLER, str(n)), at=20.0 * n)]
     outcome = only([*outcomes, *tracker.tick(200)])
     assert (outcome.linkedid, outcome.earlier, outcome.at, outcome.ring_seconds) == ("3.0", ("1.0", "2.0"), 20, 6)
+
+
+def test_who_calls_again_and_again_is_told_of_all_the_same() -> None:
+    tracker, calls = make_tracker(), 3 * MOST_OFFERS
+    outcomes = [outcome for n in range(1, calls + 1) for outcome in play(tracker, *offer(CALLER, str(n)), at=20.0 * n)]
+    assert [len(outcome.earlier) for outcome in outcomes] == [MOST_OFFERS - 1] * 3
 
 
 @pytest.mark.parametrize(

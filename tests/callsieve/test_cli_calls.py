@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,24 @@ def test_an_empty_journal_says_so(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert program.ok("calls", "show") == "No decisions yet.\n"
+
+
+@pytest.mark.parametrize("command", [("calls", "show", "7KQ2M4XA"), ("calls", "search")])
+def test_json_sends_a_terminal_nothing_that_steers_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Controls, what turns the direction of writing, and tags beyond the first plane."""
+    program, text = Program(tmp_path), "\x9b31m\u202e4321\u2066\u00e9\U000e0041"
+    program.add_decisions(make_record(caller_text=text))
+    printed = program.ok(*command, "--json")
+    assert all(character.isprintable() or character == "\n" for character in printed)
+    assert text in _texts(json.loads(printed))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
 
 
 def test_a_caller_that_is_no_number_is_shown_as_it_came(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.codes import EXPECT_SECONDS, mark_call, obey_code, reporter_of
+from reputation.codes import EXPECT_SECONDS, WISHES_A_DAY, mark_call, obey_code, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.audit import audit_rows
@@ -205,6 +205,17 @@ def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> 
     add_do_not_call(db, DoNotCall(CALLER, NOW - 30, OWN, "202"))
     assert [obey_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
     assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW - 30, OWN, "202")
+
+
+def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
+    day = 86_400.0
+    for n in range(WISHES_A_DAY):
+        add_do_not_call(db, DoNotCall(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
+    called(db, CALLER, NOW - 100)
+    assert obey_code(db, PHONE, "dnc", NOW) == "refused"
+    assert do_not_call_of(db, CALLER) is None
+    assert obey_code(db, PHONE, "dnc", NOW + 20) == "do-not-call", "the others are a day old now"
+    assert obey_code(db, PHONE, "dnc", NOW + 30) == "undone"
 
 
 def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:

@@ -52,6 +52,17 @@ def test_a_wrong_one_does_not_and_says_nothing_about_which_was_wrong(
     assert browser.get("/account").status_code == 303
 
 
+def test_an_address_that_a_proxy_passes_on_is_kept_without_what_steers_a_terminal(
+    console: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    browser = console.browser(address="192.0.2.7\x9b31m\n\u202e" + "x" * 100)
+    assert log_in(browser, "ada", "wrong horse battery").status_code == 401
+    assert log_in(browser, "ada").status_code == 303
+    addresses = [record.args[-1] for record in caplog.records if isinstance(record.args, tuple) and record.args]
+    assert [address for address in addresses if str(address).startswith("192.0.2.7")] == ["192.0.2.731m" + "x" * 52] * 2
+
+
 def test_the_cookie_is_for_this_console_and_no_script(console: Console) -> None:
     cookies = cookies_set(log_in(console.browser(), "ada"))
     session = next(line for line in cookies.splitlines() if line.startswith("callsieve="))
