@@ -97,5 +97,10 @@ def instant_of(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
+def asked_at(text: str) -> float | None:
+    """When the dialplan asked: milliseconds there, UTC seconds here. None when it did not say (an older dialplan)."""
+    return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
 def _diverted_from(text: str, region: str) -> str | None:
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])

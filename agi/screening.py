@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from agi import answers
 from agi.breaker import Breaker
 from agi.guarding import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
-from agi.parsing import incoming_call_of, instant_of, known_call_of, linkedid_of
+from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
 from agi.server import FailOpen
 from agi.site import Site, endpoint_of
@@ -64,8 +64,11 @@ class Knowledge(Protocol):
         """How a challenge ended."""
         ...
 
-    async def obey_code(self, endpoint: str, code: str, at: float) -> str:
-        """What a person says by a feature code, one of CODES. The word for what became of it."""
+    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+        """What a person says by a feature code, one of CODES. The word for what became of it.
+
+        Nothing becomes of it after that monotonic instant: TimeoutError.
+        """
         ...
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
@@ -84,6 +87,10 @@ class Knowledge(Protocol):
         """Puts a decision into the journal's queue; never waits."""
         ...
 
+
+# How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
+ASTERISK_WAITS_SECONDS = 0.6
+ANSWERING_SECONDS = 0.05
 
 # Upper bounds of the histogram of decision times: what is usual, and the deadlines (DESIGN sections 6 and 10).
 BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
@@ -209,11 +216,18 @@ class Screening:
         return answers.answer_done()
 
     async def mark(self, request: Request) -> bytes:
-        """`/mark`: a feature code. The reporter is the person of the endpoint that dialled it."""
+        """`/mark`: a feature code. The reporter is the person of the endpoint that dialled it.
+
+        What is not written in time is not written at all: the phone says that it did not work, and the same code again
+        within a minute would take it back.
+        """
+        started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
         if not endpoint or code not in CODES:
             raise ProtocolError("a mark needs an endpoint and a code")
-        return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, self.wall_clock()))
+        waited = now - (asked_at(request.arguments.get("asked", "")) or now)
+        left = min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
+        return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, now, started + left))
 
     async def explain(self, request: Request) -> bytes:
         """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Callable
@@ -55,6 +56,7 @@ class Keeper:
         self.trouble = "the store is not open yet"
         self.incident = ""
         self._opened = opened
+        self._taking_back: set[asyncio.Task[None]] = set()
         self._files: tuple[object, ...] = ()
         self._store: Store | None = None
         self._wanted = asyncio.Event()
@@ -88,10 +90,10 @@ class Keeper:
         """A read that no call waits for."""
         return await self._open_store().read(fn, *args)
 
-    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """One write, from BEGIN to COMMIT."""
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
+        """One write, from BEGIN to COMMIT, or none at all once `give_up_at` has passed: TimeoutError."""
         try:
-            return await self._open_store().write(fn, *args)
+            return await self._open_store().write(fn, *args, give_up_at=give_up_at)
         except StoreError as error:
             self._note(error)
             raise
@@ -115,9 +117,27 @@ class Keeper:
         """How a challenge ended."""
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
 
-    async def obey_code(self, endpoint: str, code: str, at: float) -> str:
-        """A feature code of one of our people."""
-        return await self.write(obey_code, endpoint, code, at)
+    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+        """A feature code of one of our people. TimeoutError: it was too late, and nothing was changed.
+
+        When nobody waits any more the phone has heard that it did not work. Should it be written all the same (the
+        disk was slow with this COMMIT), it is taken back: the person will try again.
+        """
+        writing = asyncio.ensure_future(self.write(obey_code, endpoint, code, at, give_up_at=give_up_at))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            task = asyncio.create_task(self._take_back(writing, endpoint, code, at))
+            self._taking_back.add(task)
+            task.add_done_callback(self._taking_back.discard)
+            raise
+
+    async def _take_back(self, writing: asyncio.Future[str], endpoint: str, code: str, at: float) -> None:
+        try:
+            await writing
+            await self.write(obey_code, endpoint, code, at)  # the same code at the same instant undoes it
+        except (StoreError, TimeoutError) as error:
+            logger.warning("a code that came too late: %s", error)
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         """What one of our people asks about."""

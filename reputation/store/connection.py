@@ -44,7 +44,7 @@ STEPS_BETWEEN_LOOKS = 10_000
 
 
 class _Turn:
-    """One read. `abandoned` is set by the loop, and looked at by the reader's thread."""
+    """One read or write. `abandoned` is set by the loop, and looked at by the connection's thread."""
 
     __slots__ = ("abandoned", "give_up_at")
 
@@ -55,6 +55,11 @@ class _Turn:
     def is_over(self) -> bool:
         """Nobody waits for it any more."""
         return self.abandoned or time.monotonic() >= self.give_up_at
+
+    def check(self) -> None:
+        """TimeoutError when nobody waits for it any more."""
+        if self.is_over():
+            raise TimeoutError("the store did not get to this in time")
 
 
 class Store:
@@ -99,12 +104,13 @@ class Store:
             turn.abandoned = True
             raise
 
-    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """What `fn(db, *args)` returns, run in one transaction in the writer's thread.
 
-        Raises StoreError. When the awaiting task is cancelled the write still ends: with COMMIT or ROLLBACK.
+        Raises StoreError, and TimeoutError when `give_up_at` passes before COMMIT: then nothing was written. When the
+        awaiting task is cancelled the write still ends: with COMMIT or ROLLBACK.
         """
-        return await asyncio.shield(self._hop(self._writer, self._write, fn, args))
+        return await asyncio.shield(self._hop(self._writer, self._write, _Turn(give_up_at), fn, args))
 
     async def save(self, now: float) -> Path:
         """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
@@ -137,8 +143,7 @@ class Store:
         return db
 
     def _read(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
-        if turn.is_over():
-            raise TimeoutError("the store did not get to this read in time")
+        turn.check()
         self._turn = turn
         try:
             return fn(self._read_db, *args)
@@ -154,16 +159,19 @@ class Store:
         db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return db
 
-    def _write(self, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
-        with store_errors(self._path), transaction(self._write_db, self._begin):
-            return fn(self._write_db, *args)
+    def _write(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
+        with store_errors(self._path), transaction(self._write_db, lambda db: self._begin(db, turn)):
+            result = fn(self._write_db, *args)
+            turn.check()
+            return result
 
     def _save(self, now: float) -> Path:
         return make_backup(self._path, now, keep=sys.maxsize, opened=self._write_db)
 
-    def _begin(self, db: sqlite3.Connection) -> None:
+    def _begin(self, db: sqlite3.Connection, turn: _Turn) -> None:
         give_up_at = time.monotonic() + BUSY_SECONDS
         while True:
+            turn.check()
             try:
                 return begin_immediate(db)
             except sqlite3.OperationalError as error:

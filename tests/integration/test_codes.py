@@ -11,6 +11,7 @@ import pytest
 from lab import CallResult, CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
@@ -62,6 +63,12 @@ def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
     return result
 
 
+def changes(pbx: ScreenedPbx) -> list[str]:
+    """What phones have changed, the latest last."""
+    with open_store(pbx.daemon.store) as db:
+        return [row.what for row in audit_rows(db) if row.who.startswith("phone ")][::-1]
+
+
 def test_nobody_has_called_yet(pbx: ScreenedPbx) -> None:
     assert dial(pbx, "*34", "202") == ["im-sorry", "vm-nonumber"]
 
@@ -91,13 +98,18 @@ def test_no_whispers_for_me_and_again(pbx: ScreenedPbx) -> None:
 
 
 def test_the_daemon_is_not_there(pbx: ScreenedPbx) -> None:
+    """What was dialled meanwhile is not obeyed when it is there again: the phone has heard that it did not work."""
+    before = changes(pbx)
     pbx.daemon.freeze()
     try:
         assert dial(pbx, "*34") == ["im-sorry", "please-try-call-later"]
         install_prompts(pbx, {"say-later": 0.7})
-        assert dial(pbx, "*37") == ["callsieve/say-later"]
+        assert dial(pbx, "*26") == ["callsieve/say-later"]
     finally:
         pbx.daemon.thaw()
+    assert dial(pbx, "*26") == ["de-activated"]  # after whatever waited
+    assert changes(pbx) == [*before, "whispers-off"]
+    assert dial(pbx, "*26") == ["activated"]
 
 
 def test_whoever_hangs_up_while_it_is_spoken_leaves_nothing(pbx: ScreenedPbx) -> None:

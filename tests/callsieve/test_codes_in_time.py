@@ -1,0 +1,79 @@
+"""A code of which the phone heard that it did not work changes nothing afterwards; dialled again it works."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from callsieve.keeper import Keeper
+from lab.daemon import Daemon
+from reputation.store.audit import audit_rows
+from reputation.store.file import open_store
+from tests.callsieve.phones import ask, dial, expecting, status
+from tests.callsieve.program import wait_until
+
+PHONE, OTHER = "PJSIP/201", "PJSIP/202"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path / "state") as daemon:
+        wait_until(lambda: status(daemon) == "")
+        yield daemon
+
+
+@contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Another program writes: nobody else can."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+def test_a_code_that_the_store_did_not_take_in_time_is_not_obeyed_later(daemon: Daemon) -> None:
+    with locked(daemon.store):
+        assert dial(daemon, PHONE) == ""
+    assert dial(daemon, OTHER) == "expecting"  # written after whatever was queued
+    assert expecting(daemon.store) == {OTHER}
+    assert dial(daemon, PHONE) == "expecting"
+    assert expecting(daemon.store) == {PHONE, OTHER}
+
+
+@pytest.mark.parametrize(("age", "word"), [(0.0, "expecting"), (0.7, ""), (-5.0, "expecting")])
+def test_a_code_that_was_asked_about_too_long_ago_is_not_obeyed(daemon: Daemon, age: float, word: str) -> None:
+    asked = f"asked={1000 * (time.time() - age):.0f}"
+    assert ask(daemon, "mark", f"endpoint={PHONE}", "code=expect", asked).get("CALLSIEVE_SAY", "") == word
+    assert expecting(daemon.store) == ({PHONE} if word else set())
+
+
+async def test_a_code_that_is_written_when_nobody_waits_any_more_is_taken_back(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "callsieve.db")
+    await keeper.start()
+    freed = threading.Event()
+
+    def hold(db: sqlite3.Connection) -> None:
+        freed.wait(10.0)
+
+    def done() -> bool:
+        with open_store(keeper.path) as db:
+            return [row.what for row in audit_rows(db, None, 10)] == ["whispers-on", "whispers-off"]
+
+    holding = asyncio.create_task(keeper.write(hold))
+    dialled = asyncio.create_task(keeper.obey_code(PHONE, "whispers", time.time(), math.inf))
+    await asyncio.sleep(0)
+    dialled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dialled
+    freed.set()
+    await holding
+    await asyncio.to_thread(wait_until, done)
+    await keeper.close()
