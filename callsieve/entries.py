@@ -13,7 +13,16 @@ import re
 from collections.abc import Iterable
 
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
-from reputation.numbers import caller_of, country_of, is_emergency, is_valid, number_of, number_type_of, start_of_longer
+from reputation.numbers import (
+    caller_of,
+    country_of,
+    is_country_start,
+    is_emergency,
+    is_valid,
+    number_of,
+    number_type_of,
+    start_of_longer,
+)
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -127,6 +136,11 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
         what = "one of our own numbers" if len(own) == 1 else f"{len(own)} of our own numbers"
         objections.append(f"{entry.text} would block {what} ({shown}), and people of ours who call in")
     return objections
+
+
+def covers_country(entry: ListEntry) -> bool:
+    """Whether it matches every number of a country: `+33*`, `+1*`. In the console that takes an administrator."""
+    return entry.kind is not EntryKind.EXACT and is_country_start(_shared_start(entry))
 
 
 def objection_to_part(entry: ListEntry) -> list[str]:

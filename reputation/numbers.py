@@ -181,6 +181,11 @@ def is_valid(e164: str) -> bool:
 _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 
 
+def is_country_start(digits: str) -> bool:
+    """Whether all numbers of a country, or of several, begin with these: a calling code, or less than one."""
+    return any(code.startswith(digits) for code in _CALLING_CODES)
+
+
 def start_of_longer(e164: str) -> str | None:
     """The start of whole numbers that was taken for a number (`+4420794617`), None for a number by itself.
 

@@ -105,6 +105,7 @@ def backup(
 ) -> None:
     """Copy the store while it is in use, and check the copy."""
     from callsieve.cli.show import say
+    from callsieve.cli.storing import note_done
     from reputation.store.backup import make_backup
 
     loaded = settings_of(config)
@@ -117,6 +118,7 @@ def backup(
         _copy_to(loaded.store_path, file, force=force)
     with acting_for(made):
         size = made.stat().st_size
+    note_done(loaded, "db backup", name=str(made))
     say(f"{made}: {_size(size)}, checked.")
 
 

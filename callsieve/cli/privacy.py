@@ -73,13 +73,16 @@ def export(
 ) -> None:
     """Print every row about a number as JSON, by table: what its owner may ask for."""
     from callsieve.cli.show import say
+    from callsieve.cli.storing import note
     from callsieve.recordings import of_decisions
+    from reputation.store.audit import Change
     from reputation.store.privacy import export_number
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
         rows = export_number(db, e164)
+        note(db, Change("privacy export", e164))
     recordings = [str(path) for path in of_decisions(loaded.state, _ids(rows))]
     document = {"number": e164, "tables": rows, "recordings": recordings}
     if out is None:

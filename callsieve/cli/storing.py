@@ -78,6 +78,19 @@ def note(db: sqlite3.Connection, change: Change, at: float | None = None) -> Non
     add_audit(db, change, who(), time.time() if at is None else at)
 
 
+def note_done(loaded: Loaded, what: str, name: str = "") -> None:
+    """The row of the audit for what was done already, elsewhere than in the store: one that fails undoes nothing."""
+    from reputation.store.audit import Change
+    from reputation.store.errors import StoreError
+
+    try:
+        if has_store(loaded):
+            with existing_store(loaded) as db:
+                note(db, Change(what, name=name))
+    except (StoreError, OSError) as error:
+        warn(f"it is not in the audit: {error}")
+
+
 def who() -> str:
     """The login name of the person at the keyboard, also behind sudo."""
     try:

@@ -14,6 +14,7 @@ import typer
 from callsieve.cli.common import ConfigOption, salvaged_settings_of
 from callsieve.cli.doctor import renew_stored
 from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.storing import note_done
 from callsieve.settings import Loaded
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -45,6 +46,7 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
         raise CommandError(str(error)) from None
     print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
     renew_stored(loaded, "off switch")
+    note_done(loaded, "off", name=f"for {duration}" if duration else "")
 
 
 def on(config: ConfigOption = None) -> None:
@@ -60,6 +62,7 @@ def on(config: ConfigOption = None) -> None:
     was_off = until is not None and until > time.time()
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
     renew_stored(loaded, "off switch")
+    note_done(loaded, "on")
 
 
 def _loaded(config: Path | None) -> Loaded:

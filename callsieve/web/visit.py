@@ -136,6 +136,10 @@ class Visit:
 
         return await self.desk.shelf.write(both)
 
+    async def note(self, what: str, number: str | None = None, name: str = "") -> None:
+        """A row of the audit for what changes nothing, but takes data out. StoreError: it is not done then."""
+        await self.change(what, lambda _db, _change: None, number, name)
+
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
         """The template with what it shows, and what all pages show."""
         return HTMLResponse(self.render(template, **shown), status)

@@ -52,12 +52,14 @@ WRITING = {
     "emergency open": "",
     "emergency close": "",
     "housekeeping run": "",
+    "db backup": "",
+    "privacy export": CALLER,
     "privacy erase": f"{CALLER} --yes",
 }
 # What is typed depends on what was printed, or comes from standard input: their rows are looked at in test_cli_appeal,
-# test_cli_reviews, test_cli_own, test_cli_users and test_cli_list_files.
+# test_cli_reviews, test_cli_own, test_cli_users and test_cli_list_files; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
-    *("list import", "undo", "appeal prove", "identity prove", "review done", "review undo"),
+    *("off", "on", "list import", "undo", "appeal prove", "identity prove", "review done", "review undo"),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
     *("own retire", "own undo", "own use", "user add", "user password", "user remove", "user role"),
 }
@@ -70,8 +72,6 @@ NOT_WRITING = {
     *("own decisions", "own explain"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
-    "off",
-    "on",
     "doctor",
     "guide",
     "lookup",
@@ -97,9 +97,7 @@ NOT_WRITING = {
     "emergency status",
     "db migrate",
     "db check",
-    "db backup",
     "db restore",
-    "privacy export",
     "asterisk install",
     "asterisk uninstall",
 }

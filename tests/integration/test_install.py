@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -117,6 +118,14 @@ def test_the_switch_is_in_asterisks_database(office: Office) -> None:
     assert "not found" in office.asterisk.cli("database get callsieve off")
     assert "was not off" in office.run("on")
     assert "write it as 90s, 30m, 2h or 1d" in office.run("off", "--for", "soon", code=2)
+
+
+def test_who_switches_screening_off_and_on_is_in_the_audit(office: Office) -> None:
+    office.run("db", "migrate")
+    office.run("off", "--for", "2h")
+    office.run("on")
+    rows = json.loads(office.run("audit", "--json"))
+    assert [(row["what"], row["name"]) for row in rows] == [("on", ""), ("off", "for 2h")]
 
 
 def test_calls_go_on_while_it_is_off(office: Office) -> None:

@@ -206,6 +206,9 @@ def test_evidence_is_attached_fetched_as_a_file_and_removed(console: Console, ot
     assert fetched.headers["content-type"] == "application/octet-stream"
     assert fetched.headers["content-disposition"] == f'attachment; filename="{REFERENCE}-1-call_records.csv"'
     assert fetched.headers["x-content-type-options"] == "nosniff"
+    downloaded = console.office.read(audit_rows)[0]
+    assert (downloaded.who, downloaded.what) == ("otto (console)", "appeal evidence download")
+    assert downloaded.name == f"{REFERENCE} call records.csv"
     assert otto.get(f"/appeals/{REFERENCE}/evidence/2").content == b"They said so."
     otto.done(f"/appeals/{REFERENCE}/evidence/remove", place="1")
     assert [one.place for one in console.office.read(attachments_of, REFERENCE)] == [2]

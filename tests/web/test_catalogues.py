@@ -58,7 +58,7 @@ MARKS = {
 }
 # What names a change in the audit, and its how manieth argument does so.
 WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
-CHANGES = {"changing": 1, "change": 0, "Change": 0}
+CHANGES = {"changing": 1, "change": 0, "Change": 0, "note": 0, "note_done": 1}
 
 
 @cache

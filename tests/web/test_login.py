@@ -267,7 +267,7 @@ def test_somebody_changes_their_own_password(console: Console) -> None:
     assert "Your password is changed" in browser.done("/account/password", present=PASSWORD, new=new, again=new).text
     assert elsewhere.get("/account").status_code == 303
     assert log_in(console.browser(), "otto", new).status_code == 303
-    (row,) = console.office.read(audit_rows)
+    (row,) = (row for row in console.office.read(audit_rows) if row.what != "login")
     assert (row.who, row.what, row.name, row.after) == (
         "otto (console)",
         "user password",

@@ -63,6 +63,7 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
     assert [one.extension for one in console.office.read(all_people)] == ["201"]
     assert [(row.what, row.name) for row in console.office.read(audit_rows)] == [
         ("import remove", "hr"),
+        ("people export", ""),
         ("import people", "hr"),
     ]
 

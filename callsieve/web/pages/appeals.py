@@ -151,6 +151,7 @@ async def fetch_evidence(visit: Visit) -> Response:
     content = await visit.read(content_of, reference, place)
     if one is None or content is None:
         raise NotThere
+    await visit.note("appeal evidence download", name=f"{reference} {one.name}")
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
     return as_file(content, f"{reference}-{place}-{plain}", "application/octet-stream")
 

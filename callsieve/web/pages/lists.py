@@ -8,7 +8,7 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from callsieve.entries import EntryError, parse_entry
+from callsieve.entries import EntryError, covers_country, parse_entry
 from callsieve.listing import (
     ListingError,
     NothingChanged,
@@ -36,6 +36,7 @@ from reputation.users import Role
 
 UPLOAD_BYTES = 1 << 20
 FORCE = N_("This can only be added by an administrator, who says so.")
+ADMINISTRATORS = N_("Only an administrator can add this.")
 EMPTY = N_("Choose a file first.")
 TOO_MANY = N_("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
@@ -57,7 +58,9 @@ async def add(visit: Visit) -> Response:
     look: Look = await visit.read(look_at, settings, entry, now)
     if not form.get("sure") and (look.objections or entry.kind is not EntryKind.EXACT):
         return visit.page("list_look.html", look=look, typed=dict(form))
-    if look.objections and not (visit.role >= Role.ADMINISTRATOR and form.get("force")):
+    if look.is_for_administrators and visit.role < Role.ADMINISTRATOR:
+        raise Refused(ADMINISTRATORS)
+    if look.objections and not form.get("force"):
         raise Refused(FORCE)
 
     def write(db: sqlite3.Connection, change: Change) -> None:
@@ -91,6 +94,7 @@ async def take_back(visit: Visit) -> Response:
 async def export(visit: Visit) -> Response:
     """Both lists as a file."""
     text = list_as_csv(await visit.read(list_entries))
+    await visit.note("list export")
     return as_file(text, f"callsieve-lists-{day(visit.now)}.csv")
 
 
@@ -145,8 +149,8 @@ async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | No
     change_id, now, settings = number_in_form(visit, "id"), visit.now, visit.desk.loaded.settings
 
     def object_to(db: sqlite3.Connection, before: object) -> None:
-        if isinstance(before, ListEntry) and objections(db, settings, before):
-            raise Refused(FORCE)
+        if isinstance(before, ListEntry) and (covers_country(before) or objections(db, settings, before)):
+            raise Refused(ADMINISTRATORS)
 
     if visit.role >= Role.ADMINISTRATOR:
         write = undo(change_id, whats, now, number)

@@ -22,6 +22,7 @@ from callsieve.web.table import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.visit import THEMES, Visit, local_path
 from callsieve.web.words import N_
+from reputation.store.audit import Change, add_audit
 from reputation.store.users import all_users, end_session, rehash, start_session
 from reputation.users import Role, Session
 
@@ -60,6 +61,7 @@ async def _logged_in(visit: Visit, name: str, target: str, password: tuple[str, 
 
     def write(db: sqlite3.Connection) -> None:
         start_session(db, session, visit.desk.lifetime)
+        add_audit(db, Change("login", name=visit.address), f"{name} (console)", now)
         if fresh is not None:
             rehash(db, name, password[1], fresh)
 

@@ -143,6 +143,7 @@ async def take_back_here(visit: Visit) -> Response:
 
 async def export(visit: Visit) -> Response:
     """The register as a file."""
+    await visit.note("own export")
     return as_file(register_as_csv(await visit.read(register_of)), f"callsieve-own-numbers-{day(visit.now)}.csv")
 
 

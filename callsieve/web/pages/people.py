@@ -66,11 +66,13 @@ async def show(visit: Visit) -> Response:
 
 async def export_people(visit: Visit) -> Response:
     """Our people as a file."""
+    await visit.note("people export")
     return as_file(people_as_csv(await visit.read(all_people)), f"callsieve-people-{day(visit.now)}.csv")
 
 
 async def export_dids(visit: Visit) -> Response:
     """Our DIDs as a file."""
+    await visit.note("did export")
     return as_file(dids_as_csv(await visit.read(all_dids)), f"callsieve-dids-{day(visit.now)}.csv")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.entries import coverage
+from callsieve.entries import coverage, covers_country
 from callsieve.listing import Replaced, action_of, calls_lately, objections_to_typed, replaced_by
 from callsieve.settings import Settings
 from callsieve.undoing import IDENTITIES, LISTS, Latest, latest_changes
@@ -45,6 +45,11 @@ class Look:
     objections: tuple[str, ...]
     there: Replaced
     calls: int
+
+    @property
+    def is_for_administrators(self) -> bool:
+        """Whether nobody else may add it."""
+        return bool(self.objections) or covers_country(self.entry)
 
 
 @dataclass(frozen=True, slots=True)
