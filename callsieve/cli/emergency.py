@@ -36,7 +36,7 @@ def open_window(config: ConfigOption = None) -> None:
     minutes = loaded.settings.emergency.window_minutes
     now = time.time()
     with any_store(loaded) as db, changing(db, "emergency open", at=now):
-        record_emergency(db, now)
+        record_emergency(db, now, who="")
     renew_stored(loaded, "emergency window")
     if minutes:
         say(f"Open until {when(now + 60 * minutes)}: no call is screened. To end that: callsieve emergency close")

@@ -13,8 +13,12 @@ OPENED_AT = f"(SELECT max(at) FROM emergency_call WHERE at < :now + 7200 AND at 
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
-    """An emergency number was dialled. The instant is kept, and in the audit who opened the window by it."""
-    if db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount:
+    """An emergency number was dialled. The instant is kept, and in the audit who opened the window by it.
+
+    `who` is empty where the caller writes a row of its own.
+    """
+    opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
+    if opened and who:
         add_audit(db, Change("emergency call"), who, at)
 
 

@@ -139,14 +139,10 @@ def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> Non
         assert "agi.* changed" not in daemon.log.read_text()
 
 
-@pytest.mark.parametrize("which", ["settings", "policy"])
-def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path, which: str) -> None:
+def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path) -> None:
     """A FIFO stands for a disk that stalls: the daemon reads it until its writer, the test, is done."""
-    policy = tmp_path / "state" / "policies" / "mine.toml"
-    policy.parent.mkdir(parents=True)
-    policy.write_text('extends = "cautious"\n')
-    with Daemon(tmp_path / "state", '[policy]\nname = "mine"\n') as daemon:
-        file = daemon.config if which == "settings" else policy
+    with Daemon(tmp_path / "state", '[policy]\nname = "strict"\n') as daemon:
+        file = daemon.config
         text = file.read_bytes()
         file.unlink()
         os.mkfifo(file)
@@ -160,7 +156,7 @@ def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path, 
         file.write_bytes(text)
         os.write(writers[0], text)
         os.close(writers[0])
-        wait_until(lambda: "policy mine is in force" in daemon.log.read_text(), "it goes on with what it read")
+        wait_until(lambda: "policy strict is in force" in daemon.log.read_text(), "it goes on with what it read")
 
 
 def is_being_read(fifo: Path, writers: list[int]) -> bool:
