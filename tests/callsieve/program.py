@@ -253,8 +253,9 @@ def ended(process: subprocess.Popen[bytes], typed: Iterable[bytes] = ()) -> Ende
     with ThreadPoolExecutor(1) as talker:
         said = talker.submit(_talk, process, typed)
         while not said.done():
-            if found := re.search(r"VmHWM:\s*(\d+)", status.read_text() if status.exists() else ""):
-                peak = max(peak, int(found[1]))
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                if found := re.search(r"VmHWM:\s*(\d+)", status.read_text()):
+                    peak = max(peak, int(found[1]))
             time.sleep(0.01)
     out, err = said.result()
     return Ended(process.returncode, out.decode(), err.decode(), peak)

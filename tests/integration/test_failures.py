@@ -308,7 +308,7 @@ def test_policy_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: R
         'when = { levl_at_least = "tag" }\naction = "reject"\nreason = "x"\n'
     )
     line = pbx.daemon.wait_for_log("the old policy stays")
-    assert "office.toml: rule 'all': unknown condition levl_at_least (did you mean level_at_least?)" in line
+    assert "office.toml: line 4: rule 'all': unknown condition levl_at_least (did you mean level_at_least?)" in line
     result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE))
     record_delay(result.ringing_seconds)
     assert result.code == 200
@@ -454,6 +454,6 @@ def test_policy_broken_at_start(record_delay: RecordDelay) -> None:
         pbx.daemon.write_settings(SETTINGS.replace('name = "cautious"', 'name = "office"'))
         pbx.daemon.start()
         fill(pbx.daemon.store)
-        assert "office.toml: not TOML" in pbx.daemon.wait_for_log("the policy cannot be used")
+        assert "office.toml: line 1: not TOML" in pbx.daemon.wait_for_log("the policy cannot be used")
         call_as_rejected(pbx, record_delay)
         assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).would_be == "reject"
