@@ -121,10 +121,10 @@ def test_the_switch_is_in_asterisks_database(office: Office) -> None:
 
 
 def test_who_switches_screening_off_and_on_is_in_the_audit(office: Office) -> None:
-    office.run("db", "migrate")
+    assert office.daemon.callsieve("db", "migrate").returncode == 0
     office.run("off", "--for", "2h")
     office.run("on")
-    rows = json.loads(office.run("audit", "--json"))
+    rows = json.loads(office.daemon.callsieve("audit", "--json").stdout)
     assert [(row["what"], row["name"]) for row in rows] == [("on", ""), ("off", "for 2h")]
 
 
