@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from reputation.store.connection import Store
+from reputation.store.connection import Store, files_of
 from reputation.store.errors import StoreError
-from reputation.store.file import files_of
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -22,11 +22,11 @@ from reputation.model import Facts, FactsQuery
 from reputation.store.backup import make_backup
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
-from reputation.store.file import BUSY_SECONDS, connect, open_store
+from reputation.store.file import BUSY_SECONDS, connect, files_of, open_store
 from reputation.store.transaction import begin_immediate, transaction
 from reputation.weights import DEFAULT, Weights
 
-__all__ = ["Store", "StoreError", "open_store", "transaction"]
+__all__ = ["Store", "StoreError", "files_of", "open_store", "transaction"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
