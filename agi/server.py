@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import inspect
 import logging
 import os
@@ -110,7 +111,8 @@ class AgiServer:
 
     `handle` returns the commands to send or an awaitable of them; the first is cheaper, it needs no task.
     `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted. `users`: the user
-    IDs that are obeyed. `is_blind`: the kernel does not say who connects, so nobody is obeyed on TCP.
+    IDs that are obeyed; so is who sends `key` along, if there is one. `is_blind`: the kernel does not say who connects,
+    so nobody is obeyed on TCP.
     """
 
     handle: Handler
@@ -120,6 +122,7 @@ class AgiServer:
     header_seconds: float = 0.3
     drain_seconds: float = DRAIN_SECONDS
     users: frozenset[int] = field(default_factory=lambda: frozenset({0, os.geteuid()}))
+    key: str = ""
     is_blind: bool = False
     stats: Stats = field(default_factory=Stats)
     _connections: set[_Connection] = field(default_factory=set)
@@ -139,7 +142,7 @@ class AgiServer:
             sock = listening.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._servers.append(await loop.create_server(self._make_connection, sock=sock, backlog=backlog))
-            if not self._peers.can_tell(sock):
+            if not self.key and not self._peers.can_tell(sock):
                 self.is_blind = True
                 logger.critical("the kernel does not say who connects: no call is screened over %s", address)
         return port
@@ -190,15 +193,16 @@ class AgiServer:
     def _make_connection(self) -> _Connection:
         return _Connection(self)
 
-    def _is_stranger(self, transport: asyncio.BaseTransport) -> bool:
-        """Whether who connected is not obeyed."""
-        user = self._peers.user_of(transport.get_extra_info("socket"))
-        if user in self.users:
-            return False
+    def _refused(self, user: int | None) -> None:
+        """A connection of somebody who is not obeyed."""
+        self.stats.strangers += 1
         if self._may_log(f"user {user}"):
-            who = "a user that the kernel does not tell" if user is None else f"user {user}"
-            logger.warning("%s connected, who is not Asterisk's: only asked how we are, we answer", who)
-        return True
+            who = "a user whom the kernel does not tell" if user is None else f"user {user}"
+            logger.warning("%s asked, who is not Asterisk's: not obeyed", who)
+
+    def _has_key(self, request: Request) -> bool:
+        said = request.arguments.get("key", "")
+        return self.key != "" and hmac.compare_digest(said.encode(errors="replace"), self.key.encode())
 
     def _fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
         """The fail-open answer; nothing at all if even that fails, which means allow."""
@@ -260,6 +264,7 @@ class _Connection(asyncio.Protocol):
         "_task",
         "_timer",
         "_transport",
+        "_user",
     )
 
     def __init__(self, server: AgiServer) -> None:
@@ -285,10 +290,11 @@ class _Connection(asyncio.Protocol):
         self._timer = loop.call_later(first, self._time_is_up)
         server._connections.add(self)
         server.stats.accepted += 1
-        self._is_stranger = server._is_stranger(transport)
+        self._user = server._peers.user_of(transport.get_extra_info("socket"))
+        self._is_stranger = self._user not in server.users
         if self._is_stranger:
             server._strangers[self] = None
-            if len(server._strangers) > STRANGERS_LIMIT:
+            if len(server._strangers) > (READERS_LIMIT if server.key else STRANGERS_LIMIT):
                 next(iter(server._strangers)).turn_away()
         else:
             server._readers[self] = None
@@ -350,6 +356,9 @@ class _Connection(asyncio.Protocol):
 
     def _decide(self, request: Request) -> None:
         server = self._server
+        if self._is_stranger and server._has_key(request):
+            self._is_stranger = False
+            server._strangers.pop(self, None)
         if self._is_stranger and request.path not in OPEN_TO_ALL:
             self._fail_open(FailOpen.STRANGER)
             return
@@ -429,7 +438,7 @@ class _Connection(asyncio.Protocol):
         if self._state is _SETTLED:
             return
         if self._is_stranger:
-            self._server.stats.strangers += 1
+            self._server._refused(self._user)
             reason, self._request = FailOpen.STRANGER, None  # what a stranger says is not kept
         self._send(b"" if self._lost else self._server._fail_open_answer(reason, self._request))
 
@@ -481,7 +490,8 @@ class _Connection(asyncio.Protocol):
     def turn_away(self) -> None:
         """Make room for another stranger."""
         self._server._strangers.pop(self, None)
-        self._server.stats.strangers += self._state is not _SETTLED
+        if self._state is not _SETTLED:
+            self._server._refused(self._user)
         self._transport.abort()
 
     def abort(self) -> None:

@@ -85,6 +85,7 @@ class Daemon:
             deadline_seconds=settings.agi.deadline_ms / 1000,
             in_flight_limit=settings.agi.in_flight,
             users=obeyed_users(settings),
+            key=settings.agi.key,
         )
         self.learning = self._listener(settings.ami) if settings.ami.username else None
         self._policy_files = watched_files(self._loaded)

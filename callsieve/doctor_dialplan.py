@@ -24,6 +24,7 @@ from callsieve.console import ConsoleError
 from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
 from callsieve.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT
 from callsieve.installing import TRUNK_LINES, dialplan_text
+from callsieve.settings import SettingsError
 from reputation.wording import Places, Wording, listed
 
 # [callsieve-codes], and docs/operations.md.
@@ -85,7 +86,8 @@ def _same_version(ground: Ground, count: int) -> Finding:
         return ok(Wording("{count} contexts are loaded, from {file}", loaded))
     try:
         there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
-        current = {path.with_name(name): dialplan_text(name, agi) for name in there}
+        key = "" if agi == OUR_AGI or isinstance(ground.read, SettingsError) else ground.loaded.settings.agi.key
+        current = {path.with_name(name): dialplan_text(name, agi, key) for name in there}
     except InstallError as error:
         return fail(str(error))
     for path, wanted in current.items():

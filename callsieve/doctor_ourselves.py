@@ -174,7 +174,7 @@ def settings_are_private(ground: Ground) -> Finding:
         mode = file.stat().st_mode
         if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
             return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
-        if mode & 0o004 and "secret" in file.read_text("utf-8"):
+        if mode & 0o004 and ("secret" in file.read_text("utf-8") or ground.loaded.settings.agi.key):
             return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
         service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
         if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):

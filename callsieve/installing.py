@@ -120,8 +120,10 @@ def _dialplan_files(wanted: Wanted, hook: Hook, fronts: tuple[str, ...]) -> tupl
 
 def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: tuple[str, ...]) -> list[Change]:
     agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
-    texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi) for name in names}
-    files = [own_file(place.dialplan / name, text) for name, text in texts.items()]
+    key = "" if wanted.classic else wanted.loaded.settings.agi.key
+    texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi, key) for name in names}
+    private = (0o640, place.group) if key else (None, None)
+    files = [own_file(place.dialplan / name, text, *private) for name, text in texts.items()]
     path = place.dialplan / FREEPBX_HOOK_FILE
     before = read_text(path)
     if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):
@@ -129,12 +131,22 @@ def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: 
     return files
 
 
-def dialplan_text(name: str, agi: str) -> str:
-    """One file of the dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts."""
+def dialplan_text(name: str, agi: str, key: str = "") -> str:
+    """One file of the dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts.
+
+    `key` goes with each question, if there is one.
+    """
     text = packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
-    return text.replace(PACKAGED_URL, agi)
+    return with_key(text.replace(PACKAGED_URL, agi), key)
+
+
+def with_key(text: str, key: str) -> str:
+    """The dialplan, sending the key along with whatever it asks; without one as it is."""
+    for path in ("/screen,", "/${ARG1},") if key else ():
+        text = text.replace(f")}}{path}", f")}}{path}key={key},")
+    return text
 
 
 def _include_of_dialplan(place: Place, freepbx: bool, names: tuple[str, ...]) -> Change:

@@ -37,6 +37,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
 EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
 ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
+KEY = r"^([A-Za-z0-9]{16,64})?\Z"
+Key = Annotated[str, msgspec.Meta(pattern=KEY)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
 HOURS = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"
@@ -48,6 +50,7 @@ WRITTEN_AS = {
     NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
     EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
     ENDPOINT: "write it as PJSIP/201",
+    KEY: "takes 16 to 64 letters and digits",
     HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
     ROUTE: "write it as context,exten,1",
 }
@@ -73,13 +76,17 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Agi(Table, frozen=True):
-    """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well."""
+    """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well.
+
+    `key`: who sends it along may, too. For containers, where the kernel does not say who asks.
+    """
 
     listen: str = "127.0.0.1:4578"
     socket: str = "agi.sock"
     deadline_ms: Deadline = 400
     in_flight: InFlight = 200
     users: tuple[Extension, ...] = ("asterisk",)
+    key: Key = ""
 
 
 class StoreTable(Table, frozen=True):

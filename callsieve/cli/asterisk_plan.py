@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from callsieve.changes import Change, Plan
     from callsieve.install_steps import Step
 
-_SECRET = re.compile(r"^(\s*secret\s*=>?\s*)\S.*$", re.MULTILINE | re.IGNORECASE)
+_SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTILINE | re.IGNORECASE)
 
 
 def show_plan(plan: Plan, user: str, *, every_line: bool) -> None:
@@ -78,7 +78,7 @@ def _show_diff(change: Change) -> None:
 
 
 def _diff(change: Change, context: int) -> Iterator[str]:
-    before, after = (_SECRET.sub(r"\1********", text or "") for text in (change.before, change.after))
+    before, after = (_SECRET.sub(r"\1\2********", text or "") for text in (change.before, change.after))
     old = "/dev/null" if change.before is None else str(change.path)
     new = "/dev/null" if change.after is None else str(change.path)
     diff = difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="", n=context)

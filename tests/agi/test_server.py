@@ -582,3 +582,12 @@ async def test_connections_without_a_request_are_no_calls_and_the_oldest_give_wa
         assert await answer_to(port) == ANSWER
         assert await asyncio.wait_for(readers[0].read(), 5) == fail_open("incomplete request")
         assert (server.stats.over_limit, server.stats.in_flight) == (0, 0)
+
+
+async def test_who_has_the_key_is_obeyed_whoever_it_is() -> None:
+    async with serving(users=frozenset(), key="0123456789abcdef") as (server, port):
+        assert await answer_to(port, HEADER.replace(b"\n\n", b"\nagi_arg_2: key=0123456789abcdef\n\n")) == ANSWER
+        for wrong in (b"", b"\nagi_arg_2: key=", b"\nagi_arg_2: key=0123456789abcdeg", b"\nagi_arg_2: key=\xc3\xa9"):
+            said = await answer_to(port, HEADER.replace(b"\n\n", wrong + b"\n\n"))
+            assert said == fail_open("not asked by Asterisk")
+        assert (server.stats.answered, server.stats.strangers) == (1, 4)

@@ -708,14 +708,15 @@ def test_where_stopped_calls_go(
     assert words in str(finding.detail)
 
 
+@pytest.mark.parametrize("settings", [MANAGER, '[agi]\nkey = "0123456789abcdef"\n'])
 @pytest.mark.parametrize(
     ("mode", "status"), [(0o640, Status.OK), (0o644, Status.FAIL), (0o642, Status.FAIL), (0o600, Status.OK)]
 )
-def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status) -> None:
+def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status, settings: str) -> None:
     file = tmp_path / "callsieve.toml"
-    file.write_text(MANAGER)
+    file.write_text(settings)
     file.chmod(mode)
-    finding = doctor_ourselves.settings_are_private(make_ground(tmp_path, settings=MANAGER, file=file))
+    finding = doctor_ourselves.settings_are_private(make_ground(tmp_path, settings=settings, file=file))
     assert finding.status is status
     assert "secret = " not in str(finding.detail)
 

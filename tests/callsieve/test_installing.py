@@ -559,6 +559,19 @@ def test_asterisk_conf_is_where_the_files_are() -> None:
     assert {"screen", "callee", "challenge", "mark"} <= set(asked_for(packaged_dialplan()))
 
 
+@pytest.mark.parametrize("classic", [False, True])
+def test_the_key_goes_with_each_question_and_is_private(tmp_path: Path, classic: bool) -> None:
+    """The classic script needs none: the Unix socket says who asks, across namespaces too."""
+    key = "0123456789abcdef"
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, replace(make_wanted(tmp_path, f'[agi]\nkey = "{key}"\n'), classic=classic)))
+    path = place.dialplan / "callsieve.conf"
+    said = [line for line in path.read_text().splitlines() if f"key={key}," in line]
+    asked = [line for line in path.read_text().splitlines() if "AGI(${CALLSIEVE_AGI}" in line]
+    assert said == ([] if classic else asked)
+    assert stat.S_IMODE(path.stat().st_mode) == (0o644 if classic else 0o640)
+
+
 # The manager user
 
 

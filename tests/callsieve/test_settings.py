@@ -39,6 +39,7 @@ socket = "/run/callsieve/agi.sock"
 deadline_ms = 300
 in_flight = 100
 users = ["pbx"]
+key = "0123456789abcdef"
 [store]
 path = "calls.db"
 [ami]
@@ -135,6 +136,7 @@ DEFAULTS: dict[str, Any] = {
         "deadline_ms": 400,
         "in_flight": 200,
         "users": ("asterisk",),
+        "key": "",
     },
     "store": {"path": "callsieve.db"},
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
@@ -245,6 +247,7 @@ ERRORS = [
     ("one-table-for-a-list", "[did]\nnumber = '1'", "did: a list of tables is written as [[did]]"),
     ("deadline-after-the-dialplans", "[agi]\ndeadline_ms = 600", "agi.deadline_ms: expected int <= 550"),
     ("deadline-too-short", "[agi]\ndeadline_ms = 9", "agi.deadline_ms: expected int >= 10"),
+    ("short-key", "[agi]\nkey = '0123'", "agi.key: takes 16 to 64 letters and digits"),
     ("nobody-in-flight", "[agi]\nin_flight = 0", "agi.in_flight: expected int >= 1"),
     ("port", "[ami]\nport = 65536", "ami.port: expected int <= 65535"),
     ("window", "[emergency]\nwindow_minutes = 1441", "emergency.window_minutes: expected int <= 1440"),

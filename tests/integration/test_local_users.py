@@ -16,14 +16,18 @@ from agi.quoting import variables_in
 from agi.server import FailOpen
 from callsieve.doctor_ourselves import is_asked_by_asterisk
 from callsieve.examining import Ground, Status
+from callsieve.installing import with_key
 from callsieve.settings import load_settings
 from callsieve.telemetry import EVERY_SECONDS, read_telemetry
+from lab import CallSpec, Phone
 from lab.daemon import Daemon
-from tests.integration.office import wait_until
+from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from tests.integration.office import BY_ACTION, fill, wait_until
 
 pytestmark = pytest.mark.root
 
 NOBODY = 65534
+KEY = "0123456789abcdef"
 CALLER = "+12015550123"
 # Asks over TCP and prints the answer; as the user that is named, which the interpreter itself may not be open to.
 ASK = """
@@ -137,6 +141,21 @@ def test_root_is_obeyed_and_what_opens_screening_is_audited(daemon: Daemon) -> N
 def test_a_user_of_the_settings_is_obeyed(tmp_path: Path) -> None:
     with Daemon(tmp_path / "state", f'[agi]\nusers = ["{NOBODY}"]\n') as daemon:
         assert asked_by(NOBODY, daemon, EVERYTHING[0])["CALLSIEVE_RULE"] == "recorded"
+
+
+def test_who_has_the_key_is_obeyed(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "state", f'[agi]\nkey = "{KEY}"\n') as daemon:
+        for key, rule in ((KEY, "recorded"), ("", "fail-open"), (KEY[:-1], "fail-open")):
+            assert asked_by(NOBODY, daemon, request("emergency", f"key={key}"))["CALLSIEVE_RULE"] == rule
+
+
+def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
+    settings = f'{SETTINGS}\n[agi]\nkey = "{KEY}"\n'
+    with ScreenedPbx(settings=settings, conf=lambda text: with_key(text, KEY)) as pbx, Phone(pbx.asterisk, "201"):
+        assert f"/screen,key={KEY},trunk=" in pbx.asterisk.cli("dialplan show callsieve")
+        assert f"/${{ARG1}},key={KEY}," in pbx.asterisk.cli("dialplan show callsieve-ask")
+        fill(pbx.daemon.store)
+        assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603
 
 
 def test_anybody_may_ask_how_we_are_and_the_doctor_is_red_when_somebody_asked_for_more(daemon: Daemon) -> None:
