@@ -40,7 +40,7 @@ from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.ids import new_id
 from reputation.numbers import read_plans, supported_regions
-from reputation.store.backup import backups_of
+from reputation.store.backup import has_backup_of_today
 from reputation.store.errors import StoreError
 from reputation.weights import Weights
 
@@ -56,7 +56,6 @@ GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan w
 LOOK_SECONDS = 1.0  # how often policy files are looked at
 SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
-BACKUP_SECONDS = 86400.0
 
 
 class Daemon:
@@ -260,16 +259,16 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _keep_house(self) -> None:
-        """Once an hour: what is too old goes, and once a day a backup is made. Not in the first minute: calls wait."""
+        """Once a day a backup, and once an hour what is too old goes: never before the day's backup is made. Not in the
+        first minute: calls wait.
+        """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
-            now = time.time()
+            path = self.keeper.path
             try:
-                await _tidy_up(self.keeper.path)
-                backups = backups_of(self.keeper.path)
-                await _grade_own_numbers(self.keeper.path, self.keeper.weights)
-                if not backups or not 0 <= now - backups[0].stat().st_mtime < BACKUP_SECONDS:
-                    await _back_up(self.keeper.path)
+                if has_backup_of_today(path, time.time()) or await _back_up(path):
+                    await _tidy_up(path)
+                await _grade_own_numbers(path, self.keeper.weights)
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -299,10 +298,16 @@ async def _tidy_up(store: Path) -> None:
     logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
 
 
-async def _back_up(store: Path) -> None:
-    """Copying a large store takes the time and the disk of calls."""
+async def _back_up(store: Path) -> bool:
+    """Whether it could be done. Copying a large store takes the time and the disk of calls."""
     done, text = await _apart("reputation.store.backup", str(store))
-    logger.log(logging.INFO if done else logging.WARNING, "%s: %s", "backup" if done else "no backup", text)
+    logger.log(
+        logging.INFO if done else logging.WARNING,
+        "%s: %s",
+        "backup" if done else "no backup, so nothing is removed",
+        text,
+    )
+    return done
 
 
 async def _grade_own_numbers(store: Path, weights: Weights) -> None:

@@ -12,6 +12,7 @@ from callsieve.examining import NONE, Finding, Ground, Status, and_more, ok, war
 from callsieve.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.clock import is_held
 from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
 from reputation.store.reviews import numbers_to_review
@@ -101,6 +102,9 @@ def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
     ]
     if not found:
         return ok(Wording("not yet: the daemon begins a minute after its start"))
+    if is_held(db):
+        way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
+        return warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
     if late:
         about: Places = {"jobs": ", ".join(late), "when": Wording(ago(found[late[0]].at, now))}
         way_out = Wording("callsieve housekeeping run; does the daemon run?")

@@ -26,6 +26,7 @@ from reputation.store.journal import decisions
 from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
 from reputation.store.personal import (
+    EXPECT_SECONDS,
     PersonalEntry,
     drop_wish,
     expect_call,
@@ -37,7 +38,6 @@ from reputation.store.personal import (
     stop_expecting,
 )
 
-EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours (DESIGN section 4)
 VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 WORD_OF_LIST = {ListName.ALLOW: "allowed", ListName.BLOCK: "blocked"}

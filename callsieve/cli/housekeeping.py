@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    confirmed,
+    existing_store,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import note
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from reputation.store.housekeeping import Report
 
@@ -35,6 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; nothing is changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -44,10 +55,14 @@ def run(
     from reputation.store.audit import Change
     from reputation.store.housekeeping import JOBS, run_jobs
 
-    with existing_store(settings_of(config)) as db:
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        now = time.time()
+        if not dry_run:
+            _make_sure(db, loaded.store_path, now, yes=yes)
         done = []
         with counted(len(JOBS), "jobs") as tick:
-            for report in run_jobs(db, JOBS, time.time(), dry_run=dry_run):
+            for report in run_jobs(db, JOBS, now, dry_run=dry_run):
                 done.append(report)
                 tick()
         if not dry_run:
@@ -58,6 +73,21 @@ def run(
     _show(done)
     if dry_run:
         say("Nothing was changed.")
+
+
+def _make_sure(db: sqlite3.Connection, path: Path, now: float, *, yes: bool) -> None:
+    """That the clock is right, and that there is a backup: what is removed is gone."""
+    from callsieve.times import when
+    from reputation.store.backup import has_backup_of_today, make_backup
+    from reputation.store.clock import DAY, believe, leap_of
+
+    if leap := leap_of(db, now):
+        question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
+        if not confirmed(question, yes=yes):
+            raise CommandError("nothing was changed: set the clock")
+    if not has_backup_of_today(path, now):
+        make_backup(path, now)
+    believe(db, now)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -18,6 +18,7 @@ from reputation.store.migrations import pending
 logger = logging.getLogger(__name__)
 
 KEPT = 7
+DAY = 86_400.0
 
 
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
@@ -61,6 +62,12 @@ def backups_of(path: Path) -> list[Path]:
     soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
     found = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
     return sorted(found, key=lambda one: (one.name < soon, one.name), reverse=True)
+
+
+def has_backup_of_today(path: Path, now: float) -> bool:
+    """Whether the latest backup is less than a day old. One of a clock that was ahead does not count."""
+    backups = backups_of(path)
+    return bool(backups) and 0 <= now - backups[0].stat().st_mtime < DAY
 
 
 def last_good_backup(path: Path) -> Path | None:

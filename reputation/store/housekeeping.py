@@ -4,7 +4,7 @@
     python -m reputation.store.housekeeping FILE    the same in a process of its own, as the daemon does it every hour
 
 Jobs write in short transactions, so that nobody waits, and may be cut off at any time: the next run goes on. They keep
-counts and no numbers.
+counts and no numbers. Nothing runs while the clock is not to be believed (clock.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import NamedTuple
 from reputation.appeals import AppealState, is_overdue
 from reputation.numbers import is_valid
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.clock import clamp, leap_of, look_at_clock
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store
 from reputation.store.identities import identities_due
@@ -31,6 +32,7 @@ from reputation.store.transaction import rehearsal, transaction
 
 HOUR = 3600.0
 DAY = 86_400.0
+WAY_OUT = "Set the clock; if it is right, `callsieve housekeeping run` removes now, or the daemon in a week"
 IDENTITY_DUE_DAYS = 30
 # Jobs are started once an hour: a little early is not another hour late.
 EARLY_SECONDS = 60.0
@@ -79,8 +81,10 @@ class Job(NamedTuple):
 
 
 def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
-    """Deletes what is past its time, by table."""
+    """Deletes what is past its time, by table, when what a clock that was ahead has written is dated again."""
     counts = {}
+    with begin(db):
+        counts["set in the future"] = clamp(db, now)
     for table in EXPIRE:
         with begin(db):
             counts[table] = expire_table(db, table, now)
@@ -175,12 +179,19 @@ def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """What is due, of the store in that file, if there is one."""
+    """What is due, of the store in that file, if there is one. 1 when the clock is not believed."""
     path = Path(arguments[0])
     try:
         if path.exists():
             with open_store(path) as db:
                 now = time.time()
+                with transaction(db):
+                    leap, believed = leap_of(db, now), look_at_clock(db, now)
+                if not believed:
+                    sys.stderr.write(
+                        f"nothing is removed: the clock is {leap / DAY:+.0f} days from the last run. {WAY_OUT}"
+                    )
+                    return 1
                 done = [in_words(report) for report in run_jobs(db, jobs_due(db, now), now)]
                 sys.stdout.write("; ".join(done) or "nothing is due")
     except StoreError as error:

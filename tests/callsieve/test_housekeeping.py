@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from callsieve.doctor_duties import keeps_house
 from callsieve.examining import Ground, Status
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
-from reputation.store.file import open_store
+from reputation.store.backup import backups_of, open_backup
+from reputation.store.clock import is_held
+from reputation.store.file import backup_directory, open_store
 from reputation.store.housekeeping import JOBS, reports
 from tests.callsieve.program import Program, make_record, wait_until
 
@@ -57,25 +60,78 @@ def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
     assert said(4 * DAY)[1].startswith("late: retention, invalid numbers, identities, ")
 
 
-async def test_the_daemon_keeps_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "SETTLED_SECONDS", 0.0)
-    port = free_port("127.0.0.1", socket.SOCK_STREAM)
-    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
-    loaded = Loaded(settings=settings, file=None, state=tmp_path)
-    stop = asyncio.Event()
-    running = asyncio.create_task(daemon.Daemon(lambda: loaded).run(stop))
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_the_daemon_keeps_house(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
 
     def done() -> bool:
-        if not loaded.store_path.exists():
+        if not path.exists():
             return False
-        with open_store(loaded.store_path) as db:
+        with open_store(path) as db:
             return len(reports(db)) == len(JOBS)
 
+    await keeping_house(path, done)
+
+
+async def keeping_house(store: Path, done: Callable[[], bool]) -> None:
+    """A daemon that begins at once, until that holds."""
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
+    loaded = Loaded(settings=settings, file=None, state=store.parent)
+    stop = asyncio.Event()
+    running = asyncio.create_task(daemon.Daemon(lambda: loaded).run(stop))
     try:
         await asyncio.to_thread(wait_until, done)
     finally:
         stop.set()
         await running
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_a_backup_comes_before_the_first_deletion(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
+
+    def done() -> bool:
+        return not callsieve("calls", "show", "--json").json
+
+    await keeping_house(callsieve.store, done)
+    (backup,) = backups_of(callsieve.store)
+    with open_backup(backup) as db:
+        assert db.execute("SELECT id FROM decision").fetchall() == [("OLDER111",)]
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_without_a_backup_nothing_is_removed(callsieve: Program, caplog: pytest.LogCaptureFixture) -> None:
+    backup_directory(callsieve.store).write_text("in the way")
+    callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
+    await keeping_house(callsieve.store, lambda: "no backup" in caplog.text)
+    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["OLDER111"]
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve: Program) -> None:
+    callsieve.ok("housekeeping", "run")
+    with open_store(callsieve.store) as db:
+        db.execute("UPDATE housekeeping SET at = at - ?", (731 * DAY,))
+    callsieve.add_decisions(make_record("YOUNG111", at=time.time() - 731 * DAY))
+
+    def held() -> bool:
+        with open_store(callsieve.store) as db:
+            return is_held(db)
+
+    await keeping_house(callsieve.store, held)
+    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
+    assert keeps_house(Ground(loaded, str, time.time())).status is Status.WARN
+    callsieve.fails("housekeeping", "run")
+    assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
+    callsieve.ok("housekeeping", "run", "--yes")
+    assert callsieve("calls", "show", "--json").json == []
 
 
 async def test_a_part_that_ends_is_told_as_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.codes import EXPECT_SECONDS, WISHES_A_DAY, mark_call, obey_code, reporter_of
+from reputation.codes import WISHES_A_DAY, mark_call, obey_code, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.audit import audit_rows
@@ -19,7 +19,7 @@ from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal import expected_until, personal_entries
+from reputation.store.personal import EXPECT_SECONDS, expected_until, personal_entries
 from reputation.store.rows import marks_of
 from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query, make_record
 

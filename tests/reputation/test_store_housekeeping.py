@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,21 +13,27 @@ from pathlib import Path
 import pytest
 
 from reputation.appeals import AppealStep
-from reputation.model import AuthClass, Direction, Identity
+from reputation.model import AuthClass, Direction, EntryKind, Identity, ListEntry, ListName
 from reputation.numbers import is_valid
 from reputation.store.appeals import take_step
+from reputation.store.clock import is_held
 from reputation.store.errors import StoreError
+from reputation.store.file import open_store
 from reputation.store.housekeeping import DAY, HOUR, JOBS, Counts, in_words, jobs_due, main, reports, run_jobs
-from reputation.store.identities import set_identity
+from reputation.store.identities import identities_due, set_identity
 from reputation.store.journal import record_decisions
+from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
+from reputation.store.personal import expect_call, expected_until
 from reputation.store.rows import marks_of, signals_of
 from reputation.store.standing import standing
+from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store
 from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome, make_record, read, write
 from tests.reputation.test_store_appeals import file
 
+ROOT = Path(__file__).resolve().parents[2]
 NOBODYS = "+12010550123"  # as if it had been somebody's when its calls came
 SOMEBODYS = "+12017421834"
 
@@ -134,6 +142,86 @@ def test_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path.write_bytes(b"no store" * 1000)
     assert main([str(path)]) == 2
     assert "damaged" in capsys.readouterr().err
+
+
+def age(path: Path, days: float) -> None:
+    """The store as it looks to a clock that is so many days ahead."""
+    with open_store(path) as db, transaction(db):
+        for table, column in (("housekeeping", "at"), ("migration", "at"), ("mark", "at"), ("identity", "expires_at")):
+            db.execute(f"UPDATE {table} SET {column} = {column} - ?", (days * DAY,))
+        db.execute(
+            "UPDATE housekeeping SET did = json_set(did, '$.since', did ->> '$.since' - ?) WHERE job = 'clock'",
+            (days * DAY,),
+        )
+
+
+def evidence(path: Path) -> tuple[int, ...]:
+    """How many marks and identities there are."""
+    with open_store(path) as db:
+        return tuple(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("mark", "identity"))
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """A store with evidence, of which the housekeeping has run."""
+    path = tmp_path / "callsieve.db"
+    now = time.time()
+    write(path, add_mark, make_mark(at=now - DAY))
+    write(path, set_identity, Identity(CALLER, "Acme", 1, now + 100 * DAY), now - DAY)
+    assert main([str(path)]) == 0
+    return path
+
+
+@pytest.mark.parametrize("ran", [True, False], ids=["it-ran-before", "it-never-ran"])
+def test_a_clock_that_is_two_years_ahead_removes_nothing(known: Path, ran: bool) -> None:
+    if not ran:
+        write(known, lambda db: db.execute("DELETE FROM housekeeping"))
+    age(known, 731)
+    for _ in range(2):
+        command = [sys.executable, "-m", "reputation.store.housekeeping", str(known)]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 1
+        assert evidence(known) == (1, 1)
+    assert read(known, is_held)
+    age(known, -731)  # somebody has set it
+    assert main([str(known)]) == 0
+    assert (evidence(known), read(known, is_held)) == ((1, 1), False)
+
+
+def test_a_pbx_that_was_off_for_long_is_believed_after_a_week(known: Path) -> None:
+    age(known, 400)
+    for days in (0, 3, 3):
+        age(known, days)
+        assert main([str(known)]) == 1
+    age(known, 1.1)
+    assert main([str(known)]) == 0
+    assert (evidence(known), read(known, is_held)) == ((0, 0), False)
+    assert main([str(known)]) == 0
+
+
+def test_a_second_leap_begins_the_week_anew(known: Path) -> None:
+    for days in (100, 100, 100):
+        age(known, days)
+        assert main([str(known)]) == 1
+    assert evidence(known) == (1, 1)
+
+
+def test_a_clock_that_was_behind_changes_nothing(known: Path) -> None:
+    age(known, -2000)
+    assert main([str(known)]) == 1
+    assert evidence(known) == (1, 1)
+
+
+def test_what_was_written_with_a_clock_ahead_is_not_in_force_for_years(db: sqlite3.Connection) -> None:
+    ahead = NOW + 731 * DAY
+    expect_call(db, "201", ahead + 7200)
+    set_identity(db, Identity(CALLER, "Acme", 1, ahead + 100 * DAY), ahead)
+    add_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, CALLER, None, "allow", "", ahead + DAY, ahead))
+    add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, None, "reject", "", None, ahead))
+    assert run(db)["retention"] == {"set in the future": 4}
+    assert run(db)["retention"] == {}
+    assert expected_until(db, "201") == NOW + 7200
+    assert [identity.expires_at for identity in identities_due(db, ahead)] == [NOW + 100 * DAY]
+    assert {entry.expires_at for entry in list_entries(db)} == {NOW + DAY, None}
 
 
 def test_a_job_that_fails_changes_nothing_in_a_dry_run_either(db: sqlite3.Connection) -> None:
