@@ -57,6 +57,8 @@ def _folding() -> dict[int, str | None]:
     return table
 
 
+# Fewer digits without their country code stand in too many other things.
+LEAST_NATIONAL_DIGITS = 7
 _FOLDING = _folding()
 
 
@@ -170,6 +172,16 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
     region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     prefix = phonenumbers.ndd_prefix_for_region(region, True) or ""
     return tuple(dict.fromkeys((e164, e164[1:], prefix + national, national)))
+
+
+def national_digits(e164: str) -> str:
+    """What all ways to write a number end with: of +442071838750 that is 2071838750.
+
+    All digits where too few would be left to tell a number by, or where it cannot be parsed.
+    """
+    parsed = _parsed(e164)
+    digits = "" if parsed is None else phonenumbers.national_significant_number(parsed)
+    return digits if len(digits) >= LEAST_NATIONAL_DIGITS else e164.lstrip("+")
 
 
 def is_valid(e164: str) -> bool:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.common import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.storing import changing
 from callsieve.privileges import acting_for
 from callsieve.writing import naming
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping
+
+    from callsieve.settings import Loaded
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -102,8 +105,8 @@ def erase(
     from callsieve.cli.show import plural, say
     from callsieve.recordings import erase as erase_recordings
     from callsieve.recordings import of_decisions
+    from reputation.store.erasure import files_naming
     from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
-    from reputation.store.recovery import quarantined_of
 
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
@@ -112,7 +115,8 @@ def erase(
         counts = {table: len(found) for table, found in rows.items()}
         kept = {table: counts[table] for table in EXPORT if table not in ERASE}
         recordings = of_decisions(loaded.state, _ids(rows))
-        if not any(counts[table] for table in ERASE):
+        files = files_naming(_folders(loaded), e164)
+        if not any(counts[table] for table in ERASE) and (any(kept.values()) or not files):
             say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
             _say_kept(kept, e164, config)
             return
@@ -125,16 +129,41 @@ def erase(
         spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
         with changing(db, "privacy erase"):
             erased = erase_number(db, e164)
+        _clear_files(db, loaded, e164)
     say(f"Erased of {e164}: {_counts_in_words(erased)}")
     if spoken:
         say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
-    say("Backups keep it for 7 days, until the last of them is replaced; an import that lists it brings it back.")
-    for damaged in quarantined_of(loaded.store_path):
-        say(
-            f"{damaged} was put aside because it was damaged, and still has it: delete it once you have looked into it."
-        )
+    say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
+    for file in files_naming(_folders(loaded), e164):
+        if file != loaded.store_path or not any(kept.values()):
+            say(f"{file} still has its digits: {_way_out_of(file, loaded.store_path)}.")
     _say_kept(kept, e164, config)
+
+
+def _clear_files(db: sqlite3.Connection, loaded: Loaded, e164: str) -> None:
+    """The rows are gone; now the bytes that they have left, and those in backups. What fails is said and stays."""
+    from reputation.store.erasure import clear_freed, erase_from_backups
+    from reputation.store.errors import store_errors
+
+    with store_errors(loaded.store_path):
+        if not clear_freed(db, loaded.store_path, e164):
+            warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
+    for backup, problem in erase_from_backups(loaded.store_path, e164):
+        if problem:
+            warn(f"{backup} could not be written anew, and still has it: {problem}")
+
+
+def _folders(loaded: Loaded) -> tuple[Path, ...]:
+    return loaded.state, loaded.store_path.parent
+
+
+def _way_out_of(file: Path, store: Path) -> str:
+    if file == store:
+        return "in what somebody attached to another appeal, or in a longer number"
+    if file.name.startswith(f"{store.name}.damaged-"):
+        return "it was put aside because it was damaged: delete it once you have looked into it"
+    return "look into it, or delete it"
 
 
 def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:

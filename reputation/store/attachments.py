@@ -69,8 +69,4 @@ def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | No
 
 def detach(db: sqlite3.Connection, reference: str, place: int) -> Attachment | None:
     """Removes one for good, and returns what it was; None: there is no such."""
-    db.execute("PRAGMA secure_delete = ON")  # the bytes are overwritten, not only unlinked
-    try:
-        return next((Attachment(*row) for row in db.execute(REMOVE, (reference, place)).fetchall()), None)
-    finally:
-        db.execute("PRAGMA secure_delete = OFF")
+    return next((Attachment(*row) for row in db.execute(REMOVE, (reference, place)).fetchall()), None)

@@ -51,8 +51,10 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """What a backup left that was killed half-way; a fresh one may be somebody's who is still at it."""
-    for partial in directory.glob(f"{BACKUP_PREFIX}*.partial"):
+    """What a backup, or an erasure in one, left that was killed half-way, with SQLite's companions; a fresh one may be
+    somebody's who is still at it.
+    """
+    for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
 

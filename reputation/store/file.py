@@ -17,14 +17,18 @@ from reputation.store.errors import StoreError, primary_code, store_error, store
 from reputation.store.migrations import migrate
 
 BUSY_SECONDS = 5.0
+CHECKPOINT_STEP_SECONDS = 0.1
+CHECKPOINT_TRIES = 20
 LOST = "the store is missing, but it has backups: the daemon or `callsieve db restore` puts the last good one in place"
 BACKUP_PREFIX = "callsieve-"
 
 # synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
 # error would be a SIGBUS. The cache is small (8 MB): the system's own page cache holds the file anyway.
+# secure_delete: what is deleted is personal data, and its bytes are overwritten.
 PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
     "PRAGMA cache_size = -8192",
     "PRAGMA mmap_size = 0",
     "PRAGMA journal_size_limit = 33554432",
@@ -82,6 +86,23 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
             db.close()
             raise
     return db
+
+
+def truncate_wal(db: sqlite3.Connection) -> bool:
+    """Empties the -wal file, in which pages stand as they were before a deletion. False: others read all the while.
+
+    It waits for readers in short steps: a checkpoint that waits keeps all others from writing.
+    """
+    db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_STEP_SECONDS)}")
+    try:
+        for _ in range(CHECKPOINT_TRIES):
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return True
+            time.sleep(CHECKPOINT_STEP_SECONDS)
+        return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from reputation.numbers import is_valid
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.clock import clamp, leap_of, look_at_clock
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
+from reputation.store.file import open_store, truncate_wal
 from reputation.store.identities import identities_due
 from reputation.store.retention import EXPIRE, expire_table
 from reputation.store.reviews import numbers_to_review
@@ -163,6 +163,8 @@ def run_jobs(db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run
             with transaction(db):
                 db.execute(RECORD, (report.job, report.at, report.seconds, json.dumps(did)))
         yield report
+    if not dry_run:
+        truncate_wal(db)  # where it cannot be emptied now, the next run does
 
 
 def in_words(report: Report) -> str:

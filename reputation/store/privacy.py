@@ -1,16 +1,19 @@
 """What the store knows about one number, and how it is forgotten (data protection law).
 
 Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
-the PBX would give the caller back. Backups still hold the number until the last of them is replaced (7 days), the
--wal file until it is next overwritten, and an import that lists the number brings it back. Our own lines are nobody's
-personal data: what the settings and the register say of them stays, and so do the sums of their calls.
+the PBX would give the caller back. In texts about others the number is blotted out. `erasure` sees to the files. An
+import that lists the number brings it back. Our own lines are nobody's personal data: what the settings and the
+register say of them stays, and so do the sums of their calls.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from base64 import b64encode
 from collections.abc import Collection
+
+from reputation.numbers import national_digits
 
 # A row about a complaint names our number, and who complains in what was written down.
 OF_AUDIT = """
@@ -18,6 +21,8 @@ number = :number OR what IN ('own complaint', 'undo own complaint') AND :number 
     CASE WHEN json_valid(before) THEN json_extract(before, '$.from') END,
     CASE WHEN json_valid(after) THEN json_extract(after, '$.from') END)
 """
+# What the network showed where that is no number may still have its digits in it.
+OF_DECISION = "(caller = :number OR caller_text <> '' AND instr(caller_text, :digits) > 0)"
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
     "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -29,7 +34,7 @@ EXPORT = {
     """,
     "identity": "SELECT * FROM identity WHERE number = :number",
     "challenge_pass": "SELECT * FROM challenge_pass WHERE number = :number",
-    "decision": "SELECT * FROM decision WHERE caller = :number ORDER BY at",
+    "decision": f"SELECT * FROM decision WHERE {OF_DECISION} ORDER BY at",
     "outcome": "SELECT * FROM outcome WHERE caller = :number OR dialled = :number ORDER BY at",
     "reached": "SELECT * FROM reached WHERE number = :number ORDER BY at",
     "signal": "SELECT * FROM signal WHERE number = :number ORDER BY at",
@@ -66,7 +71,7 @@ ERASE = {
     "imported": "DELETE FROM imported WHERE number = :number",
     "identity": "DELETE FROM identity WHERE number = :number",
     "challenge_pass": "DELETE FROM challenge_pass WHERE number = :number",
-    "decision": "DELETE FROM decision WHERE caller = :number",
+    "decision": f"DELETE FROM decision WHERE {OF_DECISION}",
     "outcome": "DELETE FROM outcome WHERE caller = :number OR dialled = :number",
     "reached": "DELETE FROM reached WHERE number = :number",
     "signal": "DELETE FROM signal WHERE number = :number",
@@ -88,6 +93,35 @@ ERASE = {
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
+# What people or systems wrote, where a number may stand in a row about another. Attachments are not among them: what
+# somebody else has shown as evidence is not ours to change.
+FREE_TEXTS = {
+    "list_entry": ("note",),
+    "contact": ("name",),
+    "imported": ("name", "note"),
+    "identity": ("name", "note"),
+    "decision": ("reason",),
+    "outbound_decision": ("reason",),
+    "mark": ("reason",),
+    "epoch": ("reason",),
+    "appeal": ("name", "contact", "statement", "reason"),
+    "attachment": ("name",),
+    "do_not_call": ("note",),
+    "own_complaint": ("note",),
+    "own_register": ("name", "documents"),
+    "import_source": ("failure",),
+    "audit": ("name", "before", "after"),
+}
+# How far an import and a recomputation are is written as a number.
+CURSORS = (
+    """UPDATE import_source SET staged_to = coalesce(
+    (SELECT max(number) FROM imported WHERE source = id AND number < :number), '') WHERE staged_to = :number""",
+    "UPDATE folding SET after = '' WHERE after = :number",
+)
+# Of these, JSON: a figure in it is no number of anybody's.
+OF_JSON = {"before", "after", "documents"}
+BLOTTED = "[erased]"
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def export_number(
@@ -102,15 +136,37 @@ def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:
 
     Of the audit stays who did what and when, without the number and all that was said about it.
     """
-    db.execute("PRAGMA secure_delete = ON")  # the bytes are overwritten, not only unlinked
-    try:
-        return {table: db.execute(sql, {"number": number}).rowcount for table, sql in ERASE.items()}
-    finally:
-        db.execute("PRAGMA secure_delete = OFF")
+    about = _about(number)
+    erased = {table: db.execute(sql, about).rowcount for table, sql in ERASE.items()}
+    for cursor in CURSORS:
+        db.execute(cursor, about)
+    blot_out(db, number)
+    return erased
+
+
+def blot_out(db: sqlite3.Connection, number: str) -> None:
+    """Takes the number out of texts in rows that are about others. Call it in a transaction."""
+    digits = national_digits(number)
+    code = number.lstrip("+").removesuffix(digits)
+    written = re.compile(rf"(?<![0-9])(?:\+|00)?(?:{code}|0)?{digits}(?![0-9])")
+
+    def blotted(text: str) -> str:
+        return written.sub(BLOTTED, text)
+
+    db.create_function("blotted", 1, blotted)
+    db.create_function("blotted_json", 1, lambda text: _STRING.sub(lambda found: blotted(found[0]), text))
+    for table, columns in FREE_TEXTS.items():
+        for column in columns:
+            how = "blotted_json" if column in OF_JSON else "blotted"
+            db.execute(f"UPDATE {table} SET {column} = {how}({column}) WHERE instr({column}, ?) > 0", (digits,))
+
+
+def _about(number: str) -> dict[str, str]:
+    return {"number": number, "digits": national_digits(number)}
 
 
 def _rows(db: sqlite3.Connection, sql: str, number: str) -> list[dict[str, object]]:
-    cursor = db.execute(sql, {"number": number})
+    cursor = db.execute(sql, _about(number))
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, map(_ready_for_json, row), strict=True)) for row in cursor]
 

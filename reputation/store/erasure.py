@@ -1,0 +1,86 @@
+"""Erasing a number from the files, after its rows are deleted: the WAL, pages that SQLite has freed, and backups.
+
+`privacy` knows the rows. Here the bytes count: a file is searched for the digits of the number, whatever they stand in.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reputation.numbers import national_digits
+from reputation.store.backup import backups_of, problem_of_backup
+from reputation.store.errors import StoreError, store_error
+from reputation.store.file import companions_of, open_store, truncate_wal
+from reputation.store.privacy import erase_number
+from reputation.store.transaction import transaction
+
+
+def clear_freed(db: sqlite3.Connection, path: Path, number: str) -> bool:
+    """Makes the deletion one of the bytes. False: somebody reads the store all the time, so its WAL still has them.
+
+    Pages that a version without secure_delete has freed keep what was in them: then all of the file is written anew.
+    """
+    if not truncate_wal(db):
+        return False
+    if any(names_number(file, number) for file in companions_of(path)):
+        db.execute("VACUUM")
+        return truncate_wal(db)
+    return True
+
+
+def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
+    """Writes each backup of the store that names the number anew, without it. Yields each, and why it could not be."""
+    for backup in backups_of(path):
+        if names_number(backup, number):
+            try:
+                _erase_from_backup(backup, number)
+                yield backup, ""
+            except StoreError as error:
+                yield backup, str(error)
+
+
+def _erase_from_backup(backup: Path, number: str) -> None:
+    """The age of a backup is that of what is in it, so it stays. StoreError; then the backup is as it was."""
+    partial = backup.with_suffix(".partial")
+    try:
+        status = backup.stat()
+        shutil.copyfile(backup, partial)
+        partial.chmod(0o640)
+        with open_store(partial) as db:
+            with transaction(db):
+                erase_number(db, number)
+            db.execute("VACUUM")
+        if problem := problem_of_backup(partial):
+            raise StoreError(f"{backup}: this backup is damaged ({problem})")
+        os.utime(partial, (status.st_atime, status.st_mtime))
+        partial.rename(backup)
+    except OSError as error:
+        raise store_error(backup, error) from error
+    finally:
+        for file in companions_of(partial):
+            file.unlink(missing_ok=True)
+
+
+def files_naming(folders: Iterable[Path], number: str) -> list[Path]:
+    """The files below these directories that name the number in any form, in order. Links are not followed."""
+    found = {
+        Path(root, name)
+        for folder in folders
+        for root, _, names in os.walk(folder)
+        for name in names
+        if names_number(Path(root, name), number)
+    }
+    return sorted(found)
+
+
+def names_number(file: Path, number: str) -> bool:
+    """Whether the digits that all ways to write the number have in common stand in a regular file."""
+    if file.is_symlink() or not file.is_file() or not file.stat().st_size:
+        return False
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(national_digits(number).encode()) >= 0
