@@ -63,6 +63,14 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     )
 
 
+def withheld_number_of(call: IncomingCall, request: Request, site: Site) -> str | None:
+    """The number that the trunk delivered of a caller who withholds it, where the settings let blocklists match it."""
+    if not site.match_withheld or call.caller.kind is not CallerKind.WITHHELD:
+        return None
+    trunk = site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
+    return number_of(request.variables.get("agi_callerid", ""), trunk.region)
+
+
 def linkedid_of(request: Request) -> str:
     """The key of the call; the channel's own id when the dialplan did not pass it."""
     return (request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID]

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from agi import answers
 from agi.breaker import Breaker
 from agi.guarding import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
-from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
+from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of, withheld_number_of
 from agi.protocol import ProtocolError, Request
 from agi.server import FailOpen
 from agi.site import Site, endpoint_of
@@ -161,6 +161,7 @@ class Screening:
             attestation=call.attestation,
             verification=call.verification,
             hour=hour_at(now, self.site.quiet),
+            withheld=withheld_number_of(call, request, self.site),
         )
         facts = await self._facts(query, started)
         facts = self._at_rest(self._with_recent(_with_emergency(facts, request, now), call, now), now)

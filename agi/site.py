@@ -39,7 +39,8 @@ class Site:
     `quiet_of`: for single people, by extension.
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
     Asterisk may record what callers say, empty where there is none or no room. `display`: what phones show.
-    `outbound`: what the outbound guard goes by.
+    `outbound`: what the outbound guard goes by. `match_withheld`: blocklists match the number that a trunk delivers of
+    a caller who withholds it.
     """
 
     region: str = "US"
@@ -52,6 +53,7 @@ class Site:
     language: str = "en"
     appeal: bool = False
     recordings: str = ""
+    match_withheld: bool = False
     display: Display = field(default_factory=Display)
     outbound: OutboundRules = field(default_factory=OutboundRules)
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)

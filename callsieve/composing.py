@@ -37,6 +37,7 @@ def site_of(settings: Settings) -> Site:
         ask=actions.ask,
         language=actions.language,
         appeal=actions.appeal,
+        match_withheld=settings.numbers.match_withheld,
         outbound=outbound_rules_of(settings),
     )
 

@@ -105,9 +105,13 @@ class Ami(Table, frozen=True):
 
 
 class Numbers(Table, frozen=True):
-    """How national numbers are read, unless the trunk says otherwise."""
+    """How national numbers are read, unless the trunk says otherwise.
+
+    `match_withheld`: blocklists match the number that a trunk delivers of a caller who withholds it.
+    """
 
     region: str = "US"
+    match_withheld: bool = False
 
 
 class PolicyTable(Table, frozen=True):

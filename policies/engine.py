@@ -98,6 +98,8 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
     entry = case.facts.block
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "reject", Action.REJECT)
+        if case.call.caller.e164 is None:  # the entry would tell what the caller hides
+            return Ruling(action, "blocklist", Reason.WITHHOLDS_BLOCKED)
         return Ruling(action, "blocklist", Reason.ON_BLOCKLIST.format(entry=entry.text))
     return None
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     CALLEE_EXPECTS = "the callee expects a call"
     ON_ALLOWLIST = "{entry} is on the allowlist"
     ON_BLOCKLIST = "{entry} is on the blocklist"
+    WITHHOLDS_BLOCKED = "the caller withholds a number that is on the blocklist"
     CONTACT_OF_CALLEE = "the callee has this caller as a contact"
     CONTACT_OF_COMPANY = "the caller is a contact of the company"
     CALLEE_TALKED = "the callee has called this number and talked"

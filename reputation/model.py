@@ -271,7 +271,8 @@ class FactsQuery:
 
     `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
     the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
-    where quiet hours are to count.
+    where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
+    nothing else does.
     """
 
     number: str | None
@@ -283,6 +284,7 @@ class FactsQuery:
     attestation: Attestation = Attestation.NONE
     verification: Verification = Verification.NONE
     hour: int | None = None
+    withheld: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

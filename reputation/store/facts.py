@@ -62,15 +62,17 @@ SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NU
 UNION ALL
 SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL, NULL
   FROM list_prefix JOIN list_entry ON id = entry
- WHERE prefix IN (substr(:number, 1, 2), substr(:number, 1, 3), substr(:number, 1, 4), substr(:number, 1, 5),
-                  substr(:number, 1, 6), substr(:number, 1, 7), substr(:number, 1, 8), substr(:number, 1, 9),
-                  substr(:number, 1, 10), substr(:number, 1, 11), substr(:number, 1, 12), substr(:number, 1, 13),
-                  substr(:number, 1, 14), substr(:number, 1, 15), :number)
-   AND (kind = 'prefix' OR length(first) = length(:number))
+ WHERE prefix IN (substr(:listed, 1, 2), substr(:listed, 1, 3), substr(:listed, 1, 4), substr(:listed, 1, 5),
+                  substr(:listed, 1, 6), substr(:listed, 1, 7), substr(:listed, 1, 8), substr(:listed, 1, 9),
+                  substr(:listed, 1, 10), substr(:listed, 1, 11), substr(:listed, 1, 12), substr(:listed, 1, 13),
+                  substr(:listed, 1, 14), substr(:listed, 1, 15), :listed)
+   AND (kind = 'prefix' OR length(first) = length(:listed))
+   AND (list = 'block' OR :number IS NOT NULL)
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
 SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM personal_entry LEFT JOIN person ON extension = person WHERE number = :number
+  FROM personal_entry LEFT JOIN person ON extension = person
+ WHERE number = :listed AND (verdict = 'block' OR :number IS NOT NULL)
 UNION ALL
 SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
@@ -134,6 +136,7 @@ def evidence_of(
 def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> list[Row]:
     parameters = {
         "number": query.number,
+        "listed": query.number or query.withheld,
         "auth_class": query.auth_class.value,  # a plain str: sqlite3 adapts subclasses, slowly
         "did": query.did,
         "endpoint": query.endpoint,

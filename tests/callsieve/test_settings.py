@@ -140,7 +140,7 @@ DEFAULTS: dict[str, Any] = {
     },
     "store": {"path": "callsieve.db"},
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
-    "numbers": {"region": "US"},
+    "numbers": {"region": "US", "match_withheld": False},
     "policy": {"name": "cautious"},
     "actions": {"route": "", "ask": "digit", "language": "en", "appeal": False},
     "display": {"language": "en", "characters": 32, "en": {}, "zh": {}},

@@ -253,7 +253,7 @@ def test_our_own_numbers_are_known(store: Path, number: str, own: bool) -> None:
 
 
 def test_no_part_of_the_read_scans_a_table(store: Path) -> None:
-    parameters = {"number": CALLER, "auth_class": "unknown", "did": DID, "endpoint": None, "now": NOW}
+    parameters = {"number": CALLER, "listed": CALLER, "auth_class": "unknown", "did": DID, "endpoint": None, "now": NOW}
     parameters |= {"channel_endpoint": None, "block": CALLER[:-3], "block_since": NOW, "many": 5}
     with open_store(store) as db:
         plan = [detail for *_, detail in db.execute("EXPLAIN QUERY PLAN " + FACTS, parameters)]
