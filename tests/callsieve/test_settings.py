@@ -49,6 +49,7 @@ username = "callsieve"
 secret = "from the file"
 [numbers]
 region = "GB"
+match_withheld = true
 [policy]
 name = "balanced"
 [actions]
@@ -507,6 +508,7 @@ def test_the_site() -> None:
         ),
         route="desk,s,1",
         emergency_window_seconds=3600.0,
+        match_withheld=True,
         ask="name",
         language="zh",
         appeal=True,
