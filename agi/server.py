@@ -142,8 +142,8 @@ class AgiServer:
             sock = listening.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._servers.append(await loop.create_server(self._make_connection, sock=sock, backlog=backlog))
-            if not self.key and not self._peers.can_tell(sock):
-                self.is_blind = True
+            self.is_blind = self.is_blind or not self._peers.can_tell(sock)
+            if self.is_blind and not self.key:
                 logger.critical("the kernel does not say who connects: no call is screened over %s", address)
         return port
 
@@ -292,7 +292,9 @@ class _Connection(asyncio.Protocol):
         server.stats.accepted += 1
         self._user = server._peers.user_of(transport.get_extra_info("socket"))
         self._is_stranger = self._user not in server.users
-        if self._is_stranger:
+        if self._user is None and not server.is_blind and not server.key:
+            self._transport.abort()  # the other end has gone: nobody is there to be obeyed or answered
+        elif self._is_stranger:
             server._strangers[self] = None
             if len(server._strangers) > (READERS_LIMIT if server.key else STRANGERS_LIMIT):
                 next(iter(server._strangers)).turn_away()

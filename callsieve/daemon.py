@@ -139,7 +139,7 @@ class Daemon:
             text
             for text in (
                 self._dialplan_trouble,
-                NOT_TOLD if self.server.is_blind else "",
+                NOT_TOLD if self.server.is_blind and not self.server.key else "",
                 self.keeper.trouble,
                 self.keeper.incident,
                 self._policy_error,

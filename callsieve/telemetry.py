@@ -89,7 +89,7 @@ def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
         protocol_errors=stats.protocol_errors,
         refused_commands=stats.refused_commands,
         strangers=stats.strangers,
-        is_blind=daemon.server.is_blind,
+        is_blind=daemon.server.is_blind and not daemon.server.key,
         failed_open=dict(stats.failed_open),
         by_action=dict(screening.counts.by_action),
         took=list(screening.counts.took),

@@ -591,3 +591,28 @@ async def test_who_has_the_key_is_obeyed_whoever_it_is() -> None:
             said = await answer_to(port, HEADER.replace(b"\n\n", wrong + b"\n\n"))
             assert said == fail_open("not asked by Asterisk")
         assert (server.stats.answered, server.stats.strangers) == (1, 4)
+
+
+async def test_who_has_gone_before_the_connection_was_looked_at_is_nobody() -> None:
+    """A caller who hung up while the daemon was busy; or somebody who hopes that the kernel takes him for root."""
+    handled: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        handled.append(request.path)
+        return ANSWER
+
+    async with serving(handle) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)) as gone:
+            gone.sendall(HEADER.replace(b"screen", b"emergency"))
+        await until(lambda: server.stats.abandoned)
+        assert (server.stats.accepted, server.stats.strangers, handled) == (1, 0, [])
+        assert sum(server.stats.failed_open.values()) == 0
+
+
+async def test_a_kernel_that_does_not_say_who_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "AF_NETLINK", 63)  # refused as AF_NETLINK is by a unit without it
+    async with serving(key="0123456789abcdef") as (server, port):
+        assert server.is_blind
+        assert await answer_to(port) == fail_open("not asked by Asterisk")
+        assert await answer_to(port, HEADER.replace(b"\n\n", b"\nagi_arg_2: key=0123456789abcdef\n\n")) == ANSWER
+        assert server.stats.strangers == 1
