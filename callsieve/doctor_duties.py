@@ -8,7 +8,7 @@ from agi.parsing import instant_of
 from callsieve.console import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
 from callsieve.doctor_ourselves import told_by_store
 from callsieve.emergency import Window, window_of
-from callsieve.examining import NONE, Finding, Ground, Status, and_more, ok, warn
+from callsieve.examining import NONE, Finding, Ground, Status, and_more, fail, ok, warn
 from callsieve.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
@@ -105,6 +105,11 @@ def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
     if is_held(db):
         way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
         return warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
+    if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
+        when = Wording(ago(unsound.at, now))
+        return fail(
+            Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
+        )
     if late:
         about: Places = {"jobs": ", ".join(late), "when": Wording(ago(found[late[0]].at, now))}
         way_out = Wording("callsieve housekeeping run; does the daemon run?")

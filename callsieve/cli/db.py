@@ -63,9 +63,14 @@ def migrate_store(config: ConfigOption = None) -> None:
     say(f"{loaded.store_path}: applied {', '.join(migration.name for migration in applied)}.")
 
 
-def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def check(
+    accept: Annotated[bool, typer.Option("--accept", help="The lists are right as they are now.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
     from reputation.store.backup import backups_of, problem_of
+    from reputation.store.digests import changed_lists
     from reputation.store.file import backup_directory, open_store
     from reputation.store.migrations import pending
 
@@ -76,12 +81,17 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     path = loaded.store_path
     with open_store(path, migrated=False) as db:
         problem = problem_of(db)
+        changed = [] if problem else changed_lists(db)
+        if accept and changed:
+            _accept(db, changed)
+            changed = []
         waiting = [] if problem else [migration.name for migration in pending(db)]
     backups = backups_of(path)
     found = {
         "path": str(path),
         "bytes": path.stat().st_size,
         "problem": problem,
+        "changed_lists": changed,
         "pending_migrations": waiting,
         "daemon_running": is_daemon_live(loaded.socket_path),
         "backups": str(backup_directory(path)),
@@ -90,10 +100,24 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     }
     if as_json:
         print_json(found)
-    elif problem is None:
+    elif problem is None and not changed:
         _show_check(found)
+    if changed:
+        raise CommandError(
+            f"{path}: entries of {', '.join(changed)} were changed, but not by CallSieve: compare them with a backup; "
+            "`callsieve db restore` puts one in place, `callsieve db check --accept` takes the lists as they are"
+        )
     if problem is not None:
         raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` puts the last good backup in place")
+
+
+def _accept(db: sqlite3.Connection, changed: list[str]) -> None:
+    from callsieve.cli.storing import changing
+    from reputation.store.digests import accept_lists
+
+    with changing(db, "db check accept") as change:
+        change.after = {"lists": changed}
+        accept_lists(db)
 
 
 def backup(

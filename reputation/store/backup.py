@@ -11,12 +11,14 @@ from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reputation.store.digests import changed_lists
 from reputation.store.errors import DAMAGE, StoreError, primary_code, store_error, store_errors
 from reputation.store.file import BACKUP_PREFIX, backup_directory, connect
 from reputation.store.migrations import pending
 
 logger = logging.getLogger(__name__)
 
+NOT_AS_WRITTEN = "entries are not as CallSieve has written them: {}; `callsieve db check` says what to do"
 KEPT = 7
 DAY = 86_400.0
 
@@ -43,7 +45,9 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
             partial.rename(target)
         finally:
             partial.unlink(missing_ok=True)
-        for old in backups_of(path)[keep:]:
+        with open_backup(target) as copy:
+            changed = changed_lists(copy)
+        for old in [] if changed else backups_of(path)[keep:]:  # an older one has the list as it was
             old.unlink(missing_ok=True)
     except OSError as error:
         raise store_error(target, error) from error
@@ -110,7 +114,7 @@ def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
 def problem_of(db: sqlite3.Connection) -> str | None:
     """What is wrong with the content of the store, None for nothing. Reads all of it."""
     try:
-        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if primary_code(error) not in DAMAGE:
             raise
@@ -144,10 +148,16 @@ def _free_name(directory: Path, now: float) -> Path:
 def main(arguments: list[str]) -> int:
     """`python -m reputation.store.backup FILE`: a backup in a process of its own, which the daemon can end."""
     try:
-        sys.stdout.write(str(make_backup(Path(arguments[0]), time.time())))
+        backup = make_backup(Path(arguments[0]), time.time())
+        with open_backup(backup) as copy:
+            changed = changed_lists(copy)
     except StoreError as error:
         sys.stderr.write(str(error))
         return 2
+    if changed:
+        sys.stderr.write(f"{backup}: made, but {NOT_AS_WRITTEN.format(', '.join(changed))}. No older one is dropped")
+        return 1
+    sys.stdout.write(str(backup))
     return 0
 
 

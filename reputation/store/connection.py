@@ -20,6 +20,7 @@ import aiosqlite
 
 from reputation.model import Facts, FactsQuery
 from reputation.store.backup import make_backup
+from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
 from reputation.store.file import BUSY_SECONDS, connect, files_of, open_store
@@ -156,6 +157,8 @@ class Store:
 
     def _connect_writer(self) -> sqlite3.Connection:
         self._write_db = db = connect(self._path)
+        with store_errors(self._path):
+            keep_digests(db)
         db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return db
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.migrations import migrate
 
@@ -114,6 +115,7 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
             migrate(db)
+            keep_digests(db)
         yield db
 
 

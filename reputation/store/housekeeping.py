@@ -21,7 +21,9 @@ from typing import NamedTuple
 from reputation.appeals import AppealState, is_overdue
 from reputation.numbers import is_valid
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.backup import problem_of
 from reputation.store.clock import clamp, leap_of, look_at_clock
+from reputation.store.digests import changed_lists
 from reputation.store.errors import StoreError
 from reputation.store.file import open_store, truncate_wal
 from reputation.store.identities import identities_due
@@ -128,12 +130,18 @@ def _reviews(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
     return {"to be looked at": len(numbers_to_review(db))}
 
 
+def _integrity(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
+    """Reads all of the store: counts what is damaged, and lists with an entry that is not as it was written."""
+    return {"damaged": int(problem_of(db) is not None), "changed list": len(changed_lists(db))}
+
+
 JOBS = (
     Job("retention", HOUR, _retention),
     Job("invalid numbers", DAY, _invalid_numbers),
     Job("identities", DAY, _identities),
     Job("appeals", DAY, _appeals),
     Job("reviews", DAY, _reviews),
+    Job("integrity", 7 * DAY, _integrity),
 )
 
 

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -363,3 +364,15 @@ def test_the_store_that_is_migrated_by_hand_is_the_daemons(callsieve: Program) -
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store, migrated=False) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_list_that_something_else_has_changed_is_said_and_can_be_accepted(filled: Program) -> None:
+    filled.ok("list", "add", "block", "+12017421834")
+    filled.ok("db", "check")
+    with closing(sqlite3.connect(filled.store)) as db, db:
+        db.execute("UPDATE list_entry SET note = 'changed'")
+    done = filled("db", "check", "--json")
+    assert (done.code, done.json["problem"], done.json["changed_lists"]) == (2, None, ["block"])
+    assert filled("db", "check", "--accept", "--json").json["changed_lists"] == []
+    filled.ok("db", "check")
+    assert "db check accept" in filled.ok("audit")

@@ -54,6 +54,7 @@ from tests.reputation.store_builders import (
 OTHER = "+12015550999"
 # Tables that hold no caller's number: our own people and lines, and what has no number at all.
 NOT_ABOUT_CALLERS = {
+    "list_digest",
     "challenge_result",
     "migration",
     "person",
