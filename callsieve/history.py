@@ -15,6 +15,7 @@ import msgspec
 
 from agi.parsing import did_of
 from agi.site import Site
+from callsieve.rows import EMPTY_LINES
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -56,6 +57,10 @@ class Call:
 
 
 Event = Call | Mark
+
+
+class EmptyLines(ValueError):
+    """Far more lines are empty than not. The text says so, without the name of the file."""
 
 
 @dataclass(slots=True)
@@ -156,7 +161,7 @@ _FROM_THE_NETWORK = frozenset({"caller", "number"})
 
 
 def lines_of(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
-    """Line by line, but for empty ones; one that is too long is refused without being kept."""
+    """Line by line, but for empty ones; one that is too long is refused without being kept. EmptyLines."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)
@@ -168,6 +173,10 @@ def lines_of(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
             reading.refuse(TOO_LONG)
         elif line.strip():
             yield line
+        elif (empty := reading.line - reading.read) > EMPTY_LINES + reading.read:
+            raise EmptyLines(
+                f"line {reading.line}: {empty:,} lines are empty: this is no history; remove them (grep .)"
+            )
 
 
 def _is_plain(line: bytes) -> bool:

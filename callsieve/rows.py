@@ -6,8 +6,8 @@
 A list without a header, one thing a line and `#` before comments, is a table of one column where that is asked for.
 
 Everything is bounded: a field to 200 characters where no more is asked for, a line to 64 kB, a quoted field to 20
-lines. A quote that is never closed costs one row, not the rest of the file, which is why lines are put together here
-and not by the csv module.
+lines, empty lines to 100,000 more than there are rows. A quote that is never closed costs one row, not the rest of
+the file, which is why lines are put together here and not by the csv module.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import BinaryIO, NamedTuple
 FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
 RECORD_LINES = 20
+# Besides as many as there are rows. Packed, 300 million of them are 300 kB, and take minutes to pass over.
+EMPTY_LINES = 100_000
 DELIMITERS = ",;\t"
 NO_DELIMITER = "\0"  # in no line: one with a NUL is refused
 KEPT_PROBLEMS = 10
@@ -81,6 +83,7 @@ class Table:
         """
         self.read = self.skipped = self.cut = self.bytes_read = 0
         self.problems: list[Problem] = []
+        self._empty = 0
         self._stream = stream
         self._name = name
         self._longest = longest
@@ -110,6 +113,7 @@ class Table:
             if self.is_bare:
                 text = text.partition("#")[0]
             if not text.strip():
+                self._count_empty()
                 continue
             self.read += 1
             fields = self._fields(text)
@@ -130,6 +134,14 @@ class Table:
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(Problem(self._line, problem))
+
+    def _count_empty(self) -> None:
+        self._empty += 1
+        if self._empty > EMPTY_LINES + self.read:
+            raise TableError(
+                f"{self._name}: line {self._lines_read}: {self._empty:,} lines are empty: this is no table; "
+                "remove them (grep .)"
+            )
 
     def _fields(self, text: str) -> list[str] | None:
         """The fields of a record, None when it was refused."""
@@ -216,6 +228,7 @@ class Table:
             line = self._next_line()
             if line is None:
                 raise TableError(f"{self._name}: there is nothing in it")
+            self._count_empty()
             header = line[1]
         return header
 

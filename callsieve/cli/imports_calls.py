@@ -43,6 +43,7 @@ def import_calls(
     """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
     from callsieve.backfill import HistoryError, opened, write_calls
     from callsieve.composing import calling_hours_of
+    from callsieve.history import EmptyLines
     from callsieve.rows import DAMAGE, DAMAGED
 
     loaded = settings_of(config)
@@ -60,6 +61,8 @@ def import_calls(
             result = write_calls(written, items, time.time, hours=calling_hours_of(loaded.settings))
     except HistoryError as error:
         raise CommandError(str(error)) from None
+    except EmptyLines as error:
+        raise CommandError(f"{file}: {error}") from None
     except DAMAGE:
         raise CommandError(f"{file}: {DAMAGED}") from None
     if not (result.new or result.known or result.marks):

@@ -75,7 +75,7 @@ def replay(
 
 def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> Report:
     from callsieve.composing import site_of
-    from callsieve.history import Reading, events_of
+    from callsieve.history import EmptyLines, Reading, events_of
     from callsieve.replaying import Replay, judgements
     from callsieve.replaying_ground import known_in
     from callsieve.replaying_report import Tally, line_of
@@ -91,11 +91,14 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
             window_seconds=site.emergency_window_seconds,
         )
         events = watched(events_of(stream, reading, site), lambda: reading.bytes_read, tell)
-        with _no_collector():
-            for event, judged in judgements(events, replay, reading):
-                tally.add(event, judged, replay)
-                if judged is not None and decisions is not None:
-                    decisions.write(encode(line_of(judged)) + b"\n")
+        try:
+            with _no_collector():
+                for event, judged in judgements(events, replay, reading):
+                    tally.add(event, judged, replay)
+                    if judged is not None and decisions is not None:
+                        decisions.write(encode(line_of(judged)) + b"\n")
+        except EmptyLines as error:
+            raise CommandError(f"{file}: {error}") from None
         if not tally.calls:
             raise CommandError(f"{file}: not one inbound call can be replayed{_first_problem(reading)}")
         names = [name for name, _ in chosen]

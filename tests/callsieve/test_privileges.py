@@ -39,7 +39,7 @@ COMMANDS = (
     "summary",
     "import numbers {folder}/numbers.csv --source feed",
     "import numbers {folder}/numbers.csv --source feed --dry-run",
-    "import people {folder}/people.csv",
+    "import people {folder}/people.csv --source staff",
     "import calls {folder}/history.jsonl",
     "feeds",
     "own list",
@@ -47,14 +47,22 @@ COMMANDS = (
     "own export --out {state}/own.csv",
     "own guidance --out {state}/guidance.html",
     "appeal list",
-    "reviews",
+    "review list",
+    "identity add +12015550100 --name Carol",
+    "reassigned add +12015550100 --reason sold",
+    "appeal open +12015550100 --name Carol --contact +12015550199 --statement no",
+    "import contacts {folder}/numbers.csv --source crm",
+    "import feed {folder}/numbers.csv --source feed",
+    "list import {folder}/list.csv",
+    "own add +442071838751",
+    "undo 1",
     "identity show",
     "audit",
-    "housekeeping",
+    "housekeeping run",
     "policy show",
     "policy check",
     "policy activate strict",
-    "policy explain +12015550100",
+    "policy explain --caller +12015550100",
     "replay {folder}/history.jsonl --out {folder}/decisions.jsonl --html {folder}/report.html",
     "replay {folder}/history.jsonl --out {state}/decisions.jsonl --html {state}/report.html",
     "guide --out {folder}/guide.html",
@@ -67,7 +75,7 @@ COMMANDS = (
     "off",
     "on",
     "doctor",
-    "users list",
+    "user list",
     "privacy export +12015550100",
     "privacy export +12015550100 --out {folder}/export.json",
     "privacy export +12015550100 --out {state}/export.json",
@@ -113,6 +121,7 @@ def roots_folder(folder: Path) -> Program:
     folder.chmod(0o755)
     program = Program(folder, SETTINGS + '\n[asterisk]\ncommand = "/bin/false"\n')
     program.file("numbers.csv", "number\n+12015550101\n").chmod(0o600)
+    program.file("list.csv", "entry\n+12015550102\n").chmod(0o600)
     program.file("people.csv", "extension,name\n202,Bob\n").chmod(0o600)
     program.file("history.jsonl", HISTORY).chmod(0o600)
     with open_store(folder / "good.db"):
@@ -134,7 +143,7 @@ def warm(command: str) -> None:
     with TemporaryDirectory() as elsewhere:
         program = roots_folder(Path(elsewhere))
         as_root(program, "list add block +12015550199")
-        as_root(program, command)
+        assert "--help)" not in as_root(program, command).err, "there is no such command line"
 
 
 def give_all(folder: Path) -> None:

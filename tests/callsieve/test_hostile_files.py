@@ -1,0 +1,92 @@
+"""Files that would never end, or never begin: each command that reads one says so at once."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.program import CALLER, Program, one_line
+
+READING = (
+    "import numbers {file} --source feed",
+    "import contacts {file} --source crm",
+    "import people {file} --source staff",
+    "import calls {file}",
+    "list import {file}",
+    "own import {file}",
+    "replay {file}",
+    "policy check {file}",
+    "policy test {file}",
+    "policy explain {file} --caller +12015550100",
+    "db restore {file} --yes",
+    f"appeal evidence {CALLER} {{file}}",
+)
+# Those that unpack what gzip packed.
+IMPORTS = (*READING[:2], "import calls {file}")
+EMPTY_LINES = 300_000_000
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    """With a store, and an appeal to attach something to."""
+    program = Program(tmp_path)
+    program.ok("appeal", "open", CALLER, "--name", "Carol", "--contact", "+12015550199", "--statement", "no")
+    return program
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(callsieve: Program, command: str) -> None:
+    fifo = callsieve.folder / "fifo.toml"  # nobody ever writes into it
+    os.mkfifo(fifo)
+    result = callsieve.process(*command.format(file=fifo).split(), seconds=30.0)
+    assert (result.code, result.out) == (2, "")
+    line = one_line(result.err)
+    assert str(fifo) in line
+    assert "not a regular file" in line
+
+
+def test_a_pipe_among_the_policies_stops_no_command(callsieve: Program) -> None:
+    (callsieve.state / "policies").mkdir()
+    os.mkfifo(callsieve.state / "policies" / "activated")
+    os.mkfifo(callsieve.state / "policies" / "console-7.toml")
+    for command in ("policy list", "policy check console-7", "policy activate strict", "doctor"):
+        result = callsieve.process(*command.split(), seconds=30.0)
+        assert result.code in (0, 1, 2), result.err
+        assert "Traceback" not in result.err
+    result = callsieve.process("policy", "show", "console-7", seconds=30.0)
+    assert result.code == 2
+    assert "not a regular file" in one_line(result.err)
+
+
+def packed_lines(count: int, first: bytes) -> bytes:
+    """The first line and so many empty ones, packed with gzip."""
+    packer = zlib.compressobj(wbits=31)
+    lines, chunk = packer.compress(first), b"\n" * 1_000_000
+    for _ in range(count // len(chunk)):
+        lines += packer.compress(chunk)
+    return lines + packer.flush()
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+def test_empty_lines_without_end_are_refused(callsieve: Program, command: str) -> None:
+    first = b'{"at": 1}\n' if "calls" in command else b"number,name\n"
+    file = callsieve.file("empty.gz", packed_lines(EMPTY_LINES, first))
+    before = callsieve("import", "list", "--json").json
+    result = callsieve.process(*command.format(file=file).split(), seconds=30.0)
+    assert (result.code, result.out) == (2, "")
+    assert "lines are empty" in one_line(result.err)
+    assert callsieve("import", "list", "--json").json == before
+
+
+def test_empty_lines_without_end_are_refused_by_a_replay(callsieve: Program) -> None:
+    file = callsieve.file("empty.jsonl", b'{"at": 1}\n' + b"\n" * 1_000_000)
+    assert "lines are empty" in one_line(callsieve.process("replay", file, seconds=30.0).err)
+
+
+def test_as_many_empty_lines_as_rows_do_no_harm(callsieve: Program) -> None:
+    numbers = "".join(f"+1201555{n:04}\n\n" for n in range(10_000)) + "\n" * 90_000
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", "number\n" + numbers), "--source", "feed")
+    assert callsieve("import", "list", "--json").json[0]["rows"] == 10_000
