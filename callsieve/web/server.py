@@ -40,6 +40,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
         uvicorn.Config(
             app,
             http=protocol_of(Connections(), proxied),
+            ws="none",  # an upgrade would leave the limits of connections.py
             host=host,
             port=port,
             log_config=None,

@@ -337,7 +337,7 @@ def test_why_a_call_was_decided_so_is_said_in_chinese_but_for_what_an_operator_w
 ) -> None:
     add_calls(office, make_decision("ZH000000", reason=reason))
     found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
-    assert found == said or (said is None and not re.search("[A-Za-z]{2}", found)), found
+    assert found == said or (said is None and not re.search("[A-Za-z]{2}", found.replace("Asterisk", ""))), found
     assert reasons_on(console.browser("viewer").text("/calls/ZH000000"))[0] == reason
 
 
