@@ -48,7 +48,7 @@ COMMANDS = (
     "own guidance --out {state}/guidance.html",
     "appeal list",
     "review list",
-    "identity add +12015550100 --name Carol",
+    "identity add +12015550100 --name Carol --level 1",
     "reassigned add +12015550100 --reason sold",
     "appeal open +12015550100 --name Carol --contact +12015550199 --statement no",
     "import contacts {folder}/numbers.csv --source crm",
