@@ -20,6 +20,11 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 _PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
+def is_phone_name(endpoint: str) -> bool:
+    """Whether an endpoint is named as phones are; where nobody has described a trunk, that is what tells them apart."""
+    return _PHONE.match(endpoint) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`)."""
@@ -90,7 +95,7 @@ def endpoint_of(channel: str) -> str:
 def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
     """The endpoint of a channel that no `[[trunk]]` describes, where that is none of our `phones` nor named as one."""
     endpoint = endpoint_of(channel)
-    return None if endpoint in phones or _PHONE.match(endpoint) else endpoint
+    return None if endpoint in phones or is_phone_name(endpoint) else endpoint
 
 
 @lru_cache(maxsize=1024)

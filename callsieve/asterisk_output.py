@@ -180,6 +180,11 @@ def endpoint_context_in(output: str) -> str | None:
     return match[1] if match else None
 
 
+def endpoints_in(output: str) -> list[str]:
+    """`pjsip show endpoints`: all of them."""
+    return re.findall(r"^ Endpoint:\s+([^\s<][^\s/]*)", output, re.MULTILINE)
+
+
 def identified_in(output: str) -> list[str]:
     """`pjsip show endpoints`: the endpoints that are known by where a call comes from, as trunks are."""
     return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+[^\s<]\S*/(\S+)\s*$", output, re.MULTILINE)))

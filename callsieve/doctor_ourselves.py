@@ -25,7 +25,7 @@ from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unkno
 from callsieve.feed_health import Health, health_of
 from callsieve.port_holder import holder_of
 from callsieve.privileges import acting_for
-from callsieve.settings import SettingsError, address_of
+from callsieve.settings import SettingsError, SettingsUnreadable, address_of
 from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.times import span_words
 from callsieve.writing import naming
@@ -98,7 +98,7 @@ def daemon_answers(ground: Ground) -> Finding:
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
         )
-    return _judged(answer, listen)
+    return _judged(answer, listen, holder_of(address[1]))
 
 
 def socket_answers(ground: Ground) -> Finding:
@@ -132,7 +132,7 @@ def socket_answers(ground: Ground) -> Finding:
         return warn(Wording("nobody answers on {file}", where), START)
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
-    return _judged(answer, str(path))
+    return _judged(answer, str(path), "another process")
 
 
 def is_asked_by_asterisk(ground: Ground) -> Finding:
@@ -149,7 +149,7 @@ def is_asked_by_asterisk(ground: Ground) -> Finding:
     return ok(Wording("only Asterisk, root and the service asked"))
 
 
-def _judged(answer: Answer, where: str) -> Finding:
+def _judged(answer: Answer, where: str, holder: str) -> Finding:
     rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
     about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
     more = Wording("its log says more")
@@ -162,11 +162,13 @@ def _judged(answer: Answer, where: str) -> Finding:
     if rule == "fail-open":
         return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")
-    return fail(Wording("what answers on {where} is not CallSieve", about), another)
+    return fail(Wording("{holder} answers on {where}, and is not CallSieve", {**about, "holder": holder}), another)
 
 
 def settings_are_private(ground: Ground) -> Finding:
     """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
+    if isinstance(ground.read, SettingsUnreadable):
+        return unknown(str(ground.read), Wording("run this as root"))
     if isinstance(ground.read, SettingsError):
         return fail(str(ground.read), Wording("correct the file; until then the daemon can neither start nor reload"))
     file, state = ground.loaded.file, ground.loaded.state

@@ -20,6 +20,7 @@ from reputation.wording import Places, Wording, listed
 # A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.
 MOST_QUESTIONS = 500
 MOST_NAMED = 3
+TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
 WORDS = {
@@ -211,9 +212,16 @@ def _way_out(ground: Ground, trunks: Sequence[Trunk]) -> str | Wording:
     """The front context: one change of `context=` for a trunk."""
     if TRUNK_CONTEXT in ground.dialplan.contexts:
         return ON_FREEPBX
-    contexts = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))
-    context = next(contexts, "from-trunk")
-    steps: Places = {"command": f"{INSTALL} --inbound {context}", "context": front_context_of(context)}
+    ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))
+    contexts = list(dict.fromkeys(ours)) or ["from-trunk"]
+    fronts = [front_context_of(context) for context in contexts]
+    steps: Places = {
+        "command": " ".join((INSTALL, *(f"--inbound {context}" for context in contexts))),
+        "context": ", ".join(fronts),
+        "reload": TRUNKS_RELOAD,
+    }
+    if ground.dialplan.contexts.issuperset(fronts):
+        return Wording("context = {context} for the trunk, then {reload}", steps)
     return Wording("{command}; then context = {context} for the trunk", steps)
 
 

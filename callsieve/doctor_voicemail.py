@@ -64,7 +64,7 @@ def _judged_boxes(dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
     if screened and not without:
-        return ok(Wording("the callee of each DID has a voicemail box"))
+        return ok(Wording("the callee of each [[did]] has a voicemail box; other numbers have none"))
     which = and_more(Wording(without[0]), len(without) - 1) if without else Wording("no [[did]] is known")
     return warn(
         Wording(

@@ -39,17 +39,17 @@ class Hook:
         return self.other is None and not self.by_macro
 
     @property
-    def remark(self) -> str:
-        """What the administrator should know, in one line; empty when there is nothing."""
+    def remarks(self) -> list[str]:
+        """What the administrator should know, a line each."""
         if self.by_macro:
-            return (
+            return [
                 "this FreePBX calls its dialplan by Macro, as 15 and 16 do: "
                 "the outbound guard is not asked before FreePBX 17"
-            )
+            ]
         if self.other is None or self.asks_us:
-            return ""
+            return []
         where = f"{self.other.file}:{self.other.number}"
-        return f"the hook [{HOOK}] in {where} is yours: for the outbound guard add before its Return():  {GUARD_LINE}"
+        return [f"the hook [{HOOK}] in {where} is yours: for the outbound guard add before its Return():  {GUARD_LINE}"]
 
 
 def calls_by_macro(context: str, application: str) -> bool:

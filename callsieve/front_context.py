@@ -12,6 +12,7 @@ from pathlib import Path
 
 from callsieve.asterisk_text import lines_of, read_text, walk
 from callsieve.changes import FREEPBX_FILES, FRONT_FILE, InstallError, Place, packaged
+from policies.words import nearest
 
 PREFIX = "callsieve-"
 TEMPLATE = "from-trunk"
@@ -49,8 +50,9 @@ def check_context(place: Place, context: str) -> None:
             "rename yours, or ask by a line of your own (docs/operations.md, the inline way)"
         )
     if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
-        there = f"; there are {', '.join(known[:8])}" if known else ""
-        raise InstallError(f"--inbound {context}: {place.etc}/extensions.conf has no context [{context}]{there}")
+        raise InstallError(
+            f"--inbound {context}: {place.etc}/extensions.conf has no context [{context}]{nearest(context, known)}"
+        )
 
 
 def _our_contexts() -> frozenset[str]:

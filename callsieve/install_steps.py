@@ -5,9 +5,12 @@ README.md and docs/operations.md print the same list: tests/callsieve/test_insta
 
 from __future__ import annotations
 
+import re
 import shlex
+import sys
 from dataclasses import dataclass
 
+from callsieve.asterisk_text import Line
 from callsieve.changes import Place, Plan
 from callsieve.freepbx import TRUNK_CONTEXT
 from callsieve.front_context import front_context_of, installed_contexts
@@ -39,8 +42,10 @@ def steps_after_install(
     """
     steps = [] if reloaded else [_reload(settings)]
     steps += _start(plan, place, new_service=new_service)
-    if not uses_of(place):
-        steps.append(_connect_freepbx() if freepbx else _connect(place, settings))
+    if freepbx:
+        steps += [] if uses_of(place) else [_connect_freepbx()]
+    else:
+        steps += _connect(place, settings)
     return [*steps, Step("See that all is well", (DOCTOR,))] if steps else []
 
 
@@ -61,17 +66,21 @@ def _reload(settings: Settings) -> Step:
     return Step("Let Asterisk read its files", tuple(commands))
 
 
-def _connect(place: Place, settings: Settings) -> Step:
-    fronts = installed_contexts(place)
-    if not fronts:
-        return Step(
-            "Name the context that your trunks arrive in now, from-trunk for example", (f"{INBOUND} from-trunk",)
-        )
-    lines = [f"context = {front_context_of(front)}" for front in fronts]
-    return Step(
-        f"Send your trunks through CallSieve: in {_TRUNKS_ARE_IN}, for each trunk",
-        (*lines, asterisk_command(settings, "module reload res_pjsip.so")),
-    )
+def _connect(place: Place, settings: Settings) -> list[Step]:
+    """The front contexts that no trunk arrives in yet; the way to one where nothing asks us at all."""
+    used, fronts = uses_of(place), [front_context_of(name) for name in installed_contexts(place)]
+    if not fronts and not used:
+        name = "Name the context that your trunks arrive in now, from-trunk for example"
+        return [Step(name, (f"{INBOUND} from-trunk",))]
+    lines = [f"context = {front}" for front in fronts if not any(_arrives_in(front, line) for line in used)]
+    if not lines:
+        return []
+    reload = asterisk_command(settings, "module reload res_pjsip.so")
+    return [Step(f"Send your trunks through CallSieve: in {_TRUNKS_ARE_IN}, for each trunk", (*lines, reload))]
+
+
+def _arrives_in(front: str, line: Line) -> bool:
+    return re.search(rf"=\s*>?\s*{re.escape(front)}$", line.text) is not None
 
 
 def _connect_freepbx() -> Step:
@@ -100,6 +109,7 @@ def left_behind(loaded: Loaded, user: str) -> list[str]:
         lines.append(f"{findings}: what doctor found; rm -r {findings} deletes it")
     if loaded.settings_file.exists():
         lines.append(f"{loaded.settings_file}: your settings")
+    lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
     if user:
         lines.append(f"the user {user}; userdel {user} removes it")
     return lines

@@ -37,7 +37,7 @@ from callsieve.changes import (
     packaged_dialplan,
     place_of,
 )
-from callsieve.first_settings import plan_settings
+from callsieve.first_settings import plan_settings, region_remark
 from callsieve.freepbx import Hook, find_hook
 from callsieve.front_context import check_context, front_text, installed_contexts
 from callsieve.manager_user import ManagerPlan, plan_manager
@@ -83,9 +83,13 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     changes += [*manager.changes, *settings]
     return Plan(
         changes=tuple(change for change in changes if changes_something(change)),
-        remarks=(*manager.remarks, *_readability(place, wanted), *filter(None, [hook.remark])),
+        remarks=(*manager.remarks, *_settings_remarks(settings, wanted), *_readability(place, wanted), *hook.remarks),
         new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
+
+
+def _settings_remarks(settings: list[Change], wanted: Wanted) -> list[str]:
+    return [region_remark(wanted.loaded)] if any(change.before is None for change in settings) else []
 
 
 def has_user() -> bool:

@@ -71,6 +71,10 @@ class SettingsError(ValueError):
     """The settings cannot be used. The text names the file, the key and the way out."""
 
 
+class SettingsUnreadable(SettingsError):
+    """This user may not read the file: nothing is known of what is in it."""
+
+
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: fixed keys, each with a default or required."""
 
@@ -363,7 +367,8 @@ def _read(file: Path, *, required: bool) -> str | None:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not required:
             return None
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}: check --config and permissions") from None
+        kind = SettingsUnreadable if isinstance(error, PermissionError) else SettingsError
+        raise kind(f"{file}: cannot be read: {error.strerror}: check --config and permissions") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
 

@@ -188,7 +188,7 @@ class _Tally:
             self.stops.call_back(number)
             self.warnings.call_back(number)
         is_over = one.ended_at < self.until - SETTLE_SECONDS  # else its decision may still be on its way
-        if one.direction is Direction.INBOUND and one.source == LIVE and is_over:
+        if one.direction is Direction.INBOUND and one.source == LIVE and is_over and not one.is_to_nobody:
             self.should_be_decided.add(one.linkedid)
 
     def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> Summary:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from agi.site import is_phone_name
 from callsieve.asterisk_output import Dialplan, endpoint_context_in, iax_users_in, identified_in
 from callsieve.asterisk_text import walk
 from callsieve.dialplan_text import example_of, split_outside_brackets, substituted
@@ -75,7 +76,8 @@ def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
     people = ground.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
-    names = [name for name in identified_in(ground.ask("pjsip show endpoints")) if name not in phones]
+    identified = identified_in(ground.ask("pjsip show endpoints"))
+    names = [name for name in identified if name not in phones and not is_phone_name(f"PJSIP/{name}")]
     trunks = [
         Trunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}"))) for name in names[:TRUNKS_ASKED]
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from callsieve.asterisk_output import endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.asterisk_text import Line, read_text, walk, without_our_lines
 from callsieve.changes import (
     FREEPBX_FILES,
@@ -23,29 +24,53 @@ from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
 _USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
-_USE_BY_FILE = {
+_USE_BY_FILE = {  # trunks first: they are what loses calls
+    **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
     "extensions.conf": _USE,
     "extensions.ael": _USE,
     "extensions.lua": re.compile(r"callsieve"),
-    **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
 }
+MOST_NAMED = 8
+ENDPOINTS_ASKED = 300
 
 
-def plan_uninstall(place: Place, settings_file: Path) -> Plan:
-    """The changes that take CallSieve out again. InstallError while the dialplan still calls it."""
+def plan_uninstall(place: Place) -> Plan:
+    """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
     if users := uses_of(place):
-        where = ", ".join(f"{line.file}:{line.number}" for line in users[:3])
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
+        more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
         raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
     shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
-    shared.append(settings_file)
     changes = [change for path in shared for change in _restored(path)]
     changes += [change for path in _our_files(place) for change in _removed(path)]
     directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
     if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
         directories.append(place.manager.parent)
     return Plan(tuple(changes), directories=tuple(directories))
+
+
+def check_trunks(ask: Callable[[str], str]) -> None:
+    """InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say by now.
+
+    `ask` is Asterisk's console. ConsoleError when it cannot be asked: then it will read its files when it starts.
+    """
+    names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
+    contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
+    by_module = {
+        "res_pjsip": [name for name, context in contexts.items() if _is_ours(context)],
+        "chan_iax2": [name for name, context in iax_users_in(ask("iax2 show users")).items() if _is_ours(context)],
+    }
+    for module, arriving in by_module.items():
+        if arriving:
+            raise InstallError(
+                f"Asterisk still sends calls of {', '.join(arriving[:MOST_NAMED])} to CallSieve: they would be lost: "
+                f'first asterisk -rx "module reload {module}.so"'
+            )
+
+
+def _is_ours(context: str) -> bool:
+    return context.startswith("callsieve-") or context == TRUNK_CONTEXT
 
 
 def uses_of(place: Place) -> list[Line]:

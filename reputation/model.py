@@ -400,6 +400,11 @@ class OutcomeRecord:
     action: str | None = None
 
     @property
+    def is_to_nobody(self) -> bool:
+        """Whether the number is nobody's here (Q.850 cause 1): such a call is refused before anybody is asked."""
+        return self.disposition is Disposition.FAILED and self.cause == 1
+
+    @property
     def ended_at(self) -> float:
         """When the call was over: what is learnt from it is dated so."""
         return self.at + self.ring_seconds + self.talk_seconds

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,9 +131,10 @@ def uninstall(
     from callsieve.changes import SERVICE_USER, place_of
     from callsieve.cli.asterisk_plan import show_steps
     from callsieve.cli.show import say
+    from callsieve.console import ConsoleError, console
     from callsieve.install_steps import left_behind, steps_after_uninstall
     from callsieve.installing import has_user
-    from callsieve.uninstalling import is_classic_installed, plan_uninstall
+    from callsieve.uninstalling import check_trunks, is_classic_installed, plan_uninstall
 
     loaded = load_settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
@@ -141,7 +142,9 @@ def uninstall(
         place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())
         if agi_bin is None and is_classic_installed(place):
             place = place_of(etc.absolute(), _agi_bin(loaded.settings), systemd_dir.absolute())
-        plan = plan_uninstall(place, loaded.settings_file)
+        plan = plan_uninstall(place)
+        with suppress(ConsoleError):
+            check_trunks(lambda command: console(loaded.settings, command))
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return

@@ -693,7 +693,7 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
         pytest.param({}, '[policy]\nname = "observe"\n', "ok", "no policy", id="observes"),
         pytest.param(NO_BOXES, "", "warn", "no [[did]]", id="no-did-is-known"),
         pytest.param(NO_BOXES, ANNS_DID, "warn", "+442071838751", id="no-voicemail"),
-        pytest.param(ANNS_BOX, ANNS_DID + FAX, "ok", "each DID", id="everybody-has-a-box"),
+        pytest.param(ANNS_BOX, ANNS_DID + FAX, "ok", "each [[did]]", id="everybody-has-a-box"),
         pytest.param(ANNS_BOX, ANNS_DID + SALES_DID, "warn", "+442071838750", id="a-group-has-none"),
         pytest.param(ANNS_BOX, ANNS_DID.replace("201", "202"), "warn", "+442071838751", id="a-box-elsewhere"),
         pytest.param(BOX, ROUTED, "ok", "box,s,1", id="a-route"),

@@ -76,6 +76,15 @@ def test_a_number_whose_calls_are_missed(tmp_path: Path, db: sqlite3.Connection)
     assert found.way_out
 
 
+def test_a_number_that_nobody_has_is_not_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
+    """The front context answers it "not found" before it asks: a wrong digit must not turn the doctor red."""
+    add_call(db, NOW - 7200)
+    add_call(db, NOW - 3600)
+    add_call(db, NOW - 60, "+442071838799", decided=False, disposition="failed", cause=1)
+    db.commit()
+    assert are_decided(looks(tmp_path)).status is Status.OK
+
+
 def test_calls_that_were_missed_for_a_while(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_call(db, NOW - 6 * DAY - 60)
     add_call(db, NOW - 2 * DAY, decided=False)

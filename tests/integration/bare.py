@@ -85,8 +85,10 @@ class Office:
         return {check["name"]: check for check in json.loads(self.run("doctor", "--json", code=code))}
 
     def files(self) -> dict[str, bytes]:
+        """Every file but our settings, which stay."""
         directories = (self.etc, self.asterisk.directories.agi_bin, self.daemon.state)
         paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+        paths = [path for path in paths if path != self.daemon.config]
         return {str(path): path.read_bytes() for path in paths}
 
 

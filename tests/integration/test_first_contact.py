@@ -69,6 +69,7 @@ def test_it_begins_by_watching(seen: dict[str, Any]) -> None:
 def test_it_is_not_taken_out_while_calls_need_it(seen: dict[str, Any]) -> None:
     assert "/etc/asterisk/pjsip.conf:" in seen["refused"]
     assert "/etc/asterisk/iax.conf:" in seen["refused"]
+    assert 'asterisk -rx "module reload res_pjsip.so"' in seen["refused_by_asterisk"], "until Asterisk knows it too"
 
 
 def test_it_goes_without_a_trace(seen: dict[str, Any]) -> None:

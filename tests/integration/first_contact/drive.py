@@ -133,6 +133,7 @@ def main(top: Path) -> None:
         for name in ("pjsip.conf", "iax.conf"):
             conf = machine.path(f"/etc/asterisk/{name}")
             conf.write_text(conf.read_text().replace("context = callsieve-from-trunk", "context = from-trunk"))
+        result["refused_by_asterisk"] = machine.run("callsieve asterisk uninstall --yes", code=2)
         machine.run('asterisk -rx "module reload res_pjsip.so"; asterisk -rx "module reload chan_iax2.so"')
         result["uninstalled"] = machine.run("callsieve asterisk uninstall --yes --reload")
         result["afterwards"] = office.call_each_did()
