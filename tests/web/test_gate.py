@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from callsieve.web.app import PAGES
+from callsieve.web.app import PAGES, make_app
+from callsieve.web.desk import Desk
 from callsieve.web.hardening import HEADERS, host_of
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.table import Page
@@ -215,3 +218,22 @@ def test_only_logging_in_and_out_is_written_without_an_audit() -> None:
     folder = Path(__file__).resolve().parents[2] / "callsieve" / "web"
     writers = {path.name for path in folder.rglob("*.py") if "shelf.write(" in path.read_text()}
     assert writers == {"visit.py", "gate.py", "login.py"}
+
+
+async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callsieve.web.gate.BODY_SECONDS", 0.05)
+    office, sent = Office(tmp_path), []
+    desk = Desk(office.load, office.clock)
+    pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])
+
+    async def receive() -> Any:
+        return next(pieces, None) or await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
+    await make_app(desk)({**scope, "scheme": "http", "root_path": "", "client": ("192.0.2.7", 1)}, receive, send)
+    await desk.close()
+    assert sent[0]["status"] == 408

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -14,11 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
+import uvicorn
 
-from callsieve.web.connections import HEADER_SECONDS
+from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from lab.daemon import Daemon
 from tests.callsieve.program import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
@@ -149,6 +152,31 @@ def has_ended(slow: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On real sockets, beneath the console: an application that answers more than the network holds."""
+    monkeypatch.setattr("callsieve.web.connections.WRITE_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        ended.set()
+
+    config = uvicorn.Config(cast("Any", answer), http=protocol_of(Connections(), None), ws="none", lifespan="off")
+    config.load()
+    make = cast("Any", config.http_protocol_class)
+    state = uvicorn.server.ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: make(config=config, server_state=state, app_state={}), "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname(), 10) as deaf:
+        await loop.run_in_executor(None, deaf.sendall, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.wait_for(ended.wait(), 20)  # uvicorn drops what is written to a connection that is gone
+    server.close()
+    await asyncio.gather(*state.tasks)
+    assert state.connections == set()
 
 
 @pytest.mark.root
