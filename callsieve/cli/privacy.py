@@ -137,7 +137,7 @@ def erase(
     say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
     for file in files_naming(_folders(loaded), e164):
         if file != loaded.store_path or not any(kept.values()):
-            say(f"{file} still has its digits: {_way_out_of(file, loaded.store_path)}.")
+            say(f"{file} {_left_in(file, loaded.store_path)}.")
     _say_kept(kept, e164, config)
 
 
@@ -158,12 +158,14 @@ def _folders(loaded: Loaded) -> tuple[Path, ...]:
     return loaded.state, loaded.store_path.parent
 
 
-def _way_out_of(file: Path, store: Path) -> str:
+def _left_in(file: Path, store: Path) -> str:
+    if not os.access(file, os.R_OK, effective_ids=True):
+        return "could not be searched: this user may not read it"
     if file == store:
-        return "in what somebody attached to another appeal, or in a longer number"
+        return "still has its digits: in what somebody attached to another appeal, or in a longer number"
     if file.name.startswith(f"{store.name}.damaged-"):
-        return "it was put aside because it was damaged: delete it once you have looked into it"
-    return "look into it, or delete it"
+        return "still has its digits: it was put aside because it was damaged: delete it once you have looked into it"
+    return "still has its digits: look into it, or delete it"
 
 
 def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:

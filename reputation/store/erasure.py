@@ -36,7 +36,7 @@ def clear_freed(db: sqlite3.Connection, path: Path, number: str) -> bool:
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
     """Writes each backup of the store that names the number anew, without it. Yields each, and why it could not be."""
     for backup in backups_of(path):
-        if names_number(backup, number):
+        if _may_name(backup, number):
             try:
                 _erase_from_backup(backup, number)
                 yield backup, ""
@@ -67,15 +67,21 @@ def _erase_from_backup(backup: Path, number: str) -> None:
 
 
 def files_naming(folders: Iterable[Path], number: str) -> list[Path]:
-    """The files below these directories that name the number in any form, in order. Links are not followed."""
-    found = {
-        Path(root, name)
-        for folder in folders
-        for root, _, names in os.walk(folder)
-        for name in names
-        if names_number(Path(root, name), number)
-    }
-    return sorted(found)
+    """The files below these directories that name the number in any form, or cannot be searched, in order.
+
+    Links are not followed.
+    """
+    found = {Path(root, name) for folder in folders for root, _, names in os.walk(folder) for name in names}
+    return sorted(file for file in found if _may_name(file, number))
+
+
+def _may_name(file: Path, number: str) -> bool:
+    try:
+        return names_number(file, number)
+    except FileNotFoundError:  # one that went away meanwhile
+        return False
+    except OSError:
+        return True
 
 
 def names_number(file: Path, number: str) -> bool:

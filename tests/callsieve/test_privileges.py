@@ -288,3 +288,22 @@ def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> 
         check=True,
     )
     assert done.stdout.split() == 3 * [str(NOBODY)] + 4 * ["4712"]
+
+
+def test_a_file_that_the_owner_may_not_read_keeps_nobody_from_erasing(open_folder: Path) -> None:
+    command = "privacy erase +12015550100 --yes"
+    warm("list add block +12015550100")
+    with TemporaryDirectory() as elsewhere:
+        warmed = roots_folder(Path(elsewhere))
+        as_root(warmed, "list add block +12015550100")
+        as_root(warmed, command)
+    program = roots_folder(open_folder)
+    as_root(program, "list add block +12015550100")
+    give_all(program.state)
+    closed = program.state / "closed"
+    closed.write_text("closed")
+    closed.chmod(0o600)
+    result = as_root(program, command)
+    assert result.code == 0, result.err
+    assert f"{closed} could not be searched" in result.out
+    assert as_root(program, "list show --json").json == []
