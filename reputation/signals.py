@@ -194,9 +194,13 @@ def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
     for signal in signals:
         key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))
         other = latest.get(key)
-        if other is None or (signal.at, signal.linkedid) > (other.at, other.linkedid):
+        if other is None or _order(signal) > _order(other):
             latest[key] = signal
     return list(latest.values())
+
+
+def _order(signal: Signal) -> tuple[float, str, str]:
+    return signal.at, signal.linkedid, signal.category.value
 
 
 def _is_answered(outcome: OutcomeRecord) -> bool:
