@@ -82,10 +82,10 @@ class Office:
                 "sleep 0.1; done; exit 1"
             )
 
-    def screened(self) -> list[str]:
-        """The DIDs of all decisions so far, the oldest first."""
+    def screened(self) -> list[list[str]]:
+        """DID and trunk of all decisions so far, the oldest first."""
         calls = json.loads(self.machine.run("callsieve calls show --json --last 100"))
-        return [call["did"] for call in reversed(calls)]
+        return [[call["did"], call["trunk"]] for call in reversed(calls)]
 
     def doctor(self) -> dict[str, dict[str, str]]:
         """Each check by its name."""
