@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from lab.tools import use_fetched_tools
 from reputation.store import file as store_file
+from tests.reachable import make_reachable
 
 # Containers set this. Each program that a test starts would compile our modules anew: a third of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -43,10 +45,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """xdist tells its workers the width of a terminal that they do not have."""
+    """What tests find on this machine. xdist tells its workers the width of a terminal that they do not have."""
     use_fetched_tools()
     if hasattr(config, "workerinput"):
         os.environ.pop("COLUMNS", None)
+    elif IS_ROOT:
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):  # then the tests that need it fail
+            make_reachable(config.rootpath)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

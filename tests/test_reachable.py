@@ -1,0 +1,42 @@
+"""A checkout that only root can reach is reached by others during a test run, and by nobody afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = """\
+import os, sys
+from pathlib import Path
+from tests.reachable import make_reachable
+
+checkout = Path(sys.argv[1])
+make_reachable(checkout)
+os.seteuid(65534)
+print((checkout / "docs/page").read_text(), (checkout / "link").read_text(), (checkout.parent / "beside").read_text())
+os.seteuid(0)
+(checkout / "docs/new").touch()
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("closed", ["a", "a/checkout", "a a/checkout"])
+def test_others_reach_it_in_this_process_only(tmp_path: Path, closed: str) -> None:
+    tmp_path.chmod(0o755)
+    checkout = tmp_path / "a/checkout"
+    (checkout / "docs").mkdir(parents=True)
+    for path, text in ((checkout / "docs/page", "page"), (checkout.parent / "beside", "beside")):
+        path.write_text(text)
+    (checkout / "link").symlink_to("docs/page")
+    for name in closed.split():
+        (tmp_path / name).chmod(0o700)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, checkout], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stdout == "page page beside\n", done.stderr
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in closed.split()] == [0o700] * len(closed.split())
+    assert (checkout / "docs/new").exists()
