@@ -20,7 +20,7 @@ NOT_SHOWN = {
     *("is_of_called", "undone"),
 }
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
-OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password"}
+OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password", "second_factor"}
 WITH_THEIR_FIELD = {
     text: Wording(text) for text in ("list name allow", "list name block", "verdict allow", "verdict block")
 }

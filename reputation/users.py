@@ -33,13 +33,17 @@ ROLE_BY_WORD = {role.word: role for role in Role}
 
 @dataclass(frozen=True, slots=True)
 class ConsoleUser:
-    """Somebody who may log in. `extension`: the person of ours in whose name the user marks, None for nobody."""
+    """Somebody who may log in. `extension`: the person of ours in whose name the user marks, None for nobody.
+
+    `has_second_factor`: a code is asked for after the password.
+    """
 
     name: str
     role: Role
     extension: str | None
     added_at: float
     password_at: float
+    has_second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,13 @@ ROLES = "viewer, operator or administrator"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `user add`, `list`, `password`, `role` and `remove`."""
+    """Add `user add`, `list`, `password`, `role`, `reset-totp` and `remove`."""
     group = typer.Typer(help="Who may use the console.", no_args_is_help=True)
     group.command("add")(add)
     group.command("list")(show)
     group.command("password")(password)
     group.command("role")(role)
+    group.command("reset-totp")(reset_totp)
     group.command("remove")(remove)
     app.add_typer(group, name="user")
 
@@ -82,12 +83,16 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(settings_of(config)) as db:
         users = all_users(db)
     if as_json:
-        print_json([_as_json(user) for user in users])
+        print_json([{**_as_json(user), "second_factor": user.has_second_factor} for user in users])
     elif users:
         rows = [
-            (one.name, one.role.word, one.extension or "", day(one.added_at), day(one.password_at)) for one in users
+            (
+                *(one.name, one.role.word, one.extension or "", day(one.added_at), day(one.password_at)),
+                "on" if one.has_second_factor else "",
+            )
+            for one in users
         ]
-        print_table(("name", "role", "person", "added", "password of"), rows)
+        print_table(("name", "role", "person", "added", "password of", "second factor"), rows)
     else:
         say("Nobody may use the console yet: `callsieve user add NAME --role administrator`.")
 
@@ -124,6 +129,19 @@ def role(
         change.before, change.after = {"role": before.role.word}, {"role": wanted.word}
         set_role(db, name, wanted)
     say(f"{name} is {wanted.word} (was {before.role.word}).")
+
+
+def reset_totp(name: NameArgument, config: ConfigOption = None) -> None:
+    """Take the second factor from somebody who has lost it; they log in by the password alone."""
+    from callsieve.cli.show import say
+    from reputation.store.users import set_second_factor
+
+    with existing_store(settings_of(config)) as db, changing(db, "user reset-totp", name=name) as change:
+        if not _existing(db, name).has_second_factor:
+            raise CommandError(f"{name} has no second factor")
+        change.after = {"second_factor": "turned off"}
+        set_second_factor(db, name, None)
+    say(f"{name} logs in by the password alone; all their sessions are over.")
 
 
 def remove(

@@ -39,13 +39,14 @@ from callsieve.web.pages import (
     people,
     policies,
     probes,
+    second_factor,
     users,
 )
 from callsieve.web.table import Page
 
 # In the order of the navigation; each has its own table.
 _PARTS = (
-    *(login, probes, account, overview, calls, numbers, policies, drafts, lists, identities),
+    *(login, probes, account, second_factor, overview, calls, numbers, policies, drafts, lists, identities),
     *(own_wishes, own_guidance, own),
     *(appeals, feeds, people, users, audit),
 )

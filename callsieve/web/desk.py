@@ -12,6 +12,7 @@ from typing import TypeVar, TypeVarTuple
 from callsieve.activating import watched_files
 from callsieve.composing import policies_of
 from callsieve.settings import Loaded, SettingsError
+from callsieve.web.half_logins import HalfLogins
 from callsieve.web.health import HealthWatch
 from callsieve.web.kept import Kept
 from callsieve.web.live import Live
@@ -56,6 +57,8 @@ class Desk:
         self.rehearsals = Rehearsals()
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.tries_of_user = Throttle()
+        self.tries_of_code = Throttle()  # its own: a right password does not forgive wrong codes
+        self.half_logins = HalfLogins()
         self.tries_of_address = Throttle(TRIES_OF_AN_ADDRESS)
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 

@@ -25,6 +25,8 @@ PLACES: tuple[Place, ...] = (
 SAIDS: Saids = {
     "logged-out": N_("You are logged out."),
     "password": N_("Your password is changed; other browsers are logged out."),
+    "second-factor-on": N_("The second factor is in force; other browsers are logged out."),
+    "second-factor-off": N_("The second factor is off; other browsers are logged out."),
     "others-out": N_("All other browsers are logged out."),
     "on-allowlist": N_("The number is on the allowlist; its next call goes through."),
     "on-blocklist": N_("The number is on the blocklist; its next call is rejected."),
@@ -54,6 +56,7 @@ SAIDS: Saids = {
     "user-added": N_("The user may log in from now on."),
     "user-role": N_("The role is changed; the user has to log in again."),
     "user-password": N_("The password is changed; all sessions of the user are over."),
+    "user-second-factor": N_("The user logs in by the password alone; all their sessions are over."),
     "user-gone": N_("The user may not use the console any more."),
     "own-added": N_("The number is registered: it is one of our own for everything else too."),
     "own-changed": N_("What is registered of the number is changed."),

@@ -1,13 +1,15 @@
-"""Whether a visitor knows a password: asked at the login and by who changes one, and bounded for both together."""
+"""Whether a visitor knows a password, or has a code: asked at the login and on the account page, bounded together."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
 from callsieve.passwords import is_password
+from callsieve.second_factor import step_of
+from callsieve.web.throttle import Throttle
 from callsieve.web.visit import Visit
 from callsieve.web.words import N_
-from reputation.store.users import password_of
+from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME
 
 WAIT = N_("Too many attempts. Try again in {} s.")
@@ -18,24 +20,43 @@ class TooManyTriesError(Exception):
     """Nobody has looked: it was tried too often. The text says how long to wait."""
 
 
+class Try:
+    """A try for a name from an address, which counts as a failure until it succeeded. TooManyTriesError."""
+
+    def __init__(self, visit: Visit, of_name: Throttle, name: str) -> None:
+        self._of_name, self._name = of_name, name.lower()[:LONGEST_NAME]
+        self._of_address, self._address = visit.desk.tries_of_address, network_of(visit.address)
+        keys = ((of_name, self._name), (self._of_address, self._address))
+        wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in keys)
+        if wait > 0:
+            raise TooManyTriesError(WAIT.format(int(wait) + 1))
+        for throttle, key in keys:  # before it is known, so that many at once do not all get a try
+            throttle.failed(key, visit.now)
+
+    def succeeded(self) -> None:
+        """It was the right one."""
+        self._of_name.succeeded(self._name)
+        self._of_address.take_back(self._address)
+
+
 async def look_at_password(visit: Visit, name: str, password: str) -> str | None:
     """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
-    desk, now = visit.desk, visit.now
-    keys = (
-        (desk.tries_of_user, name.lower()[:LONGEST_NAME]),
-        (desk.tries_of_address, network_of(visit.address)),
-    )
-    wait = max(throttle.wait_seconds(key, now) for throttle, key in keys)
-    if wait > 0:
-        raise TooManyTriesError(WAIT.format(int(wait) + 1))
-    for throttle, key in keys:  # before it is known, so that many at once do not all get a try
-        throttle.failed(key, now)
+    this_try = Try(visit, visit.desk.tries_of_user, name)
     stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
-    if not await desk.hashing(is_password, password, stored):
+    if not await visit.desk.hashing(is_password, password, stored):
         return None
-    desk.tries_of_user.succeeded(keys[0][1])
-    desk.tries_of_address.take_back(keys[1][1])
+    this_try.succeeded()
     return stored
+
+
+async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
+    """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
+    this_try = Try(visit, visit.desk.tries_of_code, name)
+    factor = await visit.read(second_factor_of, name)
+    step = step_of(factor.secret, code, visit.now, factor.step) if factor else None
+    if step is not None:
+        this_try.succeeded()
+    return step
 
 
 def network_of(address: str) -> str:

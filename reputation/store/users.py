@@ -1,4 +1,7 @@
-"""The users of the console and their sessions. Passwords come as argon2id hashes, tokens as SHA-256."""
+"""The users of the console and their sessions. Passwords come as argon2id hashes, tokens as SHA-256.
+
+The secret of a second factor is read by `second_factor_of` alone, for the login.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ from typing import NamedTuple
 from reputation.users import ROLE_BY_WORD, ConsoleUser, Role, Session
 
 AGENT_CHARACTERS = 200
-_USER = "name, role, extension, added_at, password_at"
+_USER = "name, role, extension, added_at, password_at, totp_secret IS NOT NULL"
 ADD = "INSERT INTO console_user (name, role, password, extension, added_at, password_at) VALUES (?, ?, ?, ?, ?, ?)"
 ALL = f"SELECT {_USER} FROM console_user ORDER BY name"
 ONE = f"SELECT {_USER} FROM console_user WHERE name = ?"
 SET_PASSWORD = "UPDATE console_user SET password = ?, password_at = ? WHERE name = ?"
+SET_SECOND_FACTOR = "UPDATE console_user SET totp_secret = ?, totp_step = ? WHERE name = ?"
+ACCEPT = """
+UPDATE console_user SET totp_step = :step
+ WHERE name = :name AND password = :password AND totp_secret IS NOT NULL AND totp_step < :step
+"""
 REHASH = "UPDATE console_user SET password = ? WHERE name = ? AND password = ?"
 
 _SESSION = "token, user, began_at, seen_at, address, agent"
@@ -33,6 +41,13 @@ class Lifetime(NamedTuple):
 
     idle_seconds: float
     most_seconds: float
+
+
+class SecondFactor(NamedTuple):
+    """The secret that the user's app shares, and the time step of the code that was accepted last."""
+
+    secret: str
+    step: int
 
 
 def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
@@ -60,6 +75,23 @@ def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *,
     """Another password; whoever is logged in with the old one is out, but for the session `but`."""
     db.execute(SET_PASSWORD, (password, at, name))
     db.execute(END_OTHERS, (name, but))
+
+
+def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
+    """The user's second factor; None for who has none."""
+    row = db.execute("SELECT totp_secret, totp_step FROM console_user WHERE name = ?", (name,)).fetchone()
+    return SecondFactor(*row) if row and row[0] is not None else None
+
+
+def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | None, *, but: str = "") -> None:
+    """Another second factor, or none; who is logged in without it is out, but for the session `but`."""
+    db.execute(SET_SECOND_FACTOR, (*(factor or (None, None)), name))
+    db.execute(END_OTHERS, (name, but))
+
+
+def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
+    """The code of a step counts, once; False when it has counted, or password or second factor changed meanwhile."""
+    return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 
 def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
@@ -92,7 +124,7 @@ def session_of(
     """Whose session it is, while it lasts."""
     since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
     row = db.execute(CURRENT, {"token": token, **since}).fetchone()
-    return (_user(*row[:5]), Session(*row[5:])) if row else None
+    return (_user(*row[:6]), Session(*row[6:])) if row else None
 
 
 def sessions_of(db: sqlite3.Connection, user: str) -> list[Session]:
@@ -115,5 +147,7 @@ def end_other_sessions(db: sqlite3.Connection, user: str, token: str) -> int:
     return db.execute(END_OTHERS, (user, token)).rowcount
 
 
-def _user(name: str, role: str, extension: str | None, added_at: float, password_at: float) -> ConsoleUser:
-    return ConsoleUser(name, ROLE_BY_WORD[role], extension, added_at, password_at)
+def _user(
+    name: str, role: str, extension: str | None, added_at: float, password_at: float, has_second_factor: int
+) -> ConsoleUser:
+    return ConsoleUser(name, ROLE_BY_WORD[role], extension, added_at, password_at, bool(has_second_factor))

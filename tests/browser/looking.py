@@ -65,6 +65,7 @@ PATHS = {
     "users": "/users",
     "audit": "/audit",
     "account": "/account",
+    "second-factor": "/account/second-factor",
     "health": "/health",
     "missing": "/no-such-page",
 }

@@ -386,7 +386,7 @@ ELSEWHERE = {
     "test_cli_errors.py": ("web",),
     "test_cli_serve.py": ("serve",),
     "test_cli_store.py": ("db migrate", "db restore"),
-    "test_cli_users.py": ("user add", "user password", "user role", "user remove"),
+    "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),
     "test_doctor.py": ("off", "on"),
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
 }

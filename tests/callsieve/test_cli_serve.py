@@ -18,7 +18,7 @@ IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYT
 # typer brings pydantic, and rich for help; structlog is for --log-json, panoramisk for `[ami]`.
 NOT_NEEDED = {"typer", "click", "rich", "pydantic", "structlog", "panoramisk", "asterisk"}
 # The console is another process.
-NOT_NEEDED |= {"starlette", "jinja2", "uvicorn", "argon2", "multipart"}
+NOT_NEEDED |= {"starlette", "jinja2", "uvicorn", "argon2", "pyotp", "multipart"}
 
 
 @pytest.fixture

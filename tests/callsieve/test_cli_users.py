@@ -13,7 +13,15 @@ from callsieve.cli import storing, users
 from callsieve.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
 from reputation.store.file import open_store
 from reputation.store.transaction import transaction
-from reputation.store.users import add_user, all_users, password_of, remove_user, set_role
+from reputation.store.users import (
+    SecondFactor,
+    add_user,
+    all_users,
+    password_of,
+    remove_user,
+    set_role,
+    set_second_factor,
+)
 from reputation.users import ConsoleUser, Role
 from tests.callsieve.program import Program, Result
 
@@ -81,6 +89,22 @@ def test_a_name_is_taken_once(program: Program) -> None:
 def test_a_user_who_is_not_there_is_said(program: Program) -> None:
     assert piped(program, "user", "add", "ada").code == 0
     assert "did you mean ada" in program.fails("user", "role", "adda", "viewer")
+
+
+def test_a_second_factor_is_shown_reset_and_audited_without_its_secret(program: Program) -> None:
+    assert piped(program, "user", "add", "ada").code == 0
+    assert "ada has no second factor" in program.fails("user", "reset-totp", "ada")
+    with open_store(program.store) as db, transaction(db):
+        set_second_factor(db, "ada", SecondFactor("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 1))
+    (shown,) = program("user", "list", "--json").json
+    assert shown["second_factor"] is True
+    program.ok("user", "reset-totp", "ada")
+    assert "there is no user" in program.fails("user", "reset-totp", "eve")
+    (after,) = program("user", "list", "--json").json
+    assert after["second_factor"] is False
+    row, _ = program("audit", "--json").json
+    assert (row["what"], row["name"], row["after"]) == ("user reset-totp", "ada", {"second_factor": "turned off"})
+    assert "GEZDGN" not in str((shown, row))
 
 
 @pytest.mark.parametrize("others", [pytest.param((), id="alone"), pytest.param(("vera",), id="beside-others")])

@@ -103,7 +103,9 @@ def damage(path: Path, page: int = 1) -> None:
 
 def behind_the_schema(path: Path) -> int:
     """The first page that holds nothing but numbers."""
-    newest = "SELECT max(rootpage) FROM sqlite_schema"
+    newest = (
+        "SELECT max(max(rootpage), (SELECT max(pageno) FROM dbstat WHERE name = 'sqlite_schema')) FROM sqlite_schema"
+    )
     (page,) = read(path, lambda db: db.execute(newest).fetchone())
     return int(page)
 

@@ -105,7 +105,15 @@ def fields_of_changes() -> set[str]:
     """The fields of all that is kept as it was and is."""
     kept: tuple[Any, ...] = (ListEntry, PersonalEntry, Identity, OwnNumber, Mark, DoNotCall, Complaint, Appeal, Review)
     names = {name for one in (*kept, Epoch) for name in getattr(one, "_fields", None) or one.__dataclass_fields__}
-    return names - {"at", "added_at", "is_of_called"} | {"role", "extension", "rows", "policy", "attached", "password"}
+    return names - {"at", "added_at", "is_of_called"} | {
+        "role",
+        "extension",
+        "rows",
+        "policy",
+        "attached",
+        "password",
+        "second_factor",
+    }
 
 
 def catalogues() -> dict[Path, Catalog]:

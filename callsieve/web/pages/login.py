@@ -16,19 +16,30 @@ from callsieve.web.gate import (
     drop_cookie,
     set_cookie,
 )
+from callsieve.web.half_logins import LASTS_SECONDS, HalfLogin
 from callsieve.web.languages import LANGUAGES
-from callsieve.web.password_tries import TooManyTriesError, look_at_password
+from callsieve.web.password_tries import TooManyTriesError, look_at_code, look_at_password
 from callsieve.web.table import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.visit import THEMES, Visit, local_path
 from callsieve.web.words import N_
 from reputation.store.audit import Change, add_audit
-from reputation.store.users import all_users, end_session, rehash, start_session
+from reputation.store.users import (
+    accept_step,
+    all_users,
+    end_session,
+    password_of,
+    rehash,
+    second_factor_of,
+    start_session,
+)
 from reputation.users import Role, Session
 
 logger = logging.getLogger("callsieve.web")
 
 WRONG = N_("The name or the password is wrong.")
+WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the next one.")
+TOO_LATE = N_("That took too long, or something changed meanwhile. Log in again.")
 YEAR_SECONDS = 365 * 86400
 
 
@@ -40,7 +51,9 @@ async def show(visit: Visit) -> Response:
 
 
 async def log_in(visit: Visit) -> Response:
-    """A new session, with a token that nobody knew before."""
+    """The password, and then the code of who has a second factor."""
+    if "ticket" in visit.form:
+        return await _second_step(visit)
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
     target = local_path(visit.form.get("next"))
     try:
@@ -50,24 +63,50 @@ async def log_in(visit: Visit) -> Response:
     if stored is None:
         logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
         return await _form(visit, target, WRONG, name, 401)
-    return await _logged_in(visit, name, target, (password, stored))
+    fresh = await visit.desk.hashing(_hashed_again, password, stored)
+    half = HalfLogin(name, stored, fresh, target, visit.token, visit.now + LASTS_SECONDS)
+    if await visit.read(second_factor_of, name) is not None:
+        return _code_form(visit, half)
+    return await _logged_in(visit, half)
 
 
-async def _logged_in(visit: Visit, name: str, target: str, password: tuple[str, str]) -> Response:
-    token, now = new_token(), visit.now
+async def _second_step(visit: Visit) -> Response:
+    half = visit.desk.half_logins.take(visit.form["ticket"], visit.token, visit.now)
+    if half is None:
+        return await _form(visit, "/", TOO_LATE, status=401)
+    try:
+        step = await look_at_code(visit, half.name, visit.form.get("code", ""))
+    except TooManyTriesError as error:
+        return _code_form(visit, half, str(error), 429)
+    if step is None:
+        logger.warning("console: %s does not log in from %s: wrong code", half.name, visit.address)
+        return _code_form(visit, half, WRONG_CODE, 401)
+    return await _logged_in(visit, half, step)
+
+
+async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> Response:
+    """A new session, with a token that nobody knew before."""
+    token, name, now = new_token(), half.name, visit.now
     agent = "".join(filter(str.isprintable, visit.request.headers.get("user-agent", "")))
     session = Session(hash_of(token), name, now, now, visit.address, agent)
-    fresh = await visit.desk.hashing(_hashed_again, *password)
 
-    def write(db: sqlite3.Connection) -> None:
+    def write(db: sqlite3.Connection) -> bool:
+        if step is None:
+            still = password_of(db, name) == half.password and second_factor_of(db, name) is None
+        else:
+            still = accept_step(db, name, half.password, step)
+        if not still:
+            return False
         start_session(db, session, visit.desk.lifetime)
         add_audit(db, Change("login", name=visit.address), f"{name} (console)", now)
-        if fresh is not None:
-            rehash(db, name, password[1], fresh)
+        if half.fresh is not None:
+            rehash(db, name, half.password, half.fresh)
+        return True
 
-    await visit.desk.shelf.write(write)
+    if not await visit.desk.shelf.write(write):
+        return await _form(visit, half.target, TOO_LATE, status=401)
     logger.info("console: %s logs in from %s", name, visit.address)
-    response = visit.go(target)
+    response = visit.go(half.target)
     set_cookie(response, visit.request, COOKIE, token)
     drop_cookie(response, visit.request, LOGIN_COOKIE)
     return response
@@ -96,6 +135,13 @@ async def prefer(visit: Visit) -> Response:
         set_cookie(response, visit.request, LANGUAGE_COOKIE, visit.form["language"], YEAR_SECONDS)
     if visit.form.get("theme") in THEMES:
         set_cookie(response, visit.request, THEME_COOKIE, visit.form["theme"], YEAR_SECONDS)
+    return response
+
+
+def _code_form(visit: Visit, half: HalfLogin, problem: str = "", status: int = 200) -> Response:
+    ticket = visit.desk.half_logins.keep(half)
+    response = visit.page("login_code.html", status, ticket=ticket, problem=problem)
+    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
     return response
 
 

@@ -14,13 +14,23 @@ from callsieve.web.visit import NotThere, Refused, Visit
 from callsieve.web.words import N_
 from reputation.store.audit import Change
 from reputation.store.people import all_people
-from reputation.store.users import add_user, all_users, remove_user, sessions_of, set_password, set_role, user_of
+from reputation.store.users import (
+    add_user,
+    all_users,
+    remove_user,
+    sessions_of,
+    set_password,
+    set_role,
+    set_second_factor,
+    user_of,
+)
 from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, is_last_administrator
 
 NO_NAME = N_("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
 TAKEN = N_("There is a user of this name already.")
 LAST = N_("This is the last administrator: make another one first.")
 ONESELF = N_("Another administrator does that: nobody takes the console away from themselves.")
+NO_SECOND_FACTOR = N_("This user has no second factor.")
 NO_PERSON = N_("There is no such person: import people, or name them in the settings.")
 
 
@@ -108,6 +118,20 @@ async def reset(visit: Visit) -> Response:
     return visit.go("/users", "user-password")
 
 
+async def reset_second_factor(visit: Visit) -> Response:
+    """No second factor any more, for who has lost theirs; all their sessions are over."""
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        user = _other(db, visit)
+        if not user.has_second_factor:
+            raise Refused(NO_SECOND_FACTOR)
+        change.after = {"second_factor": "turned off"}
+        set_second_factor(db, user.name, None)
+
+    await visit.change("user reset-totp", write, name=visit.path("name"))
+    return visit.go("/users", "user-second-factor")
+
+
 async def remove(visit: Visit) -> Response:
     """Takes the console away from somebody."""
 
@@ -168,5 +192,6 @@ PAGES = (
     Page("POST", "/users/add", add, Role.ADMINISTRATOR),
     Page("POST", "/users/{name}/role", change_role, Role.ADMINISTRATOR),
     Page("POST", "/users/{name}/password", reset, Role.ADMINISTRATOR),
+    Page("POST", "/users/{name}/second-factor", reset_second_factor, Role.ADMINISTRATOR),
     Page("POST", "/users/{name}/remove", remove, Role.ADMINISTRATOR),
 )
