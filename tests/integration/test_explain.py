@@ -101,13 +101,11 @@ def test_the_whisper_as_it_is_built_is_heard_and_over_within_four_seconds(pbx: S
         pbx.carrier.start(CallSpec(caller=WARNED, did=ALICE, voice=True, hang_up_after=0.5)) as call,
     ):
         wait_until(lambda: any(m.sent and m.code == 200 for m in phone.messages()), "the phone answering")
-        started = time.monotonic()
         call.wait_until_answered()
-        waited = time.monotonic() - started
         heard = phone.heard.audible_seconds
         result = call.result()
     assert (result.code, result.heard.audible) == (200, 0), "the caller has heard the warning"
-    assert 2.0 < heard < waited < 4.6  # of which 0.6 are a busy machine's
+    assert 2.0 < heard < 4.0
 
 
 def test_a_call_that_never_rang_is_explained_too(pbx: ScreenedPbx) -> None:
