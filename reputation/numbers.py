@@ -194,8 +194,20 @@ _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 
 
 def is_country_start(digits: str) -> bool:
-    """Whether all numbers of a country, or of several, begin with these: a calling code, or less than one."""
-    return any(code.startswith(digits) for code in _CALLING_CODES)
+    """Whether all numbers of a country, or of several, begin with these: a calling code, or less than one.
+
+    Under +1 an area code that is a country's own counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
+    """
+    return any(code.startswith(digits) for code in (*_CALLING_CODES, *_countries_under_1()))
+
+
+@lru_cache(maxsize=1)
+def _countries_under_1() -> tuple[str, ...]:
+    """`1876` and the like, from the leading digits that libphonenumber has of each region that shares +1."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
+    metadata = (phonenumbers.PhoneMetadata.metadata_for_region(region) for region in regions)
+    own = [one.leading_digits for one in metadata if one is not None and one.leading_digits]
+    return tuple(f"1{area}" for area in range(200, 1000) if any(re.fullmatch(digits, str(area)) for digits in own))
 
 
 def start_of_longer(e164: str) -> str | None:

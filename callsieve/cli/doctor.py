@@ -98,6 +98,7 @@ def _table(checks: list[Check], now: float) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from callsieve.cli.show import clean
     from callsieve.examining import gathered
 
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
@@ -105,10 +106,10 @@ def _table(checks: list[Check], now: float) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in gathered(checks):
-        found = Text(str(check.detail))
+        found = Text(clean(check.detail))  # it may quote a file that somebody else has written
         if check.stored:
             found.append(f" (root, {ago(check.at, now)})", style="dim")
         if check.way_out:
-            found.append(f"\n→ {check.way_out}", style="cyan")
+            found.append(f"\n→ {clean(check.way_out)}", style="cyan")
         table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)
     return table

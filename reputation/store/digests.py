@@ -14,8 +14,9 @@ from reputation.store.transaction import transaction
 BYTES = 7
 MODULUS = 1 << (8 * BYTES)  # two of them added up are still an integer to SQLite
 
-# Table -> which list a row is of, with {} for the row.
-LISTS = {"list_entry": "{}.list", "personal_entry": "'personal'"}
+# Table -> which list a row is of, with {} for the row. Calls are matched by prefixes, which are rows of their own.
+LISTS = {"list_entry": "{}.list", "list_prefix": "'prefixes'", "personal_entry": "'personal'"}
+NAMES = ("allow", "block", "prefixes", "personal")
 
 ADD = "UPDATE list_digest SET digest = (digest + row_digest({row})) % {modulus} WHERE list = {of};"
 TAKE = "UPDATE list_digest SET digest = (digest + {modulus} - row_digest({row})) % {modulus} WHERE list = {of};"
@@ -44,7 +45,7 @@ def changed_lists(db: sqlite3.Connection) -> list[str]:
     if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'list_digest'").fetchone():
         return []
     kept = _kept(db)
-    return [name for name, digest in _digests(db).items() if kept.get(name, digest) != digest]
+    return [name for name, digest in _digests(db).items() if kept and kept.get(name) != digest]
 
 
 def accept_lists(db: sqlite3.Connection) -> None:
@@ -58,7 +59,7 @@ def _kept(db: sqlite3.Connection) -> dict[str, int]:
 
 def _digests(db: sqlite3.Connection) -> dict[str, int]:
     _can_digest(db)
-    found = {"allow": 0, "block": 0, "personal": 0}
+    found = dict.fromkeys(NAMES, 0)
     for table, of in LISTS.items():
         row = ", ".join(f"{table}.{column}" for column in _columns(db, table))
         for name, digest in db.execute(f"SELECT {of.format(table)}, row_digest({row}) FROM {table}"):

@@ -60,6 +60,9 @@ def flip(path: Path) -> None:
         pytest.param(lambda p: run(p, "UPDATE list_entry SET action = 'tag'"), "allow", id="changed"),
         pytest.param(lambda p: run(p, "DELETE FROM list_entry WHERE list = 'block'"), "block", id="gone"),
         pytest.param(lambda p: run(p, "UPDATE personal_entry SET verdict = 'allow'"), "personal", id="own"),
+        pytest.param(lambda p: run(p, "DELETE FROM list_prefix"), "prefixes", id="a-prefix-gone"),
+        pytest.param(lambda p: run(p, "UPDATE list_prefix SET prefix = '+1'"), "prefixes", id="a-prefix-changed"),
+        pytest.param(lambda p: run(p, "DELETE FROM list_digest WHERE list = 'block'"), "block", id="a-checksum-gone"),
     ],
 )
 def test_an_entry_that_changed_by_itself_is_noticed(path: Path, change: Callable[[Path], None], name: str) -> None:

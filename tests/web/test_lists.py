@@ -114,7 +114,7 @@ def test_only_an_administrator_blocks_our_own_numbers_and_says_so(
 
 
 @pytest.mark.parametrize("name", ["allow", "block"])
-@pytest.mark.parametrize("entry", ["+33*", "+1*", "+3*", "+33000000000-+33999999999"])
+@pytest.mark.parametrize("entry", ["+33*", "+1*", "+1876*", "+1809*", "+3*", "+33000000000-+33999999999"])
 def test_only_an_administrator_lists_a_whole_country(
     console: Console, otto: Browser, ada: Browser, name: str, entry: str
 ) -> None:
