@@ -92,7 +92,8 @@ def test_whoever_presses_nothing_is_connected_within_four_seconds(pbx: ScreenedP
         waited = time.monotonic() - picked_up_at
         whispered = phone.heard.audible_seconds
         result = call.result()
-    assert WARNING_SECONDS + MENU_SECONDS < waited < WHISPER_SECONDS + BUSY_MACHINE_SECONDS
+    # Not for a key that does not come: Read would wait for 10 s. How busy the machine is may not decide.
+    assert WARNING_SECONDS + MENU_SECONDS < waited < WHISPER_SECONDS + 5.0
     assert whispered == pytest.approx(WARNING_SECONDS + MENU_SECONDS, abs=0.3)
     assert phone.heard.audible_seconds > whispered + 0.5, "the callee does not hear the caller"
     assert result.heard.audible == 0, "the caller has heard the warning"
