@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,20 +25,27 @@ os.seteuid(0)
 """
 
 
+@pytest.fixture
+def top() -> Iterator[Path]:
+    """Not below tmp_path: that has directories on the way whose permissions other sessions of pytest change."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.root
 @pytest.mark.parametrize("closed", ["a", "a/checkout", "a a/checkout"])
-def test_others_reach_it_in_this_process_only(tmp_path: Path, closed: str) -> None:
-    tmp_path.chmod(0o755)
-    checkout = tmp_path / "a/checkout"
+def test_others_reach_it_in_this_process_only(top: Path, closed: str) -> None:
+    checkout = top / "a/checkout"
     (checkout / "docs").mkdir(parents=True)
     for path, text in ((checkout / "docs/page", "page"), (checkout.parent / "beside", "beside")):
         path.write_text(text)
     (checkout / "link").symlink_to("docs/page")
     for name in closed.split():
-        (tmp_path / name).chmod(0o700)
+        (top / name).chmod(0o700)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, checkout], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.stdout == "page page beside\n", done.stderr
-    assert [(tmp_path / name).stat().st_mode & 0o777 for name in closed.split()] == [0o700] * len(closed.split())
+    assert [(top / name).stat().st_mode & 0o777 for name in closed.split()] == [0o700] * len(closed.split())
     assert (checkout / "docs/new").exists()
