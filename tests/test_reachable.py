@@ -40,6 +40,9 @@ def test_others_reach_it_in_this_process_only(top: Path, closed: str) -> None:
     (checkout / "docs").mkdir(parents=True)
     for path, text in ((checkout / "docs/page", "page"), (checkout.parent / "beside", "beside")):
         path.write_text(text)
+        path.chmod(0o644)
+    for folder in (checkout.parent, checkout, checkout / "docs"):
+        folder.chmod(0o755)  # whatever umask another test has left
     (checkout / "link").symlink_to("docs/page")
     for name in closed.split():
         (top / name).chmod(0o700)

@@ -127,7 +127,7 @@ def test_who_enters_no_number_twice_ends_in_voicemail(pbx: ScreenedPbx, alice: P
     before = len(played(pbx))
     with pbx.carrier.start(hidden()) as call:
         for asked in ("withheld-ask", "withheld-again"):
-            wait_until(lambda asked=asked: asked in heard_since(pbx, before), asked, 10.0)  # type: ignore[misc]
+            wait_until(lambda asked=asked: asked in heard_since(pbx, before), asked, 30.0)  # type: ignore[misc]
             call.press(keys)
         wait_until(lambda: "caller-message" in heard_since(pbx, before), "voicemail", 20.0)
         call.close()
@@ -170,7 +170,7 @@ def test_a_rejected_caller_hears_the_reference_as_early_media_and_is_not_billed(
 def test_a_routed_caller_hears_it_before_the_tone(pbx: ScreenedPbx, alice: Phone) -> None:
     before, caller = len(played(pbx)), NUMBERS["route"][0]
     with pbx.carrier.start(CallSpec(caller=caller, did=ALICE, hang_up_after=None)) as call:
-        wait_until(lambda: "caller-message" in heard_since(pbx, before), "the message", 10.0)
+        wait_until(lambda: "caller-message" in heard_since(pbx, before), "the message", 30.0)
         call.close()
     reference = decision_on(pbx.daemon.store, caller).id
     spelled = ["appeal-how", *reference_keys(reference), "appeal-address"]

@@ -59,7 +59,7 @@ def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
             result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
         if result.code == 200:
             wait_until(lambda: len(outcomes(db, number=caller)) > before, "the outcome")
-            wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 10.0)
+            wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 30.0)
     return result
 
 

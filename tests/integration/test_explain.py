@@ -69,7 +69,7 @@ def called(pbx: ScreenedPbx, caller: str) -> None:
     with Phone(pbx.asterisk, "201"):
         pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
     with open_store(pbx.daemon.store) as db:
-        wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 10.0)
+        wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 30.0)
 
 
 def test_nobody_has_called(pbx: ScreenedPbx) -> None:

@@ -320,7 +320,8 @@ def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay:
     pbx.daemon.reload()
     line = pbx.daemon.wait_for_log("the old settings stay")
     assert "agi.deadline: unknown key (did you mean deadline_ms?)" in line
-    assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603
+    # On a busy machine a call may go on at the deadline; without the old settings none would be turned away.
+    wait_until(lambda: pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603, "a 603")
 
 
 def test_store_damaged_while_running(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:

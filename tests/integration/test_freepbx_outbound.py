@@ -291,13 +291,13 @@ def test_a_guard_that_observes_lets_every_call_go_out(pbx: Office, carrier: Phon
     pbx.daemon.config.write_text(acting.replace("observe = false", "observe = true"))
     pbx.daemon.reload()
     try:
-        wait_until(lambda: dial(pbx, UNWANTED).code == 200, "observing", 10.0)
+        wait_until(lambda: dial(pbx, UNWANTED).code == 200, "observing", 30.0)
         observed = decided(pbx, UNWANTED)[0]
         assert (observed.action, observed.would_be, observed.rule) == ("allow", "refuse", "do-not-call")
     finally:
         pbx.daemon.config.write_text(acting)
         pbx.daemon.reload()
-        wait_until(lambda: dial(pbx, UNWANTED).code == 403, "acting again", 10.0)
+        wait_until(lambda: dial(pbx, UNWANTED).code == 403, "acting again", 30.0)
 
 
 def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_ten_calls_a_second_of_all_paths(pbx: ScreenedPbx) -> None:
     assert failed == {}
     assert placed >= 9.5 * SECONDS
 
-    wait_until(lambda: len(journal(pbx.daemon.store)) >= placed, "the journal", 10.0)
+    wait_until(lambda: len(journal(pbx.daemon.store)) >= placed, "the journal", 30.0)
     decided = Counter((record.caller, record.action) for record in journal(pbx.daemon.store))
     rang = Counter(invite.from_number for invite in invites)
     with open_store(pbx.daemon.store) as db:

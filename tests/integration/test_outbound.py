@@ -157,6 +157,6 @@ def test_where_the_globals_say_so_a_call_goes_elsewhere_and_observing_goes_out()
                 dial(office, UNWANTED)
                 return bool(far_end.invites())
 
-            wait_until(goes_out, "observing", 10.0)
+            wait_until(goes_out, "observing", 30.0)
         observed = decided(office, UNWANTED)[0]
         assert (observed.action, observed.would_be, observed.rule) == ("allow", "refuse", "do-not-call")
