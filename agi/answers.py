@@ -1,11 +1,11 @@
-"""From a decision to the CALLSIEVE_* variables that the dialplan acts on: the only names we ever set.
+"""From a decision to the CALLSIEVE_* variables that the dialplan acts on.
 
-All values but _LABEL, _DISPLAY, _NAME and _REASON are of fixed alphabets. Names with two underscores are inherited by
-the channels that Dial makes, where the phone's part of the dialplan reads them.
+All values but _LABEL, _DISPLAY, _NAME and _REASON are of fixed alphabets.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import ceil
 
 from agi.display import shown_of, word_against
@@ -20,15 +20,59 @@ from policies.relations import PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Verification
 
+
+class Variable(StrEnum):
+    """All that we set. Two underscores: also on the channels that Dial makes, where the phone's part of the dialplan
+    reads it.
+    """
+
+    KNOWN = "__CALLSIEVE_KNOWN"
+    BLOCKED = "__CALLSIEVE_BLOCKED"
+    NOWHISPER = "__CALLSIEVE_NOWHISPER"
+    DIAL = "CALLSIEVE_DIAL"
+    ROUTE = "__CALLSIEVE_ROUTE"
+    RECORDING = "__CALLSIEVE_RECORDING"
+    APPEAL = "CALLSIEVE_APPEAL"
+    LABEL = "CALLSIEVE_LABEL"
+    DISPLAY = "CALLSIEVE_DISPLAY"
+    NAME = "CALLSIEVE_NAME"
+    REASON = "CALLSIEVE_REASON"
+    PHONES_RULE = "__CALLSIEVE_RULE"
+    ID = "__CALLSIEVE_ID"
+    CALLER = "__CALLSIEVE_CALLER"
+    AUTH = "__CALLSIEVE_AUTH"
+    WHISPER = "__CALLSIEVE_WHISPER"
+    LEVEL = "CALLSIEVE_LEVEL"
+    POINTS = "CALLSIEVE_POINTS"
+    SIP_CODE = "CALLSIEVE_SIP_CODE"
+    ASK = "CALLSIEVE_ASK"
+    LANG = "CALLSIEVE_LANG"
+    ACTION = "__CALLSIEVE_ACTION"
+    CALLEE = "CALLSIEVE_CALLEE"
+    RULE = "CALLSIEVE_RULE"
+    OUTBOUND_RULE = "CALLSIEVE_OUTBOUND_RULE"
+    OUTBOUND_ID = "CALLSIEVE_OUTBOUND_ID"
+    OUTBOUND_UNTIL = "CALLSIEVE_OUTBOUND_UNTIL"
+    OUTBOUND_REASON = "CALLSIEVE_OUTBOUND_REASON"
+    OUTBOUND = "CALLSIEVE_OUTBOUND"
+    SAY = "CALLSIEVE_SAY"
+    SENTENCE = "CALLSIEVE_SENTENCE"
+
+
 OWN_NUMBER_RULE = "own-number"
 
-# Runs on each phone's channel before it rings: b() is the only way to reach the phone's own INVITE.
-PHONE = "b(callsieve-phone^s^1)"
-# Runs on the phone that picked up, before the two talk.
-WHISPER = "U(callsieve-whisper)"
-
-# The same for a call whose caller was asked for a name: what was said, before the two talk.
-SCREENED = "U(callsieve-screened)"
+# Contexts of our dialplan. The first runs on each phone's channel before it rings: b() is the only way to reach the
+# phone's own INVITE. The next two run on the phone that picked up, before the two talk: the warning, or what a caller
+# who was asked for a name said. The last takes a routed call.
+CONTEXTS = PHONE_CONTEXT, WHISPER_CONTEXT, SCREENED_CONTEXT, VOICEMAIL_CONTEXT = (
+    "callsieve-phone",
+    "callsieve-whisper",
+    "callsieve-screened",
+    "callsieve-voicemail",
+)
+PHONE = f"b({PHONE_CONTEXT}^s^1)"
+WHISPER = f"U({WHISPER_CONTEXT})"
+SCREENED = f"U({SCREENED_CONTEXT})"
 # Who may hear how to appeal; never of the callee's own list, which is nobody's business.
 HEARD_BY_CALLER = (Action.CHALLENGE, Action.ROUTE, Action.REJECT)
 CALLEES_BLOCKLIST_RULE = "callee-blocklist"
@@ -90,29 +134,29 @@ def answer_to_screen(
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
     pairs = [
-        ("__CALLSIEVE_KNOWN", _joined(per_phone.known)),
-        ("__CALLSIEVE_BLOCKED", _joined(per_phone.blocked)),
-        ("__CALLSIEVE_NOWHISPER", _joined(per_phone.unwhispered)),
-        ("CALLSIEVE_DIAL", dial_options_of(decision, per_phone, ask)),
-        ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
-        ("__CALLSIEVE_RECORDING", f"{site.recordings}/{decision_id}" if ask == "name" else ""),
-        ("CALLSIEVE_APPEAL", appeal_of(decision, decision_id, site)),
-        ("CALLSIEVE_LABEL", shown.label),
-        ("CALLSIEVE_DISPLAY", shown.tagged),
-        ("CALLSIEVE_NAME", shown.plain),
-        ("CALLSIEVE_REASON", decision.reason),
-        ("__CALLSIEVE_RULE", decision.rule),
-        ("__CALLSIEVE_ID", decision_id),
-        ("__CALLSIEVE_CALLER", call.caller.e164 or ""),
-        ("__CALLSIEVE_AUTH", FAILED if call.verification is Verification.FAILED else call.auth_class.value),
-        ("__CALLSIEVE_WHISPER", whisper_of(decision)),
-        ("CALLSIEVE_LEVEL", decision.level.word),
-        ("CALLSIEVE_POINTS", str(decision.reputation.points)),
-        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
-        ("CALLSIEVE_ASK", ask),
-        ("CALLSIEVE_LANG", language_for(call, decision, site)),
+        (Variable.KNOWN, _joined(per_phone.known)),
+        (Variable.BLOCKED, _joined(per_phone.blocked)),
+        (Variable.NOWHISPER, _joined(per_phone.unwhispered)),
+        (Variable.DIAL, dial_options_of(decision, per_phone, ask)),
+        (Variable.ROUTE, _route_of(decision, site)),
+        (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" else ""),
+        (Variable.APPEAL, appeal_of(decision, decision_id, site)),
+        (Variable.LABEL, shown.label),
+        (Variable.DISPLAY, shown.tagged),
+        (Variable.NAME, shown.plain),
+        (Variable.REASON, decision.reason),
+        (Variable.PHONES_RULE, decision.rule),
+        (Variable.ID, decision_id),
+        (Variable.CALLER, call.caller.e164 or ""),
+        (Variable.AUTH, FAILED if call.verification is Verification.FAILED else call.auth_class.value),
+        (Variable.WHISPER, whisper_of(decision)),
+        (Variable.LEVEL, decision.level.word),
+        (Variable.POINTS, str(decision.reputation.points)),
+        (Variable.SIP_CODE, _sip_code_of(decision, call, site)),
+        (Variable.ASK, ask),
+        (Variable.LANG, language_for(call, decision, site)),
         # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
-        ("__CALLSIEVE_ACTION", decision.action.word),
+        (Variable.ACTION, decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])
 
@@ -133,19 +177,19 @@ def _route_of(decision: Decision, site: Site) -> str:
     """Where the dialplan sends a routed call, one that did not pass its challenge, and one its callee sends away."""
     if decision.action not in (Action.WARN, Action.ROUTE, Action.CHALLENGE):
         return ""
-    voicemail = f"callsieve-voicemail,{decision.callee},1" if decision.callee else ""
+    voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
     return voicemail if decision.rule == QUIET_RULE else site.route or voicemail
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
     """The answer to `/callee`: what this one person wants differently, or that nothing is."""
     if decision is None or decision.observed:
-        return set_variables([("CALLSIEVE_CALLEE", "same")])
+        return set_variables([(Variable.CALLEE, "same")])
     pairs = [
-        ("CALLSIEVE_RULE", decision.rule),
-        ("CALLSIEVE_SIP_CODE", _sip_code_of(decision, call, site)),
-        ("__CALLSIEVE_ROUTE", _route_of(decision, site)),
-        ("CALLSIEVE_CALLEE", decision.action.word),
+        (Variable.RULE, decision.rule),
+        (Variable.SIP_CODE, _sip_code_of(decision, call, site)),
+        (Variable.ROUTE, _route_of(decision, site)),
+        (Variable.CALLEE, decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])
 
@@ -153,23 +197,23 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
     """The answer to `/outbound`; what acts goes last, as above. `_UNTIL` is in whole seconds, rounded up."""
     pairs = [
-        ("CALLSIEVE_OUTBOUND_RULE", decision.rule),
-        ("CALLSIEVE_OUTBOUND_ID", decision_id),
-        ("CALLSIEVE_OUTBOUND_UNTIL", str(ceil(decision.until)) if decision.until and not decision.observed else ""),
-        ("CALLSIEVE_OUTBOUND_REASON", decision.reason),
-        ("CALLSIEVE_OUTBOUND", decision.action.word),
+        (Variable.OUTBOUND_RULE, decision.rule),
+        (Variable.OUTBOUND_ID, decision_id),
+        (Variable.OUTBOUND_UNTIL, str(ceil(decision.until)) if decision.until and not decision.observed else ""),
+        (Variable.OUTBOUND_REASON, decision.reason),
+        (Variable.OUTBOUND, decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])
 
 
 def answer_outbound_failed_open(reason: str) -> bytes:
     """The answer when there is none: the call goes out."""
-    return set_variables([("CALLSIEVE_OUTBOUND_RULE", FAIL_OPEN_RULE), ("CALLSIEVE_OUTBOUND_REASON", reason)])
+    return set_variables([(Variable.OUTBOUND_RULE, FAIL_OPEN_RULE), (Variable.OUTBOUND_REASON, reason)])
 
 
 def answer_to_mark(word: str) -> bytes:
     """The answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
-    return set_variables([("CALLSIEVE_RULE", "recorded"), ("CALLSIEVE_SAY", word)])
+    return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
 
 
 def answer_to_explain(last: LastCall | None) -> bytes:
@@ -178,19 +222,19 @@ def answer_to_explain(last: LastCall | None) -> bytes:
         keys: Keys = (NOBODY,)
     else:
         keys = explanation_keys(last.decision) if last.decision is not None else unscreened_keys(last.number)
-    return set_variables([("CALLSIEVE_RULE", "recorded"), ("CALLSIEVE_SENTENCE", sounds_of(keys))])
+    return set_variables([(Variable.RULE, "recorded"), (Variable.SENTENCE, sounds_of(keys))])
 
 
 def answer_fail_open(reason: str) -> bytes:
     """The answer when there is no decision: no action, and why, for the log of whoever looks."""
-    return set_variables([("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", reason)])
+    return set_variables([(Variable.RULE, "fail-open"), (Variable.REASON, reason)])
 
 
 def answer_done() -> bytes:
     """The answer to a request that only tells us something."""
-    return set_variables([("CALLSIEVE_RULE", "recorded")])
+    return set_variables([(Variable.RULE, "recorded")])
 
 
 def answer_status(trouble: str) -> bytes:
     """The answer to `/status`; an empty reason means that all is well."""
-    return set_variables([("CALLSIEVE_RULE", "status"), ("CALLSIEVE_REASON", trouble)])
+    return set_variables([(Variable.RULE, "status"), (Variable.REASON, trouble)])

@@ -88,6 +88,9 @@ class Knowledge(Protocol):
         ...
 
 
+# What the dialplan may ask: each is a method of Screening.
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain", "outbound", "status")
+
 # How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
 ASTERISK_WAITS_SECONDS = 0.6
 ANSWERING_SECONDS = 0.05
@@ -130,22 +133,13 @@ class Screening:
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
-        self._paths = {
-            "screen": self.screen,
-            "callee": self.callee,
-            "challenge": self.challenge,
-            "emergency": self.emergency,
-            "mark": self.mark,
-            "explain": self.explain,
-            "outbound": self.outbound,
-            "status": self.status,
-        }
+        self._paths = {path: getattr(self, path) for path in PATHS}
 
     async def answer(self, request: Request) -> bytes:
         """The answer to any request. ProtocolError for a path that is not ours."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError(f"unknown path: {', '.join(f'/{known}' for known in self._paths)} are answered")
+            raise ProtocolError(f"unknown path: {', '.join(f'/{known}' for known in PATHS)} are answered")
         return await path(request)
 
     async def screen(self, request: Request) -> bytes:

@@ -7,6 +7,7 @@ take. The order of prompts is the same in every language: the texts are written 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from itertools import chain
 
 from policies.decision import FAIL_OPEN_RULE, Action
@@ -28,6 +29,47 @@ MAX_DIGITS = 15  # of E.164
 MAX_REFERENCE = 12
 ENDING_DIGITS = 4  # enough to know one's own call by, in 2 s
 MAX_REASONS = 3
+
+
+class Phrase(StrEnum):
+    """What is said without a number or a count in it."""
+
+    APPEAL_HOW = "appeal-how"
+    APPEAL_ADDRESS = "appeal-address"
+    LATE = "explain-late"
+    INTERNAL = "explain-internal"
+    EMERGENCY = "explain-emergency"
+    EMERGENCY_WINDOW = "explain-emergency-window"
+    UNSCREENED = "explain-unscreened"
+    ALLOWED_BY_YOU = "explain-allowed-by-you"
+    BLOCKED_BY_YOU = "explain-blocked-by-you"
+    EXPECTED = "explain-expected"
+    ALLOWLIST = "explain-allowlist"
+    BLOCKLIST = "explain-blocklist"
+    CONTACT = "explain-contact"
+    TALKED = "explain-talked"
+    QUIET_HOURS = "explain-quiet-hours"
+    OWN_NUMBER = "explain-own-number"
+    FALSE_SIGNATURE = "explain-false-signature"
+    NOT_A_NUMBER = "explain-not-a-number"
+    HIDDEN = "explain-hidden"
+    NUMBER = "explain-number"
+    LAST = "explain-last"
+    OBSERVING = "explain-observing"
+    RULE = "explain-rule"
+    NOTHING = "explain-nothing"
+    NOBODY_CALLED_BACK = "explain-nobody-called-back"
+    LISTED_FINE = "explain-listed-fine"
+    CONTROLLED = "explain-controlled"
+    VERIFIED = "explain-verified"
+    BLOCK = "explain-block"
+    VOUCHED = "explain-vouched"
+    NOT_VOUCHED = "explain-not-vouched"
+    MARKED_ONLY = "explain-marked-only"
+    OF = "explain-of"
+    ANSWERED = "explain-answered"
+    MARKED = "explain-marked"
+    UNASKED = "explain-unasked"
 
 
 def sounds_of(keys: Iterable[str]) -> str:
@@ -71,34 +113,34 @@ def counted_keys(count: int, name: str) -> Keys:
 
 def appeal_keys(decision_id: str) -> Keys:
     """How a caller who did not get through can appeal: the reference and where to."""
-    return ("appeal-how", *reference_keys(decision_id), "appeal-address")
+    return (Phrase.APPEAL_HOW, *reference_keys(decision_id), Phrase.APPEAL_ADDRESS)
 
 
 # Why was this call treated so? ------------------------------------------------------------------------------
 
 # What decides alone: no evidence was looked at (policies.decision.OWN_RULES but `default`).
 REASON_BY_OWN_RULE = {
-    FAIL_OPEN_RULE: "explain-late",
-    "internal": "explain-internal",
-    "emergency-number": "explain-emergency",
-    "emergency-window": "explain-emergency-window",
-    "emergency-callback": "explain-emergency-window",
-    "unscreened-did": "explain-unscreened",
-    "callee-allowlist": "explain-allowed-by-you",
-    "callee-blocklist": "explain-blocked-by-you",
-    "expected-call": "explain-expected",
-    "allowlist": "explain-allowlist",
-    "blocklist": "explain-blocklist",
-    "contact": "explain-contact",
-    "talked": "explain-talked",
-    "quiet-hours": "explain-quiet-hours",
+    FAIL_OPEN_RULE: Phrase.LATE,
+    "internal": Phrase.INTERNAL,
+    "emergency-number": Phrase.EMERGENCY,
+    "emergency-window": Phrase.EMERGENCY_WINDOW,
+    "emergency-callback": Phrase.EMERGENCY_WINDOW,
+    "unscreened-did": Phrase.UNSCREENED,
+    "callee-allowlist": Phrase.ALLOWED_BY_YOU,
+    "callee-blocklist": Phrase.BLOCKED_BY_YOU,
+    "expected-call": Phrase.EXPECTED,
+    "allowlist": Phrase.ALLOWLIST,
+    "blocklist": Phrase.BLOCKLIST,
+    "contact": Phrase.CONTACT,
+    "talked": Phrase.TALKED,
+    "quiet-hours": Phrase.QUIET_HOURS,
 }
 # Rules of the presets that say more than the evidence does, and those that only say how much of it there is.
 REASON_BY_RULE = {
-    "own-number": "explain-own-number",
-    "failed-signature": "explain-false-signature",
-    "not-a-number": "explain-not-a-number",
-    "withheld": "explain-hidden",
+    "own-number": Phrase.OWN_NUMBER,
+    "failed-signature": Phrase.FALSE_SIGNATURE,
+    "not-a-number": Phrase.NOT_A_NUMBER,
+    "withheld": Phrase.HIDDEN,
 }
 RULES_OF_EVIDENCE = frozenset({"default", "level-tag", "level-warn", "level-challenge", "level-route", "level-reject"})
 
@@ -113,18 +155,17 @@ def explanation_keys(record: DecisionRecord) -> Keys:
 _ACTIONS = frozenset(action.word for action in Action)
 
 
-UNSCREENED = "explain-unasked"
 NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
     """The sentence about a call that nobody asked us about."""
-    return (*_call_keys(number), "explain-allow", UNSCREENED)
+    return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 
 def _call_keys(caller: str | None) -> Keys:
     ending = number_keys(caller or "")[-ENDING_DIGITS:]
-    return ("explain-number", *ending) if ending else ("explain-last",)
+    return (Phrase.NUMBER, *ending) if ending else (Phrase.LAST,)
 
 
 def _reasons(record: DecisionRecord) -> Iterator[Keys]:
@@ -133,15 +174,15 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
         yield (REASON_BY_OWN_RULE[record.rule],)
         return
     if record.would_be != record.action:
-        yield ("explain-observing",)
+        yield (Phrase.OBSERVING,)
     if record.rule in REASON_BY_RULE:
         yield (REASON_BY_RULE[record.rule],)
     elif record.rule not in RULES_OF_EVIDENCE:
-        yield ("explain-rule",)
+        yield (Phrase.RULE,)
     found = list(_reasons_of_evidence(record))
     yield from found
     if not found and record.rule in RULES_OF_EVIDENCE:
-        yield ("explain-nothing",)
+        yield (Phrase.NOTHING,)
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
@@ -157,13 +198,13 @@ def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
 
 
 # What one call showed, by its direction, the heaviest first (REPUTATION-MODEL section 3). None: said without a count.
-_AGAINST = (
+SIGNALS_AGAINST = (
     (SignalCategory.HUNG_UP_ON, "hung-up"),
     (SignalCategory.ONE_RING, "one-ring"),
     (SignalCategory.CHALLENGE_SILENT, None),
     (SignalCategory.UNANSWERED, "unanswered"),
 )
-_FOR = (
+SIGNALS_FOR = (
     (SignalCategory.CALLED_BACK, "called-back"),
     (SignalCategory.NOT_SPAM, "not-spam"),
     (SignalCategory.CHALLENGE_PASSED, None),
@@ -179,26 +220,26 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
         answered = counts.get("answered", 0)
         yield _of_marks(counts.get("marked", 0), answered, answered - counts.get("silent", 0))
     elif family.name == "behaviour":
-        yield from _of_behaviour(counts, _FOR if speaks_for else _AGAINST)
+        yield from _of_behaviour(counts, SIGNALS_FOR if speaks_for else SIGNALS_AGAINST)
         if not speaks_for and not {SignalCategory.CALLED_BACK.value, SignalCategory.NOT_SPAM.value} & counts.keys():
-            yield ("explain-nobody-called-back",)
+            yield (Phrase.NOBODY_CALLED_BACK,)
     elif family.name == "feeds":
-        yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
+        yield (Phrase.LISTED_FINE,) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
     elif family.name == "attestation":
         yield (_key_of_attestation(counts),)
     elif family.name == "identity":
-        yield ("explain-controlled",) if "level 1" in counts else ("explain-verified",)
+        yield (Phrase.CONTROLLED,) if "level 1" in counts else (Phrase.VERIFIED,)
     elif family.name in _KEY_BY_FAMILY:
         yield (_KEY_BY_FAMILY[family.name],)
 
 
-_KEY_BY_FAMILY = {"block": "explain-block", "quiet hours": "explain-quiet-hours"}
+_KEY_BY_FAMILY = {"block": Phrase.BLOCK, "quiet hours": Phrase.QUIET_HOURS}
 
 
 def _key_of_attestation(counts: dict[str, int]) -> str:
     if "failed" in counts:
-        return "explain-false-signature"
-    return "explain-vouched" if "A" in counts else "explain-not-vouched"
+        return Phrase.FALSE_SIGNATURE
+    return Phrase.VOUCHED if "A" in counts else Phrase.NOT_VOUCHED
 
 
 def _of_marks(marked: int, answered: int, marked_of_answered: int) -> Keys:
@@ -208,8 +249,8 @@ def _of_marks(marked: int, answered: int, marked_of_answered: int) -> Keys:
     if marked_of_answered != marked:
         return counted_keys(marked, "marked")
     if answered == 1:
-        return ("explain-marked-only",)
-    return ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
+        return (Phrase.MARKED_ONLY,)
+    return (Phrase.OF, count_key(answered), Phrase.ANSWERED, count_key(marked), Phrase.MARKED)
 
 
 def _of_behaviour(counts: dict[str, int], signals: Sequence[tuple[SignalCategory, str | None]]) -> Iterator[Keys]:

@@ -47,10 +47,11 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the precedence: its number in DESIGN section 4, a title, and what it does."""
+    """One step of the precedence: its number in DESIGN section 4, a title, its rules, and what it does."""
 
     number: int
     title: str
+    rules: tuple[str, ...]
     rule_on: Callable[[Case, float], Ruling | None]
 
 
@@ -122,11 +123,11 @@ def relationship(case: Case, _window: float) -> Ruling | None:
 
 STEP_OF_LISTS = 4
 STEPS = (
-    Step(1, "never screened", never_screened),
-    Step(2, "emergency window", emergency_window),
-    Step(3, "the callee's own lists", callee_lists),
-    Step(STEP_OF_LISTS, "the administrator's lists", administrator_lists),
-    Step(6, "relationship", relationship),
+    Step(1, "never screened", ("internal", "emergency-number", "unscreened-did"), never_screened),
+    Step(2, "emergency window", ("emergency-window", "emergency-callback"), emergency_window),
+    Step(3, "the callee's own lists", ("callee-allowlist", "callee-blocklist", "expected-call"), callee_lists),
+    Step(STEP_OF_LISTS, "the administrator's lists", ("allowlist", "blocklist"), administrator_lists),
+    Step(6, "relationship", ("contact", "talked"), relationship),
 )
 
 

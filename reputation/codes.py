@@ -6,6 +6,7 @@ Each code dialled again within a minute takes back what it did; those of whisper
 from __future__ import annotations
 
 import sqlite3
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -40,20 +41,42 @@ from reputation.store.personal import (
 
 VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
-WORD_OF_LIST = {ListName.ALLOW: "allowed", ListName.BLOCK: "blocked"}
+
+
+class Spoken(StrEnum):
+    """What the phone says to a code: each is an extension of [callsieve-say]."""
+
+    SPAM = "spam"
+    OK = "ok"
+    RETRACTED = "retracted"
+    REFUSED = "refused"
+    NOBODY = "nobody"
+    EXPECTING = "expecting"
+    NOT_EXPECTING = "not-expecting"
+    DO_NOT_CALL = "do-not-call"
+    UNDONE = "undone"
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    WHISPERS_OFF = "whispers-off"
+    WHISPERS_ON = "whispers-on"
+    QUIET_ON = "quiet-on"
+    QUIET_OFF = "quiet-off"
+
+
+SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED}
 
 
 class Switch(NamedTuple):
     """What a code switches, and the words for both ways."""
 
     wish: Wish
-    wished: str
-    dropped: str
+    wished: Spoken
+    dropped: Spoken
 
 
 SWITCHES = {
-    "whispers": Switch(Wish.NO_WHISPER, wished="whispers-off", dropped="whispers-on"),
-    "quiet": Switch(Wish.QUIET, wished="quiet-on", dropped="quiet-off"),
+    "whispers": Switch(Wish.NO_WHISPER, wished=Spoken.WHISPERS_OFF, dropped=Spoken.WHISPERS_ON),
+    "quiet": Switch(Wish.QUIET, wished=Spoken.QUIET_ON, dropped=Spoken.QUIET_OFF),
 }
 CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
 # "Do not call me again" is about a conversation that is just over.
@@ -105,10 +128,10 @@ def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
 def word_of(result: MarkResult) -> str:
     """What the phone says."""
     if result.status is MarkStatus.MARKED and result.mark is not None:
-        return "spam" if result.mark.verdict is Verdict.SPAM else "ok"
+        return Spoken.SPAM if result.mark.verdict is Verdict.SPAM else Spoken.OK
     if result.status is MarkStatus.REFUSED and result.number is not None:
-        return "refused"
-    return "retracted" if result.status is MarkStatus.RETRACTED else "nobody"
+        return Spoken.REFUSED
+    return Spoken.RETRACTED if result.status is MarkStatus.RETRACTED else Spoken.NOBODY
 
 
 def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float) -> MarkResult:
@@ -125,29 +148,29 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
     if until is not None and until > at + EXPECT_SECONDS - UNDO_SECONDS:
         stop_expecting(db, reporter)
         add_audit(db, Change("not-expecting", name=reporter), _who(reporter), at)
-        return "not-expecting"
+        return Spoken.NOT_EXPECTING
     expect_call(db, reporter, at + EXPECT_SECONDS)
     add_audit(db, Change("expecting", name=reporter), _who(reporter), at)
-    return "expecting"
+    return Spoken.EXPECTING
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
     """Whom the person talked to last does not want to be called again. Again within a minute: took it back."""
     last = last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
-        return "nobody"
+        return Spoken.NOBODY
     known = do_not_call_of(db, last.number)
     if known is not None and known.person == reporter and 0 <= at - known.at <= UNDO_SECONDS:
         remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
-        return "undone"
+        return Spoken.UNDONE
     if known is None and count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
-        return "refused"
+        return Spoken.REFUSED
     is_of_called = was_called(db, last.own_number, last.number, at)
     wish = DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
     if add_do_not_call(db, wish):
         add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
-    return "do-not-call"
+    return Spoken.DO_NOT_CALL
 
 
 def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
@@ -163,7 +186,7 @@ def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName
     """Puts who called the person last on the person's own list. Again within a minute: as it was before."""
     last = last_caller_of(db, reporter)
     if last is None or last.number is None:
-        return "nobody"
+        return Spoken.NOBODY
     number, who = last.number, _who(reporter)
     own = (row for row in audit_rows(db, number, RECENT_CHANGES) if row.who == who and row.what in LIST_CHANGES)
     change = next(own, None)
@@ -173,7 +196,7 @@ def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName
     after = PersonalEntry(reporter, number, list_name, at)
     set_personal_entry(db, after)
     add_audit(db, Change(LIST_ADD, number, before=before and before._asdict(), after=after._asdict()), who, at)
-    return WORD_OF_LIST[list_name]
+    return SPOKEN_OF_LIST[list_name]
 
 
 def _may_be_taken_back(change: AuditRow, list_name: ListName, at: float) -> bool:
@@ -190,7 +213,7 @@ def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: floa
         set_personal_entry(db, after)
     change_back = Change(LIST_REMOVE, number, before=removed and removed._asdict(), after=after and after._asdict())
     add_audit(db, change_back, _who(reporter), at)
-    return "undone" if after is None else WORD_OF_LIST[after.verdict]
+    return Spoken.UNDONE if after is None else SPOKEN_OF_LIST[after.verdict]
 
 
 def _entry_of(text: str | None) -> PersonalEntry | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+CATALOGUES = files("callsieve.web") / "locale"
 ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "zh": "中文"}
 # As browsers and screen readers want it in <html lang>.
@@ -25,7 +26,7 @@ _DIGITS = re.compile(r"\b(?=[A-Z]*[0-9])[0-9A-HJKMNP-TV-Z]{8}\b|[0-9]+")
 def translations_of(language: str) -> gettext.NullTranslations:
     """The catalogue of a language; of English and of unknown ones the one that changes nothing."""
     chain = gettext.NullTranslations()
-    folder = files("callsieve.web") / "locale" / language / "LC_MESSAGES"
+    folder = CATALOGUES / language / "LC_MESSAGES"
     if language not in LANGUAGES or not folder.is_dir():
         return chain
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):

@@ -22,6 +22,7 @@ from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
 
+TEMPLATES = PackageLoader("callsieve.web", "templates")
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
 _NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}")
 
@@ -116,7 +117,7 @@ class Templates:
 def _environment(language: str) -> Environment:
     """Once a process: compiling the templates is most of what showing a page for the first time takes."""
     environment = Environment(
-        loader=PackageLoader("callsieve.web", "templates"),
+        loader=TEMPLATES,
         autoescape=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],

@@ -115,7 +115,10 @@ def test_all_at_once_the_first_step_wins() -> None:
 def test_the_names_of_all_steps_are_kept_from_policies() -> None:
     assert {ground.rule for ground in GROUNDS} - {"suspicious"} | {"fail-open", QUIET_RULE} == OWN_RULES
     assert fail_open("timed out").rule in OWN_RULES
-    assert [step.number for step in STEPS] == sorted(step.number for step in STEPS)
+    numbers = [step.number for step in STEPS]
+    rules_of_steps = {(step.number, rule) for step in STEPS for rule in step.rules}
+    assert rules_of_steps == {(ground.step, ground.rule) for ground in GROUNDS if ground.step in numbers}
+    assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize(
