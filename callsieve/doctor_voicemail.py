@@ -8,15 +8,23 @@ from collections.abc import Iterable
 from callsieve.asterisk_output import dialplan_in, mailboxes_in
 from callsieve.composing import dids_of, policies_of
 from callsieve.doctor_ourselves import told_by_store
-from callsieve.examining import Finding, Ground, and_more, ok, unknown, warn
+from callsieve.examining import Finding, Ground, Status, and_more, ok, unknown, warn
 from policies.decision import Action
 from policies.policy import Policy, PolicyError
 from reputation.model import Did
+from reputation.store.lists import has_entry_with
 from reputation.store.people import all_dids
 from reputation.wording import Wording
 
 STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
+STOPPING_WORDS = frozenset(action.word for action in STOPPING)
 WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
+
+# What a command says that makes calls stop without a place for them.
+NO_ROUTE = (
+    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "
+    "and a failed challenge is turned away. `callsieve doctor` names the DIDs"
+)
 
 
 def takes_stopped_calls(ground: Ground) -> Finding:
@@ -25,8 +33,9 @@ def takes_stopped_calls(ground: Ground) -> Finding:
         policies = policies_of(ground.loaded)
     except PolicyError:
         return unknown(Wording("the policy cannot be used: see policy"))
-    if not any(map(stops_calls, (policies.default, *(scope.policy for scope in policies.scopes)))):
-        return ok(Wording("no policy in force challenges or routes calls"))
+    acting = [one for one in (policies.default, *(scope.policy for scope in policies.scopes)) if not one.observe]
+    if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(ground)):
+        return ok(Wording("no policy or list entry in force challenges or routes calls"))
     if route := ground.loaded.settings.actions.route:
         return _judged_route(ground, route)
     settings = dids_of(ground.loaded.settings)
@@ -44,6 +53,15 @@ def stops_calls(policy: Policy) -> bool:
     """Whether it acts, and challenges or routes some calls."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)
+
+
+def _has_stopping_entry(ground: Ground) -> bool:
+    """Whether a list entry challenges or routes calls. False if the store cannot be read: its own check says so."""
+
+    def judge(db: sqlite3.Connection, now: float) -> Finding:
+        return warn("") if has_entry_with(db, STOPPING_WORDS, now) else ok("")
+
+    return told_by_store(ground, judge).status is Status.WARN
 
 
 def _judged_route(ground: Ground, route: str) -> Finding:

@@ -54,6 +54,8 @@ def import_file(
     config: ConfigOption = None,
 ) -> None:
     """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
+    from callsieve.cli.show import plural
+    from callsieve.doctor_voicemail import NO_ROUTE, STOPPING_WORDS
     from callsieve.listing_files import COLUMNS, MOST_ROWS, entries_in
 
     loaded = settings_of(config)
@@ -67,6 +69,9 @@ def import_file(
     put_on_lists(loaded, entries, brought, now)
     if table.ignored:
         brought.remarks.append(f"did not read the columns {', '.join(table.ignored[:10])}")
+    stopping = sum(entry.action in STOPPING_WORDS for entry in entries)
+    if stopping and not loaded.settings.actions.route:
+        brought.remarks.append(f"{plural(stopping, 'entry', 'entries')}: {NO_ROUTE}")
     print_brought(brought, config, as_json=as_json)
 
 

@@ -21,7 +21,7 @@ from callsieve.cli.common import (
     print_json,
     settings_of,
 )
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
 from reputation.model import EntryKind, ListEntry, ListName
@@ -70,6 +70,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
+    from callsieve.doctor_voicemail import NO_ROUTE, STOPPING_WORDS
     from callsieve.listing import calls_lately
 
     loaded = settings_of(config)
@@ -86,6 +87,8 @@ def add(
         before, other = _add(db, parsed)
         matching = calls_lately(db, parsed, now)
     _say_added(parsed, before, other, matching)
+    if action in STOPPING_WORDS and not loaded.settings.actions.route:
+        warn(f"{parsed.text}: {NO_ROUTE}")
 
 
 def remove(

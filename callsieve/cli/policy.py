@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from policies.decision import IncomingCall
     from policies.policy import Policy, PolicySet, Rule
 
-NO_ROUTE = (
-    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "
-    "and a failed challenge is turned away. `callsieve doctor` names the DIDs"
-)
 NameArgument = Annotated[
     str | None,
     typer.Argument(metavar="[NAME]", help="A preset, a policy's name, or a FILE.toml.", show_default=False),
@@ -71,7 +67,7 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
     """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
     from callsieve.cli.show import plural, say
-    from callsieve.doctor_voicemail import stops_calls
+    from callsieve.doctor_voicemail import NO_ROUTE, stops_calls
     from callsieve.policy_files import all_problems, in_force, known_names, names_to_check, policy_called
     from policies.checking import unknown_names
     from policies.policy import PolicyError
@@ -88,7 +84,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
             problems += all_problems(one, loaded) or [str(error)]
             continue
         remarks = unknown_names(policy, known)
-        if in_force(one, loaded) and not loaded.settings.actions.route and stops_calls(policy):
+        if (name or in_force(one, loaded)) and not loaded.settings.actions.route and stops_calls(policy):
             remarks.append(NO_ROUTE)
         for remark in remarks:
             warn(f"{one}: {remark}")

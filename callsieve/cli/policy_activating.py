@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.common import ConfigOption, any_store, settings_of
+from callsieve.cli.errors import warn
 from callsieve.cli.storing import changing
 from callsieve.settings import Loaded
 
@@ -28,6 +29,7 @@ def activate_policy(
     """Put a policy in the place of the one that `[policy] name` says. It counts within two seconds."""
     from callsieve.activating import activate
     from callsieve.cli.show import say, say_command
+    from callsieve.doctor_voicemail import NO_ROUTE, stops_calls
     from callsieve.policy_files import running_or_settings
     from policies.loader import load_policy
 
@@ -37,6 +39,8 @@ def activate_policy(
     with any_store(loaded) as db, changing(db, "policy activate", name=wanted.name) as change:
         change.before, change.after = {"policy": before}, {"policy": wanted.name}
         activate(loaded, wanted.name)
+    if not loaded.settings.actions.route and stops_calls(wanted):
+        warn(f"{wanted.name}: {NO_ROUTE}")
     say(f"{wanted.name} is in force{'; it observes: every call goes on' if wanted.observe else ''}. To go back:")
     say_command(_command(before, loaded, config))
 

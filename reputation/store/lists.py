@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from reputation.model import EntryKind, ListEntry, ListName
@@ -17,6 +17,8 @@ INSERT INTO list_entry (first, last, kind, list, action, note, expires_at, added
 """
 ADD_PREFIX = "INSERT INTO list_prefix (prefix, entry) VALUES (?, ?)"
 SHOW = f"SELECT {COLUMNS} FROM list_entry WHERE :list IS NULL OR list = :list ORDER BY first, last, list"
+
+ACTIONS = "SELECT DISTINCT action FROM list_entry WHERE expires_at IS NULL OR expires_at > ?"
 
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
@@ -41,6 +43,12 @@ def entry_there(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:
     """All entries of one list or both, expired ones too, by number."""
     return [entry_of_row(row) for row in db.execute(SHOW, {"list": list_name})]
+
+
+def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
+    """Whether an entry that has not expired has one of these actions."""
+    rows = db.execute(ACTIONS, (now,))
+    return any(action in actions for (action,) in rows)
 
 
 def entry_of_row(row: tuple[Any, ...]) -> ListEntry:

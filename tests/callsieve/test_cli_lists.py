@@ -41,6 +41,23 @@ def test_an_entry_has_a_note_an_action_and_an_end(callsieve: Program) -> None:
     assert "the bank" in callsieve.ok("list", "show", "allow")
 
 
+ROUTE = '[actions]\nroute = "box,s,1"\n'
+
+
+@pytest.mark.parametrize(
+    ("action", "settings", "said"),
+    [("route", "", True), ("challenge", "", True), ("route", ROUTE, False), ("warn", "", False)],
+)
+def test_an_entry_that_stops_calls_without_a_place(callsieve: Program, action: str, settings: str, said: bool) -> None:
+    callsieve.config.write_text(settings)
+    result = callsieve("list", "add", "block", CALLER, "--action", action)
+    assert (result.code, "[actions] route is empty" in result.err) == (0, said)
+    result = callsieve(
+        "list", "import", callsieve.file("more.csv", f"entry,list,action\n+12015550123,block,{action}\n")
+    )
+    assert (result.code, "[actions] route is empty" in result.err) == (0, said)
+
+
 def test_adding_again_replaces_and_says_so(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--note", "first")
     assert '("first")' in callsieve.ok("list", "add", "block", CALLER, "--note", "second")

@@ -107,6 +107,14 @@ def test_check_says_what_becomes_of_stopped_calls(callsieve: Program, settings: 
     assert (result.code, "[actions] route is empty" in result.err) == (0, said)
 
 
+@pytest.mark.parametrize(("settings", "said"), [("", True), ('[actions]\nroute = "box,s,1"\n', False)])
+def test_a_policy_that_is_not_in_force_yet(callsieve: Program, settings: str, said: bool) -> None:
+    callsieve.config.write_text(settings + '[policy]\nname = "observe"\n')
+    for command in ("check", "activate"):
+        result = callsieve("policy", command, "balanced")
+        assert (result.code, "[actions] route is empty" in result.err) == (0, said)
+
+
 def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
     text = OFFICE.replace('{ prefix = ["+1900", "+1976"] }', '{ trunk = "carier", listed = "ftc" }')
     policy_file(callsieve, text)

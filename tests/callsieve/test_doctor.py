@@ -45,8 +45,12 @@ from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
 from callsieve.examining import Check, Finding, Ground, Status
 from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
+from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import make_backup
 from reputation.store.file import open_store
+from reputation.store.lists import add_entry
+from reputation.store.transaction import transaction
+from tests.callsieve.program import CALLER
 
 NOW = 1_790_000_000.0
 
@@ -706,6 +710,27 @@ def test_where_stopped_calls_go(
     finding = doctor_voicemail.takes_stopped_calls(make_ground(tmp_path, answers, settings))
     assert finding.status == status
     assert words in str(finding.detail)
+
+
+@pytest.mark.parametrize(
+    ("policy", "action", "expires_at", "status"),
+    [
+        pytest.param("lists", "route", None, "warn", id="routes"),
+        pytest.param("lists", "challenge", NOW + 60, "warn", id="challenges"),
+        pytest.param("lists", "route", NOW - 60, "ok", id="expired"),
+        pytest.param("lists", None, None, "ok", id="rejects"),
+        pytest.param("observe", "route", None, "ok", id="observes"),
+    ],
+)
+def test_where_calls_go_that_a_list_stops(
+    tmp_path: Path, policy: str, action: str | None, expires_at: float | None, status: str
+) -> None:
+    ground = make_ground(tmp_path, NO_BOXES, f'[policy]\nname = "{policy}"\n')
+    (tmp_path / "state" / "policies").mkdir(parents=True)
+    (tmp_path / "state" / "policies" / "lists.toml").write_text('default = "allow"\n')
+    with open_store(ground.loaded.store_path) as db, transaction(db):
+        add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, action=action, expires_at=expires_at))
+    assert doctor_voicemail.takes_stopped_calls(ground).status == status
 
 
 @pytest.mark.parametrize("settings", [MANAGER, '[agi]\nkey = "0123456789abcdef"\n'])
