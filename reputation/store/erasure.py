@@ -1,6 +1,7 @@
 """Erasing a number from the files, after its rows are deleted: the WAL, pages that SQLite has freed, and backups.
 
-`privacy` knows the rows. Here the bytes count: a file is searched for the digits of the number, whatever they stand in.
+`privacy` knows the rows. Here the bytes count: a file is searched for the digits of the number, whatever they stand in
+and whatever signs are between them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reputation.numbers import national_digits
 from reputation.store.backup import backups_of, problem_of_backup
 from reputation.store.errors import StoreError, store_error
 from reputation.store.file import companions_of, open_store, truncate_wal
 from reputation.store.privacy import erase_number
+from reputation.store.spellings import digits_in_file
 from reputation.store.transaction import transaction
 
 
@@ -85,8 +86,8 @@ def _may_name(file: Path, number: str) -> bool:
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Whether the digits that all ways to write the number have in common stand in a regular file."""
+    """Whether the digits that all spellings of the number have in common stand in a regular file."""
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.find(national_digits(number).encode()) >= 0
+        return digits_in_file(number).search(data) is not None

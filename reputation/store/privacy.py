@@ -1,19 +1,20 @@
 """What the store knows about one number, and how it is forgotten (data protection law).
 
 Erasing deletes: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of
-the PBX would give the caller back. In texts about others the number is blotted out. `erasure` sees to the files. An
-import that lists the number brings it back. Our own lines are nobody's personal data: what the settings and the
-register say of them stays, and so do the sums of their calls.
+the PBX would give the caller back. In texts about others the number is masked, however it is written (`spellings`).
+`erasure` sees to the files. An import that lists the number brings it back. Our own lines are nobody's personal data:
+what the settings and the register say of them stays, and so do the sums of their calls.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from base64 import b64encode
 from collections.abc import Collection
 
-from reputation.numbers import national_digits
+from reputation.store.spellings import digits_in_text, masker
 
 # A row about a complaint names our number, and who complains in what was written down.
 OF_AUDIT = """
@@ -22,7 +23,7 @@ number = :number OR what IN ('own complaint', 'undo own complaint') AND :number 
     CASE WHEN json_valid(after) THEN json_extract(after, '$.from') END)
 """
 # What the network showed where that is no number may still have its digits in it.
-OF_DECISION = "(caller = :number OR caller_text <> '' AND instr(caller_text, :digits) > 0)"
+OF_DECISION = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
     "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -108,7 +109,7 @@ FREE_TEXTS = {
     "attachment": ("name",),
     "do_not_call": ("note",),
     "own_complaint": ("note",),
-    "own_register": ("name", "documents"),
+    "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),
     "audit": ("name", "before", "after"),
 }
@@ -119,8 +120,8 @@ CURSORS = (
     "UPDATE folding SET after = '' WHERE after = :number",
 )
 # Of these, JSON: a figure in it is no number of anybody's.
-OF_JSON = {"before", "after", "documents"}
-BLOTTED = "[erased]"
+OF_JSON = {"before", "after", "documents", "registered"}
+ERASED = "[erased]"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -128,6 +129,7 @@ def export_number(
     db: sqlite3.Connection, number: str, tables: Collection[str] = EXPORT.keys()
 ) -> dict[str, list[dict[str, object]]]:
     """Every row about the number, by table; ready for JSON, what was attached as Base64."""
+    _can_find(db, number)
     return {table: _rows(db, EXPORT[table], number) for table in tables}
 
 
@@ -136,37 +138,40 @@ def erase_number(db: sqlite3.Connection, number: str) -> dict[str, int]:
 
     Of the audit stays who did what and when, without the number and all that was said about it.
     """
-    about = _about(number)
-    erased = {table: db.execute(sql, about).rowcount for table, sql in ERASE.items()}
+    _can_find(db, number)
+    erased = {table: db.execute(sql, {"number": number}).rowcount for table, sql in ERASE.items()}
     for cursor in CURSORS:
-        db.execute(cursor, about)
-    blot_out(db, number)
+        db.execute(cursor, {"number": number})
+    _mask_in_texts(db, number)
     return erased
 
 
-def blot_out(db: sqlite3.Connection, number: str) -> None:
-    """Takes the number out of texts in rows that are about others. Call it in a transaction."""
-    digits = national_digits(number)
-    code = number.lstrip("+").removesuffix(digits)
-    written = re.compile(rf"(?<![0-9])(?:\+|00)?(?:{code}|0)?{digits}(?![0-9])")
+def _can_find(db: sqlite3.Connection, number: str) -> None:
+    """Lets SQL find the digits of the number in a text."""
+    digits = digits_in_text(number)
+    db.create_function("has_digits", 1, lambda text: digits.search(text) is not None)
 
-    def blotted(text: str) -> str:
-        return written.sub(BLOTTED, text)
 
-    db.create_function("blotted", 1, blotted)
-    db.create_function("blotted_json", 1, lambda text: _STRING.sub(lambda found: blotted(found[0]), text))
+def _mask_in_texts(db: sqlite3.Connection, number: str) -> None:
+    """Takes the number out of texts in rows that are about others."""
+    masked = masker(number, ERASED)
+
+    def masked_string(literal: re.Match[str]) -> str:
+        text = json.loads(literal[0])
+        return literal[0] if masked(text) == text else json.dumps(masked(text), ensure_ascii=False)
+
+    db.create_function("masked", 1, masked)
+    db.create_function("masked_json", 1, lambda text: _STRING.sub(masked_string, text))
     for table, columns in FREE_TEXTS.items():
         for column in columns:
-            how = "blotted_json" if column in OF_JSON else "blotted"
-            db.execute(f"UPDATE {table} SET {column} = {how}({column}) WHERE instr({column}, ?) > 0", (digits,))
-
-
-def _about(number: str) -> dict[str, str]:
-    return {"number": number, "digits": national_digits(number)}
+            function = "masked_json" if column in OF_JSON else "masked"
+            db.execute(
+                f"UPDATE {table} SET {column} = {function}({column}) WHERE {column} <> '' AND has_digits({column})"
+            )
 
 
 def _rows(db: sqlite3.Connection, sql: str, number: str) -> list[dict[str, object]]:
-    cursor = db.execute(sql, _about(number))
+    cursor = db.execute(sql, {"number": number})
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, map(_ready_for_json, row), strict=True)) for row in cursor]
 

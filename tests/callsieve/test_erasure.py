@@ -25,7 +25,17 @@ from tests.callsieve.program import Program, make_record
 from tests.reputation.store_builders import CALLER, make_entry
 from tests.reputation.test_store_privacy import OTHER, know_all_about, record_calls_with
 
-FORMS = (CALLER.encode(), CALLER[1:].encode(), CALLER[2:].encode())
+AREA, EXCHANGE, LINE = CALLER[2:5], CALLER[5:8], CALLER[8:]
+SPELLINGS = (
+    CALLER,
+    CALLER[1:],
+    CALLER[2:],
+    f"({AREA}) {EXCHANGE}-{LINE}",
+    f"+1 ({AREA}) {EXCHANGE} {LINE}",
+    f"{AREA}.{EXCHANGE}.{LINE}",
+    f"{AREA}\n{EXCHANGE}\u00a0{LINE}",
+    f"{AREA} {EXCHANGE}\u2011{LINE[:2]} {LINE[2:]}",
+)
 SPOKEN = "SPOKEN00"
 FED = [(CALLER, None, f"Carol {CALLER}", None), (OTHER, None, "Dave", f"as {CALLER[2:]}")]
 
@@ -37,8 +47,10 @@ def callsieve(tmp_path: Path) -> Program:
     with open_store(program.store) as db:
         with transaction(db):
             know_all_about(db, CALLER)
-            add_entry(db, make_entry(OTHER, note=f"the same as {CALLER}, {CALLER[1:]} and {CALLER[2:]}"))
+            add_entry(db, make_entry(OTHER, note="the same as " + " and ".join(SPELLINGS)))
             add_audit(db, Change("list add", name="+1201*", after={"note": f"see {CALLER}"}), "joe", time.time())
+            for spelling in SPELLINGS:
+                add_audit(db, Change("on", name=spelling, after={"note": spelling}), "joe", time.time())
             shown = [f"tel:{CALLER}", CALLER[1:] + "x", CALLER[2:] + "a"]
             record_decisions(
                 db,
@@ -58,9 +70,10 @@ def callsieve(tmp_path: Path) -> Program:
 
 
 def naming(state: Path) -> list[str]:
-    """The files that have the number in any form."""
+    """The files that have the number in any spelling: in UTF-8, or as JSON writes it."""
+    forms = {form.encode() for spelling in SPELLINGS for form in (spelling, spelling.replace("\n", "\\n"))}
     files = (path for path in state.rglob("*") if path.is_file())
-    return sorted(path.name for path in files if any(form in path.read_bytes() for form in FORMS))
+    return sorted(path.name for path in files if any(form in path.read_bytes() for form in forms))
 
 
 @contextmanager
@@ -83,7 +96,9 @@ def test_no_byte_of_an_erased_number_is_left_in_any_file(callsieve: Program) -> 
     assert backup.stat().st_mtime == 1_790_000_000
     assert [path.name for path in backup.parent.iterdir()] == [backup.name]
     with open_store(callsieve.store) as db:
-        assert [entry.note for entry in list_entries(db)] == ["the same as [erased], [erased] and [erased]"]
+        assert [entry.note for entry in list_entries(db)] == [
+            "the same as " + " and ".join(["[erased]"] * len(SPELLINGS))
+        ]
     assert callsieve("lookup", OTHER, "--json").code == 0
     assert callsieve("audit", "--json").code == 0
     assert callsieve.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
@@ -113,6 +128,18 @@ def test_a_number_that_only_a_backup_has_is_erased_there(callsieve: Program) -> 
         db.execute("UPDATE list_entry SET note = ?", (CALLER,))
     callsieve.ok("privacy", "erase", CALLER, "--yes")
     assert naming(callsieve.state) == []
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_backup_with_only_a_note_on_it_is_written_anew(tmp_path: Path, spelling: str) -> None:
+    callsieve = Program(tmp_path)
+    with open_store(callsieve.store) as db, transaction(db):
+        add_entry(db, make_entry(OTHER, note=spelling))
+    callsieve.ok("db", "backup")
+    callsieve.ok("privacy", "erase", CALLER, "--yes")
+    assert naming(callsieve.state) == []
+    with open_store(backups_of(callsieve.store)[0]) as db:
+        assert [entry.note for entry in list_entries(db)] == ["[erased]"]
 
 
 def test_what_cannot_be_erased_is_said(callsieve: Program) -> None:

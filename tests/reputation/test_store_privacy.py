@@ -13,6 +13,7 @@ from reputation.appeals import AppealStep
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
 from reputation.own.grades import Grade, Graded
 from reputation.own.guarding import OutboundRecord
+from reputation.own.register import OwnNumber
 from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -30,9 +31,10 @@ from reputation.store.marks import add_mark
 from reputation.store.outbound import record_outbound
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_grades import record_grade
+from reputation.store.own_register import put_own
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
-from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
+from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
 from reputation.store.reviews import review
 from reputation.store.rows import marks_of, signals_of
@@ -202,6 +204,31 @@ def test_no_byte_of_an_erased_number_is_left_in_the_file(store: Path) -> None:
     assert digits in store.read_bytes()
     write(store, erase_number, CALLER)
     assert digits not in store.read_bytes()
+
+
+def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> None:
+    columns = [(table, column) for table, names in FREE_TEXTS.items() for column in names]
+    note, left = (
+        f'call {n} or "+44 20 7183 8750"' for n in (f"({CALLER[2:5]}) {CALLER[5:8]}-{CALLER[8:]}", "[erased]")
+    )
+
+    def fill(db: sqlite3.Connection) -> None:
+        put_own(db, OwnNumber(number=DID))
+        for table, column in columns:
+            text = json.dumps({"note": note, "at": int(CALLER[2:])}) if column in OF_JSON else note
+            db.execute(f"UPDATE {table} SET {column} = ?", (text,))
+
+    def texts(db: sqlite3.Connection, table: str, column: str) -> set[str]:
+        return {text for (text,) in db.execute(f"SELECT {column} FROM {table} WHERE {column} <> ''")}
+
+    write(store, fill)
+    write(store, erase_number, CALLER)
+    for table, column in columns:
+        found = read(store, texts, table, column)
+        if column in OF_JSON:
+            assert [json.loads(text) for text in found] == [{"note": left, "at": int(CALLER[2:])}], (table, column)
+        else:
+            assert found == {left}, (table, column)
 
 
 def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
