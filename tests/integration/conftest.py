@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import ensure_pbx
+from lab.screened import ScreenedPbx
 from tests.conftest import WAITED
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _lab() -> None:
     ensure_pbx()
+
+
+@pytest.fixture
+def leaves_nothing(pbx: ScreenedPbx) -> Iterator[None]:
+    """After each test: no channel is left after 5 s, and Asterisk has complained of nothing."""
+    complaints = len(pbx.asterisk.warnings())
+    yield
+    pbx.asterisk.wait_until_idle(5.0)
+    assert pbx.asterisk.warnings()[complaints:] == []
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from tests.integration.office import connected, heard_digits, install_prompts, played, wait_until
 
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 CHALLENGED = [f"+120155502{n:02d}" for n in range(40)]
 CHINESE = "+8613800138000"
 OF_CALLERS = [key for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller")]
@@ -36,15 +37,6 @@ def pbx() -> Iterator[ScreenedPbx]:
         for language in ("en", "zh"):
             install_prompts(office, dict.fromkeys(OF_CALLERS, 0.3), language)
         yield office
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 5 s, and Asterisk has complained of nothing."""
-    complaints = len(pbx.asterisk.warnings())
-    yield
-    pbx.asterisk.wait_until_idle(5.0)
-    assert pbx.asterisk.warnings()[complaints:] == []
 
 
 @pytest.fixture
@@ -182,7 +174,7 @@ def test_a_frozen_daemon_does_not_keep_who_has_pressed_the_digit(pbx: ScreenedPb
             pbx.daemon.thaw()
 
 
-# Either side hangs up at any step: nothing is left after 5 s (_nothing_left).
+# Either side hangs up at any step: nothing is left after 5 s (leaves_nothing).
 
 
 @pytest.mark.parametrize("after", [0.1, 0.7, 1.5, 6.5])
