@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from callsieve import wav
+
 logger = logging.getLogger("callsieve.recordings")
 
 FOLDER = "recordings"
@@ -84,6 +86,14 @@ def of_decisions(state: Path, ids: Iterable[object]) -> list[Path]:
     """The recordings of these decisions, by their ids."""
     paths = (state / FOLDER / f"{one}-{piece}.wav" for one in ids for piece in PIECES)
     return [path for path in paths if path.is_file()]
+
+
+def has_sound(paths: Iterable[Path]) -> bool:
+    """Whether anything is heard in these recordings, as far as they may be read: silent callers have one, too."""
+    try:
+        return any(wav.has_sound(path.read_bytes()) for path in paths)
+    except OSError:
+        return True
 
 
 def erase(paths: Iterable[Path]) -> int:

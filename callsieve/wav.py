@@ -23,6 +23,8 @@ _FRAME = RATE // 50  # 20 ms: of one syllable there are several
 # the two gates of ITU-R BS.1770, without its weighting of frequencies, which a telephone's band does not have.
 _SILENCE_DB = -60.0
 _GATE_DB = 10.0
+# What Record takes for silence, in a frame on average: 256 of 32768 (dsp.conf, silencethreshold).
+_NOISE_DB = -42.0
 
 
 def wav_of(samples: bytes, note: str) -> bytes:
@@ -53,6 +55,12 @@ def seconds_of(content: bytes) -> float | None:
             return float(file.getnframes() / file.getframerate())
     except (wave.Error, EOFError, ZeroDivisionError):
         return None
+
+
+def has_sound(content: bytes) -> bool:
+    """Whether any 20 ms of a WAV file are above the noise of a line; True where it has no sound to look at."""
+    _, data, rest = content.partition(b"data")
+    return not data or any(power > _power(_NOISE_DB) for power in _powers_of(rest[4:]))
 
 
 def loudness_of(samples: bytes) -> float:

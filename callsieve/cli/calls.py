@@ -50,7 +50,7 @@ def show(
     from callsieve.cli.own_guard import show_one
     from callsieve.cli.show import say
     from callsieve.known import decision_as_json
-    from callsieve.recordings import of_decisions
+    from callsieve.recordings import has_sound, of_decisions
     from reputation.store.calls import ending_of
     from reputation.store.journal import decisions
 
@@ -68,7 +68,9 @@ def show(
         found = [{**decision_as_json(one), **ending._asdict()} for one, ending in zip(records, endings, strict=True)]
         print_json(found if record is None else found[0])
     elif record is not None:
-        _show_one(record, endings[0], since, [str(path) for path in of_decisions(loaded.state, [record.id])])
+        spoken = of_decisions(loaded.state, [record.id])
+        said = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
+        _show_one(record, endings[0], since, said)
     elif records:
         _show_table(records)
     else:
@@ -139,7 +141,10 @@ def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
 
 
 def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:
-    """`since`: what people here have decided about the caller after that; `said`: recordings of the caller's name."""
+    """`since`: what people here have decided about the caller after that.
+
+    `said`: the recordings of the caller's name, or that there was nothing to be heard.
+    """
     from callsieve.cli.calls_live import ended_words
     from callsieve.cli.show import bold, lines, print_pairs, say, word
     from callsieve.known import caller_words, points_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from callsieve.doctor_callers import can_record
 from callsieve.examining import Finding, Ground, Status
 from callsieve.recordings import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
 from callsieve.settings import Loaded, parse_settings
+from callsieve.wav import wav_of
 from tests.callsieve.program import Program, make_record
 
 NOW = 1_790_000_000.0
@@ -111,6 +113,23 @@ def test_calls_show_says_where_they_are(tmp_path: Path) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER))
     path = record(make_folder(callsieve.state), "7KQ2M4XA-1")
     assert str(path) in callsieve.ok("calls", "show", "7KQ2M4XA").replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("samples", "nothing"),
+    [
+        pytest.param([0] * 8000, True, id="silence"),
+        pytest.param([90, -90] * 4000, True, id="noise-of-the-line"),
+        pytest.param([0] * 4000 + [3000, -3000] * 400 + [0] * 4000, False, id="a-word"),
+    ],
+)
+def test_calls_show_says_that_nothing_was_said(tmp_path: Path, samples: list[int], nothing: bool) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER))
+    path = make_folder(callsieve.state) / "7KQ2M4XA-1.wav"
+    path.write_bytes(wav_of(array("h", samples).tobytes(), "test"))
+    shown = callsieve.ok("calls", "show", "7KQ2M4XA")
+    assert ("caller said   nothing\n" in shown, path.name in shown) == (nothing, not nothing)
 
 
 # The doctor

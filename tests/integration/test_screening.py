@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.prompts import prompts_of
+from callsieve.recordings import has_sound
 from lab import Answering, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
@@ -109,6 +110,14 @@ def test_who_says_nothing_rings_and_the_callee_hears_so(pbx: ScreenedPbx) -> Non
         wait_until(lambda: taken(pbx, before), "who presses nothing being connected", 10.0)
         call.close()
     assert played(pbx).count("screening-again") == 1
+    recorded = recordings_of(pbx, CALLERS[1])
+    assert not has_sound(recorded), [path.stat().st_size for path in recorded]
+
+
+def test_what_is_said_is_heard_in_its_recording(pbx: ScreenedPbx) -> None:
+    with ringing(pbx, CALLERS[31]) as (call, _phone):
+        call.close()
+    assert has_sound(recordings_of(pbx, CALLERS[31]))
 
 
 def test_2_sends_the_caller_to_voicemail(pbx: ScreenedPbx) -> None:
