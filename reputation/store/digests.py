@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from reputation.store.transaction import transaction
+from reputation.store.transaction import begin_reading, transaction
 
 BYTES = 7
 MODULUS = 1 << (8 * BYTES)  # two of them added up are still an integer to SQLite
@@ -44,8 +44,9 @@ def changed_lists(db: sqlite3.Connection) -> list[str]:
     """The lists that are not as CallSieve has written them. A store from before there were checksums has none."""
     if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'list_digest'").fetchone():
         return []
-    kept = _kept(db)
-    return [name for name, digest in _digests(db).items() if kept and kept.get(name) != digest]
+    with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
+        kept, found = _kept(db), _digests(db)
+    return [name for name, digest in found.items() if kept and kept.get(name) != digest]
 
 
 def accept_lists(db: sqlite3.Connection) -> None:

@@ -12,6 +12,11 @@ def begin_immediate(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
 
 
+def begin_reading(db: sqlite3.Connection) -> None:
+    """All reads of the block see the store as it was at the first of them."""
+    db.execute("BEGIN")
+
+
 @contextmanager
 def transaction(
     db: sqlite3.Connection, begin: Callable[[sqlite3.Connection], None] = begin_immediate

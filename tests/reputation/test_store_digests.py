@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,20 @@ async def test_what_we_write_ourselves_is_as_written(path: Path, ours: Callable[
 def changed_of(path: Path) -> list[str]:
     with open_store(path) as db:
         return changed_lists(db)
+
+
+def test_a_list_that_is_written_meanwhile_is_not_changed(path: Path) -> None:
+    """The daemon writes while `db check` and the weekly job read the lists one after the other."""
+    waiting = ["+12015550198", "+12015550199"]
+
+    def write_meanwhile(statement: str) -> None:
+        if "FROM list_" in statement and waiting:
+            write(path, add_entry, replace(BLOCKED, first=waiting.pop()))
+
+    with open_store(path) as db:
+        db.set_trace_callback(write_meanwhile)
+        assert changed_lists(db) == []
+    assert waiting == []
 
 
 def test_a_restored_backup_is_as_written(path: Path) -> None:
