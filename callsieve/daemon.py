@@ -319,7 +319,7 @@ async def _grade_own_numbers(store: Path, weights: Weights) -> None:
 
 async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
     """Runs a module of ours in a process of its own, behind everybody else: whether it went well, and what it said."""
-    command = (sys.executable, "-m", module, *arguments)
+    command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     try:

@@ -13,13 +13,20 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from callsieve.settings import Loaded, load_settings
 from policies.files import open_regular
 
 MOST_LINKS = 40  # as the kernel
 Ids = tuple[int, int]
+
+
+class ChildIds(TypedDict):
+    """Arguments of subprocess.run."""
+
+    user: int
+    group: int
 
 
 def become_owner(loaded: Loaded) -> None:
@@ -71,6 +78,13 @@ def as_root() -> Iterator[None]:
     """Inside, root is root: for what is Asterisk's and the machine's."""
     with acting_for(Path("/")):
         yield
+
+
+def acting_ids() -> ChildIds:
+    """For subprocess, where a program of others reads files of others: whom we act as. Root that acts as somebody is
+    still root by its real user, which a child inherits, and with it the right to become root again (capabilities(7)).
+    """
+    return {"user": os.geteuid(), "group": os.getegid()}
 
 
 def open_named(path: Path) -> BinaryIO:

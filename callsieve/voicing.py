@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from callsieve.privileges import acting_ids
 from callsieve.prompts import Prompt, PromptError
 from callsieve.wav import RATE, SAMPLE_BYTES, amplified, loudness_of, peak_of
 
@@ -88,7 +89,9 @@ def _converted(source: Source, sound: Path) -> bytes:
 
 def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(command, input=fed, capture_output=True, timeout=SECONDS_ALLOWED, check=False)
+        done = subprocess.run(
+            command, input=fed, capture_output=True, timeout=SECONDS_ALLOWED, check=False, **acting_ids()
+        )
     except FileNotFoundError:
         raise PromptError(f"{command[0]} is not there: {way_out_of([command[0]])}") from None
     except subprocess.TimeoutExpired:

@@ -14,7 +14,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.errors import CommandError
-from callsieve.privileges import acting_for
+from callsieve.privileges import acting_for, acting_ids
 from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def play_prompt(
     if player is None:
         say("This machine has nothing that plays it: listen to the file elsewhere (here it would be aplay or play).")
         return
-    done = subprocess.run([*player, str(file.path)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([*player, str(file.path)], capture_output=True, timeout=60, check=False, **acting_ids())
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise CommandError(f"{player[0]} could not play it: {last}: listen to the file elsewhere")

@@ -75,7 +75,7 @@ class Rehearsals:
 
 async def _run(rehearsal: Rehearsal, asked: Asked) -> None:
     pipe = asyncio.subprocess.PIPE
-    words = (sys.executable, "-m", "callsieve.rehearsing")
+    words = (sys.executable, "-P", "-m", "callsieve.rehearsing")
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=LINE_BYTES)
     try:
         async with asyncio.timeout(WAIT_SECONDS):

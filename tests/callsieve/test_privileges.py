@@ -273,6 +273,32 @@ def test_afterwards_root_is_root_again_also_after_an_error(open_folder: Path) ->
     assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, os.getgid(), groups)
 
 
+READERS = [
+    pytest.param("prompts play say-ok --to {state}/prompts", "aplay", id="a-player"),
+    pytest.param(BUILD, "sox", id="a-converter"),
+]
+
+
+@pytest.mark.parametrize(("command", "reader"), READERS)
+def test_a_program_that_reads_what_is_the_owners_is_not_root(
+    command: str, reader: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted sound may take over whatever plays or converts it."""
+    warm(command)
+    program = roots_folder(open_folder)
+    sounds = program.state / "prompts" / "en"
+    (sounds / "callsieve").mkdir(parents=True)
+    (sounds / "say-ok.wav").write_bytes(b"planted")
+    (sounds / "callsieve" / "say-ok.wav").write_bytes(b"planted")
+    give_all(program.state)
+    script = f"#!/bin/sh\ngrep -E '^(Uid|Gid|CapPrm):' /proc/self/status > {program.state}/seen\nexit 1\n"
+    program.file(reader, script).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{open_folder}{os.pathsep}{os.environ['PATH']}")
+    as_root(program, command)
+    uid, gid, capabilities = (line.split()[1:] for line in (program.state / "seen").read_text().splitlines())
+    assert (uid, gid, capabilities) == ([str(NOBODY)] * 4, [str(NOBODY)] * 4, ["0" * 16])
+
+
 def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> None:
     program = Program(open_folder)
     program.state.mkdir()

@@ -250,6 +250,28 @@ def test_the_daemon_runs_it_and_does_not_mind_its_end(tmp_path: Path) -> None:
         wait_until(lambda: not answers(port))
 
 
+def test_no_module_of_the_working_directory_is_run(tmp_path: Path) -> None:
+    """Whoever may write there could name a folder as we are named."""
+    planted, port = tmp_path / "planted", free_port()
+    (planted / "callsieve").mkdir(parents=True)
+    (planted / "callsieve" / "__init__.py").write_text("open('was-run', 'x')")
+    config = tmp_path / "callsieve.toml"
+    config.write_text(
+        f'[agi]\nlisten = "127.0.0.1:{free_port()}"\n[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n'
+    )
+    daemon = subprocess.Popen(
+        [sys.executable, "-P", "-m", "callsieve.cli.main", "serve"],
+        cwd=planted,
+        env={**os.environ, "CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(tmp_path / "state")},
+    )
+    try:
+        wait_until(lambda: answers(port) or (planted / "was-run").exists())
+        assert not (planted / "was-run").exists()
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+
+
 def answers(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1):
