@@ -163,8 +163,7 @@ class AgiServer:
         for path, inode in self._sockets.items():
             listening.unlink_own(path, inode)
         await self._connections_gone(grace_seconds)
-        for connection in list(self._connections):
-            connection.stop()
+        self.give_up()
         await self._connections_gone(STOP_SECONDS)
         for connection in list(self._connections):
             connection.abort()
@@ -172,6 +171,16 @@ class AgiServer:
         self._servers.clear()
         self._sockets.clear()
         self._peers.close()
+
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._connections)
+
+    def give_up(self) -> None:
+        """Answer all calls that wait for a decision with fail-open, now."""
+        for connection in list(self._connections):
+            connection.stop()
 
     async def _connections_gone(self, seconds: float) -> None:
         """Wait until no connection is left, `seconds` at most."""

@@ -12,7 +12,7 @@ incomplete call is never evidence. Memory is bounded whatever comes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ami_listener import events
 from ami_listener.bridges import Bridges
@@ -28,6 +28,16 @@ MAILBOXES_LIMIT = 10_000
 RINGING, UP = 5, 6
 
 TrunkOf = Callable[[str], str | None]
+
+
+class Held(NamedTuple):
+    """How many of each a tracker remembers. All are bounded."""
+
+    calls: int
+    channels: int
+    bridges: int
+    mailboxes: int
+    offers: int
 
 
 class CallTracker:
@@ -50,6 +60,17 @@ class CallTracker:
     def calls_in_progress(self) -> int:
         """How many calls there are now."""
         return len(self._calls)
+
+    @property
+    def held(self) -> Held:
+        """How much it remembers now."""
+        return Held(
+            calls=len(self._calls),
+            channels=len(self._channels),
+            bridges=len(self._bridges),
+            mailboxes=len(self._mailboxes),
+            offers=len(self._offers),
+        )
 
     def receive(self, event: Event, at: float) -> list[Outcome]:
         """Take in one event that happened at `at`; gives the calls that are over with it."""

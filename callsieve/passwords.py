@@ -14,7 +14,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 SHORTEST = 12
 LONGEST = 256  # hashing time does not depend on it; a megabyte is no password
 
-_hasher = PasswordHasher()
+HASHER = PasswordHasher()
 
 
 class PasswordError(ValueError):
@@ -27,22 +27,22 @@ def hashed(password: str, *, name: str = "") -> str:
         raise PasswordError(f"a password has {SHORTEST} to {LONGEST} characters: some words in a row are a good one")
     if len(set(password)) < 5 or (name and password.lower().strip() in (name.lower(), name.lower() * 2)):
         raise PasswordError("this password would be guessed at once: take some words in a row")
-    return _hasher.hash(password)
+    return HASHER.hash(password)
 
 
 def is_password(password: str, stored: str | None) -> bool:
     """Whether it is this one. For a user whom nobody knows (None) it takes as long, and is not."""
     try:
-        return _hasher.verify(stored or _nobodys(), password[:LONGEST]) and stored is not None
+        return HASHER.verify(stored or _nobodys(HASHER), password[:LONGEST]) and stored is not None
     except (Argon2Error, InvalidHashError):
         return False
 
 
 def is_outdated(stored: str) -> bool:
     """Whether it was hashed with figures that are no longer customary."""
-    return _hasher.check_needs_rehash(stored)
+    return HASHER.check_needs_rehash(stored)
 
 
 @lru_cache(maxsize=1)
-def _nobodys() -> str:
-    return _hasher.hash("nobody has this password")
+def _nobodys(hasher: PasswordHasher) -> str:
+    return hasher.hash("nobody has this password")

@@ -17,7 +17,7 @@ from policies.policy import PolicyError
 MAX_PARTS = 16  # of a dotted key: more is no policy
 Step = str | int
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     # A string without an end goes to the end of the text or line: looked for at each quote it would take the square.
     r'"""(?:\\.|(?!""").)*(?:"{3,5}|\Z)'  # strings of several lines may end in quotes of their own
     r"|'''(?:(?!''').)*(?:'{3,5}|\Z)"
@@ -145,7 +145,7 @@ def _key(token: str) -> str:
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
     """Each token with the line it begins in; no blanks and no comments."""
     line = 1
-    for found in _TOKEN.finditer(text):
+    for found in TOKEN.finditer(text):
         token = found[0]
         if not token.startswith("#"):
             yield token, line

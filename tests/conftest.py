@@ -33,7 +33,7 @@ settings.register_profile(
 settings.load_profile("callsieve")
 
 NOBODY = 65534
-create_empty = store_file._create
+create_empty = store_file.create_file
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
 # Tests here wait for real calls and real pages more than they compute.
@@ -108,14 +108,14 @@ def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         create_empty(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_file, "_create", create)
+        patch.setattr(store_file, "create_file", create)
         yield
 
 
 @pytest.fixture
 def migrating_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """New stores are made as the product makes them."""
-    monkeypatch.setattr(store_file, "_create", create_empty)
+    monkeypatch.setattr(store_file, "create_file", create_empty)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class Live:
         self._watchers[queue] = user
         if self._task is None or self._task.done():
             self._told.clear()
-            await self._look(tell=False)
+            await self.look(tell=False)
             self._task = asyncio.create_task(self._run(), name="live")
         try:
             yield queue
@@ -64,9 +64,10 @@ class Live:
     async def _run(self) -> None:
         while self._watchers:
             await asyncio.sleep(LOOK_SECONDS)
-            await self._look(tell=True)
+            await self.look(tell=True)
 
-    async def _look(self, *, tell: bool) -> None:
+    async def look(self, *, tell: bool) -> None:
+        """Finds what is new in the journal, and tells it."""
         still_open = [call_id for call_id, ended in self._told.items() if not ended]
         try:
             found = await self._shelf.read(_news, self._clock() - LOOK_BACK_SECONDS, still_open[-MOST_OPEN:])
@@ -79,11 +80,12 @@ class Live:
                 continue
             self._told[call.id] = ended
             if tell:
-                self._tell(call)
+                self.tell(call)
         while len(self._told) > MOST_OPEN + MOST_NEW:
             self._told.popitem(last=False)
 
-    def _tell(self, call: Call) -> None:
+    def tell(self, call: Call) -> None:
+        """Puts a call into the queues of all who watch."""
         for queue in self._watchers:
             if queue.full():
                 queue.get_nowait()

@@ -28,6 +28,10 @@ class Throttle:
         self._free_tries = free_tries
         self._by_key: OrderedDict[str, _Failures] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many keys are kept."""
+        return len(self._by_key)
+
     def wait_seconds(self, key: str, now: float) -> float:
         """How long the key has still to wait; 0: it may try."""
         failures = self._of(key, now)

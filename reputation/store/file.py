@@ -77,7 +77,7 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
     Raises StoreError.
     """
     with store_errors(path):
-        _create(path)
+        create_file(path)
         db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
         try:
             _use_wal(db)
@@ -119,7 +119,7 @@ def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connect
         yield db
 
 
-def _create(path: Path) -> None:
+def create_file(path: Path) -> None:
     """The directory (0750) and an empty file (0640; SQLite gives -wal and -shm the same mode), if missing."""
     try:
         if is_lost(path):

@@ -117,7 +117,7 @@ async def test_an_empty_answer_is_one_too(tmp_path: Path) -> None:
 async def test_the_daemon_hears_which_commands_asterisk_refused(tmp_path: Path, replies: bytes) -> None:
     async with daemon(tmp_path / "s", lambda request: ANSWER) as server:
         assert await call(tmp_path / "s", replies=replies) == (ANSWER, b"", 0)
-        while server._connections:  # noqa: ASYNC110 (bounded by the server itself)
+        while server.connections:  # noqa: ASYNC110 (bounded by the server itself)
             await asyncio.sleep(0.002)
         assert server.stats.refused_commands == 1
 

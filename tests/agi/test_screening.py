@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -500,13 +501,9 @@ def test_only_where_a_decision_was_asked_for_a_failure_is_one(path: str) -> None
     assert screening.counts.by_action == {"fail-open": 1}
 
 
-def test_a_failure_about_a_request_that_cannot_be_read_is_recorded_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_failure_about_a_request_that_cannot_be_read_is_kept() -> None:
     memory = memory_of()
-    screening = make_screening(memory)
-    monkeypatch.setattr("agi.screening.incoming_call_of", None)
-    screening.failed_open("failed", make_request())
+    make_screening(memory).failed_open("failed", Request("screen", {"linkedid": "c1"}, cast("Any", None)))
     assert [record.rule for record in memory.decisions] == ["fail-open"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ami_listener import offers
 from ami_listener import tracker as tracking
 from ami_listener.events import (
     BridgeCreated,
@@ -423,8 +424,7 @@ def test_beyond_their_limit_the_oldest_channel_bridge_and_mailbox_are_forgotten(
     play(tracker, *(BridgeCreated(str(n)) for n in range(5)))
     outcome = only(play(tracker, phone(BOB), hung_up(ALICE), hung_up(BOB)))
     assert (outcome.linkedid, outcome.complete) == ("1.0", False)
-    assert len(tracker._bridges) == 2
-    assert len(tracker._mailboxes) == 2
+    assert (tracker.held.bridges, tracker.held.mailboxes) == (2, 2)
 
 
 def test_no_more_phones_are_remembered_than_a_bound() -> None:
@@ -437,7 +437,7 @@ def test_no_more_phones_are_remembered_than_a_bound() -> None:
 
 
 def test_more_offers_held_than_a_bound_lets_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ami_listener.offers.HELD_LIMIT", 1)
+    monkeypatch.setattr(offers, "HELD_LIMIT", 1)
     tracker = make_tracker()
     play(tracker, *offer(CALLER, "1"))
     assert only(play(tracker, *offer("+12015550199", "2"))).linkedid == "1.0"
@@ -448,7 +448,7 @@ def test_after_many_calls_nothing_is_left() -> None:
     for name in NAMES:
         replay(tracker, items_of(name))
         tracker.tick(items_of(name)[-1].at + 31)
-    assert (tracker.calls_in_progress, tracker._channels, len(tracker._bridges), len(tracker._offers)) == (0, {}, 0, 0)
+    assert (*tracker.held[:3], tracker.held.offers) == (0, 0, 0, 0)
 
 
 # Anything at all

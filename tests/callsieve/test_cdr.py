@@ -14,12 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import typer
 
 from callsieve import backfill
 from callsieve.backfill import History, HistoryError, opened, write_calls
 from callsieve.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
-from callsieve.cli import imports_calls
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -465,13 +463,7 @@ class TestWriting:
 
 class TestTheCommand:
     @pytest.fixture
-    def callsieve(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-        """The program with this command, whether or not it has it already."""
-        app, group = typer.Typer(pretty_exceptions_enable=False), typer.Typer()
-        imports_calls.add_to(group)
-        group.command("nothing")(lambda: None)
-        app.add_typer(group, name="import")
-        monkeypatch.setattr("callsieve.cli.app.app", app)
+    def callsieve(self, tmp_path: Path) -> Program:
         return Program(tmp_path)
 
     def test_it_says_what_it_learnt(self, callsieve: Program) -> None:

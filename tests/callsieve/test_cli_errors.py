@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from callsieve import known, settings
 from callsieve.activating import activate
 from callsieve.cli.app import COMMAND
 from callsieve.settings import load_settings
@@ -187,7 +188,7 @@ def test_who_may_not_write_into_the_services_store_makes_none_of_their_own(
     home = open_to_all.folder / "home"
     home.mkdir()
     home.chmod(0o777)
-    monkeypatch.setattr("callsieve.settings.SERVICE_STATE", open_to_all.state)
+    monkeypatch.setattr(settings, "SERVICE_STATE", open_to_all.state)
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
     monkeypatch.setattr(Program, "environment", {**open_to_all.environment, "CALLSIEVE_STATE": ""})
     open_to_all.store.chmod(0o640)
@@ -359,7 +360,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("callsieve.known.known_of", broken)
+    monkeypatch.setattr(known, "known_of", broken)
     callsieve.ok("db", "migrate")
     with pytest.raises(ZeroDivisionError):
         callsieve("lookup", CALLER)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.cli import feeds
 from callsieve.cli.feeds import MOST_ROWS
 from callsieve.feed_health import DAY
 from reputation.store.file import open_store
@@ -189,7 +190,7 @@ def test_half_is_enough(callsieve: Program) -> None:
 
 def test_more_rows_than_there_are_numbers_are_no_feed(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_ROWS > 50_000_000
-    monkeypatch.setattr("callsieve.cli.feeds.MOST_ROWS", 9)
+    monkeypatch.setattr(feeds, "MOST_ROWS", 9)
     assert "more than 9 rows" in callsieve.fails("import", "feed", callsieve.file("f", TEN), "--source", "ftc")
 
 

@@ -77,6 +77,6 @@ def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
 def test_an_expired_identity_is_shown_as_such(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "1h")
     later = time.time() + 7200
-    monkeypatch.setattr("callsieve.cli.identity.time.time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     assert "expired" in callsieve.ok("identity", "show")
     assert "--expires" not in callsieve.ok("identity", "remove", CALLER)

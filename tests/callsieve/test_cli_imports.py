@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.cli import imports, meter
 from reputation.store.file import open_store
 from reputation.store.lists import list_entries
 from reputation.store.people import all_people
@@ -156,7 +157,7 @@ def test_standard_input_is_a_file(callsieve: Program) -> None:
 
 def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("callsieve.cli.meter.ROWS_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr(meter, "ROWS_BETWEEN_LOOKS", 100)
     result = callsieve("import", "numbers", numbers_file(callsieve, 1000), "--source", "ftc", typed="")
     assert result.code == 0
     assert "reading" in result.err
@@ -293,7 +294,7 @@ def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
 
 
 def test_a_file_of_numbers_is_no_list_of_contacts(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callsieve.cli.imports.MOST_ROWS_IN_MEMORY", 10)
+    monkeypatch.setattr(imports, "MOST_ROWS_IN_MEMORY", 10)
     assert "more than 10 rows" in callsieve.fails("import", "contacts", numbers_file(callsieve, 11), "--source", "crm")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve import listing_files
 from callsieve.listing_files import list_as_csv
 from reputation.store.file import open_store
 from reputation.store.lists import list_entries
@@ -79,7 +80,7 @@ def test_what_would_block_our_own_numbers_is_passed_over(callsieve: Program) -> 
 
 
 def test_a_file_of_any_size_is_bounded(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callsieve.listing_files.MOST_ROWS", 2)
+    monkeypatch.setattr(listing_files, "MOST_ROWS", 2)
     rows = "".join(f"+1201742{index:04d},block\n" for index in range(3))
     assert "more than 2 entries" in callsieve.fails("list", "import", callsieve.file("l.csv", f"entry,list\n{rows}"))
     assert not callsieve.store.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from pathlib import Path
 
 import pytest
@@ -178,10 +179,8 @@ def test_an_expired_entry_is_shown_as_such_and_put_back_without_its_end(
     callsieve: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--expires", "1h")
-    import time
-
     later = time.time() + 7200
-    monkeypatch.setattr("callsieve.cli.lists.time.time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     assert "expired" in callsieve.ok("list", "show")
     assert "--expires" not in callsieve.ok("list", "remove", "block", CALLER)
 

@@ -6,9 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
-from callsieve.cli import lists, marks
 from reputation.model import Identity, MarkChannel, Verdict
 from reputation.store.file import open_store
 from reputation.store.identities import set_identity
@@ -18,12 +16,7 @@ from tests.callsieve.program import CALLER, Program
 
 
 @pytest.fixture
-def callsieve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """The program with these commands, whether or not it has them already."""
-    app = typer.Typer(pretty_exceptions_enable=False)
-    for group in (marks, lists):
-        group.add_to(app)
-    monkeypatch.setattr("callsieve.cli.app.app", app)
+def callsieve(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 

@@ -329,7 +329,7 @@ def test_the_window_is_opened_by_hand(callsieve: Program) -> None:
 def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     callsieve.ok("emergency", "open")
     later = time.time() + 7201
-    monkeypatch.setattr("callsieve.cli.emergency.time.time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     found = callsieve("emergency", "status", "--json").json
     assert (found["open"], found["until"]) == (False, None)
 

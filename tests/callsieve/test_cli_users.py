@@ -23,7 +23,7 @@ from reputation.store.users import (
     set_second_factor,
 )
 from reputation.users import ConsoleUser, Role
-from tests.callsieve.program import Program, Result
+from tests.callsieve.program import Program, Result, one_line
 
 PASSWORD = "four words in a row"
 
@@ -161,9 +161,10 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
             yield change
 
     monkeypatch.setattr(users, "changing", others_first)
-    monkeypatch.setattr(users, "_asked", lambda _name: "a hash")
     says = {"password": "there is no user", "add": "already"}.get(words[0], "the last administrator")
-    assert says in program.fails("user", *words)
+    result = piped(program, "user", *words)
+    assert (result.code, result.out) == (2, "")
+    assert says in one_line(result.err)
     with open_store(program.store) as db:
         roles = {user.name: user.role for user in all_users(db)}
     expected = {"ada": Role.ADMINISTRATOR, "bob": Role.VIEWER, "eve": Role.OPERATOR}

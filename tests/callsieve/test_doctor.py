@@ -21,7 +21,7 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve import console as asterisk_console
-from callsieve import doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_voicemail
+from callsieve import doctor, doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_voicemail
 from callsieve.asterisk_output import (
     Step,
     Version,
@@ -609,8 +609,9 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
     ground = make_ground(tmp_path)
     with open_store(ground.loaded.store_path):
         pass
+    usage = shutil.disk_usage(tmp_path)
     for free, status in ((10 << 20, Status.FAIL), ((50 << 20) + 4096, Status.WARN), (1 << 30, Status.OK)):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: shutil._ntuple_diskusage(1 << 40, 0, free))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: usage._replace(free=free))
         assert doctor_ourselves.store_opens(ground).status is status
     (ground.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
     assert "an older one was damaged" in str(doctor_ourselves.store_opens(ground).detail)
@@ -620,7 +621,7 @@ def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path, monkeypatch: pytest
     def refuse(_ground: Ground) -> Finding:
         raise PermissionError(13, "Permission denied", "/etc/asterisk/x")
 
-    monkeypatch.setattr("callsieve.doctor.CHECKS", (("x", refuse),))
+    monkeypatch.setattr(doctor, "CHECKS", (("x", refuse),))
     (check,) = examine(make_ground(tmp_path))
     assert (check.status, str(check.detail)) == (Status.UNKNOWN, "/etc/asterisk/x: this user may not look")
 

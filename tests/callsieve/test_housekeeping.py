@@ -135,18 +135,17 @@ async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve
 
 
 async def test_a_part_that_ends_is_told_as_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(_daemon: daemon.Daemon) -> None:
+    async def broken(*_: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    broken.__name__ = "_keep_house"
-    monkeypatch.setattr(daemon.Daemon, "_keep_house", broken)
+    monkeypatch.setattr(daemon, "keep_recordings", broken)
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
     ours = daemon.Daemon(lambda: Loaded(settings=settings, file=None, state=tmp_path))
     stop = asyncio.Event()
     running = asyncio.create_task(ours.run(stop))
     try:
-        await asyncio.to_thread(wait_until, lambda: "a part of the daemon ended (keep house)" in ours.trouble())
+        await asyncio.to_thread(wait_until, lambda: "a part of the daemon ended (keep recordings)" in ours.trouble())
     finally:
         stop.set()
         await running

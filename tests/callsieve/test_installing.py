@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve import changes, installing
 from callsieve.asterisk_text import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.changes import (
     DIALPLAN_FILES,
@@ -451,7 +452,7 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
 def test_the_services_user_is_made_in_the_group_of_the_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: Path, options: Mapping[str, bool], is_made: bool
 ) -> None:
-    monkeypatch.setattr("callsieve.installing.has_user", lambda: False)
+    monkeypatch.setattr(installing, "has_user", lambda: False)
     place = replace(make_place(tmp_path, PLAIN), units=units)
     plan = plan_install(place, make_wanted(tmp_path, **options))
     assert plan.new_user == (service_group(place) if is_made else "")
@@ -687,7 +688,7 @@ def test_the_settings_get_the_other_end(tmp_path: Path) -> None:
 def test_the_service_can_read_its_settings_where_etc_is_roots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[int, int] | None, after: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr("callsieve.changes.USUAL_GROUP", grp.getgrgid(1).gr_name)
+    monkeypatch.setattr(changes, "USUAL_GROUP", grp.getgrgid(1).gr_name)
     file = tmp_path / "callsieve" / "callsieve.toml"
     if there is not None:
         file.parent.mkdir()
@@ -701,7 +702,7 @@ def test_the_service_can_read_its_settings_where_etc_is_roots(
 
 
 def test_a_service_whose_group_is_not_there_is_remarked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callsieve.changes.USUAL_GROUP", "no-such-group")
+    monkeypatch.setattr(changes, "USUAL_GROUP", "no-such-group")
     place = replace(make_place(tmp_path, PLAIN), group=0)
     plan = plan_install(place, make_wanted(tmp_path, systemd=True))
     assert any("groupadd --system asterisk; chgrp asterisk" in remark for remark in plan.remarks)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from callsieve import preparing
 from callsieve.keeper import Keeper
 from callsieve.preparing import keep_settings, recall
 from callsieve.settings import load_settings
@@ -38,7 +41,7 @@ async def until(condition: Callable[[], object]) -> None:
 @pytest.fixture
 async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
     """A keeper of a store that is not open yet, and whoever puts the settings into it."""
-    monkeypatch.setattr("callsieve.preparing.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(preparing, "RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
     settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
@@ -79,10 +82,15 @@ async def test_a_store_that_another_holds_is_asked_again(kept: Keeper) -> None:
         await becomes_known(kept)
 
 
+def fail(_: sqlite3.Connection) -> None:
+    raise StoreError("damaged", damaged=True)
+
+
 async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
     await kept.start()
     await becomes_known(kept)
-    kept._note(StoreError("damaged", damaged=True))
+    with suppress(StoreError):
+        await kept.write(fail)
     await until(lambda: kept.trouble == "" and list(kept.path.parent.glob("callsieve.db.damaged-*")))
     await becomes_known(kept)
 
@@ -90,7 +98,7 @@ async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
 async def test_who_called_before_the_start_is_remembered_and_counted_once(
     kept: Keeper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", logger="callsieve.preparing")
+    caplog.set_level("INFO", logger=preparing.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])

@@ -8,7 +8,7 @@ import pytest
 
 from policies.loader import MAX_CHAIN, MAX_RULES, load_policy, read_policy
 from policies.policy import Policy, PolicyError, Problem
-from policies.positions import _TOKEN
+from policies.positions import TOKEN
 from policies.vocabulary import covers_prefixes
 
 
@@ -52,7 +52,7 @@ def test_so_many_policies_build_on_each_other_and_no_more(tmp_path: Path) -> Non
 )
 def test_a_string_without_an_end_is_one_token(text: str) -> None:
     """Looked for again at each quote in it, these would take hours."""
-    assert len(_TOKEN.findall(text)) <= 300_003
+    assert len(TOKEN.findall(text)) <= 300_003
     policy, problems = read(text)
     assert (policy, len(problems)) == (None, 1)
 

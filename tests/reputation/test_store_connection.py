@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -259,12 +260,14 @@ class TestClosing:
             await store.write(one)
 
     async def test_closing_that_is_cancelled_still_ends_both_threads(self, path: Path) -> None:
+        before = set(threading.enumerate())
         store = await Store.open(path)
+        threads = [one for one in threading.enumerate() if one not in before and not one.name.startswith("asyncio")]
+        assert len(threads) == 2
         closing = asyncio.create_task(store.close())
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
-        threads = store._reader._thread, store._writer._thread
         deadline = time.monotonic() + 5
         while any(thread.is_alive() for thread in threads):
             assert time.monotonic() < deadline

@@ -89,17 +89,22 @@ class TestRows:
 
 
 class Faltering:
-    """A store that takes nothing while `trouble` is set, and never `refused`; it keeps what it takes."""
+    """A store that waits until it is `ready`, takes nothing while `trouble` is set, and never `refused`. It keeps what
+    it takes.
+    """
 
     def __init__(self) -> None:
         self.trouble: Exception | None = None
         self.refused = ""
         self.taken: list[str] = []
         self.attempts = 0
+        self.ready = asyncio.Event()
+        self.ready.set()
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         self.attempts += 1
         await asyncio.sleep(0)
+        await self.ready.wait()
         if self.trouble:
             raise self.trouble
         for batch in args:
@@ -178,15 +183,21 @@ class TestQueue:
         faltering.trouble = None
         await until(lambda: faltering.taken == [str(i) for i in range(4, 14)])
 
-    async def test_a_full_ring_that_fills_while_it_is_written_stays_bounded(self, journal: Journal) -> None:
+    async def test_a_ring_that_fills_while_it_is_written_stays_bounded(
+        self, faltering: Faltering, journal: Journal
+    ) -> None:
+        faltering.trouble = StoreError("locked")
+        faltering.ready.clear()
         for i in range(8):
             journal.add(make_record(str(i)))
-        journal._batch = [journal._ring.popleft() for _ in range(8)]
+        await until(lambda: faltering.attempts == 1)
         for i in range(8, 18):
             journal.add(make_record(str(i)))
-        journal._put_back()
+        faltering.ready.set()
+        await until(lambda: journal.degraded)
         assert (len(journal), journal.dropped) == (10, 8)
-        assert [record.id for record in journal._ring] == [str(i) for i in range(8, 18)]
+        faltering.trouble = None
+        await until(lambda: faltering.taken == [str(i) for i in range(8, 18)])
 
     async def test_what_can_never_be_written_does_not_block_the_rest(
         self, faltering: Faltering, journal: Journal, caplog: pytest.LogCaptureFixture

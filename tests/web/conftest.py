@@ -27,7 +27,5 @@ def console(office: Office) -> Iterator[Console]:
 def cheap_hashing() -> Iterator[None]:
     """Without the 50 ms that each look at a password takes on purpose; tests/callsieve/test_cli_users.py has them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-        passwords._nobodys.cache_clear()
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
         yield
-    passwords._nobodys.cache_clear()

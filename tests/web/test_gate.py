@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
+from callsieve.web import gate
 from callsieve.web.app import PAGES, make_app
 from callsieve.web.desk import Desk
 from callsieve.web.hardening import HEADERS, host_of
@@ -216,7 +217,7 @@ def test_a_policy_that_cannot_be_used_is_said_on_every_page(tmp_path: Path) -> N
 
 
 async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callsieve.web.gate.BODY_SECONDS", 0.05)
+    monkeypatch.setattr(gate, "BODY_SECONDS", 0.05)
     office, sent = Office(tmp_path), []
     desk = Desk(office.load, office.clock)
     pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])

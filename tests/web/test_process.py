@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 
+from callsieve.web import connections
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from lab.daemon import Daemon
 from tests.callsieve.program import wait_until
@@ -156,7 +157,7 @@ def has_ended(slow: socket.socket) -> bool:
 
 async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """On real sockets, beneath the console: an application that answers more than the network holds."""
-    monkeypatch.setattr("callsieve.web.connections.WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "WRITE_SECONDS", 0.2)
     ended = asyncio.Event()
 
     async def answer(_scope: Any, _receive: Any, send: Any) -> None:
