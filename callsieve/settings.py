@@ -1,7 +1,7 @@
 """Settings: one TOML file, every key with a default, checked when it is read.
 
 An error names the file, the key and what is allowed:
-    /etc/callsieve/callsieve.toml: agi.deadline_ms: expected int <= 550
+    /etc/callsieve/callsieve.toml: line 3: agi.deadline_ms: expected int <= 550
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_CHARACTERS, MAX_PREFIX, MIN_CHARACTERS, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from policies.policy import PolicyError
+from policies.positions import places_of
 from policies.words import nearest, shown
 from reputation.numbers import is_possible_region, number_of
 from reputation.own.hours import parse_spans
@@ -318,22 +320,32 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 def load_or_salvage(
     config: Path | None, environment: Mapping[str, str] = os.environ
 ) -> tuple[Loaded, SettingsError | None]:
-    """The settings; or how Asterisk is asked, all else by default, and what is wrong with the file.
+    """The settings; or what SALVAGED can be read of, all else by default, and what is wrong with the file.
 
-    For commands that must work with the file that somebody has just broken: off, on and doctor.
+    For commands that must work with the file that somebody has just broken: off, on, emergency and doctor.
     """
     try:
         return load_settings(config, environment), None
     except SettingsError as error:
-        settings = Settings(asterisk=_salvaged_asterisk(_file_of(config, environment)[0]))
+        settings = _salvaged(_file_of(config, environment)[0])
         return Loaded(settings=settings, file=None, state=_state_directory(environment)), error
 
 
-def _salvaged_asterisk(file: Path) -> AsteriskTable:
-    """The table [asterisk] of a file that has errors elsewhere; the default if that table cannot be read either."""
+# How Asterisk is asked, where the store is, and how long the window after an emergency call is open.
+SALVAGED = ("asterisk", "store", "emergency")
+
+
+def _salvaged(file: Path) -> Settings:
+    """Those tables of a file that has errors elsewhere; each by default if it cannot be read either."""
+    table: Mapping[str, Any] = {}
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
-        return msgspec.convert(tomllib.loads(_read(file, required=True) or "").get("asterisk", {}), AsteriskTable)
-    return AsteriskTable()
+        table = tomllib.loads(_read(file, required=True) or "")
+    settings = Settings()
+    for name in SALVAGED:
+        with suppress(ValueError):
+            read = msgspec.convert({name: table[name]} if name in table else {}, Settings)
+            settings = msgspec.structs.replace(settings, **{name: getattr(read, name)})
+    return settings
 
 
 def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:
@@ -382,10 +394,21 @@ def parse_settings(text: str, source: str) -> Settings:
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {_explained(str(error))}") from None
+        raise SettingsError(f"{source}: {_with_line(_explained(str(error)), text)}") from None
     for key, problem in _problems(settings):
-        raise SettingsError(f"{source}: {key}: {problem}")
+        raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
     return settings
+
+
+def _with_line(error: str, text: str) -> str:
+    """`line 3: agi.lisen: unknown key`; without a line where the key is that of a table which is told by its name."""
+    key, _, _ = error.partition(": ")
+    if not re.fullmatch(r"[\w.\[\]-]+", key):
+        return error
+    path = tuple(name or int(index) for index, name in re.findall(r"\[([0-9]+)\]|([^.\[\]]+)", key))
+    with suppress(PolicyError):  # a key of too many parts
+        return f"line {places_of(text).line_of(path)}: {error}"
+    return error
 
 
 # msgspec's words, with the place at the end: "Expected `int`, got `str` - at `$.agi.in_flight`".

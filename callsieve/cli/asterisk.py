@@ -15,7 +15,7 @@ import typer
 
 from callsieve.cli.common import ConfigOption
 from callsieve.cli.errors import CommandError, warn
-from callsieve.settings import load_settings
+from callsieve.settings import Loaded, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from callsieve.changes import Place, Plan
@@ -85,7 +85,7 @@ def install(
     from callsieve.install_steps import steps_after_install
     from callsieve.installing import Wanted, plan_install
 
-    loaded = load_settings(config)
+    loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
         found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
@@ -136,7 +136,7 @@ def uninstall(
     from callsieve.installing import has_user
     from callsieve.uninstalling import check_trunks, is_classic_installed, plan_uninstall
 
-    loaded = load_settings(config)
+    loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
         place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())
@@ -154,6 +154,14 @@ def uninstall(
     for line in left_behind(loaded, user):
         say("stays  ", line)
     show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
+
+
+def _settings(config: Path | None) -> Loaded:
+    """The settings. With broken ones nothing is installed: a dialplan would be written that asks somewhere else."""
+    try:
+        return load_settings(config)
+    except SettingsError as error:
+        raise CommandError(f"{error}. Nothing was changed: correct the settings, then run this again") from None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.privileges import acting_for, become_owner
 from callsieve.settings import Loaded, SettingsError, load_or_salvage, load_settings
 
@@ -40,6 +40,15 @@ def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | N
     loaded, error = load_or_salvage(config)
     become_owner(loaded)
     return loaded, error
+
+
+def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
+    """The same, and whether the file is broken: that and what is used instead are said on standard error."""
+    loaded, error = salvaged_settings_of(config)
+    if error is not None:
+        asked, store = loaded.settings.asterisk.command, loaded.store_path
+        warn(f"the settings are broken: {error}. Used instead: Asterisk by `{asked}`, the store {store}")
+    return loaded, error is not None
 
 
 def print_json(value: Any) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 import typer
 
-from callsieve.cli.common import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.common import (
+    ConfigOption,
+    JsonOption,
+    any_store,
+    existing_store,
+    print_json,
+    settings_even_broken,
+)
 from callsieve.cli.doctor import renew_stored
 from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import changing
 
 if TYPE_CHECKING:
-    from callsieve.settings import Settings
+    from callsieve.settings import Loaded, Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,10 +40,10 @@ def open_window(config: ConfigOption = None) -> None:
     from callsieve.times import when
     from reputation.store.emergencies import record_emergency
 
-    loaded = settings_of(config)
+    loaded, is_broken = settings_even_broken(config)
     minutes = loaded.settings.emergency.window_minutes
     now = time.time()
-    with any_store(loaded) as db, changing(db, "emergency open", at=now):
+    with _store(loaded, is_broken) as db, changing(db, "emergency open", at=now):
         record_emergency(db, now, who="")
     renew_stored(loaded, "emergency window")
     if minutes:
@@ -49,10 +57,10 @@ def close(config: ConfigOption = None) -> None:
     from callsieve.cli.show import say
     from callsieve.emergency import close_now, window_of
 
-    loaded = settings_of(config)
+    loaded, is_broken = settings_even_broken(config)
     now = time.time()
     asterisk_at = _known_to_asterisk(loaded.settings)
-    with any_store(loaded) as db:
+    with _store(loaded, is_broken) as db:
         window = window_of(db, loaded.settings, now, asterisk_at)
         with changing(db, "emergency close", at=now) as change:
             close_now(db, change, window)
@@ -68,7 +76,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from callsieve.emergency import window_of
     from callsieve.times import when
 
-    loaded = settings_of(config)
+    loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
         window = window_of(db, loaded.settings, now, _known_to_asterisk(loaded.settings))
@@ -84,6 +92,11 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say(f"Closed at {when(window.closed_at)}; nothing has opened it since.")
     else:
         say("Closed. No emergency call is recorded.")
+
+
+def _store(loaded: Loaded, is_broken: bool) -> AbstractContextManager[sqlite3.Connection]:
+    """The store; with broken settings none is made, since the daemon's may be elsewhere."""
+    return existing_store(loaded) if is_broken else any_store(loaded)
 
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.common import ConfigOption, salvaged_settings_of
+from callsieve.cli.common import ConfigOption, settings_even_broken
 from callsieve.cli.doctor import renew_stored
-from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.errors import CommandError
 from callsieve.cli.storing import note_done
-from callsieve.settings import Loaded
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -39,7 +37,7 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
 
     now = time.time()
     until = FOR_EVER if duration is None else int(now) + parse_duration(duration)
-    loaded = _loaded(config)
+    loaded, _ = settings_even_broken(config)
     try:
         database_put(loaded.settings, OFF_KEY, str(until))
     except ConsoleError as error:
@@ -53,7 +51,7 @@ def on(config: ConfigOption = None) -> None:
     """Switch screening on again."""
     from callsieve.console import OFF_KEY, ConsoleError, database_del, off_until
 
-    loaded = _loaded(config)
+    loaded, _ = settings_even_broken(config)
     try:
         until = off_until(loaded.settings)
         database_del(loaded.settings, OFF_KEY)
@@ -63,15 +61,6 @@ def on(config: ConfigOption = None) -> None:
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
     renew_stored(loaded, "off switch")
     note_done(loaded, "on")
-
-
-def _loaded(config: Path | None) -> Loaded:
-    """The settings, or how Asterisk is asked: the switch works with a settings file that somebody has just broken."""
-    loaded, error = salvaged_settings_of(config)
-    if error is not None:
-        command = loaded.settings.asterisk.command
-        warn(f"the settings are not used, Asterisk is asked by `{command}`: {error}. `callsieve doctor` says more")
-    return loaded
 
 
 def parse_duration(text: str) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,42 @@ def test_the_switch_works_with_broken_settings(callsieve: Program, content: byte
         assert (result.code, kept.exists()) == (0, is_off)
         assert f"{callsieve.config}: " in one_line(result.err)
         assert says in result.err
+
+
+@pytest.mark.parametrize(("content", "says"), BROKEN)
+def test_the_window_opens_and_closes_with_broken_settings(callsieve: Program, content: bytes | None, says: str) -> None:
+    callsieve.ok("db", "migrate")
+    break_settings(callsieve, content)
+    for command, is_open in (("open", True), ("close", False)):
+        result = callsieve("emergency", command)
+        assert (result.code, f"{callsieve.config}: " in one_line(result.err), says in result.err) == (0, True, True)
+        status = callsieve("emergency", "status", "--json")
+        assert (status.code, status.json["open"], says in one_line(status.err)) == (0, is_open, True)
+
+
+def test_the_window_and_the_store_are_those_of_the_file(callsieve: Program) -> None:
+    usable = '[store]\npath = "elsewhere.db"\n[emergency]\nwindow_minutes = 5\n'
+    callsieve.config.write_text(usable)
+    callsieve.ok("db", "migrate")
+    callsieve.config.write_text(usable + "[agi]\nlisen = 1\n")
+    opened_at = time.time()
+    assert callsieve("emergency", "open").code == 0
+    assert callsieve("emergency", "status", "--json").json["until"] == pytest.approx(opened_at + 300, abs=60)
+    assert not callsieve.store.exists()
+
+
+def test_with_broken_settings_no_other_store_is_made(callsieve: Program) -> None:
+    break_settings(callsieve, NO_TOML)
+    assert (callsieve("emergency", "open").code, callsieve.store.exists()) == (2, False)
+
+
+def test_install_says_which_key_is_broken_and_changes_nothing(callsieve: Program, tmp_path: Path) -> None:
+    break_settings(callsieve, b"# ours\n[agi]\nlisen = 1\n")
+    (tmp_path / "etc").mkdir()
+    said = callsieve.fails("asterisk", "install", "--etc", tmp_path / "etc", "--yes")
+    assert f"{callsieve.config}: line 3: agi.lisen" in said
+    assert "run this again" in said
+    assert list((tmp_path / "etc").iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["off", "on"])

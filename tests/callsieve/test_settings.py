@@ -323,6 +323,19 @@ def test_an_error_names_the_key_and_what_is_allowed(text: str, message: str) -> 
     assert message in refusal(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# ours\n\n[agi]\nlisen = 1\n", 4),
+        (TRUNK + TRUNK + "own_numbers = [1]\n", 7),
+        ("[agi]\nlisten = '0.0.0.0:4578'\n", 2),
+        ("[agi]\nlisten = 1 2\n", 2),
+    ],
+)
+def test_an_error_names_the_line(text: str, line: int) -> None:
+    assert f"line {line}" in refusal(text)
+
+
 @given(st.text() | st.text("[]{}=\"'.\n agitrunk#0", max_size=60))
 def test_any_text_is_a_settings_file_or_a_clean_error(text: str) -> None:
     try:
@@ -415,7 +428,7 @@ def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path, request: py
     [
         pytest.param(b"# Z\xfcrich", "not UTF-8 at byte 3", id="latin-1"),
         pytest.param(b"#" * (MAX_BYTES + 1), "larger than 1048576 bytes: not a settings file", id="too-large"),
-        pytest.param(b"[agi]\nx = 1", "agi.x: unknown key", id="an-error-names-the-file"),
+        pytest.param(b"[agi]\nx = 1", "line 2: agi.x: unknown key", id="an-error-names-the-file"),
     ],
 )
 def test_a_file_that_is_none(nowhere: Path, raw: bytes, message: str) -> None:
