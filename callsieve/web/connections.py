@@ -1,8 +1,9 @@
 """The connections of the console: how many, for how long, and which of them are a proxy's. Only this module and
 server.py import uvicorn.
 
-Who sends nothing costs nobody else a page: beyond a limit the oldest idle connection is closed, and a new one only
-where none is idle. A request that never ends, or an answer that is never read, ends after a while.
+A client that is slow costs nobody else a page: beyond a limit the oldest connection that waits for its client is
+closed, one that is logged in only where no other waits, and the new one only where none waits at all. A request that
+never ends, or an answer that is never read, ends after a while: gate.py bounds the forms.
 """
 
 from __future__ import annotations
@@ -35,15 +36,16 @@ class Connections:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Whether there is room for it, which an idle one may have to make. `network` is empty for a proxy's."""
+        """Whether there is room for it, for which another may be closed. `network` is empty for a proxy's."""
         of_network = [one for one, its in self._networks.items() if its == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
-            idle = next((one for one in crowd if one.is_idle), None)
-            if idle is None:
+            waiting = [one for one in crowd if one.waits_for_client]
+            if not waiting:
                 return False
-            self.forget(idle)
-            idle.transport.abort()
+            closed = min(waiting, key=lambda one: one.is_logged_in)  # the oldest stranger, else the oldest of all
+            self.forget(closed)
+            closed.transport.abort()
         self._networks[new] = network
         return True
 
@@ -67,6 +69,16 @@ class BoundedProtocol(H11Protocol):
     def is_idle(self) -> bool:
         """Whether no request is being answered; one whose header is not whole does not count."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is idle or its request is not whole."""
+        return self.is_idle or self.cycle.more_body
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether its latest request came with a session, as gate.py noted it."""
+        return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -36,13 +36,16 @@ LANGUAGE_COOKIE = "callsieve-language"
 THEME_COOKIE = "callsieve-theme"
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
-BODY_SECONDS = 120.0  # for all of a form, its files too
+# A form must be whole in time; each piece that arrives gives it more, for files over a slow line.
+BODY_SECONDS = 10.0
+BODY_BYTES_A_SECOND = 8192
 
 ERRORS = {
     400: N_("This request makes no sense to the console."),
     403: N_("Your role does not allow this. Ask an administrator if you need it."),
     404: N_("There is no such page, or what it was about is gone."),
     405: N_("This address cannot be asked in this way."),
+    408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("This is more than the console takes at once."),
     419: N_(
         "The form was too old, or from somewhere else. Nothing was changed: go back, reload the page and try again."
@@ -163,6 +166,7 @@ async def with_session(visit: Visit) -> Visit:
     if found is None:
         return visit
     user, session = found
+    visit.request.state.logged_in = True  # connections.py closes others first
     if visit.now - session.seen_at >= TOUCH_SECONDS:
         task = asyncio.ensure_future(_touch(visit.desk, session.token, visit.now))
         visit.desk.background.add(task)
@@ -187,17 +191,8 @@ def _to_login(visit: Visit, page: Page) -> Response:
 
 
 async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
-    """The fields and the files of a form. HTTPException for what is larger than it may be, or no form."""
-    raw = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > most_bytes:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    request._body = bytes(raw)  # starlette reads a form from the body that was read already
+    """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
+    request._body = await _body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     if not request.headers.get("content-type", "").startswith(
         ("application/x-www-form-urlencoded", "multipart/form-data")
     ):
@@ -205,6 +200,21 @@ async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str]
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
         fields = {key: value for key, value in form.items() if isinstance(value, str)}
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
+
+
+async def _body_of(request: Request, most_bytes: int) -> bytes:
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as limit:
+            latest = limit.when() or 0.0
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > most_bytes:
+                    raise HTTPException(413)
+                limit.reschedule(latest + len(raw) / BODY_BYTES_A_SECOND)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(raw)
 
 
 def _is_ours(visit: Visit) -> bool:

@@ -14,6 +14,7 @@ from reputation.users import LONGEST_NAME, NAME
 
 WAIT = N_("Too many attempts. Try again in {} s.")
 HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
+LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8: every user of this machine has them all
 
 
 class TooManyTriesError(Exception):
@@ -60,11 +61,13 @@ async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
 
 
 def network_of(address: str) -> str:
-    """Whose address it is: of an IPv6 address the /64, else itself."""
+    """Whose address it is: of an IPv6 address the /64, on this machine LOOPBACK, else itself."""
     try:
         found = ip_address(address)
     except ValueError:
         return address[:LONGEST_NAME]
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or IPv6Address(int(found) >> HOST_BITS << HOST_BITS))
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return LOOPBACK
+    return str(found if found.version == 4 else IPv6Address(int(found) >> HOST_BITS << HOST_BITS))

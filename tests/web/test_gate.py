@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +217,10 @@ def test_a_policy_that_cannot_be_used_is_said_on_every_page(tmp_path: Path) -> N
         assert "The policy cannot be used" in console.browser("viewer").text("/account")
 
 
-async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "BODY_SECONDS", 0.05)
-    office, sent = Office(tmp_path), []
+async def status_of_form(folder: Path, receive: Callable[[], Awaitable[Any]]) -> int:
+    """What is answered to a login that arrives in the pieces that `receive` gives."""
+    office, sent = Office(folder), []
     desk = Desk(office.load, office.clock)
-    pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])
-
-    async def receive() -> Any:
-        return next(pieces, None) or await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -232,4 +229,29 @@ async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: p
     scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
     await make_app(desk)({**scope, "scheme": "http", "root_path": "", "client": ("192.0.2.7", 1)}, receive, send)
     await desk.close()
-    assert sent[0]["status"] == 408
+    return int(sent[0]["status"])
+
+
+async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "BODY_SECONDS", 0.05)
+    pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])
+
+    async def receive() -> Any:
+        return next(pieces, None) or await asyncio.Event().wait()
+
+    assert await status_of_form(tmp_path, receive) == 408
+
+
+async def test_a_form_that_arrives_slowly_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece gives it as much time as the whole of it takes."""
+    monkeypatch.setattr(gate, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(gate, "BODY_BYTES_A_SECOND", 10)
+    left = 15
+
+    async def receive() -> Any:
+        nonlocal left
+        left -= 1
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": b"name=nobody&" * 2, "more_body": left > 0}
+
+    assert await status_of_form(tmp_path, receive) == 419

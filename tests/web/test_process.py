@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ import uvicorn
 
 from callsieve.web import connections
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
+from callsieve.web.gate import BODY_SECONDS
 from lab.daemon import Daemon
 from tests.callsieve.program import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
@@ -43,14 +44,16 @@ class Served:
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process, self.port = process, port
         self.cookies: dict[str, str] = {}
+        self.source = "127.0.0.1"
+        self.headers: dict[str, str] = {}
 
     @property
     def cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded"}
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(self.source, 0))
+        headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded", **self.headers}
         connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
         answer = connection.getresponse()
         body = answer.read().decode()
@@ -61,10 +64,12 @@ class Served:
         connection.close()
         return answer.status, dict(answer.getheaders()), body
 
-    def log_in(self, name: str) -> None:
+    def try_to_log_in(self, name: str, password: str) -> int:
         _, _, page = self.ask("GET", "/login")
-        status, _, _ = self.ask("POST", "/login", form_token=field_of(page, "form_token"), name=name, password=PASSWORD)
-        assert status == 303
+        return self.ask("POST", "/login", form_token=field_of(page, "form_token"), name=name, password=password)[0]
+
+    def log_in(self, name: str) -> None:
+        assert self.try_to_log_in(name, PASSWORD) == 303
 
 
 @contextmanager
@@ -93,6 +98,15 @@ def serving(office: Office, port: int, settings: str = "") -> Iterator[Served]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@contextmanager
+def serving_behind_proxy(folder: Path) -> Iterator[Served]:
+    """Who runs the tests runs the console as well, and so passes for its proxy."""
+    port = free_port()
+    settings = f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\nbehind_proxy = true\n'
+    with serving(Office(folder), port, settings) as served:
+        yield served
 
 
 @pytest.fixture
@@ -143,6 +157,89 @@ def test_a_header_that_never_ends_is_not_waited_for(served: Served) -> None:
         wait_until(lambda: has_ended(slow), 3 * HEADER_SECONDS)
 
 
+NEVER_ENDING = (
+    b"POST /login HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 192.0.2.%d\r\nx-forwarded-proto: https\r\n"
+    b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 10000\r\n\r\nname="
+)
+
+
+@contextmanager
+def never_ending_forms(port: int, count: int, addresses: int = 20) -> Iterator[list[socket.socket]]:
+    """Forms of which a few bytes have arrived, in turn from so many addresses of this machine."""
+    with ExitStack() as opened:
+        forms = []
+        for number in range(count):
+            source = (f"127.0.0.{number % addresses + 1}", 0)
+            forms.append(socket.create_connection(("127.0.0.1", port), 10, source))
+            opened.callback(forms[-1].close)
+            with suppress(OSError):  # those beyond the limit are closed
+                forms[-1].sendall(NEVER_ENDING % (number % 20))
+        yield forms
+
+
+@contextmanager
+def browser_of(served: Served) -> Iterator[Callable[[], int]]:
+    """Asks for the account page, each time over the same connection; the status."""
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
+
+    def ask() -> int:
+        headers = {"cookie": served.cookie, "x-forwarded-for": "192.0.2.77", "x-forwarded-proto": "https"}
+        connection.request("GET", "/account", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    with closing(connection):
+        yield ask
+
+
+def test_forms_that_never_end_take_no_page_from_others(served: Served) -> None:
+    served.log_in("ada")
+    with browser_of(served) as ask:
+        assert ask() == 200
+        with never_ending_forms(served.port, 600):
+            assert ask() == 200
+            assert [served.ask("GET", path)[0] for path in ("/livez", "/account")] == [200, 200]
+            served.cookies.clear()
+            served.log_in("otto")
+
+
+def test_forms_through_a_proxy_take_no_page_from_others(tmp_path: Path) -> None:
+    with serving_behind_proxy(tmp_path) as served, never_ending_forms(served.port, 600, 1), browser_of(served) as ask:
+        assert ask() == 303
+        assert served.ask("GET", "/livez")[0] == 200
+
+
+def test_a_form_that_trickles_in_is_not_waited_for(served: Served) -> None:
+    with never_ending_forms(served.port, 1) as (slow,):
+        slow.settimeout(0.2)
+        wait_until(lambda: said_to_another_byte(slow).startswith(b"HTTP/1.1 408 "), 3 * BODY_SECONDS)
+
+
+def said_to_another_byte(slow: socket.socket) -> bytes:
+    with suppress(TimeoutError):
+        slow.sendall(b"x")
+        return slow.recv(4096)
+    return b""
+
+
+def test_all_addresses_of_this_machine_share_their_tries(served: Served) -> None:
+    answers = []
+    for number in range(22):
+        served.source = f"127.0.0.{number + 1}"
+        answers.append(served.try_to_log_in(f"user{number}", "guess"))
+    assert answers == [401] * 20 + [429] * 2
+
+
+def test_those_behind_a_proxy_here_do_not_share_tries(tmp_path: Path) -> None:
+    with serving_behind_proxy(tmp_path) as served:
+        answers = []
+        for number in range(22):
+            served.headers = {"x-forwarded-for": f"192.0.2.{number // 21}", "x-forwarded-proto": "https"}
+            answers.append(served.try_to_log_in(f"user{number}", "guess"))
+    assert answers == [401] * 20 + [429, 401]
+
+
 def has_ended(slow: socket.socket) -> bool:
     """Whether the other side has closed; else it gets another byte, as somebody sends who never comes to an end."""
     slow.settimeout(0.2)
@@ -183,12 +280,10 @@ async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.Monke
 @pytest.mark.root
 @pytest.mark.parametrize(("user", "status"), [pytest.param(0, 303, id="root"), pytest.param(65534, 400, id="nobody")])
 def test_no_ordinary_user_of_this_machine_passes_for_the_proxy(tmp_path: Path, user: int, status: int) -> None:
-    office = Office(tmp_path)
-    port = free_port()
-    with serving(office, port, f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\nbehind_proxy = true\n'):
+    with serving_behind_proxy(tmp_path) as served:
         asked = f"""
 import http.client
-connection = http.client.HTTPConnection("127.0.0.1", {port}, timeout=10)
+connection = http.client.HTTPConnection("127.0.0.1", {served.port}, timeout=10)
 connection.request("GET", "/account", headers={{"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}})
 print(connection.getresponse().status)
 """
