@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -192,10 +193,11 @@ class Keeper:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wanted.wait()
-            if self._wanted.is_set():
-                await self._reopen()
-            else:
-                await self._look_at_files()
+            try:
+                await (self._reopen() if self._wanted.is_set() else self._look_at_files())
+            except Exception:
+                logger.exception("keeping the store open failed: again in %.0f s", LAST_RETRY_SECONDS)
+                await asyncio.sleep(LAST_RETRY_SECONDS)
 
     async def _reopen(self) -> None:
         if self._store is not None:
@@ -235,8 +237,12 @@ class Keeper:
     def _remove_log(self) -> None:
         """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""
         for file, there, ours in zip(companions_of(self.path), files_of(self.path), self._files, strict=True):
-            if there is not None and there == ours:
+            if there is None or there != ours:
+                continue
+            try:
                 file.unlink(missing_ok=True)
+            except OSError:  # the folder has become somebody else's: an empty log is none, too
+                os.truncate(file, 0)
 
     async def _close_store(self) -> None:
         store, self._store = self._store, None

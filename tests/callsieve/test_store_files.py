@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,7 +17,7 @@ from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
 from reputation.store.file import open_store
 from tests.callsieve.phones import dial, expecting, status
-from tests.callsieve.program import wait_until
+from tests.callsieve.program import NOBODY, wait_until
 
 PHONES = [f"PJSIP/{extension}" for extension in range(201, 205)]
 
@@ -90,3 +92,23 @@ def test_an_ordinary_day_is_no_incident(daemon: Daemon) -> None:
     looked = time.monotonic() + 2.5
     wait_until(lambda: time.monotonic() > looked)
     assert (status(daemon), len(backups_of(daemon.store))) == ("", 1)
+
+
+@pytest.mark.root
+def test_a_store_is_opened_again_where_nothing_can_be_removed(tmp_path: Path) -> None:
+    """Its folder has become somebody else's, so no backup can be made there either."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec setpriv --bounding-set -dac_override {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with Daemon(tmp_path / "state", python=str(python)) as daemon:
+        assert dial(daemon, PHONES[0]) == "expecting"
+        other = tmp_path / "other.db"
+        with open_store(other):
+            """Another store."""
+        os.chown(daemon.state, NOBODY, NOBODY)
+        other.rename(daemon.store)
+        daemon.wait_for_log("the store is open again")
+        assert dial(daemon, PHONES[1]) == "expecting"
+        assert expecting(daemon.store) == {PHONES[1]}
+        with open_store(daemon.store) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
