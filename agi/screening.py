@@ -228,7 +228,7 @@ class Screening:
         """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""
         endpoint = request.arguments.get("endpoint", "")
         if not endpoint:
-            raise ProtocolError("who asks? /explain needs an endpoint")
+            raise ProtocolError("missing argument: endpoint")
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def outbound(self, request: Request) -> bytes:

@@ -266,7 +266,8 @@ class Daemon:
         while True:
             path = self.keeper.path
             try:
-                if has_backup_of_today(path, time.time()) or await _back_up(path):
+                has_one = await asyncio.to_thread(has_backup_of_today, path, time.time())
+                if has_one or await _back_up(path):
                     await _tidy_up(path)
                 await _grade_own_numbers(path, self.keeper.weights)
             except (StoreError, OSError) as error:
