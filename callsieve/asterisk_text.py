@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path, PurePath
 
+from policies.files import open_regular
+
 # At the end of each line that we add: it tells which lines are ours when they are to go again.
 MARK = "by callsieve asterisk install"
 LEVELS = 10  # config.c, MAX_INCLUDE_LEVEL
@@ -43,9 +45,10 @@ class Line:
 
 
 def read_text(path: Path) -> str | None:
-    """A file as it is, byte for byte, or None when there is none."""
+    """A file as it is, byte for byte, or None when there is none. OSError, at once for what is no regular file."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        with open_regular(path) as file:
+            return file.read().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
 

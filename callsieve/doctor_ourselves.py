@@ -347,8 +347,11 @@ def read_of_store(ground: Ground, read: Callable[[sqlite3.Connection], list[T]])
 def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """The store as it is, for looking: root, too, only with the rights of its owner. StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with acting_for(path), store_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
-        yield db
+    with acting_for(path), store_errors(path):
+        if path.exists() and not path.is_file():  # a pipe would never open
+            raise StoreError(f"{path}: not a regular file: move it away, then callsieve db restore")
+        with closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+            yield db
 
 
 def _size(count: int) -> str:

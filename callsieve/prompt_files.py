@@ -22,6 +22,7 @@ from callsieve.prompts import Prompt, PromptError
 from callsieve.voicing import Source, programs_missing, voiced, way_out_of
 from callsieve.wav import HEAD_BYTES, note_in, seconds_of, wav_of
 from callsieve.writing import complete_file, make_directory
+from policies.files import open_regular
 from policies.words import nearest, shown
 
 # Of a warning and the menu together: [callsieve-whisper] plays no more, because Dial does not see the caller give up.
@@ -103,7 +104,8 @@ def files_of(prompts: Mapping[str, Prompt], recordings: Mapping[str, Path], soun
 def _file_of(source: Source, sounds: Path) -> PromptFile:
     path = sounds / source.prompt.language / FOLDER / f"{source.prompt.key}.wav"
     try:
-        content = path.read_bytes() if path.stat().st_size <= FILE_BYTES else b""
+        with open_regular(path) as file:
+            content = file.read() if path.stat().st_size <= FILE_BYTES else b""
     except FileNotFoundError:
         return PromptFile(source, path, State.MISSING)
     return PromptFile(source, path, _state_of(source, note_in(content[:HEAD_BYTES])), seconds_of(content))

@@ -17,6 +17,7 @@ from typing import Any
 from agi.speech import LANGUAGES
 from callsieve.changes import asterisk_conf
 from callsieve.settings import Loaded
+from policies.files import open_regular
 from policies.words import nearest, shown
 
 MAX_CHARACTERS = 200
@@ -85,7 +86,8 @@ def known_language(text: str) -> str:
 def read_catalogue(path: Path) -> Catalogue:
     """A file of texts. PromptError."""
     try:
-        raw = path.read_bytes()
+        with open_regular(path) as file:
+            raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise PromptError(f"{path}: larger than {MAX_BYTES} bytes: not a file of texts")
         table = tomllib.loads(raw.decode("utf-8"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from callsieve.logs import lost_lines
+from policies.files import open_regular
 
 if TYPE_CHECKING:
     from callsieve.daemon import Daemon
@@ -134,7 +135,7 @@ def write_telemetry(state: Path, telemetry: Telemetry) -> None:
 def read_telemetry(state: Path) -> Telemetry | None:
     """The last that the daemon said; None where it never did, or said what this version does not understand."""
     try:
-        with (state / NAME).open("rb") as file:
+        with open_regular(state / NAME) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)
     except (OSError, msgspec.DecodeError):
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.callsieve.program import CALLER, Program, one_line
+from tests.callsieve.program import CALLER, SETTINGS, Program, one_line
 
 READING = (
     "import numbers {file} --source feed",
@@ -59,6 +59,18 @@ def test_a_pipe_among_the_policies_stops_no_command(callsieve: Program) -> None:
     result = callsieve.process("policy", "show", "console-7", seconds=30.0)
     assert result.code == 2
     assert "not a regular file" in one_line(result.err)
+
+
+@pytest.mark.parametrize("name", ["state/daemon.json", "etc/extensions.conf", "etc/manager.conf", "state/callsieve.db"])
+def test_a_pipe_where_the_doctor_looks_does_not_stop_it(tmp_path: Path, name: str) -> None:
+    """Root's doctor looks where the service and Asterisk may write."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "etc").mkdir()
+    os.mkfifo(tmp_path / name)
+    program = Program(tmp_path, f'{SETTINGS}\n[asterisk]\netc = "{tmp_path}/etc"\ncommand = "/bin/false"\n')
+    result = program.process("doctor", "--json", seconds=30.0)
+    assert result.code == 1
+    assert len(result.json) > 20
 
 
 def packed_lines(count: int, first: bytes) -> bytes:
