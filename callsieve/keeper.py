@@ -2,7 +2,7 @@
 
 While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
 aside and the last good backup takes its place; a store that cannot be opened is tried again until it can. A file that
-is removed or replaced while it is open is noticed within a second: what is open is kept as a backup.
+is removed, replaced or emptied while it is open is noticed within a second: what is open is kept as a backup.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
-from reputation.store.file import companions_of, files_of
+from reputation.store.file import companions_of, files_of, is_emptied
 from reputation.store.journal import Journal
 from reputation.store.outbound import outbound_facts
 from reputation.store.recovery import recover
@@ -212,27 +212,37 @@ class Keeper:
         logger.warning("the store is open again")
 
     async def _look_at_files(self) -> None:
-        """Leaves a store whose files are not those at its path any more: what is written there is gone at a restart."""
+        """Leaves a store whose files are not as SQLite left them: what is written there is gone at a restart."""
+        store = self._store
+        if store is None:
+            return
         try:
             files = await asyncio.to_thread(files_of, self.path)
+            emptied = files == self._files and (
+                await asyncio.to_thread(is_emptied, self.path) or await store.has_lost_log()
+            )
         except OSError:  # no permission to look: what is open works all the same
             return
-        if files == self._files or self._store is None:
-            return
+        if emptied:
+            await self._leave(store, "EMPTIED")
+            await self._recover()
+        elif files != self._files:
+            await self._leave(store, "removed or REPLACED")
+            if files[0] != self._files[0]:
+                await asyncio.to_thread(self._remove_log)
+
+    async def _leave(self, store: Store, what: str) -> None:
+        """Closes the store. What is open becomes a backup, if it can be read."""
         self._wanted.set()
-        self.trouble = f"{self.path}: the store's file was removed or replaced"
-        store, self._store = self._store, None  # first, so that nothing more is written there
+        self.trouble = f"{self.path}: the store's file, or its -wal or -shm, was {what}"
+        self._store = None  # first, so that nothing more is written there
         try:
             kept = f"is kept as the backup {(await store.save(time.time())).name}"
         except StoreError as error:
             kept = f"is LOST: no backup of it could be made ({error})"
         finally:
             await store.close()
-        if files[0] != self._files[0]:
-            await asyncio.to_thread(self._remove_log)
-        self._report(
-            f"{self.path}: the store's file, or its -wal or -shm, was removed or REPLACED; what was open {kept}"
-        )
+        self._report(f"{self.trouble}; what was open {kept}")
 
     def _remove_log(self) -> None:
         """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""

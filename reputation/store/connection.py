@@ -23,7 +23,7 @@ from reputation.store.backup import make_backup
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
-from reputation.store.file import BUSY_SECONDS, connect, files_of, open_store
+from reputation.store.file import BUSY_SECONDS, connect, files_of, log_of, open_store
 from reputation.store.transaction import begin_immediate, transaction
 from reputation.weights import DEFAULT, Weights
 
@@ -117,6 +117,10 @@ class Store:
         """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
         return await asyncio.shield(self._hop(self._writer, self._save, now))
 
+    async def has_lost_log(self) -> bool:
+        """Whether somebody has emptied the -wal while it had writes that are not in the file yet."""
+        return await asyncio.shield(self._hop(self._writer, self._has_lost_log))
+
     async def close(self) -> None:
         """Ends both threads, after what is queued; nothing waits for a lock any more."""
         self._closing = True
@@ -170,6 +174,18 @@ class Store:
 
     def _save(self, now: float) -> Path:
         return make_backup(self._path, now, keep=sys.maxsize, opened=self._write_db)
+
+    def _has_lost_log(self) -> bool:
+        """SQLite empties the -wal by itself once all of it is in the file. Then there is nothing to copy; else it
+        cannot read what it wants to copy.
+        """
+        if log_of(self._path).stat().st_size:
+            return False
+        try:
+            self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ
+        return False
 
     def _begin(self, db: sqlite3.Connection, turn: _Turn) -> None:
         give_up_at = time.monotonic() + BUSY_SECONDS

@@ -20,7 +20,10 @@ from reputation.store.migrations import migrate
 BUSY_SECONDS = 5.0
 CHECKPOINT_STEP_SECONDS = 0.1
 CHECKPOINT_TRIES = 20
-LOST = "the store is missing, but it has backups: the daemon or `callsieve db restore` puts the last good one in place"
+LEAST_PAGE = 512  # bytes; no store is smaller
+LOG_HEADER = 32  # bytes
+LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+LOST = "the store is missing or empty, but there was one: the daemon or `callsieve db restore` puts a backup in place"
 BACKUP_PREFIX = "callsieve-"
 
 # synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
@@ -56,19 +59,39 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def is_emptied(path: Path) -> bool:
+    """Whether the file was emptied in place, or its -wal and then written to. Of an empty -wal SQLite knows more:
+    `Store.has_lost_log`.
+
+    Only the -wal is opened: when a process closes the file itself, it loses the locks that SQLite has on it.
+    """
+    if path.stat().st_size < LEAST_PAGE:
+        return True
+    with log_of(path).open("rb") as log:
+        begin = log.read(LOG_HEADER)
+    return bool(begin) and not begin.startswith(LOG_BEGINS)
+
+
+def log_of(path: Path) -> Path:
+    """The -wal."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def backup_directory(path: Path) -> Path:
     """Where the backups of the store at `path` lie."""
     return path.parent / "backups"
 
 
 def is_lost(path: Path) -> bool:
-    """Whether there is no store, or an empty file, although there was one: it has backups, or a damaged one was put
-    aside.
+    """Whether there is no store, or an empty file, although there was one: it has backups, a damaged one was put aside,
+    or there is a log of it.
     """
     if path.exists() and path.stat().st_size:
         return False
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
-    return any(backups) or any(path.parent.glob(f"{path.name}.damaged-*"))
+    damaged = path.parent.glob(f"{path.name}.damaged-*")
+    log = log_of(path)
+    return any(backups) or any(damaged) or (log.exists() and log.stat().st_size > 0)
 
 
 def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:

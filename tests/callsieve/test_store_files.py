@@ -1,4 +1,4 @@
-"""The store's files are removed or replaced under a running daemon: nothing that a phone has heard is lost."""
+"""The store's files are removed, replaced or emptied under a running daemon: nothing that a phone has heard is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
-from reputation.store.file import open_store
+from reputation.store.file import log_of, open_store
+from reputation.store.recovery import quarantined_of
 from tests.callsieve.phones import dial, expecting, status
 from tests.callsieve.program import NOBODY, wait_until
 
@@ -50,7 +51,15 @@ def remove_index(store: Path) -> None:
     store.with_name(f"{store.name}-shm").unlink()
 
 
-@pytest.mark.parametrize("handle", [remove, remove_all, move, remove_log, remove_index])
+def empty(store: Path) -> None:
+    os.truncate(store, 0)
+
+
+def empty_log(store: Path) -> None:
+    os.truncate(store.with_name(f"{store.name}-wal"), 0)
+
+
+@pytest.mark.parametrize("handle", [empty_log, remove, remove_all, move, remove_log, remove_index])
 def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable[[Path], None]) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     handle(daemon.store)
@@ -63,6 +72,30 @@ def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable
     daemon.start()
     wait_until(lambda: dial(daemon, PHONES[3]) == "expecting")
     assert expecting(daemon.store) == heard | {*PHONES[2:]}
+
+
+@pytest.mark.parametrize("handle", [empty, empty_log])
+def test_an_emptied_file_is_noticed_while_nobody_writes(daemon: Daemon, handle: Callable[[Path], None]) -> None:
+    assert dial(daemon, PHONES[0]) == "expecting"
+    daemon.callsieve("db", "backup")
+    handle(daemon.store)
+    daemon.wait_for_log("EMPTIED")
+    daemon.wait_for_log("the store is open again")
+    assert (status(daemon) != "", daemon.callsieve("doctor").returncode) == (True, 1)
+    assert len(quarantined_of(daemon.store)) == 1
+    assert dial(daemon, PHONES[1]) == "expecting"
+    daemon.kill()
+    assert expecting(daemon.store) == {PHONES[0], PHONES[1]}
+
+
+def test_a_command_does_not_take_an_emptied_store_for_a_new_one(daemon: Daemon) -> None:
+    assert dial(daemon, PHONES[0]) == "expecting"
+    daemon.kill()
+    log = log_of(daemon.store)
+    before = log.read_bytes()
+    empty(daemon.store)
+    assert daemon.callsieve("list", "show", "block").returncode != 0
+    assert log.read_bytes() == before
 
 
 @pytest.mark.parametrize("handle", [shutil.copyfile, Path.rename])
