@@ -9,11 +9,13 @@ replies is read until it closes too: closing with replies unread would send a re
 that it has not read yet. A decision whose caller hung up meanwhile is still finished: a mark keyed in at the
 last moment counts.
 
-Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.peers). To anybody else each
-answer is fail-open, but for `/status`, which says only how we are. A connection counts as a call once its request is
-complete; those before that are bounded by themselves, and the oldest gives way: Asterisk sends its request at once.
+Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.peers), and is asked before
+anything else is done. To anybody else each answer is fail-open, but for `/status`, which says only how we are. A few
+of them are heard at a time; all others are closed at once, so that calls do not wait behind them. A connection counts
+as a call once its request is complete; those before that are bounded by themselves, and the oldest gives way: Asterisk
+sends its request at once.
 
-A call costs one object, one timer and at most one task. The timer goes from phase to phase when it fires,
+A call costs one object, one timer and at most two tasks. The timer goes from phase to phase when it fires,
 which in normal use it never does.
 """
 
@@ -25,6 +27,7 @@ import hmac
 import inspect
 import logging
 import os
+import socket
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -32,23 +35,24 @@ from enum import Enum, StrEnum
 from typing import cast
 
 from agi import listening
+from agi.acceptor import Acceptor
 from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
 
 logger = logging.getLogger(__name__)
 
-# A call in the queue of a frozen server is freed by the dialplan after 0.6 s; one that finds the queue full
-# waits for TCP to ask again, which takes 1 s and no dialplan bounds. So the TCP queue holds what Asterisk can
-# set up while we are busy: 640 calls/s for one deadline. A full Unix queue refuses at once, which is what the
+# A call in the TCP queue of a server that is frozen or busy is freed by the dialplan after 0.6 s; one that finds the
+# queue full waits for TCP to ask again, which takes 1 s and no dialplan bounds. Anybody on this machine can fill it, so
+# it is as long as Linux allows by default (net.core.somaxconn). A full Unix queue refuses at once, which is what the
 # relay wants, so that one is small.
-TCP_BACKLOG = 256
+TCP_BACKLOG = 4096
 UNIX_BACKLOG = 64
 
 # Asterisk replies to each command by itself, in 0.5 ms for all: reading them together saves a wake-up for each.
 # Not much later than that, or the connections that are read at once hold up the calls of that moment.
 REPLIES_SECONDS = 0.005
-# Connections without a complete request: more than the queue above holds, and half of the 1024 descriptors that a
-# service has. Of other users only so many as one needs who looks how we are.
+# Connections without a complete request: half of the 1024 descriptors that a service has. Of other users only so many
+# as one needs who looks how we are.
 READERS_LIMIT = 512
 STRANGERS_LIMIT = 16
 OPEN_TO_ALL = frozenset({"status"})
@@ -127,21 +131,21 @@ class AgiServer:
     stats: Stats = field(default_factory=Stats)
     _connections: set[_Connection] = field(default_factory=set)
     _readers: dict[_Connection, None] = field(default_factory=dict)
-    _strangers: dict[_Connection, None] = field(default_factory=dict)
+    _strangers: set[_Connection] = field(default_factory=set)
+    _arrivals: set[asyncio.Task[object]] = field(default_factory=set)
     _peers: Peers = field(default_factory=Peers)
     _unread: list[_Connection] = field(default_factory=list)
-    _servers: list[asyncio.Server] = field(default_factory=list)
+    _acceptors: list[Acceptor] = field(default_factory=list)
     _sockets: dict[str, int] = field(default_factory=dict)
     _all_gone: asyncio.Event = field(default_factory=asyncio.Event)
     _logged_at: dict[str, float] = field(default_factory=dict)
 
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
         """Serve a loopback address and return the port, for 0 means any. ValueError for any other address."""
-        loop = asyncio.get_running_loop()
         for address in await listening.loopback_addresses_of(host):
             sock = listening.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
-            self._servers.append(await loop.create_server(self._make_connection, sock=sock, backlog=backlog))
+            self._accept_from(sock, backlog)
             self.is_blind = self.is_blind or not self._peers.can_tell(sock)
             if self.is_blind and not self.key:
                 logger.critical("the kernel does not say who connects: no call is screened over %s", address)
@@ -149,26 +153,25 @@ class AgiServer:
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
         """Serve a Unix socket, 0660. A dead server's file is replaced; OSError if a live one owns it."""
-        loop = asyncio.get_running_loop()
         sock = listening.make_unix_socket(path)
-        server = await loop.create_unix_server(self._make_connection, sock=sock, backlog=backlog)
+        self._accept_from(sock, backlog)
         os.rename(listening.unborn_path_of(path), path)  # now that it listens: nobody ever sees a socket that refuses
-        self._servers.append(server)
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
         """Accept no more, give the calls in flight `grace_seconds`, answer the rest with fail-open."""
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.stop()
         for path, inode in self._sockets.items():
             listening.unlink_own(path, inode)
+        await asyncio.gather(*self._arrivals, return_exceptions=True)
         await self._connections_gone(grace_seconds)
         self.give_up()
         await self._connections_gone(STOP_SECONDS)
         for connection in list(self._connections):
             connection.abort()
         await self._connections_gone(STOP_SECONDS)
-        self._servers.clear()
+        self._acceptors.clear()
         self._sockets.clear()
         self._peers.close()
 
@@ -199,8 +202,33 @@ class AgiServer:
         for connection in unread:
             connection.read_replies()
 
-    def _make_connection(self) -> _Connection:
-        return _Connection(self)
+    def _accept_from(self, sock: socket.socket, backlog: int) -> None:
+        acceptor = Acceptor(sock, self._admit)
+        self._acceptors.append(acceptor)
+        acceptor.start(backlog)
+
+    def _admit(self, sock: socket.socket) -> None:
+        """Hear who has connected, or close the connection at once: that must cost next to nothing."""
+        self.stats.accepted += 1
+        user = self._peers.user_of(sock)
+        is_stranger = user not in self.users
+        if is_stranger and not self.key:
+            if user is None and not self.is_blind:
+                self.stats.abandoned += 1  # the other end has gone: nobody is there to be obeyed or answered
+                sock.close()
+                return
+            if len(self._strangers) >= STRANGERS_LIMIT:
+                self._refused(user)
+                sock.close()
+                return
+        connection = _Connection(self, user, is_stranger)
+        if is_stranger and not self.key:
+            self._strangers.add(connection)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        arrival = loop.create_task(loop.connect_accepted_socket(lambda: connection, sock))
+        self._arrivals.add(arrival)
+        arrival.add_done_callback(self._arrivals.discard)
 
     def _refused(self, user: int | None) -> None:
         """A connection of somebody who is not obeyed."""
@@ -276,8 +304,10 @@ class _Connection(asyncio.Protocol):
         "_user",
     )
 
-    def __init__(self, server: AgiServer) -> None:
+    def __init__(self, server: AgiServer, user: int | None, is_stranger: bool) -> None:
         self._server = server
+        self._user = user
+        self._is_stranger = is_stranger
         self._session = AgiSession()
         self._state = _READING
         self._task: asyncio.Task[None] | None = None
@@ -298,16 +328,7 @@ class _Connection(asyncio.Protocol):
         first = min(server.header_seconds, server.deadline_seconds)
         self._timer = loop.call_later(first, self._time_is_up)
         server._connections.add(self)
-        server.stats.accepted += 1
-        self._user = server._peers.user_of(transport.get_extra_info("socket"))
-        self._is_stranger = self._user not in server.users
-        if self._user is None and not server.is_blind and not server.key:
-            self._transport.abort()  # the other end has gone: nobody is there to be obeyed or answered
-        elif self._is_stranger:
-            server._strangers[self] = None
-            if len(server._strangers) > (READERS_LIMIT if server.key else STRANGERS_LIMIT):
-                next(iter(server._strangers)).turn_away()
-        else:
+        if self not in server._strangers:
             server._readers[self] = None
             if len(server._readers) > READERS_LIMIT:
                 next(iter(server._readers))._fail_open(FailOpen.HEADER)
@@ -369,7 +390,6 @@ class _Connection(asyncio.Protocol):
         server = self._server
         if self._is_stranger and server._has_key(request):
             self._is_stranger = False
-            server._strangers.pop(self, None)
         if self._is_stranger and request.path not in OPEN_TO_ALL:
             self._fail_open(FailOpen.STRANGER)
             return
@@ -483,7 +503,7 @@ class _Connection(asyncio.Protocol):
         self._timer.cancel()
         server = self._server
         server._connections.discard(self)
-        server._strangers.pop(self, None)
+        server._strangers.discard(self)
         if not server._connections:
             server._all_gone.set()
 
@@ -497,13 +517,6 @@ class _Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Answer now."""
         self._give_up(FailOpen.STOPPING)
-
-    def turn_away(self) -> None:
-        """Make room for another stranger."""
-        self._server._strangers.pop(self, None)
-        if self._state is not _SETTLED:
-            self._server._refused(self._user)
-        self._transport.abort()
 
     def abort(self) -> None:
         """Close without waiting for Asterisk."""

@@ -570,11 +570,13 @@ async def test_who_is_not_obeyed_holds_few_connections() -> None:
         AsyncExitStack() as held,
     ):
         readers = [(await held.enter_async_context(calling(port)))[0] for _ in range(STRANGERS_LIMIT + 3)]
-        for oldest in readers[:3]:
+        for newest in readers[STRANGERS_LIMIT:]:
             with suppress(ConnectionError):
-                assert await asyncio.wait_for(oldest.read(), 5) == b""
-        await until(lambda: server.connections == STRANGERS_LIMIT)
+                assert await asyncio.wait_for(newest.read(), 5) == b""
+        assert server.connections == STRANGERS_LIMIT
         assert server.stats.strangers == 3
+        server.users = frozenset({os.geteuid()})
+        assert await answer_to(port) == ANSWER
 
 
 async def test_connections_without_a_request_are_no_calls_and_the_oldest_give_way() -> None:

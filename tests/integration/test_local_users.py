@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from callsieve.settings import load_settings
 from callsieve.telemetry import EVERY_SECONDS, read_telemetry
 from lab import CallSpec, Phone
 from lab.daemon import Daemon
-from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, PATIENT_DEADLINE_MS, SETTINGS, ScreenedPbx
 from tests.integration.office import BY_ACTION, fill, wait_until
 
 pytestmark = pytest.mark.root
@@ -49,7 +49,8 @@ os.setgroups([]); os.setgid(user); os.setuid(user)
 poll, held = select.poll(), {}
 def connect():
     connection = socket.socket()
-    connection.connect(("127.0.0.1", port))
+    connection.setblocking(False)
+    connection.connect_ex(("127.0.0.1", port))
     held[connection.fileno()] = connection
     poll.register(connection, select.POLLIN)
 for _ in range(count):
@@ -176,32 +177,51 @@ def test_anybody_may_ask_how_we_are_and_the_doctor_is_red_when_somebody_asked_fo
     assert found(1) is Status.FAIL
 
 
-@pytest.mark.parametrize("user", [NOBODY, 0])
-def test_idle_connections_are_no_calls_and_leave_no_rows(daemon: Daemon, user: int) -> None:
-    """600 that connect again as soon as they are answered: calls went on unscreened, and each left a row."""
-    calls = 100
-    with subprocess.Popen(
-        (sys.executable, "-c", IDLE, str(user), str(daemon.port), "600"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as idle:
+@contextmanager
+def idling(user: int, daemon: Daemon) -> Iterator[None]:
+    """Meanwhile 600 connections of this user say nothing, and connect again as soon as they are answered."""
+    command = (sys.executable, "-c", IDLE, str(user), str(daemon.port), "600")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as idle:
         assert idle.stdout is not None
         assert idle.stdin is not None
         try:
             assert idle.stdout.readline() == b"all are there\n"
-            rules = [asked(daemon, f"{n}.1") for n in range(calls)]
+            yield
         finally:
             idle.stdin.close()
             idle.wait(10)
+
+
+@pytest.mark.parametrize("user", [NOBODY, 0])
+def test_idle_connections_are_no_calls_and_leave_no_rows(daemon: Daemon, user: int) -> None:
+    """Calls went on unscreened, and each connection left a row."""
+    calls = 100
+    with idling(user, daemon):
+        rules = [asked(daemon, f"{n}.1") for n in range(calls)]
     assert set(rules) == {"default"}
     daemon.stop()  # the journal is written
     assert decisions_in(daemon.store) == calls
 
 
+def test_a_call_finds_room_behind_a_queue_of_strangers(tmp_path: Path) -> None:
+    """A busy daemon had room for 256: to all others TCP does not even answer until it has accepted some."""
+    with Daemon(tmp_path / "state", deadline_ms=PATIENT_DEADLINE_MS) as daemon:
+        daemon.freeze()
+        with idling(NOBODY, daemon), socket.create_connection(("127.0.0.1", daemon.port), 10.0) as connection:
+            daemon.thaw()
+            assert asked_on(connection, "1.1") == "default"
+
+
 def asked(daemon: Daemon, linkedid: str) -> str:
     """The rule for a call of ours."""
     with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as connection:
-        connection.sendall(request("screen", f"linkedid={linkedid}").encode())
-        said = b""
-        while chunk := connection.recv(4096):
-            said += chunk
-        connection.sendall(b"200 result=1\n" * said.count(b"\n"))
+        return asked_on(connection, linkedid)
+
+
+def asked_on(connection: socket.socket, linkedid: str) -> str:
+    connection.sendall(request("screen", f"linkedid={linkedid}").encode())
+    said = b""
+    while chunk := connection.recv(4096):
+        said += chunk
+    connection.sendall(b"200 result=1\n" * said.count(b"\n"))
     return answer_in(said)["CALLSIEVE_RULE"]
