@@ -29,6 +29,7 @@ FAMILY = "callsieve"
 OFF_KEY = "off"
 EMERGENCY_KEY = "emergency"
 FOR_EVER = 9999999999
+START_ASTERISK = "systemctl start asterisk (FreePBX: fwconsole start)"
 
 # Debian keeps asterisk in a directory that is not on everybody's PATH.
 _SYSTEM_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -40,6 +41,14 @@ _FOUND = re.compile(r"^Value: ?(.*)$", re.MULTILINE)
 
 class ConsoleError(Exception):
     """Asterisk cannot be asked. The text is one line and says what to do."""
+
+
+class NotRunning(ConsoleError):
+    """Nothing answers on Asterisk's control socket."""
+
+    def __init__(self, control: str) -> None:
+        super().__init__(f"Asterisk does not run: nothing answers on {control}: {START_ASTERISK}")
+        self.control = control
 
 
 class NotAllowed(ConsoleError):
@@ -182,7 +191,7 @@ def _trouble(program: str, status: int, text: str) -> ConsoleError:
     if found := _UNREACHED.search(text):
         if not _may_connect(found[1]):
             return NotAllowed(f"this user may not ask Asterisk (by {found[1]}): run this as root")
-        return ConsoleError("Asterisk does not answer on its console: is it running?")
+        return NotRunning(found[1])
     said = _line(text) or "it said nothing"
     return ConsoleError(f"{program} ended with {status}: {said}: look at [asterisk] command")
 

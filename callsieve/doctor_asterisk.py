@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callsieve.asterisk_output import Version
-from callsieve.console import ConsoleError, NotAllowed, parse_off, until_words
+from callsieve.console import START_ASTERISK, ConsoleError, NotAllowed, NotRunning, parse_off, until_words
 from callsieve.examining import Finding, Ground, fail, ok, unknown, warn
 from reputation.wording import Places, Wording, listed
 
@@ -90,6 +90,9 @@ def is_reachable(ground: Ground) -> Finding:
         version = ground.version
     except NotAllowed:
         raise
+    except NotRunning as error:
+        way_out = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
+        return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), way_out)
     except ConsoleError as error:
         return fail(str(error))
     if version is None:

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 from callsieve.asterisk_output import permissions_in
-from callsieve.examining import Finding, Ground, differs, fail, ok, unknown, warn
+from callsieve.examining import NOT_ASKED, Finding, Ground, differs, fail, ok, unknown, warn
 from reputation.wording import Places, Wording
 
 READS = frozenset({"call", "cdr", "user", "agent"})
@@ -69,7 +69,10 @@ def can_log_in(ground: Ground) -> Finding:
             Wording("is Asterisk frozen?"),
         )
     except OSError as error:
-        return fail(f"{where}: {error.strerror}", Wording("enabled = yes and port in manager.conf's [general]"))
+        if ground.is_asterisk_down:
+            return unknown(NOT_ASKED)
+        way_out = Wording("if Asterisk runs: enabled = yes and port in manager.conf's [general]")
+        return fail(f"{where}: {error.strerror}", way_out)
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in said:
         return ok(

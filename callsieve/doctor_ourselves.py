@@ -19,13 +19,14 @@ from typing import TypeVar
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from agi.server import FailOpen
+from ami_listener.trouble import Kind, Trouble
 from callsieve.asterisk_text import read_text
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.feed_health import Health, health_of
 from callsieve.port_holder import holder_of
 from callsieve.privileges import acting_for
-from callsieve.settings import SettingsError, SettingsUnreadable, address_of
+from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
 from callsieve.telemetry import is_fresh, read_telemetry
 from callsieve.times import span_words
 from callsieve.writing import naming
@@ -98,7 +99,7 @@ def daemon_answers(ground: Ground) -> Finding:
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
         )
-    return _judged(answer, listen, holder_of(address[1]))
+    return _judged(ground, answer, listen, holder_of(address[1]))
 
 
 def socket_answers(ground: Ground) -> Finding:
@@ -132,7 +133,7 @@ def socket_answers(ground: Ground) -> Finding:
         return warn(Wording("nobody answers on {file}", where), START)
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
-    return _judged(answer, str(path), "another process")
+    return _judged(ground, answer, str(path), "another process")
 
 
 def is_asked_by_asterisk(ground: Ground) -> Finding:
@@ -149,8 +150,17 @@ def is_asked_by_asterisk(ground: Ground) -> Finding:
     return ok(Wording("only Asterisk, root and the service asked"))
 
 
-def _judged(answer: Answer, where: str, holder: str) -> Finding:
+def _without_ami(reason: str, ami: Ami) -> str:
+    """What the daemon says is wrong but that it has lost Asterisk, which the check of Asterisk says itself."""
+    for kind in (Kind.REFUSED, Kind.LOST):
+        reason = reason.replace(str(Trouble(0.0, kind, f"{ami.host}:{ami.port}")), "")
+    return reason.strip("; ")
+
+
+def _judged(ground: Ground, answer: Answer, where: str, holder: str) -> Finding:
     rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
+    if ground.is_asterisk_down:
+        reason = _without_ami(reason, ground.loaded.settings.ami)
     about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
     more = Wording("its log says more")
     if rule == "status" and reason:

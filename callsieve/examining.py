@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callsieve.asterisk_output import Dialplan, Version, dialplan_in, modules_in, setting_in, version_in
 from callsieve.changes import Place
-from callsieve.console import ConsoleError
+from callsieve.console import ConsoleError, NotRunning
 from callsieve.settings import Loaded, SettingsError
 from reputation.wording import Wording, listed
 
@@ -126,6 +126,17 @@ class Ground:
                 self._error = error
                 raise
         return self._said[command]
+
+    @property
+    def is_asterisk_down(self) -> bool:
+        """Whether nothing answers on its control socket; False where that cannot be told."""
+        try:
+            self.ask("core show version")
+        except NotRunning:
+            return True
+        except ConsoleError:
+            return False
+        return False
 
     @cached_property
     def version(self) -> Version | None:

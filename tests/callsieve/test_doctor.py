@@ -966,7 +966,7 @@ def test_the_console_gives_text(tmp_path: Path) -> None:
     [
         pytest.param(
             "print('Unable to connect to remote asterisk (does /run/x exist?)'); raise SystemExit(1)",
-            "is it running",
+            "Asterisk does not run: nothing answers on /run/x: systemctl start asterisk",
             id="not-running",
         ),
         pytest.param("print('sudo: a password is required'); raise SystemExit(1)", "ended with 1: sudo: a", id="sudo"),

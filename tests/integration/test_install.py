@@ -185,7 +185,20 @@ def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
     office.asterisk.terminate()
     for command in (["off"], ["on"], ["off", "--for", "1h"]):
         (line,) = office.run(*command, code=2).splitlines()
-        assert line.startswith("callsieve: Asterisk does not answer on its console: is it running")
+        assert line.startswith("callsieve: Asterisk does not run: nothing answers on ")
+        assert "systemctl start asterisk" in line
+
+
+def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -> None:
+    office.install("--reload")
+    office.write_dialplan(SCREENED)
+    office.daemon.start()
+    office.asterisk.terminate()
+    checks = office.doctor(code=1)
+    assert [name for name, check in checks.items() if check["status"] == "fail"] == ["Asterisk"]
+    assert "systemctl start asterisk" in checks["Asterisk"]["way_out"]
+    assert [checks[name]["status"] for name in ("daemon", "manager login")] == ["ok", "unknown"]
+    assert [check for check in checks.values() if "manager.conf" in f"{check['detail']}{check['way_out']}"] == []
 
 
 def test_nobody_to_ask_is_no_consent(office: Office) -> None:
