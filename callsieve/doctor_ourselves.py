@@ -193,10 +193,20 @@ def settings_are_private(ground: Ground) -> Finding:
             may_not: Places = {"user": service["User"], "what": str(file)}
             way_out = f"chgrp {service['Group']} {file}; chmod g+r {file}"
             return fail(Wording("{user} may not read {what}", may_not), way_out)
+        if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
+            others = Wording(
+                "others than root may change {file}, and root runs [asterisk] command", {"file": str(file)}
+            )
+            return fail(others, f"chown root {file.parent} {file}; chmod g-w {file.parent} {file}")
     if state.exists() and state.stat().st_mode & 0o002:
         return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
     where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
     return ok(Wording("{file}; state in {folder}", where))
+
+
+def _is_roots_alone(path: Path) -> bool:
+    status = path.stat()
+    return status.st_uid == 0 and not status.st_mode & 0o020
 
 
 def _may_read(file: Path, user: str, group: str) -> bool:

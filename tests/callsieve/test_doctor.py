@@ -768,6 +768,33 @@ def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode
     assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is Status.FAIL)
 
 
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("owner", "mode", "status"), [(0, 0o640, Status.OK), (0, 0o660, Status.FAIL), (1, 0o640, Status.FAIL)]
+)
+@pytest.mark.parametrize("changed", ["callsieve", "callsieve/callsieve.toml"])
+def test_settings_that_the_service_may_change(
+    tmp_path: Path, owner: int, mode: int, status: Status, changed: str
+) -> None:
+    """Root runs `[asterisk] command`: whoever changes it is root within ten minutes, by the doctor's timer."""
+    file = tmp_path / "callsieve" / "callsieve.toml"
+    file.parent.mkdir()
+    file.write_text(MANAGER)
+    file.chmod(0o640)
+    (tmp_path / changed).chmod(mode | 0o110 * (changed == "callsieve"))
+    for path in (file, file.parent):
+        os.chown(path, 0, 1)
+    os.chown(tmp_path / changed, owner, 1)
+    (tmp_path / "callsieve.service").write_text(
+        f"[Service]\nUser={pwd.getpwuid(1).pw_name}\nGroup={grp.getgrgid(1).gr_name}\n"
+    )
+    ground = make_ground(tmp_path, settings=MANAGER, file=file)
+    ground.place = replace(ground.place, units=tmp_path)
+    finding = doctor_ourselves.settings_are_private(ground)
+    assert finding.status is status
+    assert (f"chown root {file.parent} {file}" in str(finding.way_out)) == (status is Status.FAIL)
+
+
 def test_the_store(tmp_path: Path) -> None:
     ground = make_ground(tmp_path)
     path = ground.loaded.store_path
