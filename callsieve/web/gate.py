@@ -32,8 +32,10 @@ logger = logging.getLogger("callsieve.web")
 
 COOKIE = "callsieve"
 LOGIN_COOKIE = "callsieve-form"
+BROWSER_COOKIE = "callsieve-browser"
 LANGUAGE_COOKIE = "callsieve-language"
 THEME_COOKIE = "callsieve-theme"
+YEAR_SECONDS = 365 * 86400
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
 # A form must be whole in time; each piece that arrives gives it more, for files over a slow line.

@@ -1,12 +1,20 @@
-"""Whether a visitor knows a password, or has a code: asked at the login and on the account page, bounded together."""
+"""Whether a visitor knows a password, or has a code: asked at the login and on the account page, bounded together.
+
+Wrong ones count for the name and for the address. A browser that the user has logged in with before counts for itself
+alone: else anybody could keep the user out by guessing.
+"""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
+from starlette.responses import Response
+
 from callsieve.passwords import is_password
 from callsieve.second_factor import step_of
+from callsieve.web.gate import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
 from callsieve.web.throttle import Throttle
+from callsieve.web.tokens import browser_of, browser_token
 from callsieve.web.visit import Visit
 from callsieve.web.words import N_
 from reputation.store.users import password_of, second_factor_of
@@ -22,28 +30,35 @@ class TooManyTriesError(Exception):
 
 
 class Try:
-    """A try for a name from an address, which counts as a failure until it succeeded. TooManyTriesError."""
+    """A try for a name, which counts as a failure until it succeeded. TooManyTriesError.
 
-    def __init__(self, visit: Visit, of_name: Throttle, name: str) -> None:
-        self._of_name, self._name = of_name, name.lower()[:LONGEST_NAME]
-        self._of_address, self._address = visit.desk.tries_of_address, network_of(visit.address)
-        keys = ((of_name, self._name), (self._of_address, self._address))
-        wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in keys)
+    `stored` is the hash of the user's password, None for a name that nobody has.
+    """
+
+    def __init__(self, visit: Visit, of_name: Throttle, name: str, stored: str | None) -> None:
+        cookie = visit.request.cookies.get(cookie_name(BROWSER_COOKIE, visit.request), "")
+        browser = browser_of(cookie, name, stored) if stored is not None else None
+        self._keys = [(of_name, browser or name.lower()[:LONGEST_NAME])]
+        if browser is None:
+            self._keys.append((visit.desk.tries_of_address, network_of(visit.address)))
+        wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in self._keys)
         if wait > 0:
             raise TooManyTriesError(WAIT.format(int(wait) + 1))
-        for throttle, key in keys:  # before it is known, so that many at once do not all get a try
+        for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
             throttle.failed(key, visit.now)
 
     def succeeded(self) -> None:
         """It was the right one."""
-        self._of_name.succeeded(self._name)
-        self._of_address.take_back(self._address)
+        (own, own_key), *shared = self._keys
+        own.succeeded(own_key)
+        for throttle, key in shared:
+            throttle.take_back(key)
 
 
 async def look_at_password(visit: Visit, name: str, password: str) -> str | None:
     """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
-    this_try = Try(visit, visit.desk.tries_of_user, name)
     stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
+    this_try = Try(visit, visit.desk.tries_of_user, name, stored)
     if not await visit.desk.hashing(is_password, password, stored):
         return None
     this_try.succeeded()
@@ -52,12 +67,17 @@ async def look_at_password(visit: Visit, name: str, password: str) -> str | None
 
 async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
     """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
-    this_try = Try(visit, visit.desk.tries_of_code, name)
+    this_try = Try(visit, visit.desk.tries_of_code, name, await visit.read(password_of, name))
     factor = await visit.read(second_factor_of, name)
     step = step_of(factor.secret, code, visit.now, factor.step) if factor else None
     if step is not None:
         this_try.succeeded()
     return step
+
+
+def remember_browser(response: Response, visit: Visit, name: str, stored: str) -> None:
+    """The user has logged in with this browser. `stored` is the hash of the password."""
+    set_cookie(response, visit.request, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
 
 
 def network_of(address: str) -> str:

@@ -29,6 +29,23 @@ def hash_of(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
+def browser_token(name: str, password: str) -> str:
+    """What a browser keeps that the user has logged in with. `password`: the hash that is stored."""
+    token = new_token()
+    return f"{token}.{_browser_proof(token, name, password)}"
+
+
+def browser_of(text: str, name: str, password: str) -> str | None:
+    """Which browser it is, if this user has logged in with it and has the same password still."""
+    token, _, proof = text.partition(".")
+    expected = _browser_proof(token, name, password)
+    return token if hmac.compare_digest(proof.encode(), expected.encode()) else None
+
+
+def _browser_proof(token: str, name: str, password: str) -> str:
+    return hmac.digest(password.encode(), f"callsieve browser {name} {token}".encode(), "sha256").hex()
+
+
 def form_token(token: str) -> str:
     """What every form of this session carries."""
     return hmac.digest(token.encode(), b"callsieve form", "sha256").hex()

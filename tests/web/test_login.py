@@ -13,7 +13,7 @@ from httpx2 import Response
 from callsieve.web.desk import HASHED_AT_ONCE, TRIES_OF_AN_ADDRESS, Desk
 from callsieve.web.password_tries import network_of
 from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
-from callsieve.web.tokens import hash_of
+from callsieve.web.tokens import hash_of, parse_token
 from reputation.store.audit import audit_rows
 from reputation.store.users import remove_user, sessions_of, set_password, set_role
 from reputation.users import Role
@@ -154,6 +154,63 @@ def test_guessing_is_slowed_down_for_a_name_wherever_it_comes_from(console: Cons
     assert "Too many attempts" in problem_of(refused.text)
     console.office.clock.now += LONGEST_WAIT_SECONDS
     assert log_in(console.browser(), "ada").status_code == 303
+
+
+def guess_until_refused(browser: Browser, name: str) -> int:
+    """How many wrong passwords are looked at."""
+    looked_at = 0
+    while log_in(browser, name, "guess").status_code == 401:
+        looked_at += 1
+    return looked_at
+
+
+def browser_of_ada(console: Console, address: str = "192.0.2.7") -> Browser:
+    """One that she has logged in with, and out again."""
+    browser = console.browser(address=address)
+    assert log_in(browser, "ada").status_code == 303
+    browser.client.cookies.delete("callsieve")
+    return browser
+
+
+def test_guesses_of_others_do_not_keep_the_owner_out(console: Console) -> None:
+    hers, stranger = browser_of_ada(console), console.browser()
+    assert guess_until_refused(stranger, "ada") == FREE_TRIES
+    for number in range(TRIES_OF_AN_ADDRESS - FREE_TRIES):
+        assert log_in(stranger, f"user{number}", "guess").status_code == 401
+    assert log_in(console.browser(), "ada").status_code == 429
+    assert log_in(hers, "ada").status_code == 303
+
+
+def test_the_owners_browser_takes_few_guesses_too(console: Console) -> None:
+    hers = browser_of_ada(console)
+    assert guess_until_refused(hers, "ada") == FREE_TRIES
+    assert log_in(hers, "ada").status_code == 429
+    assert log_in(console.browser(), "ada").status_code == 303
+
+
+def test_a_browser_of_one_user_counts_for_no_other(console: Console) -> None:
+    hers = browser_of_ada(console)
+    assert guess_until_refused(console.browser(), "otto") == FREE_TRIES
+    assert log_in(hers, "otto").status_code == 429
+
+
+@pytest.mark.parametrize("cookie", ["", ".", "x.y"])
+def test_a_forged_browser_cookie_is_worth_nothing(console: Console, cookie: str) -> None:
+    assert guess_until_refused(console.browser(), "ada") == FREE_TRIES
+    forger = console.browser()
+    forger.client.cookies.set("callsieve-browser", cookie)
+    assert log_in(forger, "ada").status_code == 429
+
+
+def test_the_browser_in_which_a_password_changes_is_known(console: Console) -> None:
+    hers, elsewhere, new = browser_of_ada(console), browser_of_ada(console), "four words in a row"
+    assert log_in(hers, "ada").status_code == 303
+    token = parse_token(hers.client.cookies["callsieve"])
+    Browser(hers.client, token).done("/account/password", present=PASSWORD, new=new, again=new)
+    hers.client.cookies.delete("callsieve")
+    assert guess_until_refused(console.browser(), "ada") == FREE_TRIES
+    assert log_in(elsewhere, "ada", new).status_code == 429
+    assert log_in(hers, "ada", new).status_code == 303
 
 
 def test_guessing_is_slowed_down_for_an_address_whatever_the_name(console: Console) -> None:

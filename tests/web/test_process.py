@@ -54,14 +54,14 @@ class Served:
     def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(self.source, 0))
         headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded", **self.headers}
-        connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
-        answer = connection.getresponse()
-        body = answer.read().decode()
+        with closing(connection):
+            connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
+            answer = connection.getresponse()
+            body = answer.read().decode()
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
                 key, _, text = value.partition(";")[0].partition("=")
                 self.cookies[key] = text
-        connection.close()
         return answer.status, dict(answer.getheaders()), body
 
     def try_to_log_in(self, name: str, password: str) -> int:
@@ -229,6 +229,16 @@ def test_all_addresses_of_this_machine_share_their_tries(served: Served) -> None
         served.source = f"127.0.0.{number + 1}"
         answers.append(served.try_to_log_in(f"user{number}", "guess"))
     assert answers == [401] * 20 + [429] * 2
+
+
+def test_local_guesses_do_not_keep_the_owner_out(served: Served) -> None:
+    served.log_in("ada")
+    hers, served.cookies = {"callsieve-browser": served.cookies["callsieve-browser"]}, {}
+    answers = [served.try_to_log_in("ada", "guess") for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+    assert [served.try_to_log_in(f"user{number}", "guess") for number in range(16)] == [401] * 15 + [429]
+    served.cookies = hers
+    served.log_in("ada")
 
 
 def test_those_behind_a_proxy_here_do_not_share_tries(tmp_path: Path) -> None:

@@ -148,6 +148,17 @@ def test_another_password_or_a_reset_between_the_steps_ends_the_login(otto: Cons
         assert not is_in(browser)
 
 
+def test_guessed_codes_of_others_do_not_keep_the_owner_out(otto: Console) -> None:
+    owners = otto.browser()
+    assert with_code(owners, with_password(owners), code_of(otto)).status_code == 303
+    owners.client.cookies.delete("callsieve")
+    thief = otto.browser()
+    for _ in range(FREE_TRIES):
+        assert with_code(thief, with_password(thief), wrong_code(otto)).status_code == 401
+    assert with_code(thief, with_password(thief), code_of(otto, 1)).status_code == 429
+    assert with_code(owners, with_password(owners), code_of(otto, 1)).status_code == 303
+
+
 def test_guessing_codes_is_slowed_down_and_the_password_forgives_none(otto: Console) -> None:
     for attempt in range(FREE_TRIES):
         browser = otto.browser(address=f"192.0.2.{attempt}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.passwords import PasswordError, hashed
-from callsieve.web.password_tries import TooManyTriesError, look_at_password
+from callsieve.web.password_tries import TooManyTriesError, look_at_password, remember_browser
 from callsieve.web.table import Page
 from callsieve.web.visit import Refused, Visit
 from callsieve.web.words import N_
@@ -56,7 +56,9 @@ async def change_password(visit: Visit) -> Response:
         set_password(db, name, fresh, now, but=here)
 
     await visit.change("user password", write, name=name)
-    return visit.go("/account", "password")
+    response = visit.go("/account", "password")
+    remember_browser(response, visit, name, fresh)
+    return response
 
 
 async def end_others(visit: Visit) -> Response:

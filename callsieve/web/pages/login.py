@@ -13,12 +13,13 @@ from callsieve.web.gate import (
     LANGUAGE_COOKIE,
     LOGIN_COOKIE,
     THEME_COOKIE,
+    YEAR_SECONDS,
     drop_cookie,
     set_cookie,
 )
 from callsieve.web.half_logins import LASTS_SECONDS, HalfLogin
 from callsieve.web.languages import LANGUAGES
-from callsieve.web.password_tries import TooManyTriesError, look_at_code, look_at_password
+from callsieve.web.password_tries import TooManyTriesError, look_at_code, look_at_password, remember_browser
 from callsieve.web.table import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.visit import THEMES, Visit, local_path
@@ -40,7 +41,6 @@ logger = logging.getLogger("callsieve.web")
 WRONG = N_("The name or the password is wrong.")
 WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the next one.")
 TOO_LATE = N_("That took too long, or something changed meanwhile. Log in again.")
-YEAR_SECONDS = 365 * 86400
 
 
 async def show(visit: Visit) -> Response:
@@ -109,6 +109,7 @@ async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> 
     response = visit.go(half.target)
     set_cookie(response, visit.request, COOKIE, token)
     drop_cookie(response, visit.request, LOGIN_COOKIE)
+    remember_browser(response, visit, name, half.fresh or half.password)
     return response
 
 
