@@ -40,6 +40,7 @@ from callsieve.cli import (
 from callsieve.cli.common import ConfigOption
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
 
+HELP_OPTIONS = ["-h", "--help"]
 app = typer.Typer(
     name="callsieve",
     help="Call screening for Asterisk.",
@@ -47,7 +48,7 @@ app = typer.Typer(
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
 
 
@@ -120,6 +121,7 @@ def run(arguments: list[str]) -> int:
 
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
+    _hide_types_of_flags(arguments)
     try:
         code = COMMAND(arguments, prog_name="callsieve", standalone_mode=False)
     except _UsageError as error:
@@ -133,6 +135,18 @@ def run(arguments: list[str]) -> int:
     if code == EXIT_INTERRUPTED:  # typer's answer to Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _hide_types_of_flags(arguments: list[str]) -> None:
+    """Newer typers write `<bool>` beside every flag in `--help`; here of the command that is named, for its help."""
+    command: Any = COMMAND
+    for word in (*arguments, ""):
+        for option in command.get_params(typer.Context(command, help_option_names=HELP_OPTIONS)):
+            if getattr(option, "is_flag", False):
+                option.metavar = ""
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            return
 
 
 # How pydantic says what an option takes, and how people do.

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 def guide(
     language: Annotated[
-        str | None, typer.Option("--language", metavar="LANGUAGE", help="en or zh; else that of [display].")
+        str | None, typer.Option("--language", metavar="LANGUAGE", help="en or zh; else that of the settings.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there, else to the output.")

@@ -133,7 +133,9 @@ def explain_call(
     caller: Annotated[str, typer.Option(metavar="NUMBER", help="Who the network says is calling.", show_default=False)],
     name: NameArgument = None,
     did: Annotated[str | None, typer.Option(metavar="NUMBER", help="The number dialled.")] = None,
-    trunk: Annotated[str | None, typer.Option(metavar="NAME", help="A [[trunk]]; the only one if not given.")] = None,
+    trunk: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A trunk of the settings; the only one if not given.")
+    ] = None,
     callee: Annotated[str | None, typer.Option(metavar="EXT", help="The person it is for, once known.")] = None,
     attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
     verification: Annotated[Verification, typer.Option(help="Whether the signature held.")] = Verification.NONE,

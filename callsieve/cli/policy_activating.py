@@ -26,7 +26,7 @@ def activate_policy(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Put a policy in the place of the one that `[policy] name` says. It counts within two seconds."""
+    """Put a policy in the place of the one that the settings name. It counts within two seconds."""
     from callsieve.activating import activate
     from callsieve.cli.show import say, say_command
     from callsieve.doctor_voicemail import NO_ROUTE, stops_calls

@@ -360,6 +360,12 @@ def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> 
     assert callsieve.ok(*arguments)
 
 
+def test_no_help_shows_a_type_beside_a_flag(callsieve: Program) -> None:
+    groups = {leaf.rpartition(" ")[0] for leaf, _ in commands_of(COMMAND)}
+    shown = {leaf: callsieve.ok(*leaf.split(), "--help") for leaf in (*groups, *dict(commands_of(COMMAND)))}
+    assert {leaf for leaf, text in shown.items() if "bool" in text.lower()} == set()
+
+
 def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
