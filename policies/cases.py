@@ -34,7 +34,7 @@ from policies.case_words import (
 )
 from policies.decision import OWN_RULES, Decision
 from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
-from policies.loader import parse_policy
+from policies.loader import POLICY_KEYS, parse_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet
 from policies.words import nearest, shown
 from reputation.weights import DEFAULT, Thresholds
@@ -102,6 +102,8 @@ def run_trial(
 
 
 def _tables(file: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if file.keys() & POLICY_KEYS:
+        raise PolicyError("this is a policy, not cases: callsieve policy test CASES.toml --policy FILE.toml tries it")
     for key in sorted(file.keys() - {"case"}):
         raise PolicyError(f"unknown key {key}{nearest(key, ['case'])}")
     tables = file.get("case", [])

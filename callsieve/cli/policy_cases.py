@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from callsieve.cli.common import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.errors import CommandError
+from callsieve.settings import Loaded
 
 if TYPE_CHECKING:
-    from policies.cases import Tried
+    from policies.cases import Trial, Tried
     from policies.policy import Policy, PolicySet
 
 
@@ -41,14 +43,13 @@ def try_cases(
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
     """Every file is read before anything is tried."""
     from callsieve.composing import policies_of
-    from callsieve.policy_files import policy_called, text_of
-    from policies.cases import parse_trials, run_trial
+    from callsieve.policy_files import policy_called
+    from policies.cases import run_trial
     from policies.policy import PolicyError
 
     loaded = settings_of(config)
-    settings = loaded.settings
-    levels, window = settings.reputation.levels, 60.0 * settings.emergency.window_minutes
-    read = {file: parse_trials(text_of(file), str(file), settings.numbers.region, levels) for file in files}
+    window = 60.0 * loaded.settings.emergency.window_minutes
+    read = {file: _cases_in(file, loaded) for file in files}
     running: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
     tried = {}
     for file, trials in read.items():
@@ -57,6 +58,26 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
         except PolicyError as error:
             raise PolicyError(f"{file}: {error}") from None
     return tried
+
+
+def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
+    from callsieve.policy_files import policies_there, text_of
+    from policies.cases import parse_trials
+    from policies.policy import PolicyError
+    from policies.words import nearest
+
+    settings, name = loaded.settings, str(file)
+    try:
+        return parse_trials(text_of(file), name, settings.numbers.region, settings.reputation.levels)
+    except PolicyError:
+        if "/" in name or file.suffix or file.exists():
+            raise
+    # The name of a policy in the place of a file of cases.
+    known = [policy for policy, _, _ in policies_there(loaded)]
+    what = "this is a policy, not a file of cases"
+    if name not in known:
+        what, name = f"there is no such file of cases, and no policy of that name{nearest(name, known)}", "NAME"
+    raise CommandError(f"{file}: {what}. Try one: callsieve policy test CASES.toml --policy {name}")
 
 
 def _show(tried: dict[Path, list[Tried]]) -> None:

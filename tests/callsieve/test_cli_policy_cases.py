@@ -111,6 +111,25 @@ def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
     assert "nothing.toml: cannot be read: " in callsieve.fails("policy", "test", callsieve.folder / "nothing.toml")
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        pytest.param("house", "--policy house", id="of-a-policy"),
+        pytest.param("hause", "did you mean house?", id="nearly-of-a-policy"),
+        pytest.param("x", "allowed: balanced, cautious, house, observe, strict", id="of-nothing"),
+    ],
+)
+def test_a_name_in_the_place_of_a_file_of_cases(callsieve: Program, name: str, says: str) -> None:
+    said = callsieve.fails("policy", "test", name)
+    assert says in said
+    assert "callsieve policy test CASES.toml --policy " in said
+
+
+def test_a_policy_in_the_place_of_a_file_of_cases(callsieve: Program) -> None:
+    policy = callsieve.file("draft.toml", REJECTING)
+    assert f"{policy}: this is a policy, not cases: " in callsieve.fails("policy", "test", policy)
+
+
 def test_names_cannot_steer_the_terminal(callsieve: Program) -> None:
     file = callsieve.file("cases.toml", ALLOWED.replace("a stranger", "\\u001b[2J"))
     assert "case number 1: needs a name of one line" in callsieve.fails("policy", "test", file)
