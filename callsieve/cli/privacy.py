@@ -17,7 +17,6 @@ from callsieve.privileges import acting_for
 from callsieve.writing import naming
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from callsieve.settings import Loaded
@@ -112,24 +111,24 @@ def erase(
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
         rows = export_number(db, e164)
-        counts = {table: len(found) for table, found in rows.items()}
-        kept = {table: counts[table] for table in EXPORT if table not in ERASE}
-        recordings = of_decisions(loaded.state, _ids(rows))
-        files = files_naming(_folders(loaded), e164)
-        if not any(counts[table] for table in ERASE) and (any(kept.values()) or not files):
-            say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
-            _say_kept(kept, e164, config)
-            return
-        if not yes:
-            known = _counts_in_words({table: counts[table] for table in ERASE})
-            print(f"About {e164}: {known}", file=sys.stderr)
-        if not confirmed("Delete all of that for good?", yes=yes):
-            say("Nothing was changed.")
-            raise SystemExit(1)
-        spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
-        with changing(db, "privacy erase"):
-            erased = erase_number(db, e164)
-        _clear_files(db, loaded, e164)
+    counts = {table: len(found) for table, found in rows.items()}
+    kept = {table: counts[table] for table in EXPORT if table not in ERASE}
+    recordings = of_decisions(loaded.state, _ids(rows))
+    files = files_naming(_folders(loaded), e164)
+    if not any(counts[table] for table in ERASE) and (any(kept.values()) or not files):
+        say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
+        _say_kept(kept, e164, config)
+        return
+    if not yes:
+        known = _counts_in_words({table: counts[table] for table in ERASE})
+        print(f"About {e164}: {known}", file=sys.stderr)
+    if not confirmed("Delete all of that for good?", yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
+    with existing_store(loaded) as db, changing(db, "privacy erase"):
+        erased = erase_number(db, e164)
+    _clear_files(loaded, e164)
     say(f"Erased of {e164}: {_counts_in_words(erased)}")
     if spoken:
         say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
@@ -141,14 +140,12 @@ def erase(
     _say_kept(kept, e164, config)
 
 
-def _clear_files(db: sqlite3.Connection, loaded: Loaded, e164: str) -> None:
+def _clear_files(loaded: Loaded, e164: str) -> None:
     """The rows are gone; now the bytes that they have left, and those in backups. What fails is said and stays."""
     from reputation.store.erasure import clear_freed, erase_from_backups
-    from reputation.store.errors import store_errors
 
-    with store_errors(loaded.store_path):
-        if not clear_freed(db, loaded.store_path, e164):
-            warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
+    if not clear_freed(loaded.store_path, e164):
+        warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
     for backup, problem in erase_from_backups(loaded.store_path, e164):
         if problem:
             warn(f"{backup} could not be written anew, and still has it: {problem}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,17 +20,19 @@ from reputation.store.spellings import digits_in_file
 from reputation.store.transaction import transaction
 
 
-def clear_freed(db: sqlite3.Connection, path: Path, number: str) -> bool:
+def clear_freed(path: Path, number: str) -> bool:
     """Makes the deletion one of the bytes. False: somebody reads the store all the time, so its WAL still has them.
 
     Pages that a version without secure_delete has freed keep what was in them: then all of the file is written anew.
     """
-    if not truncate_wal(db):
-        return False
-    if any(names_number(file, number) for file in companions_of(path)):
+    with open_store(path) as db:
+        if not truncate_wal(db):
+            return False
+    if not any(names_number(file, number) for file in companions_of(path)):
+        return True
+    with open_store(path) as db:
         db.execute("VACUUM")
         return truncate_wal(db)
-    return True
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
@@ -86,7 +87,11 @@ def _may_name(file: Path, number: str) -> bool:
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Whether the digits that all spellings of the number have in common stand in a regular file."""
+    """Whether the digits that all spellings of the number have in common stand in a regular file.
+
+    Never of a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)), and a daemon
+    that starts then takes the store for nobody's, and damages it.
+    """
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

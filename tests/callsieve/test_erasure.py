@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.recordings import make_folder
+from lab.daemon import Daemon
 from reputation.model import CallerKind
 from reputation.store.audit import Change, add_audit
 from reputation.store.backup import backups_of
@@ -21,7 +22,8 @@ from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.transaction import transaction
-from tests.callsieve.program import Program, make_record
+from tests.callsieve.phones import dial, expecting
+from tests.callsieve.program import Program, make_record, wait_until
 from tests.reputation.store_builders import CALLER, make_entry
 from tests.reputation.test_store_privacy import OTHER, know_all_about, record_calls_with
 
@@ -184,3 +186,26 @@ def test_no_byte_of_a_number_is_left_after_its_time(tmp_path: Path) -> None:
         assert naming(callsieve.state) != []
         callsieve.ok("housekeeping", "run")
         assert naming(callsieve.state) == []
+
+
+def test_a_daemon_that_is_restarted_while_the_question_waits(
+    callsieve: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are searched before: a process that closes the store's files itself loses SQLite's locks on them."""
+    with Daemon(callsieve.state) as daemon:
+        wait_until(lambda: dial(daemon, "PJSIP/201") == "expecting")
+
+        def restart(*_question: object, **_options: object) -> bool:
+            daemon.stop()
+            daemon.start()
+            wait_until(lambda: dial(daemon, "PJSIP/202") == "expecting")
+            return True
+
+        monkeypatch.setattr("typer.confirm", restart)
+        assert callsieve("privacy", "erase", CALLER, typed="").code == 0
+        assert dial(daemon, "PJSIP/203") == "expecting"
+        daemon.stop()
+    with open_store(callsieve.store) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert CALLER not in {entry.first for entry in list_entries(db)}
+    assert expecting(callsieve.store) >= {"PJSIP/201", "PJSIP/202", "PJSIP/203"}
