@@ -7,7 +7,7 @@ filtered there. The caller's number comes from the header block only (ASTERISK-F
 from __future__ import annotations
 
 from agi.protocol import ProtocolError, Request
-from agi.site import Site
+from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from reputation.model import Attestation, Caller, CallerKind, Verification
 from reputation.numbers import caller_of, number_of
@@ -46,7 +46,7 @@ MAX_ID = 64
 def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     """The call that `/screen` is asked about."""
     arguments, variables = request.arguments, request.variables
-    trunk = site.trunk_of(arguments.get("trunk") or variables.get("agi_channel", ""))
+    trunk = _trunk_of(request, site)
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
     name = "" if name in NOTHING else name
     return IncomingCall(
@@ -67,8 +67,7 @@ def withheld_number_of(call: IncomingCall, request: Request, site: Site) -> str 
     """The number that the trunk delivered of a caller who withholds it, where the settings let blocklists match it."""
     if not site.match_withheld or call.caller.kind is not CallerKind.WITHHELD:
         return None
-    trunk = site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
-    return number_of(request.variables.get("agi_callerid", ""), trunk.region)
+    return number_of(request.variables.get("agi_callerid", ""), _trunk_of(request, site).region)
 
 
 def linkedid_of(request: Request) -> str:
@@ -84,20 +83,33 @@ def did_of(text: str, region: str) -> str | None:
 def known_call_of(request: Request, site: Site) -> IncomingCall:
     """The call as an earlier answer of ours described it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
     arguments = request.arguments
-    number = number_of(arguments.get("caller", ""), "ZZ")
     auth = AUTH.get(arguments.get("auth", "unknown"))
     if auth is None:
         raise ProtocolError("unknown auth class")
-    trunk = site.trunk_of(request.variables.get("agi_channel", ""))
+    trunk = _trunk_of(request, site)
     return IncomingCall(
         linkedid=linkedid_of(request),
-        caller=Caller(number, number or "", CallerKind.NUMBER if number else CallerKind.INVALID),
+        caller=_known_caller(request, trunk.region),
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
         attestation=auth[0],
         verification=auth[1],
     )
+
+
+def _known_caller(request: Request, region: str) -> Caller:
+    """The number that an earlier answer gave. A caller who had none there has none now, whatever the channel says."""
+    number = number_of(request.arguments.get("caller", ""), "ZZ")
+    if number:
+        return Caller(number, number, CallerKind.NUMBER)
+    shown = caller_of(request.variables.get("agi_callerid", ""), region, request.arguments.get("pres", ""))
+    return Caller(None, "", CallerKind.WITHHELD if shown.kind is CallerKind.WITHHELD else CallerKind.INVALID)
+
+
+def _trunk_of(request: Request, site: Site) -> Trunk:
+    """The trunk that the dialplan names: behind a queue we are asked by a Local channel."""
+    return site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
 
 
 def instant_of(text: str) -> float | None:

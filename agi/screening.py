@@ -181,6 +181,7 @@ class Screening:
             attestation=call.attestation,
             verification=call.verification,
             hour=hour_at(now, self.site.quiet),
+            withheld=withheld_number_of(call, request, self.site),
         )
         facts = _with_emergency(await self._facts(query, started), request, now)
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
