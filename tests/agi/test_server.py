@@ -10,7 +10,7 @@ import socket
 import stat
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from agi.listening import loopback_addresses_of
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
 from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, FailOpen, Handler
+from tests.waiting import until
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"
 ANSWER = b'SET VARIABLE CALLSIEVE_ACTION "warn"\n'
@@ -71,12 +72,6 @@ async def answer_to(port: int, data: bytes = HEADER) -> bytes:
         said = await asyncio.wait_for(reader.read(), 20)
         writer.write(b"200 result=1\n" * said.count(b"\n"))
         return said
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (counters have no events)
-            await asyncio.sleep(0.002)
 
 
 async def test_a_request_is_answered_in_one_piece_and_counted() -> None:

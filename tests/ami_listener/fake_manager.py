@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from ami_listener.connection import Account
@@ -80,10 +80,3 @@ async def managing() -> AsyncIterator[FakeManager]:
         for writer in manager.writers:
             writer.transport.abort()
         await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait for it."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (what is waited for has no events)
-            await asyncio.sleep(0.002)

@@ -15,7 +15,8 @@ from ami_listener.connection import EVENTS, Account, Connection, connect
 from ami_listener.fields import Packet
 from ami_listener.inbox import Inbox, Received
 from ami_listener.trouble import AmiError, Kind
-from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing, until
+from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
+from tests.waiting import until
 
 CHANNEL = b"PJSIP/201-00000001"
 

@@ -9,7 +9,7 @@ import pytest
 
 from ami_listener.fields import Packet
 from ami_listener.inbox import Gap, Inbox, Notice, Received
-from tests.ami_listener.fake_manager import until
+from tests.waiting import until
 
 HUNDRED = Packet("x" * 100, "")
 EVENT = Packet("Event: Newchannel", "Newchannel")

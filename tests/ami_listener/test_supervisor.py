@@ -15,7 +15,8 @@ from ami_listener.fields import Packet
 from ami_listener.inbox import Gap, Inbox, Notice, Received
 from ami_listener.supervisor import STABLE_SECONDS, AmiListener, Pace, State
 from ami_listener.trouble import Kind
-from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing, until
+from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
+from tests.waiting import until
 
 QUICK = Pace(connect_seconds=2, login_seconds=0.2, ping_seconds=0.05, answer_seconds=0.08, slices=4)
 

@@ -26,9 +26,10 @@ from reputation.store.users import add_user
 from reputation.users import ConsoleUser, Role
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
-from tests.integration.office import STRANGER, ami_settings, journal, wait_until
+from tests.integration.office import STRANGER, ami_settings, journal
 from tests.integration.outbound import ACTING, GUARDED, OWN, dial
 from tests.integration.outbound import decided as decided_outbound
+from tests.waiting import wait_until
 from tests.web.browsing import PASSWORD, hashed_password
 
 PREFIX = "+12015559"

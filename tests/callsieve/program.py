@@ -22,37 +22,7 @@ from unittest.mock import patch
 
 from callsieve.cli.main import main
 from reputation.model import AuthClass, CallerKind, DecisionRecord
-from reputation.store.file import open_store
-from reputation.store.journal import record_decisions
-from reputation.store.transaction import transaction
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-NOBODY = 65534
-CALLER = "+12017421834"
-
-SETTINGS = """\
-[numbers]
-region = "US"
-
-[[trunk]]
-name = "carrier"
-channels = "PJSIP/carrier-*"
-own_numbers = ["+12025550100"]
-
-[[did]]
-number = "+442071838750"
-group = "sales"
-
-[[person]]
-extension = "201"
-group = "sales"
-name = "Alice"
-
-# What is printed must not depend on the time of day.
-[reputation.quiet]
-first_hour = 0
-last_hour = 0
-"""
+from tests.office import CALLER, NOBODY, ROOT, Office
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +46,14 @@ class Terminal(io.StringIO):
         return True
 
 
-class Program:
+class Program(Office):
     """`program("list", "show")` runs in this process; `program.process(...)` is a program of its own."""
-
-    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
-        self.folder = folder
-        self.state = folder / "state"
-        self.store = self.state / "callsieve.db"
-        self.config = folder / "callsieve.toml"
-        self.config.write_text(settings)
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What tells the program where its settings and its state are."""
+        """And who runs it, where."""
         return {
-            **os.environ,
-            "CALLSIEVE_CONFIG": str(self.config),
-            "CALLSIEVE_STATE": str(self.state),
+            **super().environment,
             "TZ": "UTC",
             "LOGNAME": "joe",
             "SUDO_USER": "",
@@ -186,17 +147,6 @@ class Program:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
-    def file(self, name: str, content: str | bytes) -> Path:
-        """A file beside the settings."""
-        path = self.folder / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    def add_decisions(self, *records: DecisionRecord) -> None:
-        """Puts decisions into the journal."""
-        with open_store(self.store) as db, transaction(db):
-            record_decisions(db, records)
-
 
 def make_record(decision_id: str = "7KQ2M4XA", **fields: Any) -> DecisionRecord:
     """A decision of the journal."""
@@ -267,14 +217,6 @@ def _talk(process: subprocess.Popen[bytes], typed: Iterable[bytes]) -> tuple[byt
             process.stdin.writelines(typed)
         process.stdin = None
     return process.communicate()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Until it is so; fails when it takes too long."""
-    give_up_at = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def _limit(most_bytes: int) -> Callable[[], None]:

@@ -22,7 +22,8 @@ from callsieve.policy_files import policies_there
 from callsieve.settings import Loaded, load_settings
 from lab.daemon import Daemon
 from policies.policy import PolicyError
-from tests.callsieve.program import Program, wait_until
+from tests.callsieve.program import Program
+from tests.waiting import wait_until
 
 REJECTING = '[[rule]]\nname = "no-name"\nwhen = { caller_kind = "withheld" }\naction = "reject"\nreason = "tried"\n'
 WHEN = "2026-11-25 10:00"

@@ -33,7 +33,8 @@ from reputation.store.file import open_store
 from reputation.store.outcomes import outcome_of, record_outcome
 from reputation.store.rows import marks_of, signals_of
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER
 
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC
 TRUNK, ANN, BOB = "PJSIP/carrier-00000001", "PJSIP/201-00000002", "PJSIP/202-00000003"
@@ -462,10 +463,6 @@ class TestWriting:
 
 
 class TestTheCommand:
-    @pytest.fixture
-    def callsieve(self, tmp_path: Path) -> Program:
-        return Program(tmp_path)
-
     def test_it_says_what_it_learnt(self, callsieve: Program) -> None:
         file = callsieve.file("Master.csv", as_csv(fields(), fields(uniqueid="1767258009.1", disposition="?")))
         dry = callsieve("import", "calls", file, "--dry-run")

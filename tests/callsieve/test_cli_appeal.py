@@ -22,8 +22,10 @@ from reputation.appeals import ATTACHMENT_BYTES, AppealStep
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.file import open_store
 from tests.builders import HEADER
-from tests.callsieve.program import CALLER, Program, make_record, wait_until
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 from tests.reputation.store_builders import make_appeal
+from tests.waiting import wait_until
 
 DAY = 86_400.0
 FILED = ("--name", "Acme Ltd", "--contact", "help@acme.example")

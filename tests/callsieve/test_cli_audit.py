@@ -17,8 +17,9 @@ from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.file import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
 from tests.callsieve.test_docs import FILES, commands_of
+from tests.office import CALLER
 
 NOTE = "'register 4711, called back'"
 

@@ -14,7 +14,8 @@ from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, 
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import open_store, transaction
 from reputation.store.outcomes import record_outcome
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 
 
 @pytest.fixture

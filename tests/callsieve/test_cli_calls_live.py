@@ -15,7 +15,8 @@ from reputation.model import Direction, Disposition, EndedBy, MarkChannel, Outco
 from reputation.store.audit import Change, add_audit
 from reputation.store.connection import open_store, transaction
 from reputation.store.outcomes import record_outcome
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 
 HUNG_UP = OutcomeRecord(
     linkedid="c1",

@@ -15,8 +15,9 @@ from callsieve.findings import Findings, read_findings
 from callsieve.settings import load_settings
 from reputation.store.emergencies import record_emergency
 from reputation.store.file import open_store
-from tests.callsieve.program import CALLER, SETTINGS, Program
+from tests.callsieve.program import Program
 from tests.callsieve.test_doctor import ASTDB
+from tests.office import CALLER, SETTINGS
 
 
 @pytest.fixture

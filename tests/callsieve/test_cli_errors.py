@@ -18,7 +18,8 @@ from callsieve import known, settings
 from callsieve.activating import activate
 from callsieve.cli.app import COMMAND
 from callsieve.settings import load_settings
-from tests.callsieve.program import CALLER, NOBODY, ROOT, Program, make_record, one_line
+from tests.callsieve.program import Program, make_record, one_line
+from tests.office import CALLER, NOBODY, ROOT
 
 HISTORY = (
     '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421834", "did": "+442071838750",'
@@ -87,11 +88,6 @@ CONTENT = [
     pytest.param(("policy", "explain", "--caller", CALLER), id="policy-explain"),
     pytest.param(("own", "complaint", OWN), id="own-complaint"),
 ]
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 @pytest.fixture

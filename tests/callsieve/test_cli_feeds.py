@@ -15,15 +15,12 @@ from callsieve.cli.feeds import MOST_ROWS
 from callsieve.feed_health import DAY
 from reputation.store.file import open_store
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, ended, wait_until
+from tests.callsieve.program import Program, ended
 from tests.callsieve.test_feeds import FTC_HEADER, complaint
+from tests.office import CALLER
+from tests.waiting import wait_until
 
 TEN = "".join(f"+1201742{1830 + line}\n" for line in range(10))
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def feed_of(callsieve: Program, name: str = "ftc") -> dict[str, object]:

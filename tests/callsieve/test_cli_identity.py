@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER
 
 NOTE = "register 4711, called back on the number of its web site"
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def test_an_identity_lasts_twelve_months(callsieve: Program) -> None:

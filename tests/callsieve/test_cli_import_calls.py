@@ -16,15 +16,11 @@ from typing import Any
 import pytest
 
 from reputation.store.file import open_store
-from tests.callsieve.program import Program, Result, ended, wait_until
+from tests.callsieve.program import Program, Result, ended
+from tests.waiting import wait_until
 
 EVIDENCE = ("mark", "signal", "answered", "talk", "inbound_talk", "one_ring", "standing")
 START = time.time() - 20 * 86_400
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def event(number: int, chance: random.Random) -> dict[str, Any]:

@@ -15,14 +15,11 @@ from reputation.store.file import open_store
 from reputation.store.lists import list_entries
 from reputation.store.people import all_people
 from reputation.store.personal import Contact, contacts_of
-from tests.callsieve.program import CALLER, Program, ended, wait_until
+from tests.callsieve.program import Program, ended
+from tests.office import CALLER
+from tests.waiting import wait_until
 
 NUMBERS = "number,category,name,note\n+12017421834,Scam,Joe,x\n201-742-1835,,,\nabc,,,\n2017421835,,,\n"
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def sources_of(callsieve: Program) -> dict[str, int]:
@@ -276,7 +273,7 @@ def test_people_are_added_and_brought_up_to_date(callsieve: Program) -> None:
 
 
 def test_people_of_the_settings_win(callsieve: Program) -> None:
-    file = callsieve.file("p.csv", "extension,name\n201,Mallory\n202,Bob\n")
+    file = callsieve.file("p.csv", "extension,name\n201,Mallory\n203,Bob\n")
     result = callsieve("import", "people", file, "--source", "hr")
     assert result.err == "callsieve: the settings say who has 201, and they win\n"
 

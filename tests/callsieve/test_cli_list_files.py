@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from callsieve import listing_files
 from callsieve.listing_files import list_as_csv
 from reputation.store.file import open_store
 from reputation.store.lists import list_entries
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER
 
 CSV = "entry,list,action,note,expires\n+1900*,block,tag,dear,2099-12-31\n2017421834,allow,,,\n"
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def exported(callsieve: Program) -> str:

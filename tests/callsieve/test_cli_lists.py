@@ -9,12 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.callsieve.program import CALLER, Program, make_record
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 
 
 @pytest.mark.parametrize(
@@ -108,7 +104,7 @@ def test_force_overrides_what_may_be_meant_but_not_an_emergency_number(callsieve
         pytest.param(["--note", "x" * 201], "at most 200 characters", id="long-note"),
         pytest.param(["--note", "a\x1b[31m"], "one line", id="note-that-steers-the-terminal"),
         pytest.param(["--person", "201", "--note", "x"], "not with --person", id="personal-note"),
-        pytest.param(["--person", "203"], "there is no person '203' (did you mean 201?)", id="no-such-person"),
+        pytest.param(["--person", "203"], "there is no person '203' (did you mean 202?)", id="no-such-person"),
     ],
 )
 def test_wrong_options_are_one_line(callsieve: Program, options: list[str], says: str) -> None:

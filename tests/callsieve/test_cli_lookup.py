@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +16,9 @@ from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal import Contact, add_contacts, expect_call
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 from tests.reputation.store_builders import make_mark, make_outcome
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 @pytest.fixture

@@ -12,12 +12,8 @@ from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.rows import marks_of
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
+from tests.callsieve.program import Program
+from tests.office import CALLER
 
 
 def verdicts(callsieve: Program) -> list[tuple[str, str, str | None]]:
@@ -63,7 +59,7 @@ def test_json(callsieve: Program) -> None:
         pytest.param(["mark", CALLER, "maybe", "--as", "201"], "say spam or ok, not 'maybe'", id="verdict"),
         pytest.param(["mark", CALLER, "retracted", "--as", "201"], "say spam or ok", id="not-a-verdict-for-people"),
         pytest.param(["mark", CALLER, "ok", "--as", "201", "--category", "scam"], "not with ok", id="category"),
-        pytest.param(["mark", CALLER, "spam", "--as", "210"], "no such person (did you mean 201?)", id="person"),
+        pytest.param(["mark", CALLER, "spam", "--as", "210"], "no such person (did you mean 202?)", id="person"),
         pytest.param(["mark", CALLER, "spam"], "missing option '--as'", id="nobody"),
         pytest.param(["mark", "911", "spam", "--as", "201"], "an emergency number cannot be marked", id="emergency"),
         pytest.param(["unmark", CALLER, "--as", "201"], "nothing to take back", id="nothing-said"),

@@ -17,17 +17,13 @@ from reputation.store.file import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER
 from tests.reputation.store_builders import make_outcome
 
 OWN = "+442071838750"
 DAY = 86_400.0
 NOW = float(int(time.time()))
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def shown(callsieve: Program) -> dict[str, object]:

@@ -10,7 +10,8 @@ import pytest
 from reputation.store.file import open_store
 from reputation.store.outbound import record_outbound
 from reputation.store.transaction import transaction
-from tests.callsieve.program import SETTINGS, Program
+from tests.callsieve.program import Program
+from tests.office import SETTINGS
 from tests.reputation.store_builders import NOW
 from tests.reputation.test_store_outbound import CALLEE, make_let_out
 

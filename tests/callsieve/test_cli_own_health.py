@@ -7,23 +7,18 @@ import shlex
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from reputation.store.file import open_store
 from reputation.store.own_health import grade_all
-from tests.callsieve.program import CALLER, SETTINGS, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER, SETTINGS
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, person, run
 from tests.reputation.store_builders import DAY
 
 SALES, QUIET = "+442071838751", "+442071838752"
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from reputation.model import Wish
 from reputation.store.file import open_store
 from reputation.store.personal import set_wish
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program
+from tests.callsieve.program import Program
+from tests.office import CALLER
 
 OFFICE = """
 extends = "cautious"

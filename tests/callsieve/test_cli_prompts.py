@@ -19,11 +19,6 @@ pytestmark = needs_voice
 COUNT = len(prompts_of("en"))
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sounds with all prompts of both languages, to be copied: they take a while to make."""
@@ -53,83 +48,83 @@ def test_all_are_built_and_asterisk_may_read_them(built: Path) -> None:
     assert (built / "en" / "callsieve").stat().st_mode & 0o755 == 0o755
 
 
-def test_what_is_built_is_not_built_again(program: Program, sounds: Path) -> None:
+def test_what_is_built_is_not_built_again(callsieve: Program, sounds: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")}
-    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     assert said == f"Nothing to make: all is built in {sounds}.\n"
     assert {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")} == before
 
 
-def test_only_what_has_another_text_is_built_again(program: Program, sounds: Path) -> None:
-    program.file("callsieve.toml", program.config.read_text())
-    (program.folder / "prompts").mkdir()
-    program.file("prompts/en.toml", '[appeal]\naddress = "Write to spam at acme dot example."\n')
+def test_only_what_has_another_text_is_built_again(callsieve: Program, sounds: Path) -> None:
+    callsieve.file("callsieve.toml", callsieve.config.read_text())
+    (callsieve.folder / "prompts").mkdir()
+    callsieve.file("prompts/en.toml", '[appeal]\naddress = "Write to spam at acme dot example."\n')
     before = wav(sounds, "appeal-address").read_bytes()
-    dry = program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+    dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert dry.splitlines() == [
         f"Would make 1 prompt in {sounds}.",
         "  en  appeal-address  (outdated)",
         "Nothing was changed.",
     ]
     assert wav(sounds, "appeal-address").read_bytes() == before
-    assert program.ok("prompts", "build", "--language", "en", "--to", sounds) == f"Made 1 prompt in {sounds}.\n"
+    assert callsieve.ok("prompts", "build", "--language", "en", "--to", sounds) == f"Made 1 prompt in {sounds}.\n"
     assert wav(sounds, "appeal-address").read_bytes() != before
 
 
-def test_a_recording_takes_the_place_of_the_voice_and_is_made_as_loud(program: Program, sounds: Path) -> None:
-    recording = record(program.folder / "prompts" / "en" / "say-ok.wav", seconds=0.6, amplitude=0.02)
-    dry = program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+def test_a_recording_takes_the_place_of_the_voice_and_is_made_as_loud(callsieve: Program, sounds: Path) -> None:
+    recording = record(callsieve.folder / "prompts" / "en" / "say-ok.wav", seconds=0.6, amplitude=0.02)
+    dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert f"  en  say-ok  (outdated, from {recording})" in dry
-    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     assert said == f"Made 1 prompt, 1 of them recorded in {sounds}.\n"
     content = wav(sounds, "say-ok").read_bytes()
     assert seconds_of(content) == pytest.approx(0.67, abs=0.05), "the silence at both ends is gone"
     assert loudness_of(content[-8000:]) == pytest.approx(-18, abs=1)
-    rows = program("prompts", "list", "--language", "en", "--to", sounds, "--json").json
+    rows = callsieve("prompts", "list", "--language", "en", "--to", sounds, "--json").json
     assert [row["key"] for row in rows if row["state"] == "recorded"] == ["say-ok"]
-    assert "Nothing to make" in program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert "Nothing to make" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     record(recording, seconds=0.9)
-    assert "Made 1 prompt" in program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert "Made 1 prompt" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     recording.unlink()
-    assert "Made 1 prompt in" in program.ok("prompts", "build", "--language", "en", "--to", sounds), "the voice again"
+    assert "Made 1 prompt in" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds), "the voice again"
 
 
-def test_the_recording_beside_the_settings_comes_first(program: Program, sounds: Path) -> None:
-    record(program.state / "prompts" / "en" / "say-ok.wav")
-    near = record(program.folder / "prompts" / "en" / "say-ok.wav")
-    assert f"from {near})" in program.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
+def test_the_recording_beside_the_settings_comes_first(callsieve: Program, sounds: Path) -> None:
+    record(callsieve.state / "prompts" / "en" / "say-ok.wav")
+    near = record(callsieve.folder / "prompts" / "en" / "say-ok.wav")
+    assert f"from {near})" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
 
 
-def test_what_was_put_there_by_hand_is_left_alone(program: Program, sounds: Path) -> None:
+def test_what_was_put_there_by_hand_is_left_alone(callsieve: Program, sounds: Path) -> None:
     by_hand = record(wav(sounds, "say-ok")).read_bytes()
     wav(sounds, "say-later").unlink()
-    said = program.ok("prompts", "build", "--language", "en", "--to", sounds)
+    said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     assert "Left alone, because we did not make them: en say-ok (--force makes them too)." in said
     assert wav(sounds, "say-ok").read_bytes() == by_hand
     assert wav(sounds, "say-later").exists()
-    assert f"Made {COUNT} prompts" in program.ok("prompts", "build", "--language", "en", "--to", sounds, "--force")
+    assert f"Made {COUNT} prompts" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--force")
     assert wav(sounds, "say-ok").read_bytes() != by_hand
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_whisper_that_lasts_too_long_is_refused_and_nothing_changes(
-    program: Program, sounds: Path, by_hand: bool
+    callsieve: Program, sounds: Path, by_hand: bool
 ) -> None:
     wav(sounds, "say-later").unlink()
     record(
-        wav(sounds, "whisper-menu") if by_hand else program.folder / "prompts" / "en" / "whisper-menu.wav", seconds=4
+        wav(sounds, "whisper-menu") if by_hand else callsieve.folder / "prompts" / "en" / "whisper-menu.wav", seconds=4
     )
     before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
-    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert re.match(r"en: whisper-spam and whisper-menu last [456]\.\d s together, and ", said)
     assert said.endswith("no whisper would be played: 3.8 s is the most: say less, or faster, in one of them")
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
-def test_a_menu_after_a_name_that_would_not_be_played_is_refused(program: Program, sounds: Path) -> None:
+def test_a_menu_after_a_name_that_would_not_be_played_is_refused(callsieve: Program, sounds: Path) -> None:
     before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
-    record(program.folder / "prompts" / "en" / "screening-menu.wav", seconds=4.2)
-    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    record(callsieve.folder / "prompts" / "en" / "screening-menu.wav", seconds=4.2)
+    said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     trouble = r"en: screening-menu lasts 4\.\d s, and no name would be played: 4\.0 s is the most: say less, or faster"
     assert re.fullmatch(trouble, said)
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
@@ -154,91 +149,91 @@ def test_each_warning_and_the_menu_are_short_enough_in_both_languages(built: Pat
         ("say-ok.wav", "say-ok.wav: nothing is to be heard in it: record it again, or take the file away"),
     ],
 )
-def test_a_recording_that_cannot_be_used_is_named(program: Program, sounds: Path, name: str, trouble: str) -> None:
-    path = program.folder / "prompts" / "en" / name
+def test_a_recording_that_cannot_be_used_is_named(callsieve: Program, sounds: Path, name: str, trouble: str) -> None:
+    path = callsieve.folder / "prompts" / "en" / name
     record(path, amplitude=0)
     if name.endswith(".flac"):
         path.write_bytes(b"no sound")
     before = wav(sounds, "say-ok").read_bytes()
-    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert trouble in said
     assert str(path) in said
     assert wav(sounds, "say-ok").read_bytes() == before
 
 
-def test_two_recordings_of_one_prompt(program: Program, sounds: Path) -> None:
+def test_two_recordings_of_one_prompt(callsieve: Program, sounds: Path) -> None:
     for suffix in ("wav", "au"):
-        record(program.folder / "prompts" / "en" / f"say-ok.{suffix}")
-    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+        record(callsieve.folder / "prompts" / "en" / f"say-ok.{suffix}")
+    said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert "say-ok.au says the same prompt: take one of the two away" in said
 
 
-def test_what_was_built_is_taken_away_and_what_was_not_stays(program: Program, sounds: Path) -> None:
-    recording = record(program.folder / "prompts" / "en" / "say-ok.wav")
+def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program, sounds: Path) -> None:
+    recording = record(callsieve.folder / "prompts" / "en" / "say-ok.wav")
     by_hand = record(wav(sounds, "say-later"))
     wav(sounds, "say-spam").unlink()
-    said = program.ok("prompts", "remove", "--language", "en", "--to", sounds)
+    said = callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
     assert said == f"Took {COUNT - 2} prompts away from {sounds}. To have them back: callsieve prompts build\n"
     assert list(sounds.rglob("*.wav")) == [by_hand]
     assert recording.exists()
     by_hand.unlink()
-    assert "Took 0 prompts" in program.ok("prompts", "remove", "--language", "en", "--to", sounds)
+    assert "Took 0 prompts" in callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
     assert not (sounds / "en" / "callsieve").exists()
-    assert "--to DIR" in program.fails("prompts", "remove", "--to", sounds / "nowhere")
+    assert "--to DIR" in callsieve.fails("prompts", "remove", "--to", sounds / "nowhere")
 
 
 def test_without_the_programs_it_says_which_and_how_to_get_them(
-    program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
+    callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wav(sounds, "say-later").unlink()
-    monkeypatch.setenv("PATH", str(program.folder))
-    said = program.fails("prompts", "build", "--language", "en", "--to", sounds)
+    monkeypatch.setenv("PATH", str(callsieve.folder))
+    said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert said == ("espeak-ng and sox: not found; install them, as with: apt-get install espeak-ng sox")
     assert "Nothing to make" not in said
 
 
-def test_where_the_sounds_are_asterisk_says(program: Program, tmp_path: Path) -> None:
+def test_where_the_sounds_are_asterisk_says(callsieve: Program, tmp_path: Path) -> None:
     (tmp_path / "data" / "sounds").mkdir(parents=True)
-    script = program.file("asterisk", f"#!/bin/sh\necho '  Data directory:              {tmp_path}/data'\n")
+    script = callsieve.file("asterisk", f"#!/bin/sh\necho '  Data directory:              {tmp_path}/data'\n")
     script.chmod(0o755)
-    program.config.write_text(program.config.read_text() + f'\n[asterisk]\ncommand = "{script}"\n')
-    rows = program("prompts", "list", "--json").json
+    callsieve.config.write_text(callsieve.config.read_text() + f'\n[asterisk]\ncommand = "{script}"\n')
+    rows = callsieve("prompts", "list", "--json").json
     assert {Path(row["file"]).parents[2] for row in rows} == {tmp_path / "data" / "sounds"}
     assert {row["state"] for row in rows} == {"missing"}
 
 
-def test_an_asterisk_that_is_not_there(program: Program) -> None:
-    program.config.write_text(program.config.read_text() + '\n[asterisk]\ncommand = "/nowhere/asterisk"\n')
-    assert program.fails("prompts", "list").endswith("or name the directory of its sounds: --to DIR")
+def test_an_asterisk_that_is_not_there(callsieve: Program) -> None:
+    callsieve.config.write_text(callsieve.config.read_text() + '\n[asterisk]\ncommand = "/nowhere/asterisk"\n')
+    assert callsieve.fails("prompts", "list").endswith("or name the directory of its sounds: --to DIR")
 
 
-def test_a_directory_that_is_not_there(program: Program, tmp_path: Path) -> None:
-    said = program.fails("prompts", "build", "--to", tmp_path / "nowhere")
+def test_a_directory_that_is_not_there(callsieve: Program, tmp_path: Path) -> None:
+    said = callsieve.fails("prompts", "build", "--to", tmp_path / "nowhere")
     assert said == f"{tmp_path}/nowhere: there is no such directory: name that of Asterisk's sounds with --to DIR"
 
 
-def test_the_list(program: Program, sounds: Path) -> None:
+def test_the_list(callsieve: Program, sounds: Path) -> None:
     wav(sounds, "say-later").unlink()
-    lines = program.ok("prompts", "list", "--language", "en", "--to", sounds).splitlines()
+    lines = callsieve.ok("prompts", "list", "--language", "en", "--to", sounds).splitlines()
     assert lines[0].split() == ["prompt", "state", "s", "text"]
     assert any(re.fullmatch(r"en  whisper-unknown +built +0\.\d  Unknown caller\.", line) for line in lines)
     assert lines[-2] == f"{COUNT - 1} built, 1 missing, in {sounds}"
     assert lines[-1] == "To make what is missing or outdated: callsieve prompts build"
 
 
-def test_play(program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played = program.folder / "played"
-    player = program.file("aplay", f'#!{sys.executable}\nimport sys\nopen("{played}", "w").write(sys.argv[-1])\n')
+def test_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = callsieve.folder / "played"
+    player = callsieve.file("aplay", f'#!{sys.executable}\nimport sys\nopen("{played}", "w").write(sys.argv[-1])\n')
     player.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.folder}{os.pathsep}{os.environ['PATH']}")
-    said = program.ok("prompts", "play", "say-ok", "--to", sounds)
+    monkeypatch.setenv("PATH", f"{callsieve.folder}{os.pathsep}{os.environ['PATH']}")
+    said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
     assert said == f"Marked as fine. Thank you.  ({wav(sounds, 'say-ok')})\n"
     assert played.read_text() == str(wav(sounds, "say-ok"))
 
 
-def test_play_where_nothing_can_play(program: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(program.folder))
-    said = program.ok("prompts", "play", "say-ok", "--to", sounds)
+def test_play_where_nothing_can_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(callsieve.folder))
+    said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
     assert str(wav(sounds, "say-ok")) in said
     assert "This machine has nothing that plays it" in said
 
@@ -247,14 +242,14 @@ def test_play_where_nothing_can_play(program: Program, sounds: Path, monkeypatch
     ("key", "trouble"),
     [("say-okey", "there is no prompt 'say-okey' (did you mean say-ok?)"), ("say-ok", "is not there yet")],
 )
-def test_play_what_is_not_there(program: Program, sounds: Path, key: str, trouble: str) -> None:
+def test_play_what_is_not_there(callsieve: Program, sounds: Path, key: str, trouble: str) -> None:
     wav(sounds, "say-ok").unlink()
-    assert trouble in program.fails("prompts", "play", key, "--to", sounds)
+    assert trouble in callsieve.fails("prompts", "play", key, "--to", sounds)
 
 
-def test_a_build_that_is_cut_off_leaves_whole_files(program: Program, sounds: Path) -> None:
+def test_a_build_that_is_cut_off_leaves_whole_files(callsieve: Program, sounds: Path) -> None:
     """What is made takes its place by a rename: there is no half file and nothing is left over."""
     wav(sounds, "say-ok").unlink()
     wav(sounds, "say-ok").mkdir()
-    assert program("prompts", "build", "--language", "en", "--to", sounds).code == 2
+    assert callsieve("prompts", "build", "--language", "en", "--to", sounds).code == 2
     assert [path.name for path in (sounds / "en" / "callsieve").iterdir() if path.suffix != ".wav"] == []

@@ -26,11 +26,6 @@ HISTORY = lines(
 
 
 @pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
-
-
-@pytest.fixture
 def history(callsieve: Program) -> Path:
     return callsieve.file("history.jsonl", HISTORY)
 

@@ -12,7 +12,8 @@ import pytest
 from callsieve.doctor_duties import has_no_identity_due, has_no_marks_to_review
 from callsieve.examining import Ground, Status
 from callsieve.settings import Loaded, Settings
-from tests.callsieve.program import CALLER, SETTINGS, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER, SETTINGS
 
 DAY = 86_400.0
 PEOPLE = ("201", "202", "203", "204", "205")
@@ -20,7 +21,7 @@ PEOPLE = ("201", "202", "203", "204", "205")
 
 @pytest.fixture
 def callsieve(tmp_path: Path) -> Program:
-    others = "".join(f'\n[[person]]\nextension = "{person}"\n' for person in PEOPLE[1:])
+    others = "".join(f'\n[[person]]\nextension = "{person}"\n' for person in PEOPLE[2:])
     program = Program(tmp_path, SETTINGS + others)
     program.ok("db", "migrate")
     return program

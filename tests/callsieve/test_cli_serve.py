@@ -12,18 +12,14 @@ from callsieve.cli import main as program
 from lab.daemon import Daemon
 from lab.ports import free_port
 from reputation.numbers import supported_regions
-from tests.callsieve.program import Program, ended, one_line, wait_until
+from tests.callsieve.program import Program, ended, one_line
+from tests.waiting import wait_until
 
 IMPORTED = re.compile(r"^import time:.*\| +([\w.]+)$", re.MULTILINE)  # what PYTHONPROFILEIMPORTTIME prints
 # typer brings pydantic, and rich for help; structlog is for --log-json, panoramisk for `[ami]`.
 NOT_NEEDED = {"typer", "click", "rich", "pydantic", "structlog", "panoramisk", "asterisk"}
 # The console is another process.
 NOT_NEEDED |= {"starlette", "jinja2", "uvicorn", "argon2", "pyotp", "multipart"}
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 def test_a_daemon_imports_nothing_that_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

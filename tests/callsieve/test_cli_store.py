@@ -20,15 +20,11 @@ from reputation.store.file import open_store
 from reputation.store.migrations import known_migrations, migrate
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 from tests.reputation.store_builders import make_outcome
 
 OWN = "+442071838750"
-
-
-@pytest.fixture
-def callsieve(tmp_path: Path) -> Program:
-    return Program(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.store.file import open_store
 from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import CALLER
 
 DAY = 86_400.0
 

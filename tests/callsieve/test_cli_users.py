@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,39 +27,34 @@ from tests.callsieve.program import Program, Result, one_line
 PASSWORD = "four words in a row"
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path)
-
-
-def piped(program: Program, *arguments: str, password: str = PASSWORD) -> Result:
+def piped(callsieve: Program, *arguments: str, password: str = PASSWORD) -> Result:
     """The command with a password on its standard input, which is no terminal."""
-    return program(*arguments, piped=f"{password}\n")
+    return callsieve(*arguments, piped=f"{password}\n")
 
 
-def stored_password(program: Program, name: str) -> str | None:
-    with open_store(program.store) as db:
+def stored_password(callsieve: Program, name: str) -> str | None:
+    with open_store(callsieve.store) as db:
         return password_of(db, name)
 
 
-def test_a_user_is_added_shown_changed_and_removed(program: Program) -> None:
+def test_a_user_is_added_shown_changed_and_removed(callsieve: Program) -> None:
     add = ("user", "add", "ada", "--role", "administrator", "--person", "201")
-    added = program.process(*add, stdin=f"{PASSWORD}\n".encode())
+    added = callsieve.process(*add, stdin=f"{PASSWORD}\n".encode())
     assert added.code == 0, added.err
     assert "ada may use the console as administrator" in added.out
-    assert is_password(PASSWORD, stored_password(program, "ada"))
-    assert piped(program, "user", "add", "vera").code == 0
-    shown = program("user", "list", "--json").json
+    assert is_password(PASSWORD, stored_password(callsieve, "ada"))
+    assert piped(callsieve, "user", "add", "vera").code == 0
+    shown = callsieve("user", "list", "--json").json
     assert [(one["name"], one["role"], one["person"]) for one in shown] == [
         ("ada", "administrator", "201"),
         ("vera", "viewer", None),
     ]
-    assert "vera is operator (was viewer)" in program.ok("user", "role", "vera", "operator")
-    assert piped(program, "user", "password", "vera", password="another four words").code == 0
-    assert is_password("another four words", stored_password(program, "vera"))
-    program.ok("user", "remove", "vera", "--yes")
-    assert stored_password(program, "vera") is None
-    audit = program("audit", "--json").json
+    assert "vera is operator (was viewer)" in callsieve.ok("user", "role", "vera", "operator")
+    assert piped(callsieve, "user", "password", "vera", password="another four words").code == 0
+    assert is_password("another four words", stored_password(callsieve, "vera"))
+    callsieve.ok("user", "remove", "vera", "--yes")
+    assert stored_password(callsieve, "vera") is None
+    audit = callsieve("audit", "--json").json
     assert [row["what"] for row in audit] == ["user remove", "user password", "user role", "user add", "user add"]
     assert "argon2" not in str(audit)
 
@@ -74,50 +68,50 @@ def test_a_user_is_added_shown_changed_and_removed(program: Program) -> None:
         (("user", "add", "ada"), "a password has 12 to 256 characters"),
     ],
 )
-def test_what_cannot_be_added_is_said_in_one_line(program: Program, arguments: tuple[str, ...], says: str) -> None:
-    result = piped(program, *arguments, password="short")
+def test_what_cannot_be_added_is_said_in_one_line(callsieve: Program, arguments: tuple[str, ...], says: str) -> None:
+    result = piped(callsieve, *arguments, password="short")
     assert result.code == 2
     assert says in result.err
     assert result.err.count("\n") == 1
 
 
-def test_a_name_is_taken_once(program: Program) -> None:
-    assert piped(program, "user", "add", "ada").code == 0
-    assert "there is a user 'ada' already" in piped(program, "user", "add", "ada").err
+def test_a_name_is_taken_once(callsieve: Program) -> None:
+    assert piped(callsieve, "user", "add", "ada").code == 0
+    assert "there is a user 'ada' already" in piped(callsieve, "user", "add", "ada").err
 
 
-def test_a_user_who_is_not_there_is_said(program: Program) -> None:
-    assert piped(program, "user", "add", "ada").code == 0
-    assert "did you mean ada" in program.fails("user", "role", "adda", "viewer")
+def test_a_user_who_is_not_there_is_said(callsieve: Program) -> None:
+    assert piped(callsieve, "user", "add", "ada").code == 0
+    assert "did you mean ada" in callsieve.fails("user", "role", "adda", "viewer")
 
 
-def test_a_second_factor_is_shown_reset_and_audited_without_its_secret(program: Program) -> None:
-    assert piped(program, "user", "add", "ada").code == 0
-    assert "ada has no second factor" in program.fails("user", "reset-totp", "ada")
-    with open_store(program.store) as db, transaction(db):
+def test_a_second_factor_is_shown_reset_and_audited_without_its_secret(callsieve: Program) -> None:
+    assert piped(callsieve, "user", "add", "ada").code == 0
+    assert "ada has no second factor" in callsieve.fails("user", "reset-totp", "ada")
+    with open_store(callsieve.store) as db, transaction(db):
         set_second_factor(db, "ada", SecondFactor("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 1))
-    (shown,) = program("user", "list", "--json").json
+    (shown,) = callsieve("user", "list", "--json").json
     assert shown["second_factor"] is True
-    program.ok("user", "reset-totp", "ada")
-    assert "there is no user" in program.fails("user", "reset-totp", "eve")
-    (after,) = program("user", "list", "--json").json
+    callsieve.ok("user", "reset-totp", "ada")
+    assert "there is no user" in callsieve.fails("user", "reset-totp", "eve")
+    (after,) = callsieve("user", "list", "--json").json
     assert after["second_factor"] is False
-    row, _ = program("audit", "--json").json
+    row, _ = callsieve("audit", "--json").json
     assert (row["what"], row["name"], row["after"]) == ("user reset-totp", "ada", {"second_factor": "turned off"})
     assert "GEZDGN" not in str((shown, row))
 
 
 @pytest.mark.parametrize("others", [pytest.param((), id="alone"), pytest.param(("vera",), id="beside-others")])
-def test_the_last_administrator_stays_one(program: Program, others: tuple[str, ...]) -> None:
-    assert piped(program, "user", "add", "ada", "--role", "administrator").code == 0
+def test_the_last_administrator_stays_one(callsieve: Program, others: tuple[str, ...]) -> None:
+    assert piped(callsieve, "user", "add", "ada", "--role", "administrator").code == 0
     for name in others:
-        assert piped(program, "user", "add", name, "--role", "viewer").code == 0
-    assert "ada is the last administrator" in program.fails("user", "role", "ada", "viewer")
-    program.ok("user", "role", "ada", "administrator")
+        assert piped(callsieve, "user", "add", name, "--role", "viewer").code == 0
+    assert "ada is the last administrator" in callsieve.fails("user", "role", "ada", "viewer")
+    callsieve.ok("user", "role", "ada", "administrator")
     if others:
-        assert "ada is the last administrator" in program.fails("user", "remove", "ada", "--yes")
+        assert "ada is the last administrator" in callsieve.fails("user", "remove", "ada", "--yes")
     else:
-        assert "may not use the console any more" in program.ok("user", "remove", "ada", "--yes")
+        assert "may not use the console any more" in callsieve.ok("user", "remove", "ada", "--yes")
 
 
 @pytest.mark.parametrize("password", ["short", "a" * 12, "x" * (LONGEST + 1), "adalovelaceadalovelace"])
@@ -142,16 +136,16 @@ def test_a_password_is_known_again_by_its_hash_alone() -> None:
     "words", [["role", "ada", "viewer"], ["remove", "ada", "--yes"], ["password", "ada"], ["add", "eve"]], ids=" ".join
 )
 def test_what_somebody_else_changes_at_the_same_time_counts(
-    program: Program, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    callsieve: Program, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     """Another connection commits its change last thing before the command's own transaction begins."""
     for name in ("ada", "bob"):
-        assert piped(program, "user", "add", name, "--role", "administrator").code == 0
+        assert piped(callsieve, "user", "add", name, "--role", "administrator").code == 0
     begin = storing.changing
 
     @contextmanager
     def others_first(*arguments: Any, **more: Any) -> Iterator[Any]:
-        with open_store(program.store) as db, transaction(db):
+        with open_store(callsieve.store) as db, transaction(db):
             set_role(db, "bob", Role.VIEWER)
             if words[0] == "password":
                 remove_user(db, "ada")
@@ -162,10 +156,10 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
 
     monkeypatch.setattr(users, "changing", others_first)
     says = {"password": "there is no user", "add": "already"}.get(words[0], "the last administrator")
-    result = piped(program, "user", *words)
+    result = piped(callsieve, "user", *words)
     assert (result.code, result.out) == (2, "")
     assert says in one_line(result.err)
-    with open_store(program.store) as db:
+    with open_store(callsieve.store) as db:
         roles = {user.name: user.role for user in all_users(db)}
     expected = {"ada": Role.ADMINISTRATOR, "bob": Role.VIEWER, "eve": Role.OPERATOR}
     missing = {"password": {"ada", "eve"}, "add": set()}.get(words[0], {"eve"})

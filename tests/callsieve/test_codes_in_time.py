@@ -18,7 +18,7 @@ from lab.daemon import Daemon
 from reputation.store.audit import audit_rows
 from reputation.store.file import open_store
 from tests.callsieve.phones import ask, dial, expecting, status
-from tests.callsieve.program import wait_until
+from tests.waiting import wait_until
 
 PHONE, OTHER = "PJSIP/201", "PJSIP/202"
 

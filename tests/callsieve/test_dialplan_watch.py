@@ -12,7 +12,7 @@ from callsieve.doctor_ourselves import ask_status
 from callsieve.installing import dialplan_text
 from callsieve.settings import Loaded, parse_settings
 from lab.daemon import Daemon
-from tests.callsieve.program import wait_until
+from tests.waiting import wait_until
 
 OLD = "agi://127.0.0.1:4573"
 INCLUDE = '#include "callsieve.d/*.conf"\n'

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from callsieve.cli.app import COMMAND
-from tests.callsieve.program import SETTINGS, Program, make_record
+from tests.callsieve.program import Program, make_record
+from tests.office import SETTINGS
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
@@ -46,7 +47,7 @@ FILES = {
     "lists.csv": "entry,list,action,note,expires\n+447000*,block,warn,personal numbers,\n"
     "+442071838755,allow,,the bank,\n+447000000000,grey,,,\n",
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
-    "people.csv": "extension,name,group\n202,Bob,sales\n203,Carol,\n",
+    "people.csv": "extension,name,group\n203,Carol,sales\n204,Dave,\n",
     "draft.toml": """\
 extends = "cautious"
 

@@ -50,7 +50,7 @@ from reputation.store.backup import make_backup
 from reputation.store.file import open_store
 from reputation.store.lists import add_entry
 from reputation.store.transaction import transaction
-from tests.callsieve.program import CALLER
+from tests.office import CALLER
 
 NOW = 1_790_000_000.0
 

@@ -23,9 +23,10 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.transaction import transaction
 from tests.callsieve.phones import dial, expecting
-from tests.callsieve.program import Program, make_record, wait_until
+from tests.callsieve.program import Program, make_record
 from tests.reputation.store_builders import CALLER, make_entry
 from tests.reputation.test_store_privacy import OTHER, know_all_about, record_calls_with
+from tests.waiting import wait_until
 
 AREA, EXCHANGE, LINE = CALLER[2:5], CALLER[5:8], CALLER[8:]
 SPELLINGS = (

@@ -22,7 +22,8 @@ from callsieve.findings import MOST_BYTES, Findings, completed, findings_of, rea
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.web.languages import translations_of
 from reputation.wording import Wording, listed
-from tests.callsieve.program import NOBODY, Program
+from tests.callsieve.program import Program
+from tests.office import NOBODY
 
 NOW = 1_790_000_000.0
 PARTS = listed([Wording("{n} trunks", {"n": 2}), "as written by an administrator"], "{some}; {more}")

@@ -14,8 +14,8 @@ import pytest
 from agi.screening import Screening
 from callsieve.keeper import Keeper
 from tests.agi.test_guarding import ACTING, LONDON, NOON, answer, make_request
-from tests.ami_listener.fake_manager import until
 from tests.builders import Clock, Memory, make_screening, make_site
+from tests.waiting import until
 
 ALL_AT_ONCE = 10
 

@@ -19,7 +19,8 @@ from reputation.own.grades import Grade
 from reputation.own.health import health_of
 from reputation.own.tally import OwnDay
 from reputation.store.file import open_store
-from tests.callsieve.program import SETTINGS, Program
+from tests.callsieve.program import Program
+from tests.office import SETTINGS
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, OWN, campaign, run
 from tests.reputation.store_builders import DAY, NOW

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.callsieve.program import CALLER, SETTINGS, Program, one_line
+from tests.callsieve.program import Program, one_line
+from tests.office import CALLER, SETTINGS
 
 READING = (
     "import numbers {file} --source feed",

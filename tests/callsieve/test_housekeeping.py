@@ -19,7 +19,8 @@ from reputation.store.backup import backups_of, open_backup
 from reputation.store.clock import is_held
 from reputation.store.file import backup_directory, open_store
 from reputation.store.housekeeping import JOBS, reports
-from tests.callsieve.program import Program, make_record, wait_until
+from tests.callsieve.program import Program, make_record
+from tests.waiting import wait_until
 
 DAY = 86_400.0
 

@@ -41,7 +41,7 @@ from callsieve.installing import Wanted, plan_install, service_group, unit_text,
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
 from callsieve.uninstalling import check_trunks, is_classic_installed, plan_uninstall, uses_of
 from callsieve.writing import write
-from tests.callsieve.program import ROOT
+from tests.office import ROOT
 
 PLAIN = {
     "extensions.conf": "[general]\n\n[from-carrier]\nexten => _X.,1,Dial(PJSIP/201)\n",

@@ -24,8 +24,9 @@ from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import SETTLE_SECONDS, outcomes, settle_outcomes
 from reputation.store.own_days import days_of
 from reputation.store.rows import signals_of
-from tests.ami_listener.fake_manager import FakeManager, managing, until
+from tests.ami_listener.fake_manager import FakeManager, managing
 from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
+from tests.waiting import until
 
 CALLER = "+12017421834"  # who calls in the recordings
 CALLED = b"+13125550142"  # who is called

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.people import all_dids, all_people
 from reputation.velocity import Velocity
 from tests.reputation.store_builders import CALLER, NOW, make_record
+from tests.waiting import until
 
 SETTINGS = """
 [[did]]
@@ -30,12 +31,6 @@ screen = false
 extension = "201"
 endpoint = "PJSIP/201"
 """
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 (what is waited for has no events)
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import pytest
 
 from callsieve.privileges import acting_for, owner_on_the_way
 from reputation.store.file import open_store
-from tests.callsieve.program import NOBODY, ROOT, SETTINGS, Program, Result
+from tests.callsieve.program import Program, Result
+from tests.office import NOBODY, ROOT, SETTINGS
 
 pytestmark = pytest.mark.root
 

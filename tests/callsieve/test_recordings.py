@@ -18,6 +18,7 @@ from callsieve.recordings import KEPT_SECONDS, erase, expire, keep_recordings, m
 from callsieve.settings import Loaded, parse_settings
 from callsieve.wav import wav_of
 from tests.callsieve.program import Program, make_record
+from tests.waiting import until
 
 NOW = 1_790_000_000.0
 CALLER, OTHER = "+12017421834", "+12017421835"
@@ -89,12 +90,6 @@ async def test_a_directory_that_a_dialplan_cannot_name_is_not_used(tmp_path: Pat
     await until(lambda: bool(said))
     task.cancel()
     assert said == [""]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 (files have no events)
-            await asyncio.sleep(0.005)
 
 
 def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction
 from tests.builders import CALLER, DAY, HOUR
-from tests.callsieve.program import ROOT, Program, make_record
+from tests.callsieve.program import Program, make_record
 from tests.callsieve.test_replay import answered, inbound, lines, outbound, said
+from tests.office import ROOT
 from tests.reputation.store_builders import make_mark, make_outcome
 
 NOW = time.time() - HOUR  # outcomes are kept for 30 days

@@ -18,7 +18,8 @@ from reputation.store.backup import backups_of, make_backup
 from reputation.store.file import log_of, open_store
 from reputation.store.recovery import quarantined_of
 from tests.callsieve.phones import dial, expecting, status
-from tests.callsieve.program import NOBODY, wait_until
+from tests.office import NOBODY
+from tests.waiting import wait_until
 
 PHONES = [f"PJSIP/{extension}" for extension in range(201, 205)]
 

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from math import sin
 from pathlib import Path
@@ -24,6 +24,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions
 from reputation.store.lists import add_entry
 from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from tests.waiting import wait_until
 
 STRANGER = "+12015550100"
 BY_ACTION = {
@@ -144,15 +145,6 @@ def decision_on(path: Path, caller: str | None, seconds: float = 20.0) -> Decisi
 
     wait_until(there, f"a decision about {caller}", seconds)
     return found[0]
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Wait for something that another process does; raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
 
 
 def answered(carrier: Carrier, *phones: Phone, spec: CallSpec) -> CallResult:

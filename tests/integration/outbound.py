@@ -14,7 +14,7 @@ from lab.daemon import Daemon
 from lab.screened import EXTENSIONS
 from reputation.own.guarding import OutboundRecord
 from reputation.store.outbound import outbound_decisions
-from tests.integration.office import wait_until
+from tests.waiting import wait_until
 
 OWN = "+442071838751"
 # The office's dialplan with the guard before every call that leaves, all with the number OWN.

@@ -23,8 +23,8 @@ from tests.integration.office import (
     STRANGER,
     decision_on,
     fill,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 TAG_RING = "<http://localhost>;info=callsieve-tag"
 WARN_RING = "<http://localhost>;info=callsieve-warn"

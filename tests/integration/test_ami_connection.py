@@ -23,6 +23,7 @@ from ami_listener.supervisor import AmiListener, State
 from ami_listener.trouble import Kind
 from lab import Asterisk
 from lab.proxy import Proxy
+from tests.waiting import until
 
 SECRET = "only-of-this-test"
 # What asterisk-conf/callsieve-manager.conf gives us.
@@ -97,12 +98,6 @@ async def listening(
         await listener.close()
         assert time.monotonic() - began < 5
         await asyncio.wait_for(consumer, 5)
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 (what is waited for has no events)
-            await asyncio.sleep(0.01)
 
 
 async def originate(asterisk: Asterisk, extension: str) -> None:

@@ -11,7 +11,8 @@ from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.store.connection import open_store, transaction
 from reputation.store.imports import import_numbers
 from reputation.store.personal import Contact, add_contacts
-from tests.integration.office import ALICES_FOE, fill, wait_until
+from tests.integration.office import ALICES_FOE, fill
+from tests.waiting import wait_until
 
 IVR, UNSCREENED, QUEUE, HUNT = (f"+442071838{n}" for n in (759, 758, 757, 756))
 # The IVR itself, a queue that calls through Local channels, and one who asks for 202 when 201 does not pick up.

@@ -20,7 +20,8 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.personal import PersonalEntry, set_personal_entry
-from tests.integration.office import ami_settings, decision_on, install_prompts, journal, played, wait_until
+from tests.integration.office import ami_settings, decision_on, install_prompts, journal, played
+from tests.waiting import wait_until
 
 CLAIM = "2015550177"
 NUMBERS = {action: [f"+12015550{n}{k}" for k in range(10)] for n, action in ((41, "reject"), (42, "route"))}

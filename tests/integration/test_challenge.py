@@ -18,7 +18,8 @@ from reputation.model import AuthClass, EntryKind, ListEntry, ListName
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import connected, heard_digits, install_prompts, played, wait_until
+from tests.integration.office import connected, heard_digits, install_prompts, played
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 CHALLENGED = [f"+120155502{n:02d}" for n in range(40)]

@@ -16,7 +16,8 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from reputation.store.outcomes import outcomes
-from tests.integration.office import ami_settings, install_prompts, wait_until
+from tests.integration.office import ami_settings, install_prompts
+from tests.waiting import wait_until
 
 OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
 STRANGER, WARNED = "+12015550181", "+12015550182"

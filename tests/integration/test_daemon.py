@@ -14,7 +14,7 @@ import pytest
 
 from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
 from lab.daemon import Daemon
-from tests.integration.office import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

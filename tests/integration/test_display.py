@@ -14,7 +14,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
-from tests.integration.office import wait_until
+from tests.waiting import wait_until
 
 # 202 speaks Mandarin and has a number of her own; the phone may transfer with the keys of features.conf.
 OFFICE = EXTENSIONS.replace(

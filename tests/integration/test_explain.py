@@ -16,7 +16,8 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from tests.callsieve.sounds import needs_voice
-from tests.integration.office import ami_settings, build_prompts, wait_until
+from tests.integration.office import ami_settings, build_prompts
+from tests.waiting import wait_until
 
 pytestmark = needs_voice
 

@@ -28,7 +28,8 @@ from policies.relations import PerPhone
 from reputation.store.backup import make_backup
 from reputation.store.people import all_dids, all_people
 from tests.builders import make_call, make_reputation
-from tests.integration.office import BY_ACTION, STRANGER, decision_on, fill, journal, wait_until
+from tests.integration.office import BY_ACTION, STRANGER, decision_on, fill, journal
+from tests.waiting import wait_until
 
 RecordDelay = Callable[[float | None], None]
 

@@ -16,8 +16,9 @@ from callsieve.freepbx import GUARD_LINE
 from lab import Phone
 from lab.phone import Answering
 from tests.integration.bare import Office, bare_office
-from tests.integration.office import install_prompts, wait_until
+from tests.integration.office import install_prompts
 from tests.integration.outbound import ACTING, BOUND, SLACK, asked, decided, dial, dial_frozen, dial_killed, later
+from tests.waiting import wait_until
 
 OWN = "+442071838751"
 FRIEND, UNWANTED, TRIED = (f"+1201555018{n}" for n in range(3))

@@ -16,7 +16,8 @@ from callsieve.prompts import prompts_of
 from lab import CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from policies.decision import FAIL_OPEN_RULE
-from tests.integration.office import BY_ACTION, STRANGER, fill, install_prompts, journal, wait_until
+from tests.integration.office import BY_ACTION, STRANGER, fill, install_prompts, journal
+from tests.waiting import wait_until
 
 # What a caller would like to be taken for, and ways to break out of every language his text passes through: SIP,
 # dialplan variables and expressions, AGI arguments and commands, SQL, HTML, the shell, a terminal.

@@ -20,7 +20,8 @@ from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import expected_until
 from reputation.store.rows import answered_of, marks_of, signals_of
-from tests.integration.office import STRANGER, ami_settings, decision_on, wait_until
+from tests.integration.office import STRANGER, ami_settings, decision_on
+from tests.waiting import wait_until
 
 NUISANCE = "+12015550150"
 CUSTOMER = "+12015550151"

@@ -22,7 +22,8 @@ from callsieve.telemetry import EVERY_SECONDS, read_telemetry
 from lab import CallSpec, Phone
 from lab.daemon import Daemon
 from lab.screened import ALICE, PATIENT_DEADLINE_MS, SETTINGS, ScreenedPbx
-from tests.integration.office import BY_ACTION, fill, wait_until
+from tests.integration.office import BY_ACTION, fill
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.root
 

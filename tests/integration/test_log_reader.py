@@ -15,7 +15,7 @@ from pathlib import Path
 
 from callsieve import logs
 from lab.daemon import Daemon
-from tests.integration.office import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 0.4

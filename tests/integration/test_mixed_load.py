@@ -17,7 +17,8 @@ from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import ami_settings, install_prompts, journal, wait_until
+from tests.integration.office import ami_settings, install_prompts, journal
+from tests.waiting import wait_until
 
 SECONDS = 60
 DIGIT = 4

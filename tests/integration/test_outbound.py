@@ -13,7 +13,7 @@ import pytest
 from lab import Phone
 from lab.screened import SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
-from tests.integration.office import ami_settings, install_prompts, wait_until
+from tests.integration.office import ami_settings, install_prompts
 from tests.integration.outbound import (
     ACTING,
     BOUND,
@@ -27,6 +27,7 @@ from tests.integration.outbound import (
     dial_killed,
     later,
 )
+from tests.waiting import wait_until
 
 NEW_JERSEY = "+12015550160"
 UNWANTED, OFTEN, ASKED, NEXT = (f"+1201555016{n}" for n in range(1, 5))

@@ -21,12 +21,13 @@ from lab.screened import SETTINGS, ScreenedPbx
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes_of_own
-from tests.integration.office import ami_settings, wait_until
+from tests.integration.office import ami_settings
 from tests.integration.outbound import ACTING, GUARDED
 from tests.integration.outbound import OWN as LAB
 from tests.reputation import own_campaigns
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, Shapes, campaign, run
 from tests.reputation.store_builders import DAY
+from tests.waiting import wait_until
 
 INNOCENT, CARELESS_OWN, ROTATED_OWN = "+442071838756", "+442071838757", "+442071838758"
 REAL, CUSTOMER = "+12015550170", "+12015550171"

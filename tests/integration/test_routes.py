@@ -16,7 +16,7 @@ from callsieve.doctor_routes import are_known, are_screened
 from lab import Asterisk
 from tests.callsieve.route_cases import ANSWERS, CASES, DIALPLAN, SURVEYS, Case, ground_of, verdict
 from tests.integration.bare import bare_office
-from tests.integration.office import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from reputation.model import EntryKind, ListEntry, ListName, Verdict
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.rows import marks_of
-from tests.integration.office import ami_settings, connected, decision_on, install_prompts, played, wait_until
+from tests.integration.office import ami_settings, connected, decision_on, install_prompts, played
+from tests.waiting import wait_until
 
 CALLERS = [f"+120155503{n:02d}" for n in range(60)]
 SCREENING = SETTINGS + '\n[actions]\nask = "name"\n'

@@ -17,7 +17,8 @@ from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import connected, decision_on, played, wait_until
+from tests.integration.office import connected, decision_on, played
+from tests.waiting import wait_until
 
 DIGIT = 4
 CALLERS = {"en": "+12015550170", "zh": "+8613800138000"}

@@ -19,7 +19,8 @@ from reputation.store.lists import add_entry
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import PersonalEntry, set_personal_entry
 from reputation.store.rows import marks_of
-from tests.integration.office import ami_settings, install_prompts, wait_until
+from tests.integration.office import ami_settings, install_prompts
+from tests.waiting import wait_until
 
 WARNING_SECONDS, MENU_SECONDS = 0.8, 2.0
 WHISPER_SECONDS = 4.0  # the longest that it may take, as docs/for-users.md has it

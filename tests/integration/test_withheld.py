@@ -15,7 +15,8 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.personal import PersonalEntry, set_personal_entry
-from tests.integration.office import journal, wait_until
+from tests.integration.office import journal
+from tests.waiting import wait_until
 
 BLOCKED, BARRED_BY_ALICE, ALLOWED = "+12015550150", "+12015550151", "+12015550152"
 BARRED_IN_LONDON = "+442071838755"

@@ -30,6 +30,7 @@ from reputation.store.journal import (
     record_decisions,
 )
 from tests.reputation.store_builders import CALLER, NOW, make_record, read, run_python, write
+from tests.waiting import until
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -113,13 +114,6 @@ class Faltering:
                 raise sqlite3.IntegrityError("a bug of ours")
             self.taken += [record.id for record in batch]
         return None  # type: ignore[return-value]
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

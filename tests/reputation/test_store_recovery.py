@@ -23,8 +23,8 @@ from reputation.store.errors import StoreError
 from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.recovery import quarantine, quarantined_of, recover, restore
-from tests.callsieve.program import wait_until
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
+from tests.waiting import wait_until
 
 PAGE = 4096
 ROOT = Path(__file__).resolve().parents[2]

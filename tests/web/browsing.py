@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from callsieve.passwords import hashed
-from callsieve.settings import Loaded, load_settings
 from callsieve.web.app import make_app
 from callsieve.web.desk import Desk
 from callsieve.web.tokens import form_token, hash_of, new_token
@@ -25,6 +23,8 @@ from reputation.store.file import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import Lifetime, add_user, start_session
 from reputation.users import ROLE_BY_WORD, ConsoleUser, Session
+from tests import office
+from tests.office import SETTINGS as COMPANY
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -35,34 +35,13 @@ ROLES = ("viewer", "operator", "administrator")
 # Who has which role. The operator and the administrator mark in the name of people of ours.
 USERS = {"vera": ("viewer", None), "otto": ("operator", "201"), "ada": ("administrator", "202")}
 NAME_BY_ROLE = {role: name for name, (role, _) in USERS.items()}
-SETTINGS = """\
-[numbers]
-region = "US"
-
+SETTINGS = f"""\
+{COMPANY}
 [policy]
 name = "cautious"
 
 [asterisk]
 command = "callsieve-has-no-asterisk-here"
-
-[[trunk]]
-name = "carrier"
-channels = "PJSIP/carrier-*"
-own_numbers = ["+12025550100"]
-
-[[did]]
-number = "+442071838750"
-group = "sales"
-
-[[person]]
-extension = "201"
-name = "Alice"
-group = "sales"
-
-[[person]]
-extension = "202"
-name = "Bob"
-group = "support"
 """
 
 
@@ -134,29 +113,14 @@ class Browser:
         return self.client.get(answer.headers["location"], follow_redirects=False)
 
 
-class Office:
-    """A state directory with settings, a store and the users."""
+class Office(office.Office):
+    """With a store, in which the users are."""
 
     def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
-        self.state = folder / "state"
-        self.config = folder / "callsieve.toml"
-        self.config.write_text(settings)
-        self.store = self.state / "callsieve.db"
+        super().__init__(folder, settings)
         self.clock = Clock()
         self.state.mkdir()
         self.store.write_bytes(store_with_users())
-
-    def load(self) -> Loaded:
-        return load_settings(self.config, {"CALLSIEVE_STATE": str(self.state)})
-
-    def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """As the daemon and the command line write."""
-        with open_store(self.store) as db, transaction(db):
-            return fn(db, *args)
-
-    def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        with open_store(self.store) as db:
-            return fn(db, *args)
 
     @contextmanager
     def console(self, base_url: str = "http://localhost") -> Iterator[Console]:

@@ -25,7 +25,7 @@ from callsieve.web import connections
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from callsieve.web.gate import BODY_SECONDS
 from lab.daemon import Daemon
-from tests.callsieve.program import wait_until
+from tests.waiting import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
 from tests.web.calls import add_calls, make_decision
 
@@ -154,7 +154,7 @@ def test_connections_that_ask_for_nothing_take_no_page_from_others(served: Serve
 def test_a_header_that_never_ends_is_not_waited_for(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), 10) as slow:
         slow.sendall(b"GET /livez HTTP/1.1\r\nx: ")
-        wait_until(lambda: has_ended(slow), 3 * HEADER_SECONDS)
+        wait_until(lambda: has_ended(slow), seconds=3 * HEADER_SECONDS)
 
 
 NEVER_ENDING = (
@@ -213,7 +213,7 @@ def test_forms_through_a_proxy_take_no_page_from_others(tmp_path: Path) -> None:
 def test_a_form_that_trickles_in_is_not_waited_for(served: Served) -> None:
     with never_ending_forms(served.port, 1) as (slow,):
         slow.settimeout(0.2)
-        wait_until(lambda: said_to_another_byte(slow).startswith(b"HTTP/1.1 408 "), 3 * BODY_SECONDS)
+        wait_until(lambda: said_to_another_byte(slow).startswith(b"HTTP/1.1 408 "), seconds=3 * BODY_SECONDS)
 
 
 def said_to_another_byte(slow: socket.socket) -> bytes:
