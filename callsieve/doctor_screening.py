@@ -12,6 +12,7 @@ from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unkno
 from callsieve.times import when
 from policies.policy import PolicyError
 from reputation.numbers import masked
+from reputation.store.audit_search import latest_of
 from reputation.store.screened import Screened, first_decision, screened_by_number
 from reputation.wording import Places, Wording, listed
 
@@ -26,14 +27,14 @@ FEW_DECISIONS = 500
 
 
 def are_decided(ground: Ground) -> Finding:
-    """The inbound calls of the last days that Asterisk told of have a decision each."""
+    """The inbound calls of the last days, since screening was switched on, have a decision each."""
     try:
-        off = parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}"))
+        off = parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}")) or 0
     except ConsoleError:
-        off = None
-    if off is not None and off > ground.now:
+        off = 0
+    if off > ground.now:
         return ok(Wording("not looked at while screening is off"))
-    return told_by_store(ground, _judged_calls)
+    return told_by_store(ground, lambda db, now: _judged_calls(db, now, on_since=float(off)))
 
 
 def may_act(ground: Ground) -> Finding:
@@ -48,13 +49,18 @@ def may_act(ground: Ground) -> Finding:
     return told_by_store(ground, lambda db, now: _judged_age(db, now, acting[0]))
 
 
-def _judged_calls(db: sqlite3.Connection, now: float) -> Finding:
-    numbers = screened_by_number(db, now - LOOKED_BACK_SECONDS, now)
+def _judged_calls(db: sqlite3.Connection, now: float, on_since: float) -> Finding:
+    """`on_since`: when the last `off --for` ended; `on` is in the audit."""
+    switched_on = max(on_since, *(one.row.at for one in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
+    numbers = screened_by_number(db, switched_on, now)
     calls, missed = sum(one.calls for one in numbers), sum(one.missed for one in numbers)
     if not calls:
         return ok(NONE)
     counts: Places = {"decided": calls - missed, "calls": calls}
     about = Wording("{decided:,} of {calls:,} inbound calls of the last 7 days have a decision", counts)
+    if switched_on > now - LOOKED_BACK_SECONDS:
+        counts = {**counts, "since": when(switched_on)}
+        about = Wording("{decided:,} of {calls:,} inbound calls since {since} have a decision", counts)
     look = Wording("see the lines trunks and DIDs; watch asterisk -rvvv while one of them is called")
     if now_missed := [one for one in numbers if one.is_missed_now]:
         return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), look)

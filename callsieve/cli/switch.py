@@ -60,7 +60,8 @@ def on(config: ConfigOption = None) -> None:
     was_off = until is not None and until > time.time()
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
     renew_stored(loaded, "off switch")
-    note_done(loaded, "on")
+    if until is not None:  # else nothing has changed
+        note_done(loaded, "on")
 
 
 def parse_duration(text: str) -> int:

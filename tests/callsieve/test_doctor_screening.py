@@ -12,6 +12,7 @@ import pytest
 from callsieve.doctor_screening import DAY, FEW_DECISIONS, are_decided, may_act
 from callsieve.examining import Ground, Status
 from callsieve.settings import Loaded, parse_settings
+from reputation.store.audit import Change, add_audit
 from reputation.store.file import open_store
 from reputation.store.screened import Screened, screened_by_number
 
@@ -133,7 +134,20 @@ def test_nothing_is_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Co
     add_call(db, NOW - 3600, decided=False)
     db.commit()
     assert are_decided(looks(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is Status.OK
-    assert are_decided(looks(tmp_path, off=f"Value: {NOW - 60:.0f}\n")).status is Status.FAIL
+
+
+@pytest.mark.parametrize("ended_by", ["time", "hand"])
+def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Connection, ended_by: str) -> None:
+    ground = looks(tmp_path, off=f"Value: {NOW - 1800:.0f}\n") if ended_by == "time" else looks(tmp_path)
+    add_decision(db, NOW - 6 * DAY)
+    add_call(db, NOW - 3600, decided=False)
+    if ended_by == "hand":
+        add_audit(db, Change("on"), "joe", NOW - 1800)
+    db.commit()
+    assert are_decided(ground).status is Status.OK
+    add_call(db, NOW - 900, decided=False)
+    db.commit()
+    assert are_decided(ground).status is Status.FAIL
 
 
 ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'

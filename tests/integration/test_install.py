@@ -17,7 +17,10 @@ from callsieve.changes import DIALPLAN_FILES, FREEPBX_FILES, asterisk_conf
 from callsieve.doctor_asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
 from lab import CallSpec, Carrier, Phone
 from lab.asterisk import COMPLAINT
+from reputation.store.file import open_store
+from reputation.store.outcomes import outcomes
 from tests.integration.bare import Office, bare_office
+from tests.waiting import wait_until
 
 BARE = """\
 [from-carrier]
@@ -139,6 +142,29 @@ def test_calls_go_on_while_it_is_off(office: Office) -> None:
         office.run("on")
         assert Carrier(office.asterisk).call(CallSpec(caller="+12015550100", did="+442071838750")).code == 200
     office.daemon.wait_for_log("call ")
+
+
+def test_calls_of_while_it_was_off_are_not_missed(office: Office) -> None:
+    office.install("--reload")
+    office.write_dialplan(SCREENED)
+    office.daemon.start()
+    office.daemon.wait_for_log("listening to Asterisk")
+    spec = CallSpec(caller="+12015550100", did="+442071838750")
+    with Phone(office.asterisk, "201"):
+        for command in ("off", "on"):
+            assert Carrier(office.asterisk).call(spec).code == 200
+            office.run(command)
+    with open_store(office.daemon.store) as db:
+        wait_until(lambda: len(outcomes(db, number=spec.caller)) == 2, "the outcomes")
+        db.execute("UPDATE outcome SET waits_since = NULL")  # as a minute later: no decision is on its way
+        db.commit()
+    assert office.doctor(code=0)["screened calls"]["status"] == "ok"
+
+
+def test_switching_on_what_was_not_off_is_not_in_the_audit(office: Office) -> None:
+    assert office.daemon.callsieve("db", "migrate").returncode == 0
+    office.run("on")
+    assert json.loads(office.daemon.callsieve("audit", "--json").stdout) == []
 
 
 def test_the_doctor_without_a_daemon(office: Office) -> None:
