@@ -25,7 +25,7 @@ test: tools
 	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --may-skip -n auto --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest --may-skip -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
 
 coverage: tools
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term

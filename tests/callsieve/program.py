@@ -11,9 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,13 +60,19 @@ class Program(Office):
             "PYTHONWARNINGS": "default",
         }
 
-    def __call__(self, *arguments: str | Path, typed: str | None = None, piped: str = "") -> Result:
-        """`typed`: what somebody types at a terminal, where the command then runs; `piped`: standard input else."""
+    def __call__(
+        self, *arguments: str | Path, typed: str | None = None, piped: str = "", most_bytes: int | None = None
+    ) -> Result:
+        """`typed`: what somebody types at a terminal, where the command then runs; `piped`: standard input else.
+
+        `most_bytes`: no file may grow beyond that, as on a disk that is full.
+        """
         stream = io.StringIO if typed is None else Terminal
         out, err = stream(), stream()
         code: object = None
         groups = os.getgroups()
         with (
+            full_at(most_bytes),
             patch.dict(os.environ, self.environment),
             patch.object(sys, "stdin", stream(typed or piped)),
             redirect_stdout(out),
@@ -101,11 +107,10 @@ class Program(Office):
         self,
         *arguments: str | Path,
         stdin: bytes = b"",
-        most_bytes: int | None = None,
         seconds: float = 60.0,
         **environment: str,
     ) -> Result:
-        """A real process. `most_bytes`: no file may grow beyond that, as on a disk that is full."""
+        """A real process, which takes half a second more than a call of the program in this one."""
         done = subprocess.run(
             (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments)),
             input=stdin,
@@ -114,7 +119,6 @@ class Program(Office):
             timeout=seconds,
             env={**self.environment, **environment},
             cwd=ROOT,
-            preexec_fn=_limit(most_bytes) if most_bytes is not None else None,
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -219,5 +223,12 @@ def _talk(process: subprocess.Popen[bytes], typed: Iterable[bytes]) -> tuple[byt
     return process.communicate()
 
 
-def _limit(most_bytes: int) -> Callable[[], None]:
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+@contextmanager
+def full_at(most_bytes: int | None) -> Iterator[None]:
+    """Inside, no file of this process may grow beyond that, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits if most_bytes is None else (most_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -237,7 +237,7 @@ def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Prog
 @pytest.mark.parametrize("arguments", WRITING)
 def test_a_full_disk_is_one_line_and_changes_nothing(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("db", "migrate")
-    result = callsieve.process(*filled_in(callsieve, arguments), most_bytes=4096)
+    result = callsieve(*filled_in(callsieve, arguments), most_bytes=4096)
     assert (result.code, result.out) == (2, "")
     line = one_line(result.err)
     assert "full" in line
@@ -266,7 +266,7 @@ def test_a_file_that_does_not_fit_on_the_disk_is_named(callsieve: Program, words
     numbers = "".join(f"+1202555{index:04d}\n" for index in range(2000))
     callsieve.ok("own", "import", callsieve.file("own.csv", f"number\n{numbers}"))
     out = callsieve.folder / "out.html"
-    result = callsieve.process(*words.split(), "--out", out, most_bytes=40_000 if words == "own export" else 4)
+    result = callsieve(*words.split(), "--out", out, most_bytes=40_000 if words == "own export" else 4)
     assert (result.code, one_line(result.err).startswith(f"{out}: ")) == (2, True), result.err
 
 

@@ -227,7 +227,7 @@ def test_two_imports_of_one_name_at_once_leave_one_of_them_whole(callsieve: Prog
 def test_a_full_disk_is_one_line_and_the_old_list_stays(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     file = numbers_file(callsieve, 100_000)
-    result = callsieve.process("import", "numbers", file, "--source", "ftc", most_bytes=1_500_000)
+    result = callsieve("import", "numbers", file, "--source", "ftc", most_bytes=1_500_000)
     assert result.code == 2
     assert result.out == ""
     [line] = result.err.splitlines()

@@ -133,7 +133,7 @@ def test_nothing_is_written_when_nothing_can_be_replayed(callsieve: Program, con
 def test_nothing_is_left_on_a_disk_that_is_full(callsieve: Program) -> None:
     history = callsieve.file("h.jsonl", lines(*(inbound(f"c{n}", NOW + n) for n in range(2000))))
     out = callsieve.folder / "out.jsonl"
-    result = callsieve.process("replay", history, "--out", out, most_bytes=100_000)
+    result = callsieve("replay", history, "--out", out, most_bytes=100_000)
     assert (result.code, len(result.err.splitlines())) == (2, 1)
     assert not list(callsieve.folder.glob("*out*"))
 

@@ -217,7 +217,7 @@ def test_a_backup_to_an_impossible_place_is_one_line(filled: Program, place: str
 
 def test_a_backup_that_does_not_fit_leaves_the_file_of_before(filled: Program) -> None:
     file = filled.file("backup.db", "precious")
-    result = filled.process("db", "backup", file, most_bytes=40_000)
+    result = filled("db", "backup", file, most_bytes=40_000)
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
     assert file.read_text() == "precious"
@@ -246,7 +246,7 @@ def test_export_to_a_file_is_for_its_maker_alone_and_overwrites_nothing(filled: 
 def test_an_export_that_does_not_fit_leaves_no_file(filled: Program) -> None:
     out = filled.folder / "export.json"
     filled.add_decisions(*(make_record(f"D{index:07d}") for index in range(200)))
-    result = filled.process("privacy", "export", CALLER, "--out", out, most_bytes=60_000)
+    result = filled("privacy", "export", CALLER, "--out", out, most_bytes=60_000)
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
     assert not out.exists()

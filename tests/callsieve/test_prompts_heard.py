@@ -17,7 +17,8 @@ from lab.recogniser import can_recognise, word_errors
 from tests.callsieve.program import make_record
 from tests.callsieve.sounds import needs_voice
 
-pytestmark = needs_voice
+# They make and measure more than 300 sounds: half a minute.
+pytestmark = [needs_voice, pytest.mark.slow]
 
 # The longest prompts are read to a caller once; nobody listens longer without a word to do.
 LONGEST_SECONDS = 6.0
