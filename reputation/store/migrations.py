@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -38,14 +39,15 @@ class Migration(NamedTuple):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def known_migrations() -> list[Migration]:
+@cache
+def known_migrations() -> tuple[Migration, ...]:
     """All migrations of this program, oldest first."""
     folder = files("reputation.store") / "migrations"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
-    return [Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts)]
+    return tuple(Migration(int(name[:4]), name.removesuffix(".sql"), texts[name]) for name in sorted(texts))
 
 
-def pending(db: sqlite3.Connection, known: list[Migration] | None = None) -> list[Migration]:
+def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
     """What is still to be applied. Raises StoreError for an edited migration or a store newer than we are."""
     known = known_migrations() if known is None else known
     applied = _applied(db)
@@ -65,7 +67,7 @@ def pending(db: sqlite3.Connection, known: list[Migration] | None = None) -> lis
     return [migration for migration in known if migration.version not in applied]
 
 
-def migrate(db: sqlite3.Connection, known: list[Migration] | None = None) -> list[Migration]:
+def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
     """Brings the store up to date and returns what was applied. Safe when several programs start at once."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]

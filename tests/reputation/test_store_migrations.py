@@ -29,8 +29,8 @@ def names(migrations: list[Migration]) -> list[str]:
 
 
 def test_a_new_store_gets_all_and_then_nothing(db: sqlite3.Connection) -> None:
-    assert pending(db) == known_migrations()
-    assert migrate(db) == known_migrations()
+    assert pending(db) == list(known_migrations())
+    assert migrate(db) == list(known_migrations())
     assert pending(db) == []
     assert migrate(db) == []
 
