@@ -78,12 +78,12 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
     return parse_policy(text_of(file), file.stem, name, lambda base: load_policy(base, directories))
 
 
-def text_of(file: Path) -> str:
-    """A file of policies or cases that the administrator names. PolicyError."""
-    from policies.loader import read_text
+def text_of(file: Path, max_bytes: int | None = None) -> str:
+    """A file of policies or cases that the administrator names; `max_bytes` None: as large as a policy. PolicyError."""
+    from policies.loader import MAX_BYTES, read_text
 
     with acting_for(file):
-        return read_text(file)
+        return read_text(file, max_bytes or MAX_BYTES)
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:

@@ -39,6 +39,7 @@ from policies.policy import Case, Policy, PolicyError, PolicySet
 from policies.words import nearest, shown
 from reputation.weights import DEFAULT, Thresholds
 
+MAX_BYTES = 1 << 20  # no daemon reads them
 CASE_KEYS = frozenset({"name", "policy", "text", "call", "facts", "expect"})
 _EXPECTED: Mapping[str, Reader] = {key: read for key, (read, _) in EXPECT.items()}
 

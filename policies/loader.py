@@ -28,7 +28,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LABEL = re.compile(r"[ -~]{1,15}")  # printable ASCII, and no longer than phones show beside a name
 POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18  # twice what as many rules take as are allowed; the daemon reads it while it answers calls
 MAX_REASON = 200
 MAX_RULES = 500  # each is compared with those before it, and all are tried at a call
 MAX_CHAIN = 8
@@ -74,15 +74,16 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
     return read_text(own), str(own)
 
 
-def read_text(path: Path) -> str:
-    """A policy file, bounded in size."""
+def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
+    """The text of a file of policies or cases, bounded in size. PolicyError."""
     try:
         with open_regular(path) as file:
-            raw = file.read(MAX_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            raw = file.read(max_bytes + 1)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise PolicyError(f"{path}: larger than {MAX_BYTES} bytes: not a policy")
+    if len(raw) > max_bytes:
+        raise PolicyError(f"{path}: {max(size, len(raw))} bytes, and at most {max_bytes} are allowed")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -62,13 +62,13 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
 
 def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
     from callsieve.policy_files import policies_there, text_of
-    from policies.cases import parse_trials
+    from policies.cases import MAX_BYTES, parse_trials
     from policies.policy import PolicyError
     from policies.words import nearest
 
     settings, name = loaded.settings, str(file)
     try:
-        return parse_trials(text_of(file), name, settings.numbers.region, settings.reputation.levels)
+        return parse_trials(text_of(file, MAX_BYTES), name, settings.numbers.region, settings.reputation.levels)
     except PolicyError:
         if "/" in name or file.suffix or file.exists():
             raise

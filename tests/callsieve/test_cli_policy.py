@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.loader import MAX_BYTES
 from reputation.model import Wish
 from reputation.store.file import open_store
 from reputation.store.personal import set_wish
@@ -75,6 +76,14 @@ def test_every_problem_of_a_file_is_a_line_of_its_own(callsieve: Program) -> Non
         f"callsieve: {path}: line 6: rule 'premium': unknown condition prefxi (did you mean prefix?)",
         f"callsieve: {path}: line 15: rule 'premium': action does not know 'rejct' (did you mean reject?)",
     ]
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_file_that_is_too_large_is_refused(callsieve: Program, command: str, by_name: bool) -> None:
+    path = policy_file(callsieve, "#" * (MAX_BYTES + 1))
+    said = callsieve.fails("policy", command, "office" if by_name else str(path))
+    assert f"{path}: {MAX_BYTES + 1} bytes, and at most {MAX_BYTES} are allowed" in said
 
 
 def test_one_broken_file_does_not_hide_the_others(callsieve: Program) -> None:

@@ -297,19 +297,29 @@ def codes_that_wait(port: int) -> Iterator[None]:
         caller.join()
 
 
-def test_policy_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(
+            'extends = "cautious"\n[[rule]]\nname = "all"\n'
+            'when = { levl_at_least = "tag" }\naction = "reject"\nreason = "x"\n',
+            "office.toml: line 4: rule 'all': unknown condition levl_at_least (did you mean level_at_least?)",
+            id="misspelt",
+        ),
+        pytest.param("#" * 800_000, "office.toml: 800000 bytes, and at most 262144 are allowed", id="too-large"),
+    ],
+)
+def test_policy_broken_at_reload(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay, text: str, says: str
+) -> None:
     policies = pbx.state / "policies"
     policies.mkdir()
     (policies / "office.toml").write_text('extends = "cautious"\n')
     pbx.daemon.write_settings(SETTINGS.replace('name = "cautious"', 'name = "office"'))
     pbx.daemon.reload()
     pbx.daemon.wait_for_log("policy office is in force")
-    (policies / "office.toml").write_text(
-        'extends = "cautious"\n[[rule]]\nname = "all"\n'
-        'when = { levl_at_least = "tag" }\naction = "reject"\nreason = "x"\n'
-    )
-    line = pbx.daemon.wait_for_log("the old policy stays")
-    assert "office.toml: line 4: rule 'all': unknown condition levl_at_least (did you mean level_at_least?)" in line
+    (policies / "office.toml").write_text(text)
+    assert says in pbx.daemon.wait_for_log("the old policy stays")
     result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE))
     record_delay(result.ringing_seconds)
     assert result.code == 200

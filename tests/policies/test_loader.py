@@ -168,7 +168,7 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_text("#" * (MAX_BYTES + 1))
-    assert refused_file("house", tmp_path) == f"{path}: larger than 1048576 bytes: not a policy"
+    assert refused_file("house", tmp_path) == f"{path}: 262145 bytes, and at most 262144 are allowed"
     path.write_text("#" * MAX_BYTES)
     assert load_policy("house", (tmp_path,)).rules == ()
 

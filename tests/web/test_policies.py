@@ -17,7 +17,7 @@ from callsieve.composing import policies_of
 from callsieve.rehearsing import MOST_CHANGES
 from callsieve.web.drafts import MOST_BYTES, as_typed, digest_of
 from policies.engine import CAPS, STEPS
-from policies.loader import load_policy
+from policies.loader import MAX_BYTES, load_policy
 from policies.policy import PolicyError
 from reputation.model import CallerKind, OutcomeRecord
 from reputation.store.audit import AuditRow, audit_rows
@@ -113,6 +113,14 @@ def test_a_policy_that_cannot_be_used_is_shown_with_its_problem_and_the_others_s
         assert "there is no policy &#39;office&#39;" in page
         assert "/policies/named/balanced" in page
         assert "level-route" in browser.text("/policies/named/balanced")
+
+
+def test_a_policy_that_is_too_large_is_shown_with_its_problem(console: Console, ada: Browser) -> None:
+    folder = console.office.state / "policies"
+    folder.mkdir()
+    path = folder / "huge.toml"
+    path.write_text("#" * (MAX_BYTES + 1))
+    assert f"{path}: {MAX_BYTES + 1} bytes, and at most {MAX_BYTES} are allowed" in ada.text("/policies")
 
 
 def test_two_policies_are_compared_line_by_line(ada: Browser) -> None:
