@@ -37,6 +37,7 @@ NOBODY = 65534
 create_empty = store_file.create_file
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
+LONGEST_NAME = 60  # a fact in a line of a report, not a story
 # Tests here wait for real calls and real pages more than they compute.
 REAL_PARTS = {"integration", "browser"}
 
@@ -71,6 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     First what waits for calls and pages, and of these and of the rest the files with the longest `timeout` mark.
     """
+    names = {item.originalname for item in items if isinstance(item, pytest.Function)}
+    if too_long := [name for name in names if len(name) > LONGEST_NAME]:
+        raise pytest.UsageError(f"test names of more than {LONGEST_NAME} characters: {', '.join(too_long)}")
     longest: dict[Path, float] = {}
     for item in items:
         mark = item.get_closest_marker("timeout")

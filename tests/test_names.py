@@ -127,7 +127,7 @@ def prompts_of_the_dialplan() -> set[str]:
     return {key for key in found if not key.startswith(("off", "emergency"))}  # entries of AstDB
 
 
-def test_every_prompt_that_the_dialplan_names_is_in_the_catalogue_and_the_reverse() -> None:
+def test_prompts_of_dialplan_and_catalogue_are_the_same() -> None:
     catalogue = set(prompts_of("en"))
     of_the_dialplan = prompts_of_the_dialplan()
     assert of_the_dialplan - catalogue == set()

@@ -77,7 +77,7 @@ def test_a_slow_brigade_marks_once_a_day(attack: str, calls: int) -> None:
     assert len(taken) == calls
 
 
-def test_only_calls_after_the_attack_are_read_and_all_are_learnt_from() -> None:
+def test_all_calls_are_learnt_from_and_late_ones_are_read() -> None:
     stream = service(OFFICE, 0)
     after = attacked(OFFICE, stream, MARKS, 3, 0)
     read = [at for at, event in after.events if isinstance(event, Reading)]
@@ -109,7 +109,7 @@ def test_every_attack_is_counted_by_its_size() -> None:
     assert len(read) == 1
 
 
-def test_a_thinned_stream_is_read_less_often_and_learnt_from_whole() -> None:
+def test_a_thinned_stream_is_learnt_from_whole() -> None:
     stream = new_service(OFFICE, 0)
     fewer = thinned(stream, 4)
     readings, kept = ([at for at, event in one.events if isinstance(event, Reading)] for one in (stream, fewer))

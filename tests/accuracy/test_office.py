@@ -108,7 +108,7 @@ def test_one_ring_bursts_are_short_and_reach_many(office: Office) -> None:
         assert all(2 <= call.ring_seconds <= 6 and call.ended_by is EndedBy.CALLER for call in calls)
 
 
-def test_people_mark_more_or_less_readily_and_as_asked_on_average(office: Office) -> None:
+def test_people_mark_more_or_less_readily(office: Office) -> None:
     many = make_office(replace(PARAMETERS, users=4000), 7).users
     assert fmean(user.readiness for user in many) == pytest.approx(1.0, abs=0.04)
     assert len({user.group for user in office.users}) == 10
@@ -126,7 +126,7 @@ def test_a_stream_is_in_order_and_in_office_hours(office: Office, make: Make) ->
                 assert at < START + PARAMETERS.days * DAY_SECONDS
 
 
-def test_a_call_is_read_before_it_is_learnt_from_and_marked_after() -> None:
+def test_a_call_is_read_then_learnt_from_then_marked() -> None:
     habits = replace(STANDARD.habits[Kind.SPAM], marked_answered=1000.0, marked_unanswered=1000.0, called_back=1.0)
     office = make_office(STANDARD, 1)
     events = offices.call(STANDARD, office.chance("x"), habits, office.users[0], START)
@@ -136,7 +136,7 @@ def test_a_call_is_read_before_it_is_learnt_from_and_marked_after() -> None:
     assert 60 <= times[2] - times[1] <= 180
 
 
-def test_the_same_seed_makes_the_same_calls_whatever_else_was_made() -> None:
+def test_the_same_seed_makes_the_same_calls() -> None:
     first, second = make_office(STANDARD, 3), make_office(STANDARD, 3)
     offices.service(second, 0)
     assert offices.service(first, 5) == offices.service(second, 5)

@@ -50,7 +50,7 @@ def test_a_sheet_as_markdown() -> None:
     assert text == "Says.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
 
 
-def test_the_picture_is_well_formed_and_has_a_bar_for_each_figure() -> None:
+def test_the_chart_has_a_bar_for_each_figure() -> None:
     root = ElementTree.fromstring(
         svg(["one & two", "ours"], [("Title <", "note", [Estimate(50, 40, 60), Estimate(0, 0, 0)])])
     )

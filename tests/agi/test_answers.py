@@ -218,7 +218,7 @@ def test_the_language_a_caller_is_spoken_to_in(number: str | None, site: Site, l
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_how_to_appeal_is_for_who_is_held_back_and_only_where_it_is_wanted(action: Action) -> None:
+def test_how_to_appeal_is_for_who_is_held_back(action: Action) -> None:
     assert "CALLSIEVE_APPEAL" not in said(make_decision(action))
     sounds = said(make_decision(action), site=make_site(appeal=True)).get("CALLSIEVE_APPEAL")
     if action in (Action.CHALLENGE, Action.ROUTE, Action.REJECT):

@@ -141,7 +141,7 @@ def test_no_display_is_longer_than_a_line_or_can_steer_a_phone(
 
 
 @given(st.text(max_size=60))
-def test_who_is_shown_with_a_prefix_and_comes_back_is_shown_the_same(name: str) -> None:
+def test_a_caller_shown_with_a_prefix_is_shown_the_same_again(name: str) -> None:
     once = tagged(name)
     assert tagged(once) == once
 

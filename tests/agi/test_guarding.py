@@ -98,14 +98,12 @@ async def test_numbers_are_read_as_the_trunk_writes_them(trunk: str) -> None:
         pytest.param("US", "555", "01070555", None, id="no-number"),
     ],
 )
-def test_what_a_trunk_puts_before_a_number_counts_where_it_belongs_to_it(
-    region: str, dialled: str, sent: str, callee: str | None
-) -> None:
+def test_what_a_trunk_puts_before_a_number_counts(region: str, dialled: str, sent: str, callee: str | None) -> None:
     assert outgoing_call_of(make_request(dialled, sent=sent), Site(region)).callee == callee
 
 
 @pytest.mark.parametrize(("dialled", "sent"), [("112", "01070112"), ("4112", "112")])
-async def test_an_emergency_number_with_or_without_what_the_trunk_adds_is_one(dialled: str, sent: str) -> None:
+async def test_an_emergency_number_is_one_with_the_trunks_prefix(dialled: str, sent: str) -> None:
     screening, memory = make_guard(NIGHT)
     assert (await answer(screening, make_request(dialled, sent=sent)))["CALLSIEVE_OUTBOUND"] == "allow"
     assert memory.outbound[0].rule == "emergency"

@@ -110,7 +110,7 @@ def test_the_trunk_and_whether_it_is_trusted(arguments: str, header: dict[str, s
         *[(text, Verification.NONE) for text in ("", "cert_retrieval", "iat_not_valid", "PASSED", "passed,trunk=x")],
     ],
 )
-def test_only_what_speaks_for_or_against_the_caller_is_a_verification(text: str, verification: Verification) -> None:
+def test_only_a_verdict_on_the_caller_is_a_verification(text: str, verification: Verification) -> None:
     request = Request("screen", {"verification": text}, {})
     assert incoming_call_of(request, SITE).verification is verification
 
@@ -283,7 +283,7 @@ def test_the_endpoint_of_a_channel(channel: str, endpoint: str) -> None:
     assert endpoint_of(channel) == endpoint
 
 
-def test_the_first_trunk_that_fits_counts_and_an_unknown_one_is_read_by_the_pbxs_region() -> None:
+def test_the_first_trunk_that_fits_counts() -> None:
     rest = Trunk("rest", "PJSIP/*", "FR")
     site = Site("DE", (CARRIER, rest))
     assert site.trunk_of("PJSIP/carrier-1") is CARRIER

@@ -164,7 +164,7 @@ def test_what_is_no_header_block_is_refused_without_repeating_it(header: bytes, 
     assert events_of(header) == [reason]
 
 
-def test_an_empty_value_may_lose_its_space_and_new_names_are_kept() -> None:
+def test_an_empty_value_may_lose_its_space() -> None:
     variables = request_from(SCRIPT + b"agi_accountcode:\nagi_new_in_24: yes\n\n").variables
     assert variables["agi_accountcode"] == ""
     assert variables["agi_new_in_24"] == "yes"

@@ -204,7 +204,7 @@ async def test_actions_are_counted() -> None:
 # Velocity and redialling.
 
 
-async def test_who_calls_again_within_three_minutes_is_warned_about_at_most() -> None:
+async def test_a_caller_back_within_3_minutes_is_warned_of_at_most() -> None:
     memory = memory_of(level=Level.REJECT)
     screening = make_screening(memory)
     actions = []
@@ -325,7 +325,7 @@ def callee_request(arguments: str = "auth=unknown") -> Request:
     return make_request("callee", given, callerid="anonymous")
 
 
-async def test_a_persons_own_list_counts_once_it_is_known_who_the_call_is_for() -> None:
+async def test_a_persons_own_list_counts_once_the_callee_is_known() -> None:
     memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)])
     answer = await variables(make_screening(memory), callee_request())
     assert answer == {
@@ -368,7 +368,7 @@ async def test_the_number_dialled_matters_for_the_person_too() -> None:
     assert memory.queries[0].did == LONDON
 
 
-async def test_a_policy_that_observes_its_trunk_does_not_act_for_the_person() -> None:
+async def test_an_observing_policy_does_not_act_for_the_person() -> None:
     memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)])
     observing = Scope(load_policy("observe"), trunk="carrier")
     screening = make_screening(memory, PolicySet(load_policy("strict"), (observing,)))
@@ -384,9 +384,7 @@ async def test_a_policy_that_observes_its_trunk_does_not_act_for_the_person() ->
         pytest.param((0, 190), "route", id="later"),
     ],
 )
-async def test_who_calls_again_rings_after_an_ivr_however_long_that_takes(
-    seconds: tuple[int, ...], answer: str
-) -> None:
+async def test_a_redialling_caller_rings_after_a_long_ivr(seconds: tuple[int, ...], answer: str) -> None:
     alice = make_person("201")
     memory = memory_of(callee=alice, quiet=(alice,))
     night = QuietWeights(first_hour=0, last_hour=23, time_zone="UTC")
@@ -525,7 +523,7 @@ async def test_an_unknown_result_of_a_challenge_is_refused(result: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["spam", "ok", "expect"])
-async def test_a_feature_code_is_obeyed_for_the_endpoint_that_dialled_it(code: str) -> None:
+async def test_a_feature_code_counts_for_the_dialling_endpoint(code: str) -> None:
     memory = memory_of()
     answer = await make_screening(memory).answer(make_request("mark", f"endpoint=PJSIP/201,code={code}"))
     assert memory.codes == [("PJSIP/201", code, NOW)]
@@ -545,7 +543,7 @@ async def fails(screening: Screening, with_error: type[BaseException]) -> None:
         await screening.answer(make_request())
 
 
-async def test_a_store_that_fails_five_times_is_left_alone_for_two_seconds() -> None:
+async def test_a_store_that_fails_five_times_rests_two_seconds() -> None:
     memory = memory_of()
     memory.failure = OSError("locked")
     screening = make_screening(memory)

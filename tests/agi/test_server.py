@@ -149,7 +149,7 @@ async def test_a_header_that_never_ends_fails_open_in_time(sent: bytes) -> None:
         assert server.stats.failed_open["incomplete request"] == 1
 
 
-async def test_a_header_that_drips_fails_open_in_time_and_is_not_screened_late() -> None:
+async def test_a_dripping_header_fails_open_in_time() -> None:
     async with serving(header_seconds=0.05) as (server, port), calling(port) as (reader, writer):
         said = asyncio.ensure_future(reader.read())
         for byte in HEADER[:-1]:
@@ -236,7 +236,7 @@ async def test_a_bug_is_logged_once_with_its_stack(caplog: pytest.LogCaptureFixt
     assert "in raise_error" in record.getMessage()
 
 
-async def test_the_deadline_answers_even_when_the_handler_does_not_listen() -> None:
+async def test_the_deadline_answers_though_the_handler_hangs() -> None:
     release = asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -262,7 +262,7 @@ async def test_when_even_failing_open_fails_nothing_is_said() -> None:
         assert server.stats.failed_open["failed"] == 1
 
 
-async def test_calls_over_the_limit_are_answered_at_once_and_the_others_are_not_disturbed() -> None:
+async def test_calls_over_the_limit_are_answered_at_once() -> None:
     release = asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -433,7 +433,7 @@ async def ask_unix(path: Path) -> bytes:
     return said
 
 
-async def test_a_unix_socket_is_for_owner_and_group_and_leaves_with_its_server(tmp_path: Path) -> None:
+async def test_a_unix_socket_is_for_owner_and_group_and_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     server = AgiServer(answer, fail_open)
     await server.listen_unix(str(path))
@@ -574,7 +574,7 @@ async def test_who_is_not_obeyed_holds_few_connections() -> None:
         assert await answer_to(port) == ANSWER
 
 
-async def test_connections_without_a_request_are_no_calls_and_the_oldest_give_way() -> None:
+async def test_the_oldest_connections_without_a_request_give_way() -> None:
     async with serving(header_seconds=5, deadline_seconds=5) as (server, port), AsyncExitStack() as held:
         readers = [(await held.enter_async_context(calling(port)))[0] for _ in range(READERS_LIMIT)]
         assert await answer_to(port) == ANSWER
@@ -591,7 +591,7 @@ async def test_who_has_the_key_is_obeyed_whoever_it_is() -> None:
         assert (server.stats.answered, server.stats.strangers) == (1, 4)
 
 
-async def test_who_has_gone_before_the_connection_was_looked_at_is_nobody() -> None:
+async def test_a_peer_that_left_before_it_was_looked_at_is_nobody() -> None:
     """A caller who hung up while the daemon was busy; or somebody who hopes that the kernel takes him for root."""
     handled: list[str] = []
 

@@ -127,7 +127,7 @@ def test_ready_commands_are_sent_as_they_are() -> None:
         pytest.param(answer_pairs, HEADER + b"510 Invalid\n", id="refused"),
     ],
 )
-def test_whatever_fails_the_call_goes_on_and_nothing_personal_is_written(
+def test_whatever_fails_the_call_goes_on(
     decide: object, said: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

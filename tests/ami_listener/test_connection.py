@@ -58,7 +58,7 @@ async def test_a_character_cut_between_two_chunks_is_whole() -> None:
         assert await text_of(inbox) == [packet]
 
 
-async def test_a_packet_without_end_is_not_kept_and_ends_the_connection() -> None:
+async def test_a_packet_without_end_ends_the_connection() -> None:
     async with connected() as (manager, inbox, connection):
         manager.send(EVENT + END + b"x" * 4_000_000)
         assert (await asyncio.wait_for(connection.lost, 20)).kind is Kind.NOT_AMI
@@ -111,7 +111,7 @@ async def test_an_action_without_an_answer_is_not_sent_again() -> None:
         assert not asked.done()
 
 
-async def test_an_event_is_only_put_into_the_inbox_whatever_becomes_of_it() -> None:
+async def test_an_absurd_event_does_not_lose_the_next() -> None:
     """Nothing that could raise is called on reading, so the rest of a chunk is there even if the first is absurd."""
     async with connected() as (manager, inbox, connection):
         manager.send(b": \r\n\xff:" + END + b"ActionID: nobody's\r\nActionID: 0" + END + EVENT + END)
@@ -146,7 +146,7 @@ async def test_every_field_arrives_as_asterisk_wrote_it(
 # The login, and what it must not give away.
 
 
-async def test_a_login_asks_for_the_events_that_are_learnt_from_and_no_more() -> None:
+async def test_a_login_asks_only_for_events_that_are_learnt_from() -> None:
     async with connected() as (manager, _, __):
         assert manager.actions[0]["Events"] == EVENTS == "call,cdr,user,agent"
         assert manager.actions[0]["Secret"] == SECRET

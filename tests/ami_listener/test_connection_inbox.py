@@ -34,7 +34,7 @@ async def test_everything_comes_out_in_order() -> None:
     assert inbox.oldest_at is None
 
 
-async def test_what_does_not_fit_is_counted_and_marked_where_it_is_missing() -> None:
+async def test_what_does_not_fit_is_counted_and_marked() -> None:
     inbox = Inbox(limit=300)
     for at in range(10):
         inbox.put(HUNDRED, at)

@@ -81,7 +81,7 @@ def test_byte_by_byte_is_the_same_as_in_chunks(name: str) -> None:
     assert bytewise == PacketReader().receive_data(data)
 
 
-def test_two_reads_cut_anywhere_even_inside_a_character_are_the_same_as_one() -> None:
+def test_two_reads_cut_anywhere_are_the_same_as_one() -> None:
     data = b"".join(chunk.data for chunk in load_recording(FOLDER / "one-ring.ami"))
     assert "王".encode() in data
     whole = PacketReader().receive_data(data)

@@ -65,7 +65,7 @@ def test_a_caller_without_a_number_has_none(outcome: Outcome, caller: str | None
     assert (record.caller, record.caller_kind, record.number) == (caller, kind, None)
 
 
-def test_our_own_caller_is_the_phone_that_placed_the_call_whatever_number_it_shows() -> None:
+def test_our_own_caller_is_the_phone_that_placed_the_call() -> None:
     call = replace(
         INBOUND,
         direction=Direction.OUTBOUND,

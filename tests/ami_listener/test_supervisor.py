@@ -118,7 +118,7 @@ def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
     assert Pace().ping_seconds + Pace().answer_seconds <= 8
 
 
-async def test_an_answer_behind_many_events_is_waited_for_but_not_for_ever() -> None:
+async def test_an_answer_behind_many_events_is_waited_for() -> None:
     async with managing() as manager, listening(manager) as (listener, seen):
         await until(lambda: "Ping" in manager.names())
         manager.deaf_for = {"Ping"}
@@ -133,7 +133,7 @@ async def test_an_answer_behind_many_events_is_waited_for_but_not_for_ever() -> 
         assert listener.status.last_trouble.kind is Kind.DEAF
 
 
-async def test_a_process_that_was_held_up_does_not_blame_the_other_side() -> None:
+async def test_a_process_held_up_does_not_blame_the_other_side() -> None:
     async with managing() as manager, listening(manager) as (listener, _):
         for _ in range(3):
             await until(lambda: "Ping" in manager.names())
@@ -223,7 +223,7 @@ async def test_after_a_good_connection_the_next_is_made_soon() -> None:
         assert waits.seconds == [0.5, 0.5, 1.0]
 
 
-async def test_a_host_that_takes_no_connection_is_not_waited_for_for_ever() -> None:
+async def test_a_host_that_takes_no_connection_is_given_up() -> None:
     async with managing() as manager, listening(manager, pace=Pace(connect_seconds=0)) as (listener, _):
         await until(lambda: listener.status.trouble)
         assert listener.status.trouble is not None
@@ -254,7 +254,7 @@ async def test_what_is_not_asterisk_is_named() -> None:
             assert manager.actions == []
 
 
-async def test_a_stalled_consumer_stalls_nobody_and_what_was_lost_is_a_gap() -> None:
+async def test_a_stalled_consumer_stalls_nobody_and_leaves_a_gap() -> None:
     inbox = Inbox(limit=100 * len(EVENT))
     async with managing() as manager:
         listener = AmiListener(manager.account, pace=QUICK, inbox=inbox, sleep=Waits())

@@ -82,7 +82,7 @@ def only(outcomes: list[Outcome]) -> Outcome:
     return outcome
 
 
-def test_a_call_that_is_talking_is_in_progress_until_its_last_channel_ends() -> None:
+def test_a_call_is_in_progress_until_its_last_channel_ends() -> None:
     tracker = make_tracker()
     assert play(tracker, *TALKING, hung_up(ALICE)) == []
     assert tracker.calls_in_progress == 1
@@ -110,7 +110,7 @@ def test_a_call_is_forwarded_if_it_was_answered_outside(
     assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == (answered_by, forwarded_to, False)
 
 
-def test_a_call_that_goes_on_outside_after_one_of_us_had_it_is_transferred() -> None:
+def test_a_call_that_goes_on_outside_is_transferred() -> None:
     outside = (phone(MOBILE), DialBegin(TRUNK, MOBILE, "+13125550142", CALLER), DialEnd(MOBILE, "ANSWER"))
     outcome = only(play(make_tracker(), *TALKING, hung_up(ALICE), *outside, hung_up(MOBILE), hung_up(TRUNK)))
     assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == ("PJSIP/201", None, True)
@@ -126,14 +126,14 @@ def test_who_asks_first_ends_it() -> None:
 
 
 @pytest.mark.parametrize("entered", [0, 1], ids=["before the bridge", "alone in the bridge"])
-def test_a_phone_that_hangs_up_before_a_busy_asterisk_connects_it_ends_the_call(entered: int) -> None:
+def test_a_phone_that_hangs_up_before_bridging_ends_the_call(entered: int) -> None:
     entering = (BridgeEnter(ALICE, "b", False), BridgeEnter(TRUNK, "b", False))
     script = (*ANSWERED, BridgeCreated("b"), *entering[:entered], HangupRequest(ALICE, None, None), *entering[entered:])
     outcome = only(play(make_tracker(), *script, *OVER))
     assert (outcome.ended_by, outcome.complete) == (EndedBy.CALLEE, True)
 
 
-def test_a_phone_that_hangs_up_before_it_is_connected_at_all_ends_the_call() -> None:
+def test_a_phone_that_hangs_up_before_connecting_ends_a_call() -> None:
     outcome = only(play(make_tracker(), *ANSWERED, HangupRequest(ALICE, None, None), *OVER))
     assert (outcome.ended_by, outcome.talk_seconds) == (EndedBy.CALLEE, 0.0)
 
@@ -146,7 +146,7 @@ def test_it_does_not_when_the_queue_or_another_phone_goes_on() -> None:
     assert only(play(make_tracker(), *next_phone)).ended_by is EndedBy.SYSTEM
 
 
-def test_a_phone_that_hangs_up_while_the_caller_hears_nobody_does_not_end_the_call() -> None:
+def test_a_phone_that_hangs_up_before_audio_ends_no_call() -> None:
     script = (*TALKING, BridgeLeave(TRUNK, "b"), HangupRequest(ALICE, 16, None), *OVER)
     assert only(play(make_tracker(), *script)).ended_by is EndedBy.SYSTEM
 
@@ -178,7 +178,7 @@ def test_who_ended_an_unanswered_call(
         ("CONGESTION", Disposition.FAILED),
     ],
 )
-def test_a_channel_that_says_nothing_itself_is_judged_by_its_dial_status(status: str, disposition: Disposition) -> None:
+def test_a_silent_channel_is_judged_by_its_dial_status(status: str, disposition: Disposition) -> None:
     tracker = make_tracker()
     play(tracker, *RINGS, DialEnd(ALICE, status), *OVER)
     assert only(tracker.tick(100)).disposition is disposition
@@ -190,7 +190,7 @@ def test_an_outbound_call_that_never_got_anywhere_has_failed() -> None:
     assert (outcome.direction, outcome.disposition) == (Direction.INTERNAL, Disposition.FAILED)
 
 
-def test_our_own_phone_that_hangs_up_an_outbound_call_is_the_caller_even_after_a_transfer() -> None:
+def test_a_transferred_outbound_call_is_ended_by_the_caller() -> None:
     mine, out, other = ref("1.1", "1.1"), ref("2.0", "1.1"), ref("1.2", "1.1")
     script: tuple[Event, ...] = (
         NewChannel(mine, "201", "", "+12015550123"),
@@ -214,13 +214,13 @@ def test_a_call_that_this_pbx_places_on_a_trunk_is_not_inbound() -> None:
     assert [outcome.direction for outcome in play(make_tracker(), *script)] == [Direction.UNKNOWN]
 
 
-def test_a_phone_called_by_nobody_we_know_still_rings_and_answers() -> None:
+def test_an_unknown_callers_phone_rings_and_answers() -> None:
     mine = ref("1.1", "1.1")
     script = (NewChannel(mine, "201", "", ""), DialBegin(None, mine, "201", ""), DialEnd(mine, "ANSWER"), hung_up(mine))
     assert only(play(make_tracker(), *script)).answered_by == "PJSIP/201"
 
 
-def test_a_consultation_call_whose_phone_moves_to_the_caller_ends_by_itself() -> None:
+def test_a_consultation_call_ends_when_its_phone_moves() -> None:
     """An attended transfer by the phone itself (REFER with Replaces): 201 had called 202 on a second line."""
     second, bob = ref("2.1", "2.1"), ref("2.2", "2.1")
     asked = (
@@ -246,7 +246,7 @@ def test_one_callers_call_never_becomes_part_of_anothers() -> None:
     assert tracker.calls_in_progress == 2
 
 
-def test_a_pick_up_of_a_call_we_never_saw_is_no_call_of_its_own_kind() -> None:
+def test_a_pick_up_of_an_unseen_call_has_no_kind() -> None:
     mine = ref("3.1", "3.1")
     outcomes = play(make_tracker(), NewChannel(mine, "201", "", "*8"), Pickup(mine, ALICE), hung_up(mine))
     assert only(outcomes).direction is Direction.INTERNAL
@@ -268,12 +268,12 @@ def test_music_on_a_local_channel_is_no_talk() -> None:
     assert (outcome.talk_seconds, outcome.disposition) == (0.0, Disposition.PBX)
 
 
-def test_a_bridge_whose_members_we_did_not_all_see_makes_a_call_incomplete() -> None:
+def test_a_bridge_not_seen_whole_makes_a_call_incomplete() -> None:
     script = (*ANSWERED, BridgeCreated("b"), BridgeDestroyed("b"), BridgeEnter(TRUNK, "b", False), *OVER)
     assert not only(play(make_tracker(), *script)).complete
 
 
-def test_so_it_does_for_all_who_enter_until_the_bridge_is_made_anew() -> None:
+def test_so_it_does_until_the_bridge_is_made_anew() -> None:
     tracker = make_tracker()
     calls = [(ref(f"{n}.0", f"{n}.0"), ref(f"{n}.1", f"{n}.0")) for n in (1, 2, 3)]
     for trunk, dest in calls:
@@ -310,7 +310,7 @@ def test_what_is_over_is_not_heard_of_again() -> None:
 # What is not seen whole
 
 
-def test_a_gap_ends_every_call_as_incomplete_and_says_nothing_of_who_ended_it() -> None:
+def test_a_gap_ends_every_call_as_incomplete() -> None:
     tracker = make_tracker()
     play(tracker, *TALKING)
     outcome = only(tracker.gap(20))
@@ -318,7 +318,7 @@ def test_a_gap_ends_every_call_as_incomplete_and_says_nothing_of_who_ended_it() 
     assert (tracker.calls_in_progress, play(tracker, *OVER, at=30)) == (0, [])
 
 
-def test_a_call_that_goes_on_after_a_gap_is_met_again_without_its_beginning() -> None:
+def test_a_call_that_outlasts_a_gap_has_no_beginning() -> None:
     tracker = make_tracker()
     play(tracker, *TALKING)
     tracker.gap(20)
@@ -327,7 +327,7 @@ def test_a_call_that_goes_on_after_a_gap_is_met_again_without_its_beginning() ->
     assert (outcome.linkedid, outcome.complete, outcome.caller) == ("1.0", False, "")
 
 
-def test_a_call_whose_first_channel_was_never_seen_has_no_direction() -> None:
+def test_a_call_without_its_first_channel_has_no_direction() -> None:
     outcome = only(play(make_tracker(), DialBegin(None, ref("1.0", "0.9"), "", ""), hung_up(ref("1.0", "0.9"))))
     assert (outcome.direction, outcome.complete) == (Direction.UNKNOWN, False)
 
@@ -383,7 +383,7 @@ def test_two_calls_stay_two(caller: str, at: float, busy: bool) -> None:
     assert len([*first, *play(tracker, *offer(caller, "2"), at=at), *tracker.tick(200)]) == 2
 
 
-def test_an_offer_held_when_the_connection_is_lost_is_not_complete() -> None:
+def test_an_offer_held_at_a_lost_connection_is_incomplete() -> None:
     tracker = make_tracker()
     play(tracker, *offer(CALLER, "1"))
     assert not only(tracker.gap(10)).complete
@@ -414,7 +414,7 @@ def test_beyond_the_limit_the_oldest_call_is_dropped() -> None:
     assert tracker.calls_in_progress == 2
 
 
-def test_beyond_their_limit_the_oldest_channel_bridge_and_mailbox_are_forgotten(
+def test_beyond_their_limit_the_oldest_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tracking, "CHANNELS_PER_CALL", 2)

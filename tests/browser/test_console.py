@@ -120,7 +120,7 @@ def decided(pbx: ScreenedPbx, place: Callable[[], CallResult]) -> tuple[int, str
     return code, latest.action, latest.policy
 
 
-def test_a_call_is_watched_opened_and_undone_and_the_next_one_goes_through(pbx: ScreenedPbx, page: Page) -> None:
+def test_a_call_is_watched_opened_undone_and_the_next_passes(pbx: ScreenedPbx, page: Page) -> None:
     expect(page.locator("#live-state.on")).to_be_visible()
     assert call(pbx, WANTED).code == 603
     row = page.locator("#live tr", has_text=WANTED)
@@ -139,7 +139,7 @@ def test_a_call_is_watched_opened_and_undone_and_the_next_one_goes_through(pbx: 
     expect(page.locator("#live tr", has_text=WANTED).first).to_contain_text("allow")
 
 
-def test_a_policy_is_drafted_corrected_tried_put_in_force_and_returned_from(pbx: ScreenedPbx, page: Page) -> None:
+def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, page: Page) -> None:
     place = partial(call, pbx, STRANGER, privacy=True)
     assert decided(pbx, place) == (200, "tag", "cautious")
     with open_store(pbx.daemon.store) as db:
@@ -180,7 +180,7 @@ reason = "the caller withholds the number"
 """
 
 
-def test_an_appeal_is_filed_and_upheld_and_the_number_is_heard_again(pbx: ScreenedPbx, page: Page) -> None:
+def test_an_upheld_appeal_lets_the_number_through_again(pbx: ScreenedPbx, page: Page) -> None:
     place = partial(call, pbx, ACCUSED)
     assert decided(pbx, place)[1] != "allow"
     page.goto(f"/calls?number={ACCUSED.replace('+', '%2B')}")
@@ -204,9 +204,7 @@ def test_an_appeal_is_filed_and_upheld_and_the_number_is_heard_again(pbx: Screen
     assert decided(pbx, place) == (200, "allow", "cautious")
 
 
-def test_a_stranger_is_registered_rests_and_is_used_again_and_the_guard_does_as_it_is_told(
-    pbx: ScreenedPbx, operators_page: Page
-) -> None:
+def test_the_guard_obeys_registering_resting_and_using_again(pbx: ScreenedPbx, operators_page: Page) -> None:
     page = operators_page
     with Phone(pbx.asterisk, "carrier") as far_end:
         assert dial(pbx, CUSTOMER).code == 200

@@ -85,7 +85,7 @@ def test_every_page_is_looked_at() -> None:
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_can_be_used_without_seeing_or_pointing_and_fits_the_screen(
+def test_a_page_is_accessible_and_fits_the_screen(
     visitors: dict[tuple[str, bool], Visitor], name: str, look: str
 ) -> None:
     visitor = visitors[look, name != "login"]

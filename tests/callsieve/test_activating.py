@@ -129,7 +129,7 @@ def test_the_daemon_follows_at_once_and_over_a_restart(tmp_path: Path) -> None:
         wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
 
 
-def test_what_is_activated_is_in_force_though_the_daemon_has_not_read_the_settings(tmp_path: Path) -> None:
+def test_an_activation_is_in_force_before_a_reload(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
 
         def as_on_disk() -> Loaded:
@@ -153,7 +153,7 @@ def test_what_is_activated_is_in_force_though_the_daemon_has_not_read_the_settin
         wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
 
 
-def test_the_command_activates_says_the_way_back_and_leaves_a_row(tmp_path: Path) -> None:
+def test_the_command_activates_and_leaves_a_row(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     out = callsieve.ok("policy", "activate", "strict")
     assert "strict is in force. To go back:\n  callsieve policy activate\n" in out

@@ -202,7 +202,7 @@ class TestCalls:
         assert (found.caller, found.dialled, found.did) == ("PJSIP/alice", CALLER, None)
         assert (found.answered_by, found.rung, found.caller_kind) == (None, (), CallerKind.INTERNAL)
 
-    def test_a_described_trunk_has_its_name_though_it_looks_like_a_phone(self) -> None:
+    def test_a_trunk_that_looks_like_a_phone_keeps_its_name(self) -> None:
         sides = Sides(lambda channel: "bank" if channel.startswith("SIP/100-") else None)
         assert outcome(row(channel="SIP/100-1"), sides=sides).trunk == "bank"
 

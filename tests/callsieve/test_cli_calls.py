@@ -76,7 +76,7 @@ def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
     assert "would be" not in out
 
 
-def test_how_the_call_ended_and_what_its_caller_did_when_challenged(callsieve: Program) -> None:
+def test_how_the_call_and_its_challenge_ended(callsieve: Program) -> None:
     assert "challenge  " not in callsieve.ok("calls", "show", "AAAAAAAA")
     ended = OutcomeRecord(
         linkedid="c1",

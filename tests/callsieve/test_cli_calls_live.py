@@ -100,7 +100,7 @@ def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
     assert {row["decision"]["id"][0] for row in rows} == {"C"}
 
 
-def test_tail_shows_what_a_feature_code_said_and_not_the_call_that_dialled_it(callsieve: Program) -> None:
+def test_tail_shows_a_feature_code_and_not_its_call(callsieve: Program) -> None:
     code = replace(HUNG_UP, direction=Direction.INTERNAL, caller="201", dialled="*37", did=None)
     process = callsieve.start("calls", "tail", "--seconds", "2")
     deadline, count = time.monotonic() + 60, 0

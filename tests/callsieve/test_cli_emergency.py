@@ -70,7 +70,7 @@ def test_a_window_that_only_asterisks_database_knows_is_closed(callsieve: Progra
     assert is_open(callsieve)
 
 
-def test_an_emergency_call_by_a_clock_that_was_ahead_is_forgotten(callsieve: Program) -> None:
+def test_an_emergency_call_by_a_clock_ahead_is_forgotten(callsieve: Program) -> None:
     (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1800:.0f}")
     callsieve.ok("emergency", "close")
     assert not is_open(callsieve)

@@ -165,7 +165,7 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
 
 
 @pytest.mark.root
-def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_group(open_to_all: Program) -> None:
+def test_the_services_user_activates_in_a_foreign_group_folder(open_to_all: Program) -> None:
     """By the function: the command reads files of ours, which may lie where only root looks."""
     open_to_all.ok("policy", "activate")  # as root, with all that it imports
     policies = open_to_all.state / "policies"
@@ -182,9 +182,7 @@ def test_the_services_user_activates_a_policy_where_the_folder_is_of_another_gro
 
 
 @pytest.mark.root
-def test_who_may_not_write_into_the_services_store_makes_none_of_their_own(
-    open_to_all: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_write_access_no_second_store_is_made(open_to_all: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     home = open_to_all.folder / "home"
     home.mkdir()
     home.chmod(0o777)

@@ -33,7 +33,7 @@ def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
     assert [one["name"] for one in callsieve("identity", "show", "--json").json] == ["Apex"]
 
 
-def test_what_is_removed_comes_back_with_the_command_that_is_printed(callsieve: Program) -> None:
+def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Joe's Shop", "--level", "2", "--note", NOTE, "--expires", "90d")
     [before] = callsieve("identity", "show", "--json").json
     out = callsieve.ok("identity", "remove", CALLER)

@@ -61,7 +61,7 @@ def imported(folder: Path, *files: list[str]) -> str:
     return checksum(program.store)
 
 
-def test_the_same_history_shuffled_and_twice_gives_the_same_checksum(tmp_path: Path) -> None:
+def test_a_shuffled_history_gives_the_same_checksum(tmp_path: Path) -> None:
     events = history(1500)
     shuffled = random.Random(2).sample(events, len(events))
     once = imported(tmp_path / "once", events)
@@ -69,7 +69,7 @@ def test_the_same_history_shuffled_and_twice_gives_the_same_checksum(tmp_path: P
     assert imported(tmp_path / "shuffled", shuffled) == once
 
 
-def test_an_import_that_was_killed_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
+def test_a_killed_import_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
     events = history(6000)
     file = callsieve.file("history.jsonl", "".join(events))
     callsieve.ok("db", "migrate")

@@ -21,7 +21,7 @@ def verdicts(callsieve: Program) -> list[tuple[str, str, str | None]]:
         return [(one.reporter, one.verdict.value, one.category) for one in marks_of(db, CALLER)]
 
 
-def test_a_mark_blocks_the_number_for_that_person_and_says_how_to_undo_it(callsieve: Program) -> None:
+def test_a_mark_blocks_for_that_person_and_can_be_undone(callsieve: Program) -> None:
     out = callsieve.ok("mark", "201-742-1834", "spam", "--as", "201", "--category", "scam", "--reason", "lied")
     assert out.splitlines() == [
         f"{CALLER} is marked as spam and blocked for 201.",

@@ -201,7 +201,7 @@ def test_a_number_is_said_with_its_country(callsieve: Program, words: list[str],
     assert says in callsieve.ok("own", *words)
 
 
-def test_a_complaint_says_why_it_does_not_count_and_about_what_it_is(callsieve: Program) -> None:
+def test_a_complaint_says_why_it_does_not_count(callsieve: Program) -> None:
     out = callsieve.ok("own", "complaint", OWN)
     assert "it does not count: nobody says who complains (--from)" in out
     assert f"{OWN} is not registered" in out

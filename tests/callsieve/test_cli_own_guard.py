@@ -60,9 +60,7 @@ def test_it_goes_by_the_store_and_the_settings(callsieve: Program) -> None:
     ("dialled", "rule"),
     [("911", "emergency"), ("+112", "no-number"), ("123", "no-number"), ("*98", "no-number"), ("abc", "no-number")],
 )
-def test_what_is_no_telephone_number_is_answered_as_the_guard_does_and_needs_no_store(
-    tmp_path: Path, dialled: str, rule: str
-) -> None:
+def test_what_is_no_telephone_number_needs_no_store(tmp_path: Path, dialled: str, rule: str) -> None:
     callsieve = Program(tmp_path, SETTINGS + "\n[outbound]\nobserve = false\n")
     assert explained(callsieve, dialled)["rule"] == rule
     assert callsieve.ok("own", "explain", dialled).endswith(f"allow by {rule}\n")

@@ -81,7 +81,7 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     assert stored["graded_at"] == pytest.approx(time.time() - 60, abs=30)
 
 
-def test_explain_says_whether_the_guard_knows_the_grade_that_show_finds(calling: Program) -> None:
+def test_explain_says_whether_the_guard_knows_the_grade(calling: Program) -> None:
     def grade_seen() -> str:
         steps = calling("own", "explain", CALLER, "--from", OWN, "--json").json["steps"]
         return str({one["step"]: one["says"] for one in steps}["a number at risk"])
@@ -113,9 +113,7 @@ HISTORY = "".join(
         pytest.param("[outbound]\nfirst_hour = 16\nlast_hour = 17\n", [2, 2], id="narrower-everywhere"),
     ],
 )
-def test_an_import_counts_calls_at_a_bad_hour_by_the_settings_as_the_guard_does(
-    callsieve: Program, hours: str, outside: list[int]
-) -> None:
+def test_an_import_takes_bad_hours_from_the_settings(callsieve: Program, hours: str, outside: list[int]) -> None:
     callsieve.config.write_text(f"{SETTINGS}{hours}")
     callsieve.ok("import", "calls", callsieve.file("h.jsonl", HISTORY))
     days = callsieve("own", "show", OWN, "--json").json["health"]["days"]

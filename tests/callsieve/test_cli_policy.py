@@ -61,7 +61,7 @@ def test_a_good_policy_is_said_to_be_good(callsieve: Program) -> None:
     assert callsieve.ok("policy", "check", "office") == "office: 8 rules, else allow: it can be used\n"
 
 
-def test_check_without_a_name_looks_at_all_files_and_at_what_is_in_force(callsieve: Program) -> None:
+def test_check_without_a_name_looks_at_everything(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
     out = callsieve.ok("policy", "check")
     assert [line.partition(":")[0] for line in out.splitlines()] == ["cautious", "office"]
@@ -95,7 +95,7 @@ def test_one_broken_file_does_not_hide_the_others(callsieve: Program) -> None:
     assert "not TOML" in result.err
 
 
-def test_a_file_that_is_not_installed_yet_can_be_checked_and_shown(callsieve: Program) -> None:
+def test_a_file_not_installed_yet_can_be_checked_and_shown(callsieve: Program) -> None:
     draft = callsieve.file("draft.toml", OFFICE)
     assert "draft: 8 rules" in callsieve.ok("policy", "check", draft)
     assert "+1900" in callsieve.ok("policy", "show", draft)

@@ -71,7 +71,7 @@ def test_only_what_has_another_text_is_built_again(callsieve: Program, sounds: P
     assert wav(sounds, "appeal-address").read_bytes() != before
 
 
-def test_a_recording_takes_the_place_of_the_voice_and_is_made_as_loud(callsieve: Program, sounds: Path) -> None:
+def test_a_recording_replaces_the_voice_as_loud_as_it(callsieve: Program, sounds: Path) -> None:
     recording = record(callsieve.folder / "prompts" / "en" / "say-ok.wav", seconds=0.6, amplitude=0.02)
     dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert f"  en  say-ok  (outdated, from {recording})" in dry
@@ -107,9 +107,7 @@ def test_what_was_put_there_by_hand_is_left_alone(callsieve: Program, sounds: Pa
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_a_whisper_that_lasts_too_long_is_refused_and_nothing_changes(
-    callsieve: Program, sounds: Path, by_hand: bool
-) -> None:
+def test_a_whisper_too_long_is_refused_and_nothing_changes(callsieve: Program, sounds: Path, by_hand: bool) -> None:
     wav(sounds, "say-later").unlink()
     record(
         wav(sounds, "whisper-menu") if by_hand else callsieve.folder / "prompts" / "en" / "whisper-menu.wav", seconds=4
@@ -130,7 +128,7 @@ def test_a_menu_after_a_name_that_would_not_be_played_is_refused(callsieve: Prog
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
-def test_each_warning_and_the_menu_are_short_enough_in_both_languages(built: Path) -> None:
+def test_warnings_and_menu_are_short_in_both_languages(built: Path) -> None:
     """With some room: another version of espeak-ng may speak a little slower."""
     for language in ("en", "zh"):
         size = {path.stem: path.stat().st_size for path in (built / language).rglob("whisper-*.wav")}

@@ -186,7 +186,7 @@ def test_another_programs_database_is_no_backup(filled: Program) -> None:
     assert "it holds no store" in filled.fails("db", "restore", file, "--yes")
 
 
-def test_a_backup_of_a_newer_version_is_refused_before_anything_changes(filled: Program) -> None:
+def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
     file = filled.folder / "newer.db"
     filled.ok("db", "backup", file)
     db = sqlite3.connect(file)
@@ -232,7 +232,7 @@ def test_export_has_every_row_by_table(filled: Program) -> None:
     assert {table: len(rows) for table, rows in tables.items() if rows} == {"list_entry": 1, "decision": 2, "audit": 1}
 
 
-def test_export_to_a_file_is_for_its_maker_alone_and_overwrites_nothing(filled: Program) -> None:
+def test_an_export_is_private_and_overwrites_nothing(filled: Program) -> None:
     out = filled.folder / "export.json"
     assert f"{out}: all about {CALLER}: 1 list entry, 2 decisions, 1 change by one of us.\n" in filled.ok(
         "privacy", "export", CALLER, "--out", out
@@ -362,7 +362,7 @@ def test_the_store_that_is_migrated_by_hand_is_the_daemons(callsieve: Program) -
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_list_that_something_else_has_changed_is_said_and_can_be_accepted(filled: Program) -> None:
+def test_a_list_changed_elsewhere_is_said_and_accepted(filled: Program) -> None:
     filled.ok("list", "add", "block", "+12017421834")
     filled.ok("db", "check")
     with closing(sqlite3.connect(filled.store)) as db, db:

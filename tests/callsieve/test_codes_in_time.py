@@ -39,7 +39,7 @@ def locked(store: Path) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def test_a_code_that_the_store_did_not_take_in_time_is_not_obeyed_later(daemon: Daemon) -> None:
+def test_a_code_not_taken_in_time_is_not_obeyed_later(daemon: Daemon) -> None:
     with locked(daemon.store):
         assert dial(daemon, PHONE) == ""
     assert dial(daemon, OTHER) == "expecting"  # written after whatever was queued
@@ -55,7 +55,7 @@ def test_a_code_that_was_asked_about_too_long_ago_is_not_obeyed(daemon: Daemon, 
     assert expecting(daemon.store) == ({PHONE} if word else set())
 
 
-async def test_a_code_that_is_written_when_nobody_waits_any_more_is_taken_back(tmp_path: Path) -> None:
+async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "callsieve.db")
     await keeper.start()
     freed = threading.Event()

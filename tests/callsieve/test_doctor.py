@@ -641,7 +641,7 @@ def test_it_fits_a_terminal(
     assert lines[-1].startswith("4 to be put right, ")
 
 
-def test_where_nobody_reads_it_on_a_terminal_a_way_out_is_one_line(
+def test_off_a_terminal_a_way_out_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
@@ -872,7 +872,7 @@ def test_the_daemon(
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
-def test_a_stranger_on_our_port_is_asked_nothing_that_it_would_run(tmp_path: Path) -> None:
+def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
     """FreePBX's FastAGI server runs a script once a header block is complete, and dies of one that it does not have."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         heard: list[bytes] = []

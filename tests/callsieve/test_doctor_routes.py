@@ -200,7 +200,7 @@ def test_a_number_that_the_front_context_has_nowhere_to_send() -> None:
     assert "no trunk's context takes +442071838799" in str(are_known(ground).detail)
 
 
-def test_a_number_that_nothing_takes_behind_a_context_of_ones_own() -> None:
+def test_a_number_that_no_own_context_takes() -> None:
     ground = ground_of(recorded, GLOBALLY + OWN + NOWHERE)
     assert are_screened(ground).status is Status.OK
     found = are_known(ground)
@@ -335,7 +335,7 @@ def test_what_asterisk_says_of_trunks() -> None:
         pytest.param(["default"], "callsieve-from-", id="not-loaded"),
     ],
 )
-def test_the_context_of_an_iax2_trunk_may_be_longer_than_its_column(loaded: list[str], context: str | None) -> None:
+def test_an_iax2_context_may_be_longer_than_its_column(loaded: list[str], context: str | None) -> None:
     """Asterisk 22 shows 15 characters of it."""
     answers = {
         "pjsip show endpoints": "No objects found.\n",

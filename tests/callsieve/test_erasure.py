@@ -107,7 +107,7 @@ def test_no_byte_of_an_erased_number_is_left_in_any_file(callsieve: Program) -> 
     assert callsieve.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
 
 
-def test_a_backup_without_the_number_takes_the_place_of_the_store(callsieve: Program) -> None:
+def test_a_backup_without_the_number_replaces_the_store(callsieve: Program) -> None:
     callsieve.ok("privacy", "erase", CALLER, "--yes")
     callsieve.ok("db", "restore", "--yes")
     assert naming(callsieve.state) == []

@@ -103,7 +103,7 @@ def test_a_quote_in_a_list_costs_its_line() -> None:
     assert [problem.line for problem in table.problems] == [3]
 
 
-def test_an_export_that_speaks_for_numbers_is_not_taken_for_one_against_them() -> None:
+def test_an_export_for_numbers_is_not_taken_as_against_them() -> None:
     content = "number,category,name,note,verdict\n+12017421834,,,,ok\n+12017421835,,,,OK\n+12017421836,,,,\n"
     assert [row[0] for row in feed_rows(make_table(content), "US", "ok")] == [f"+120174218{n}" for n in (34, 35, 36)]
     table = make_table(content)
@@ -207,7 +207,7 @@ def test_complaints_about_a_number_add_up() -> None:
     ) == ("+12017421834", "scam", None, "5 complaints, 2 about robocalls, the latest 2025-10-03")
 
 
-def test_robocalls_are_the_category_where_no_subject_is_and_most_are_some() -> None:
+def test_robocall_is_the_category_without_a_subject() -> None:
     other, robocall = complaint("2017421834"), complaint("2017421834", robocall="Y")
     assert merged(other, robocall)[1] == "robocall"
     assert merged(other, other, robocall)[1] is None

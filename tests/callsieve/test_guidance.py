@@ -174,9 +174,7 @@ def test_the_hours_are_those_of_the_settings(
 
 
 @pytest.mark.parametrize(("appeal", "promised"), [("false", False), ("true", True)])
-def test_the_leaflet_promises_a_reference_and_a_term_only_where_callers_hear_one(
-    tmp_path: Path, appeal: str, promised: bool
-) -> None:
+def test_the_leaflet_promises_only_what_callers_hear(tmp_path: Path, appeal: str, promised: bool) -> None:
     callsieve = Program(tmp_path, f"{SETTINGS}[actions]\nappeal = {appeal}\n")
     for language, words in (("en", ("reference", "three working days")), ("zh", ("编号", "三个工作日"))):
         out = tmp_path / f"{language}.html"

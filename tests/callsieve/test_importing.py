@@ -25,7 +25,7 @@ def table_of(columns: tuple[str, ...], content: str) -> Table:
     return Table(io.BytesIO(content.encode()), columns, "list.csv")
 
 
-def test_numbers_are_possible_numbers_and_categories_small_letters() -> None:
+def test_numbers_are_possible_and_categories_lower_case() -> None:
     table = table_of(NUMBER_COLUMNS, "number,category,name,note\n(201) 742-1834,Scam,Joe,x\n+11115550123,,,\n")
     assert list(numbers_in(table, "US")) == [
         ("+12017421834", "scam", "Joe", "x"),
@@ -95,7 +95,7 @@ BLACKLIST = """\
 """
 
 
-def test_asterisks_blacklist_is_read_with_freepbxs_notes_and_settings() -> None:
+def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
     assert list(parse_blacklist(BLACKLIST)) == [
         BlacklistLine("12017421834", ""),
         BlacklistLine("2017421835", "Sells windows : daily"),

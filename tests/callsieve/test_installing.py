@@ -368,7 +368,7 @@ def test_the_hook_is_ours_where_nobody_else_has_it(tmp_path: Path, name: str, te
     assert [remark in text for text in said] == ([True] if remark else [])
 
 
-def test_a_hook_with_our_line_is_all_that_is_needed_and_keeps_our_contexts(tmp_path: Path) -> None:
+def test_a_hook_with_our_line_is_enough(tmp_path: Path) -> None:
     theirs = THEIR_HOOK.replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()")
     place = make_place(tmp_path, {**FREEPBX, "extensions_custom.conf": theirs})
     plan = plan_install(place, make_wanted(tmp_path, freepbx=True))
@@ -571,7 +571,7 @@ def test_settings_that_are_there_keep_their_policy(tmp_path: Path) -> None:
     assert settings.numbers.region == "GB"
 
 
-def test_the_unit_is_started_again_for_ever_and_outlives_what_runs_beside_the_daemon() -> None:
+def test_the_unit_is_started_again_for_ever() -> None:
     unit = ConfigParser(interpolation=None)
     unit.read_string(packaged(OUR_UNIT))
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
@@ -587,7 +587,7 @@ def unit_of(name: str) -> ConfigParser:
     return unit
 
 
-def test_the_doctor_runs_as_root_with_the_services_settings_and_state(tmp_path: Path) -> None:
+def test_the_doctor_as_root_uses_the_services_settings(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     loaded = make_wanted(tmp_path, "", file).loaded
     text = unit_text("callsieve-doctor.service", loaded, "pbx")
@@ -799,7 +799,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.root
-def test_the_owner_is_kept_and_new_files_belong_with_their_directory(tmp_path: Path) -> None:
+def test_the_owner_is_kept_or_that_of_the_directory(tmp_path: Path) -> None:
     place = make_place(tmp_path, PLAIN)
     os.chown(place.etc, 4711, 4712)
     os.chown(place.etc / "extensions.conf", 4713, 4714)

@@ -66,9 +66,7 @@ def play(manager: FakeManager, name: str, *, dialled: bytes = CALLED) -> None:
 
 
 @pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
-async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
-    tmp_path: Path, settings: str, outside: int
-) -> None:
+async def test_a_bad_hour_is_one_by_the_hours_of_the_settings(tmp_path: Path, settings: str, outside: int) -> None:
     site = site_of(parse_settings(settings, "callsieve.toml"))
     async with listening(tmp_path, lambda: site) as (learning, manager, keeper):
         play(manager, "outbound-unanswered")
@@ -78,7 +76,7 @@ async def test_a_call_counts_as_at_a_bad_hour_by_the_hours_of_the_settings(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_where_no_trunk_is_described_the_phones_are_told_by_their_names(tmp_path: Path, name: str) -> None:
+def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name: str) -> None:
     learning = Learning(Ami(), Site, Keeper(tmp_path / "callsieve.db"))
     items = items_of(name)
     ended = [*replay(learning.tracker, items), *learning.tracker.tick(items[-1].at + 31)]
@@ -86,7 +84,7 @@ def test_where_no_trunk_is_described_the_phones_are_told_by_their_names(tmp_path
     assert [rounded(name, outcome) for outcome in ended] == told
 
 
-async def test_an_install_without_trunks_and_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
+async def test_an_install_without_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
     async with listening(tmp_path, Site) as (learning, manager, keeper):
         play(manager, "callee-hangs-up")
         await until(lambda: learning.recorded)
@@ -130,9 +128,7 @@ async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
         assert "learning_tick" in learning.trouble
 
 
-async def test_an_emergency_call_that_cannot_be_written_is_written_later(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_emergency_call_not_written_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with listening(tmp_path) as (_, manager, keeper):
         await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
         play(manager, "outbound-answered", dialled=b"911")

@@ -90,9 +90,7 @@ async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
     await becomes_known(kept)
 
 
-async def test_who_called_before_the_start_is_remembered_and_counted_once(
-    kept: Keeper, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_callers_before_the_start_are_counted_once(kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger=preparing.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:

@@ -242,7 +242,7 @@ def test_root_reads_and_writes_what_it_names_wherever_that_is(
     assert {path.stat().st_uid for path in program.state.rglob("*")} == {NOBODY}
 
 
-def test_the_first_directory_or_link_of_somebody_else_says_as_whom_root_acts(open_folder: Path) -> None:
+def test_the_first_foreign_directory_says_as_whom_root_acts(open_folder: Path) -> None:
     (open_folder / "a" / "b" / "c").mkdir(parents=True)
     assert owner_on_the_way(open_folder / "a" / "b" / "c" / "new") is None
     os.chown(open_folder / "a" / "b", NOBODY, 4712)  # what is below is root's, but may be replaced
@@ -317,7 +317,7 @@ def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> 
     assert done.stdout.split() == 3 * [str(NOBODY)] + 4 * ["4712"]
 
 
-def test_a_file_that_the_owner_may_not_read_keeps_nobody_from_erasing(open_folder: Path) -> None:
+def test_an_unreadable_file_keeps_nobody_from_erasing(open_folder: Path) -> None:
     command = "privacy erase +12015550100 --yes"
     warm("list add block +12015550100")
     with TemporaryDirectory() as elsewhere:

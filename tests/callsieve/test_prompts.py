@@ -20,7 +20,7 @@ def test_both_languages_have_the_same_prompts_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize("key", list(ENGLISH))
-def test_a_key_is_a_file_name_and_its_texts_are_in_their_language(key: str) -> None:
+def test_keys_are_file_names_and_texts_in_their_language(key: str) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", key)
     assert ENGLISH[key].text.isascii()
     assert key.startswith("letter-") or re.fullmatch(r"[\u4e00-\u9fff，。：、]+", MANDARIN[key].text)

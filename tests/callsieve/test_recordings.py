@@ -31,7 +31,7 @@ def record(folder: Path, name: str, at: float = NOW) -> Path:
     return path
 
 
-def test_the_directory_is_for_the_daemon_and_asterisks_group_alone(tmp_path: Path) -> None:
+def test_the_directory_is_for_daemon_and_asterisks_group(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir(mode=0o777)
     assert make_folder(tmp_path).stat().st_mode & 0o777 == 0o770
     assert make_folder(tmp_path) == tmp_path / "recordings"
@@ -63,7 +63,7 @@ def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> No
     assert list(folder.iterdir()) == [other]
 
 
-async def test_the_daemon_says_which_directory_to_use_and_none_when_it_is_full(
+async def test_the_daemon_says_which_directory_to_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(recordings, "LOOK_SECONDS", 0.01)

@@ -96,7 +96,7 @@ def test_it_decides_as_a_replay_of_the_same_calls(callsieve: Program) -> None:
     assert found["against"] == "cautious"
 
 
-def test_only_the_days_asked_for_are_counted_and_all_is_learnt_from(callsieve: Program) -> None:
+def test_only_the_days_asked_for_are_counted(callsieve: Program) -> None:
     found = report_of(callsieve, asked(callsieve, days=7))
     assert found["calls"] == 10
     assert found["actions"]["challenge"] >= 4
@@ -185,7 +185,7 @@ def only_event(folder: Path, record: Any) -> Call:
     return event
 
 
-def test_marks_and_calls_come_in_time_order_and_what_was_taken_back_does_not(tmp_path: Path) -> None:
+def test_marks_and_calls_come_in_time_order(tmp_path: Path) -> None:
     with open_store(tmp_path / "store.db") as db:
         with transaction(db):
             for n in range(5):

@@ -325,7 +325,7 @@ def test_of_a_mark_and_an_own_entry_the_later_counts(entry: OwnEntry, decision: 
     assert decided(replayed(*events, background=Background(personal=(entry,)))[0]["c0"])[1] == decision
 
 
-def test_ok_takes_back_the_block_of_a_mark_in_the_store_but_not_an_own_entry() -> None:
+def test_ok_removes_a_marks_block_but_not_an_own_entry() -> None:
     events = (said("ok", NOW), inbound("c0", NOW + 60, callee="201"))
     for by_mark, rule in ((True, "default"), (False, "callee-blocklist")):
         entry = OwnEntry("201", ListName.BLOCK, NOW - 9, by_mark)

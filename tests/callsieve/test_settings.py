@@ -409,7 +409,7 @@ def test_a_file_that_is_asked_for_must_be_there(nowhere: Path, by_option: bool) 
     assert str(refused.value) == f"{missing}: cannot be read: No such file or directory: check --config and permissions"
 
 
-def test_a_file_in_its_place_that_cannot_be_read_is_not_passed_over(nowhere: Path) -> None:
+def test_an_unreadable_file_is_not_passed_over(nowhere: Path) -> None:
     (nowhere / "etc" / "callsieve.toml").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"callsieve\.toml: cannot be read: Is a directory"):
         load_settings(None, {})
@@ -497,13 +497,13 @@ def loaded_of(text: str, state: Path = Path("/state"), file: Path | None = None)
     return Loaded(settings=parse_settings(text, "callsieve.toml"), file=file, state=state)
 
 
-def test_relative_paths_are_below_the_state_directory_and_others_are_not() -> None:
+def test_relative_paths_are_below_the_state_directory() -> None:
     loaded = loaded_of("")
     assert (loaded.store_path, loaded.socket_path) == (Path("/state/callsieve.db"), Path("/state/agi.sock"))
     assert loaded_of(EVERYTHING).socket_path == Path("/run/callsieve/agi.sock")
 
 
-def test_policies_of_the_console_come_before_those_beside_the_file() -> None:
+def test_policies_of_the_console_come_first() -> None:
     assert loaded_of("").policy_directories == (Path("/state/policies"),)
     loaded = loaded_of("", file=Path("/etc/callsieve/callsieve.toml"))
     assert loaded.policy_directories == (Path("/state/policies"), Path("/etc/callsieve/policies"))
@@ -572,7 +572,7 @@ def test_the_policies_and_their_scopes(tmp_path: Path) -> None:
     assert policies.policy_of(make_call(did="200", trunk=None), make_facts()).name == "balanced"
 
 
-def test_a_policy_of_the_console_is_found_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+def test_a_console_policy_is_found_and_a_missing_one_fails(tmp_path: Path) -> None:
     loaded = loaded_of(named("house"), tmp_path)
     with pytest.raises(PolicyError, match="there is no policy 'house'"):
         policies_of(loaded)

@@ -58,7 +58,7 @@ def summed(db: sqlite3.Connection, *what: DecisionRecord | OutcomeRecord, days: 
     return summary_of(db, NOW - days * DAY, NOW)
 
 
-def test_calls_of_the_span_are_counted_by_what_would_have_been_done(db: sqlite3.Connection) -> None:
+def test_calls_of_the_span_are_counted_by_would_be_action(db: sqlite3.Connection) -> None:
     found = summed(
         db,
         decided(24 * 8, "reject"),
@@ -124,7 +124,7 @@ def test_probable_mistakes(db: sqlite3.Connection, after: list[OutcomeRecord], w
     assert found.warned_mistakes == []
 
 
-def test_a_verified_number_that_was_warned_of_is_a_probable_mistake(db: sqlite3.Connection) -> None:
+def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connection) -> None:
     with transaction(db):
         set_identity(db, Identity(CALLER, "Acme Bank", 2, NOW + DAY), NOW - DAY)
     found = summed(db, decided(4, "warn"))

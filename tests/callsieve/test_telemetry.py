@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes | None) -
     assert read_telemetry(tmp_path) is None
 
 
-def test_a_daemon_that_says_nothing_any_more_is_not_taken_for_alive() -> None:
+def test_a_silent_daemon_is_not_taken_for_alive() -> None:
     assert is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS / 2)
     assert not is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS)
     assert not is_fresh(None, 100.0)

@@ -129,9 +129,7 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Cal
         )
 
 
-async def test_half_open_is_noticed_and_calls_that_end_meanwhile_are_gone(
-    asterisk: Asterisk, report: Callable[[str], None]
-) -> None:
+async def test_a_half_open_connection_is_noticed(asterisk: Asterisk, report: Callable[[str], None]) -> None:
     """Both ways, or only one: what we say is lost, or what Asterisk says."""
     await asyncio.gather(
         *(
@@ -225,7 +223,7 @@ def refused_logins(asterisk: Asterisk) -> list[float]:
     return [datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC).timestamp() for stamp in stamps]
 
 
-async def test_a_wrong_secret_is_tried_once_a_minute_by_asterisks_own_log(
+async def test_a_wrong_secret_is_tried_once_a_minute(
     asterisk: Asterisk, report: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """One listener in real time for 20 s, then one whose waits are a thirtieth: a minute is 2 s."""

@@ -58,13 +58,13 @@ def test_whom_the_callee_blocks_is_turned_away(pbx: ScreenedPbx, alice: Phone, d
 
 
 @pytest.mark.parametrize("did", [IVR, QUEUE])
-def test_an_emergency_call_back_that_was_let_in_gets_to_the_person(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
+def test_an_emergency_call_back_gets_to_the_person(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
     spec = CallSpec(caller=ALICES_FOE, did=did, headers={"Priority": "psap-callback"})
     assert pbx.trusted.call(spec).code == 200
     assert len(alice.invites()) == 1
 
 
-def test_a_line_that_is_not_screened_is_not_screened_after_an_ivr(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_an_unscreened_line_stays_so_after_an_ivr(pbx: ScreenedPbx, alice: Phone) -> None:
     assert pbx.carrier.call(CallSpec(caller=ALICES_FOE, did=UNSCREENED)).code == 200
     assert len(alice.invites()) == 1
 

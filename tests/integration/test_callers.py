@@ -91,7 +91,7 @@ def hidden(**more: object) -> CallSpec:
     return CallSpec(caller=f"+1{CARRIERS_NUMBER}", privacy=True, did=ALICE, hang_up_after=None, timeout=40.0, **more)  # type: ignore[arg-type]
 
 
-def test_who_hides_may_enter_a_number_which_is_shown_and_believed_nowhere(pbx: ScreenedPbx) -> None:
+def test_a_number_entered_by_who_hides_is_shown_not_believed(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=1.0)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
@@ -159,7 +159,7 @@ def test_who_hides_hangs_up_while_the_number_is_read_back(pbx: ScreenedPbx, alic
 # How to appeal.
 
 
-def test_a_rejected_caller_hears_the_reference_as_early_media_and_is_not_billed(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_rejected_caller_hears_the_reference_unbilled(pbx: ScreenedPbx, alice: Phone) -> None:
     before, caller = len(played(pbx)), NUMBERS["reject"][0]
     result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
     assert (result.code, result.early_media, alice.invites()) == (603, True, [])
@@ -233,7 +233,7 @@ def test_an_emergency_number_meets_nothing(pbx: ScreenedPbx, alice: Phone) -> No
 
 
 @pytest.mark.parametrize("number", [pytest.param(8, id="shown"), pytest.param(None, id="hidden")])
-def test_a_call_back_that_a_trusted_trunk_vouches_for_meets_nothing(
+def test_a_call_back_that_a_trusted_trunk_vouches_for_passes(
     pbx: ScreenedPbx, alice: Phone, number: int | None
 ) -> None:
     before = len(played(pbx))

@@ -128,9 +128,7 @@ def test_who_cannot_press_ends_in_voicemail_never_in_silence(pbx: ScreenedPbx, a
     assert result.heard.audible_seconds > 4 * 0.3
 
 
-def test_a_caller_is_spoken_to_in_the_language_of_his_country_and_the_phone_in_its_own(
-    pbx: ScreenedPbx, alice: Phone
-) -> None:
+def test_caller_and_phone_each_hear_their_own_language(pbx: ScreenedPbx, alice: Phone) -> None:
     with asked(pbx, CHINESE) as (call, digit):
         call.press(digit)
         alice.wait_for_invite()

@@ -37,7 +37,7 @@ def heard(systemd: socket.socket, word: str) -> str:
             return text
 
 
-def test_it_says_that_it_is_ready_that_it_lives_and_that_it_stops(systemd: socket.socket, tmp_path: Path) -> None:
+def test_systemd_is_told_ready_alive_and_stopping(systemd: socket.socket, tmp_path: Path) -> None:
     with Daemon(tmp_path / "state") as daemon:
         heard(systemd, "READY=1")
         heard(systemd, "WATCHDOG=1")

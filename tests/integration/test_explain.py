@@ -96,7 +96,7 @@ def test_it_is_heard_in_the_phones_language(pbx: ScreenedPbx) -> None:
     assert 1.0 < mandarin_seconds != pytest.approx(english_seconds, abs=0.1)
 
 
-def test_the_whisper_as_it_is_built_is_heard_and_over_within_four_seconds(pbx: ScreenedPbx) -> None:
+def test_the_built_whisper_is_over_within_four_seconds(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "201", ears=True) as phone,
         pbx.carrier.start(CallSpec(caller=WARNED, did=ALICE, voice=True, hang_up_after=0.5)) as call,

@@ -75,7 +75,7 @@ def test_the_phone_rings_with_the_mark_and_the_ring(pbx: ScreenedPbx, caller: st
     assert (invite.from_name, invite.header("Alert-Info")) == (name, ring)
 
 
-def test_who_fails_a_challenge_where_there_is_no_voicemail_rings_nobody(pbx: ScreenedPbx) -> None:
+def test_a_failed_challenge_without_voicemail_rings_nobody(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as phone:
         result = pressing(pbx, CHALLENGED, SALES, "1", "1")
     assert (result.code, result.bye_from, phone.invites()) == (200, "asterisk", [])

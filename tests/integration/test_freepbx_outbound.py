@@ -179,7 +179,7 @@ def own(office: Office, *arguments: str) -> None:
     office.daemon.callsieve("own", *arguments)
 
 
-def test_a_call_goes_out_and_was_asked_about_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
+def test_the_guard_is_asked_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
     assert dial(pbx, FRIEND).code == 200
     record = decided(pbx, FRIEND)[0]
     assert (record.action, record.rule, record.own_number, record.person) == ("allow", "default", OWN, "201")
@@ -202,9 +202,7 @@ def test_a_call_that_is_held_ends_and_the_good_time_is_said(pbx: Office, carrier
     assert decided(pbx, PARIS)[0].rule == "hours"
 
 
-def test_numbers_are_read_as_the_trunk_writes_them_and_a_call_over_two_trunks_is_one(
-    pbx: Office, carrier: Phone
-) -> None:
+def test_numbers_are_read_as_the_trunk_writes_them(pbx: Office, carrier: Phone) -> None:
     with Phone(pbx.asterisk, "carrier2", Answering(status="503 Service Unavailable", ring_seconds=0)) as first:
         codes = [dial(pbx, "02071838799").code for _ in range(3)]
         assert len(first.invites()) == 3
@@ -233,7 +231,7 @@ def test_a_trunk_with_a_prefix_calls_the_number(
     assert decided(pbx, callee, before + 1)[0].rule == rule
 
 
-def test_an_emergency_number_after_a_prefix_is_not_even_asked_about(pbx: Office, carrier: Phone) -> None:
+def test_an_emergency_number_after_a_prefix_is_not_asked_about(pbx: Office, carrier: Phone) -> None:
     before = asked(pbx)
     result = dial_frozen(pbx, "4112")
     assert (result.code, ["sip:01070112@" in one.header("To") for one in carrier.invites()]) == (200, [True])
@@ -243,9 +241,7 @@ def test_an_emergency_number_after_a_prefix_is_not_even_asked_about(pbx: Office,
 
 
 @pytest.mark.parametrize("number", [pytest.param("112", id="short"), pytest.param(f"999{UNWANTED[1:]}", id="long")])
-def test_an_emergency_route_is_not_even_asked_about_and_opens_the_window(
-    pbx: Office, carrier: Phone, number: str
-) -> None:
+def test_an_emergency_route_opens_the_window_unasked(pbx: Office, carrier: Phone, number: str) -> None:
     pbx.asterisk.cli("database del callsieve emergency")
     before = asked(pbx)
     result = dial_frozen(pbx, number)
@@ -270,7 +266,7 @@ def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone,
     assert asked(pbx) == before
 
 
-def test_a_guard_that_is_frozen_or_killed_or_absent_lets_the_call_go_out(
+def test_a_frozen_killed_or_absent_guard_lets_calls_out(
     pbx: Office, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
     frozen = dial_frozen(pbx, UNWANTED)
@@ -314,7 +310,7 @@ def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:
         assert office.doctor(code=1)["outbound guard"]["status"] == "ok"
 
 
-def test_a_hook_of_their_own_stays_theirs_and_has_one_line_for_us(tmp_path: Path) -> None:
+def test_an_existing_hook_gets_one_line_of_ours(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state", custom=THEIRS) as office:
         office.daemon.start()
         own(office, "dnc", "add", UNWANTED)

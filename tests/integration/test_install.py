@@ -189,7 +189,7 @@ def test_calls_that_would_be_lost_are_cried_about(office: Office) -> None:
     assert "LOST: from-carrier" in office.doctor(code=1)["dialplan"]["detail"]
 
 
-def test_a_frozen_asterisk_and_a_frozen_daemon_keep_nobody_waiting(office: Office) -> None:
+def test_frozen_asterisk_and_daemon_keep_nobody_waiting(office: Office) -> None:
     office.daemon.start()
     office.daemon.freeze()
     os.kill(office.asterisk.pid, signal.SIGSTOP)

@@ -56,7 +56,7 @@ def asterisk(shared: Asterisk) -> Iterator[Asterisk]:
     shared.wait_until_idle()
 
 
-def test_asterisk_starts_quickly_without_complaint_and_leaves_nothing_behind() -> None:
+def test_asterisk_starts_cleanly_and_leaves_nothing_behind() -> None:
     with started() as asterisk:
         assert asterisk.start_seconds < 10
         assert asterisk.warnings(with_boot=True) == []

@@ -112,7 +112,7 @@ def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:
     assert result.heard.audible_seconds > 0.5, "nothing was said"
 
 
-def test_a_number_we_called_and_talked_to_is_allowed_for_that_callee(pbx: ScreenedPbx) -> None:
+def test_a_number_we_talked_to_is_allowed_for_that_callee(pbx: ScreenedPbx) -> None:
     pbx.daemon.callsieve("list", "add", "block", CUSTOMER, "--action", "tag")
     with Phone(pbx.asterisk, "carrier"), Phone(pbx.asterisk, "201") as alice:
         with alice.dial(CUSTOMER, CallSpec(hang_up_after=31.0, timeout=60.0)) as call:
@@ -192,7 +192,7 @@ def test_an_emergency_call_through_a_trunk_opens_the_window(pbx: ScreenedPbx) ->
             wait_until(lambda: latest_emergency(db) is not None, "the window")
 
 
-def test_a_call_that_rings_a_mobile_too_is_learnt_from_when_one_of_us_answers(pbx: ScreenedPbx) -> None:
+def test_a_call_that_rings_a_mobile_too_counts_if_we_answer(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "carrier", Answering.never()),
         Phone(pbx.asterisk, "201", Answering(ring_seconds=1.0, hang_up_after=1.0)),
@@ -204,7 +204,7 @@ def test_a_call_that_rings_a_mobile_too_is_learnt_from_when_one_of_us_answers(pb
         assert (outcome.answered_by, outcome.transferred, len(outcome.rung)) == ("201", False, 1)
 
 
-def test_as_installed_phones_are_known_by_their_names_and_who_leaves_a_menu_rang_no_single_time() -> None:
+def test_phones_are_known_by_name_and_menus_ring_nobody() -> None:
     """`asterisk install` describes no trunk and no person."""
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
         office.daemon.write_settings(ami_settings(office) + NO_NIGHT)

@@ -160,7 +160,7 @@ def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
         assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603
 
 
-def test_anybody_may_ask_how_we_are_and_the_doctor_is_red_when_somebody_asked_for_more(daemon: Daemon) -> None:
+def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
     def found(strangers: int) -> Status:
         wait_until(
             lambda: (told := read_telemetry(daemon.state)) is not None and told.strangers == strangers,

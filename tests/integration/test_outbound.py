@@ -130,7 +130,7 @@ def test_a_guard_that_is_frozen_lets_the_call_go_out(
     record_delay(result.ringing_seconds)
 
 
-def test_a_guard_that_is_killed_while_deciding_lets_the_call_go_out(
+def test_a_guard_killed_while_deciding_lets_the_call_out(
     pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
     result = dial_killed(pbx, UNWANTED)
@@ -142,7 +142,7 @@ def test_a_guard_that_is_killed_while_deciding_lets_the_call_go_out(
     pbx.daemon.start()
 
 
-def test_where_the_globals_say_so_a_call_goes_elsewhere_and_observing_goes_out() -> None:
+def test_the_globals_send_a_held_call_elsewhere() -> None:
     desk = "\n[desk]\nexten => s,1,Answer()\n same => n,Playback(beep)\n same => n,Hangup()\n"
     places = {"CALLSIEVE_OUTBOUND_REFUSED": "desk,s,1", "CALLSIEVE_OUTBOUND_HELD": "desk,s,1"}
     settings = SETTINGS + ACTING + later()

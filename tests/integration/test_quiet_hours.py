@@ -59,7 +59,7 @@ def call(pbx: ScreenedPbx, caller: str | None, did: str, **rings: Answering) -> 
         return result, {phone.name for phone in phones if phone.invites()}
 
 
-def test_a_stranger_goes_to_alices_voicemail_and_her_phone_is_still(pbx: ScreenedPbx) -> None:
+def test_a_stranger_goes_to_voicemail_and_the_phone_is_still(pbx: ScreenedPbx) -> None:
     result, rang = call(pbx, STRANGERS[0], ALICE)
     assert (result.code, rang) == (200, set())
     assert any('VoiceMail("PJSIP/carrier' in line and '"201,u"' in line for line in pbx.asterisk.log_lines())
@@ -97,7 +97,7 @@ def test_after_an_ivr_who_calls_again_rings(pbx: ScreenedPbx) -> None:
     assert call(pbx, STRANGERS[11], IVR)[1] == {"201"}
 
 
-def test_without_a_voicemail_the_caller_hears_busy_and_her_phone_is_still(pbx: ScreenedPbx) -> None:
+def test_without_a_voicemail_the_caller_hears_busy(pbx: ScreenedPbx) -> None:
     pbx.asterisk.cli("module unload app_voicemail.so")
     try:
         for stranger, did in ((STRANGERS[4], ALICE), (STRANGERS[5], IVR)):

@@ -133,7 +133,7 @@ def test_2_sends_the_caller_to_voicemail(pbx: ScreenedPbx) -> None:
     assert any('"201,us"' in line for line in pbx.asterisk.log_lines())
 
 
-def test_3_marks_and_the_caller_is_told_that_the_call_was_not_accepted(pbx: ScreenedPbx) -> None:
+def test_3_marks_and_the_caller_hears_that_it_was_not_accepted(pbx: ScreenedPbx) -> None:
     with ringing(pbx, CALLERS[3]) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "hearing who it is")
@@ -159,7 +159,7 @@ def test_2_without_a_voicemail_says_so(pbx: ScreenedPbx) -> None:
     assert played(pbx)[-2:] == ["caller-declined", "caller-goodbye"]
 
 
-def test_in_a_ring_group_who_picks_up_first_hears_it_and_only_they(pbx: ScreenedPbx) -> None:
+def test_in_a_ring_group_only_who_picks_up_hears_it(pbx: ScreenedPbx) -> None:
     spec = CallSpec(caller=CALLERS[5], did=SALES, hang_up_after=None, voice=True, timeout=40.0)
     with (
         Phone(pbx.asterisk, "201", Answering.never(), ears=True) as alice,

@@ -131,9 +131,7 @@ def test_a_signature_of_an_authority_that_nobody_trusts(pbx: ScreenedPbx, tmp_pa
     assert (decision.rule, decision.auth_class) == ("forged", AuthClass.UNAUTHENTICATED)
 
 
-def test_a_signature_that_is_old_or_whose_certificate_is_not_to_be_had_says_nothing(
-    pbx: ScreenedPbx, signer: Signer
-) -> None:
+def test_an_old_or_unverifiable_signature_says_nothing(pbx: ScreenedPbx, signer: Signer) -> None:
     unreachable = replace(signer, url=f"http://127.0.0.1:{free_port('127.0.0.1', socket.SOCK_STREAM)}/carrier.pem")
     for one, claims in ((signer, {"iat": int(time.time()) - 300}), (unreachable, {})):
         caller = next(CALLERS)
@@ -141,7 +139,7 @@ def test_a_signature_that_is_old_or_whose_certificate_is_not_to_be_had_says_noth
         assert (decision.rule, decision.auth_class) == ("unsigned", AuthClass.UNKNOWN)
 
 
-def test_a_certificate_that_does_not_come_costs_the_call_what_asterisk_waits_for_it(
+def test_a_missing_certificate_costs_what_asterisk_waits(
     pbx: ScreenedPbx, signer: Signer, record_delay: Callable[[float | None], None]
 ) -> None:
     caller = next(CALLERS)

@@ -68,7 +68,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_who_presses_the_digit_while_it_is_said_does_not_wait_for_the_end(pbx: ScreenedPbx, language: str) -> None:
+def test_the_digit_may_be_pressed_while_it_is_said(pbx: ScreenedPbx, language: str) -> None:
     before = len(connected(pbx))
     spec = CallSpec(caller=CALLERS[language], did=ALICE, dtmf=str(DIGIT), dtmf_after=1.5, hang_up_after=6.0)
     with Phone(pbx.asterisk, "201") as alice, pbx.carrier.start(spec) as call:

@@ -63,9 +63,7 @@ def test_who_did_not_pass_is_asked_again_however_soon_he_calls(pbx: ScreenedPbx,
     assert decision_on(pbx.daemon.store, AGAIN).action == "challenge"
 
 
-def test_who_fails_at_a_group_without_voicemail_rings_nobody_and_is_told(
-    pbx: ScreenedPbx, phones: tuple[Phone, Phone]
-) -> None:
+def test_a_failed_challenge_at_a_group_is_told(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     result = pressing(pbx, FAILED, SALES, ANOTHER, ANOTHER)
     assert (result.code, result.bye_from) == (200, "asterisk")
     assert [phone.invites() for phone in phones] == [[], []]
@@ -78,9 +76,7 @@ def test_who_fails_at_one_with_voicemail_ends_there(pbx: ScreenedPbx, phones: tu
     assert any('VoiceMail("PJSIP/carrier' in line for line in pbx.asterisk.log_lines()[-400:])
 
 
-def test_where_nobody_can_be_asked_and_there_is_no_voicemail_the_call_rings(
-    pbx: ScreenedPbx, phones: tuple[Phone, Phone]
-) -> None:
+def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     pbx.asterisk.cli("module unload app_read.so")
     try:
         result = pbx.carrier.call(CallSpec(caller=UNASKED, did=SALES, hang_up_after=0.5))

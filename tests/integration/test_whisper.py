@@ -86,7 +86,7 @@ def outcome_of(pbx: ScreenedPbx, caller: str) -> OutcomeRecord:
         return outcomes(db, number=caller)[0]
 
 
-def test_whoever_presses_nothing_is_connected_within_four_seconds(pbx: ScreenedPbx) -> None:
+def test_who_presses_nothing_is_connected_in_four_seconds(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[2]) as (call, phone):
         picked_up_at = time.monotonic()
         call.wait_until_answered()
@@ -127,7 +127,7 @@ def test_2_without_a_voicemail_is_busy(pbx: ScreenedPbx) -> None:
     assert (result.code, result.heard.audible) == (486, 0)
 
 
-def test_3_marks_and_hangs_up_and_next_time_the_phone_does_not_ring(pbx: ScreenedPbx) -> None:
+def test_3_marks_hangs_up_and_keeps_the_phone_still_next_time(pbx: ScreenedPbx) -> None:
     result, _ = pressing(pbx, NUISANCE, "3")
     assert (result.code, result.heard.packets) == (603, 0)
     with open_store(pbx.daemon.store) as db:

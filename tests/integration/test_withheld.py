@@ -78,7 +78,7 @@ def pbx(request: pytest.FixtureRequest) -> Iterator[ScreenedPbx]:
         pytest.param("+12015550199", "withheld", id="on-no-list"),
     ],
 )
-def test_blocklists_match_the_withheld_number_if_the_settings_say_so(
+def test_blocklists_match_a_withheld_number_if_told_to(
     pbx: ScreenedPbx,
     request: pytest.FixtureRequest,
     number: str,

@@ -65,7 +65,7 @@ def test_what_was_unpacked_is_not_fetched_again(tmp_path: Path, stamp: str | Non
     assert Bundle("root", ("asterisk", "sip-tester"), suite="forky").is_in(tmp_path) is complete
 
 
-def test_a_fetched_program_finds_its_libraries_and_data_in_a_folder_with_a_space(tmp_path: Path) -> None:
+def test_a_fetched_program_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
     root = tmp_path / "my cache"
     (root / LIBRARIES).mkdir(parents=True)
     report = '#!/bin/sh\necho "$LD_LIBRARY_PATH"\necho "$ESPEAK_DATA_PATH"\ncat "$FONTCONFIG_FILE"\necho "$@"\n'
@@ -99,7 +99,7 @@ def test_a_program_on_path_comes_before_a_fetched_one(tmp_path: Path, monkeypatc
         pytest.param(None, "brought no sox", id="another-package"),
     ],
 )
-def test_a_program_that_cannot_be_run_unpacked_is_said_with_its_packages(
+def test_a_program_that_cannot_run_is_said_with_its_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sox: str | None, why: str
 ) -> None:
     monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))

@@ -50,7 +50,7 @@ def test_a_case_that_is_decided_otherwise_says_what_differs() -> None:
     assert (tried.name, tried.decision.rule, tried.decision.policy) == ("one", "level-reject", "strict")
 
 
-def test_a_case_that_names_no_policy_is_decided_by_the_running_one_of_its_scope() -> None:
+def test_a_case_without_a_policy_takes_the_one_of_its_scope() -> None:
     running = PolicySet(load_policy("observe"), (Scope(BLOCKING, group="sales"),))
     for facts, action in (("", Action.ALLOW), ('facts = { did_group = "sales" }', Action.REJECT)):
         assert run_trial(trial_of(facts), running, load_policy).decision.action is action
@@ -198,7 +198,7 @@ def test_a_policy_that_cannot_be_used_is_named_with_its_case(text: str, says: st
     assert str(caught.value).startswith(says)
 
 
-def test_a_rule_that_the_policy_does_not_have_is_a_slip_and_no_failure() -> None:
+def test_an_unknown_rule_is_a_slip_and_no_failure() -> None:
     (trial,) = parse_trials(NAMED + 'policy = "cautious"\nexpect = { rule = "level-wran" }', "cases.toml")
     with pytest.raises(PolicyError) as caught:
         run_trial(trial, BLOCKING, load_policy)

@@ -80,7 +80,7 @@ lable = "Premium"
 """
 
 
-def test_all_errors_of_a_rule_are_named_each_with_its_line_and_the_nearest_word() -> None:
+def test_all_errors_of_a_rule_are_named_with_line_and_word() -> None:
     assert problems_of(FOUR_ERRORS) == [
         (2, "rule 'premium': needs reason"),
         (3, "rule 'premium': unknown condition prefxi (did you mean prefix?)"),

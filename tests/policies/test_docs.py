@@ -42,7 +42,7 @@ def words_in(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", [*VOCABULARY, *COMBINATIONS])
-def test_each_condition_has_its_heading_what_it_takes_and_an_example(name: str) -> None:
+def test_each_condition_is_documented_with_an_example(name: str) -> None:
     section = SECTIONS[name]
     assert section.strip().startswith("Takes ")
     assert f"{name} = " in section.split("```toml")[1]

@@ -309,9 +309,7 @@ def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason
 
 
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
-def test_a_cap_leaves_no_warning_where_nothing_speaks_against_the_caller(
-    call: IncomingCall, facts: Facts, reason: str
-) -> None:
+def test_a_cap_leaves_no_warning_without_evidence(call: IncomingCall, facts: Facts, reason: str) -> None:
     decision = decide(call, facts, REJECTING, NOW)
     spoofed = reason == "shows one of our own numbers"
     assert decision.action is (Action.WARN if spoofed else Action.ALLOW)
@@ -434,9 +432,7 @@ def test_lists_act_as_written_whatever_speaks_for_the_caller(facts: Facts, rule:
         pytest.param([make_tie(Tie.BLOCK)], None, Action.REJECT, id="blocked-by-somebody"),
     ],
 )
-def test_the_administrators_block_lets_the_call_reach_whoever_has_allowed_it(
-    ties: list[Any], did: Any, action: Action
-) -> None:
+def test_an_administrators_block_spares_who_allowed_the_caller(ties: list[Any], did: Any, action: Action) -> None:
     decision = decide(make_call(), make_facts(block=blocked(), did=did, ties=ties), HOUSE, NOW)
     assert (decision.rule, decision.step, decision.action) == ("blocklist", 4, action)
 
@@ -445,7 +441,7 @@ def test_the_administrators_block_lets_the_call_reach_whoever_has_allowed_it(
 
 
 @pytest.mark.parametrize("ground", [pytest.param(ground, id=ground.rule) for ground in GROUNDS])
-def test_observe_mode_records_what_would_be_and_lets_every_call_through(ground: Ground) -> None:
+def test_observe_mode_records_and_lets_every_call_through(ground: Ground) -> None:
     watching = replace(HOUSE, observe=True)
     acting, observed = decide(*case_of(ground), HOUSE, NOW), decide(*case_of(ground), watching, NOW)
     assert (observed.action, observed.would_be, observed.observed) == (Action.ALLOW, acting.action, True)
@@ -506,9 +502,7 @@ def test_a_name_that_is_not_proven_for_this_call_is_not_shown(call: IncomingCall
 
 
 @given(calls(), facts(), policy_texts())
-def test_the_same_call_is_always_decided_alike_and_explained_as_decided(
-    call: IncomingCall, facts: Facts, text: str
-) -> None:
+def test_a_call_is_decided_alike_and_explained_as_decided(call: IncomingCall, facts: Facts, text: str) -> None:
     try:
         policy = make_policy(text)
     except PolicyError:
@@ -639,7 +633,7 @@ def test_the_window_of_the_settings_counts_for_the_callee_too() -> None:
     assert decision.rule == "callee-blocklist"
 
 
-def test_in_observe_mode_a_callees_block_is_recorded_and_does_not_act() -> None:
+def test_a_callees_block_does_not_act_in_observe_mode() -> None:
     known = make_facts(callee=make_person(), ties=[make_tie(Tie.BLOCK)])
     decision = decide_for_callee(make_call(), known, policy_ordering("allow", observe=True), NOW)
     assert decision is not None

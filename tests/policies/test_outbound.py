@@ -258,7 +258,7 @@ def test_a_thousand_calls_as_an_independent_table_says() -> None:
     assert min(decided.values()) > 300
 
 
-def test_a_limit_of_the_day_is_over_the_next_morning_of_the_called_person() -> None:
+def test_a_daily_limit_ends_the_called_persons_next_morning() -> None:
     for name, place, at in generated():
         if not place.is_open(at):
             continue
@@ -278,7 +278,7 @@ def test_a_number_in_several_zones_waits_until_it_is_day_in_all() -> None:
     assert utc("2026-06-11 05:00") <= decision.until <= utc("2026-06-11 08:00")
 
 
-def test_where_it_is_never_day_everywhere_it_is_enough_that_it_is_day_somewhere() -> None:
+def test_day_somewhere_is_enough_where_it_is_never_day_all_over() -> None:
     place = Place(("Pacific/Auckland", "Europe/London", "America/Los_Angeles"), daily(8, 21))
     assert all(is_good_time(place, NOON + hour * HOUR) for hour in range(24))
     alone = Place(("Pacific/Auckland", "Europe/London"), daily(8, 21))
@@ -320,9 +320,7 @@ CALLED = ["+442071838799", "+33140205050", "+12015550123", "+79161234567", "+800
         home_zones=st.sampled_from([(), ("Asia/Tokyo",)]),
     ),
 )
-def test_what_the_guard_lets_out_never_counts_as_at_a_bad_hour_and_the_reverse(
-    callee: str, at: int, hours: CallingHours
-) -> None:
+def test_guard_and_figures_have_the_same_bad_hours(callee: str, at: int, hours: CallingHours) -> None:
     outcome = make_outcome("c", at, dialled=callee, own_number=OWN, direction=Direction.OUTBOUND)
     tally = tally_of(outcome, hours)
     assert tally is not None

@@ -96,7 +96,7 @@ def test_a_stricter_preset_is_never_milder(call: IncomingCall, facts: Facts) -> 
 
 
 @given(calls(), facts(lists=False), presets())
-def test_a_preset_never_goes_beyond_the_level_but_for_callers_nobody_vouches_for(
+def test_a_preset_exceeds_the_level_for_unvouched_callers_only(
     call: IncomingCall, facts: Facts, preset: Policy
 ) -> None:
     decision = decide(call, facts, preset, NOW)

@@ -80,7 +80,7 @@ def test_the_condition_holds_where_the_step_does(call: IncomingCall, facts: Fact
         pytest.param(replace(make_facts(ties=[talked()]), one_ring_at=NOW - HOUR), False, id="he-rang-once"),
     ],
 )
-def test_where_the_person_is_not_known_yet_the_call_gets_to_the_phones(facts: Facts, capped: bool) -> None:
+def test_without_a_known_person_the_call_gets_to_the_phones(facts: Facts, capped: bool) -> None:
     decision = decide(make_call(CALLER), replace(facts, reputation=make_reputation(3.0)), REJECTING, NOW)
     assert decision.action is (Action.WARN if capped else Action.REJECT)
 

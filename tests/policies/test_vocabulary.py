@@ -319,7 +319,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("when", "message"), [pytest.param(*error, id=error[0][:60]) for error in ERRORS])
-def test_what_a_condition_does_not_take_is_refused_with_the_way_out(when: str, message: str) -> None:
+def test_what_a_condition_does_not_take_is_refused(when: str, message: str) -> None:
     with pytest.raises(PolicyError) as refused:
         holds(when, CALL, NOTHING)
     assert message in str(refused.value)

@@ -167,7 +167,7 @@ def test_a_key_during_the_call_marks_its_caller(db: sqlite3.Connection) -> None:
     assert (written.reporter, written.auth_class, written.linkedid) == ("201", AuthClass.UNKNOWN, "c1")
 
 
-def test_a_key_during_a_call_that_nobody_decided_about_marks_nobody(db: sqlite3.Connection) -> None:
+def test_a_key_during_an_undecided_call_marks_nobody(db: sqlite3.Connection) -> None:
     assert mark_call(db, PHONE, "c9", NOW) is None
 
 
@@ -223,7 +223,7 @@ def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
     assert obey_code(db, PHONE, "dnc", NOW) == "nobody"
 
 
-def test_who_was_talked_to_for_long_is_meant_and_not_who_called_meanwhile(db: sqlite3.Connection) -> None:
+def test_a_long_talk_is_meant_and_not_a_call_meanwhile(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 2460, talk=2390.0)
     called_by(db, "+12015550199", NOW - 1260)
     assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"

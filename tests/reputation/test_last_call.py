@@ -113,7 +113,7 @@ def test_in_a_ring_group_who_knows_the_caller_was_rung_plainly(
     assert (last.decision.action, last.decision.rule) == (action, rule)
 
 
-def test_a_contact_of_the_company_rang_plainly_but_not_one_that_was_rejected(db: sqlite3.Connection) -> None:
+def test_a_contact_rang_plainly_unless_rejected(db: sqlite3.Connection) -> None:
     add_contacts(db, "test", [Contact(CALLER)])
     decided(db, NOW, action="tag", would_be="tag")
     reached(db, CALLER, NOW)

@@ -57,7 +57,7 @@ def blocked(store: Path) -> list[tuple[Tie, str | None]]:
 
 
 class TestSpam:
-    def test_a_mark_is_written_and_blocks_the_number_for_that_person_alone(self, store: Path) -> None:
+    def test_a_mark_blocks_the_number_for_that_person_alone(self, store: Path) -> None:
         result = say(store, "(201) 555-0123", category=" Scam ", reason="said he was the\n bank")
         written = Mark(
             CALLER,
@@ -150,7 +150,7 @@ class TestSpam:
 
 
 class TestTheClass:
-    def test_of_the_last_call_to_the_reporter_then_of_the_last_call_then_unknown(self, store: Path) -> None:
+    def test_the_class_is_that_of_the_last_call_or_unknown(self, store: Path) -> None:
         def class_of(reporter: str, linkedid: str | None = None) -> AuthClass:
             result = say(store, reporter=reporter, linkedid=linkedid)
             assert result.mark is not None

@@ -245,7 +245,7 @@ def test_what_reject_and_challenge_need_besides(
     assert found.level is level
 
 
-def test_a_failed_signature_can_challenge_where_no_call_showed_anything() -> None:
+def test_a_failed_signature_alone_can_challenge() -> None:
     circumstances = Circumstances(FALSE, Attestation.A, Verification.FAILED)
     assert judged(many(9, auth_class=FALSE), circumstances=circumstances).level is Level.CHALLENGE
 
@@ -369,7 +369,7 @@ def test_one_call_is_one_signal_however_many_phones_ring() -> None:
 ATTACK = [spam(str(n), at=NOW + 600.0 * n) for n in range(6)]
 
 
-def test_a_burst_of_marks_on_a_number_that_behaves_waits_for_a_review() -> None:
+def test_a_burst_of_marks_on_a_good_number_waits_for_a_review() -> None:
     now = NOW + 3600
     assert family(judged(ATTACK, now=now), "marks") == 0.0
     assert family(judged(ATTACK, reviewed_at=NOW, now=now), "marks") == 0.0

@@ -127,7 +127,7 @@ def counted(db: sqlite3.Connection, calls: Iterable[OutcomeRecord], now: float) 
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 60), max_size=4))
-def test_days_are_the_same_in_any_order_in_any_portions_and_twice(
+def test_days_are_the_same_in_any_order_and_twice(
     tmp_path_factory: pytest.TempPathFactory, seed: int, cuts: list[int]
 ) -> None:
     chance = random.Random(seed)
@@ -167,7 +167,7 @@ def test_only_people_it_called_call_back(db: sqlite3.Connection) -> None:
     assert [day.called_back for day in days] == [1]
 
 
-def test_a_called_number_is_kept_for_28_days_and_the_days_for_a_year(db: sqlite3.Connection) -> None:
+def test_called_numbers_are_kept_28_days_and_days_a_year(db: sqlite3.Connection) -> None:
     counted(db, [make_call()], TEN + 60)
     for days, kept in ((27, (1, 1)), (30, (0, 1)), (364, (0, 1)), (367, (0, 0))):
         with transaction(db):
@@ -219,7 +219,7 @@ def test_thresholds_of_shares(day: OwnDay, measure: str | None, grade: Grade | N
     assert [(one.measure, one.grade) for one in health.reasons] == ([(measure, grade)] if measure else [])
 
 
-def test_fewer_than_20_calls_say_nothing_and_fewer_than_100_no_more_than_watch() -> None:
+def test_few_calls_say_nothing_or_no_more_than_watch() -> None:
     def grade(attempts: int) -> Grade | None:
         day = OwnDay(OWN, 100, attempts=attempts, answered=attempts, short=attempts)
         return health_of(make_facts(day, level=Level.WARN)).grade
@@ -238,7 +238,7 @@ def test_how_the_called_people_see_it_decides(level: Level, grade: Grade) -> Non
 @pytest.mark.parametrize(
     ("unwanted", "said"), [(3, "watch: 1.8%"), (4, "at risk: 2.4%"), (16, "at risk: 9.5%"), (17, "at risk: 10%")]
 )
-def test_a_share_below_ten_percent_has_a_decimal_as_its_limit_may_be_2(unwanted: int, said: str) -> None:
+def test_a_share_below_ten_percent_has_a_decimal(unwanted: int, said: str) -> None:
     [reason] = health_of(make_facts(CALLS, people={7: 168}, unwanted={7: unwanted})).reasons
     assert f"{reason.grade.value}: {reason.words}".startswith(f"{said} of the people complained")
 
@@ -286,7 +286,7 @@ def test_bursts(counts: dict[int, int], first_day: int, measures: list[str]) -> 
     assert [one.measure for one in health_of(facts).reasons] == measures
 
 
-def test_a_silence_is_counted_from_the_last_day_with_calls_however_long_ago_it_was(db: sqlite3.Connection) -> None:
+def test_a_silence_counts_from_the_last_day_with_calls(db: sqlite3.Connection) -> None:
     for day, calls in {0: 1, 230: 1, 231: 1, 300: 101}.items():
         at = TEN + day * DAY
         counted(db, [make_call(1000 * day + n, at + n, dialled=person(n), ring=20.0) for n in range(calls)], at + 600)
@@ -312,7 +312,7 @@ def test_a_bad_week_is_forgiven_after_a_good_one() -> None:
 
 
 @pytest.mark.parametrize("window", [1, 7, 28])
-def test_the_judged_window_is_above_its_limits_where_the_grade_has_a_reason(window: int) -> None:
+def test_above_its_limits_a_grade_has_a_reason(window: int) -> None:
     facts = make_facts(CALLS._replace(short=30, unanswered=40, outside=4, abandoned=2))
     health = health_of(facts)
     shares = {reason.measure: reason.grade for reason in health.reasons if reason.measure in SHARES}
@@ -364,9 +364,7 @@ def test_what_people_say_counts_as_marks() -> None:
 
 
 @pytest.mark.parametrize(("calls", "seen"), [(19, False), (20, True)])
-def test_below_the_least_number_of_calls_nobody_asks_how_it_is_seen(
-    db: sqlite3.Connection, calls: int, seen: bool
-) -> None:
+def test_too_few_calls_are_not_asked_how_they_are_seen(db: sqlite3.Connection, calls: int, seen: bool) -> None:
     """A line that is only called may have thousands of calls, of which nothing would be judged."""
     counted(db, [make_call(n, TEN + n, dialled=person(n), ring=20.0) for n in range(calls)], TEN + 600)
     assert (own_health(db, OWN, TEN + DAY).facts.view is not None) is seen
@@ -399,7 +397,7 @@ def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> 
     assert found.facts.view.level >= Level.WARN
 
 
-def test_an_innocent_number_that_is_marked_from_malice_stays_healthy(db: sqlite3.Connection) -> None:
+def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CONSIDERATE, range(40)))
     import_numbers(db, "complaints", "spam", [(OWN, "scam", None, None)])
     with transaction(db):

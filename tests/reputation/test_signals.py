@@ -159,7 +159,7 @@ def test_a_signal_is_kept_in_the_class_of_its_call(auth_class: AuthClass) -> Non
     assert [one for one in AuthClass if counts_for(signal, one)] == [auth_class]
 
 
-def test_a_call_back_reached_the_owner_whatever_was_shown_but_never_speaks_for_a_spoofer() -> None:
+def test_a_call_back_speaks_for_the_owner_never_for_a_spoofer() -> None:
     signal = signal_of(make_outcome(direction=OUTBOUND, by=ANN, talk=30.0))
     assert signal is not None
     assert {one for one in AuthClass if counts_for(signal, one)} == {AuthClass.AUTHENTICATED, AuthClass.UNKNOWN}
@@ -186,7 +186,7 @@ def test_who_calls_back_and_says_not_spam_counts_once() -> None:
     assert latest_by_key([called, said]) == latest_by_key([said, called]) == [said]
 
 
-def test_every_category_has_a_weight_and_a_rule_and_the_table_says_which_way() -> None:
+def test_every_category_has_a_weight_and_a_direction() -> None:
     in_tables = {category for table in SIGNALS.values() for category, _ in table}
     assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK, SignalCategory.NOT_SPAM}
     weights = DEFAULT.behaviour.by_category

@@ -116,9 +116,7 @@ def test_upheld_is_never_marked(found: list[Any], number: str, hours: int) -> No
 
 
 @given(histories, st.sampled_from(NUMBERS), ruled_after, st.randoms(use_true_random=False))
-def test_marks_that_come_again_or_late_or_in_another_order_stay_retracted(
-    found: list[Any], number: str, hours: int, random: Any
-) -> None:
+def test_marks_in_any_order_stay_retracted(found: list[Any], number: str, hours: int, random: Any) -> None:
     at = NOW + hours * HOUR
     shuffled = [*found, *found]
     random.shuffle(shuffled)
@@ -175,7 +173,7 @@ def test_new_marks_count_and_are_doubted_for_ninety_days(db: sqlite3.Connection)
     assert again > doubted + 0.5
 
 
-def test_reporters_of_an_upheld_case_are_trusted_less_and_of_a_denied_one_not(db: sqlite3.Connection) -> None:
+def test_reporters_of_an_upheld_case_are_trusted_less(db: sqlite3.Connection) -> None:
     add_mark(db, make_mark(reporter="201"))
     add_mark(db, make_mark(reporter="202", verdict=Verdict.OK))
     add_mark(db, make_mark(reporter="203", auth_class=AuthClass.UNAUTHENTICATED))
@@ -245,7 +243,7 @@ def test_a_code_proves_control(db: sqlite3.Connection) -> None:
     assert prove(db, "AP9E4100", "031415", NOW + 61) is Answer.NONE  # it is used up
 
 
-def test_five_wrong_answers_spend_a_code_and_another_is_as_good_as_the_first(db: sqlite3.Connection) -> None:
+def test_five_wrong_answers_spend_a_code(db: sqlite3.Connection) -> None:
     file(db)
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
     answers = [prove(db, "AP9E4100", "271828", NOW) for _ in range(CODE_TRIES)]
@@ -258,7 +256,7 @@ def test_five_wrong_answers_spend_a_code_and_another_is_as_good_as_the_first(db:
 # Filing.
 
 
-def test_a_number_has_one_appeal_at_a_time_and_after_a_denial_none_for_a_month(db: sqlite3.Connection) -> None:
+def test_one_appeal_at_a_time_none_for_a_month_after_a_denial(db: sqlite3.Connection) -> None:
     file(db)
     with pytest.raises(AppealError, match="is open already"):
         file(db, reference="AP000002")

@@ -98,7 +98,7 @@ class TestOpening:
             pytest.param(lambda path: path.parent.write_text("a file"), "cannot be used", id="parent-is-a-file"),
         ],
     )
-    async def test_a_store_that_cannot_be_opened_says_why_and_ends_its_threads(
+    async def test_a_store_not_opened_says_why_and_ends_its_threads(
         self, path: Path, break_it: object, words: str
     ) -> None:
         assert callable(break_it)
@@ -142,11 +142,11 @@ class TestReading:
             await store.read(begun.append, give_up_at=time.monotonic())
         assert begun == []
 
-    async def test_a_slow_statement_is_stopped_at_its_deadline_though_nobody_cancels(self, store: Store) -> None:
+    async def test_a_slow_read_stops_at_its_deadline(self, store: Store) -> None:
         with pytest.raises(TimeoutError):
             await store.read(read_endlessly, give_up_at=time.monotonic() + 0.05)
 
-    async def test_a_slow_statement_does_not_hold_the_reader_after_its_caller_has_left(self, store: Store) -> None:
+    async def test_a_slow_read_stops_when_its_caller_has_left(self, store: Store) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await store.read(read_endlessly)
@@ -172,7 +172,7 @@ class TestReading:
             task.cancel()
             assert await store.read(one, give_up_at=in_good_time()) == 1
 
-    async def test_reading_goes_on_while_another_process_has_the_write_lock(self, store: Store, path: Path) -> None:
+    async def test_reading_goes_on_while_another_process_writes(self, store: Store, path: Path) -> None:
         with lock_held_elsewhere(path, 10):
             assert isinstance(await store.facts(make_query(), time.monotonic() + 0.4), Facts)
 
@@ -211,7 +211,7 @@ class TestWriting:
             await store.write(record_emergency, NOW)
         assert await store.read(latest_emergency) == NOW
 
-    async def test_after_5_seconds_a_locked_store_is_an_error_with_a_way_out(self, store: Store, path: Path) -> None:
+    async def test_a_store_locked_for_5_seconds_is_an_error(self, store: Store, path: Path) -> None:
         with lock_held_elsewhere(path, 60):
             started = time.monotonic()
             with pytest.raises(StoreError, match="another program has kept it locked"):

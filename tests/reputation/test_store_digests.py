@@ -124,7 +124,7 @@ def test_a_store_from_before_there_were_checksums_gets_them(path: Path) -> None:
     assert read(path, changed_lists) == ["allow", "block"]
 
 
-def test_with_a_changed_list_backups_go_on_and_no_older_one_is_dropped(path: Path) -> None:
+def test_with_a_changed_list_no_older_backup_is_dropped(path: Path) -> None:
     for day in range(KEPT):
         make_backup(path, NOW + day * 86_400)
     flip(path)

@@ -54,7 +54,7 @@ def test_an_empty_store_answers(tmp_path: Path) -> None:
     assert facts(tmp_path / "callsieve.db") == Facts()
 
 
-def test_a_caller_without_a_number_still_has_a_did_a_callee_and_who_expects_a_call(store: Path) -> None:
+def test_a_caller_without_a_number_has_a_did_and_a_callee(store: Path) -> None:
     write(store, expect_call, "201", NOW + 60)
     write(store, record_emergency, NOW - 60)
     write(store, add_entry, make_entry("+1*"))
@@ -238,7 +238,7 @@ def test_a_closed_window_is_opened_by_later_emergency_calls_only(store: Path) ->
     assert facts(store).emergency_at is None
 
 
-def test_a_closing_by_a_clock_that_was_ahead_keeps_no_window_closed(store: Path) -> None:
+def test_a_closing_by_a_clock_ahead_keeps_no_window_closed(store: Path) -> None:
     write(store, close_window, NOW + 3600)
     write(store, record_emergency, NOW - 60)
     assert facts(store).emergency_at == NOW - 60

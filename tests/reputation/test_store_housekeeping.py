@@ -67,7 +67,7 @@ def test_what_is_past_its_time_goes_and_is_counted(db: sqlite3.Connection) -> No
     assert_fresh(db)
 
 
-def test_of_numbers_that_became_nobodys_only_what_people_said_stays(db: sqlite3.Connection) -> None:
+def test_of_unassigned_numbers_only_marks_stay(db: sqlite3.Connection) -> None:
     assert (is_valid(NOBODYS), is_valid(SOMEBODYS)) == (False, True)
     call_of(db, NOBODYS, "c1")
     call_of(db, SOMEBODYS, "c2")
@@ -84,7 +84,7 @@ def test_of_numbers_that_became_nobodys_only_what_people_said_stays(db: sqlite3.
     assert_fresh(db)
 
 
-def test_a_number_that_we_talked_with_is_somebodys_whatever_its_plan_says(db: sqlite3.Connection) -> None:
+def test_a_number_we_talked_with_is_somebodys(db: sqlite3.Connection) -> None:
     call_of(db, NOBODYS, "c1")
     talk = make_outcome("o1", dialled=SOMEBODYS, by="201", talk=40.0, direction=Direction.OUTBOUND, source="cdr")
     record_outcome(db, talk, NOW + HOUR)
@@ -212,7 +212,7 @@ def test_a_clock_that_was_behind_changes_nothing(known: Path) -> None:
     assert evidence(known) == (1, 1)
 
 
-def test_what_was_written_with_a_clock_ahead_is_not_in_force_for_years(db: sqlite3.Connection) -> None:
+def test_what_a_clock_ahead_wrote_is_not_in_force_for_years(db: sqlite3.Connection) -> None:
     ahead = NOW + 731 * DAY
     expect_call(db, "201", ahead + 7200)
     set_identity(db, Identity(CALLER, "Acme", 1, ahead + 100 * DAY), ahead)

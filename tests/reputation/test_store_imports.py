@@ -85,7 +85,7 @@ def test_a_removed_source_is_gone(db: sqlite3.Connection) -> None:
     assert stored(db) == []
 
 
-def test_what_fails_half_way_is_never_seen_and_is_cleaned_up_by_the_next(db: sqlite3.Connection, path: Path) -> None:
+def test_what_fails_half_way_is_cleaned_up_by_the_next(db: sqlite3.Connection, path: Path) -> None:
     def broken() -> Iterator[ImportedRow]:
         yield CALLER, None, None, None
         raise LookupError("line 2 is no number")
@@ -135,7 +135,7 @@ def test_any_rows_in_any_order_end_as_the_last_of_each_number(given_rows: list[I
     assert found == {number: category for number, category, *_ in given_rows}
 
 
-def test_others_write_and_the_old_numbers_count_while_a_large_import_runs(db: sqlite3.Connection, path: Path) -> None:
+def test_others_write_while_a_large_import_runs(db: sqlite3.Connection, path: Path) -> None:
     import_numbers(db, "feed", "ok", rows_of(CALLER))
     process = run_python(IMPORT, path, 300_000)
     assert process.stdout

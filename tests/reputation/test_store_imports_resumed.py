@@ -87,7 +87,7 @@ def stored(db: sqlite3.Connection) -> list[ImportedRow]:
 
 
 @given(st.lists(st.integers(0, 100), max_size=4), st.randoms(use_true_random=False))
-def test_however_often_it_is_cut_off_it_ends_as_if_it_had_not_been(cuts: list[int], chance: random.Random) -> None:
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(cuts: list[int], chance: random.Random) -> None:
     rows = [*ROWS, *ROWS[:10]]
     chance.shuffle(rows)
     with pytest.MonkeyPatch.context() as patch, closing(open_memory()) as db:

@@ -53,7 +53,7 @@ class TestRows:
         assert read(path, decision_of, "d1") == make_record("d1")
         assert len(read(path, decisions)) == 2
 
-    def test_decisions_are_found_by_caller_call_and_time_the_latest_first(self, path: Path) -> None:
+    def test_decisions_are_found_by_caller_call_and_time(self, path: Path) -> None:
         other = "+12015550999"
         records = [
             make_record("a", NOW, linkedid="1"),

@@ -71,7 +71,7 @@ def test_a_store_of_a_newer_program_is_refused(db: sqlite3.Connection) -> None:
         migrate(db, [FIRST])
 
 
-def test_wishes_and_complaints_of_before_are_settled_by_whom_the_number_called(db: sqlite3.Connection) -> None:
+def test_old_wishes_are_settled_by_whom_the_number_called(db: sqlite3.Connection) -> None:
     migrate(db, [one for one in known_migrations() if one.version < 16])
     day, at = 20_400, 20_400 * 86_400.0
     called = [("ours", "called", day), ("ours", "later", day + 1), ("ours", "before", day - 29)]

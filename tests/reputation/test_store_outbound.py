@@ -73,7 +73,7 @@ def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Conne
     assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
 
 
-def test_asked_about_a_time_in_the_past_what_was_let_out_later_does_not_count(db: sqlite3.Connection) -> None:
+def test_calls_after_the_time_asked_about_do_not_count(db: sqlite3.Connection) -> None:
     record_outbound(db, [make_let_out(n, NOW - 1800 * n) for n in range(4)])
     facts = ask(db, NOW - 3600, hour_limit=2)
     assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
@@ -122,7 +122,7 @@ def test_what_is_not_written_yet_counts_and_once(db: sqlite3.Connection) -> None
     assert ask(db, linkedid="1.3", waiting=waiting).calls_of_person == 2
 
 
-def test_an_hour_that_is_more_than_full_has_room_when_enough_of_its_calls_are_an_hour_old(
+def test_a_full_hour_has_room_once_enough_calls_are_old(
     db: sqlite3.Connection,
 ) -> None:
     record_outbound(db, [make_let_out(n, NOW - 300 * n) for n in range(1, 11)])
@@ -134,7 +134,7 @@ def test_an_hour_that_is_more_than_full_has_room_when_enough_of_its_calls_are_an
     assert ask(db, frees_at, hour_limit=3).calls_of_hour == 2
 
 
-def test_calls_that_did_not_ask_the_guard_count_when_they_are_over(db: sqlite3.Connection) -> None:
+def test_calls_that_skipped_the_guard_count_at_their_end(db: sqlite3.Connection) -> None:
     calls = [
         make_outcome(f"c{n}", NOW - 60, by="201", direction=Direction.OUTBOUND, dialled=CALLEE, own_number=number)
         for n, number in enumerate([OWN, OWN, "+442071838759"])
@@ -163,7 +163,7 @@ def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> Non
     assert ask(db, now + DAY).grade is None, "nobody has graded for a day"
 
 
-def test_a_number_is_young_where_calls_have_been_counted_for_longer(db: sqlite3.Connection) -> None:
+def test_a_number_is_young_where_counting_began_earlier(db: sqlite3.Connection) -> None:
     def call(days_ago: int, number: str) -> None:
         at = NOW - days_ago * DAY
         outcome = make_outcome(f"{number}{at}", at, by="201", direction=Direction.OUTBOUND, own_number=number)

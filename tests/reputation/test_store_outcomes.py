@@ -115,13 +115,13 @@ class TestRecords:
         assert read(store, outcome_of, seen.linkedid) == replace(seen, source="cdr", group=None)
         assert categories(store) == [("201", "hung-up-on")]
 
-    def test_a_call_told_again_after_its_raw_outcome_is_gone_adds_no_second_signal(self, store: Path) -> None:
+    def test_a_call_told_again_later_adds_no_second_signal(self, store: Path) -> None:
         record(store, make_outcome(ring=3.0))
         write(store, lambda db: db.execute("DELETE FROM outcome"))
         record(store, make_outcome(ring=3.0, ended_by=None))
         assert categories(store) == [(DID, "one-ring")]
 
-    def test_of_old_calls_only_the_evidence_is_kept_and_of_very_old_ones_nothing(self, store: Path) -> None:
+    def test_old_calls_leave_evidence_and_very_old_ones_nothing(self, store: Path) -> None:
         old = make_outcome("old", NOW - 31 * DAY, by="201", talk=61.0)
         very_old = make_outcome("very-old", NOW - 366 * DAY, by="202", talk=61.0)
         assert [one.new for one in record(store, old, very_old, now=NOW)] == [True, True]
@@ -168,14 +168,14 @@ class TestTheJournal:
         assert (found.decision_id, found.action, found.auth_class) == ("d1", "tag", AuthClass.UNAUTHENTICATED)
         assert categories(store) == []
 
-    def test_of_several_decisions_the_first_names_the_call_and_the_strongest_counts(self, store: Path) -> None:
+    def test_of_several_decisions_the_strongest_counts(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d2", NOW + 1, action="reject"), make_record("d1", NOW)])
         write(store, record_outcome, make_outcome(), NOW + 10)
         found = read(store, outcome_of, "1767000000.1")
         assert found is not None
         assert (found.decision_id, found.action) == ("d1", "reject")
 
-    def test_a_call_we_rejected_is_no_evidence_even_if_its_decision_is_written_late(self, store: Path) -> None:
+    def test_a_rejected_call_is_no_evidence_even_if_written_late(self, store: Path) -> None:
         over = make_outcome(disposition=Disposition.REJECTED, ring=0.0)
         assert write(store, record_outcome, over, NOW + 0.1) == Recorded(new=True)
         assert write(store, settle_outcomes, NOW + SETTLE_SECONDS - 1) == []
@@ -197,7 +197,7 @@ class TestTheJournal:
         assert (found.caller, found.caller_kind) == (None, CallerKind.WITHHELD)
         assert read(store, last_caller_of, "201") == (None, NOW, over.linkedid)
 
-    def test_a_call_that_nobody_screened_is_learnt_from_a_minute_late(self, store: Path) -> None:
+    def test_an_unscreened_call_is_learnt_from_a_minute_late(self, store: Path) -> None:
         write(store, record_outcome, make_outcome(), NOW + 10)
         assert write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS - 0.1) == []
         signals = write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS)
@@ -265,7 +265,7 @@ class TestTalks:
         if found == ["second-talk"]:
             assert read(store, signals_of, CALLER)[0].linkedid == calls[-1].linkedid
 
-    def test_talks_with_different_people_or_classes_are_not_second_talks(self, store: Path) -> None:
+    def test_second_talks_are_with_one_person_and_class(self, store: Path) -> None:
         record(
             store,
             make_outcome("a", by="201", talk=40.0),
@@ -407,7 +407,7 @@ def test_the_same_rows_in_any_order_and_twice(found: list[OutcomeRecord], said: 
 
 @settings(deadline=None)
 @given(calls())
-def test_the_rows_are_the_latest_signal_of_each_key_and_one_call_is_at_most_one(found: list[OutcomeRecord]) -> None:
+def test_the_rows_are_the_latest_signal_of_each_key(found: list[OutcomeRecord]) -> None:
     rows = rows_after(found)["signal"]
     linkedids = [row[6] for row in rows]
     assert len(linkedids) == len(set(linkedids))
@@ -440,6 +440,6 @@ def test_an_entry_of_a_mark_becomes_the_persons_own(store: Path) -> None:
     assert read(store, lambda db: db.execute("SELECT source FROM personal_entry").fetchall()) == [("person",)]
 
 
-def test_the_read_of_facts_names_the_one_ring_call_of_nobody_for_nobody(store: Path) -> None:
+def test_the_facts_read_gives_nobodys_one_ring_to_nobody(store: Path) -> None:
     record(store, make_outcome(ring=3.0))
     assert read(store, facts_of, make_query(None)).one_ring_at is None

@@ -145,7 +145,7 @@ class TestBackups:
         assert backups_of(path) == made[::-1]
         assert not ahead.exists()
 
-    def test_the_last_good_one_is_neither_unreadable_nor_of_a_newer_program(self, path: Path) -> None:
+    def test_the_last_good_backup_is_readable_and_not_newer(self, path: Path) -> None:
         good, newer, broken = [make_backup(path, NOW + day * 86_400) for day in range(3)]
         broken.unlink()
         broken.symlink_to(path.with_name("nowhere"))
@@ -198,7 +198,7 @@ class TestBackups:
 
 class TestDamage:
     @pytest.mark.parametrize("page", [0, 1, 2], ids=["all-of-it", "all-but-the-head", "from-the-third-page"])
-    def test_a_damaged_store_is_quarantined_and_the_backup_takes_its_place(self, path: Path, page: int) -> None:
+    def test_a_damaged_store_is_replaced_by_its_backup(self, path: Path, page: int) -> None:
         backup = make_backup(path, NOW)
         write(path, record_emergency, NOW + 1)
         damage(path, page)

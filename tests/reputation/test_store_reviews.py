@@ -155,7 +155,7 @@ def test_only_the_latest_change_is_taken_back(db: sqlite3.Connection) -> None:
     assert [epoch.at for epoch in epochs_of(db, CALLER)] == [NOW - DAY]
 
 
-def test_an_identity_that_was_recorded_late_ends_with_the_first_owner_after_it(db: sqlite3.Connection) -> None:
+def test_a_late_identity_ends_with_the_next_owner(db: sqlite3.Connection) -> None:
     for at in (NOW - DAY, NOW + DAY, NOW + 2 * DAY):
         raise_epoch(db, CALLER, at, "reassigned", "joe")
     set_identity(db, Identity(CALLER, "Acme", 1, NOW + YEAR), NOW)

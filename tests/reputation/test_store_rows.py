@@ -150,7 +150,7 @@ class TestPeople:
 
 
 class TestPersonal:
-    def test_a_number_is_on_one_list_of_a_person_and_the_latest_word_counts(self, store: Path) -> None:
+    def test_a_persons_latest_list_entry_counts(self, store: Path) -> None:
         block = PersonalEntry("201", CALLER, ListName.BLOCK, NOW)
         allow = PersonalEntry("201", CALLER, ListName.ALLOW, NOW + 1)
         other = PersonalEntry("202", CALLER, ListName.BLOCK, NOW)

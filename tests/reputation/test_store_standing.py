@@ -106,9 +106,7 @@ def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> Non
 
 
 @given(histories, spoofed, st.randoms(use_true_random=False))
-def test_calls_with_a_borrowed_number_change_nothing_for_its_owner(
-    found: list[Any], evil: list[Any], random: Any
-) -> None:
+def test_a_borrowed_number_changes_nothing_for_its_owner(found: list[Any], evil: list[Any], random: Any) -> None:
     mixed = [*found, *evil]
     random.shuffle(mixed)
     with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
@@ -237,7 +235,7 @@ def test_no_write_leaves_a_standing_behind(db: sqlite3.Connection) -> None:
 # Epochs, trust, reviews.
 
 
-def test_what_is_older_than_the_owner_weighs_a_quarter_and_the_identity_ends(db: sqlite3.Connection) -> None:
+def test_what_is_older_than_the_owner_weighs_a_quarter(db: sqlite3.Connection) -> None:
     for reporter in ("201", "202"):
         add_mark(db, make_mark(reporter=reporter))
     set_identity(db, Identity(CALLER, "Acme", 2, NOW + 300 * DAY), NOW - 9 * DAY)
@@ -266,7 +264,7 @@ def test_an_identity_that_was_proven_since_stays(db: sqlite3.Connection) -> None
     assert known(db).identity is not None
 
 
-def test_settled_cases_lower_the_trust_in_a_reporter_wherever_they_marked(db: sqlite3.Connection) -> None:
+def test_settled_cases_lower_the_trust_in_a_reporter(db: sqlite3.Connection) -> None:
     for number in NUMBERS[:2]:
         add_mark(db, make_mark(number))
     for case in ("a", "b", "b"):
@@ -348,7 +346,7 @@ def test_old_neighbours_do_not_hide_fresh_ones(db: sqlite3.Connection) -> None:
     assert bad_neighbours(known(db)) == 3
 
 
-def test_numbers_of_the_block_on_a_feed_are_bad_and_each_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_each_number_of_a_block_on_a_feed_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
     for source in ("one", "two"):
         import_numbers(db, source, "spam", [(number, None, None, None) for number in BLOCK[:2]], lambda: NOW)
     import_numbers(db, "customers", "ok", [(BLOCK[9], None, None, None)], lambda: NOW)
@@ -417,7 +415,7 @@ def test_a_store_from_before_there_were_standings_is_folded_once(db: sqlite3.Con
     assert fold_next(db, 50) == 0
 
 
-def test_weights_of_another_version_are_the_defaults_until_the_daemon_has_set_its_own(db: sqlite3.Connection) -> None:
+def test_weights_of_another_version_are_the_defaults(db: sqlite3.Connection) -> None:
     db.execute("""UPDATE folding SET weights = '{"zeal": 3}'""")
     assert weights_of(db).marks.half_life_days == 30.0
     assert use_weights(db, Weights())

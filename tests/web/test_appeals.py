@@ -88,7 +88,7 @@ def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, ott
     assert "not in force yet" in page
 
 
-def test_a_viewer_sees_the_queue_without_numbers_and_cannot_open_a_case(console: Console) -> None:
+def test_a_viewer_sees_a_masked_queue_and_opens_no_case(console: Console) -> None:
     file(console.office, name=f"call {NUMBER}")
     viewer = console.browser("viewer")
     assert "2015550123" not in viewer.text("/appeals")

@@ -231,7 +231,7 @@ def test_a_damaged_vector_is_said_and_breaks_nothing(tmp_path: Path) -> None:
             assert "is damaged in the journal" in console.browser("viewer").text(f"/calls/A000000{place}")
 
 
-def test_an_operator_allows_the_number_of_a_call_and_takes_it_back(console: Console) -> None:
+def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
     assert "The number is on the allowlist" in page.text
@@ -250,7 +250,7 @@ def test_an_operator_allows_the_number_of_a_call_and_takes_it_back(console: Cons
     assert "our dentist" in added.after
 
 
-def test_an_operator_marks_in_the_name_of_a_person_and_takes_it_back(console: Console) -> None:
+def test_an_operator_marks_for_a_person_and_takes_it_back(console: Console) -> None:
     browser = console.browser("operator")
     browser.done(f"/numbers/{CALLER}/spam", category="Scam", reason="car warranty", back="/calls/B0000000")
     (mark,) = console.office.read(marks_of, CALLER)
@@ -332,9 +332,7 @@ def reasons_on(page: str) -> list[str]:
         ("withheld", "withheld"),
     ],
 )
-def test_why_a_call_was_decided_so_is_said_in_chinese_but_for_what_an_operator_wrote(
-    console: Console, office: Office, reason: str, said: str | None
-) -> None:
+def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, reason: str, said: str | None) -> None:
     add_calls(office, make_decision("ZH000000", reason=reason))
     found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
     assert found == said or (said is None and not re.search("[A-Za-z]{2}", found.replace("Asterisk", ""))), found
@@ -342,7 +340,7 @@ def test_why_a_call_was_decided_so_is_said_in_chinese_but_for_what_an_operator_w
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_a_caller_that_is_no_number_is_shown_as_it_came_to_who_sees_numbers(office: Office, role: str) -> None:
+def test_a_caller_that_is_no_number_is_shown_as_it_came(office: Office, role: str) -> None:
     record = make_decision("G0000000", caller=None, caller_kind=CallerKind.INVALID, caller_text="0x1A<b>", at=NOW - 1)
     add_calls(office, record)
     with office.console() as console:

@@ -57,7 +57,7 @@ def outcome(browser: Browser, page: Page) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_page_lets_in_those_whose_role_allows_it_and_nobody_else(unchanged: Console, page: Page) -> None:
+def test_every_page_lets_in_its_roles_and_nobody_else(unchanged: Console, page: Page) -> None:
     for role in ROLES:
         allowed = page.role is None or ROLE_BY_WORD[role] >= page.role
         assert outcome(unchanged.browser(role), page) == (LETS_IN if allowed else "forbidden"), role
@@ -120,7 +120,7 @@ def test_templates_have_nothing_that_the_policy_forbids() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example", "[::2]"])
-def test_a_page_of_somebodys_that_turns_its_name_to_us_gets_nothing(console: Console, host: str) -> None:
+def test_a_rebound_host_name_gets_nothing(console: Console, host: str) -> None:
     assert console.browser("administrator").get("/account", headers={"host": host}).status_code == 400
 
 

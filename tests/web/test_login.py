@@ -42,9 +42,7 @@ def test_the_right_password_opens_the_page_that_was_asked_for(console: Console) 
     ("name", "password"),
     [("ada", "wrong horse battery"), ("ada", ""), ("nobody", PASSWORD), ("", PASSWORD), ("ada\x00", PASSWORD)],
 )
-def test_a_wrong_one_does_not_and_says_nothing_about_which_was_wrong(
-    console: Console, name: str, password: str
-) -> None:
+def test_a_wrong_login_does_not_say_what_was_wrong(console: Console, name: str, password: str) -> None:
     browser = console.browser()
     answer = log_in(browser, name, password)
     assert answer.status_code == 401
@@ -52,7 +50,7 @@ def test_a_wrong_one_does_not_and_says_nothing_about_which_was_wrong(
     assert browser.get("/account").status_code == 303
 
 
-def test_an_address_that_a_proxy_passes_on_is_kept_without_what_steers_a_terminal(
+def test_a_proxied_address_is_kept_without_control_characters(
     console: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -72,7 +70,7 @@ def test_the_cookie_is_for_this_console_and_no_script(console: Console) -> None:
     assert "Secure" not in session  # over plain HTTP on this machine browsers would not send it back
 
 
-def test_over_https_the_cookie_is_secure_and_nobody_else_can_set_it(office: Office) -> None:
+def test_over_https_the_cookie_is_secure_and_host_only(office: Office) -> None:
     with office.console("https://localhost") as console:
         answer = log_in(console.browser(), "ada")
     session = next(line for line in cookies_set(answer).splitlines() if line.startswith("__Host-callsieve="))
@@ -146,7 +144,7 @@ def test_what_changes_a_user_ends_their_sessions(console: Console, change: objec
     assert browser.get("/account").status_code == 303
 
 
-def test_guessing_is_slowed_down_for_a_name_wherever_it_comes_from(console: Console) -> None:
+def test_guessing_is_slowed_down_by_name(console: Console) -> None:
     for attempt in range(FREE_TRIES):
         assert log_in(console.browser(address=f"192.0.2.{attempt}"), "ada", "guess").status_code == 401
     refused = log_in(console.browser(address="198.51.100.9"), "ada")
@@ -213,13 +211,13 @@ def test_the_browser_in_which_a_password_changes_is_known(console: Console) -> N
     assert log_in(hers, "ada", new).status_code == 303
 
 
-def test_guessing_is_slowed_down_for_an_address_whatever_the_name(console: Console) -> None:
+def test_guessing_is_slowed_down_by_address(console: Console) -> None:
     answers = [log_in(console.browser(address="192.0.2.66"), f"user{n}", "guess").status_code for n in range(22)]
     assert answers == [401] * 20 + [429] * 2
     assert log_in(console.browser(address="192.0.2.67"), "ada").status_code == 303
 
 
-def test_guessing_at_the_account_page_is_slowed_down_too_however_many_come_at_once(console: Console) -> None:
+def test_guessing_at_the_account_page_is_slowed_down(console: Console) -> None:
     browser, new = console.browser("operator"), "four words in a row"
 
     def guess(number: int) -> int:
@@ -235,7 +233,7 @@ def test_guessing_at_the_account_page_is_slowed_down_too_however_many_come_at_on
     browser.done("/account/password", present=PASSWORD, new=new, again=new)
 
 
-def test_guessing_is_slowed_down_for_the_whole_network_of_an_ipv6_address(console: Console) -> None:
+def test_guessing_is_slowed_down_by_ipv6_network(console: Console) -> None:
     answers = [
         log_in(console.browser(address=f"2001:db8:0:7::{n}"), f"user{n}", "guess").status_code for n in range(22)
     ]
@@ -283,7 +281,7 @@ async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
     await desk.close()
 
 
-def test_a_thousand_guesses_of_a_day_are_fewer_than_a_hundred_and_fifty() -> None:
+def test_a_day_of_guessing_is_under_150_tries() -> None:
     throttle, tried = Throttle(), 0
     for second in range(0, 86_400, 60):
         if throttle.wait_seconds("ada", second) == 0:

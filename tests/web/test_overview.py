@@ -384,7 +384,7 @@ def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_an_open_emergency_window_stands_on_every_page_and_an_operator_closes_it(office: Office, role: str) -> None:
+def test_an_open_emergency_window_is_on_every_page(office: Office, role: str) -> None:
     office.write(record_emergency, NOW - 60)
     with office.console() as console:
         browser = console.browser(role)

@@ -68,7 +68,7 @@ def test_a_long_register_is_shown_in_part_and_searched(console: Console, office:
     assert "No number matches." in otto.client.get("/own", params={"q": "nobody"}).text
 
 
-def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(console: Console) -> None:
+def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
     for text in ("at risk", "warn", "over within 6 s, of those", "It is not registered."):
@@ -82,7 +82,7 @@ def test_a_numbers_page_has_its_figures_its_days_and_the_other_sides_view(consol
         assert text not in main_of(quiet), text
 
 
-def test_what_is_above_its_limit_is_said_in_words_beside_the_limit_and_by_day(console: Console) -> None:
+def test_what_is_above_its_limit_is_said_in_words(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
     row = re.search(r'<th scope="row">over within 6 s, of those</th>.*?</tr>', page, re.DOTALL)
@@ -155,7 +155,7 @@ def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")]
 )
-def test_the_guidance_has_our_own_figures_in_the_visitors_language(
+def test_the_guidance_has_our_figures_in_the_users_language(
     console: Console, office: Office, language: str, title: str
 ) -> None:
     otto = console.browser("operator")
@@ -174,7 +174,7 @@ def test_the_guidance_has_our_own_figures_in_the_visitors_language(
 
 
 @pytest.mark.parametrize("path", ["/own/guidance", "/own/leaflet"])
-def test_a_document_may_use_the_style_that_it_brings_and_nothing_else(console: Console, path: str) -> None:
+def test_a_document_may_use_its_own_style_only(console: Console, path: str) -> None:
     answer = console.browser("operator").get(path)
     [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
     digest = b64encode(sha256(style.encode()).digest()).decode()

@@ -82,7 +82,7 @@ def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, offi
     assert OWN not in office.read(own_numbers)
 
 
-def test_what_is_registered_is_changed_and_what_was_left_alone_stays(
+def test_a_registered_number_is_changed_where_told(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
     before = put(name="Acme", trunks=("carrier",), documents=("a", "b"), next_check_at=NOW + 9.25 * DAY)
@@ -210,7 +210,7 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_where_it_was_tried_and_changes_nothing(
+def test_what_cannot_be_done_is_said_and_changes_nothing(
     office: Office,
     otto: Browser,
     put: Callable[..., OwnNumber],
@@ -247,7 +247,7 @@ def test_a_number_that_is_not_registered_has_no_page_to_change(office: Office, o
     assert changes_of(office) == []
 
 
-def test_a_change_is_undone_only_as_long_as_it_is_the_last_word_and_on_its_own_page(
+def test_only_the_last_change_of_the_page_is_undone(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
     put()
@@ -268,9 +268,7 @@ def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put:
     assert "It was undone already, at " in problem_of(otto.post("/own/undo", id=change).text)
 
 
-def test_a_file_is_brought_in_with_what_was_passed_over_and_undone_as_a_whole(
-    office: Office, put: Callable[..., OwnNumber]
-) -> None:
+def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[..., OwnNumber]) -> None:
     office.clock = Ticking()
     before = put(name="Acme")
     csv = f"number,name,state,trunks\n{OWN},Beta,,a|b\n{OTHER},Gamma,resting,\n12,,,\n+442071838752,,restig,\n"
@@ -345,7 +343,7 @@ def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable
         assert f'id="{form}" open' in otto.text(path)
 
 
-def test_a_number_that_was_given_back_and_goes_out_leads_to_its_use(
+def test_a_number_given_back_that_calls_out_is_in_use(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
     put(state=State.RETIRED)

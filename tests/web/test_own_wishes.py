@@ -68,7 +68,7 @@ def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, of
     ]
 
 
-def test_the_page_of_any_number_leads_to_the_list_and_says_that_it_is_on_it(office: Office, otto: Browser) -> None:
+def test_a_numbers_page_says_whether_it_is_on_the_list(office: Office, otto: Browser) -> None:
     assert f'href="{LIST}?number=%2B12017421834"' in otto.text(f"/numbers/{CALLED}")
     assert field_of(otto.client.get(LIST, params={"number": CALLED}).text, "number") == CALLED
     otto.done(f"{LIST}/add", number=CALLED, note="asked twice")
@@ -156,7 +156,7 @@ def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser)
         pytest.param("", "and does not count: nobody says who complains", False, id="nobody-known"),
     ],
 )
-def test_a_complaint_is_recorded_with_whether_it_counts_and_taken_back(
+def test_a_complaint_is_recorded_and_taken_back(
     calling: Office, otto: Browser, sender: str, says: str, counts: bool
 ) -> None:
     page = otto.done(f"/own/{OWN}/complain", **{"from": sender, "note": "rude"}).text
@@ -206,7 +206,7 @@ def test_what_an_older_version_wrote_down_is_undone_too(calling: Office, otto: B
     assert complaints(calling) == []
 
 
-def test_the_complaint_that_is_chosen_is_taken_back_and_not_the_latest(calling: Office) -> None:
+def test_the_chosen_complaint_is_taken_back(calling: Office) -> None:
     calling.clock = Ticking()
     with calling.console() as console:
         otto = console.browser("operator")
@@ -221,7 +221,7 @@ def test_the_complaint_that_is_chosen_is_taken_back_and_not_the_latest(calling: 
         assert complaints(calling) == [first]
 
 
-def test_a_complaint_that_cannot_be_kept_is_said_with_what_was_typed(calling: Office, otto: Browser) -> None:
+def test_a_complaint_not_kept_is_shown_with_what_was_typed(calling: Office, otto: Browser) -> None:
     unnamed = Complaint(OWN, "", NOW - DAY, "by telephone")
     calling.write(add_complaint, unnamed)
     for fields in ({"from": "12", "note": "rude"}, {"from": CALLED, "note": "x" * 201}):
@@ -251,7 +251,7 @@ def test_of_many_complaints_the_latest_are_shown(calling: Office, otto: Browser)
     assert f"The latest {MOST_SHOWN} of {MOST_SHOWN + 1} are shown." in page
 
 
-def test_a_numbers_page_leads_to_those_who_want_no_more_of_its_calls(calling: Office, otto: Browser) -> None:
+def test_a_numbers_page_leads_to_its_do_not_call_list(calling: Office, otto: Browser) -> None:
     otto.done(f"{LIST}/add", number=CALLED, after=OWN)
     page = otto.text(f"/own/{OWN}")
     assert "1 person wants no more calls" in page

@@ -122,7 +122,7 @@ def test_what_is_no_import_cannot_be_removed(console: Console, ada: Browser) -> 
     assert len(console.office.read(all_people)) == 1
 
 
-def test_a_feed_is_shown_with_its_age_and_why_the_last_one_was_refused(console: Console) -> None:
+def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None:
     office = console.office
     office.read(lambda db: import_numbers(db, "ftc", "spam", [("+12015550123", None, None, None)], feed=Feed("CSV")))
     office.read(lambda db: import_numbers(db, "old list", "ok", [("+12015550124", None, None, None)]))

@@ -84,7 +84,7 @@ def audit_of(office: Office) -> list[AuditRow]:
 # Reading.
 
 
-def test_the_running_policy_is_shown_as_rules_with_what_goes_before_and_bounds_them(console: Console) -> None:
+def test_the_running_policy_is_shown_as_rules(console: Console) -> None:
     page = console.browser("viewer").text("/policies")
     assert "In force: cautious" in page
     policy = load_policy("cautious")
@@ -106,7 +106,7 @@ def test_policies_for_parts_of_the_calls_are_named(tmp_path: Path) -> None:
     assert re.search(r"group sales.*?/policies/named/strict", page, re.DOTALL)
 
 
-def test_a_policy_that_cannot_be_used_is_shown_with_its_problem_and_the_others_stay_readable(tmp_path: Path) -> None:
+def test_an_unusable_policy_is_shown_beside_the_others(tmp_path: Path) -> None:
     with Office(tmp_path, '[policy]\nname = "office"\n').console() as console:
         browser = console.browser("administrator")
         page = browser.text("/policies")
@@ -249,7 +249,7 @@ def test_no_text_breaks_the_check(ada: Browser) -> None:
 # Trying.
 
 
-def test_a_trial_shows_what_would_be_different_and_is_then_activated(with_calls: Console) -> None:
+def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> None:
     ada = with_calls.browser("administrator")
     page = tried(ada)
     assert "40 calls from" in page
@@ -342,13 +342,13 @@ def test_any_version_and_the_settings_can_be_returned_to(console: Console, ada: 
     ]
 
 
-def test_a_draft_that_observes_is_said_on_every_page_once_it_is_in_force(console: Console, ada: Browser) -> None:
+def test_an_observing_draft_in_force_is_said_on_every_page(console: Console, ada: Browser) -> None:
     digest = keep(ada, f"observe = true\n{DRAFT}")
     assert "Observe mode." in ada.done("/policies/draft/activate", digest=digest).text
     assert "Observe mode." in console.browser("viewer").text("/account")
 
 
-def test_where_the_console_may_not_write_nothing_changes_and_it_says_so(console: Console, ada: Browser) -> None:
+def test_where_the_console_may_not_write_it_says_so(console: Console, ada: Browser) -> None:
     digest = keep(ada)
     folder = console.office.state / "policies"
     (folder / "console-1.toml").mkdir()  # a rename over a directory fails for everybody, also for root

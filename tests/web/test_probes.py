@@ -88,7 +88,7 @@ def test_every_metric_is_documented_and_the_reverse(told: Samples) -> None:
 @pytest.mark.parametrize(
     "at", [pytest.param(None, id="never said anything"), pytest.param(NOW - 60.0, id="says no more")]
 )
-def test_a_daemon_that_is_down_is_down_and_its_old_counts_are_not_told(console: Console, at: float | None) -> None:
+def test_counts_of_a_daemon_that_is_down_are_not_shown(console: Console, at: float | None) -> None:
     if at is not None:
         write_telemetry(console.office.state, make_telemetry(at))
     samples = samples_in(console.browser(address="127.0.0.1").text("/metrics"))

@@ -141,7 +141,7 @@ def idle_connections(port: int, count: int) -> list[socket.socket]:
 
 
 @pytest.mark.parametrize("said", [pytest.param(b"", id="nothing"), pytest.param(b"GET /livez HT", id="half a header")])
-def test_connections_that_ask_for_nothing_take_no_page_from_others(served: Served, said: bytes) -> None:
+def test_idle_connections_take_no_page_from_others(served: Served, said: bytes) -> None:
     idle = idle_connections(served.port, 520)
     for one in idle:
         with suppress(OSError):  # those beyond the limit are closed

@@ -86,7 +86,7 @@ def test_a_wrong_password_tells_nobody_who_has_one(otto: Console) -> None:
     assert texts == {"The name or the password is wrong."}
 
 
-def test_after_a_wrong_code_the_next_one_counts_without_the_password(otto: Console) -> None:
+def test_after_a_wrong_code_the_next_needs_no_password(otto: Console) -> None:
     browser = otto.browser()
     again = with_code(browser, with_password(browser), wrong_code(otto))
     assert again.status_code == 401
@@ -109,7 +109,7 @@ def test_a_code_counts_once(otto: Console) -> None:
     assert with_code(third, with_password(third), code_of(otto)).status_code == 303
 
 
-def test_a_ticket_is_good_for_one_try_in_one_browser_for_five_minutes(otto: Console) -> None:
+def test_a_ticket_is_one_try_in_one_browser_for_5_minutes(otto: Console) -> None:
     browser, other = otto.browser(), otto.browser()
     asked = with_password(browser)
     assert with_code(browser, asked, wrong_code(otto)).status_code == 401
@@ -132,7 +132,7 @@ def test_a_ticket_is_good_for_one_try_in_one_browser_for_five_minutes(otto: Cons
     assert not is_in(browser)
 
 
-def test_another_password_or_a_reset_between_the_steps_ends_the_login(otto: Console) -> None:
+def test_a_change_between_the_steps_ends_the_login(otto: Console) -> None:
     def other_password(db: sqlite3.Connection) -> None:
         set_password(db, "otto", hashed_password() + " ", NOW)
 
@@ -159,7 +159,7 @@ def test_guessed_codes_of_others_do_not_keep_the_owner_out(otto: Console) -> Non
     assert with_code(owners, with_password(owners), code_of(otto, 1)).status_code == 303
 
 
-def test_guessing_codes_is_slowed_down_and_the_password_forgives_none(otto: Console) -> None:
+def test_guessing_codes_is_slowed_down(otto: Console) -> None:
     for attempt in range(FREE_TRIES):
         browser = otto.browser(address=f"192.0.2.{attempt}")
         assert with_code(browser, with_password(browser), wrong_code(otto)).status_code == 401
@@ -179,9 +179,7 @@ def test_what_waits_for_a_code_is_bounded() -> None:
     assert halves.take(tickets[1], "form", NOW) == half
 
 
-def test_it_is_turned_on_by_password_and_code_and_its_secret_never_shown_again(
-    console: Console, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_it_is_turned_on_and_its_secret_not_shown_again(console: Console, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     browser, elsewhere = console.browser("operator"), console.browser("operator")
     page = browser.text("/account/second-factor")
