@@ -26,7 +26,7 @@ from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
-from reputation.store.file import companions_of, files_of, is_emptied
+from reputation.store.file import companions_of, files_of
 from reputation.store.journal import Journal
 from reputation.store.outbound import outbound_facts
 from reputation.store.recovery import recover
@@ -201,8 +201,11 @@ class Keeper:
 
     async def _reopen(self) -> None:
         if self._store is not None:
-            await self._close_store()
-            logger.error("the store is damaged, calls are not screened: %s", self.trouble)
+            if await self._store.is_emptied():
+                await self._leave(self._store, "EMPTIED")
+            else:
+                await self._close_store()
+                logger.error("the store is damaged, calls are not screened: %s", self.trouble)
             await self._recover()
         retry_seconds = FIRST_RETRY_SECONDS
         while not (await self._open() or await self._open()):  # at once again after a recovery
@@ -218,15 +221,12 @@ class Keeper:
             return
         try:
             files = await asyncio.to_thread(files_of, self.path)
-            emptied = files == self._files and (
-                await asyncio.to_thread(is_emptied, self.path) or await store.has_lost_log()
-            )
         except OSError:  # no permission to look: what is open works all the same
             return
-        if emptied:
-            await self._leave(store, "EMPTIED")
-            await self._recover()
-        elif files != self._files:
+        if files == self._files:
+            if await store.is_emptied():
+                self._wanted.set()
+        else:
             await self._leave(store, "removed or REPLACED")
             if files[0] != self._files[0]:
                 await asyncio.to_thread(self._remove_log)

@@ -23,7 +23,7 @@ from reputation.store.backup import make_backup
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
-from reputation.store.file import BUSY_SECONDS, connect, files_of, log_of, open_store
+from reputation.store.file import BUSY_SECONDS, connect, files_of, is_emptied, log_of, open_store
 from reputation.store.transaction import begin_immediate, transaction
 from reputation.weights import DEFAULT, Weights
 
@@ -117,9 +117,12 @@ class Store:
         """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
         return await asyncio.shield(self._hop(self._writer, self._save, now))
 
-    async def has_lost_log(self) -> bool:
-        """Whether somebody has emptied the -wal while it had writes that are not in the file yet."""
-        return await asyncio.shield(self._hop(self._writer, self._has_lost_log))
+    async def is_emptied(self) -> bool:
+        """Whether somebody has emptied the file in place, or the -wal while it had writes that are not in the file yet.
+
+        Nothing is written then: it would be gone at the next start.
+        """
+        return await asyncio.shield(self._hop(self._writer, self._is_emptied))
 
     async def close(self) -> None:
         """Ends both threads, after what is queued; nothing waits for a lock any more."""
@@ -167,6 +170,8 @@ class Store:
         return db
 
     def _write(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
+        if self._is_emptied():
+            raise StoreError(f"{self._path}: the store's file or its -wal was emptied", damaged=True)
         with store_errors(self._path), transaction(self._write_db, lambda db: self._begin(db, turn)):
             result = fn(self._write_db, *args)
             turn.check()
@@ -175,15 +180,19 @@ class Store:
     def _save(self, now: float) -> Path:
         return make_backup(self._path, now, keep=sys.maxsize, opened=self._write_db)
 
+    def _is_emptied(self) -> bool:
+        try:
+            return is_emptied(self._path) or (not log_of(self._path).stat().st_size and self._has_lost_log())
+        except OSError:  # removed, or no permission to look: the keeper sees to that
+            return False
+
     def _has_lost_log(self) -> bool:
         """SQLite empties the -wal by itself once all of it is in the file. Then there is nothing to copy; else it
         cannot read what it wants to copy.
         """
-        if log_of(self._path).stat().st_size:
-            return False
         try:
             self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             return error.sqlite_errorcode == sqlite3.SQLITE_IOERR_SHORT_READ
         return False
 

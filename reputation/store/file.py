@@ -61,7 +61,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 def is_emptied(path: Path) -> bool:
     """Whether the file was emptied in place, or its -wal and then written to. Of an empty -wal SQLite knows more:
-    `Store.has_lost_log`.
+    `Store.is_emptied`.
 
     Only the -wal is opened: when a process closes the file itself, it loses the locks that SQLite has on it.
     """

@@ -76,17 +76,19 @@ def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable
 
 
 @pytest.mark.parametrize("handle", [empty, empty_log])
-def test_an_emptied_file_is_noticed_while_nobody_writes(daemon: Daemon, handle: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("codes", [pytest.param(True, id="codes-are-dialled"), pytest.param(False, id="nobody-writes")])
+def test_an_emptied_file_is_noticed(daemon: Daemon, codes: bool, handle: Callable[[Path], None]) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     daemon.callsieve("db", "backup")
     handle(daemon.store)
+    heard = {PHONES[3]} if codes and dial(daemon, PHONES[3]) == "expecting" else set()
     daemon.wait_for_log("EMPTIED")
     daemon.wait_for_log("the store is open again")
     assert (status(daemon) != "", daemon.callsieve("doctor").returncode) == (True, 1)
     assert len(quarantined_of(daemon.store)) == 1
     assert dial(daemon, PHONES[1]) == "expecting"
     daemon.kill()
-    assert expecting(daemon.store) == {PHONES[0], PHONES[1]}
+    assert expecting(daemon.store) == {PHONES[0], PHONES[1]} | heard
 
 
 def test_a_command_does_not_take_an_emptied_store_for_a_new_one(daemon: Daemon) -> None:
