@@ -22,10 +22,10 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: tools
-	$(BIN)/python -m pytest -m "not load" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not load" -n 6 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --may-skip -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
 
 coverage: tools
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term

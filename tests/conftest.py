@@ -31,6 +31,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,
 )
+settings.register_profile("fast", settings.get_profile("callsieve"), max_examples=20)
 settings.load_profile("callsieve")
 
 NOBODY = 65534
