@@ -26,7 +26,7 @@ from reputation.store.users import add_user
 from reputation.users import ConsoleUser, Role
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
-from tests.integration.office import STRANGER, ami_settings, journal
+from tests.integration.office import STRANGER, journal, start_listening
 from tests.integration.outbound import ACTING, GUARDED, OWN, dial
 from tests.integration.outbound import decided as decided_outbound
 from tests.waiting import wait_until
@@ -50,9 +50,7 @@ def address() -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def pbx(chromium: str, address: tuple[str, str]) -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=GUARDED, start_daemon=False, patient=True) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + NO_NIGHT + address[0])
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS + ACTING + NO_NIGHT + address[0])
         fill(office.daemon.store)
         yield office
 

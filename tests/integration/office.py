@@ -126,6 +126,13 @@ def ami_settings(pbx: ScreenedPbx) -> str:
     return f'[ami]\nhost = "{host}"\nport = {port}\nusername = "{user}"\nsecret = "{secret}"\n'
 
 
+def start_listening(pbx: ScreenedPbx, settings: str) -> None:
+    """Starts the daemon with these settings, and waits until it listens to this Asterisk."""
+    pbx.daemon.write_settings(f"{settings}\n{ami_settings(pbx)}")
+    pbx.daemon.start()
+    pbx.daemon.wait_for_log("listening to Asterisk")
+
+
 def journal(path: Path) -> list[DecisionRecord]:
     """All decisions, the latest first."""
     db = sqlite3.connect(path)

@@ -20,7 +20,7 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.personal import PersonalEntry, set_personal_entry
-from tests.integration.office import ami_settings, decision_on, install_prompts, journal, played
+from tests.integration.office import decision_on, install_prompts, journal, played, start_listening
 from tests.waiting import wait_until
 
 CLAIM = "2015550177"
@@ -49,9 +49,7 @@ def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(start_daemon=False, extensions=EXTENSIONS) as office:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "office.toml").write_text(POLICY)
-        office.daemon.write_settings(OFFICE + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, OFFICE)
         now = time.time()
         with open_store(office.daemon.store) as db, transaction(db):
             for action in ("reject", "route"):

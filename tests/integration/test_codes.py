@@ -16,7 +16,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from reputation.store.outcomes import outcomes
-from tests.integration.office import ami_settings, install_prompts
+from tests.integration.office import install_prompts, start_listening
 from tests.waiting import wait_until
 
 OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
@@ -26,9 +26,7 @@ STRANGER, WARNED = "+12015550181", "+12015550182"
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS)
         with open_store(office.daemon.store) as db, transaction(db):
             add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, WARNED, action="warn", added_at=time.time()))
         assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []

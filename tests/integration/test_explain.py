@@ -16,7 +16,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from tests.callsieve.sounds import needs_voice
-from tests.integration.office import ami_settings, build_prompts
+from tests.integration.office import build_prompts, start_listening
 from tests.waiting import wait_until
 
 pytestmark = needs_voice
@@ -37,9 +37,7 @@ SPOKEN = {key: prompt.text for key, prompt in prompts_of("en").items()}
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS)
         with open_store(office.daemon.store) as db, transaction(db):
             for number, action in ((TAGGED, "tag"), (REJECTED, "reject"), (WARNED, "warn")):
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))

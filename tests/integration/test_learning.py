@@ -20,7 +20,7 @@ from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import expected_until
 from reputation.store.rows import answered_of, marks_of, signals_of
-from tests.integration.office import STRANGER, ami_settings, decision_on
+from tests.integration.office import STRANGER, decision_on, start_listening
 from tests.waiting import wait_until
 
 NUISANCE = "+12015550150"
@@ -53,9 +53,7 @@ def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, config={"features.conf": FEATURES}, patient=True) as office:
         people = "".join(f'[[person]]\nextension = "{phone}"\n' for phone in PHONES[2:])
         dids = "".join(f'[[did]]\nnumber = "{did}"\ncallee = "{phone}"\n' for phone, did in LINES.items())
-        office.daemon.write_settings(SETTINGS + people + dids + ami_settings(office) + NO_NIGHT)
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS + people + dids + NO_NIGHT)
         yield office
 
 
@@ -207,9 +205,7 @@ def test_a_call_that_rings_a_mobile_too_counts_if_we_answer(pbx: ScreenedPbx) ->
 def test_phones_are_known_by_name_and_menus_ring_nobody() -> None:
     """`asterisk install` describes no trunk and no person."""
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
-        office.daemon.write_settings(ami_settings(office) + NO_NIGHT)
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, NO_NIGHT)
         with Phone(office.asterisk, "201", Answering(hang_up_after=1.0)):
             office.carrier.call(CallSpec(caller=NUISANCE, did=ALICE, hang_up_after=None))
         with open_store(office.daemon.store) as db:

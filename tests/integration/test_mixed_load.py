@@ -17,7 +17,7 @@ from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
-from tests.integration.office import ami_settings, install_prompts, journal
+from tests.integration.office import install_prompts, journal, start_listening
 from tests.waiting import wait_until
 
 SECONDS = 60
@@ -78,9 +78,7 @@ def pbx() -> Iterator[ScreenedPbx]:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "office.toml").write_text(POLICY)
         settings = SETTINGS.replace('"cautious"', '"office"') + "\n[actions]\nappeal = true\n"
-        office.daemon.write_settings(settings + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, settings)
         names = "".join(f"{number}\n" for path in PATHS if path.name == "name" for number in callers_of(path))
         (office.state / "names.csv").write_text(f"number\n{names}")
         imported = office.daemon.callsieve("import", "numbers", str(office.state / "names.csv"), "--source", "names")

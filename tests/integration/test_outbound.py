@@ -13,7 +13,7 @@ import pytest
 from lab import Phone
 from lab.screened import SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
-from tests.integration.office import ami_settings, install_prompts
+from tests.integration.office import install_prompts, start_listening
 from tests.integration.outbound import (
     ACTING,
     BOUND,
@@ -41,9 +41,7 @@ LIMITED = f"""exten => 33,1,Set(TIMEOUT(absolute)=1.5)
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=GUARDED + LIMITED, start_daemon=False) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING + later())
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS + ACTING + later())
         install_prompts(office, {"outbound-refuse": 0.7, "outbound-hold": 0.7, "say-do-not-call": 0.7})
         yield office
 

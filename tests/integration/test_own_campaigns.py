@@ -21,7 +21,7 @@ from lab.screened import SETTINGS, ScreenedPbx
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes_of_own
-from tests.integration.office import ami_settings
+from tests.integration.office import start_listening
 from tests.integration.outbound import ACTING, GUARDED
 from tests.integration.outbound import OWN as LAB
 from tests.reputation import own_campaigns
@@ -50,9 +50,7 @@ LINES = "".join(
 def pbx() -> Iterator[ScreenedPbx]:
     extensions = GUARDED.replace("[from-internal]\n", f"[from-internal]\n{LINES}")
     with ScreenedPbx(extensions=extensions, start_daemon=False) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office) + ACTING)
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS + ACTING)
         yield office
 
 

@@ -19,7 +19,7 @@ from reputation.model import EntryKind, ListEntry, ListName, Verdict
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.rows import marks_of
-from tests.integration.office import ami_settings, connected, decision_on, install_prompts, played
+from tests.integration.office import connected, decision_on, install_prompts, played, start_listening
 from tests.waiting import wait_until
 
 CALLERS = [f"+120155503{n:02d}" for n in range(60)]
@@ -36,9 +36,7 @@ PIECE_SECONDS = 3.0  # the longest that goes by before it is noticed that the ca
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(start_daemon=False) as office:
-        office.daemon.write_settings(SCREENING + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SCREENING)
         with open_store(office.daemon.store) as db, transaction(db):
             for number in CALLERS:
                 entry = ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action="challenge", added_at=time.time())

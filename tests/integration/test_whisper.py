@@ -19,7 +19,7 @@ from reputation.store.lists import add_entry
 from reputation.store.outcomes import outcomes
 from reputation.store.personal import PersonalEntry, set_personal_entry
 from reputation.store.rows import marks_of
-from tests.integration.office import ami_settings, install_prompts
+from tests.integration.office import install_prompts, start_listening
 from tests.waiting import wait_until
 
 WARNING_SECONDS, MENU_SECONDS = 0.8, 2.0
@@ -36,9 +36,7 @@ FRIEND, NUISANCE = WARNED[0], WARNED[1]
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(start_daemon=False, patient=True) as office:
-        office.daemon.write_settings(SETTINGS + ami_settings(office))
-        office.daemon.start()
-        office.daemon.wait_for_log("listening to Asterisk")
+        start_listening(office, SETTINGS)
         with open_store(office.daemon.store) as db, transaction(db):
             for number in WARNED:
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action="warn", added_at=time.time()))
