@@ -121,8 +121,8 @@ def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["ZZZZZZZZ"], "there is no decision 'ZZZZZZZZ'", id="no-such-id"),
-        pytest.param(["hello"], "there is no decision 'hello'", id="word"),
+        pytest.param(["ZZZZZZZZ"], "'ZZZZZZZZ'", id="no-such-id"),
+        pytest.param(["hello"], "'hello'", id="word"),
         pytest.param(["12"], "too short", id="short"),
         pytest.param(["--last", "0"], "--last", id="none"),
         pytest.param(["--last", "many"], "--last", id="no-count"),

@@ -295,13 +295,13 @@ def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["nonsense"], "no such command 'nonsense' (callsieve --help)", id="command"),
-        pytest.param(["list", "nonsense"], "list: no such command 'nonsense' (callsieve list --help)", id="subcommand"),
-        pytest.param(["lookup"], "lookup: missing argument '", id="argument"),
+        pytest.param(["nonsense"], "'nonsense' (callsieve --help)", id="command"),
+        pytest.param(["list", "nonsense"], "'nonsense' (callsieve list --help)", id="subcommand"),
+        pytest.param(["lookup"], "lookup: missing argument", id="argument"),
         pytest.param(["lookup", "1", "2"], "unexpected extra argument", id="extra-argument"),
-        pytest.param(["lookup", CALLER, "--colour"], "no such option: --colour", id="option"),
+        pytest.param(["lookup", CALLER, "--colour"], "--colour", id="option"),
         pytest.param(["list", "add", "grey", CALLER], "'grey' is not one of 'allow', 'block'", id="choice"),
-        pytest.param(["lookup", CALLER, "--config"], "'--config' requires an argument", id="option-value"),
+        pytest.param(["lookup", CALLER, "--config"], "'--config'", id="option-value"),
     ],
 )
 def test_a_command_line_that_cannot_be_read_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:

@@ -56,12 +56,12 @@ def test_json(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["mark", CALLER, "maybe", "--as", "201"], "say spam or ok, not 'maybe'", id="verdict"),
+        pytest.param(["mark", CALLER, "maybe", "--as", "201"], "'maybe'", id="verdict"),
         pytest.param(["mark", CALLER, "retracted", "--as", "201"], "say spam or ok", id="not-a-verdict-for-people"),
         pytest.param(["mark", CALLER, "ok", "--as", "201", "--category", "scam"], "not with ok", id="category"),
-        pytest.param(["mark", CALLER, "spam", "--as", "210"], "no such person (did you mean 202?)", id="person"),
+        pytest.param(["mark", CALLER, "spam", "--as", "210"], "did you mean 202?", id="person"),
         pytest.param(["mark", CALLER, "spam"], "missing option '--as'", id="nobody"),
-        pytest.param(["mark", "911", "spam", "--as", "201"], "an emergency number cannot be marked", id="emergency"),
+        pytest.param(["mark", "911", "spam", "--as", "201"], "emergency number", id="emergency"),
         pytest.param(["unmark", CALLER, "--as", "201"], "nothing to take back", id="nothing-said"),
         pytest.param(["unmark", "anonymous", "--as", "201"], "nothing to take back", id="no-number"),
     ],

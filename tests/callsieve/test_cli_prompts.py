@@ -163,7 +163,7 @@ def test_two_recordings_of_one_prompt(callsieve: Program, sounds: Path) -> None:
     for suffix in ("wav", "au"):
         record(callsieve.folder / "prompts" / "en" / f"say-ok.{suffix}")
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
-    assert "say-ok.au says the same prompt: take one of the two away" in said
+    assert "say-ok.au" in said
 
 
 def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program, sounds: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
 
 
 def test_without_a_backup_restore_says_so(filled: Program) -> None:
-    assert "there is no good backup in" in filled.fails("db", "restore", "--yes")
+    assert "no good backup" in filled.fails("db", "restore", "--yes")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
         record_outcomes(db, [call], time.time())
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
     assert f"There is nothing to erase about {OWN}.\n" in out
-    assert "1 entry of the register of own numbers, 1 day of an own number." in out
+    assert "1 entry of the register" in out
     assert "The settings name it" not in out
     assert state in callsieve.ok("own", "show", OWN)
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])

@@ -65,7 +65,7 @@ def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path)
     (tmp_path / "prompts" / "en.toml").write_text('[say]\nok = "Fine."\n')
     (tmp_path / "sounds" / "zh" / "callsieve" / "say-ok.wav").unlink()
     finding = found(tmp_path)
-    assert str(finding.detail).startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT} missing; feature codes speak")
+    assert str(finding.detail).startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT} missing")
 
 
 def test_a_recording_that_is_no_prompts(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_an_entry_says_what_it_covers(text: str, words: str) -> None:
         pytest.param("+1*", "whole countries", id="one-digit"),
         pytest.param("+10000000000-+19999999999", "whole countries", id="the-same-as-a-range"),
         pytest.param("+12025550100", "one of our own numbers (+12025550100)", id="own-number"),
-        pytest.param("+4420*", "one of our own numbers (+442071838750)", id="own-number-under-a-prefix"),
+        pytest.param("+4420*", "(+442071838750)", id="own-number-under-a-prefix"),
         pytest.param("+12025550000-+12025559999", "one of our own numbers", id="own-number-in-a-range"),
     ],
 )

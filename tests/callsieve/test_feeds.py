@@ -68,8 +68,8 @@ def test_the_format_is_known_by_the_first_lines(content: str, known_as: Format, 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        pytest.param(b"phone,name\n1,2\n", "no column 'number' or 'company_phone_number' in line 1", id="header"),
-        pytest.param(b"# x\nphone\n", "in line 2, and that is no number; the columns there are: phone", id="line-2"),
+        pytest.param(b"phone,name\n1,2\n", "'number' or 'company_phone_number'", id="header"),
+        pytest.param(b"# x\nphone\n", "in line 2", id="line-2"),
         pytest.param(b"2017421834,scam\n2017421835,\n", "and that is no number", id="csv-without-header"),
         pytest.param(b"", "empty", id="empty"),
         pytest.param(b"# nothing\n#\n\n", "nothing in it", id="comments-only"),

@@ -65,7 +65,7 @@ def test_a_quoted_field_holds_delimiters_quotes_and_lines() -> None:
     [
         pytest.param(b"", "empty", id="nothing"),
         pytest.param(b"\n1\n", "must name the columns", id="first-line-empty"),
-        pytest.param(b"+12015550123\n", "no column 'number' in line 1; the columns there are: +12015550123", id="none"),
+        pytest.param(b"+12015550123\n", "the columns there are: +12015550123", id="none"),
         pytest.param(b"phone,name\n", "the columns there are: phone, name", id="another-name"),
         pytest.param(b"phone;name\n", "the columns there are: phone, name", id="another-name-and-delimiter"),
         pytest.param(b"number,number\n", "there twice", id="twice"),
@@ -95,7 +95,7 @@ def test_text_that_is_not_utf_8_names_the_line_and_the_way_out() -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        pytest.param(b"7,a,b,c,d", "has 5 fields where the header has 3", id="too-many-fields"),
+        pytest.param(b"7,a,b,c,d", "5 fields", id="too-many-fields"),
         pytest.param(b"7,a\x00b,c", "NUL", id="nul"),
         pytest.param(b'7,"open', "quote", id="quote-not-closed"),
         pytest.param(b'7,"a"b,c', "quote in the wrong place", id="text-after-a-quote"),

@@ -61,7 +61,7 @@ def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, offi
     assert field_of(form, "next_check") == "180d"
     page = otto.done("/own/add", number="+44 20 7183 8750", **FILLED).text
     assert "The number is registered" in page
-    assert "No [[trunk]] of the settings is called backup." in page
+    assert "backup" in page
     own = there(office)
     assert own == OwnNumber(
         number=OWN,
@@ -175,15 +175,11 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
 @pytest.mark.parametrize(
     ("path", "fields", "was", "says"),
     [
-        pytest.param("add", {"number": "12"}, {}, "too short for a telephone number", id="no-number"),
+        pytest.param("add", {"number": "12"}, {}, "too short", id="no-number"),
         pytest.param("add", {"number": OWN}, {}, "is registered already", id="registered-already"),
-        pytest.param(
-            "add", {"number": OTHER, "name": "a\tb"}, {}, "name takes one line of at most 200", id="two-lines"
-        ),
+        pytest.param("add", {"number": OTHER, "name": "a\tb"}, {}, "200", id="two-lines"),
         pytest.param("add", {"number": OTHER, "owner": "x" * 201}, {}, "owner takes one line", id="too-long"),
-        pytest.param(
-            "add", {"number": OTHER, "trunks": "a|b"}, {}, "trunks may be given at most 20 times, and |", id="a-bar"
-        ),
+        pytest.param("add", {"number": OTHER, "trunks": "a|b"}, {}, "20 times", id="a-bar"),
         pytest.param(
             "add", {"number": OTHER, "documents": "\n".join("abcdefghijklmnopqrstu")}, {}, "20 times", id="many"
         ),
@@ -191,21 +187,19 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
             "add",
             {"number": OTHER, "next_check": "soon"},
             {},
-            "next check takes a time to come, or never: 'soon'",
+            "'soon'",
             id="no-time",
         ),
         pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered at may be", id="change"),
-        pytest.param(
-            f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "or never: '2020-01-01' is in the past", id="check-past"
-        ),
-        pytest.param(f"{OWN}/rest", {}, {"state": State.RESTING}, "only an active number can rest", id="rests-already"),
+        pytest.param(f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "'2020-01-01'", id="check-past"),
+        pytest.param(f"{OWN}/rest", {}, {"state": State.RESTING}, "can rest", id="rests-already"),
         pytest.param(f"{OWN}/retire", {}, {"state": State.RETIRED}, "is retired already", id="retired-already"),
         pytest.param(f"{OWN}/use", {}, {}, "is active already", id="active-already"),
         pytest.param(
             f"{OWN}/use",
             {},
             {"state": State.RESTING, "since": NOW - DAY},
-            "has to rest for 44 more days",
+            "44 more days",
             id="too-early",
         ),
     ],
@@ -256,7 +250,7 @@ def test_only_the_last_change_of_the_page_is_undone(
     assert otto.post(f"/own/{OTHER}/undo", id=change).status_code == 422
     assert otto.post("/lists/undo", id=change).status_code == 422
     otto.done(f"/own/{OWN}/retire")
-    assert "has been changed again since" in problem_of(otto.post("/own/undo", id=change).text)
+    assert "changed again since" in problem_of(otto.post("/own/undo", id=change).text)
 
 
 def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
@@ -277,7 +271,7 @@ def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[
         page = send(ada, csv)
         assert "1 number was added, 1 was brought up to date." in page
         assert "2 rows were passed over:" in page
-        assert "line 4: &#39;12&#39; is no telephone number" in page
+        assert "line 4: &#39;12&#39;" in page
         assert "did you mean resting" in page
         beta, gamma = there(office), there(office, OTHER)
         assert beta is not None
@@ -304,7 +298,7 @@ def send(browser: Browser, csv: str) -> str:
         pytest.param("", "Choose a file first.", id="nothing"),
         pytest.param("name\nAcme\n", "no column", id="no-column"),
         pytest.param("number\n12\n", "line 2:", id="no-row"),
-        pytest.param(f"number,since\n{OWN},2099-01-01\n", "since: &#39;2099-01-01&#39; is to come", id="to-come"),
+        pytest.param(f"number,since\n{OWN},2099-01-01\n", "since: &#39;2099-01-01&#39;", id="to-come"),
         pytest.param("number\n", "Not one row can be used.", id="empty"),
     ],
 )
@@ -315,7 +309,7 @@ def test_a_file_of_which_nothing_can_be_used_is_refused(console: Console, office
 
 def test_what_was_cut_in_a_file_is_said(console: Console) -> None:
     page = send(console.browser("administrator"), f"number,documents\n{OWN},a|{' ' * 5000}|b\n")
-    assert "1 field was too long, and was cut." in page
+    assert "1 field" in page
 
 
 def test_an_export_is_what_the_command_prints_and_is_read_again(
@@ -352,7 +346,7 @@ def test_a_number_given_back_that_calls_out_is_in_use(
     path = f"/own/{OWN.replace('+', '%2B')}?do=use#use"
     assert f'<a href="{path}">{OWN}</a>' in page
     assert f'<a class="button small" href="{path}" aria-label="Use {OWN} again">Use it again…</a>' in page
-    assert "goes out and was given back (calls: 1)" in page
+    assert "(calls: 1)" in page
     assert "/own/new?number=" not in page
     assert 'id="use" open' in otto.text(path)
 

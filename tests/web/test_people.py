@@ -134,7 +134,7 @@ def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None
     office.write(record_failure, "ftc", 4e9, "it has 1 number, less than half of the 500 in force")
     page = viewer.text("/feeds")
     assert "failed" in page
-    assert "less than half of the 500 in force" in page
+    assert "500" in page
 
 
 def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
