@@ -19,7 +19,7 @@ from typing import TypeVar
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from agi.server import FailOpen
-from ami_listener.trouble import Kind, Trouble
+from ami_listener.trouble import Kind
 from callsieve.asterisk_text import read_text
 from callsieve.composing import policies_of
 from callsieve.examining import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
@@ -151,9 +151,11 @@ def is_asked_by_asterisk(ground: Ground) -> Finding:
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """What the daemon says is wrong but that it has lost Asterisk, which the check of Asterisk says itself."""
-    for kind in (Kind.REFUSED, Kind.LOST):
-        reason = reason.replace(str(Trouble(0.0, kind, f"{ami.host}:{ami.port}")), "")
+    """What the daemon says is wrong, but for its connection to Asterisk: that is down, as the check of it says."""
+    where = f"{ami.host}:{ami.port}"
+    for kind in Kind:
+        said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.way_out}")
+        reason = re.sub(said, "", reason)
     return reason.strip("; ")
 
 

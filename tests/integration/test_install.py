@@ -219,11 +219,12 @@ def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -
     office.install("--reload")
     office.write_dialplan(SCREENED)
     office.daemon.start()
+    office.daemon.wait_for_log("listening to Asterisk")
     office.asterisk.terminate()
     checks = office.doctor(code=1)
     assert [name for name, check in checks.items() if check["status"] == "fail"] == ["Asterisk"]
     assert "systemctl start asterisk" in checks["Asterisk"]["way_out"]
-    assert [checks[name]["status"] for name in ("daemon", "manager login")] == ["ok", "unknown"]
+    assert [checks[name]["status"] for name in ("daemon", "manager login")] == ["ok", "unknown"], checks["daemon"]
     assert [check for check in checks.values() if "manager.conf" in f"{check['detail']}{check['way_out']}"] == []
 
 
