@@ -14,6 +14,7 @@ from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS
 from reputation.store.audit import audit_rows
 from reputation.store.users import (
     SecondFactor,
+    accept_step,
     all_users,
     second_factor_of,
     sessions_of,
@@ -107,6 +108,13 @@ def test_a_code_counts_once(otto: Console) -> None:
     assert with_code(second, replayed, code).status_code == 401  # still within the window
     third = otto.browser()
     assert with_code(third, with_password(third), code_of(otto)).status_code == 303
+
+
+def test_of_two_logins_with_one_code_at_once_one_counts(otto: Console) -> None:
+    """Both codes were looked at before either was accepted."""
+    otto.office.write(set_password, "otto", hashed_password(), NOW)
+    accepted = [otto.office.write(accept_step, "otto", hashed_password(), step) for step in (7, 7, 6, 8)]
+    assert accepted == [True, False, False, True]
 
 
 def test_a_ticket_is_one_try_in_one_browser_for_5_minutes(otto: Console) -> None:
