@@ -1,0 +1,20 @@
+"""Whose requests are obeyed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from callsieve.asterisk_user import obeyed_users
+from callsieve.settings import parse_settings
+
+
+@pytest.mark.root
+def test_the_owner_of_asterisks_configuration_is_obeyed(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4712, -1)
+    settings = parse_settings(
+        f'[asterisk]\netc = "{tmp_path}"\n[agi]\nusers = ["4713", "nobody-of-this-name"]\n', "test"
+    )
+    assert obeyed_users(settings) == {0, 4712, 4713}
