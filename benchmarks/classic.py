@@ -20,6 +20,7 @@ from benchmarks.calls import REPLY
 from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import DECIDED, ROOT, Server, running_daemon
 from benchmarks.workbench import Workbench
+from lab.programs import AGI_SCRIPT
 
 NUMBERS = 1_000_000
 ROUNDS = 5
@@ -53,7 +54,7 @@ def measure(bench: Workbench) -> list[Figure]:
         scripts = {
             "pyst2 script that only sets a variable": Script((sys.executable, str(pyst2)), b"CALLSIEVE_ACTION"),
             "callsieve-agi --standalone": Script(
-                (sys.executable, "-m", "callsieve.agi_script", "--standalone"), environment=daemon.environment
+                (sys.executable, "-m", AGI_SCRIPT, "--standalone"), environment=daemon.environment
             ),
             "callsieve-agi, the relay": Script(
                 (sys.executable, "-I", "-S", str(Path(relay.__file__)), str(state / "agi.sock"))

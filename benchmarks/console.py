@@ -24,6 +24,7 @@ from benchmarks.processes import ROOT, SETTINGS, Server, process_cpu_seconds, ru
 from benchmarks.workbench import Workbench
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
+from lab.programs import CONSOLE
 from reputation.ids import ALPHABET
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Direction, Disposition, OutcomeRecord
 from reputation.store.calls import Wanted, find_calls
@@ -160,7 +161,7 @@ def running_console(state: Path) -> Iterator[tuple[int, int]]:
     config = state / "console.toml"
     config.write_text(f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n[asterisk]\ncommand = "no-asterisk-here"\n')
     process = subprocess.Popen(
-        (sys.executable, "-m", "callsieve.web", str(config)),
+        (sys.executable, "-m", CONSOLE, str(config)),
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.callers import SEED, number_at
 from benchmarks.figures import Budget, Figure
 from benchmarks.workbench import Workbench
+from lab.programs import COMMAND_LINE
 
 EVENTS = 1_000_000
 QUICK_EVENTS = 100_000
@@ -123,7 +124,7 @@ def _replayed(path: Path, state: Path) -> tuple[float, float, float]:
     arguments = ("replay", path, "--policy", "cautious", "--against", "strict", "--out", state / "out.jsonl", "--json")
     config = state / "callsieve.toml"
     config.write_text("")
-    command = (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments), "--config", str(config))
+    command = (sys.executable, "-m", COMMAND_LINE, *map(str, arguments), "--config", str(config))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={"CALLSIEVE_STATE": str(state / "none")}) as process:
         assert process.stdout is not None
         said = process.stdout.read()

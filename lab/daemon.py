@@ -14,6 +14,7 @@ from typing import Self
 
 from lab.children import ends_with_us
 from lab.ports import free_port
+from lab.programs import COMMAND_LINE
 
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -78,7 +79,7 @@ class Daemon:
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                (*ends_with_us(), self._python, "-m", "callsieve.cli.main", "serve"),
+                (*ends_with_us(), self._python, "-m", COMMAND_LINE, "serve"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,7 +128,7 @@ class Daemon:
     def callsieve(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A `callsieve` command on this daemon's settings and store."""
         return subprocess.run(
-            (self._python, "-m", "callsieve.cli.main", *arguments),
+            (self._python, "-m", COMMAND_LINE, *arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

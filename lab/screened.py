@@ -20,6 +20,7 @@ from typing import Literal, Self
 from lab.asterisk import Asterisk
 from lab.carrier import Carrier
 from lab.daemon import Daemon
+from lab.programs import AGI_SCRIPT
 
 SALES = "+442071838750"
 ALICE = "+442071838751"
@@ -186,7 +187,7 @@ class ScreenedPbx:
         if self._asking == "classic":
             command = [sys.executable, "-I", "-S", str(ROOT / "agi" / "relay.py"), str(self.state / "agi.sock")]
         else:
-            command = [sys.executable, "-m", "callsieve.agi_script", "--standalone"]
+            command = [sys.executable, "-m", AGI_SCRIPT, "--standalone"]
             command += ["--config", str(self.daemon.config)]
         environment = f"export CALLSIEVE_STATE={shlex.quote(str(self.state))} PYTHONPATH={shlex.quote(str(ROOT))}"
         folder = self.asterisk.directories.top / "agi-bin" / "callsieve-agi"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab.children import ends_with_us
 from lab.ports import free_port
+from lab.programs import COMMAND_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
@@ -31,7 +32,7 @@ def serving(url: str, config: Path, state: Path) -> Iterator[None]:
     log = state / "console.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            (*ends_with_us(), sys.executable, "-m", "callsieve.cli.main", "web", "--config", str(config)),
+            (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "web", "--config", str(config)),
             stdin=subprocess.DEVNULL,
             stdout=stderr,
             stderr=stderr,

@@ -21,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 from callsieve.cli.main import main
+from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from tests.office import CALLER, NOBODY, ROOT, Office
 
@@ -112,7 +113,7 @@ class Program(Office):
     ) -> Result:
         """A real process, which takes half a second more than a call of the program in this one."""
         done = subprocess.run(
-            (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments)),
+            (sys.executable, "-m", COMMAND_LINE, *map(str, arguments)),
             input=stdin,
             capture_output=True,
             check=False,
@@ -142,7 +143,7 @@ class Program(Office):
     def start(self, *arguments: str | Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """A real process that goes on; SIGINT reaches it as from a terminal."""
         return subprocess.Popen(
-            (sys.executable, "-m", "callsieve.cli.main", *map(str, arguments)),
+            (sys.executable, "-m", COMMAND_LINE, *map(str, arguments)),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

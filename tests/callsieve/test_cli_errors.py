@@ -18,6 +18,7 @@ from callsieve import known, settings
 from callsieve.activating import activate
 from callsieve.cli.app import COMMAND
 from callsieve.settings import load_settings
+from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program, make_record, one_line
 from tests.office import CALLER, NOBODY, ROOT
 
@@ -248,7 +249,7 @@ def test_standard_output_on_a_full_disk_is_one_line(callsieve: Program, argument
     callsieve.ok("list", "add", "block", CALLER)
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            (sys.executable, "-m", "callsieve.cli.main", *arguments),
+            (sys.executable, "-m", COMMAND_LINE, *arguments),
             stdout=full,
             stderr=subprocess.PIPE,
             env=callsieve.environment,
@@ -276,7 +277,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_named(callsieve: Program, argu
 
 def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
     callsieve.add_decisions(*(make_record(f"D{index:07d}") for index in range(500)))
-    command = f"{sys.executable} -m callsieve.cli.main calls show --last 500 --json | head -1"
+    command = f"{sys.executable} -m {COMMAND_LINE} calls show --last 500 --json | head -1"
     done = subprocess.run(("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=True)
     assert done.stdout == b"[\n"
     assert done.stderr == b""
@@ -285,7 +286,7 @@ def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
 @pytest.mark.parametrize("words", ["own list", "own decisions", "calls show"])
 def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
     callsieve.ok("db", "migrate")
-    command = f"{sys.executable} -m callsieve.cli.main {words} | true; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m {COMMAND_LINE} {words} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=False
     )

@@ -18,6 +18,7 @@ from callsieve.history import Call
 from callsieve.rehearsing import Asked, rehearsed
 from callsieve.remembering import events_of_store
 from callsieve.settings import load_settings
+from lab.programs import TRIAL
 from policies.loader import policy_text
 from policies.policy import PolicyError
 from reputation.levels import vector_of
@@ -72,7 +73,7 @@ def report_of(callsieve: Program, question: Asked) -> dict[str, Any]:
 def by_process(callsieve: Program, question: Asked) -> list[dict[str, Any]]:
     """What the process of its own says."""
     done = subprocess.run(
-        (sys.executable, "-m", "callsieve.rehearsing"),
+        (sys.executable, "-m", TRIAL),
         input=msgspec.json.encode(question),
         capture_output=True,
         check=True,

@@ -14,6 +14,7 @@ import pytest
 
 from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
 from lab.daemon import Daemon
+from lab.programs import COMMAND_LINE
 from tests.waiting import wait_until
 
 
@@ -66,7 +67,7 @@ def test_two_daemons_do_not_share_a_port(tmp_path: Path) -> None:
         second.port = first.port
         second.write_settings("")
         done = subprocess.run(
-            (sys.executable, "-m", "callsieve.cli.main", "serve"),
+            (sys.executable, "-m", COMMAND_LINE, "serve"),
             env=second.environment,
             cwd=Path(__file__).resolve().parents[2],
             capture_output=True,
@@ -84,7 +85,7 @@ def test_it_runs_with_no_settings_at_all(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     environment.pop("CALLSIEVE_CONFIG", None)
     with subprocess.Popen(
-        (sys.executable, "-m", "callsieve.cli.main", "serve"),
+        (sys.executable, "-m", COMMAND_LINE, "serve"),
         env={**environment, "CALLSIEVE_STATE": str(tmp_path / "state")},
         cwd=Path(__file__).resolve().parents[2],
         stderr=subprocess.PIPE,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from callsieve import logs
 from lab.daemon import Daemon
+from lab.programs import COMMAND_LINE
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ def unread(state: Path) -> Iterator[tuple[Daemon, subprocess.Popen[bytes]]]:
     """A daemon of which nobody reads the log. The daemon says where it is, the process is the one that runs."""
     place = Daemon(state)
     with subprocess.Popen(
-        (sys.executable, "-m", "callsieve.cli.main", "serve"), env=place.environment, cwd=ROOT, stderr=subprocess.PIPE
+        (sys.executable, "-m", COMMAND_LINE, "serve"), env=place.environment, cwd=ROOT, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)

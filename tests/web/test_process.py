@@ -25,6 +25,7 @@ from callsieve.web import connections
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from callsieve.web.gate import BODY_SECONDS
 from lab.daemon import Daemon
+from lab.programs import COMMAND_LINE, CONSOLE
 from tests.waiting import wait_until
 from tests.web.browsing import PASSWORD, SETTINGS, Office, field_of
 from tests.web.calls import add_calls, make_decision
@@ -76,7 +77,7 @@ class Served:
 def serving(office: Office, port: int, settings: str = "") -> Iterator[Served]:
     office.config.write_text(settings or f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n')
     process = subprocess.Popen(
-        [sys.executable, "-m", "callsieve.web", str(office.config)],
+        [sys.executable, "-m", CONSOLE, str(office.config)],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
@@ -321,7 +322,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         office.config.write_text(f'[web]\nlisten = "127.0.0.1:{port}"\n')
         done = subprocess.run(
-            [sys.executable, "-m", "callsieve.cli.main", "web", "--config", str(office.config)],
+            [sys.executable, "-m", COMMAND_LINE, "web", "--config", str(office.config)],
             capture_output=True,
             cwd=ROOT,
             timeout=60,
@@ -338,7 +339,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_console(pid: int) -> bool:
-    return b"callsieve.web" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return CONSOLE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_the_daemon_runs_it_and_does_not_mind_its_end(tmp_path: Path) -> None:
@@ -366,7 +367,7 @@ def test_no_module_of_the_working_directory_is_run(tmp_path: Path) -> None:
         f'[agi]\nlisten = "127.0.0.1:{free_port()}"\n[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n'
     )
     daemon = subprocess.Popen(
-        [sys.executable, "-P", "-m", "callsieve.cli.main", "serve"],
+        [sys.executable, "-P", "-m", COMMAND_LINE, "serve"],
         cwd=planted,
         env={**os.environ, "CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(tmp_path / "state")},
     )
