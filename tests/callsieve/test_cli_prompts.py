@@ -15,7 +15,8 @@ from callsieve.wav import loudness_of, seconds_of
 from tests.callsieve.program import Program
 from tests.callsieve.sounds import needs_voice, record
 
-pytestmark = needs_voice
+# They make more than 300 sounds: ten seconds of a processor.
+pytestmark = [needs_voice, pytest.mark.slow]
 COUNT = len(prompts_of("en"))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from callsieve import passwords
 from tests.web.browsing import Console, Office
+from tests.web.cheap_console import CHEAP
 
 
 @pytest.fixture
@@ -27,5 +27,5 @@ def console(office: Office) -> Iterator[Console]:
 def cheap_hashing() -> Iterator[None]:
     """Without the 50 ms that each look at a password takes on purpose; tests/callsieve/test_cli_users.py has them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        patch.setattr(passwords, "HASHER", CHEAP)
         yield

@@ -147,19 +147,21 @@ def pages_of(console: Console, role: str, texts: list[str]) -> Iterator[tuple[st
             yield path, text, browser.get(path.format(call=call_at(place), number=number_at(place)))
 
 
-def shown(folder: Path, role: str, texts: list[str]) -> list[tuple[str, str, Response]]:
+def shown(folder: Path, role: str, texts: list[str], single: int | None = None) -> list[tuple[str, str, Response]]:
+    """All pages; those about one call or number for the first `single` texts only, unless that is None."""
     office = Office(folder)
     fill(office, texts)
     with office.console() as console:
         console.wait_for_health()
-        return list(pages_of(console, role, texts))
+        return list(pages_of(console, role, texts[:single]))
 
 
 @pytest.mark.parametrize("role", ["administrator", "viewer"])
 def test_text_stays_text_on_every_page(tmp_path: Path, role: str) -> None:
     known: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    harmless = [f"harmless {n}" for n in range(len(HOSTILE))]
     (tmp_path / "harmless").mkdir()
-    for path, _, answer in shown(tmp_path / "harmless", role, [f"harmless {n}" for n in range(len(HOSTILE))]):
+    for path, _, answer in shown(tmp_path / "harmless", role, harmless, single=1):
         known.setdefault(path, set()).update(elements_of(answer.text))
     pages = shown(tmp_path, role, HOSTILE)
     assert len(pages) == len(SHARED) + len(SINGLE) * len(HOSTILE)
