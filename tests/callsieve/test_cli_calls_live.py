@@ -121,5 +121,5 @@ def test_tail_shows_a_feature_code_and_not_its_call(callsieve: Program) -> None:
 def test_lookup_shows_marks_signals_and_calls(callsieve: Program) -> None:
     text = callsieve.ok("lookup", CALLER)
     assert "spam by 201" in text
-    assert "hung-up-on: 1 of our people" in text
+    assert "hung-up-on: 1" in text
     assert "ended by callee" in text
