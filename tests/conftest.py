@@ -39,6 +39,7 @@ create_empty = store_file.create_file
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
 LONGEST_NAME = 60  # a fact in a line of a report, not a story
+LONGEST_ID = 28
 # Tests here wait for real calls and real pages more than they compute.
 REAL_PARTS = {"integration", "browser"}
 
@@ -99,6 +100,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, which only `make test-fast` may do: {reason}"
     return report
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A long text names its case by its beginning; pytest numbers those that begin alike."""
+    return ascii(val)[1:LONGEST_ID] if isinstance(val, str) and len(val) > LONGEST_ID else None
 
 
 @pytest.fixture(scope="session", autouse=True)

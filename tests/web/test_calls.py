@@ -156,7 +156,7 @@ EVERYTHING = {
     + [Wanted(action=word) for word in ACTIONS]
     + [Wanted(ending=word) for word in ENDINGS]
     + [Wanted(rule="default"), Wanted(number=CALLER, action="warn"), Wanted(action="warn", since=1.0)],
-    ids=str,
+    ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
 )
 def test_every_search_walks_an_index_in_its_order(wanted: Wanted, after: Place | None) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
