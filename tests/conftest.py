@@ -40,8 +40,8 @@ IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
 LONGEST_NAME = 60  # a fact in a line of a report, not a story
 LONGEST_ID = 28
-# Tests here wait for real calls and real pages more than they compute.
-REAL_PARTS = {"integration", "browser"}
+# Tests in these folders and files wait for real calls, pages and processes more than they compute.
+REAL_PARTS = {"integration", "browser", "test_process", "test_store_files"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,7 +72,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: begun last, one would be all that the end of a run consists of.
 
-    First what waits for calls and pages, and of these and of the rest the files with the longest `timeout` mark.
+    First what waits, and of that and of the rest the files with the longest `timeout` mark.
     """
     names = {item.originalname for item in items if isinstance(item, pytest.Function)}
     if too_long := [name for name in names if len(name) > LONGEST_NAME]:
@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("timeout")
         longest[item.path] = max(longest.get(item.path, 0.0), float(mark.args[0]) if mark else 0.0)
-    items.sort(key=lambda item: (item.path.parent.name not in REAL_PARTS, -longest[item.path]))
+    items.sort(key=lambda item: (REAL_PARTS.isdisjoint((item.path.parent.name, item.path.stem)), -longest[item.path]))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
