@@ -246,7 +246,10 @@ class Keeper:
 
     def _remove_log(self) -> None:
         """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""
-        for file, there, ours in zip(companions_of(self.path), files_of(self.path), self._files, strict=True):
+        found = files_of(self.path)
+        if found[0] == self._files[0]:
+            return  # it is back, and needs its log
+        for file, there, ours in zip(companions_of(self.path), found, self._files, strict=True):
             if there is None or there != ours:
                 continue
             try:

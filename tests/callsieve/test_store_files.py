@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.keeper import Keeper
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
 from reputation.store.file import log_of, open_store
@@ -128,6 +130,24 @@ def test_an_ordinary_day_is_no_incident(daemon: Daemon) -> None:
     looked = time.monotonic() + 2.5
     wait_until(lambda: time.monotonic() > looked)
     assert (status(daemon), len(backups_of(daemon.store))) == ("", 1)
+
+
+async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> None:
+    """Also where there is no room for a backup of it."""
+    path, away = tmp_path / "callsieve.db", tmp_path / "away.db"
+    (tmp_path / "backups").touch()
+    keeper = Keeper(path)
+    await keeper.start()
+    await keeper.record_emergency(1_767_000_000.0)
+    path.rename(away)
+    while not keeper.trouble:  # noqa: ASYNC110 (the keeper has no events)
+        await asyncio.sleep(0)
+    away.rename(path)
+    while keeper.trouble:  # noqa: ASYNC110 (the same)
+        await asyncio.sleep(0.01)
+    await keeper.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT at FROM emergency_call").fetchall() == [(1_767_000_000.0,)]
 
 
 @pytest.mark.root
