@@ -15,7 +15,7 @@ from agi.site import SIP_CODE_BY_REJECT, Site
 from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
 from policies.decision import Action, Decision, IncomingCall
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
-from policies.quiet import RULE as QUIET_RULE
+from policies.quiet_hours import RULE as QUIET_RULE
 from policies.relations import PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Verification

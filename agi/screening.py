@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
-from agi.guarding import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
+from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of, withheld_number_of
 from agi.protocol import ProtocolError, Request
 from agi.server import FailOpen
@@ -28,17 +28,17 @@ from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
-from policies.quiet import phones_kept_from, resting
+from policies.quiet_hours import phones_kept_from, resting
 from policies.reasons import with_cap
 from policies.relations import per_phone_of
-from reputation.codes import CODES
 from reputation.emergency_window import counts_after_closing
 from reputation.families.quiet import hour_at
+from reputation.feature_codes import CODES
 from reputation.last_call import LastCall
-from reputation.levels import vector_of
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
 from reputation.numbers import masked
-from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.scoring import vector_of
 from reputation.velocity import Velocity
 
 logger = logging.getLogger("callsieve.screening")

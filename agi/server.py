@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import cast
 
-from agi import listening
+from agi import sockets as listening
 from agi.acceptor import Acceptor
 from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request

@@ -12,9 +12,9 @@ from itertools import chain
 
 from policies.decision import FAIL_OPEN_RULE, Action
 from reputation.ids import ALPHABET
-from reputation.levels import families_of
 from reputation.model import DecisionRecord, Family, SignalCategory
 from reputation.numbers import country_of
+from reputation.scoring import families_of
 
 Keys = tuple[str, ...]
 

@@ -30,9 +30,9 @@ from typing import Any, cast
 from panoramisk.actions import Action
 from panoramisk.manager import Manager
 
-from ami_listener.fields import Packet, PacketReader
-from ami_listener.inbox import Inbox
-from ami_listener.trouble import AmiError, Kind, error_of
+from ami_listener.errors import AmiError, Kind, error_of
+from ami_listener.event_queue import Inbox
+from ami_listener.framing import Packet, PacketReader
 
 # What is learnt from: calls, their records, feature codes, queues. Nothing else is sent to us.
 EVENTS = "call,cdr,user,agent"

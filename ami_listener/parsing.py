@@ -30,7 +30,7 @@ from ami_listener.events import (
     QueueJoined,
     Transfer,
 )
-from ami_listener.fields import Packet, unescape
+from ami_listener.framing import Packet, unescape
 from ami_listener.outcome import Presentation
 
 NUMBER_LIMIT, NAME_LIMIT = 64, 80

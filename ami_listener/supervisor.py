@@ -24,8 +24,8 @@ from enum import StrEnum
 
 from ami_listener.backoff import delay_seconds
 from ami_listener.connection import Account, Connection, connect
-from ami_listener.inbox import Gap, Inbox, Notice
-from ami_listener.trouble import AmiError, Kind, Trouble
+from ami_listener.errors import AmiError, Kind, Trouble
+from ami_listener.event_queue import Gap, Inbox, Notice
 
 logger = logging.getLogger("ami_listener.supervisor")
 

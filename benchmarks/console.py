@@ -28,7 +28,7 @@ from lab.programs import CONSOLE
 from reputation.ids import ALPHABET
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Direction, Disposition, OutcomeRecord
 from reputation.store.calls import Wanted, find_calls
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction

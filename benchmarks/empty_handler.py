@@ -10,7 +10,7 @@ import sys
 
 from panoramisk.fast_agi import Application, Request
 
-from callsieve.daemon import loop_factory
+from callsieve.daemon.daemon import loop_factory
 
 EXPECTED = b'SET VARIABLE CALLSIEVE_ACTION "allow"\n'
 

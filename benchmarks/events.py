@@ -40,9 +40,9 @@ from ami_listener.events import (
     NewChannel,
     NewState,
 )
-from ami_listener.fields import PacketReader
+from ami_listener.framing import PacketReader
+from ami_listener.outcome_record import record_of
 from ami_listener.parsing import at_of, parse_event
-from ami_listener.records import record_of
 from ami_listener.tracker import CallTracker
 from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.listening import ALL, NUMBERS, SETTLE_SECONDS, Watch, percentile
@@ -53,7 +53,7 @@ from lab.daemon import Daemon
 from lab.recorder import FOLDER, load_recording
 from reputation.model import OutcomeRecord, SignalCategory
 from reputation.signals import lessons_of
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
 

@@ -13,11 +13,11 @@ from benchmarks.callers import DID, callers, questions
 from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import Server, running_daemon
 from benchmarks.workbench import Workbench
-from callsieve.daemon import loop_factory
+from callsieve.daemon.daemon import loop_factory
 from reputation.model import AuthClass, FactsQuery
 from reputation.store.connection import Store
+from reputation.store.database import connect
 from reputation.store.facts import facts_of
-from reputation.store.file import connect
 
 FEW = 10_000
 ROUNDS = 7

@@ -20,7 +20,7 @@ from benchmarks.callers import SEED, number_at
 from benchmarks.figures import Budget, Figure
 from benchmarks.workbench import Workbench
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import own_health
 from reputation.store.transaction import transaction

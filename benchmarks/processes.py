@@ -19,7 +19,7 @@ from benchmarks.calls import Answers, place_calls
 from lab.daemon import Daemon
 from lab.ports import free_port
 from reputation.store.backup import stamp_of
-from reputation.store.file import BACKUP_PREFIX, backup_directory
+from reputation.store.database import BACKUP_PREFIX, backup_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 10.0

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from callsieve.prompt_files import PromptFile, build, files_of
-from callsieve.prompts import prompts_of
-from callsieve.wav import loudness_of
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.files import PromptFile, build, files_of
+from callsieve.prompts.wav import loudness_of
 from lab.recogniser import can_recognise, heard_in, word_errors, words_of
 from lab.tools import use_fetched_tools
 

@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.settings import Settings
-from callsieve.times import when
+from callsieve.text.times import when
 from reputation.emergency_window import counts_after_closing
 from reputation.store.audit import Change
 from reputation.store.audit_search import latest_of

@@ -19,9 +19,9 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_CHARACTERS, MAX_PREFIX, MIN_CHARACTERS, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from policies.hints import nearest, shown
 from policies.policy import PolicyError
 from policies.positions import places_of
-from policies.words import nearest, shown
 from reputation.numbers import is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of

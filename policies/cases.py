@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from policies.case_words import (
+from policies.case_schema import (
     CALL,
     EXPECT,
     FACTS,
@@ -34,9 +34,9 @@ from policies.case_words import (
 )
 from policies.decision import OWN_RULES, Decision
 from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
+from policies.hints import nearest, shown
 from policies.loader import POLICY_KEYS, parse_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet
-from policies.words import nearest, shown
 from reputation.weights import DEFAULT, Thresholds
 
 MAX_BYTES = 1 << 20  # no daemon reads them

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from policies.hints import nearest, shown
 from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
-from policies.words import nearest, shown
 
 COMBINATIONS = ("any", "all", "not")
 ABOUT_EVIDENCE = frozenset({"level_at_least", "points_between"})

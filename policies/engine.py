@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
-from policies.quiet import RULE as QUIET_RULE
-from policies.quiet import in_quiet_hours
+from policies.quiet_hours import RULE as QUIET_RULE
+from policies.quiet_hours import in_quiet_hours
 from policies.reasons import CAP_WITH_REFERENCE, Reason
 from policies.relations import (
     INVITED,

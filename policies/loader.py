@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.files import open_regular
+from policies.hints import nearest, shown
 from policies.policy import Condition, Policy, PolicyError, Problem, Problems, Rule, TooManyProblems
 from policies.positions import places_of
-from policies.words import nearest, shown
 
 PRESETS = ("observe", "cautious", "balanced", "strict")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

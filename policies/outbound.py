@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from reputation.own.grades import Grade
-from reputation.own.guarding import OutboundFacts
 from reputation.own.hours import (
     AS_INSTALLED,
     CallingHours,
@@ -23,6 +22,7 @@ from reputation.own.hours import (
     next_good_time,
     next_morning,
 )
+from reputation.own.outbound_types import OutboundFacts
 from reputation.own.register import State
 
 

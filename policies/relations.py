@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from policies.decision import Action, Decision, IncomingCall
 from reputation.families.identity import effective_level
-from reputation.levels import VERIFIED_LEVEL
 from reputation.model import Facts, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
+from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 
 REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
@@ -100,7 +100,7 @@ STEP_OF_RELATIONSHIP = 6
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
     """The own lists and relationships of everybody the call may ring, when the person is not known at the trunk; and
-    for a warned call, whose phones are not to whisper. `at_rest`: phones that it must not ring (policies.quiet).
+    for a warned call, whose phones are not to whisper. `at_rest`: phones that it must not ring (policies.quiet_hours).
 
     The facts were read for this very call: what is in force is in them.
     """

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from policies.hints import nearest, shown
 from policies.policy import Case, PolicyError, callee_group
 from policies.relations import has_relationship, is_verified, own_number_spoofed
-from policies.words import nearest, shown
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
 from reputation.numbers import NumberType, country_of, number_type_of, supported_regions
 

@@ -14,8 +14,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import AuthClass, Change, Family, Identity, Imported, Level, Reputation, SignalCategory
+from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording

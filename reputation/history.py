@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import Level
+from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Rows, standing_of
 from reputation.weights import DAY_SECONDS, Weights
 

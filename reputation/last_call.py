@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
-from reputation.codes import reporter_of
+from reputation.feature_codes import reporter_of
 from reputation.model import DecisionRecord, Tie
 from reputation.store.journal import decisions, search_decisions
 from reputation.store.marks import last_caller_of
-from reputation.store.personal import friendly_tie_of
+from reputation.store.personal_lists import friendly_tie_of
 
 LATELY_SECONDS = 86400.0
 # What a phone shows of a call that it rings for.

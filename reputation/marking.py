@@ -11,9 +11,10 @@ import sqlite3
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from reputation.levels import VERIFIED_LEVEL
 from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
+from reputation.scoring import VERIFIED_LEVEL
+from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import identity_of
 from reputation.store.marks import (
     add_mark,
@@ -24,8 +25,7 @@ from reputation.store.marks import (
     unblock_for,
 )
 from reputation.store.people import own_numbers, person_of
-from reputation.store.personal import is_contact
-from reputation.store.rows import marks_of
+from reputation.store.personal_lists import is_contact
 
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0

@@ -13,7 +13,6 @@ from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
 from reputation.last_call import LastCall
-from reputation.levels import level_at
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -37,7 +36,8 @@ from reputation.model import (
     Tie,
     Verification,
 )
-from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.scoring import level_at
 from reputation.weights import DEFAULT
 
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC, a Thursday

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lab.tools import use_fetched_tools
-from reputation.store import file as store_file
+from reputation.store import database as store_file
 from tests.reachable import make_reachable
 
 # Containers set this. Each program that a test starts would compile our modules anew: a third of its time.

@@ -10,7 +10,7 @@ from typing import TypeVar, TypeVarTuple
 
 from callsieve.settings import Loaded, load_settings
 from reputation.model import DecisionRecord
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
 

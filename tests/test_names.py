@@ -8,12 +8,12 @@ from pathlib import Path
 from agi.answers import CONTEXTS, OWN_NUMBER_RULE, Variable
 from agi.display import WORD_BY_CATEGORY
 from agi.screening import PATHS
-from callsieve.changes import FREEPBX_FILES
-from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
-from callsieve.prompts import prompts_of
+from callsieve.install.plan import FREEPBX_FILES
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.files import SCREENING_BYTES, WHISPER_BYTES
 from policies.engine import STEPS
 from policies.relations import LAST_STEP_ABOVE_PEOPLE
-from reputation.codes import CODES, Spoken
+from reputation.feature_codes import CODES, Spoken
 
 ROOT = Path(__file__).resolve().parent.parent
 DIALPLAN = "\n".join(

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from benchmarks.accuracy.office import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
-from reputation.ledger import Ledger
-from reputation.levels import NO_CIRCUMSTANCES, reputation_of
+from reputation.memory_store import Ledger
 from reputation.model import AuthClass, Disposition, Level, Mark, OutcomeRecord, Verdict
+from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
 from reputation.signals import LONG_TALK_SECONDS
 from reputation.weights import DEFAULT, Weights
 

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agi.loopback import is_loopback
 from agi.peers import Peers
-from callsieve.web.password_tries import network_of
+from callsieve.users.web.password_check import network_of
 
 logger = logging.getLogger("callsieve.web")
 

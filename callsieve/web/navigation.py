@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.web.table import Place, Saids
+from callsieve.web.routes import Place, Saids
 from callsieve.web.words import N_
 from reputation.users import Role
 

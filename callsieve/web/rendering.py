@@ -13,10 +13,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from callsieve.cases import appeal_in_words
-from callsieve.changed import change_of
-from callsieve.times import ago, day, iso, span_words, when, when_exactly
-from callsieve.web.languages import LANGUAGES, translated, translations_of
+from callsieve.changes.describe import change_of
+from callsieve.numbers.disputes import appeal_in_words
+from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
+from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from callsieve.web.reasons import worded
 from reputation.model import Reputation
 from reputation.numbers import masked

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from reputation.model import Reputation
-from reputation.own.tally import OwnDay
+from reputation.own.daily_counts import OwnDay
 
 WEEK, MONTH = 7, 28
 WINDOWS = (1, WEEK, MONTH)

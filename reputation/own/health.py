@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reputation.model import Level
+from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, percent, window_of
 from reputation.own.grades import YOUNG_DAYS, Grade
-from reputation.own.tally import OwnDay
 from reputation.wording import Wording
 
 DORMANT_DAYS = 14

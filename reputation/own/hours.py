@@ -92,7 +92,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
-    """When people may be called in each country: the guard and the figures go by the same (callsieve/composing.py).
+    """When people may be called in each country: the guard and the figures go by the same (callsieve/wiring.py).
 
     `local` are countries with other hours than the `usual` ones; `home_zones` where a number is looked for that is in
     no zone of its own.

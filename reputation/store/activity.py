@@ -24,7 +24,7 @@ SELECT substr(caller, 1, length(caller) - 3), count(*), count(DISTINCT caller) F
  GROUP BY 1 HAVING count(DISTINCT caller) >= :least ORDER BY 3 DESC, 2 DESC, 1 LIMIT :limit
 """
 # Numbers that were stopped or warned of, and that something speaks for: whether that is a mistake is for
-# callsieve/mistakes.py to say, call by call.
+# callsieve/replay/false_positives.py to say, call by call.
 STOPPED_AND_KNOWN = """
 SELECT caller FROM decision AS d
  WHERE would_be IN ('warn', 'challenge', 'route', 'reject') AND would_be <> 'allow' AND at >= :since

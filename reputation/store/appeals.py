@@ -30,9 +30,9 @@ from reputation.appeals import (
 )
 from reputation.model import AuthClass, Verdict
 from reputation.store.call_backs import try_code
-from reputation.store.epochs import epoch_of
+from reputation.store.evidence_rows import rows_of
 from reputation.store.identities import note_control
-from reputation.store.rows import rows_of
+from reputation.store.ownership import epoch_of
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
 

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reputation.store.database import BACKUP_PREFIX, backup_directory, connect
 from reputation.store.digests import changed_lists
 from reputation.store.errors import DAMAGE, StoreError, primary_code, store_error, store_errors
-from reputation.store.file import BACKUP_PREFIX, backup_directory, connect
 from reputation.store.migrations import pending
 
 logger = logging.getLogger(__name__)

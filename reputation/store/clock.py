@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from reputation.store.personal import EXPECT_SECONDS
+from reputation.store.personal_lists import EXPECT_SECONDS
 
 DAY = 86_400.0
 LEAP_SECONDS = 7 * DAY

@@ -20,10 +20,10 @@ import aiosqlite
 
 from reputation.model import Facts, FactsQuery
 from reputation.store.backup import make_backup
+from reputation.store.database import BUSY_SECONDS, connect, files_of, is_emptied, log_of, open_store
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
-from reputation.store.file import BUSY_SECONDS, connect, files_of, is_emptied, log_of, open_store
 from reputation.store.transaction import begin_immediate, transaction
 from reputation.weights import DEFAULT, Weights
 

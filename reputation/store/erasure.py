@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reputation.store.backup import backups_of, problem_of_backup
+from reputation.store.database import companions_of, open_store, truncate_wal
 from reputation.store.errors import StoreError, store_error
-from reputation.store.file import companions_of, open_store, truncate_wal
 from reputation.store.privacy import erase_number
 from reputation.store.spellings import digits_in_file
 from reputation.store.transaction import transaction

@@ -13,7 +13,6 @@ from typing import Any
 
 from reputation.explaining import with_changes
 from reputation.families.block import is_bad
-from reputation.levels import Circumstances, Evidence, reputation_of
 from reputation.model import (
     Did,
     EntryKind,
@@ -28,6 +27,7 @@ from reputation.model import (
     Tie,
     Wish,
 )
+from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.identities import EXPIRES_AT

@@ -23,9 +23,9 @@ from reputation.numbers import is_valid
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.backup import problem_of
 from reputation.store.clock import clamp, leap_of, look_at_clock
+from reputation.store.database import open_store, truncate_wal
 from reputation.store.digests import changed_lists
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store, truncate_wal
 from reputation.store.identities import identities_due
 from reputation.store.retention import EXPIRE, expire_table
 from reputation.store.reviews import numbers_to_review

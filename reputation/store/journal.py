@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from reputation.model import AuthClass, CallerKind, DecisionRecord
-from reputation.own.guarding import OutboundRecord
+from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
 from reputation.store.outbound import record_outbound
 

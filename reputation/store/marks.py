@@ -10,7 +10,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import AuthClass, Mark
-from reputation.store.rows import MARK_COLUMNS, mark_from
+from reputation.store.evidence_rows import MARK_COLUMNS, mark_from
 from reputation.store.standing import refresh
 
 # At equal times a retraction wins, then the text that comes last.

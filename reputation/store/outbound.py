@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from reputation.own.grades import YOUNG_DAYS
-from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.do_not_call import do_not_call_of
 from reputation.store.own_days import first_days
 from reputation.store.own_grades import grade_of

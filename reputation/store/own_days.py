@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.model import Direction, OutcomeRecord
+from reputation.own.daily_counts import MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
-from reputation.own.tally import MANY_CALLS, OwnDay, tally_of
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
 

@@ -13,10 +13,10 @@ from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
 from reputation.own.health import WATCH_SAMPLE, Health, health_of
-from reputation.own.view import view_of
+from reputation.own.self_assessment import view_of
+from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reputation.store.backup import copy_store, last_good_backup, make_backup, open_backup, problem_of_backup, stamp_of
+from reputation.store.database import companions_of, connect, open_store
 from reputation.store.errors import StoreError, store_error, store_errors
-from reputation.store.file import companions_of, connect, open_store
 from reputation.store.migrations import migrate
 
 

@@ -11,7 +11,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import AuthClass, Verdict
-from reputation.store.rows import rows_of
+from reputation.store.evidence_rows import rows_of
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
 

@@ -19,7 +19,7 @@ import msgspec
 from reputation.families.block import may_be_bad
 from reputation.model import AuthClass, SignalCategory
 from reputation.standing import Standing, standing_of
-from reputation.store.rows import rows_of
+from reputation.store.evidence_rows import rows_of
 from reputation.trust import Settled, trust_of
 from reputation.weights import DEFAULT, Weights
 

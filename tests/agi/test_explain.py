@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agi.protocol import ProtocolError
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from reputation.last_call import LastCall
 from tests.agi.test_quoting import commands_in
 from tests.builders import NOW, Clock, Memory, make_request, make_screening

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.guarding import outgoing_call_of
+from agi.outbound_request import outgoing_call_of
 from agi.protocol import Request
 from agi.screening import Screening
 from agi.site import Site
 from policies.outbound import OutboundRules
-from reputation.own.guarding import OutboundFacts
+from reputation.own.outbound_types import OutboundFacts
 from reputation.own.register import State
 from reputation.store.errors import StoreError
 from tests.agi.test_quoting import commands_in

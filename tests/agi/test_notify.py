@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agi import notify
+from agi import systemd as notify
 
 
 @pytest.fixture(params=["file", "abstract"])

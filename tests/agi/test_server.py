@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from agi.listening import loopback_addresses_of
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
 from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, FailOpen, Handler
+from agi.sockets import loopback_addresses_of
 from tests.waiting import until
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"

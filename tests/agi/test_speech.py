@@ -30,12 +30,12 @@ from agi.speech import (
     reference_keys,
     sounds_of,
 )
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from policies.decision import OWN_RULES, Action
 from policies.loader import load_policy
 from reputation.ids import ALPHABET
-from reputation.levels import vector_of
 from reputation.model import DecisionRecord, Family, Reputation, SignalCategory
+from reputation.scoring import vector_of
 from tests.callsieve.program import make_record
 
 TEXTS = {language: {key: prompt.text for key, prompt in prompts_of(language).items()} for language in LANGUAGES}

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ami_listener.fields import Packet, PacketReader
+from ami_listener.framing import Packet, PacketReader
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import parse_event
 from ami_listener.tracker import CallTracker

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ami_listener.connection import EVENTS, Account, Connection, connect
-from ami_listener.fields import Packet
-from ami_listener.inbox import Inbox, Received
-from ami_listener.trouble import AmiError, Kind
+from ami_listener.errors import AmiError, Kind
+from ami_listener.event_queue import Inbox, Received
+from ami_listener.framing import Packet
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
 

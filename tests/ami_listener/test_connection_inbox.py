@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from ami_listener.fields import Packet
-from ami_listener.inbox import Gap, Inbox, Notice, Received
+from ami_listener.event_queue import Gap, Inbox, Notice, Received
+from ami_listener.framing import Packet
 from tests.waiting import until
 
 HUNDRED = Packet("x" * 100, "")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_listener.fields import PACKET_LIMIT, Packet, PacketReader, packet_of, unescape
+from ami_listener.framing import PACKET_LIMIT, Packet, PacketReader, packet_of, unescape
 
 
 def packets_of(*chunks: bytes) -> list[Packet]:

@@ -17,7 +17,7 @@ from ami_listener.events import (
     NewState,
     Transfer,
 )
-from ami_listener.fields import packet_of
+from ami_listener.framing import packet_of
 from ami_listener.outcome import Presentation
 from ami_listener.parsing import EVENTS, at_of, dialled_number, parse_event
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ami_listener.fields import PacketReader
+from ami_listener.framing import PacketReader
 from ami_listener.outcome import Outcome
 from lab.recorder import load_recording
 from lab.recording_scenes import SCENES

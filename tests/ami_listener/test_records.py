@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ami_listener.fields import packet_of
+from ami_listener.framing import packet_of
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from ami_listener.outcome_record import DISPOSITIONS, record_of
 from ami_listener.parsing import parse_event, parse_key
-from ami_listener.records import DISPOSITIONS, record_of
 from reputation import model
 from reputation.model import CallerKind, EndedBy
 

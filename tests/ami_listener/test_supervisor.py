@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from ami_listener.fields import Packet
-from ami_listener.inbox import Gap, Inbox, Notice, Received
+from ami_listener.errors import Kind
+from ami_listener.event_queue import Gap, Inbox, Notice, Received
+from ami_listener.framing import Packet
 from ami_listener.supervisor import STABLE_SECONDS, AmiListener, Pace, State
-from ami_listener.trouble import Kind
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ami_listener.backoff import LONGEST_SECONDS, delay_seconds
-from ami_listener.trouble import Kind, Trouble, error_of
+from ami_listener.errors import Kind, Trouble, error_of
 
 
 @pytest.mark.parametrize(("failures", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1), (3, 1, 2), (5, 4, 8), (6, 5, 10)])

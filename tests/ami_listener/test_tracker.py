@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami_listener import offers
+from ami_listener import carrier_retries as offers
 from ami_listener import tracker as tracking
+from ami_listener.carrier_retries import MOST_OFFERS
 from ami_listener.events import (
     BridgeCreated,
     BridgeDestroyed,
@@ -29,8 +30,7 @@ from ami_listener.events import (
     Pickup,
     QueueJoined,
 )
-from ami_listener.fields import packet_of
-from ami_listener.offers import MOST_OFFERS
+from ami_listener.framing import packet_of
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from ami_listener.parsing import EVENTS
 from ami_listener.tracker import CallTracker

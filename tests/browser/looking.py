@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from callsieve.web.gate import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE
+from callsieve.web.access import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE
 from callsieve.web.tokens import hash_of, new_token
 from reputation.store.users import Lifetime, start_session
 from reputation.users import Session

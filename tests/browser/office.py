@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from callsieve.activating import add_version
-from callsieve.examining import Check, fail, ok
-from callsieve.findings import findings_of, store_findings
-from callsieve.installing import TRUNK_LINES
+from callsieve.doctor.finding import Check, fail, ok
+from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.install.install import TRUNK_LINES
+from callsieve.policy.activation import add_version
+from callsieve.policy.drafts import keep_draft
 from callsieve.settings import Loaded
-from callsieve.times import when
-from callsieve.web.drafts import keep_draft
+from callsieve.text.times import when
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import (
     AuthClass,
@@ -39,9 +39,9 @@ from reputation.own.register import OwnNumber, State
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
+from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.feeds import record_failure
-from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
@@ -50,7 +50,7 @@ from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_dids, upsert_people
-from reputation.store.personal import Contact, add_contacts
+from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
 from reputation.wording import Wording
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, campaign

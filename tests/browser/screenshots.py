@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from callsieve.web.languages import LANGUAGES
+from callsieve.web.i18n import LANGUAGES
 from lab.tools import use_fetched_tools
 from tests.browser.chromium import MISSING, chromium_path, running_chromium
 from tests.browser.looking import NAMES, looking, open_shown, token_of

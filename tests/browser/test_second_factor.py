@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pyotp import TOTP
 
-from callsieve.second_factor import STEP_SECONDS
-from callsieve.web.gate import LANGUAGE_COOKIE
+from callsieve.users.second_factor import STEP_SECONDS
+from callsieve.web.access import LANGUAGE_COOKIE
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
 from tests.browser.test_pages import faults_on

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from callsieve.cli.main import main
+from callsieve.main.entry import main
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from tests.office import CALLER, NOBODY, ROOT, Office

@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from callsieve.asterisk_output import globals_in
-from callsieve.call_route import Screening, Verdict, Why, verdict_on
-from callsieve.changes import packaged
-from callsieve.doctor_routes import Extensions
-from callsieve.examining import Ground
+from callsieve.doctor.call_route import Screening, Verdict, Why, verdict_on
+from callsieve.doctor.finding import Ground
+from callsieve.doctor.routes import Extensions
+from callsieve.install.plan import packaged
+from callsieve.pbx.cli_output import globals_in
 from callsieve.settings import Loaded, parse_settings
 
 ANSWERS = Path(__file__).with_name("route_console.json")

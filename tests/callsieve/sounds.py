@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.voicing import ESPEAK, SOX
-from callsieve.wav import RATE, wav_of
+from callsieve.prompts.synthesis import ESPEAK, SOX
+from callsieve.prompts.wav import RATE, wav_of
 
 needs_voice = pytest.mark.skipif(
     not all(map(shutil.which, (ESPEAK, SOX))), reason="espeak-ng and sox make the prompts: python -m lab fetch --tools"

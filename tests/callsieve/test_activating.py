@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.activating import (
+from callsieve.policy.activation import (
     activate,
     activated_of,
     add_version,
@@ -17,9 +17,9 @@ from callsieve.activating import (
     watched_files,
     without_head,
 )
-from callsieve.composing import policies_of
-from callsieve.policy_files import policies_there
+from callsieve.policy.catalogue import policies_there
 from callsieve.settings import Loaded, load_settings
+from callsieve.wiring import policies_of
 from lab.daemon import Daemon
 from policies.policy import PolicyError
 from tests.callsieve.program import Program

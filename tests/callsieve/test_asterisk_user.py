@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.asterisk_user import obeyed_users
+from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.settings import parse_settings
 
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callsieve import backfill
-from callsieve.backfill import History, HistoryError, opened, write_calls
-from callsieve.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
+from callsieve.imports import call_history as backfill
+from callsieve.imports.call_history import History, HistoryError, opened, write_calls
+from callsieve.imports.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -29,9 +29,9 @@ from reputation.model import (
     OutcomeRecord,
     Verdict,
 )
-from reputation.store.file import open_store
+from reputation.store.database import open_store
+from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.outcomes import outcome_of, record_outcome
-from reputation.store.rows import marks_of, signals_of
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, one_line
 from tests.office import CALLER

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.doctor_duties import has_no_appeal_overdue
-from callsieve.examining import Ground, Status
+from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.pending import has_no_appeal_overdue
 from callsieve.settings import Loaded, Settings
 from lab.daemon import Daemon
 from reputation.appeals import ATTACHMENT_BYTES, AppealStep
 from reputation.store.appeals import open_appeal, take_step
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from tests.builders import HEADER
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER

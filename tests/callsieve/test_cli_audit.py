@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from callsieve.changed import change_in_words
-from callsieve.cli.app import COMMAND
-from callsieve.cli.storing import who
-from reputation.codes import obey_code
+from callsieve.changes.describe import change_in_words
+from callsieve.cli.store import who
+from callsieve.main.cli import COMMAND
+from reputation.feature_codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.examining import Status
-from callsieve.findings import Findings, read_findings
+from callsieve.doctor.finding import Status
+from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.settings import load_settings
+from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
-from reputation.store.file import open_store
 from tests.callsieve.program import Program
 from tests.callsieve.test_doctor import ASTDB
 from tests.office import CALLER, SETTINGS

@@ -14,9 +14,10 @@ from typing import Any, cast
 
 import pytest
 
-from callsieve import known, settings
-from callsieve.activating import activate
-from callsieve.cli.app import COMMAND
+from callsieve import settings
+from callsieve.main.cli import COMMAND
+from callsieve.numbers import profile as known
+from callsieve.policy.activation import activate
 from callsieve.settings import load_settings
 from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program, make_record, one_line

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.cli import feeds
-from callsieve.cli.feeds import MOST_ROWS
-from callsieve.feed_health import DAY
-from reputation.store.file import open_store
+from callsieve.imports.cli import feeds
+from callsieve.imports.cli.feeds import MOST_ROWS
+from callsieve.imports.feed_health import DAY
+from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, ended
 from tests.callsieve.test_feeds import FTC_HEADER, complaint

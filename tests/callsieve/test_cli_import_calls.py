@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result, ended
 from tests.waiting import wait_until
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.cli import imports, meter
-from reputation.store.file import open_store
+from callsieve.cli import progress as meter
+from callsieve.imports.cli import commands as imports
+from reputation.store.database import open_store
 from reputation.store.lists import list_entries
 from reputation.store.people import all_people
-from reputation.store.personal import Contact, contacts_of
+from reputation.store.personal_lists import Contact, contacts_of
 from tests.callsieve.program import Program, ended, one_line
 from tests.office import CALLER
 from tests.waiting import wait_until

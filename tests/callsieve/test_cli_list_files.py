@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve import listing_files
-from callsieve.listing_files import list_as_csv
-from reputation.store.file import open_store
+from callsieve.lists import csv_file as listing_files
+from callsieve.lists.csv_file import list_as_csv
+from reputation.store.database import open_store
 from reputation.store.lists import list_entries
 from tests.callsieve.program import Program
 from tests.office import CALLER

@@ -9,12 +9,12 @@ import pytest
 
 from reputation.model import AuthClass, EndedBy
 from reputation.store.challenges import record_challenge_pass
+from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
-from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal import Contact, add_contacts, expect_call
+from reputation.store.personal_lists import Contact, add_contacts, expect_call
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER

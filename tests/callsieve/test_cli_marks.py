@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reputation.model import Identity, MarkChannel, Verdict
-from reputation.store.file import open_store
+from reputation.store.database import open_store
+from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import set_identity
-from reputation.store.rows import marks_of
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER

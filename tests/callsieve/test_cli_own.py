@@ -12,8 +12,8 @@ import pytest
 
 from reputation.model import Direction
 from reputation.own.register import OwnNumber, State
+from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, complaints_about
-from reputation.store.file import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own
 from reputation.store.transaction import transaction

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.outbound import record_outbound
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.own_health import grade_all
 from tests.callsieve.program import Program
 from tests.office import CALLER, SETTINGS

@@ -9,8 +9,8 @@ import pytest
 
 from policies.loader import MAX_BYTES
 from reputation.model import Wish
-from reputation.store.file import open_store
-from reputation.store.personal import set_wish
+from reputation.store.database import open_store
+from reputation.store.personal_lists import set_wish
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER

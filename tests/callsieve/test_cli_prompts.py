@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.prompt_files import SCREENING_BYTES, WHISPER_BYTES
-from callsieve.prompts import prompts_of
-from callsieve.wav import loudness_of, seconds_of
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.files import SCREENING_BYTES, WHISPER_BYTES
+from callsieve.prompts.wav import loudness_of, seconds_of
 from tests.callsieve.program import Program
 from tests.callsieve.sounds import needs_voice, record
 

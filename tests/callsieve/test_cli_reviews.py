@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor_duties import has_no_identity_due, has_no_marks_to_review
-from callsieve.examining import Ground, Status
+from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.pending import has_no_identity_due, has_no_marks_to_review
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER, SETTINGS

@@ -8,7 +8,7 @@ from socket import SOCK_STREAM
 
 import pytest
 
-from callsieve.cli import main as program
+from callsieve.main import entry as program
 from lab.daemon import Daemon
 from lab.ports import free_port
 from reputation.numbers import supported_regions
@@ -58,7 +58,8 @@ def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypa
 def test_the_short_way_reads_options_as_typer_does(
     arguments: list[str], config: Path | None, log_json: bool, by_typer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from callsieve.cli import app, serving
+    from callsieve.main import cli as app
+    from callsieve.main import serve as serving
 
     served: list[tuple[Path | None, bool]] = []
     monkeypatch.setattr(serving, "serve_calls", lambda config, *, log_json: served.append((config, log_json)))

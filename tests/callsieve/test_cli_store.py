@@ -16,7 +16,7 @@ import pytest
 from lab.daemon import Daemon
 from reputation.model import Direction
 from reputation.store.backup import backups_of
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.migrations import known_migrations, migrate
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
@@ -265,7 +265,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
 
 
 def test_every_table_about_a_number_has_a_name_for_people() -> None:
-    from callsieve.cli.privacy import WHAT_BY_TABLE
+    from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
     from reputation.store.privacy import ERASE, EXPORT
 
     assert set(EXPORT) | set(ERASE) <= set(WHAT_BY_TABLE)
@@ -344,7 +344,7 @@ def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:
 
 
 def test_a_socket_that_nobody_listens_on_is_no_daemon(tmp_path: Path) -> None:
-    from callsieve.cli.db import is_daemon_live
+    from callsieve.maintenance.cli.db import is_daemon_live
 
     path = tmp_path / "agi.sock"
     assert not is_daemon_live(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from callsieve.cli import storing, users
-from callsieve.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
-from reputation.store.file import open_store
+from callsieve.cli import store as storing
+from callsieve.users.cli import commands as users
+from callsieve.users.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
+from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import (
     SecondFactor,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.keeper import Keeper
+from callsieve.daemon.store_supervisor import Keeper
 from lab.daemon import Daemon
 from reputation.store.audit import audit_rows
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from tests.callsieve.phones import ask, dial, expecting, status
 from tests.waiting import wait_until
 

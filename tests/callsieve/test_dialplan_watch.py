@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.dialplan_watch import trouble_with
-from callsieve.doctor_ourselves import ask_status
-from callsieve.installing import dialplan_text
+from callsieve.daemon.dialplan_watch import trouble_with
+from callsieve.doctor.service import ask_status
+from callsieve.install.install import dialplan_text
 from callsieve.settings import Loaded, parse_settings
 from lab.daemon import Daemon
 from tests.waiting import wait_until

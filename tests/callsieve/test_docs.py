@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.cli.app import COMMAND
+from callsieve.main.cli import COMMAND
 from tests.callsieve.program import Program, make_record
 from tests.office import SETTINGS
 

@@ -20,9 +20,31 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve import console as asterisk_console
-from callsieve import doctor, doctor_asterisk, doctor_dialplan, doctor_manager, doctor_ourselves, doctor_voicemail
-from callsieve.asterisk_output import (
+from callsieve.cli.errors import CommandError
+from callsieve.doctor import asterisk as doctor_asterisk
+from callsieve.doctor import checks as doctor
+from callsieve.doctor import dialplan as doctor_dialplan
+from callsieve.doctor import manager as doctor_manager
+from callsieve.doctor import service as doctor_ourselves
+from callsieve.doctor import voicemail as doctor_voicemail
+from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
+from callsieve.doctor.checks import CHECKS, examine
+from callsieve.doctor.cli.commands import show_checks
+from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
+from callsieve.doctor.finding import Check, Finding, Ground, Status
+from callsieve.install.install import wrapper_text
+from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
+from callsieve.pbx import cli_client as asterisk_console
+from callsieve.pbx.cli_client import (
+    ConsoleError,
+    console,
+    database_del,
+    database_get,
+    database_put,
+    off_until,
+    until_words,
+)
+from callsieve.pbx.cli_output import (
     Step,
     Version,
     dialplan_in,
@@ -34,20 +56,11 @@ from callsieve.asterisk_output import (
     setting_in,
     version_in,
 )
-from callsieve.changes import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
-from callsieve.cli.doctor import show_checks
-from callsieve.cli.errors import CommandError
-from callsieve.cli.switch import parse_duration
-from callsieve.console import ConsoleError, console, database_del, database_get, database_put, off_until, until_words
-from callsieve.doctor import CHECKS, examine
-from callsieve.doctor_asterisk import ADVISORIES, NEEDED, WANTED
-from callsieve.doctor_dialplan import lets_hang_up, pattern_takes
-from callsieve.examining import Check, Finding, Ground, Status
-from callsieve.installing import wrapper_text
 from callsieve.settings import Loaded, Settings, parse_settings
+from callsieve.switch.cli.commands import parse_duration
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import make_backup
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.lists import add_entry
 from reputation.store.transaction import transaction
 from tests.office import CALLER

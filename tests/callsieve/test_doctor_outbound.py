@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import doctor_dialplan, doctor_outbound
-from callsieve.freepbx import HOOK
+from callsieve.doctor import dialplan as doctor_dialplan
+from callsieve.doctor import outbound as doctor_outbound
+from callsieve.install.freepbx import HOOK
 from tests.callsieve.test_doctor import make_ground
 
 ACTING = "[outbound]\nobserve = false"

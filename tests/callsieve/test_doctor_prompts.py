@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor_prompts import WITHOUT, are_built
-from callsieve.examining import Finding, Ground, Status
-from callsieve.prompts import prompts_of
+from callsieve.doctor.finding import Finding, Ground, Status
+from callsieve.doctor.prompts import WITHOUT, are_built
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.synthesis import Source
+from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, Settings
-from callsieve.voicing import Source
-from callsieve.wav import wav_of
 from tests.callsieve.sounds import record, tone
 
 COUNT = len(prompts_of("en"))

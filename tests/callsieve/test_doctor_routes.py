@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import doctor_routes
-from callsieve.asterisk_output import Match, iax_users_in, identified_in, matches_in
-from callsieve.call_route import Screening, Why, verdict_on
-from callsieve.dialplan_text import branches, example_of, is_true, substituted
-from callsieve.doctor_dialplan import RELOAD
-from callsieve.doctor_routes import are_known, are_screened, survey_of
-from callsieve.examining import Ground, Status
-from callsieve.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.doctor import routes as doctor_routes
+from callsieve.doctor.call_route import Screening, Why, verdict_on
+from callsieve.doctor.dialplan import RELOAD
+from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.routes import are_known, are_screened, survey_of
+from callsieve.doctor.trunk_numbers import dahdi_contexts, trunks_of
+from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.pbx.cli_output import Match, iax_users_in, identified_in, matches_in
+from callsieve.pbx.dialplan_text import branches, example_of, is_true, substituted
 from callsieve.settings import Loaded, parse_settings
-from callsieve.trunk_numbers import dahdi_contexts, trunks_of
 from reputation.numbers import ways_to_dial
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from tests.callsieve.route_cases import (
     CARRIER,
     CASES,

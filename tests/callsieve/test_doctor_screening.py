@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from callsieve.doctor_screening import DAY, FEW_DECISIONS, are_decided, may_act
-from callsieve.examining import Ground, Status
+from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.screened import Screened, screened_by_number
 
 NOW = 1_790_000_000.0

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from callsieve.entries import EntryError, coverage, covers, number_from, objection_to_part, objections_to, parse_entry
+from callsieve.text.number_entry import (
+    EntryError,
+    coverage,
+    covers,
+    number_from,
+    objection_to_part,
+    objections_to,
+    parse_entry,
+)
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.lists import covering_prefixes
 

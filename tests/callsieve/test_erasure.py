@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.recordings import make_folder
+from callsieve.calls.spoken_names import make_folder
 from lab.daemon import Daemon
 from reputation.model import CallerKind
 from reputation.store.audit import Change, add_audit
 from reputation.store.backup import backups_of
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries

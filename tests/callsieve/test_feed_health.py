@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.feed_health import DAY, health_of
+from callsieve.imports.feed_health import DAY, health_of
 from reputation.store.feeds import FeedSource
 
 NOW = 1_790_000_000.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.feeds import (
+from callsieve.imports.feeds import (
     BARE_NUMBER,
     CATEGORY_BY_SUBJECT,
     CSV_COLUMNS,
@@ -20,7 +20,7 @@ from callsieve.feeds import (
     merged_complaints,
     us_number,
 )
-from callsieve.rows import Problem, Table, TableError
+from callsieve.text.csv_table import Problem, Table, TableError
 from reputation.numbers import number_of
 from reputation.store.imports import ImportedRow
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callsieve.changes import OUR_UNIT, Place
-from callsieve.console import ConsoleError, NotAllowed, console
-from callsieve.doctor_socket import is_closed
-from callsieve.examining import Check, Ground, Status
-from callsieve.findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
+from callsieve.doctor.control_socket import is_closed
+from callsieve.doctor.finding import Check, Ground, Status
+from callsieve.doctor.stored_findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
+from callsieve.install.plan import OUR_UNIT, Place
+from callsieve.pbx.cli_client import ConsoleError, NotAllowed, console
 from callsieve.settings import Loaded, Settings, parse_settings
-from callsieve.web.languages import translations_of
+from callsieve.web.i18n import translations_of
 from reputation.wording import Wording, listed
 from tests.callsieve.program import Program
 from tests.office import NOBODY

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agi.screening import Screening
-from callsieve.keeper import Keeper
+from callsieve.daemon.store_supervisor import Keeper
 from tests.agi.test_guarding import ACTING, LONDON, NOON, answer, make_request
 from tests.builders import Clock, Memory, make_screening, make_site
 from tests.waiting import until

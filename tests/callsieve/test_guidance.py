@@ -11,14 +11,14 @@ from string import Formatter
 
 import pytest
 
-from callsieve.guidance import Company, figures_of, guidance_page, leaflet_page
-from callsieve.guidance_texts import LANGUAGES, RULES, texts_of
+from callsieve.own_numbers.guidance import Company, figures_of, guidance_page, leaflet_page
+from callsieve.own_numbers.guidance_texts import LANGUAGES, RULES, texts_of
 from reputation.model import Level, Reputation
+from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import HealthFacts
 from reputation.own.grades import Grade
 from reputation.own.health import health_of
-from reputation.own.tally import OwnDay
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 from tests.reputation import own_campaigns

@@ -10,8 +10,8 @@ import pytest
 
 from agi.display import TEXTS
 from agi.speech import LANGUAGES
-from callsieve.doctor_dialplan import FEATURE_CODES
-from callsieve.guide import guide_page, guide_text
+from callsieve.doctor.dialplan import FEATURE_CODES
+from callsieve.guide.page import guide_page, guide_text
 from tests.callsieve.program import Program
 
 DIALPLAN = (Path(__file__).resolve().parents[2] / "asterisk-conf" / "callsieve.conf").read_text()

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import daemon
-from callsieve.doctor_duties import keeps_house
-from callsieve.examining import Ground, Status
+from callsieve.daemon import daemon
+from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.pending import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
 from reputation.store.backup import backups_of, open_backup
 from reputation.store.clock import is_held
-from reputation.store.file import backup_directory, open_store
+from reputation.store.database import backup_directory, open_store
 from reputation.store.housekeeping import JOBS, reports
 from tests.callsieve.program import Program, make_record
 from tests.waiting import wait_until

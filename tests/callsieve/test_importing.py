@@ -6,8 +6,7 @@ import io
 
 import pytest
 
-from callsieve.astdb import BlacklistLine, parse_blacklist
-from callsieve.importing import (
+from callsieve.imports.rows import (
     CONTACT_COLUMNS,
     NUMBER_COLUMNS,
     PEOPLE_COLUMNS,
@@ -16,9 +15,10 @@ from callsieve.importing import (
     numbers_of_blacklist,
     people_in,
 )
-from callsieve.rows import Table
+from callsieve.pbx.blacklist import BlacklistLine, parse_blacklist
+from callsieve.text.csv_table import Table
 from reputation.model import Person
-from reputation.store.personal import Contact
+from reputation.store.personal_lists import Contact
 
 
 def table_of(columns: tuple[str, ...], content: str) -> Table:

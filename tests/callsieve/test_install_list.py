@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from callsieve.changes import SYSTEM_UNITS
-from callsieve.install_steps import steps_after_install
-from callsieve.installing import plan_install
-from callsieve.writing import write
+from callsieve.install.apply import write
+from callsieve.install.install import plan_install
+from callsieve.install.plan import SYSTEM_UNITS
+from callsieve.install.steps import steps_after_install
 from tests.callsieve.test_installing import PLAIN, make_place, make_wanted, names_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import changes, installing
-from callsieve.asterisk_text import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
-from callsieve.changes import (
+from callsieve.install import install as installing
+from callsieve.install import plan as changes
+from callsieve.install.apply import write
+from callsieve.install.freepbx import GUARD_LINE, HOOK
+from callsieve.install.front_context import installed_contexts
+from callsieve.install.install import Wanted, plan_install, service_group, unit_text, wrapper_text
+from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_HOOK_FILE,
@@ -35,12 +39,9 @@ from callsieve.changes import (
     packaged_dialplan,
     place_of,
 )
-from callsieve.freepbx import GUARD_LINE, HOOK
-from callsieve.front_context import installed_contexts
-from callsieve.installing import Wanted, plan_install, service_group, unit_text, wrapper_text
+from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall, uses_of
+from callsieve.pbx.config_files import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
-from callsieve.uninstalling import check_trunks, is_classic_installed, plan_uninstall, uses_of
-from callsieve.writing import write
 from tests.office import ROOT
 
 PLAIN = {

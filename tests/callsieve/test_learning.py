@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from agi.site import Site
-from callsieve.composing import site_of
-from callsieve.keeper import Keeper
-from callsieve.learning import Learning
+from callsieve.daemon.outcome_recorder import Learning
+from callsieve.daemon.store_supervisor import Keeper
 from callsieve.settings import Ami, parse_settings
+from callsieve.wiring import site_of
 from lab.recorder import load_recording
-from reputation.codes import obey_code
+from reputation.feature_codes import obey_code
 from reputation.model import SignalCategory
-from reputation.own.tally import OwnDay
+from reputation.own.daily_counts import OwnDay
 from reputation.store.emergencies import latest_emergency
+from reputation.store.evidence_rows import signals_of
 from reputation.store.outcomes import SETTLE_SECONDS, outcomes, settle_outcomes
 from reputation.store.own_days import days_of
-from reputation.store.rows import signals_of
 from tests.ami_listener.fake_manager import FakeManager, managing
 from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
 from tests.waiting import until

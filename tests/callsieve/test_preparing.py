@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import preparing
-from callsieve.keeper import Keeper
-from callsieve.preparing import keep_settings, recall
+from callsieve.daemon import settings_sync as preparing
+from callsieve.daemon.settings_sync import keep_settings, recall
+from callsieve.daemon.store_supervisor import Keeper
 from callsieve.settings import load_settings
+from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.people import all_dids, all_people
 from reputation.velocity import Velocity

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from callsieve.privileges import acting_for, owner_on_the_way
-from reputation.store.file import open_store
+from callsieve.system.privileges import acting_for, owner_on_the_way
+from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result
 from tests.office import NOBODY, ROOT, SETTINGS
 
@@ -304,7 +304,7 @@ def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> 
     program = Program(open_folder)
     program.state.mkdir()
     os.chown(program.state, NOBODY, 4712)
-    code = "import os; from callsieve.privileges import served_settings as s; s(None); s(None)"
+    code = "import os; from callsieve.system.privileges import served_settings as s; s(None); s(None)"
     show = "print(*os.getresuid(), *os.getresgid(), *os.getgroups())"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}; {show}"],

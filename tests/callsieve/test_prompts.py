@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agi.speech import LANGUAGES
-from callsieve.prompts import PromptError, known_language, own_directories, prompts_of, read_catalogue
+from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of, read_catalogue
 from callsieve.settings import Loaded, Settings
 
 ENGLISH, MANDARIN = prompts_of("en"), prompts_of("zh")

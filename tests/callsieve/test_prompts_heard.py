@@ -10,9 +10,9 @@ import pytest
 
 from agi.speech import LANGUAGES, explanation_keys, number_keys, reference_keys
 from benchmarks.prompts import Understood, built, error_rate, samples_of, sentences, understood
-from callsieve.prompt_files import PromptFile
-from callsieve.voicing import LOUDNESS_DB
-from callsieve.wav import loudness_of
+from callsieve.prompts.files import PromptFile
+from callsieve.prompts.synthesis import LOUDNESS_DB
+from callsieve.prompts.wav import loudness_of
 from lab.recogniser import can_recognise, word_errors
 from tests.callsieve.program import make_record
 from tests.callsieve.sounds import needs_voice

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import doctor_callers, recordings
-from callsieve.doctor_callers import can_record
-from callsieve.examining import Finding, Ground, Status
-from callsieve.recordings import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from callsieve.calls import spoken_names as recordings
+from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from callsieve.doctor import challenge_recording as doctor_callers
+from callsieve.doctor.challenge_recording import can_record
+from callsieve.doctor.finding import Finding, Ground, Status
+from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, parse_settings
-from callsieve.wav import wav_of
 from tests.callsieve.program import Program, make_record
 from tests.waiting import until
 

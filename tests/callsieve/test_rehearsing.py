@@ -14,16 +14,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.history import Call
-from callsieve.rehearsing import Asked, rehearsed
-from callsieve.remembering import events_of_store
+from callsieve.replay.history_file import Call
+from callsieve.replay.store_history import events_of_store
+from callsieve.replay.trial import Asked, rehearsed
 from callsieve.settings import load_settings
 from lab.programs import TRIAL
 from policies.loader import policy_text
 from policies.policy import PolicyError
-from reputation.levels import vector_of
 from reputation.model import Attestation, AuthClass, Family, Mark, Reputation, Verdict, Verification
-from reputation.store.file import open_store
+from reputation.scoring import vector_of
+from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome

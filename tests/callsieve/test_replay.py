@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from agi.site import Site, Trunk
-from callsieve.asking import Ours
-from callsieve.history import LINE_BYTES, Event, Reading, events_of
-from callsieve.mistakes import Known
-from callsieve.replaying import BACKWARDS, TWICE, Judged, Replay, judgements, nothing_of
-from callsieve.replaying_report import Tally, line_of, periods_of, report_as_json
+from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements, nothing_of
+from callsieve.replay.false_positives import Known
+from callsieve.replay.history_file import LINE_BYTES, Event, Reading, events_of
+from callsieve.replay.report import Tally, line_of, periods_of, report_as_json
+from callsieve.simulate import Ours
 from policies.loader import load_policy
-from reputation.levels import Circumstances, reputation_of
 from reputation.marking import Statement, mark
 from reputation.model import (
     AuthClass,
@@ -38,16 +37,17 @@ from reputation.model import (
     Person,
     Tie,
 )
-from reputation.store.background import Background, OwnEntry, background_of
+from reputation.scoring import Circumstances, reputation_of
+from reputation.store.as_of import Background, OwnEntry, background_of
+from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_people
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
 from tests.builders import CALLER, DAY, HOUR, LONDON, MINUTE, NOW, make_policy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.rows import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, Problem, Table, TableError
+from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, Problem, Table, TableError
 
 COLUMNS = ("number", "name", "note")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.sentences import sentence_of
-from reputation.levels import NO_CIRCUMSTANCES, Evidence, reputation_of
+from callsieve.numbers.profile_text import sentence_of
 from reputation.model import (
     EntryKind,
     Facts,
@@ -18,6 +17,7 @@ from reputation.model import (
     Reputation,
     Tie,
 )
+from reputation.scoring import NO_CIRCUMSTANCES, Evidence, reputation_of
 from reputation.weights import DEFAULT
 
 SPAM = Imported("ftc", "spam", "scam")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import callsieve.settings
 from agi.display import Display
 from agi.site import Site, Trunk
-from callsieve.composing import dids_of, own_numbers_of, people_of, policies_of, site_of
 from callsieve.settings import (
     MAX_BYTES,
     Loaded,
@@ -23,7 +22,8 @@ from callsieve.settings import (
     load_settings,
     parse_settings,
 )
-from callsieve.times import day, when_there
+from callsieve.text.times import day, when_there
+from callsieve.wiring import dids_of, own_numbers_of, people_of, policies_of, site_of
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from reputation.model import Did, Person

@@ -17,7 +17,7 @@ import pytest
 from callsieve.keeper import Keeper
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
-from reputation.store.file import log_of, open_store
+from reputation.store.database import log_of, open_store
 from reputation.store.recovery import quarantined_of
 from tests.callsieve.phones import dial, expecting, status
 from tests.office import NOBODY

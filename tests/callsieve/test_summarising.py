@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from callsieve.summarising import CallerCount, LetThrough, RuleCount, Summary, summary_of
+from callsieve.replay.summary import CallerCount, LetThrough, RuleCount, Summary, summary_of
 from reputation.model import DecisionRecord, Direction, Disposition, Identity, OutcomeRecord, Verdict
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark

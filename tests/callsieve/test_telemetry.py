@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agi.screening import BUCKETS_MS, Counts
-from callsieve.telemetry import (
+from callsieve.daemon.telemetry import (
     FRESH_SECONDS,
     MOST_BYTES,
     NAME,

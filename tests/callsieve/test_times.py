@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.times import TimeError, ago, expiry_of, instant_of, iso, span_words, when, when_exactly
+from callsieve.text.times import TimeError, ago, expiry_of, instant_of, iso, span_words, when, when_exactly
 
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC
 HOUR, DAY = 3600.0, 86400.0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.wav import HEAD_BYTES, RATE, amplified, loudness_of, note_in, peak_of, seconds_of, wav_of
+from callsieve.prompts.wav import HEAD_BYTES, RATE, amplified, loudness_of, note_in, peak_of, seconds_of, wav_of
 from tests.callsieve.sounds import tone
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from struct import pack
 from typing import Protocol
 
-from callsieve.prompt_files import build, files_of
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.files import build, files_of
 from lab import Asterisk, CallResult, CallSpec, Carrier, Phone
 from lab.screened import ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
@@ -23,7 +23,7 @@ from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions
 from reputation.store.lists import add_entry
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from tests.waiting import wait_until
 
 STRANGER = "+12015550100"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from lab import Asterisk, CallResult, CallSpec, Phone
 from lab.daemon import Daemon
 from lab.screened import EXTENSIONS
-from reputation.own.guarding import OutboundRecord
+from reputation.own.outbound_types import OutboundRecord
 from reputation.store.outbound import outbound_decisions
 from tests.waiting import wait_until
 

@@ -17,10 +17,10 @@ from itertools import pairwise
 import pytest
 
 from ami_listener.connection import Account
-from ami_listener.fields import unescape
-from ami_listener.inbox import Gap, Notice, Received
+from ami_listener.errors import Kind
+from ami_listener.event_queue import Gap, Notice, Received
+from ami_listener.framing import unescape
 from ami_listener.supervisor import AmiListener, State
-from ami_listener.trouble import Kind
 from lab import Asterisk
 from lab.proxy import Proxy
 from tests.waiting import until

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SETTINGS, ScreenedPbx

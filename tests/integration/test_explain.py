@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from lab import CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.freepbx import GUARD_LINE
+from callsieve.install.freepbx import GUARD_LINE
 from lab import Phone
 from lab.phone import Answering
 from tests.integration.bare import Office, bare_office

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agi.display import tidied
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from lab import CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from policies.decision import FAIL_OPEN_RULE

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.asterisk_text import lines_of
-from callsieve.changes import DIALPLAN_FILES, FREEPBX_FILES, asterisk_conf
-from callsieve.doctor_asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
+from callsieve.doctor.asterisk import ALTERNATIVES, NEEDED, OPTIONAL, WANTED
+from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_FILES, asterisk_conf
+from callsieve.pbx.config_files import lines_of
 from lab import CallSpec, Carrier, Phone
 from lab.asterisk import COMPLAINT
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.outcomes import outcomes
 from tests.integration.bare import Office, bare_office
 from tests.waiting import wait_until

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.changes import packaged
-from callsieve.manager_user import manager_text
+from callsieve.install.manager_user import manager_text
+from callsieve.install.plan import packaged
 from lab import Asterisk
 
 SECRET = "only-of-this-test"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, Load, LoadResult, Phone
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor_routes import are_known, are_screened
+from callsieve.doctor.routes import are_known, are_screened
 from lab import Asterisk
 from tests.callsieve.route_cases import ANSWERS, CASES, DIALPLAN, SURVEYS, Case, ground_of, verdict
 from tests.integration.bare import bare_office

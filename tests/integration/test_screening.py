@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.prompts import prompts_of
-from callsieve.recordings import has_sound
+from callsieve.calls.spoken_names import has_sound
+from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName, Verdict
 from reputation.store.connection import open_store, transaction
+from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import add_entry
-from reputation.store.rows import marks_of
 from tests.integration.office import connected, decision_on, install_prompts, played, start_listening
 from tests.waiting import wait_until
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.prompts import prompts_of
+from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallSpec, Phone
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from tests.integration.office import decision_on, install_prompts, played, pressing

@@ -15,10 +15,10 @@ from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from reputation.model import Disposition, EndedBy, EntryKind, ListEntry, ListName, OutcomeRecord, Verdict
 from reputation.store.connection import open_store, transaction
+from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import add_entry
 from reputation.store.outcomes import outcomes
-from reputation.store.personal import PersonalEntry, set_personal_entry
-from reputation.store.rows import marks_of
+from reputation.store.personal_lists import PersonalEntry, set_personal_entry
 from tests.integration.office import install_prompts, start_listening
 from tests.waiting import wait_until
 

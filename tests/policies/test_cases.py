@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.case_words import CALL, EXPECT, FACTS
+from policies.case_schema import CALL, EXPECT, FACTS
 from policies.cases import Difference, Trial, parse_trials, run_trial
 from policies.decision import Action
 from policies.loader import load_policy, read_text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.checking import unknown_names
+from policies.lint import unknown_names
 from policies.loader import load_policy, parse_policy, read_policy
 from policies.policy import PolicyError, Problems
 

@@ -12,7 +12,7 @@ import pytest
 
 from agi.display import TEXTS, WORD_BY_CATEGORY
 from callsieve.settings import parse_settings
-from policies.case_words import CALL, EXPECT, FACTS
+from policies.case_schema import CALL, EXPECT, FACTS
 from policies.cases import CASE_KEYS, parse_trials
 from policies.conditions import COMBINATIONS
 from policies.decision import OWN_RULES, Action

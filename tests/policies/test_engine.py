@@ -15,7 +15,7 @@ from policies.engine import CAPS, STEPS, decide, decide_for_callee
 from policies.explanation import Look, explain
 from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
-from policies.quiet import RULE as QUIET_RULE
+from policies.quiet_hours import RULE as QUIET_RULE
 from reputation.model import Attestation, CallerKind, Facts, Level, Reputation, Tie, Verification
 from tests.builders import (
     DAY,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action
+from policies.hints import nearest, shown
 from policies.loader import MAX_BYTES, PRESETS, load_policy
 from policies.policy import PolicyError
-from policies.words import nearest, shown
 from tests.builders import make_policy
 
 RULE = """

@@ -21,11 +21,11 @@ from policies.outbound import (
 )
 from reputation.model import Direction
 from reputation.numbers import time_zones_of
+from reputation.own.daily_counts import tally_of
 from reputation.own.grades import Grade
-from reputation.own.guarding import OutboundFacts
 from reputation.own.hours import CallingHours, Hours, Place, Span, daily, is_good_time, next_good_time, parse_spans
+from reputation.own.outbound_types import OutboundFacts
 from reputation.own.register import State
-from reputation.own.tally import tally_of
 from tests.policies.world_clock import DAY, HOUR, PLACES, Somewhere, utc
 from tests.reputation.store_builders import make_outcome
 

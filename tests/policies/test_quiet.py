@@ -9,7 +9,7 @@ import pytest
 
 from policies.decision import Action, Decision
 from policies.engine import decide, decide_for_callee
-from policies.quiet import RULE, phones_kept_from, resting
+from policies.quiet_hours import RULE, phones_kept_from, resting
 from policies.relations import per_phone_of
 from reputation.families.quiet import hour_at
 from reputation.model import CallerKind, Facts, ListName, Person, Tie, Verification

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
-from reputation.own.tally import SHORT_SECONDS
+from reputation.own.daily_counts import SHORT_SECONDS
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
 from tests.reputation.store_builders import DAY

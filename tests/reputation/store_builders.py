@@ -27,8 +27,8 @@ from reputation.model import (
     OutcomeRecord,
     Verdict,
 )
+from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.file import open_store
 from reputation.store.transaction import transaction
 
 T = TypeVar("T")

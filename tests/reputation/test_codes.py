@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from reputation.codes import WISHES_A_DAY, mark_call, obey_code, reporter_of
+from reputation.feature_codes import WISHES_A_DAY, mark_call, obey_code, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
 from reputation.store.do_not_call import LAST_TALK, DoNotCall, add_do_not_call, do_not_call_of
+from reputation.store.evidence_rows import marks_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal import EXPECT_SECONDS, expected_until, personal_entries
-from reputation.store.rows import marks_of
+from reputation.store.personal_lists import EXPECT_SECONDS, expected_until, personal_entries
 from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query, make_record
 
 OWN = "+442071838750"

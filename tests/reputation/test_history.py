@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reputation.history import DAYS, history_of
-from reputation.levels import NO_CIRCUMSTANCES, Evidence
 from reputation.model import AuthClass, Identity, Imported, Level, SignalCategory
+from reputation.scoring import NO_CIRCUMSTANCES, Evidence
 from reputation.standing import Rows, standing_of
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW

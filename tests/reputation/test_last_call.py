@@ -15,7 +15,7 @@ from reputation.store.connection import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from tests.reputation.store_builders import CALLER, NOW, make_record
 
 PHONE, OTHER = "PJSIP/201", "+12015550177"

@@ -14,17 +14,7 @@ from hypothesis import strategies as st
 from reputation.decay import bounded, decayed
 from reputation.families.block import block_of
 from reputation.families.quiet import is_quiet
-from reputation.ledger import Ledger
-from reputation.levels import (
-    NO_CIRCUMSTANCES,
-    NO_EVIDENCE,
-    Circumstances,
-    Evidence,
-    families_of,
-    level_at,
-    reputation_of,
-    vector_of,
-)
+from reputation.memory_store import Ledger
 from reputation.model import (
     Answered,
     Attestation,
@@ -39,6 +29,16 @@ from reputation.model import (
     SignalCategory,
     Verdict,
     Verification,
+)
+from reputation.scoring import (
+    NO_CIRCUMSTANCES,
+    NO_EVIDENCE,
+    Circumstances,
+    Evidence,
+    families_of,
+    level_at,
+    reputation_of,
+    vector_of,
 )
 from reputation.standing import Rows, Standing, standing_of
 from reputation.trust import Settled, trust_of

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.families.block import is_bad, may_be_bad
-from reputation.ledger import Ledger
+from reputation.memory_store import Ledger
 from reputation.model import AuthClass, Direction, Mark, MarkChannel, OutcomeRecord, Verdict
 from reputation.neighbours import Neighbours, block_of
 from reputation.weights import Weights

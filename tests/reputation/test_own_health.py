@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.ledger import Ledger
+from reputation.memory_store import Ledger
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
+from reputation.own.daily_counts import OwnDay, tally_of
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
 from reputation.own.grades import Grade, Graded
 from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_of
 from reputation.own.register import OwnNumber
-from reputation.own.tally import OwnDay, tally_of
-from reputation.own.view import turned_round, view_of
+from reputation.own.self_assessment import turned_round, view_of
+from reputation.store.database import open_store
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -29,7 +30,6 @@ from reputation.store.do_not_call import (
     complaints_about,
     was_called,
 )
-from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of

@@ -25,8 +25,8 @@ from reputation.appeals import (
     AppealState,
     AppealStep,
 )
-from reputation.levels import vector_of
 from reputation.model import AuthClass, EndedBy, Level, Verdict
+from reputation.scoring import vector_of
 from reputation.store.appeals import (
     Ruling,
     all_appeals,
@@ -41,11 +41,11 @@ from reputation.store.appeals import (
 )
 from reputation.store.attachments import NewAttachment, attach, attachments_of, content_of, detach
 from reputation.store.call_backs import keep_code
-from reputation.store.epochs import raise_epoch
+from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.rows import marks_of, rows_of
+from reputation.store.ownership import raise_epoch
 from reputation.store.tombstones import tombstones_of
 from tests.builders import make_call, policy_ordering
 from tests.reputation.histories import (

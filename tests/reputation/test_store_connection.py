@@ -16,8 +16,8 @@ import pytest
 
 from reputation.model import Facts
 from reputation.store.connection import Store, StoreError, open_store, transaction
+from reputation.store.database import BUSY_SECONDS
 from reputation.store.emergencies import latest_emergency, record_emergency
-from reputation.store.file import BUSY_SECONDS
 from tests.reputation.store_builders import NOW, make_query, read, run_python
 
 pytestmark = pytest.mark.usefixtures("migrating_stores")
@@ -125,7 +125,7 @@ class TestOpening:
         assert logging.getLogger("aiosqlite").getEffectiveLevel() == logging.WARNING
 
     async def test_many_processes_may_open_a_new_store_at_once(self, path: Path) -> None:
-        script = "import sys, pathlib; from reputation.store.file import open_store\n"
+        script = "import sys, pathlib; from reputation.store.database import open_store\n"
         script += "with open_store(pathlib.Path(sys.argv[1])): print('ok')"
         processes = [run_python(script, path) for _ in range(6)]
         assert [process.communicate()[0] for process in processes] == ["ok\n"] * 6
@@ -221,7 +221,7 @@ class TestWriting:
     async def test_two_processes_write_at_once_and_nothing_is_lost(self, store: Store, path: Path) -> None:
         script = """
 import sys, pathlib
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.store.emergencies import record_emergency
 with open_store(pathlib.Path(sys.argv[1])) as db:

@@ -15,11 +15,11 @@ import pytest
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import KEPT, backups_of, make_backup, problem_of
 from reputation.store.connection import Store
+from reputation.store.database import open_store
 from reputation.store.digests import changed_lists
-from reputation.store.file import open_store
 from reputation.store.housekeeping import JOBS, run_jobs
 from reputation.store.lists import add_entry, remove_entry
-from reputation.store.personal import PersonalEntry, remove_personal_entry, set_personal_entry
+from reputation.store.personal_lists import PersonalEntry, remove_personal_entry, set_personal_entry
 from reputation.store.privacy import erase_number
 from reputation.store.recovery import restore
 from reputation.store.retention import expire

@@ -22,15 +22,15 @@ from reputation.model import (
     Tie,
 )
 from reputation.store.challenges import record_challenge_pass
+from reputation.store.database import open_store
 from reputation.store.emergencies import close_window, record_emergency
 from reputation.store.facts import FACTS, facts_of
-from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
 from reputation.store.migrations import migrate
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, write
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")

@@ -17,16 +17,16 @@ from reputation.model import AuthClass, Direction, EntryKind, Identity, ListEntr
 from reputation.numbers import is_valid
 from reputation.store.appeals import take_step
 from reputation.store.clock import is_held
+from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
+from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.housekeeping import DAY, HOUR, JOBS, Counts, in_words, jobs_due, main, reports, run_jobs
 from reputation.store.identities import identities_due, set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal import expect_call, expected_until
-from reputation.store.rows import marks_of, signals_of
+from reputation.store.personal_lists import expect_call, expected_until
 from reputation.store.standing import standing
 from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
 from reputation.store.imports import Feed, ImportedRow, ImportSource, import_numbers, last_of, remove_source, sources
 from reputation.store.migrations import migrate
 from reputation.store.transaction import transaction
@@ -23,7 +23,7 @@ from tests.reputation.store_builders import CALLER, NOW, facts, make_query, run_
 
 IMPORT = """
 import sys, pathlib
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
 with open_store(pathlib.Path(sys.argv[1])) as db:
     print("begun", flush=True)
@@ -170,7 +170,7 @@ def test_a_full_temporary_directory_is_named(db: sqlite3.Connection, path: Path)
     script = """
 import pathlib, resource, sys
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
 with open_store(pathlib.Path(sys.argv[1])) as db:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.store import imports
+from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
-from reputation.store.file import open_store
 from reputation.store.imports import (
     Feed,
     ImportedRow,
@@ -36,7 +36,7 @@ WEEK = 7 * 86_400.0
 
 IMPORT = """
 import sys, pathlib
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
 with open_store(pathlib.Path(sys.argv[1])) as db:
     rows = ((f"+1{(i * 7919) % 10_000_000:010d}", None, None, None) for i in range(int(sys.argv[2])))

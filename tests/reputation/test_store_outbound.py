@@ -10,10 +10,10 @@ import pytest
 
 from reputation.model import Direction, Person
 from reputation.own.grades import Grade
-from reputation.own.guarding import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.own.register import OwnNumber, State
+from reputation.store.database import open_store
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
-from reputation.store.file import open_store
 from reputation.store.journal import record_all
 from reputation.store.outbound import (
     FIRST_OF_FULL_HOUR,

@@ -31,6 +31,7 @@ from reputation.model import (
 )
 from reputation.signals import latest_by_key, lessons_of
 from reputation.store.challenges import record_challenge_pass
+from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark, last_caller_of
@@ -45,8 +46,7 @@ from reputation.store.outcomes import (
     settle_outcomes,
 )
 from reputation.store.people import replace_settings_people
-from reputation.store.personal import PersonalEntry, personal_entries, set_personal_entry
-from reputation.store.rows import answered_of, marks_of, signals_of
+from reputation.store.personal_lists import PersonalEntry, personal_entries, set_personal_entry
 from tests.reputation.store_builders import (
     CALLER,
     DAY,

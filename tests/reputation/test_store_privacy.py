@@ -12,17 +12,17 @@ import pytest
 from reputation.appeals import AppealStep
 from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
 from reputation.own.grades import Grade, Graded
-from reputation.own.guarding import OutboundRecord
+from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
 from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge, record_challenge_pass
+from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
-from reputation.store.epochs import raise_epoch
-from reputation.store.file import open_store
+from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
@@ -32,12 +32,12 @@ from reputation.store.outbound import record_outbound
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_grades import record_grade
 from reputation.store.own_register import put_own
+from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
 from reputation.store.reviews import review
-from reputation.store.rows import marks_of, signals_of
 from tests.reputation.store_builders import (
     CALLER,
     DAY,

@@ -24,7 +24,7 @@ from reputation.model import (
     Reputation,
     Verdict,
 )
-from reputation.store.rows import signals_of
+from reputation.store.evidence_rows import signals_of
 from tests.reputation.histories import (
     LATER,
     NUMBERS,

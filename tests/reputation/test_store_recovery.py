@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.keeper import Keeper
+from callsieve.daemon.store_supervisor import Keeper
 from reputation.store.backup import KEPT, backups_of, last_good_backup, make_backup, problem_of
 from reputation.store.connection import Store
+from reputation.store.database import open_store
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.recovery import quarantine, quarantined_of, recover, restore
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
@@ -51,7 +51,7 @@ import shutil, subprocess, sys
 from pathlib import Path
 from reputation.store.emergencies import latest_emergency
 from reputation.store.errors import StoreError
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.recovery import recover
 made, disk = Path(sys.argv[1]), Path(sys.argv[1]) / "disk"
 disk.mkdir()

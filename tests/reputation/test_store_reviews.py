@@ -15,7 +15,6 @@ from reputation.appeals import Answer
 from reputation.model import AuthClass, Identity
 from reputation.store.appeals import prove
 from reputation.store.call_backs import keep_code
-from reputation.store.epochs import Epoch, all_epochs, epochs_of, lower_epoch, raise_epoch
 from reputation.store.identities import (
     LASTS_SECONDS,
     all_identities,
@@ -25,6 +24,7 @@ from reputation.store.identities import (
     set_identity,
 )
 from reputation.store.marks import add_mark
+from reputation.store.ownership import Epoch, all_epochs, epochs_of, lower_epoch, raise_epoch
 from reputation.store.reviews import (
     Correction,
     correct,

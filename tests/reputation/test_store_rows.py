@@ -25,7 +25,7 @@ from reputation.store.people import (
     replace_settings_people,
     upsert_people,
 )
-from reputation.store.personal import (
+from reputation.store.personal_lists import (
     Contact,
     PersonalEntry,
     add_contacts,

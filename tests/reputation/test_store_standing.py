@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.ledger import Ledger
-from reputation.levels import Circumstances, reputation_of
 from reputation.marking import Statement, mark, unmark
+from reputation.memory_store import Ledger
 from reputation.model import (
     Answered,
     AuthClass,
@@ -28,17 +27,18 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
-from reputation.store.epochs import raise_epoch
+from reputation.scoring import Circumstances, reputation_of
+from reputation.store.evidence_rows import rows_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import identity_of, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
+from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
 from reputation.store.retention import expire
 from reputation.store.reviews import numbers_to_review, review
-from reputation.store.rows import rows_of, signals_of
 from reputation.store.standing import fold_next, refresh, settle_case, standing, use_weights, weights_of
 from reputation.weights import BehaviourWeights, FeedWeights, MarkWeights, Weights
 from tests.reputation.histories import (

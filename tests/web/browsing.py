@@ -14,12 +14,12 @@ from typing import Any, TypeVar, TypeVarTuple
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from callsieve.passwords import hashed
-from callsieve.web.app import make_app
-from callsieve.web.desk import Desk
+from callsieve.main.console_app import make_app
+from callsieve.main.console_context import Desk
+from callsieve.users.passwords import hashed
 from callsieve.web.tokens import form_token, hash_of, new_token
 from reputation.store.audit import audit_rows
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import Lifetime, add_user, start_session
 from reputation.users import ROLE_BY_WORD, ConsoleUser, Session

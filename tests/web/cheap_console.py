@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 
-from callsieve import passwords
-from callsieve.web.__main__ import main
+from callsieve.main.console_main import main
+from callsieve.users import passwords
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve import passwords
+from callsieve.users import passwords
 from tests.web.browsing import Console, Office
 from tests.web.cheap_console import CHEAP
 

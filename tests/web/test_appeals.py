@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from callsieve.known import known_of
-from callsieve.web.shown.appeals import reputation_if_upheld
+from callsieve.appeals.views import reputation_if_upheld
+from callsieve.numbers.profile import known_of
 from callsieve.web.tokens import form_token
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, Appeal, AppealState, AppealStep
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict

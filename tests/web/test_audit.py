@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from callsieve.web.pages.audit import PAGE_ROWS
+from callsieve.audit.web.pages import PAGE_ROWS
 from reputation.store.audit import Change, add_audit
 from tests.integration.test_hostile import PAYLOADS
 from tests.web.browsing import NOW, Browser, Console

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.calls.views import ACTIONS, FIELDS, place_of, query_of
 from callsieve.web.reasons import reasons_of_ours
-from callsieve.web.shown.calls import ACTIONS, FIELDS, place_of, query_of
 from policies.reasons import Reason
 from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.calls import ENDINGS, Place, Wanted, find_calls, rules_seen, statement
+from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import list_entries
 from reputation.store.migrations import migrate
-from reputation.store.rows import marks_of
 from tests.web.browsing import NOW, Console, Office, problem_of
 from tests.web.calls import CALLER, DID, add_calls, add_ending, make_decision, make_ending
 

@@ -19,24 +19,24 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
-from callsieve.changed import NOT_SHOWN
-from callsieve.doctor import CHECKS
-from callsieve.examining import HEADING_BY_REASON
-from callsieve.findings import NAME
-from callsieve.undoing import KIND_BY_WHAT
-from callsieve.web.languages import CATALOGUES, translated, translations_of
+from callsieve.changes.describe import NOT_SHOWN
+from callsieve.changes.undo import KIND_BY_WHAT
+from callsieve.doctor.checks import CHECKS
+from callsieve.doctor.finding import HEADING_BY_REASON
+from callsieve.doctor.stored_findings import NAME
+from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from callsieve.web.reasons import reasons_of_ours
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
 from reputation.appeals import Answer, Appeal, AppealState
-from reputation.codes import SWITCHES
 from reputation.explaining import SIGNAL_WORDS, parts_of
+from reputation.feature_codes import SWITCHES
 from reputation.model import EntryKind, Family, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
 from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import Complaint, DoNotCall
-from reputation.store.epochs import Epoch
-from reputation.store.personal import PersonalEntry
+from reputation.store.ownership import Epoch
+from reputation.store.personal_lists import PersonalEntry
 from reputation.store.reviews import Review
 
 ROOT = Path(__file__).resolve().parents[2]

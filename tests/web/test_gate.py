@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from callsieve.web import gate
-from callsieve.web.app import PAGES, make_app
-from callsieve.web.desk import Desk
-from callsieve.web.hardening import HEADERS, host_of
+from callsieve.main.console_app import PAGES, make_app
+from callsieve.main.console_context import Desk
+from callsieve.web import access as gate
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.rendering import TEMPLATES
-from callsieve.web.table import Page
+from callsieve.web.routes import Page
+from callsieve.web.security_headers import HEADERS, host_of
 from callsieve.web.tokens import form_token
 from reputation.users import ROLE_BY_WORD
 from tests.web.browsing import ROLES, Browser, Console, Office

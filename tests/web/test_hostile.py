@@ -29,8 +29,8 @@ from reputation.model import (
 )
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit
+from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.file import open_store
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
@@ -39,7 +39,7 @@ from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
-from reputation.store.personal import Contact, add_contacts
+from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
 from tests.integration.test_hostile import PAYLOADS
 from tests.web.browsing import NOW, Console, Office

@@ -12,15 +12,15 @@ from functools import partial
 import pytest
 from httpx2 import Response
 
-from callsieve.listing_files import COLUMNS, FORMULAS, as_text, entries_in, from_text, list_as_csv
-from callsieve.rows import Table
+from callsieve.lists.csv_file import COLUMNS, FORMULAS, as_text, entries_in, from_text, list_as_csv
+from callsieve.text.csv_table import Table
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.audit import Change, add_audit, audit_rows
-from reputation.store.epochs import raise_epoch
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
+from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
 from tests.integration.test_hostile import PAYLOADS
 from tests.web.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of, undo_of

@@ -15,7 +15,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.people import upsert_people
-from reputation.store.personal import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.reviews import numbers_to_review
 from tests.web.browsing import NOW, Console, Office, problem_of
 from tests.web.calls import CALLER, add_calls, make_decision

@@ -13,23 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor import CHECKS
-from callsieve.examining import Check, Status
-from callsieve.findings import findings_of, store_findings
-from callsieve.web.app import make_app
-from callsieve.web.desk import Desk
-from callsieve.web.kept import STALE_SECONDS, Kept
-from callsieve.web.languages import translated, translations_of
-from callsieve.web.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, Live
-from callsieve.web.shelf import Shelf
-from callsieve.web.shown.overview import SPANS, activity_shown
+from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, Live
+from callsieve.calls.views_overview import SPANS, activity_shown
+from callsieve.doctor.checks import CHECKS
+from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.main.console_app import make_app
+from callsieve.main.console_context import Desk
+from callsieve.web.cache import STALE_SECONDS, Kept
+from callsieve.web.i18n import translated, translations_of
+from callsieve.web.store_client import Shelf
 from callsieve.web.tokens import hash_of, new_token
 from reputation.model import Direction, Disposition, OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers
 from reputation.store.calls import Call
 from reputation.store.emergencies import record_emergency
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal import Contact, add_contacts
+from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.users import (
     Lifetime,
     end_session,

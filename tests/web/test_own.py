@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.company import company_of
-from callsieve.guidance import guidance_page, leaflet_page
-from callsieve.web.hardening import HEADERS, POLICY, POLICY_HEADER
-from callsieve.web.shown.lists import MOST_SHOWN
+from callsieve.lists.views import MOST_SHOWN
+from callsieve.own_numbers.company import company_of
+from callsieve.own_numbers.guidance import guidance_page, leaflet_page
+from callsieve.web.security_headers import HEADERS, POLICY, POLICY_HEADER
 from reputation.own.register import OwnNumber
-from reputation.store.file import open_store
+from reputation.store.database import open_store
 from reputation.store.own_health import grade_all
 from reputation.store.own_register import put_own
 from tests.reputation import own_campaigns

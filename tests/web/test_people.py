@@ -14,7 +14,7 @@ from reputation.store.audit import audit_rows
 from reputation.store.feeds import record_failure
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.people import all_dids, all_people, replace_settings_dids, replace_settings_people, upsert_people
-from reputation.store.personal import Contact, add_contacts
+from reputation.store.personal_lists import Contact, add_contacts
 from tests.integration.test_hostile import PAYLOADS
 from tests.web.browsing import NOW, Browser, Console, problem_of
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
-from callsieve.activating import activated_of, add_version, running_name
-from callsieve.composing import policies_of
-from callsieve.rehearsing import MOST_CHANGES
-from callsieve.web.drafts import MOST_BYTES, as_typed, digest_of
+from callsieve.policy.activation import activated_of, add_version, running_name
+from callsieve.policy.drafts import MOST_BYTES, as_typed, digest_of
+from callsieve.replay.trial import MOST_CHANGES
+from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS
 from policies.loader import MAX_BYTES, load_policy
 from policies.policy import PolicyError

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from callsieve.examining import Check, Status
-from callsieve.findings import Findings, findings_of, store_findings
-from callsieve.telemetry import NAME, write_telemetry
-from callsieve.web.metrics import StoreFigures, exposition
+from callsieve.daemon.telemetry import NAME, write_telemetry
+from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
+from callsieve.monitoring.metrics import StoreFigures, exposition
 from reputation.store.feeds import FeedSource
 from tests.callsieve.test_telemetry import make_telemetry
 from tests.web.browsing import NOW, ROLES, Console

@@ -22,8 +22,8 @@ import pytest
 import uvicorn
 
 from callsieve.web import connections
+from callsieve.web.access import BODY_SECONDS
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
-from callsieve.web.gate import BODY_SECONDS
 from lab.daemon import Daemon
 from lab.programs import COMMAND_LINE, CONSOLE
 from tests.waiting import wait_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.passwords import is_password
+from callsieve.users.passwords import is_password
 from reputation.store.audit import audit_rows
 from reputation.store.users import all_users, password_of, user_of
 from tests.integration.test_hostile import PAYLOADS

@@ -1,4 +1,4 @@
--- What the outbound guard decided: columns as in reputation.own.guarding.OutboundRecord.
+-- What the outbound guard decided: columns as in reputation.own.outbound_types.OutboundRecord.
 CREATE TABLE outbound_decision (
     id TEXT PRIMARY KEY,
     at REAL NOT NULL,

@@ -1,0 +1,114 @@
+"""`callsieve appeal evidence`: what is shown for an appeal: call records and statements."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.appeals.cli.tables import AppealArgument, found
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.store import changing, who
+from callsieve.install.apply import naming
+from callsieve.system.privileges import acting_for, open_named
+
+if TYPE_CHECKING:
+    from reputation.appeals import Appeal
+    from reputation.store.attachments import NewAttachment
+
+
+def evidence(
+    appeal: AppealArgument,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Call records, letters: attached.")
+    ] = None,
+    statement: Annotated[str | None, typer.Option(metavar="TEXT", help="What somebody said: attached.")] = None,
+    remove: Annotated[int | None, typer.Option(metavar="N", help="Remove the Nth for good.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Write all of them there, for you alone (0600).")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Attach files and statements to an appeal, take them out again, or show which there are."""
+    from callsieve.cli.output import say
+    from reputation.store.attachments import attachments_of
+
+    loaded = settings_of(config)
+    new = [_read(path) for path in files or []]
+    if statement is not None:
+        new.append(_statement(statement))
+    with existing_store(loaded) as db:
+        one = found(db, appeal, loaded)
+        if new:
+            _attach(db, one, new)
+        if remove is not None:
+            _remove(db, one, remove)
+        attached = attachments_of(db, one.reference)
+        if export is not None:
+            _export(db, one.reference, export)
+    if as_json:
+        print_json([attachment._asdict() for attachment in attached])
+        return
+    for attachment in attached:
+        say(f"{attachment.place}  {attachment.name}  {attachment.size:,} bytes, by {attachment.added_by}")
+    if not attached:
+        say(f"Nothing is attached to appeal {one.reference}.")
+
+
+def _attach(db: sqlite3.Connection, appeal: Appeal, new: list[NewAttachment]) -> None:
+    from callsieve.appeals.cli.commands import refused_in_one_line
+    from reputation.store.attachments import attach
+
+    with refused_in_one_line(), changing(db, "appeal evidence", appeal.number) as change:
+        attached = [attach(db, appeal.reference, one, time.time()) for one in new]
+        change.after = {"attached": ", ".join(one.name for one in attached)}
+
+
+def _remove(db: sqlite3.Connection, appeal: Appeal, place: int) -> None:
+    from reputation.store.attachments import detach
+
+    with changing(db, "appeal evidence", appeal.number) as change:
+        gone = detach(db, appeal.reference, place)
+        if gone is None:
+            raise CommandError(f"appeal {appeal.reference} has no evidence {place}: `callsieve appeal evidence`")
+        change.before = {"attached": gone.name, "digest": gone.digest}
+
+
+def _read(path: Path) -> NewAttachment:
+    """The file, as far as it may be attached: one byte more is read, so that the store can refuse it."""
+    from reputation.appeals import ATTACHMENT_BYTES
+    from reputation.store.attachments import NewAttachment
+
+    with open_named(path) as file:
+        return NewAttachment(path.name, file.read(ATTACHMENT_BYTES + 1), who())
+
+
+def _statement(text: str) -> NewAttachment:
+    from reputation.store.attachments import NewAttachment
+
+    return NewAttachment("statement.txt", text.strip().encode(), who())
+
+
+def _export(db: sqlite3.Connection, reference: str, directory: Path) -> None:
+    """Each in a file of its own. Names are those of strangers: only their last part counts, behind a number."""
+    from reputation.store.attachments import attachments_of, content_of
+
+    with acting_for(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in attachments_of(db, reference):
+        plain = "".join(c if c.isalnum() or c in ".-_ " else "_" for c in one.name)
+        path = directory / f"{reference}-{one.place}-{plain}"
+        content = content_of(db, reference, one.place) or b""
+        try:
+            with acting_for(path):
+                handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with naming(path), os.fdopen(handle, "wb") as file:
+                file.write(content)
+        except FileExistsError:
+            raise CommandError(f"{path}: there is a file of this name: choose another directory") from None

@@ -1,0 +1,128 @@
+"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from callsieve.numbers.views import NumberShown, number_shown
+from callsieve.settings import Loaded
+from callsieve.simulate import Ours, Question, call_of, query_of
+from callsieve.wiring import site_of
+from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
+from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
+from reputation.scoring import reputation_of
+from reputation.standing import Rows, standing_of
+from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
+from reputation.store.attachments import Attachment, attachments_of
+from reputation.store.call_backs import code_of
+from reputation.store.evidence_rows import rows_of
+from reputation.store.facts import evidence_of
+from reputation.store.journal import decision_of
+from reputation.store.ownership import epochs_of
+
+MOST_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An appeal in the queue. `due_at`: when the day ends on which it is to be decided; None: it is not in force."""
+
+    appeal: Appeal
+    due_at: float | None
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueShown:
+    """The page: what waits for somebody, and what is closed, the latest first."""
+
+    waiting: tuple[Queued, ...]
+    closed: tuple[Queued, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseShown:
+    """One appeal. `number` is all that its number's page has; `marks` are those that are judged, by `reporters`.
+
+    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back.
+    """
+
+    appeal: Appeal
+    due_at: float | None
+    is_overdue: bool
+    attachments: tuple[Attachment, ...]
+    decision: DecisionRecord | None
+    number: NumberShown
+    marks: tuple[Mark, ...]
+    reporters: tuple[str, ...]
+    if_upheld: Reputation
+    has_code: bool
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is open or in force."""
+        return self.appeal.state in LIVE
+
+    @property
+    def can_be_decided(self) -> bool:
+        """Only what is in force."""
+        return self.appeal.state is AppealState.IN_FORCE
+
+
+def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
+    """The page."""
+    waiting = appeals_to_decide(db)
+    live = {one.reference for one in waiting}
+    closed = [one for one in all_appeals(db) if one.reference not in live]
+    closed.sort(key=lambda one: -(one.closed_at or one.opened_at))
+    return QueueShown(_queued(waiting, now), _queued(closed[:MOST_SHOWN], now))
+
+
+def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: float) -> CaseShown | None:
+    """One appeal; None: there is no such."""
+    appeal = appeal_of(db, reference)
+    if appeal is None:
+        return None
+    epochs = epochs_of(db, appeal.number)
+    marks = judged_marks(rows_of(db, appeal.number).marks, epochs[0].at if epochs else None)
+    return CaseShown(
+        appeal=appeal,
+        due_at=due_at(appeal),
+        is_overdue=is_overdue(appeal, now),
+        attachments=tuple(attachments_of(db, reference)),
+        decision=decision_of(db, appeal.decision_id) if appeal.decision_id else None,
+        number=number_shown(db, loaded, appeal.number, now, None),
+        marks=tuple(marks),
+        reporters=tuple(sorted({mark.reporter for mark in marks})),
+        if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
+        has_code=code_of(db, reference) is not None,
+    )
+
+
+def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
+    """The spam marks that the case is about, as reputation/store/appeals.py judges them."""
+    return [
+        mark
+        for mark in marks
+        if mark.verdict is Verdict.SPAM
+        and mark.auth_class is not AuthClass.UNAUTHENTICATED
+        and (epoch_at is None or mark.at >= epoch_at)
+    ]
+
+
+def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Reputation:
+    """What the number's reputation would be if no spam mark of until now counted."""
+    weights = Ours.of(loaded.settings).weights
+    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, weights, at_its_hour=False)
+    evidence, circumstances = evidence_of(db, query, weights)
+    rows = rows_of(db, number)
+    kept = Rows([mark for mark in rows.marks if mark.verdict is not Verdict.SPAM], rows.signals, rows.answered)
+    epochs = epochs_of(db, number)
+    standing = standing_of(kept, query.auth_class, weights, epoch_at=epochs[0].at if epochs else None)
+    return reputation_of(replace(evidence, standing=standing), circumstances, weights, now)
+
+
+def _queued(appeals: Iterable[Appeal], now: float) -> tuple[Queued, ...]:
+    return tuple(Queued(one, due_at(one), is_overdue(one, now)) for one in appeals)

@@ -1,0 +1,49 @@
+"""`callsieve audit`: who of us changed what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+
+MOST_SHOWN = 10_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `audit`."""
+    app.command("audit")(show)
+
+
+def show(
+    number: Annotated[str | None, typer.Argument(help="Only what concerns this number.", show_default=False)] = None,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show who changed what and when: lists, marks, identities, appeals, imports. The latest first."""
+    from callsieve.changes.describe import change_of, value_of_side
+    from callsieve.cli.output import print_table, say
+    from callsieve.text.times import when
+    from reputation.store.audit_search import Wanted, search_audit
+
+    loaded = settings_of(config)
+    e164 = None if number is None else number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        found = search_audit(db, Wanted(about=e164, limit=last))
+    if as_json:
+        sides = ({"before": value_of_side(row.before), "after": value_of_side(row.after)} for _, row in found)
+        print_json([{"id": one.id, **one.row._asdict(), **both} for one, both in zip(found, sides, strict=True)])
+    elif found:
+        print_table(
+            ("id", "time", "who", "did", "about", "change"),
+            (
+                (str(id), when(row.at), row.who, row.what, row.number or row.name, str(change_of(row)))
+                for id, row in found
+            ),
+            keep=(0, 1, 3, 4),
+            right=(0,),
+        )
+    else:
+        say("Nobody has changed anything yet." if e164 is None else f"Nobody has changed anything about {e164}.")

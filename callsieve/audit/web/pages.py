@@ -1,0 +1,79 @@
+"""The audit: who of us changed what, how it was before, and how it is since."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.changes.describe import value_of_side
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.web.request import Visit
+from callsieve.web.routes import Page
+from reputation.store.audit import AuditRow
+from reputation.store.audit_search import Wanted, search_audit, what_was_changed, who_changed
+from reputation.users import Role
+
+PAGE_ROWS = 100
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeShown:
+    """One change; `before` and `after` line by line, for those who want all of it."""
+
+    row: AuditRow
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditShown:
+    """The page. `older`: the id to go on from, None at the end; `whos` and `whats` are what can be chosen."""
+
+    changes: tuple[ChangeShown, ...]
+    older: int | None
+    whos: tuple[str, ...]
+    whats: tuple[str, ...]
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    who, what, about = (visit.query.get(key, "").strip()[:LONGEST] for key in ("who", "what", "about"))
+    before = visit.query.get("before", "")
+    wanted = Wanted(
+        who or None,
+        what or None,
+        _about(about, visit.desk.loaded.settings.numbers.region),
+        int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+        PAGE_ROWS + 1,
+    )
+    shown = await visit.read(audit_shown, wanted)
+    return visit.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
+
+
+def audit_shown(db: sqlite3.Connection, wanted: Wanted) -> AuditShown:
+    """What the page shows; one row more than it has room for tells whether there are older ones."""
+    found = search_audit(db, wanted)
+    shown = found[:PAGE_ROWS]
+    older = shown[-1].id if len(found) > PAGE_ROWS else None
+    changes = tuple(ChangeShown(one.row, _lines(one.row.before), _lines(one.row.after)) for one in shown)
+    return AuditShown(changes, older, tuple(who_changed(db)), tuple(what_was_changed(db)))
+
+
+def _lines(text: str | None) -> str:
+    value = value_of_side(text)
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _about(text: str, region: str) -> str | None:
+    """A number however it was typed; else a name."""
+    try:
+        return number_from(text, region) if text else None
+    except EntryError:
+        return text
+
+
+PAGES = (Page("GET", "/audit", show, Role.ADMINISTRATOR),)

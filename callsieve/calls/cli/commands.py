@@ -1,0 +1,203 @@
+"""`callsieve calls`: decisions from the journal."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.calls.cli import live as calls_live
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from callsieve.cli.output import Cell
+    from callsieve.settings import Loaded
+    from reputation.model import DecisionRecord
+    from reputation.own.outbound_types import OutboundRecord
+    from reputation.store.calls import Ending
+
+MOST_SHOWN = 100_000
+# What the caller did when challenged, by ChallengeResult.
+WORDS_BY_RESULT = {"passed": "passed", "wrong": "pressed another key", "silent": "pressed nothing"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `calls show`, `search` and `tail`."""
+    group = typer.Typer(help="What was decided about calls, and why.", no_args_is_help=True)
+    group.command("show")(show)
+    calls_live.add_to(group)
+    app.add_typer(group, name="calls")
+
+
+def show(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID|NUMBER]", help="One decision, or those about one caller.", show_default=False),
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show decisions: the latest, those about a caller, or one with all that is recorded of it; also one about a call
+    that went out.
+    """
+    from callsieve.calls.spoken_names import has_sound, of_decisions
+    from callsieve.cli.output import say
+    from callsieve.numbers.profile import decision_as_json
+    from callsieve.own_numbers.cli.outbound import show_one
+    from reputation.store.calls import ending_of
+    from reputation.store.journal import decisions
+
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        if what is not None and (going_out := _going_out(db, what)) is not None:
+            show_one(going_out, as_json=as_json)
+            return
+        record = None if what is None else _by_id(db, what)
+        caller = None if what is None or record is not None else _caller(what, loaded)
+        since = [] if record is None or record.caller is None else _since(db, record.caller, record.at)
+        records = [record] if record is not None else decisions(db, caller=caller, limit=last)
+        endings = [ending_of(db, one.linkedid) for one in records] if as_json or record is not None else []
+    if as_json:
+        found = [{**decision_as_json(one), **ending._asdict()} for one, ending in zip(records, endings, strict=True)]
+        print_json(found if record is None else found[0])
+    elif record is not None:
+        spoken = of_decisions(loaded.state, [record.id])
+        said = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
+        _show_one(record, endings[0], since, said)
+    elif records:
+        _show_table(records)
+    else:
+        say("No decisions yet." if caller is None else f"No decisions about {caller}.")
+
+
+def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
+    from reputation.ids import parse_id
+    from reputation.store.journal import decision_of
+
+    wanted = parse_id(text)
+    return None if wanted is None else decision_of(db, wanted)
+
+
+def _going_out(db: sqlite3.Connection, text: str) -> OutboundRecord | None:
+    from reputation.ids import parse_id
+    from reputation.store.outbound import outbound_decision_of
+
+    wanted = parse_id(text)
+    return None if wanted is None else outbound_decision_of(db, wanted)
+
+
+def _caller(text: str, loaded: Loaded) -> str:
+    from callsieve.text.number_entry import EntryError, number_from
+
+    try:
+        return number_from(text, loaded.settings.numbers.region)
+    except EntryError:
+        if re.search(r"[A-Za-z]", text):
+            raise CommandError(
+                f"there is no decision {text[:40]!r}, and it is no number: `callsieve calls show`"
+            ) from None
+    return number_argument(text, loaded)
+
+
+def _show_table(records: Sequence[DecisionRecord]) -> None:
+    from callsieve.cli.output import dim, is_wide, ordered, print_table, say
+    from callsieve.numbers.profile import caller_words, points_of
+    from callsieve.text.times import when
+
+    wide = is_wide()
+    rows: list[list[Cell]] = []
+    for one in records:
+        did, ms = ([one.did or ""], [f"{one.elapsed_ms:.1f}"]) if wide else ([], [])
+        at = when(one.at) if wide else when(one.at)[len("2026-") :]
+        points = f"{points_of(one):+d}" if one.log_odds else ""
+        caller = caller_words(one)
+        rows.append([at, one.id, caller, *did, ordered(one.action, one.would_be), one.rule, points, *ms])
+    headings = [
+        "time",
+        "id",
+        "caller",
+        *(["DID"] if wide else []),
+        "action",
+        "rule",
+        "points",
+        *(["ms"] if wide else []),
+    ]
+    print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
+    if any(one.would_be != one.action for one in records):
+        say(dim("(In brackets: only observed, the call went on.)"))
+
+
+def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
+    from callsieve.numbers.disputes import cases_of, decided_since
+
+    return list(decided_since(cases_of(db, caller), at))
+
+
+def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:
+    """`since`: what people here have decided about the caller after that.
+
+    `said`: the recordings of the caller's name, or that there was nothing to be heard.
+    """
+    from callsieve.calls.cli.live import ended_words
+    from callsieve.cli.output import bold, lines, print_pairs, say, word
+    from callsieve.numbers.profile import caller_words, points_of
+    from callsieve.text.times import when_exactly
+
+    say(bold(record.id), "  ", when_exactly(record.at))
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", word(record.action)),
+            ("would be", word(record.would_be) if observed else ""),
+            ("rule", record.rule),
+            ("reason", record.reason),
+            ("policy", f"{record.policy}{' (observes only)' if observed else ''}"),
+            ("caller", caller_words(record)),
+            ("signed", record.auth_class.value),
+            ("DID", record.did or ""),
+            ("trunk", record.trunk or ""),
+            ("callee", record.callee or ""),
+            ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
+            ("challenge", WORDS_BY_RESULT[ending.challenge] if ending.challenge else ""),
+            ("ended", ended_words(ending.outcome) if ending.outcome else "not known, or not over yet"),
+            *_evidence(record),
+            ("since then", lines(since)),
+            ("caller said", lines(said)),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
+
+
+def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
+    """The families of the evidence vector, what they say in words, and what would change it."""
+    from callsieve.cli.output import lines
+    from callsieve.numbers.profile import value_of
+    from reputation.explaining import sentence_of_families
+    from reputation.scoring import families_of
+
+    try:
+        families = families_of(record.vector)
+    except ValueError:
+        return [("evidence", record.vector)]
+    said = [
+        f"{family.name} {family.log_odds:+.2f}: "
+        + ", ".join(f"{count} {what}" for what, count in family.counts if count)
+        for family in families
+    ]
+    vector = value_of(record.vector)
+    changes = [f"{change['what']}: {change['level']}" for change in vector["would_change"]]
+    return [
+        ("evidence", lines(said) or "none"),
+        ("because", sentence_of_families(families)),
+        ("would change", lines(changes)),
+        ("appeal", f"{vector['appeal']} was in force" if "appeal" in vector else ""),
+    ]

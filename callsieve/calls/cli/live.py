@@ -1,0 +1,215 @@
+"""`callsieve calls search` and `tail`: each call, its decision and how it ended, found or as it happens."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    number_option,
+    settings_of,
+    since_option,
+    until_option,
+)
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from reputation.model import DecisionRecord, OutcomeRecord
+    from reputation.store.audit import AuditRow
+
+LOOK_SECONDS = 0.5
+LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome is dated by its start: this far back a call may have begun
+MOST_AT_ONCE = 1000
+PHONE = "phone "  # so begins, in the audit, who spoke by a feature code
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `search` and `tail` to the group `calls`."""
+    group.command("search")(search)
+    group.command("tail")(tail)
+
+
+def search(
+    number: Annotated[
+        str | None, typer.Option("--number", metavar="NUMBER", help="Of the caller.", show_default=False)
+    ] = None,
+    callee: Annotated[str | None, typer.Option("--callee", help="An extension.", show_default=False)] = None,
+    did: Annotated[str | None, typer.Option("--did", help="The number dialled.", show_default=False)] = None,
+    action: Annotated[str | None, typer.Option("--action", help="Ordered, or would be.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="That decided.", show_default=False)] = None,
+    since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--until", help="The same.", show_default=False)] = None,
+    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many, the latest first.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Find calls: what was decided about them and how they ended."""
+    from callsieve.cli.options import print_json
+    from callsieve.cli.output import say
+    from callsieve.text.times import when
+    from reputation.numbers import number_of
+    from reputation.store.journal import search_decisions
+
+    loaded, now = settings_of(config), time.time()
+    region = loaded.settings.numbers.region
+    wanted = {
+        "caller": number_option("--number", number, loaded),
+        "callee": callee,
+        "did": (number_of(did, region) or did) if did else None,
+        "action": _action(action),
+        "rule": rule,
+        "since": since_option("--since", since, now) if since else None,
+        "until": until_option("--until", until, now) if until else None,
+    }
+    with existing_store(loaded) as db:
+        found = [(one, _outcome(db, one.linkedid)) for one in search_decisions(db, wanted, last)]
+    if as_json:
+        print_json([_as_json(decision, outcome) for decision, outcome in found])
+    elif not found:
+        say("No call matches.")
+    for decision, outcome in found if not as_json else ():
+        say(when(decision.at), *_decided(decision))
+        if outcome is not None:
+            say("    ", ended_words(outcome))
+
+
+def tail(
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=0.1, help="End after so long; else with Ctrl-C.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show calls as they happen: a line when one is decided, when it ends, and when a phone says something about a
+    caller by a feature code or a key.
+    """
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        for event in _as_they_happen(db, time.time(), seconds):
+            _print_json_line(event) if as_json else _print_line(event)
+
+
+def _as_they_happen(
+    db: sqlite3.Connection, began: float, seconds: float | None
+) -> Iterator[DecisionRecord | OutcomeRecord | AuditRow]:
+    """Decisions, outcomes and what phones have said that come into the store from now on."""
+    from reputation.store.audit import audit_rows
+    from reputation.store.journal import decisions
+    from reputation.store.outcomes import outcomes
+
+    def look() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
+        """Each with what it is known by, the earliest of a kind first."""
+        since = time.time() - LONGEST_CALL_SECONDS
+        decided = decisions(db, since=began - 60, limit=MOST_AT_ONCE)
+        ended = outcomes(db, since=since, limit=MOST_AT_ONCE)
+        said = audit_rows(db, limit=MOST_AT_ONCE)
+        return [
+            *((one.id, one) for one in reversed(decided)),
+            *((one.linkedid, one) for one in reversed(ended) if not _is_feature_code(one)),
+            *((one, one) for one in reversed(said) if one.who.startswith(PHONE)),
+        ]
+
+    seen = {key for key, _ in look()}
+    while seconds is None or time.time() < began + seconds:
+        time.sleep(LOOK_SECONDS)
+        for key, event in look():
+            if key not in seen:
+                seen.add(key)
+                yield event
+
+
+def _is_feature_code(one: OutcomeRecord) -> bool:
+    """A phone that dialled a code: what it said stands in the audit."""
+    return one.direction.value == "internal" and (one.dialled or "").startswith("*")
+
+
+def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
+    import sys
+
+    import msgspec
+
+    from callsieve.cli.options import escaped
+    from reputation.model import DecisionRecord, OutcomeRecord
+
+    decision = event if isinstance(event, DecisionRecord) else None
+    outcome = event if isinstance(event, OutcomeRecord) else None
+    row = _as_json(decision, outcome)
+    if decision is None and outcome is None:
+        row["said"] = event._asdict()  # type: ignore[union-attr]
+    sys.stdout.write(escaped(msgspec.json.encode(row).decode()) + "\n")
+    sys.stdout.flush()
+
+
+def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
+    from callsieve.changes.describe import change_of
+    from callsieve.cli.output import say
+    from callsieve.text.times import when_exactly
+    from reputation.model import DecisionRecord, OutcomeRecord
+
+    if isinstance(event, DecisionRecord):
+        say(when_exactly(event.at)[11:19], *_decided(event))
+    elif isinstance(event, OutcomeRecord):
+        who = event.number or event.caller_kind.value
+        about = f"  {(event.decision_id or '').ljust(8)}  {who}  "
+        say(when_exactly(event.ended_at)[11:19], about, ended_words(event))
+    else:
+        about = f"            {event.who}: {event.what} {event.number or event.name}  "
+        say(when_exactly(event.at)[11:19], about, str(change_of(event)))
+
+
+def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
+    from callsieve.cli.output import dim, ordered
+    from callsieve.numbers.profile import caller_words
+
+    to = f" to {one.callee or one.did}" if one.callee or one.did else ""
+    about = f"  {one.id}  {caller_words(one)}{to}  "
+    return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {one.reason}"))
+
+
+def ended_words(one: OutcomeRecord) -> str:
+    """How a call ended, in words."""
+    # A menu, a voicemail box or our own refusal: no fault of the caller, and no failure that anybody should look into.
+    reached = "reached nobody" if one.disposition.value == "failed" else one.disposition.value
+    words = [one.direction.value, reached]
+    if one.answered_by:
+        words.append(f"by {one.answered_by}")
+    parts = [" ".join(words)]
+    if one.ring_seconds:
+        parts.append(f"rang {one.ring_seconds:.0f} s")
+    if one.talk_seconds:
+        parts.append(f"talked {one.talk_seconds:.0f} s")
+    parts += ["left a message"] if one.voicemail_left else []
+    parts += [f"ended by {one.ended_by.value}"] if one.ended_by else []
+    parts += [] if one.complete else ["not seen whole"]
+    return ", ".join(parts)
+
+
+def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
+    from reputation.store.outcomes import outcome_of
+
+    return outcome_of(db, linkedid) if linkedid else None
+
+
+def _as_json(decision: DecisionRecord | None, outcome: OutcomeRecord | None) -> dict[str, Any]:
+    from callsieve.numbers.profile import decision_as_json
+
+    return {"decision": decision_as_json(decision) if decision else None, "outcome": outcome}
+
+
+def _action(text: str | None) -> str | None:
+    from policies.decision import ACTION_BY_WORD
+    from policies.hints import nearest
+
+    if text is not None and text not in ACTION_BY_WORD:
+        raise CommandError(f"--action does not know {text[:40]!r}{nearest(text, ACTION_BY_WORD)}")
+    return text

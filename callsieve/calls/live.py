@@ -1,0 +1,99 @@
+"""Calls as they happen: one look at the journal a second for all who watch, however many they are.
+
+A call is told when it is decided, and again when it is known how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from callsieve.web.store_client import Shelf
+from reputation.store.calls import Call, Wanted, calls_of_ids, find_calls
+from reputation.store.errors import StoreError
+
+logger = logging.getLogger("callsieve.web")
+
+LOOK_SECONDS = 1.0
+LOOK_BACK_SECONDS = 30.0  # the journal is written within 0.2 s, but may be behind when the store was locked
+MOST_NEW = 200
+MOST_OPEN = 500
+MOST_WAITING = 200
+MOST_WATCHERS = 100
+MOST_OF_USER = 6  # as many as a browser opens
+
+
+class Live:
+    """Looks as long as somebody watches."""
+
+    def __init__(self, shelf: Shelf, clock: Callable[[], float]) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._watchers: dict[asyncio.Queue[Call], str] = {}
+        self._told: OrderedDict[str, bool] = OrderedDict()  # by id: whether it is known how the call ended
+        self._task: asyncio.Task[None] | None = None
+
+    def is_full(self, user: str) -> bool:
+        """Whether nobody more can watch, or this user no more than already."""
+        return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
+
+    @asynccontextmanager
+    async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[Call]]:
+        """A queue of calls from now on. Who does not read it misses the oldest."""
+        queue: asyncio.Queue[Call] = asyncio.Queue(MOST_WAITING)
+        self._watchers[queue] = user
+        if self._task is None or self._task.done():
+            self._told.clear()
+            await self.look(tell=False)
+            self._task = asyncio.create_task(self._run(), name="live")
+        try:
+            yield queue
+        finally:
+            self._watchers.pop(queue)
+
+    async def close(self) -> None:
+        """Looks no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while self._watchers:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look(tell=True)
+
+    async def look(self, *, tell: bool) -> None:
+        """Finds what is new in the journal, and tells it."""
+        still_open = [call_id for call_id, ended in self._told.items() if not ended]
+        try:
+            found = await self._shelf.read(_news, self._clock() - LOOK_BACK_SECONDS, still_open[-MOST_OPEN:])
+        except StoreError as error:
+            logger.warning("live calls: %s", error)
+            return
+        for call in reversed(found):
+            ended = call.disposition is not None
+            if self._told.get(call.id) == ended:
+                continue
+            self._told[call.id] = ended
+            if tell:
+                self.tell(call)
+        while len(self._told) > MOST_OPEN + MOST_NEW:
+            self._told.popitem(last=False)
+
+    def tell(self, call: Call) -> None:
+        """Puts a call into the queues of all who watch."""
+        for queue in self._watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(call)
+
+
+def _news(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[Call]:
+    """The latest calls, and those whose end was not known before, the latest first; each once."""
+    latest = find_calls(db, Wanted(since=since), None, MOST_NEW)
+    older = calls_of_ids(db, still_open) if still_open else []
+    return list({call.id: call for call in (*latest, *older)}.values())

@@ -1,0 +1,183 @@
+"""The calls that somebody looks for, and one call with all that is known about it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from callsieve.numbers.evidence_bars import Bar, bars_of
+from callsieve.numbers.profile import value_of
+from callsieve.text.times import TimeError, moment_of
+from policies.decision import ACTION_BY_WORD
+from reputation.ids import parse_id
+from reputation.model import DecisionRecord, ListEntry, ListName, Mark, Person, Verdict
+from reputation.numbers import number_of
+from reputation.scoring import families_of
+from reputation.store.calls import ENDINGS, Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
+from reputation.store.evidence_rows import marks_of
+from reputation.store.journal import decision_of, decisions
+from reputation.store.lists import list_entries
+from reputation.store.people import all_people
+
+PAGE_CALLS = 50
+ACTIONS = tuple(ACTION_BY_WORD)
+FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until")
+_PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII)
+LONGEST = 80
+
+
+class FilterError(ValueError):
+    """What was typed into a field of the filter is none. `field` names it, the text says what is allowed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class CallsShown:
+    """One page of calls. `typed` is what stands in the filter; `older` the query of the next page, None at the end."""
+
+    calls: tuple[Call, ...]
+    typed: Mapping[str, str]
+    older: str | None
+    is_first: bool
+    rules: tuple[str, ...]
+    people: tuple[Person, ...]
+    problem: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything in particular is looked for."""
+        return any(self.typed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class CallShown:
+    """One call. `others`: more decisions about it, for single phones; `listed`: its number's own entries of the lists.
+
+    `my_mark` is what the visitor's person says about the number; `changes` what would have made the level lower.
+    """
+
+    record: DecisionRecord
+    bars: tuple[Bar, ...]
+    changes: tuple[tuple[str, str], ...]
+    ending: Ending
+    others: tuple[DecisionRecord, ...]
+    listed: tuple[ListEntry, ...]
+    my_mark: Mark | None
+    damaged: bool
+
+    @property
+    def observed(self) -> bool:
+        """Whether it went on though something else was ordered."""
+        return self.record.action != self.record.would_be
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether anything but allow was ordered: then it may have been wrong."""
+        return self.record.would_be != "allow"
+
+    @property
+    def is_allowed_now(self) -> bool:
+        """Whether the number is on the allowlist."""
+        return any(entry.list_name is ListName.ALLOW for entry in self.listed)
+
+
+def wanted_of(typed: Mapping[str, str], region: str, now: float) -> Wanted:
+    """What is looked for, from what was typed. FilterError."""
+    text = {name: typed.get(name, "").strip()[:LONGEST] for name in FIELDS}
+    number = did = None
+    if text["number"]:
+        number = number_of(text["number"], region)
+        if number is None:
+            raise FilterError(
+                "number", "this is no telephone number: write it as +12015550123, or as it is dialled here"
+            )
+    if text["did"]:
+        did = number_of(text["did"], region) or text["did"]
+    for name, allowed in (("action", ACTIONS), ("ending", ENDINGS)):
+        if text[name] and text[name] not in allowed:
+            raise FilterError(name, f"there is only {', '.join(allowed)}")
+    return Wanted(
+        number=number,
+        callee=text["callee"] or None,
+        did=did,
+        action=text["action"] or None,
+        rule=text["rule"] or None,
+        since=_instant("since", text["since"], now),
+        until=_instant("until", text["until"], now),
+        ending=text["ending"] or None,
+    )
+
+
+def calls_shown(db: sqlite3.Connection, wanted: Wanted, typed: Mapping[str, str], after: Place | None) -> CallsShown:
+    """The page of calls after that place."""
+    found = find_calls(db, wanted, after, PAGE_CALLS + 1)
+    calls = found[:PAGE_CALLS]
+    older = query_of(typed, calls[-1].place) if len(found) > PAGE_CALLS else None
+    return CallsShown(tuple(calls), _kept(typed), older, after is None, tuple(rules_seen(db)), tuple(all_people(db)))
+
+
+def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: str) -> CallsShown:
+    """The page when the filter cannot be used."""
+    return CallsShown((), _kept(typed), None, True, tuple(rules_seen(db)), tuple(all_people(db)), problem)
+
+
+def query_of(typed: Mapping[str, str], place: Place | None = None) -> str:
+    """The query of a page of calls, for a link."""
+    fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
+    return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
+
+
+def place_of(text: str | None) -> Place | None:
+    """The place in a link; None for the first page, and for what is none."""
+    found = _PLACE.fullmatch(text or "")
+    return Place(float(found[1]), found[2]) if found else None
+
+
+def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None) -> CallShown | None:
+    """The call of a decision; None when there is no such decision. `extension`: the visitor's person."""
+    decision_id = parse_id(raw_id)
+    record = decision_of(db, decision_id) if decision_id else None
+    if record is None:
+        return None
+    others = decisions(db, linkedid=record.linkedid) if record.linkedid else []
+    bars, changes, damaged = _evidence(record.vector)
+    number = record.caller
+    entries = [entry for entry in list_entries(db) if number and entry.first == number and entry.last is None]
+    marks = [mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED] if number else []
+    return CallShown(
+        record=record,
+        bars=bars,
+        changes=changes,
+        ending=ending_of(db, record.linkedid),
+        others=tuple(one for one in others if one.id != record.id),
+        listed=tuple(entries),
+        my_mark=next((mark for mark in marks if mark.reporter == extension), None),
+        damaged=damaged,
+    )
+
+
+def _evidence(vector: str) -> tuple[tuple[Bar, ...], tuple[tuple[str, str], ...], bool]:
+    """Bars, and (what, level) of what would have changed it; and whether the vector is damaged."""
+    try:
+        bars = bars_of(families_of(vector))
+        changes = tuple((str(one["what"]), str(one["level"])) for one in value_of(vector).get("would_change", ()))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return (), (), True
+    return bars, changes, False
+
+
+def _instant(field: str, text: str, now: float) -> float | None:
+    try:
+        return moment_of(text, now) if text else None
+    except TimeError as error:
+        raise FilterError(field, str(error)) from None
+
+
+def _kept(typed: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: typed.get(name, "").strip()[:LONGEST] for name in FIELDS}

@@ -1,0 +1,59 @@
+"""Calls: look for them, and look at one."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from callsieve.calls.views import (
+    ACTIONS,
+    FilterError,
+    call_shown,
+    calls_shown,
+    nothing_shown,
+    place_of,
+    wanted_of,
+)
+from callsieve.web.request import NotThere, Visit
+from callsieve.web.routes import Page
+from callsieve.web.words import N_
+from reputation.store.calls import ENDINGS
+from reputation.users import Role
+
+# What the fields of the filter are called on the page, where that is another word.
+LABELS = {"number": N_("caller"), "did": N_("number dialled"), "action": N_("decision")}
+LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
+
+
+async def show(visit: Visit) -> Response:
+    """The calls that are looked for; to htmx only the table."""
+    typed = visit.query
+    if typed.get("number") and not visit.sees_numbers:
+        raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
+    try:
+        wanted = wanted_of(typed, visit.desk.loaded.settings.numbers.region, visit.now)
+    except FilterError as error:
+        shown = await visit.read(
+            nothing_shown, typed, f"{visit.say(LABELS.get(error.field, error.field))}: {visit.say(str(error))}"
+        )
+        return visit.page(_template(visit), 422, calls=shown, actions=ACTIONS, endings=ENDINGS)
+    shown = await visit.read(calls_shown, wanted, typed, place_of(typed.get("after")))
+    return visit.page(_template(visit), calls=shown, actions=ACTIONS, endings=ENDINGS)
+
+
+async def show_one(visit: Visit) -> Response:
+    """One call, by the id of its decision."""
+    shown = await visit.read(call_shown, visit.path("call"), visit.me.extension)
+    if shown is None:
+        raise NotThere
+    return visit.page("calls/call.html", call=shown)
+
+
+def _template(visit: Visit) -> str:
+    return "calls/_calls.html" if visit.is_fragment else "calls/calls.html"
+
+
+PAGES = (
+    Page("GET", "/calls", show, Role.VIEWER),
+    Page("GET", "/calls/{call}", show_one, Role.VIEWER),
+)

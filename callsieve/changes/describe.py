@@ -1,0 +1,77 @@
+"""What a row of the audit says was changed, in words. Pure; the terminal and the console show it.
+
+A field is `name {value}` for a catalogue: one word alone means too many things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from callsieve.numbers.profile import value_of
+from callsieve.text.times import when
+from reputation.store.audit import AuditRow
+from reputation.wording import Wording, listed
+
+# The number and what stands on a list have columns of their own; nobody asks for the inner name of a class or an epoch
+# that is 0, and what counts is said on the number's page.
+NOT_SHOWN = {
+    *("number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
+    *("is_of_called", "undone"),
+}
+# Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
+OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password", "second_factor"}
+WITH_THEIR_FIELD = {
+    text: Wording(text) for text in ("list name allow", "list name block", "verdict allow", "verdict block")
+}
+
+
+def change_of(row: AuditRow) -> str | Wording:
+    """The change of a row: `level 1 -> 2`."""
+    return change_in_words(value_of_side(row.before), value_of_side(row.after))
+
+
+def value_of_side(text: str | None) -> Any:
+    """How it was, or is: the value of `before` or `after`."""
+    return None if text is None else value_of(text)
+
+
+def change_in_words(before: Any, after: Any) -> str | Wording:
+    """`level 1 -> 2`, `name Acme, level 1`, or in brackets what is gone."""
+    was, is_now = dict(_worth_saying(before)), dict(_worth_saying(after))
+    if after is None:
+        return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
+    changed = {
+        key: Wording("{was} -> {value}", {"was": was[key], "value": value}) if key in was else value
+        for key, value in is_now.items()
+        if was.get(key) != value
+    }
+    gone = {key: Wording("{was} -> nothing", {"was": value}) for key, value in was.items() if key not in is_now}
+    return _fields(changed | gone)
+
+
+def _fields(values: Mapping[str, str | Wording]) -> str | Wording:
+    return listed([_field(name, value) for name, value in values.items()], "{some}, {more}")
+
+
+def _field(name: str, value: str | Wording) -> Wording:
+    plain = name.replace("{", "{{").replace("}", "}}")
+    return WITH_THEIR_FIELD.get(f"{name} {value}") or Wording(f"{plain} {{value}}", {"value": value})
+
+
+def _worth_saying(value: Any) -> Iterator[tuple[str, str | Wording]]:
+    """The fields that say something, instants as people read them. When it was done is in a column of its own."""
+    if not isinstance(value, dict):
+        return
+    for key, one in value.items():
+        if key in NOT_SHOWN or one in (None, "", False, []) or key in ("at", "added_at"):
+            continue
+        yield key.removesuffix("_at").replace("_", " "), _said(key, one)
+
+
+def _said(key: str, one: Any) -> str | Wording:
+    if isinstance(one, float) and (key.endswith("_at") or key == "since"):
+        return when(one)
+    if key in OUR_WORDS and one != "block":
+        return Wording(str(one))
+    return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

@@ -1,0 +1,214 @@
+"""Taking back what was changed, from the row of the audit that tells how it was.
+
+Only as long as it is still as that change left it: whoever changed it again has said the later word. The command and
+the console share it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from callsieve.numbers.profile import value_of
+from callsieve.text.times import when
+from reputation.model import Identity, ListEntry
+from reputation.own.register import OwnNumber
+from reputation.store.audit import AuditRow, Change
+from reputation.store.audit_search import change_of_id, changed_at_once, latest_of, undone_at
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    add_complaint,
+    add_do_not_call,
+    complaint_of,
+    do_not_call_of,
+    remove_complaint,
+    remove_do_not_call,
+)
+from reputation.store.identities import identity_of, remove_identity, set_identity
+from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.wording import Wording
+
+W = TypeVar("W", DoNotCall, Complaint)
+
+LATEST = 8
+LISTS = ("list add", "list remove", "list import")
+IDENTITIES = ("identity add", "identity remove")
+REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
+WISHES = ("own dnc add", "own dnc remove")
+COMPLAINTS = ("own complaint",)
+# Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
+IMPORTS = ("list import", "own import")
+CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
+GONE = Wording("There is no such change, or it cannot be undone here.")
+# What an older version did not keep of a wish or a complaint: put back, it does not count.
+SETTLED = {"is_of_called": False}
+
+
+class UndoError(ValueError):
+    """The change stays: `words` say why."""
+
+    def __init__(self, words: Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
+
+
+class Kind(NamedTuple):
+    """Something that is changed. `read`: it, from a row of the audit and one side of that.
+
+    `there`: what stands now where the one given stood, or would stand; None: nothing.
+    """
+
+    read: Callable[[AuditRow, dict[str, Any]], Any]
+    there: Callable[[sqlite3.Connection, Any], Any]
+    remove: Callable[[sqlite3.Connection, Any], object]
+    put_back: Callable[[sqlite3.Connection, Any, float], object]
+
+
+ENTRY = Kind(
+    lambda _row, value: msgspec.convert(value, ListEntry),
+    entry_there,
+    remove_entry,
+    lambda db, entry, _now: add_entry(db, entry),
+)
+IDENTITY = Kind(
+    lambda _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none goes without its proof
+    lambda db, identity: identity_of(db, identity.number),
+    lambda db, identity: remove_identity(db, identity.number),
+    set_identity,
+)
+OWN_NUMBER = Kind(
+    lambda _row, value: msgspec.convert(value, OwnNumber),
+    lambda db, own: own_of(db, own.number),
+    lambda db, own: remove_own(db, own.number),
+    lambda db, own, _now: put_own(db, own),
+)
+WISH = Kind(
+    lambda _row, value: msgspec.convert([(SETTLED | value)[field] for field in DoNotCall._fields], DoNotCall),
+    lambda db, wish: _as_settled(do_not_call_of(db, wish.number), wish),
+    lambda db, wish: remove_do_not_call(db, wish.number),
+    lambda db, wish, _now: add_do_not_call(db, wish),
+)
+COMPLAINT = Kind(
+    lambda row, value: msgspec.convert(
+        [row.number, *((SETTLED | value)[key] for key in ("from", "at", "note", "is_of_called"))], Complaint
+    ),
+    lambda db, one: _as_settled(complaint_of(db, one.own_number, one.number, one.at), one),
+    lambda db, one: remove_complaint(db, one.own_number, one.number, one.at),
+    lambda db, one, _now: add_complaint(db, one),
+)
+KIND_BY_WHAT = {
+    **dict.fromkeys(LISTS, ENTRY),
+    **dict.fromkeys(IDENTITIES, IDENTITY),
+    **dict.fromkeys(REGISTER, OWN_NUMBER),
+    **dict.fromkeys(WISHES, WISH),
+    **dict.fromkeys(COMPLAINTS, COMPLAINT),
+}
+
+
+def undo(
+    change_id: int,
+    whats: tuple[str, ...],
+    now: float,
+    number: str | None = None,
+    object_to: Callable[[sqlite3.Connection, Any], None] = lambda _db, _before: None,
+) -> Callable[[sqlite3.Connection, Change], int]:
+    """The change of this id, which is one of `whats`, taken back; an import with all that it brought: of how many
+    things. UndoError.
+
+    `number`: where the change must be about this number. `object_to` raises what it likes where something must not be
+    put back.
+    """
+
+    def write(db: sqlite3.Connection, change: Change) -> int:
+        kept = change_of_id(db, change_id)
+        if kept is None or kept.row.what not in whats or number not in (None, kept.row.number):
+            raise UndoError(GONE)
+        if (at := undone_at(db, kept)) is not None:
+            raise UndoError(Wording("It was undone already, at {time}.", {"time": when(at)}))
+        row = kept.row
+        change.what, change.number, change.name = f"undo {row.what}", row.number, row.name
+        together = changed_at_once(db, row) if row.what in IMPORTS else [kept]
+        ids = [one.id for one in together]
+        change.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
+        change.after = _value(row.before)
+        rows = [one.row for one in together]
+        rows = [one for one in rows if (one.before or one.after) and not _sums_up(one)]
+        if not rows:
+            raise UndoError(GONE)
+        for one in rows:
+            _take_back(db, one, now, object_to)
+        return len(rows)
+
+    return write
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A change that was made lately. `can_undo`: not what is undone already or the erasure of a number has emptied, or
+    an undoing itself.
+    """
+
+    id: int
+    row: AuditRow
+    can_undo: bool
+
+    @property
+    def is_import(self) -> bool:
+        """Whether it was an import, which administrators bring in and take back."""
+        return self.row.what in IMPORTS
+
+
+def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str | None = None) -> tuple[Latest, ...]:
+    """The latest changes of these kinds, and what was undone of them; all, or those of one number."""
+    found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST, number)
+    return tuple(
+        Latest(
+            one.id,
+            one.row,
+            one.row.what in whats and bool(one.row.before or one.row.after) and undone_at(db, one) is None,
+        )
+        for one in found
+    )
+
+
+def _sums_up(row: AuditRow) -> bool:
+    return row.what in IMPORTS and row.number is None and not row.name
+
+
+def _take_back(
+    db: sqlite3.Connection, row: AuditRow, now: float, object_to: Callable[[sqlite3.Connection, Any], None]
+) -> None:
+    kind = KIND_BY_WHAT[row.what]
+    before, after = (_read(kind, row, _value(side)) for side in (row.before, row.after))
+    if kind.there(db, after or before) != after:
+        raise UndoError(CHANGED)
+    if after is not None:
+        kind.remove(db, after)
+    if before is not None:
+        object_to(db, before)
+        kind.put_back(db, before, now)
+
+
+def _as_settled(found: W | None, one: W) -> W | None:
+    """What stands there; whether it counts is settled once, so it is no change."""
+    return found and found._replace(is_of_called=one.is_of_called)
+
+
+def _value(text: str | None) -> Any:
+    found = value_of(text) if text else None
+    return found if isinstance(found, dict) else None
+
+
+def _read(kind: Kind, row: AuditRow, value: dict[str, Any] | None) -> Any:
+    if value is None:
+        return None
+    try:
+        return kind.read(row, value)
+    except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
+        raise UndoError(GONE) from None

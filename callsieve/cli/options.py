@@ -1,0 +1,155 @@
+"""What all commands share: `--config`, `--json`, the store, and what people are asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.settings import Loaded, SettingsError, load_or_salvage, load_settings
+from callsieve.system.privileges import acting_for, become_owner
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file; else CALLSIEVE_CONFIG, else /etc/callsieve."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
+
+
+def settings_of(config: Path | None) -> Loaded:
+    """The settings for a command, which from now on has no more rights in the state directory than its owner."""
+    loaded = load_settings(config)
+    become_owner(loaded)
+    return loaded
+
+
+def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | None]:
+    """The same for commands that must work with a broken settings file, and what is wrong with that."""
+    loaded, error = load_or_salvage(config)
+    become_owner(loaded)
+    return loaded, error
+
+
+def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
+    """The same, and whether the file is broken: that and what is used instead are said on standard error."""
+    loaded, error = salvaged_settings_of(config)
+    if error is not None:
+        asked, store = loaded.settings.asterisk.command, loaded.store_path
+        warn(f"the settings are broken: {error}. Used instead: Asterisk by `{asked}`, the store {store}")
+    return loaded, error is not None
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n")
+
+
+def escaped(text: str) -> str:
+    """JSON with what no terminal should be sent as `\\u009b`: controls, and what turns the direction of writing."""
+    return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
+
+
+def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:
+    """CommandError where there is a file of this name."""
+    with acting_for(out):
+        is_there = out.is_file()
+    if is_there:
+        raise CommandError(f"{out}: there is a file of this name: {way_out}")
+
+
+@contextmanager
+def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
+    """The store for a command that only looks: one that is not there is said, not made."""
+    from reputation.store.database import open_store
+
+    if not has_store(loaded):
+        raise CommandError(
+            f"{loaded.store_path}: there is no store yet; `callsieve serve` or the first change makes one, "
+            "or this is not its directory (--config, CALLSIEVE_STATE, or run this as root)"
+        )
+    with open_store(loaded.store_path) as db:
+        yield db
+
+
+@contextmanager
+def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
+    """The store for a command that changes something; made when it is not there."""
+    from reputation.store.database import open_store
+
+    with open_store(loaded.store_path) as db:
+        yield db
+
+
+def has_store(loaded: Loaded) -> bool:
+    """Whether the store's file is there. OSError when that cannot be seen."""
+    try:
+        loaded.store_path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def number_argument(text: str, loaded: Loaded) -> str:
+    """E.164 of a number on the command line. CommandError says why it is none."""
+    from callsieve.text.number_entry import EntryError, number_from
+
+    try:
+        return number_from(text, loaded.settings.numbers.region)
+    except EntryError as error:
+        raise CommandError(str(error)) from None
+
+
+def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
+    """The same of an option, which may be left out. The error names it: the command may take more than one number."""
+    try:
+        return None if text is None else number_argument(text, loaded)
+    except CommandError as error:
+        raise CommandError(f"{name}: {error}") from None
+
+
+def since_option(name: str, text: str, now: float) -> float:
+    """Since when: 90s, 1h, 7d, 18:00, 2026-12-31, 2026-12-31T18:00. CommandError names the option."""
+    from callsieve.text.times import since_of
+
+    return _time(name, text, now, since_of)
+
+
+def until_option(name: str, text: str, now: float) -> float:
+    """Until when, written alike; it may be to come."""
+    from callsieve.text.times import moment_of
+
+    return _time(name, text, now, moment_of)
+
+
+def _time(name: str, text: str, now: float, read: Callable[[str, float], float]) -> float:
+    from callsieve.text.times import TimeError
+
+    try:
+        return read(text, now)
+    except TimeError as error:
+        raise CommandError(f"{name}: {error}") from None
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether the person says yes. CommandError where nobody can be asked."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} Nobody can be asked here: add --yes")
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        print(file=sys.stderr)  # the line of the question has no end yet
+        raise

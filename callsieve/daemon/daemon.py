@@ -1,0 +1,366 @@
+"""The daemon: puts the parts together, and takes them apart again in the reverse order.
+
+    settings -> policies, site -> store -> screening -> FastAGI server -> "ready"
+
+A call is answered as soon as the server listens, whatever state the rest is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agi import systemd as notify
+from agi.screening import Screening
+from agi.server import AgiServer
+from callsieve.calls.spoken_names import keep_recordings
+from callsieve.daemon.console_process import keep_console
+from callsieve.daemon.dialplan_watch import watch_dialplan
+from callsieve.daemon.recompute import keep_folded
+from callsieve.daemon.settings_sync import keep_settings, recall
+from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.trusted_users import obeyed_users
+from callsieve.policy.activation import as_activated, is_activation, watched_files
+from callsieve.settings import Ami, Loaded, SettingsError, address_of
+from callsieve.system.port_holder import address_taken
+from callsieve.wiring import policies_of, regions_of, site_of
+from policies.loader import load_policy
+from policies.policy import PolicyError, PolicySet
+from reputation.ids import new_id
+from reputation.numbers import read_plans, supported_regions
+from reputation.store.backup import has_backup_of_today
+from reputation.store.errors import StoreError
+from reputation.weights import Weights
+
+if TYPE_CHECKING:
+    from callsieve.daemon.outcome_recorder import Learning
+
+logger = logging.getLogger("callsieve.daemon.daemon")
+
+# Tables of the settings that a reload leaves as they were at the start.
+UNTIL_RESTART = ("agi", "ami", "store", "web")
+NOT_TOLD = "the kernel does not say who asks over FastAGI: no call is screened (AF_NETLINK in the unit?)"
+GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
+LOOK_SECONDS = 1.0  # how often policy files are looked at
+SETTLED_SECONDS = 60.0
+HOUSEKEEPING_SECONDS = 3600.0
+
+
+class Daemon:
+    """CallSieve as a service. `load` reads the settings again at a reload."""
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        self._load = load
+        self._loaded = load()
+        self._policy_error = ""
+        self._dialplan_trouble = ""
+        self._ended_parts: list[str] = []
+        self._started_with = settings = self._loaded.settings
+        self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
+        self.keeper = Keeper(self._loaded.store_path, settings.reputation, self._settings_differ)
+        self.screening = Screening(
+            site=site_of(settings),
+            policies=self._first_policies(),
+            knowledge=self.keeper,
+            new_id=new_id,
+            deadline_seconds=settings.agi.deadline_ms / 1000,
+            trouble=self.trouble,
+        )
+        self.server = AgiServer(
+            handle=self.screening.answer,
+            fail_open=self.screening.failed_open,
+            deadline_seconds=settings.agi.deadline_ms / 1000,
+            in_flight_limit=settings.agi.in_flight,
+            users=obeyed_users(settings),
+            key=settings.agi.key,
+        )
+        self.learning = self._listener(settings.ami) if settings.ami.username else None
+        self._policy_files = watched_files(self._loaded)
+        self._reload_due = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set."""
+        settings = self._loaded.settings
+        _make_directories(self._loaded)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.keeper.close)
+            await self.keeper.start()
+            read_plans(regions_of(self.screening.site))
+            host, port = address_of(settings.agi.listen)
+            stack.push_async_callback(self.server.close, GRACE_SECONDS)
+            await self._listen(host, port)
+            await self.server.listen_unix(str(self._loaded.socket_path))
+            ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
+            house = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, self._watch_dialplan)
+            for background in (*ours, *house, notify.run_watchdog):
+                stack.push_async_callback(
+                    _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
+                )
+            if self.learning is not None:
+                stack.push_async_callback(self.learning.close)
+                self.learning.start()
+            notify.ready()
+            logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
+            await stop.wait()
+            notify.stopping()
+        logger.info("stopped")
+
+    async def _listen(self, host: str, port: int) -> None:
+        try:
+            await self.server.listen(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            way_out = " and run: callsieve asterisk install"
+            raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", way_out) from None
+
+    @property
+    def policy(self) -> str:
+        """The running policy's name, and whether it only observes."""
+        policy = self.screening.policies.default
+        return f"{policy.name} (observing: decides and records, never acts)" if policy.observe else policy.name
+
+    def trouble(self) -> str:
+        """What is wrong at the moment, in one line; empty when nothing is."""
+        journal = self.keeper.journal
+        return "; ".join(
+            text
+            for text in (
+                self._dialplan_trouble,
+                NOT_TOLD if self.server.is_blind and not self.server.key else "",
+                self.keeper.trouble,
+                self.keeper.incident,
+                self._policy_error,
+                f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
+                "the store did not answer lately" if self.screening.breaker.is_open else "",
+                self.learning.trouble if self.learning else "",
+                *(
+                    f"a part of the daemon ended ({part}): its log says why; restart the daemon"
+                    for part in self._ended_parts
+                ),
+            )
+            if text
+        )
+
+    async def _guarded(self, background: Callable[[], Coroutine[None, None, None]]) -> None:
+        """A background part that fails is logged and told as trouble; it never takes the serving down with it."""
+        try:
+            await background()
+        except Exception:
+            logger.exception("a part of the daemon ended: calls are answered all the same")
+            self._ended_parts.append(background.__name__.strip("_").replace("_", " "))
+
+    def reload(self) -> None:
+        """Have the settings and policies read again (SIGHUP)."""
+        self._reload_due.set()
+
+    async def _reload(self) -> None:
+        """Settings or policies that are broken are ignored: the previous ones stay active."""
+        notify.reloading()
+        try:
+            loaded = await asyncio.to_thread(self._load)
+        except SettingsError as error:
+            logger.error("the old settings stay: %s", error)
+        else:
+            for table in UNTIL_RESTART:
+                if getattr(loaded.settings, table) != getattr(self._started_with, table):
+                    logger.warning("%s.* changed: restart to apply it", table)
+            self._loaded = loaded
+            self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
+            self.keeper.weights = loaded.settings.reputation
+            self._settings_differ()
+            await self._reload_policies()
+            guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
+            logger.info("the outbound guard %s", guard)
+        notify.ready()
+
+    def _listener(self, settings: Ami) -> Learning:
+        from callsieve.daemon.outcome_recorder import Learning  # what nobody needs costs no start-up time
+
+        return Learning(settings, lambda: self.screening.site, self.keeper)
+
+    def _first_policies(self) -> PolicySet:
+        try:
+            return policies_of(self._loaded)
+        except PolicyError as error:
+            self._policy_error = str(error)
+            logger.error("the policy cannot be used, calls are only observed: %s", error)
+            return PolicySet(load_policy("observe"))
+
+    async def _reload_policies(self) -> None:
+        self._policy_files = await asyncio.to_thread(watched_files, self._loaded)
+        try:
+            self.screening.policies = await asyncio.to_thread(policies_of, self._loaded)
+        except PolicyError as error:
+            self._policy_error = f"the old policy stays: {error}"
+            logger.error("%s", self._policy_error)
+        else:
+            self._policy_error = ""
+            logger.info("policy %s is in force", self.policy)
+
+    async def _keep_policies(self) -> None:
+        """The one reader of settings and policies, in a thread: a slow disk or a large policy delays no call."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
+            if self._reload_due.is_set():
+                self._reload_due.clear()
+                await self._reload()
+                continue
+            files = await asyncio.to_thread(watched_files, self._loaded)
+            if is_activation(self._policy_files, files):
+                self._loaded = await asyncio.to_thread(as_activated, self._loaded)
+            if files != self._policy_files:
+                await self._reload_policies()
+
+    def _settings_differ(self) -> None:
+        """The store may not have what the settings say: it was opened, or they were read again."""
+        self._weights_changed.set()
+        self._settings_due.set()
+
+    async def _keep_settings(self) -> None:
+        await keep_settings(self.keeper, lambda: self._loaded.settings, self._settings_due)
+
+    async def _recall(self) -> None:
+        await recall(self.keeper, self.screening.velocity, time.time())
+
+    async def _read_plans(self) -> None:
+        """Number plans of all countries, which the first calls can do without."""
+        for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
+            await asyncio.to_thread(read_plans, (region,))
+
+    async def _tell(self) -> None:
+        """Says how it goes, for the console and /metrics. Off the loop: a disk that stalls holds up no call."""
+        from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
+
+        started_at = time.time()
+        while True:
+            with suppress(OSError):
+                telemetry = telemetry_of(self, started_at, time.time())
+                await asyncio.to_thread(write_telemetry, self._loaded.state, telemetry)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _fold(self) -> None:
+        await keep_folded(self.keeper, self._weights_changed)
+
+    async def _keep_console(self) -> None:
+        await keep_console(lambda: self._loaded)
+
+    async def _keep_house(self) -> None:
+        """Once a day a backup, and once an hour what is too old goes: never before the day's backup is made. Not in the
+        first minute: calls wait.
+        """
+        await asyncio.sleep(SETTLED_SECONDS)
+        while True:
+            path = self.keeper.path
+            try:
+                has_one = await asyncio.to_thread(has_backup_of_today, path, time.time())
+                if has_one or await _back_up(path):
+                    await _tidy_up(path)
+                await _grade_own_numbers(path, self.keeper.weights)
+            except (StoreError, OSError) as error:
+                logger.warning("housekeeping: %s", error)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _watch_dialplan(self) -> None:
+        def tell(trouble: str) -> None:
+            self._dialplan_trouble = trouble
+
+        await watch_dialplan(lambda: self._loaded, tell)
+
+    async def _keep_recordings(self) -> None:
+        def use(folder: str) -> None:
+            self.screening.site = replace(self.screening.site, recordings=folder)
+
+        await keep_recordings(self._loaded.state, use)
+
+
+def _make_directories(loaded: Loaded) -> None:
+    """The state directory, and the socket's where that is another. The store makes its own. OSError."""
+    for directory in (loaded.state, loaded.socket_path.parent):
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+
+async def _tidy_up(store: Path) -> None:
+    """Deleting takes the disk of calls, and looking numbers up in their countries' plans the processor."""
+    done, text = await _apart("reputation.store.housekeeping", str(store))
+    logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
+
+
+async def _back_up(store: Path) -> bool:
+    """Whether it could be done. Copying a large store takes the time and the disk of calls."""
+    done, text = await _apart("reputation.store.backup", str(store))
+    logger.log(
+        logging.INFO if done else logging.WARNING,
+        "%s: %s",
+        "backup" if done else "no backup, so nothing is removed",
+        text,
+    )
+    return done
+
+
+async def _grade_own_numbers(store: Path, weights: Weights) -> None:
+    """What the called people think of each number takes up to half a second to find out."""
+    done, text = await _apart("reputation.store.own_health", str(store), msgspec.json.encode(weights).decode())
+    if not done:
+        logger.warning("own numbers are not graded: %s", text)
+
+
+async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
+    """Runs a module of ours in a process of its own, behind everybody else: whether it went well, and what it said."""
+    command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+        out, error = await process.communicate()
+    finally:
+        if process.returncode is None:  # we are to stop
+            process.kill()
+            await process.wait()
+    if process.returncode == 0:
+        return True, out.decode()
+    return False, error.decode(errors="replace").strip()[-500:]
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def serve(load: Callable[[], Loaded]) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads."""
+    stop = asyncio.Event()
+    daemon = Daemon(load)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await daemon.run(stop)
+
+
+def run(load: Callable[[], Loaded]) -> None:
+    """`callsieve serve`: on uvloop where it is installed."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve(load))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's loop when the extra `fast` is there, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,217 @@
+"""Learning while the daemon serves: from Asterisk's events to outcomes in the store.
+
+    AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
+
+Nothing here is waited for by a call. What the store does not take stays queued, bounded; what was not seen whole is
+recorded as incomplete and nothing is learnt from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from agi.site import Site, endpoint_of, undescribed_trunk
+from ami_listener.calls import Kind, kind_of
+from ami_listener.connection import Account
+from ami_listener.event_queue import Gap, Notice, Received
+from ami_listener.events import KeyPressed
+from ami_listener.outcome import Direction, Outcome
+from ami_listener.outcome_record import record_of
+from ami_listener.parsing import at_of, parse_event, parse_key
+from ami_listener.supervisor import AmiListener
+from ami_listener.tracker import CallTracker
+from callsieve.daemon.store_supervisor import Keeper
+from callsieve.settings import Ami
+from reputation.feature_codes import mark_call
+from reputation.model import OutcomeRecord
+from reputation.numbers import is_emergency
+from reputation.own.hours import CallingHours
+from reputation.store.errors import StoreError
+from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
+from reputation.store.people import all_people
+
+logger = logging.getLogger("callsieve.daemon.outcome_recorder")
+
+BATCH = 200
+QUEUE_LIMIT = 50_000
+FLUSH_SECONDS = 0.2
+TICK_SECONDS = 1.0
+SETTLE_SECONDS = 30.0
+FIRST_RETRY_SECONDS = 1.0
+LAST_RETRY_SECONDS = 10.0
+
+
+class Learning:
+    """The AMI listener, the tracker and the writer of outcomes. Started by `start`, ended by `close`."""
+
+    def __init__(self, settings: Ami, site: Callable[[], Site], keeper: Keeper) -> None:
+        self._site = site
+        self._keeper = keeper
+        self.listener = AmiListener(Account(settings.host, settings.port, settings.username, settings.secret))
+        self.tracker = CallTracker(self._trunk_of)
+        self._phones: frozenset[str] = frozenset()
+        self.recorded = 0
+        self.dropped = 0
+        self._queue: deque[OutcomeRecord] = deque()
+        self._emergencies: deque[float] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Connect in the background; never fails."""
+        self.listener.start()
+        parts = {
+            "follow": self._follow(),
+            "tick": _repeated(self._tick, TICK_SECONDS),
+            "emergencies": _repeated(self._open_windows, FLUSH_SECONDS),
+            "write": _repeated(self._flush, FLUSH_SECONDS),
+            "settle": _repeated(self._settle, SETTLE_SECONDS),
+        }
+        self._tasks = [asyncio.create_task(part, name=f"learning_{name}") for name, part in parts.items()]
+
+    async def close(self) -> None:
+        """Log off; calls in progress are incomplete; write what is known."""
+        await self.listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._take(self.tracker.gap(time.time()))
+        with contextlib.suppress(StoreError):
+            await self._open_windows()
+            await self._flush()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with listening, in one line; empty when nothing is."""
+        trouble = self.listener.status.trouble
+        ended = [
+            f"a part of learning ended ({task.get_name()}): its log says why; restart the daemon"
+            for task in self._tasks
+            if task.done()
+        ]
+        return "; ".join([*([str(trouble)] if trouble is not None else []), *ended])
+
+    @property
+    def waiting(self) -> int:
+        """Outcomes that the store has not taken yet."""
+        return len(self._queue)
+
+    def _trunk_of(self, channel: str) -> str | None:
+        """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
+        site = self._site()
+        if site.trunks or kind_of(channel, None) is Kind.NOBODY:
+            return site.described_trunk(channel)
+        return undescribed_trunk(channel, self._phones)
+
+    async def _follow(self) -> None:
+        async for notice in self.listener.notices():
+            try:
+                await self._notice(notice)
+            except Exception:  # a bug in one event must not end the listening
+                logger.exception("an event of Asterisk's was not understood")
+
+    async def _notice(self, notice: Notice) -> None:
+        match notice:
+            case Received(at, packet):
+                if (event := parse_event(packet)) is not None:
+                    self._take(self.tracker.receive(event, at_of(packet, at)))
+                elif (key := parse_key(packet)) is not None:
+                    await self._mark(key, at)
+            case Gap(at, _, why):
+                logger.warning("calls were not seen whole: %s", why)
+                self._take(self.tracker.gap(at))
+
+    async def _mark(self, key: KeyPressed, at: float) -> None:
+        endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid
+        if self._trunk_of(key.channel.name) is not None:
+            logger.warning("a key during a call came from a trunk: see docs/operations.md for features.conf")
+            return
+        try:
+            result = await self._keeper.write(mark_call, endpoint, linkedid, at)
+        except StoreError as error:
+            logger.warning("a mark during a call was lost: %s", error)
+        else:
+            logger.info("a mark during a call: %s", result.status.value if result else "the call is not known")
+
+    async def _tick(self) -> None:
+        self._take(self.tracker.tick(time.time()))
+
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
+        site = self._site()
+        for outcome in outcomes:
+            record = record_of(outcome, site.region_of)
+            if record is None:
+                continue
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._queue.popleft()
+                self.dropped += 1
+            self._queue.append(record)
+            if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
+                logger.warning("an emergency call was made from here: screening stays open")
+                self._emergencies.append(outcome.ended_at)
+
+    async def _open_windows(self) -> None:
+        """Writes the emergency calls, each until it is written."""
+        while self._emergencies:
+            await self._keeper.record_emergency(self._emergencies[0])
+            self._emergencies.popleft()
+
+    async def _flush(self) -> None:
+        """Writes all that waits; what a failing store does not take is back in the queue."""
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            hours = self._site().outbound.hours
+            try:
+                await self._keeper.write(record_outcomes, batch, time.time(), hours)
+            except (StoreError, asyncio.CancelledError):
+                self._queue.extendleft(reversed(batch))
+                raise
+            except Exception:
+                logger.exception("%d outcomes cannot be written together: each alone", len(batch))
+                self._queue.extendleft(reversed(batch))
+                await self._flush_singly(len(batch), hours)
+            else:
+                self.recorded += len(batch)
+
+    async def _flush_singly(self, count: int, hours: CallingHours) -> None:
+        """Writes the first ones one by one; what cannot be written is dropped."""
+        for _ in range(count):
+            outcome = self._queue.popleft()
+            try:
+                await self._keeper.write(record_outcome, outcome, time.time(), hours)
+            except (StoreError, asyncio.CancelledError):
+                self._queue.appendleft(outcome)
+                raise
+            except Exception:
+                logger.exception("an outcome cannot be written and is dropped")
+                self.dropped += 1
+            else:
+                self.recorded += 1
+
+    async def _settle(self) -> None:
+        """Now and then: who has which phone, and what can be learnt now that its decision is in the journal."""
+        people = await self._keeper.read(all_people)
+        self._phones = frozenset(person.endpoint for person in people if person.endpoint)
+        await self._keeper.write(settle_outcomes, time.time())
+
+
+async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Runs it again and again, so long apart; after a failure, which never ends it, ever longer."""
+    retry_seconds = FIRST_RETRY_SECONDS
+    while True:
+        try:
+            await part()
+        except Exception as error:
+            if isinstance(error, StoreError):
+                logger.debug("the store does not take what was learnt: %s", error)
+            else:
+                logger.exception("a part of learning failed and is tried again")
+            await asyncio.sleep(max(seconds, retry_seconds))
+            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+        else:
+            await asyncio.sleep(seconds)
+            retry_seconds = FIRST_RETRY_SECONDS

@@ -1,0 +1,67 @@
+"""What the daemon puts into a store that it opens, and what it takes out of it. A store that cannot is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+
+from callsieve.daemon.store_supervisor import Keeper
+from callsieve.settings import Settings
+from callsieve.wiring import dids_of, own_numbers_of, people_of
+from reputation.model import Did, Person
+from reputation.store.errors import StoreError
+from reputation.store.journal import call_times
+from reputation.store.people import (
+    replace_settings_dids,
+    replace_settings_own_numbers,
+    replace_settings_people,
+)
+from reputation.velocity import WINDOW_SECONDS, Velocity
+
+logger = logging.getLogger("callsieve.daemon.settings_sync")
+
+RETRY_SECONDS = 5.0
+
+
+async def keep_settings(keeper: Keeper, settings: Callable[[], Settings], due: asyncio.Event) -> None:
+    """Until cancelled: the people and numbers of the settings, whenever `due` is set.
+
+    Without them nobody is known, and a line that is not to be screened is.
+    """
+    while True:
+        await due.wait()
+        due.clear()
+        ours = settings()
+        written = keeper.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours))
+        if not await _done(written):
+            due.set()
+
+
+async def recall(keeper: Keeper, velocity: Velocity, started_at: float) -> None:
+    """Who called in the hour before the start; later calls are counted as they come."""
+    times: list[tuple[str, float]] = []
+    since = started_at - WINDOW_SECONDS
+    while not await _done(keeper.read(lambda db: times.extend(call_times(db, since)))):
+        times.clear()
+    for number, at in times:
+        if at < started_at:
+            velocity.add(number, at)
+
+
+async def _done(asked: Awaitable[None]) -> bool:
+    """Whether the store did it. If not, a while has passed: it may be asked again."""
+    try:
+        await asked
+    except StoreError as error:
+        logger.info("%s", error)
+        await asyncio.sleep(RETRY_SECONDS)
+        return False
+    return True
+
+
+def _replace_settings(db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str]) -> None:
+    replace_settings_people(db, people)
+    replace_settings_dids(db, dids)
+    replace_settings_own_numbers(db, own_numbers)

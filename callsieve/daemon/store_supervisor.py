@@ -1,0 +1,264 @@
+"""Keeps the store open: what screening knows it by, whatever happens to the file.
+
+While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
+aside and the last good backup takes its place; a store that cannot be opened is tried again until it can. A file that
+is removed, replaced or emptied while it is open is noticed within a second: what is open is kept as a backup.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from reputation.feature_codes import obey_code
+from reputation.last_call import LastCall, last_call_of
+from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.store.challenges import record_challenge
+from reputation.store.connection import Store
+from reputation.store.database import companions_of, files_of
+from reputation.store.emergencies import record_emergency
+from reputation.store.errors import StoreError
+from reputation.store.journal import Journal
+from reputation.store.outbound import outbound_facts
+from reputation.store.recovery import recover
+from reputation.weights import DEFAULT, Weights
+
+logger = logging.getLogger("callsieve.daemon.store_supervisor")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+LOOK_SECONDS = 1.0  # how often the files are looked at
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 10.0
+
+
+class Keeper:
+    """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
+
+    `weights` is what reputations are made with; it is replaced as a whole at a reload. `opened` is called for each
+    store that is opened: the file may be another one than before. `incident` is the last thing that went wrong with
+    the file and may have cost data; it stays until the process ends, so that somebody sees it.
+    """
+
+    def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
+        self.path = path
+        self.weights = weights
+        self.journal = Journal(self)
+        self.trouble = "the store is not open yet"
+        self.incident = ""
+        self._opened = opened
+        self._taking_back: set[asyncio.Task[None]] = set()
+        self._files: tuple[object, ...] = ()
+        self._store: Store | None = None
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the store, or go on trying in the background: never raises for a store that cannot be used."""
+        if not await self._open():
+            self._wanted.set()
+        self.journal.start()
+        self._task = asyncio.create_task(self._keep_open(), name="keeper")
+
+    async def close(self) -> None:
+        """Write what the journal holds and close the store."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.journal.close()
+        await self._close_store()
+
+    async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
+        """The one read of the hot path."""
+        store = self._open_store()
+        try:
+            return await store.facts(query, give_up_at, self.weights)
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """A read that no call waits for."""
+        return await self._open_store().read(fn, *args)
+
+    async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
+        """One write, from BEGIN to COMMIT, or none at all once `give_up_at` has passed: TimeoutError."""
+        try:
+            return await self._open_store().write(fn, *args, give_up_at=give_up_at)
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
+        """The one read of a call that goes out; decisions that are not written yet count too."""
+        waiting = self.journal.outbound_waiting()
+        try:
+            return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
+        except StoreError as error:
+            self._note(error)
+            raise
+
+    async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
+        """An emergency call was made from here."""
+        await self.write(record_emergency, at, who)
+
+    async def record_challenge(
+        self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
+    ) -> None:
+        """How a challenge ended."""
+        await self.write(record_challenge, linkedid, number, auth_class, result, at)
+
+    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+        """A feature code of one of our people. TimeoutError: it was too late, and nothing was changed.
+
+        When nobody waits any more the phone has heard that it did not work. Should it be written all the same (the
+        disk was slow with this COMMIT), it is taken back: the person will try again.
+        """
+        writing = asyncio.ensure_future(self.write(obey_code, endpoint, code, at, give_up_at=give_up_at))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            task = asyncio.create_task(self._take_back(writing, endpoint, code, at))
+            self._taking_back.add(task)
+            task.add_done_callback(self._taking_back.discard)
+            raise
+
+    async def _take_back(self, writing: asyncio.Future[str], endpoint: str, code: str, at: float) -> None:
+        try:
+            await writing
+            await self.write(obey_code, endpoint, code, at)  # the same code at the same instant undoes it
+        except (StoreError, TimeoutError) as error:
+            logger.warning("a code that came too late: %s", error)
+
+    async def last_call(self, endpoint: str, now: float) -> LastCall | None:
+        """What one of our people asks about."""
+        return await self.read(last_call_of, endpoint, now)
+
+    def record_decision(self, record: DecisionRecord) -> None:
+        """Into the journal's queue."""
+        self.journal.add(record)
+
+    def record_outbound(self, record: OutboundRecord) -> None:
+        """Into the same queue."""
+        self.journal.add(record)
+
+    def _open_store(self) -> Store:
+        if self._store is None:
+            raise StoreError(self.trouble)
+        return self._store
+
+    def _note(self, error: StoreError) -> None:
+        if error.damaged and self._store is not None:
+            self.trouble = str(error)
+            self._wanted.set()
+
+    async def _open(self) -> bool:
+        try:
+            self._store = await Store.open(self.path)
+        except StoreError as error:
+            self.trouble = str(error)
+            logger.error("no store, calls are not screened: %s", error)
+            if error.damaged:
+                await self._recover()
+            return False
+        self._files = await asyncio.to_thread(files_of, self.path)
+        self.trouble = ""
+        self._opened()
+        return True
+
+    async def _recover(self) -> None:
+        try:
+            recovery = await asyncio.to_thread(recover, self.path, time.time())
+        except (StoreError, OSError) as error:
+            logger.error("the damaged store cannot be replaced: %s", error)
+        else:
+            self._report(recovery.message)
+
+    def _report(self, incident: str) -> None:
+        self.incident = f"{incident} (this is shown until the daemon is restarted)"
+        logger.critical("%s", incident)
+
+    async def _keep_open(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wanted.wait()
+            try:
+                await (self._reopen() if self._wanted.is_set() else self._look_at_files())
+            except Exception:
+                logger.exception("keeping the store open failed: again in %.0f s", LAST_RETRY_SECONDS)
+                await asyncio.sleep(LAST_RETRY_SECONDS)
+
+    async def _reopen(self) -> None:
+        if self._store is not None:
+            if await self._store.is_emptied():
+                await self._leave(self._store, "EMPTIED")
+            else:
+                await self._close_store()
+                logger.error("the store is damaged, calls are not screened: %s", self.trouble)
+            await self._recover()
+        retry_seconds = FIRST_RETRY_SECONDS
+        while not (await self._open() or await self._open()):  # at once again after a recovery
+            await asyncio.sleep(retry_seconds)
+            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+        self._wanted.clear()
+        logger.warning("the store is open again")
+
+    async def _look_at_files(self) -> None:
+        """Leaves a store whose files are not as SQLite left them: what is written there is gone at a restart."""
+        store = self._store
+        if store is None:
+            return
+        try:
+            files = await asyncio.to_thread(files_of, self.path)
+        except OSError:  # no permission to look: what is open works all the same
+            return
+        if files == self._files:
+            if await store.is_emptied():
+                self._wanted.set()
+        else:
+            await self._leave(store, "removed or REPLACED")
+            if files[0] != self._files[0]:
+                await asyncio.to_thread(self._remove_log)
+
+    async def _leave(self, store: Store, what: str) -> None:
+        """Closes the store. What is open becomes a backup, if it can be read."""
+        self._wanted.set()
+        self.trouble = f"{self.path}: the store's file, or its -wal or -shm, was {what}"
+        self._store = None  # first, so that nothing more is written there
+        try:
+            kept = f"is kept as the backup {(await store.save(time.time())).name}"
+        except StoreError as error:
+            kept = f"is LOST: no backup of it could be made ({error})"
+        finally:
+            await store.close()
+        self._report(f"{self.trouble}; what was open {kept}")
+
+    def _remove_log(self) -> None:
+        """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""
+        found = files_of(self.path)
+        if found[0] == self._files[0]:
+            return  # it is back, and needs its log
+        for file, there, ours in zip(companions_of(self.path), found, self._files, strict=True):
+            if there is None or there != ours:
+                continue
+            try:
+                file.unlink(missing_ok=True)
+            except OSError:  # the folder has become somebody else's: an empty log is none, too
+                os.truncate(file, 0)
+
+    async def _close_store(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            self.trouble = self.trouble or "the store is closed"
+            await store.close()

@@ -1,0 +1,146 @@
+"""What the daemon says of itself, every few seconds, in a small file of the state directory: `daemon.json`.
+
+The console's /metrics and its health lines are made from it, in a process of their own: so the daemon listens on
+nothing more, and figures are there when the store is not. Counts are since the daemon's start. No number and no name
+is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callsieve.logs import lost_lines
+from policies.files import open_regular
+
+if TYPE_CHECKING:
+    from callsieve.daemon.daemon import Daemon
+
+NAME = "daemon.json"
+EVERY_SECONDS = 5.0
+FRESH_SECONDS = 20.0
+MOST_BYTES = 65_536
+
+
+class Listening(msgspec.Struct, frozen=True):
+    """The AMI listener. `behind_seconds` is the age of the oldest event that waits to be looked at."""
+
+    connected: bool
+    trouble: str
+    events: int
+    events_dropped: int
+    gaps: int
+    connects: int
+    behind_seconds: float
+    outcomes: int
+    outcomes_dropped: int
+    outcomes_waiting: int
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
+    each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
+    """
+
+    at: float
+    started_at: float
+    policy: str
+    observing: bool
+    trouble: str
+    accepted: int
+    in_flight: int
+    answered: int
+    abandoned: int
+    over_limit: int
+    protocol_errors: int
+    refused_commands: int
+    strangers: int
+    is_blind: bool
+    failed_open: dict[str, int]
+    by_action: dict[str, int]
+    took: list[int]
+    took_seconds: float
+    store_refused: int
+    breaker_open: bool
+    journal_waiting: int
+    journal_dropped: int
+    journal_degraded: bool
+    log_lost: int
+    listening: Listening | None
+
+
+def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
+    """The daemon as it is now."""
+    stats, screening, journal = daemon.server.stats, daemon.screening, daemon.keeper.journal
+    return Telemetry(
+        at=now,
+        started_at=started_at,
+        policy=screening.policies.default.name,
+        observing=screening.policies.default.observe,
+        trouble=daemon.trouble(),
+        accepted=stats.accepted,
+        in_flight=stats.in_flight,
+        answered=stats.answered,
+        abandoned=stats.abandoned,
+        over_limit=stats.over_limit,
+        protocol_errors=stats.protocol_errors,
+        refused_commands=stats.refused_commands,
+        strangers=stats.strangers,
+        is_blind=daemon.server.is_blind and not daemon.server.key,
+        failed_open=dict(stats.failed_open),
+        by_action=dict(screening.counts.by_action),
+        took=list(screening.counts.took),
+        took_seconds=screening.counts.took_ms / 1000,
+        store_refused=screening.counts.store_refused,
+        breaker_open=screening.breaker.is_open,
+        journal_waiting=len(journal),
+        journal_dropped=journal.dropped,
+        journal_degraded=journal.degraded,
+        log_lost=lost_lines(),
+        listening=_listening_of(daemon),
+    )
+
+
+def _listening_of(daemon: Daemon) -> Listening | None:
+    learning = daemon.learning
+    if learning is None:
+        return None
+    status = learning.listener.status
+    return Listening(
+        connected=status.connected_since is not None,
+        trouble=learning.trouble,
+        events=status.events,
+        events_dropped=status.dropped,
+        gaps=status.gaps,
+        connects=status.connects,
+        behind_seconds=status.behind_seconds,
+        outcomes=learning.recorded,
+        outcomes_dropped=learning.dropped,
+        outcomes_waiting=learning.waiting,
+    )
+
+
+def write_telemetry(state: Path, telemetry: Telemetry) -> None:
+    """Takes the place of what was there, in one step: no reader ever sees half of it. OSError when the disk is full."""
+    path = state / NAME
+    new = path.with_suffix(".new")
+    new.write_bytes(msgspec.json.encode(telemetry))
+    os.replace(new, path)
+
+
+def read_telemetry(state: Path) -> Telemetry | None:
+    """The last that the daemon said; None where it never did, or said what this version does not understand."""
+    try:
+        with open_regular(state / NAME) as file:
+            return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
+    """Whether the daemon said it lately, so that it can be taken for alive."""
+    return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS

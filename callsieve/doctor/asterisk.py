@@ -1,0 +1,166 @@
+"""The doctor's checks of Asterisk itself: that it answers, and that it has and is what we need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callsieve.doctor.finding import Finding, Ground, fail, ok, unknown, warn
+from callsieve.pbx.cli_client import START_ASTERISK, ConsoleError, NotAllowed, NotRunning, parse_off, until_words
+from callsieve.pbx.cli_output import Version
+from reputation.wording import Places, Wording, listed
+
+OLDEST = 18
+# Releases that CallSieve's own tests have made calls through. The others should do; nobody has seen them do it.
+RUN_BRANCHES = (22,)
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """A known hole in a module that we tell administrators to use. `fixed`: the first safe release of each branch.
+
+    A branch without one is safe when it is newer than all of them, and stays as it is when it is not.
+    """
+
+    name: str
+    what: Wording
+    module: str
+    fixed: tuple[tuple[int, ...], ...]
+
+    def concerns(self, version: Version) -> bool:
+        """Whether this release has the hole. Certified releases are not in the table: do not ask."""
+        fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
+        if fix is None:
+            return version.branch < max(branch for branch, *_ in self.fixed)
+        return version.numbers < fix
+
+
+ADVISORIES = (
+    # GHSA-mrq5-74j5-f5cr
+    Advisory(
+        "CVE-2025-49832",
+        Wording("a forged Identity header crashes Asterisk, or worse"),
+        "res_stir_shaken",
+        ((18, 26, 3), (20, 15, 1), (21, 10, 1), (22, 5, 1)),
+    ),
+    # AST-2022-001, AST-2022-002
+    Advisory(
+        "CVE-2022-26498 and -26499",
+        Wording("a caller makes Asterisk fetch any file from any address"),
+        "res_stir_shaken",
+        ((16, 25, 2), (18, 11, 2), (19, 3, 2)),
+    ),
+)
+
+# Modules by what their absence means: no call is screened, or one action cannot be done. Which module provides what
+# was asked of Asterisk 22 (`core show function FILTER`); tests/integration/test_install.py asks again.
+NEEDED: Mapping[str, str | Wording] = {
+    "app_exec": "ExecIf, TryExec",
+    "app_stack": "Gosub",
+    "func_callerid": Wording("caller IDs"),
+    "func_channel": "CHANNEL",
+    "func_cut": "CUT",
+    "func_db": Wording("the off switch"),
+    "func_dialplan": "DIALPLAN_EXISTS",
+    "func_env": "STAT",
+    "func_logic": "IF",
+    "func_module": "IFMODULE",
+    "func_rand": "RAND",
+    "func_strings": "FILTER",
+    "func_timeout": Wording("TIMEOUT, which bounds us"),
+    "res_agi": "AGI",
+}
+WANTED: Mapping[str, str | Wording] = {
+    "app_read": Wording("challenges (they are routed instead)"),
+    "app_playback": Wording("what feature codes say"),
+    "app_record": Wording("asking callers for a name (a digit is asked for)"),
+    "func_groupcount": Wording("a bound on how many callers hear how to appeal at once"),
+    "app_userevent": Wording("marking during a call"),
+    "app_voicemail": Wording("routing to voicemail"),
+    "res_pjsip_header_funcs": Wording("distinctive rings"),
+}
+OPTIONAL: Mapping[str, str | Wording] = {"res_stir_shaken": Wording("attestation")}
+# Voicemail is one of three modules, by where it keeps its messages.
+ALTERNATIVES = {"app_voicemail": ("app_voicemail", "app_voicemail_imap", "app_voicemail_odbc")}
+
+
+def is_reachable(ground: Ground) -> Finding:
+    """Asterisk answers, and is a release that we know."""
+    try:
+        version = ground.version
+    except NotAllowed:
+        raise
+    except NotRunning as error:
+        way_out = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
+        return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), way_out)
+    except ConsoleError as error:
+        return fail(str(error))
+    if version is None:
+        return unknown(Wording("it answers, but not with a version"))
+    if version.branch < OLDEST:
+        return fail(
+            Wording("{version} is too old", {"version": version.text}),
+            Wording("update to {oldest} or later; 20 and 22 are supported for long", {"oldest": OLDEST}),
+        )
+    if version.branch not in RUN_BRANCHES:
+        branches = ", ".join(map(str, RUN_BRANCHES))
+        about: Places = {"version": version.text, "branches": branches}
+        return ok(Wording("{version} (our own tests run {branches} only)", about))
+    return ok(version.text)
+
+
+def is_safe(ground: Ground) -> Finding:
+    """No known hole in what we use."""
+    version = ground.version
+    if version is None or version.certified:
+        return unknown(
+            Wording("which fixes this release has is not known here"), Wording("see Asterisk's security advisories")
+        )
+    for advisory in ADVISORIES:
+        if advisory.concerns(version):
+            about: Places = {"name": advisory.name, "what": advisory.what, "module": advisory.module}
+            way_out = Wording("update Asterisk, or `noload = {module}.so` in modules.conf", about)
+            if advisory.module in ground.modules:
+                return fail(Wording("{name}: {what}", about), way_out)
+            return warn(Wording("{name}: {what}; {module} is not loaded", about), way_out)
+    return ok(Wording("none that concerns what we use"))
+
+
+def has_modules(ground: Ground) -> Finding:
+    """The modules that our dialplan needs are there."""
+    loaded = ground.modules
+    for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
+        if missing:
+            named = [Wording("{name} ({purpose})", {"name": name, "purpose": what}) for name, what in missing.items()]
+            load = Wording('asterisk -rx "module load {module}.so", see modules.conf', {"module": next(iter(missing))})
+            return judge(Wording("missing: {modules}", {"modules": listed(named, "{some}, {more}")}), load)
+    without = [
+        Wording("without {name} there is no {purpose}", {"name": name, "purpose": what})
+        for name, what in _missing(OPTIONAL, loaded).items()
+    ]
+    there = Wording("all {count} are there", {"count": len(NEEDED) + len(WANTED)})
+    return ok(listed([there, *without], "{some}; {more}"))
+
+
+def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dict[str, str | Wording]:
+    return {name: text for name, text in wanted.items() if not loaded & set(ALTERNATIVES.get(name, (name,)))}
+
+
+def can_reject(ground: Ground) -> Finding:
+    """Rejected calls get the SIP code that the trunk is set to."""
+    if "info about application" in ground.ask("core show application PJSIPHangup").lower():
+        return ok(Wording("PJSIPHangup is there"))
+    if "chan_pjsip" not in ground.modules:
+        return warn(Wording("there is no chan_pjsip: rejected calls get the nearest code that Hangup has"))
+    return warn(
+        Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
+        Wording("it came with Asterisk 18.21, 20.6 and 21.1"),
+    )
+
+
+def is_on(ground: Ground) -> Finding:
+    """Screening is not switched off."""
+    until = parse_off(ground.ask("database get callsieve off"))
+    if until is not None and until > ground.now:
+        return warn(Wording("screening is off {until}", {"until": until_words(until, ground.now)}), "callsieve on")
+    return ok(Wording("screening is on"))

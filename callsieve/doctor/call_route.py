@@ -1,0 +1,290 @@
+"""Which steps of the dialplan a call runs, and whether one of them screens it. Pure.
+
+    verdict_on(lookup, "2071838750", "from-carrier") -> Verdict(Screening.NOT_SCREENED, "from-carrier,...,1 Dial(...)")
+
+The rules are those of main/pbx.c: per priority the first match that has it counts, so one pattern can supply a step of
+another; a context's own matches come before its switches, and those before its includes. What is computed while the
+call runs cannot be told, except from the dialled number and from globals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from callsieve.pbx.cli_output import Match
+from callsieve.pbx.dialplan_text import branches, is_true, split_outside_brackets, substituted
+
+MOST_JUMPS = 10
+MOST_STEPS = 1000  # of all branches together
+MOST_BRANCHES = 100  # within one another
+
+Lookup = Callable[[str, str], Sequence[Match]]
+
+# Applications by lower-case name. What is in no table goes on with the next step.
+# They connect or end the call, or let the caller choose where it goes.
+_TAKING = """
+    agentlogin alarmreceiver audiosocket background bridge bridgewait busy chanspy confbridge congestion dial
+    dictate directory disa echo extenspy externalivr followme hangup meetme milliwatt musiconhold page park
+    parkandannounce parkedcall pickup pjsiphangup queue receivefax retrydial sendfax transfer voicemail
+    voicemailmain waitexten
+"""
+TAKE_THE_CALL = frozenset(_TAKING.split())
+# They may jump to wherever a script, a loop or a variable says.
+_ELSEWHERE = (
+    "agi asyncagi continuewhile deadagi eagi endwhile exitwhile macro macroexclusive macroif random stasis while"
+)
+DECIDE_ELSEWHERE = frozenset(_ELSEWHERE.split())
+JUMPS = {"goto": "goto", "gotoif": "goto", "gotoiftime": "goto", "gosub": "gosub", "gosubif": "gosub"}
+_APPLICATION = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
+
+
+class Screening(StrEnum):
+    SCREENED = "screened"
+    NOT_SCREENED = "not screened"
+    CANNOT_TELL = "cannot tell"
+
+
+class Why(StrEnum):
+    """Why a call is not screened, or why that cannot be told."""
+
+    TAKEN = "taken"  # an application connects or ends the call
+    REFUSED = "refused"  # our front context has nowhere to send it
+    ENDS = "ends"  # the dialplan has no further step
+    MISSING = "missing"  # a jump to where there is nothing
+    COMPUTED = "computed"  # only the running call knows
+    DEPENDS = "depends"  # some calls are screened, others are not
+    SWITCH = "switch"  # another server or a database is asked
+    LONG = "long"  # more jumps than are followed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`where` is the step that decides it; `nowhere`, for a screened call, where it goes on to and nothing is there."""
+
+    screening: Screening
+    where: str = ""
+    why: Why | None = None
+    nowhere: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in the dialplan. `priority` is a number, or a label that is yet to be looked up."""
+
+    context: str
+    extension: str
+    priority: int | str = 1
+
+    def __str__(self) -> str:
+        return f"{self.context},{self.extension},{self.priority}"
+
+    @property
+    def next(self) -> Spot:
+        return replace(self, priority=int(self.priority) + 1)
+
+
+SCREEN = Spot("callsieve", "s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """How far a call has come. `changed`: variables set on the way (None: not known). `returns`: where Return goes."""
+
+    at: Spot
+    changed: Mapping[str, str | None] = field(default_factory=dict)
+    returns: tuple[Spot, ...] = ()
+    jumps: int = 0
+    screened: bool = False
+
+    def ends(self, screening: Screening, why: Why, where: str) -> Verdict:
+        """The verdict where nothing more is to be followed."""
+        if not self.screened:
+            return Verdict(screening, where, why)
+        return Verdict(Screening.SCREENED, nowhere=where if why is Why.MISSING else "")
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether a screened call is where it was sent on to: what happens there is not looked at."""
+        return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
+
+    def on(self) -> _Call:
+        return replace(self, at=self.at.next)
+
+    def to(self, spot: Spot, returns: tuple[Spot, ...] | None = None) -> _Call:
+        return replace(self, at=spot, jumps=self.jumps + 1, returns=self.returns if returns is None else returns)
+
+
+def verdict_on(lookup: Lookup, extension: str, context: str, variables: Mapping[str, str] | None = None) -> Verdict:
+    """Whether a call to this extension of this context is screened. `variables` are the dialplan's globals."""
+    return _Walk(lookup, variables or {}).verdict(_Call(Spot(context, extension)))
+
+
+class _Walk:
+    """Follows one call through all branches."""
+
+    def __init__(self, lookup: Lookup, variables: Mapping[str, str | None]) -> None:
+        self._lookup = lookup
+        self._variables = variables
+        self._steps = 0
+        self._depth = 0
+        self._seen: dict[object, Verdict] = {}
+
+    def verdict(self, call: _Call) -> Verdict:
+        """What becomes of a call from here. Branches that meet again are followed once."""
+        key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
+        if key not in self._seen:
+            self._depth += 1
+            verdict = self._followed(call)
+            self._depth -= 1
+            if verdict.why is Why.LONG:
+                return verdict  # by another way it may be nearer
+            self._seen[key] = verdict
+        return self._seen[key]
+
+    def _followed(self, call: _Call) -> Verdict:
+        after: _Call | Verdict = call
+        while isinstance(after, _Call):
+            call, self._steps = after, self._steps + 1
+            if call.jumps > MOST_JUMPS or self._steps > MOST_STEPS or self._depth > MOST_BRANCHES:
+                return call.ends(Screening.CANNOT_TELL, Why.LONG, str(call.at))
+            after = self._after(call)
+        return after
+
+    def _after(self, call: _Call) -> _Call | Verdict:
+        """Where a call is after one step, or what became of it."""
+        matches = self._lookup(call.at.extension, call.at.context)
+        if isinstance(call.at.priority, str):
+            labelled = (match.labels[call.at.priority] for match in matches if call.at.priority in match.labels)
+            # The console shows no label of a first step: one that is not shown can only be there.
+            call = replace(call, at=replace(call.at, priority=next(labelled, 1)))
+        priority = int(call.at.priority)
+        suppliers = list(_until_certain(m for m in matches if m.is_switch or priority in m.applications))
+        if suppliers and call.has_arrived:
+            return Verdict(Screening.SCREENED)
+        options = [self._at(call, match) for match in suppliers]
+        if not suppliers or suppliers[-1].sometimes or suppliers[-1].is_switch:
+            options.append(self._without_step(call))
+        return self._either(options, str(call.at))
+
+    def _without_step(self, call: _Call) -> _Call | Verdict:
+        spot = call.at
+        if spot.priority == 1 and call.jumps and spot.extension != "i" and self._lookup("i", spot.context):
+            return call.to(replace(spot, extension="i"))
+        return call.ends(Screening.NOT_SCREENED, Why.MISSING if spot.priority == 1 else Why.ENDS, str(spot))
+
+    def _at(self, call: _Call, match: Match) -> _Call | Verdict:
+        if match.is_switch:
+            return call.ends(Screening.CANNOT_TELL, Why.SWITCH, f"{match.context} (switch)")
+        return self._run(call, match.applications[int(call.at.priority)])
+
+    def _run(self, call: _Call, application: str) -> _Call | Verdict:
+        parts = _APPLICATION.fullmatch(application.strip())
+        name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
+        where = f"{call.at} {application}"
+        if name in TAKE_THE_CALL:
+            ours = call.at.context.startswith("callsieve")
+            return call.ends(Screening.NOT_SCREENED, Why.REFUSED if ours else Why.TAKEN, where)
+        if name in DECIDE_ELSEWHERE:
+            return call.ends(Screening.CANNOT_TELL, Why.COMPUTED, where)
+        if name == "return":
+            if not call.returns:
+                return call.ends(Screening.NOT_SCREENED, Why.ENDS, where)
+            return replace(call, at=call.returns[-1], returns=call.returns[:-1])
+        if name in ("exec", "tryexec"):
+            return self._run(call, arguments)
+        if name in ("execif", "execiftime"):
+            return self._either([self._run(call, one or "NoOp()") for one in self._taken(call, arguments)], where)
+        if jump := JUMPS.get(name):
+            targets = self._taken(call, arguments) if "if" in name else [arguments]
+            return self._either([self._jump(call, target, jump, where) for target in targets], where)
+        return (self._with_variable(call, arguments) if name == "set" else call).on()
+
+    def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | Verdict:
+        """A Goto or Gosub; one without a target goes on."""
+        if not target:
+            return call.on()
+        known = self._known(call, _without_arguments(target) if kind == "gosub" else target)
+        spot = None if known is None else _target(call.at, known)
+        if spot is None:
+            return call.ends(Screening.CANNOT_TELL, Why.COMPUTED, where)
+        if kind == "goto":
+            return call.to(spot)
+        if spot == SCREEN:
+            return replace(call.on(), screened=True, jumps=0)
+        return call.to(spot, (*call.returns, call.at.next))
+
+    def _taken(self, call: _Call, arguments: str) -> list[str]:
+        """The branches that a condition may take: one where it is known, else both."""
+        condition, yes, no = branches(arguments)
+        true = is_true(condition, self._variables_of(call), self._exists)
+        return [yes, no] if true is None else [yes if true else no]
+
+    def _known(self, call: _Call, text: str) -> str | None:
+        return substituted(text, self._variables_of(call), self._exists)
+
+    def _variables_of(self, call: _Call) -> dict[str, str | None]:
+        return {**self._variables, **call.changed, "EXTEN": call.at.extension, "CONTEXT": call.at.context}
+
+    def _exists(self, context: str, extension: str, priority: str) -> bool | None:
+        """DIALPLAN_EXISTS; None where it depends on the caller or the time."""
+        found = [
+            one for one in self._lookup(extension, context) if one.is_switch or priority in map(str, one.applications)
+        ]
+        certain = [one for one in found if not one.is_switch and not one.sometimes]
+        return None if found and not certain else bool(certain)
+
+    def _with_variable(self, call: _Call, assignment: str) -> _Call:
+        name, _, text = assignment.partition("=")
+        return replace(call, changed={**call.changed, name.strip().lstrip("_"): self._known(call, text)})
+
+    def _either(self, options: Sequence[_Call | Verdict], where: str) -> _Call | Verdict:
+        """What holds whichever way the call goes."""
+        if len(options) == 1:
+            return options[0]
+        calls = [option for option in options if isinstance(option, _Call)]
+        if len(calls) == len(options) and len({(call.at, call.returns, call.screened) for call in calls}) == 1:
+            return _merged(calls)
+        return _agreed([self.verdict(one) if isinstance(one, _Call) else one for one in options], where)
+
+
+def _merged(calls: Sequence[_Call]) -> _Call:
+    """The same place, reached with different variables: what differs is not known."""
+    names = {name for call in calls for name in call.changed}
+    first, *others = calls
+    same = {name for name in names if all(call.changed.get(name) == first.changed.get(name) for call in others)}
+    changed = {name: first.changed.get(name) if name in same else None for name in names}
+    return replace(first, changed=changed, jumps=max(call.jumps for call in calls))
+
+
+def _until_certain(matches: Iterable[Match]) -> Iterator[Match]:
+    for match in matches:
+        yield match
+        if not match.sometimes and not match.is_switch:
+            return
+
+
+def _agreed(verdicts: Sequence[Verdict], where: str) -> Verdict:
+    """What holds whichever way the call goes."""
+    kinds = {verdict.screening for verdict in verdicts}
+    if Screening.CANNOT_TELL in kinds:
+        return next(verdict for verdict in verdicts if verdict.screening is Screening.CANNOT_TELL)
+    if len(kinds) > 1:
+        return Verdict(Screening.CANNOT_TELL, where, Why.DEPENDS)
+    return next((verdict for verdict in verdicts if not verdict.nowhere), verdicts[0])
+
+
+def _target(at: Spot, text: str) -> Spot | None:
+    """Where `context,extension,priority`, `extension,priority` or `priority` is; None when that cannot be read."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 3 or not all(parts) or parts[-1][0] in "+-":
+        return None
+    context, extension = (at.context, at.extension, *parts[:-1])[-2:] if len(parts) != 2 else (at.context, parts[0])
+    return Spot(context, extension, int(parts[-1]) if parts[-1].isdecimal() else parts[-1])
+
+
+def _without_arguments(target: str) -> str:
+    """`context,s,1` of `context,s,1(a,b)`."""
+    return split_outside_brackets(target, "(")[0]

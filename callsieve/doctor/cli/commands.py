@@ -1,0 +1,115 @@
+"""`callsieve doctor`: what is well, what is not, and the way out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from callsieve.cli.errors import os_trouble, warn
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
+from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for
+from callsieve.text.times import ago
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from callsieve.doctor.finding import Check
+
+STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `doctor`."""
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Look at everything that screening needs. Exit code 1 when something must be put right.
+
+    What root finds is stored, for the console and for users who may see less.
+    """
+    from callsieve.doctor.checks import examine
+    from callsieve.doctor.finding import Ground, Status
+    from callsieve.pbx.cli_client import console
+
+    loaded, error = salvaged_settings_of(config)
+    ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
+    checks = list(examine(ground))
+    with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
+        checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
+    if as_json:
+        print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
+    else:
+        show_checks(checks)
+    if any(check.status is Status.FAIL for check in checks):
+        raise SystemExit(1)
+
+
+def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Check]:
+    from callsieve.doctor.stored_findings import completed, findings_of, may_store, read_findings, store_findings
+
+    if not may_store(path):
+        return completed(checks, read_findings(path), now)
+    try:
+        store_findings(path, findings_of(checks, now))
+    except OSError as error:
+        warn(f"what was found is not stored: {os_trouble(error)}")
+    return checks
+
+
+def renew_stored(loaded: Loaded, name: str) -> None:
+    """Makes one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
+    from callsieve.doctor.stored_findings import may_store, renew_finding
+
+    with acting_for(loaded.findings_path.parent.parent):
+        if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
+            return
+    from callsieve.doctor.checks import examine
+    from callsieve.doctor.finding import Ground
+    from callsieve.pbx.cli_client import console
+
+    with suppress(OSError):
+        for check in examine(Ground(loaded, lambda command: console(loaded.settings, command), time.time()), name):
+            with acting_for(loaded.findings_path.parent.parent):
+                renew_finding(loaded.findings_path, check)
+
+
+def show_checks(checks: list[Check]) -> None:
+    """A line for each check, the way out below, and how many are how."""
+    from rich.text import Text
+
+    from callsieve.cli.output import print_plain, say
+
+    print_plain(_table(checks, time.time()))
+    counts = Counter(check.status.value for check in checks)
+    words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
+    parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
+    say(Text(", ").join(Text(text, style) for text, style in parts))
+
+
+def _table(checks: list[Check], now: float) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from callsieve.cli.output import clean
+    from callsieve.doctor.finding import gathered
+
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in gathered(checks):
+        found = Text(clean(check.detail))  # it may quote a file that somebody else has written
+        if check.stored:
+            found.append(f" (root, {ago(check.at, now)})", style="dim")
+        if check.way_out:
+            found.append(f"\n→ {clean(check.way_out)}", style="cyan")
+        table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)
+    return table

@@ -1,0 +1,236 @@
+"""The doctor's checks of the dialplan: ours is loaded, others' calls it, and it asks us."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from callsieve.doctor.finding import Finding, Ground, differs, fail, ok, unknown, warn
+from callsieve.install.agi_address import asked_in_files, is_answered_at
+from callsieve.install.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT
+from callsieve.install.install import TRUNK_LINES, dialplan_text
+from callsieve.install.plan import (
+    DIALPLAN_FILES,
+    FREEPBX_FILES,
+    OUR_AGI,
+    InstallError,
+    agi_of,
+    asked_for,
+    is_included,
+    packaged_dialplan,
+)
+from callsieve.pbx.cli_client import ConsoleError
+from callsieve.pbx.cli_output import Dialplan, Step, features_in, globals_in
+from callsieve.pbx.config_files import lines_of, read_text, walk
+from callsieve.settings import SettingsError
+from reputation.wording import Places, Wording, listed
+
+# [callsieve-codes], and docs/operations.md.
+FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
+CODES_CONTEXT = "callsieve-codes"
+
+_CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
+_EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
+_DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
+_NESTED = re.compile(r"\([^()]*\)")
+INSTALL = "callsieve asterisk install"
+RELOAD = 'asterisk -rx "dialplan reload"'
+
+
+def others(dialplan: Dialplan) -> list[Step]:
+    """The steps that are not ours."""
+    return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
+
+
+def askers(dialplan: Dialplan) -> frozenset[str]:
+    """The contexts that ask us about a call."""
+    return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
+
+
+def is_loaded(ground: Ground) -> Finding:
+    """Asterisk has all of our contexts, as this version has them."""
+    lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
+    ours = {line.section for line in lines if line.section} - {"globals"}
+    missing = sorted(ours - ground.dialplan.contexts)
+    if not missing:
+        return _same_version(ground, len(ours))
+    way_out = RELOAD if _is_installed(ground) else INSTALL
+    if lost := askers(ground.dialplan):
+        callers: Places = {"contexts": ", ".join(sorted(lost))}
+        return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), way_out)
+    if len(missing) == len(ours):
+        return fail(Wording("not loaded"), way_out)
+    return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), way_out)
+
+
+def _is_installed(ground: Ground) -> bool:
+    place = ground.place
+    lines = list(walk(place.etc, place.etc / "extensions.conf"))
+    paths = [place.dialplan / name for name in DIALPLAN_FILES]
+    return all(path.exists() and is_included(place.etc, lines, path) for path in paths)
+
+
+def _same_version(ground: Ground, count: int) -> Finding:
+    path = ground.place.dialplan / "callsieve.conf"
+    text = read_text(path)
+    agi = agi_of(text or "")
+    if text is None or agi is None:
+        etc = ground.place.etc
+        where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
+        if where is None:
+            lost = Wording("{count} contexts are loaded, but in no file: they go at the next reload", {"count": count})
+            return warn(lost, INSTALL)
+        loaded: Places = {"count": count, "file": str(where.file)}
+        return ok(Wording("{count} contexts are loaded, from {file}", loaded))
+    try:
+        there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
+        key = "" if agi == OUR_AGI or isinstance(ground.read, SettingsError) else ground.loaded.settings.agi.key
+        current = {path.with_name(name): dialplan_text(name, agi, key) for name in there}
+    except InstallError as error:
+        return fail(str(error))
+    for path, wanted in current.items():
+        if read_text(path) != wanted:
+            return warn(Wording("{file} is not that of this version", {"file": str(path)}), differs(INSTALL))
+    return ok(Wording("{count} contexts are loaded", {"count": count}))
+
+
+def asks_us(ground: Ground) -> Finding:
+    """The dialplan asks where the daemon of these settings answers."""
+    asked = _asked(ground)
+    if asked is None:
+        return unknown(Wording("[callsieve] is not loaded"))
+    listen = ground.loaded.settings.agi.listen
+    if asked == OUR_AGI:
+        return _classic(ground)
+    if not is_answered_at(asked, listen):
+        differing: Places = {"asked": asked, "listen": listen}
+        return fail(
+            Wording("the dialplan asks {asked}, these settings say {listen}", differing), f"{INSTALL}; {RELOAD}"
+        )
+    return ok(asked)
+
+
+def _asked(ground: Ground) -> str | None:
+    """What Asterisk's dialplan asks; what its files say where Asterisk cannot be asked."""
+    try:
+        there = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
+        return there or _default_agi(ground.dialplan)
+    except ConsoleError:
+        asked = asked_in_files(ground.place.etc)
+        if asked is None or is_answered_at(asked, ground.loaded.settings.agi.listen):
+            raise  # the files are well, and say nothing of what Asterisk has read
+        return asked
+
+
+def _default_agi(dialplan: Dialplan) -> str | None:
+    found = (agi_of(step.application) for step in dialplan.steps if step.context == "callsieve")
+    return next((agi for agi in found if agi is not None), None)
+
+
+def _classic(ground: Ground) -> Finding:
+    """The classic scripts are there and go to our socket."""
+    directory, socket = ground.place.agi_bin, ground.loaded.socket_path
+    if directory is None:
+        return unknown(Wording("the classic script is asked, and Asterisk does not say where its scripts are"))
+    for name in asked_for(packaged_dialplan()):
+        path = directory / OUR_AGI / name
+        text, where = read_text(path), {"file": str(path), "socket": str(socket)}
+        if text is None or not path.stat().st_mode & stat.S_IXOTH:
+            return fail(Wording("{file} is not there, or not to be run by Asterisk", where), f"{INSTALL} --classic")
+        if str(socket) not in text:
+            way_out = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
+            return warn(Wording("{file} does not go to {socket}", where), way_out)
+    return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
+
+
+def reaches_phones(ground: Ground) -> Finding:
+    """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
+    steps = others(ground.dialplan)
+    if askers(ground.dialplan) == {TRUNK_CONTEXT}:
+        return ok(
+            Wording("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
+        )
+    if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
+        return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
+    return warn(
+        Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), TRUNK_LINES[1].strip()
+    )
+
+
+def hears_of_emergencies(ground: Ground) -> Finding:
+    """Emergency calls open the window in which nobody who calls back is turned away."""
+    if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
+        return ok(Wording("open the window for those who call back"))
+    if any(f"{GUARD_CONTEXT},s,1" in step.application for step in others(ground.dialplan)):
+        return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
+    return warn(
+        Wording("nothing tells us of emergency calls: who calls back is screened"),
+        Wording("before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)"),
+    )
+
+
+def has_free_codes(ground: Ground) -> Finding:
+    """Nobody else uses our feature codes."""
+    features = features_in(ground.ask("features show"))
+    clashes = [
+        Wording("{code} is {name}", {"code": code, "name": name})
+        for name, code in features.items()
+        if code in FEATURE_CODES
+    ]
+    clashes += code_clashes(others(ground.dialplan))
+    if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
+        taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
+        return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))
+    if clashes:
+        return warn(
+            listed(clashes[:4], "{some}; {more}"),
+            Wording("give the other one another code (FreePBX: Admin > Feature Codes), or leave ours out"),
+        )
+    swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
+    if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
+        return warn(
+            Wording("during a call {feature} hears our codes first", {"feature": swallowing[0]}),
+            Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
+        )
+    return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
+
+
+def code_clashes(steps: Iterable[Step]) -> list[Wording]:
+    """The extensions that our codes would reach: exact ones, and patterns that ask for at least a first key."""
+    found: dict[tuple[str, str], Wording] = {}
+    for step in steps:
+        for code in FEATURE_CODES:
+            if step.extension == code or pattern_takes(step.extension, code):
+                taken: Places = {"code": code, "extension": step.extension, "context": step.context}
+                found.setdefault((step.extension, step.context), Wording("{code} is {extension} in {context}", taken))
+    return list(found.values())
+
+
+def pattern_takes(pattern: str, code: str) -> bool:
+    """Whether an extension pattern takes a code as its own. One that takes whatever is dialled does not count."""
+    if not pattern.startswith("_") or pattern[1:2] in (".", "!"):
+        return False
+    parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
+    try:
+        return re.fullmatch("".join(_regex_of(part) for part in parts), code) is not None
+    except re.error:
+        return False
+
+
+def _regex_of(part: str) -> str:
+    """One part of an extension pattern (pbx.c) as a regular expression."""
+    classes = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
+    return part if part.startswith("[") else classes.get(part.upper(), re.escape(part))
+
+
+def lets_hang_up(application: str) -> bool:
+    """Whether a Dial has option h or H, with which a key hangs up."""
+    if not application.startswith("Dial("):
+        return False
+    arguments = application[5:].removesuffix(")")
+    while _NESTED.search(arguments):
+        arguments = _NESTED.sub("", arguments)
+    options = arguments.split(",")[2:3]
+    return bool(options and re.search(r"[hH]", re.sub(r"\$\{[^}]*}", "", options[0])))

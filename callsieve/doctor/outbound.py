@@ -1,0 +1,43 @@
+"""The doctor's check of the outbound guard: is it asked before calls go out?"""
+
+from __future__ import annotations
+
+import re
+
+from callsieve.doctor.dialplan import INSTALL, others
+from callsieve.doctor.finding import Finding, Ground, ok, warn
+from callsieve.install.freepbx import GUARD_CONTEXT, GUARD_LINE, HOOK, calls_by_macro
+from callsieve.pbx.cli_output import Step
+from reputation.wording import Wording
+
+_ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{GUARD_CONTEXT}),s,1")
+_EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
+
+
+def guards_calls(ground: Ground) -> Finding:
+    """The outbound guard is asked; where it is not, whether that was to be expected."""
+    steps = others(ground.dialplan)
+    asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
+    if GUARD_CONTEXT in ground.dialplan.contexts and asking in ([], [HOOK]):
+        return _on_freepbx(steps, is_asked=bool(asking))
+    if asking:
+        return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
+    if ground.loaded.settings.outbound.observe:
+        return ok(Wording("nobody asks: no call that leaves is looked at (see docs/own-numbers.md)"))
+    return warn(
+        Wording("[outbound] says observe = false, and nobody asks: no call that leaves is held or refused"),
+        Wording("the line in your dialplan is in docs/own-numbers.md"),
+    )
+
+
+def _on_freepbx(steps: list[Step], *, is_asked: bool) -> Finding:
+    if any(calls_by_macro(step.context, step.application) for step in steps):
+        return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
+    if is_asked:
+        return ok(Wording("FreePBX asks before the Dial of each trunk"))
+    if all(_EMPTY.match(step.application) for step in steps if step.context == HOOK):
+        return warn(Wording("FreePBX does not ask: no call that leaves is looked at"), f"{INSTALL} --freepbx")
+    return warn(
+        Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": HOOK}),
+        Wording("before its Return():  {line}", {"line": GUARD_LINE}),
+    )

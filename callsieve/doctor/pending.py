@@ -1,0 +1,121 @@
+"""The doctor's checks of what waits for somebody here: an open window, appeals, bursts of marks, identities."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agi.parsing import instant_of
+from callsieve.doctor.finding import NONE, Finding, Ground, Status, and_more, fail, ok, warn
+from callsieve.doctor.service import told_by_store
+from callsieve.emergency import Window, window_of
+from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
+from callsieve.text.times import ago
+from reputation.appeals import AppealState, is_overdue
+from reputation.store.appeals import appeals_to_decide
+from reputation.store.clock import is_held
+from reputation.store.housekeeping import JOBS, reports
+from reputation.store.identities import identities_due
+from reputation.store.reviews import numbers_to_review
+from reputation.wording import Places, Wording
+
+# An identity that ends within so long is to be proven again.
+DUE_SECONDS = 14 * 86_400.0
+# How long after its time a job is late: a PBX may be off for the night.
+LATE_SECONDS = 2 * 86_400.0
+
+
+def screens_now(ground: Ground) -> Finding:
+    """The window after an emergency call is closed, by the store and by Asterisk's database."""
+
+    def judged(asterisk_at: float | None) -> Finding:
+        return told_by_store(ground, lambda db, now: _judged_window(window_of(db, settings, now, asterisk_at)))
+
+    settings = ground.loaded.settings
+    try:
+        said = ground.ask(f"database get {FAMILY} {EMERGENCY_KEY}")
+    except ConsoleError:
+        if (found := judged(None)).status is Status.OK:
+            raise
+        return found
+    return judged(instant_of(value_in(said) or ""))
+
+
+def has_no_appeal_overdue(ground: Ground) -> Finding:
+    """Who appeals gets a decision within three working days."""
+    return told_by_store(ground, _judged_appeals)
+
+
+def has_no_marks_to_review(ground: Ground) -> Finding:
+    """Bursts of marks weigh nothing until somebody has looked."""
+    return told_by_store(ground, _judged_bursts)
+
+
+def has_no_identity_due(ground: Ground) -> Finding:
+    """Identities are proven again before they end."""
+    return told_by_store(ground, _judged_identities)
+
+
+def keeps_house(ground: Ground) -> Finding:
+    """What is past its time goes: the daemon sees to it every hour."""
+    return told_by_store(ground, _judged_housekeeping)
+
+
+def _judged_window(window: Window) -> Finding:
+    if window.is_open:
+        return warn(Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close")
+    return ok(window.said)
+
+
+def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
+    appeals = appeals_to_decide(db)
+    overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
+    if overdue:
+        first = Wording("{reference} should be decided by now", {"reference": overdue[0].reference})
+        return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
+    in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
+    counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
+    return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)
+
+
+def _judged_bursts(db: sqlite3.Connection, now: float) -> Finding:
+    bursts = numbers_to_review(db)
+    if bursts:
+        return warn(
+            Wording("bursts of marks wait for a look: {count}", {"count": len(bursts)}), "callsieve review list"
+        )
+    return ok(Wording("no marks wait for one"))
+
+
+def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
+    due = identities_due(db, now + DUE_SECONDS)
+    if due:
+        return warn(
+            Wording("to be proven again within 14 days: {count}", {"count": len(due)}), "callsieve identity due"
+        )
+    return ok(Wording("none is to be proven again"))
+
+
+def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
+    found = {report.job: report for report in reports(db)}
+    late = [
+        job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS
+    ]
+    if not found:
+        return ok(Wording("not yet: the daemon begins a minute after its start"))
+    if is_held(db):
+        way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
+        return warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
+    if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
+        when = Wording(ago(unsound.at, now))
+        return fail(
+            Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
+        )
+    if late:
+        about: Places = {"jobs": ", ".join(late), "when": Wording(ago(found[late[0]].at, now))}
+        way_out = Wording("callsieve housekeeping run; does the daemon run?")
+        return warn(Wording("late: {jobs}, last {when}", about), way_out)
+    latest = max(found.values(), key=lambda report: report.at)
+    removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
+    return ok(
+        Wording("{when}; past their time: {removed:,}", {"when": Wording(ago(latest.at, now)), "removed": removed})
+    )

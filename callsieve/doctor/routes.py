@@ -1,0 +1,232 @@
+"""The doctor's proof that calls are screened: for each trunk and number it follows the steps that Asterisk runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from callsieve.doctor.call_route import Screening, Verdict, Why, verdict_on
+from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
+from callsieve.doctor.finding import Finding, Ground, and_more, fail, ok, unknown, warn
+from callsieve.doctor.service import read_of_store
+from callsieve.doctor.trunk_numbers import Number, Trunk, freepbx_sends_us_calls, numbers_to_try, trunks_of
+from callsieve.install.freepbx import TRUNK_CONTEXT
+from callsieve.install.front_context import front_context_of
+from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
+from reputation.store.screened import dialled_numbers
+from reputation.wording import Places, Wording, listed
+
+# A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.
+MOST_QUESTIONS = 500
+MOST_NAMED = 3
+TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
+ON_FREEPBX = f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}"
+DIALLED_DAYS = 7
+WORDS = {
+    Why.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
+    Why.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
+    Why.MISSING: Wording("{number} from {trunk}: there is no {step}"),
+    Why.COMPUTED: Wording("{number} from {trunk}: where {step} goes is known only during a call"),
+    Why.DEPENDS: Wording("{number} from {trunk}: some calls are screened and some are not, from {step} on"),
+    Why.SWITCH: Wording("{number} from {trunk}: another server or a database is asked in {step}"),
+    Why.LONG: Wording("{number} from {trunk}: more than 10 jumps, the last to {step}"),
+}
+_ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
+
+
+class _EnoughAsked(Exception):
+    """The console has been asked as often as it may be."""
+
+
+class Extensions:
+    """What matches an extension in a context, as Asterisk's console says. Each is asked once, and so many in all."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._found: dict[tuple[str, str], list[Match]] = {}
+        self._orders: dict[str, list[tuple[str, bool]]] = {}
+
+    def matches(self, extension: str, context: str) -> list[Match]:
+        """In the order in which Asterisk tries them: own ones, then switches, then includes. ConsoleError."""
+        dialplan = self._ground.dialplan
+        if context not in dialplan.contexts or not _ASKABLE.fullmatch(extension):
+            return []
+        said = self._asked(extension, context)
+        found: list[Match] = []
+        for reached, at_times in self._order(context):
+            # The console leaves out what is included at certain times only.
+            more = self._asked(extension, reached) if at_times else said
+            found += [replace(one, sometimes=one.sometimes or at_times) for one in more if one.context == reached]
+            if reached in dialplan.switches:
+                found.append(Match(reached, extension, is_switch=True))
+        return found
+
+    def _order(self, context: str) -> list[tuple[str, bool]]:
+        if context not in self._orders:
+            self._orders[context] = list(_reached(self._ground.dialplan, context, set()))
+        return self._orders[context]
+
+    def _asked(self, extension: str, context: str) -> list[Match]:
+        key = (extension, context)
+        if key not in self._found:
+            if len(self._found) >= MOST_QUESTIONS:
+                raise _EnoughAsked
+            self._found[key] = matches_in(self._ground.ask(f"dialplan show {extension}@{context}"))
+        return self._found[key]
+
+
+def _reached(
+    dialplan: Dialplan, context: str, seen: set[tuple[str, bool]], *, at_times: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """A context and those it includes, in Asterisk's order; and whether only at certain times."""
+    if (context, at_times) in seen:
+        return
+    seen.add((context, at_times))
+    yield context, at_times
+    for outer, inner in dialplan.includes:
+        if outer == context and inner in dialplan.contexts:
+            yield from _reached(dialplan, inner, seen, at_times=at_times or (outer, inner) in dialplan.timed)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What was found of each number, said in words."""
+
+    followed: int = 0
+    unscreened: list[Wording] = field(default_factory=list)
+    bypassing: set[str] = field(default_factory=set)  # the trunks of those
+    unclear: list[Wording] = field(default_factory=list)
+    nowhere: list[Wording] = field(default_factory=list)
+    not_taken: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+
+def are_screened(ground: Ground) -> Finding:
+    """Calls from each trunk to each number are screened."""
+    asking = sorted(askers(ground.dialplan))
+    trunks = trunks_of(ground)
+    for trunk in trunks:
+        if trunk.context is not None and trunk.context not in ground.dialplan.contexts:
+            where: Places = {"trunk": trunk.name, "context": trunk.context}
+            return fail(Wording("calls are LOST: {trunk} arrives in {context}, and it is not loaded", where), RELOAD)
+    if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
+        return fail(Wording("no context asks CallSieve: no call is screened"), _way_out(ground, trunks))
+    if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(ground.place.etc):
+        nobody = Wording("no trunk arrives in {context}: no call is screened", {"context": TRUNK_CONTEXT})
+        return warn(nobody, ON_FREEPBX)
+    if not trunks:
+        asked: Places = {"contexts": ", ".join(asking)}
+        return unknown(
+            Wording("asked in {contexts}; no trunk was found to check", asked),
+            Wording("[[trunk]] in the settings"),
+        )
+    survey = survey_of(ground, trunks)
+    if survey.unscreened:
+        said = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
+        return fail(said, _way_out(ground, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
+    names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
+    if not survey.followed:
+        return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
+    about = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
+    if survey.left_out:
+        about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
+    return ok(about)
+
+
+def are_known(ground: Ground) -> Finding:
+    """Each number could be followed to the end, and leads somewhere."""
+    survey = survey_of(ground, trunks_of(ground))
+    if survey.unclear:
+        return unknown(
+            Wording("cannot tell: {numbers}", {"numbers": _named(survey.unclear)}),
+            Wording("check the dialplan there, or call the number and watch callsieve calls tail"),
+        )
+    if survey.nowhere:
+        return warn(
+            Wording("screened, and then nothing takes it: {numbers}", {"numbers": _named(survey.nowhere)}),
+            Wording("check the context that the front context goes on to: are these numbers in it?"),
+        )
+    about = Wording("{count} followed through the dialplan", {"count": survey.followed})
+    if survey.not_taken:
+        missing: Places = {"about": about, "numbers": ", ".join(survey.not_taken[:MOST_NAMED])}
+        about = Wording("{about}; no trunk's context takes {numbers}", missing)
+    return ok(about)
+
+
+def survey_of(ground: Ground, trunks: Sequence[Trunk]) -> Survey:
+    """Follow each number from each trunk's context. ConsoleError."""
+    extensions, survey = Extensions(ground), Survey()
+    variables = globals_in(ground.ask("dialplan show globals"))
+    since = ground.now - DIALLED_DAYS * 86_400
+    dialled = read_of_store(ground, lambda db: dialled_numbers(db, since, ground.now))
+    contexts: set[str] = set()
+    taken: dict[str, bool] = {}
+    for trunk in trunks:
+        context = trunk.context
+        if context is None:
+            survey.unclear.append(Wording("the context of {trunk} was not found", {"trunk": trunk.name}))
+            continue
+        for number in numbers_to_try(ground, trunk, context, variables, dialled):
+            if context in contexts and not number.is_named:
+                continue  # another trunk's calls arrive there as well
+            try:
+                verdict = _verdict(extensions, number, context, variables)
+            except _EnoughAsked:
+                survey.left_out += 1
+                continue
+            if number.is_named:
+                taken[number.name] = taken.get(number.name, False) or verdict is not None
+            if verdict is not None:
+                _note(survey, number, trunk, verdict)
+        contexts.add(context)
+    survey.not_taken = [name for name, is_taken in taken.items() if not is_taken]
+    return survey
+
+
+def _verdict(extensions: Extensions, number: Number, context: str, variables: dict[str, str]) -> Verdict | None:
+    """The least reassuring of its forms that the context takes; None when it takes none."""
+    found = {form: extensions.matches(form, context) for form in number.forms}
+    taken = [form for form, matches in found.items() if any(m.is_switch or 1 in m.applications for m in matches)]
+    verdicts = [verdict_on(extensions.matches, form, context, variables) for form in taken]
+    verdicts = [verdict for verdict in verdicts if verdict.why is not Why.REFUSED]
+    order = (Screening.NOT_SCREENED, Screening.CANNOT_TELL, Screening.SCREENED)
+    return min(verdicts, key=lambda verdict: (order.index(verdict.screening), bool(verdict.nowhere)), default=None)
+
+
+def _note(survey: Survey, number: Number, trunk: Trunk, verdict: Verdict) -> None:
+    survey.followed += 1
+    about: Places = {"number": number.name, "trunk": trunk.name, "step": verdict.where or verdict.nowhere}
+    if verdict.why is not None:
+        said = Wording(WORDS[verdict.why].template, about)
+        if verdict.screening is Screening.CANNOT_TELL:
+            survey.unclear.append(said)
+        else:
+            survey.unscreened.append(said)
+            survey.bypassing.add(trunk.name)
+    elif verdict.nowhere and not number.name.startswith("_"):
+        survey.nowhere.append(Wording(WORDS[Why.MISSING].template, about))
+
+
+def _way_out(ground: Ground, trunks: Sequence[Trunk]) -> str | Wording:
+    """The front context: one change of `context=` for a trunk."""
+    if TRUNK_CONTEXT in ground.dialplan.contexts:
+        return ON_FREEPBX
+    ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))
+    contexts = list(dict.fromkeys(ours)) or ["from-trunk"]
+    fronts = [front_context_of(context) for context in contexts]
+    steps: Places = {
+        "command": " ".join((INSTALL, *(f"--inbound {context}" for context in contexts))),
+        "context": ", ".join(fronts),
+        "reload": TRUNKS_RELOAD,
+    }
+    if ground.dialplan.contexts.issuperset(fronts):
+        return Wording("context = {context} for the trunk, then {reload}", steps)
+    return Wording("{command}; then context = {context} for the trunk", steps)
+
+
+def _named(said: Sequence[Wording]) -> Wording:
+    """The first of them: numbers before patterns, which stand for any."""
+    said = sorted(said, key=lambda one: str(one.places.get("number", "")).startswith("_"))
+    first = listed(said[:MOST_NAMED], "{some}; {more}")
+    return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))

@@ -1,0 +1,94 @@
+"""The doctor's checks of what screening did so far: were inbound calls decided about, and is it too early to act?"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
+from callsieve.doctor.service import told_by_store
+from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
+from callsieve.text.times import when
+from callsieve.wiring import policies_of
+from policies.policy import PolicyError
+from reputation.numbers import masked
+from reputation.store.audit_search import latest_of
+from reputation.store.screened import Screened, first_decision, screened_by_number
+from reputation.wording import Places, Wording, listed
+
+DAY = 86_400.0
+LOOKED_BACK_SECONDS = 7 * DAY
+# A call or two are missed at each restart of the daemon: that is not worth a look.
+MISSED_SHARE = 0.01
+MOST_NAMED = 3
+# Until both have passed nobody knows what the policy does to this office's callers.
+YOUNG_SECONDS = 7 * DAY
+FEW_DECISIONS = 500
+
+
+def are_decided(ground: Ground) -> Finding:
+    """The inbound calls of the last days, since screening was switched on, have a decision each."""
+    try:
+        off = parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}")) or 0
+    except ConsoleError:
+        off = 0
+    if off > ground.now:
+        return ok(Wording("not looked at while screening is off"))
+    return told_by_store(ground, lambda db, now: _judged_calls(db, now, on_since=float(off)))
+
+
+def may_act(ground: Ground) -> Finding:
+    """A policy that does more than observe has seen enough calls here."""
+    try:
+        policies = policies_of(ground.loaded)
+    except PolicyError:
+        return unknown(Wording("the policy cannot be used: see policy"))
+    acting = [one.name for one in (policies.default, *(scope.policy for scope in policies.scopes)) if not one.observe]
+    if not acting:
+        return ok(Wording("observes only"))
+    return told_by_store(ground, lambda db, now: _judged_age(db, now, acting[0]))
+
+
+def _judged_calls(db: sqlite3.Connection, now: float, on_since: float) -> Finding:
+    """`on_since`: when the last `off --for` ended; `on` is in the audit."""
+    switched_on = max(on_since, *(one.row.at for one in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
+    numbers = screened_by_number(db, switched_on, now)
+    calls, missed = sum(one.calls for one in numbers), sum(one.missed for one in numbers)
+    if not calls:
+        return ok(NONE)
+    counts: Places = {"decided": calls - missed, "calls": calls}
+    about = Wording("{decided:,} of {calls:,} inbound calls of the last 7 days have a decision", counts)
+    if switched_on > now - LOOKED_BACK_SECONDS:
+        counts = {**counts, "since": when(switched_on)}
+        about = Wording("{decided:,} of {calls:,} inbound calls since {since} have a decision", counts)
+    look = Wording("see the lines trunks and DIDs; watch asterisk -rvvv while one of them is called")
+    if now_missed := [one for one in numbers if one.is_missed_now]:
+        return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), look)
+    if missed > MISSED_SHARE * calls:
+        missing = [one for one in numbers if one.missed]
+        was = Wording("was screening off, or the daemon down? Its log says when it ran")
+        return warn(Wording("{about}; missing at times: {numbers}", {"about": about, "numbers": _named(missing)}), was)
+    return ok(about)
+
+
+def _named(numbers: Sequence[Screened]) -> Wording:
+    said = [
+        Wording(
+            "{number} {missed} of {calls}, last {when}",
+            {"number": masked(one.did), "missed": one.missed, "calls": one.calls, "when": when(one.missed_at or 0.0)},
+        )
+        for one in numbers
+    ]
+    first = listed(said[:MOST_NAMED], "{some}; {more}")
+    return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))
+
+
+def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
+    first, count = first_decision(db, FEW_DECISIONS)
+    if count < FEW_DECISIONS and (first is None or now - first < YOUNG_SECONDS):
+        about: Places = {"policy": policy, "count": count, "days": YOUNG_SECONDS / DAY}
+        return warn(
+            Wording("{policy} acts already: only {count} decisions, none older than {days:.0f} days", about),
+            Wording('set [policy] name = "observe" first; callsieve summary then says what would have happened'),
+        )
+    return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))

@@ -1,0 +1,383 @@
+"""The doctor's checks of ourselves: the daemon answers, and what it needs is there, sound and private."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from agi.protocol import STATUS_HELLO
+from agi.quoting import variables_in
+from agi.server import FailOpen
+from ami_listener.errors import Kind
+from callsieve.daemon.telemetry import is_fresh, read_telemetry
+from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
+from callsieve.imports.feed_health import Health, health_of
+from callsieve.install.apply import naming
+from callsieve.pbx.config_files import read_text
+from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
+from callsieve.system.port_holder import holder_of
+from callsieve.system.privileges import acting_for
+from callsieve.text.times import span_words
+from callsieve.wiring import policies_of
+from policies.policy import PolicyError
+from reputation.store.backup import backups_of
+from reputation.store.database import is_lost
+from reputation.store.errors import StoreError, store_errors
+from reputation.store.feeds import feed_sources
+from reputation.store.migrations import known_migrations, pending
+from reputation.store.people import all_people
+from reputation.store.recovery import quarantined_of
+from reputation.wording import Places, Wording, listed
+
+T = TypeVar("T")
+
+STATUS_SECONDS = 2.0
+ANSWER_LIMIT = 64 * 1024
+STORE_SECONDS = 2.0
+BACKUP_DAYS = 2.0
+FEEDS = "callsieve feeds"
+# Below this the journal may stop at any moment; a backup needs the size of the store once more.
+LEAST_FREE = 50 * 1024 * 1024
+_RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
+START = Wording("systemctl start callsieve, or callsieve serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the daemon said to `/status`, and how long it took in milliseconds."""
+
+    variables: dict[str, str]
+    milliseconds: float
+
+
+def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
+    """Ask the daemon how it is, in a way that no other FastAGI server acts on. `connect` is given seconds. OSError."""
+    began = time.monotonic()
+    deadline = began + STATUS_SECONDS
+    with closing(connect(STATUS_SECONDS)) as connection:
+        connection.sendall(STATUS_HELLO)
+        said = b""
+        while len(said) < ANSWER_LIMIT:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            chunk = connection.recv(ANSWER_LIMIT)
+            if not chunk:
+                break
+            said += chunk
+        milliseconds = 1000 * (time.monotonic() - began)
+        connection.sendall(b"200 result=1\n" * said.count(b"\n"))
+    return Answer(variables_in(said), milliseconds)
+
+
+def daemon_answers(ground: Ground) -> Finding:
+    """The daemon answers on its FastAGI port, and says that all is well."""
+    listen = ground.loaded.settings.agi.listen
+    address = address_of(listen)
+    try:
+        with naming(listen):
+            answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
+    except ConnectionRefusedError:
+        return fail(
+            Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}),
+            START,
+        )
+    except TimeoutError:
+        holder: Places = {"where": listen, "holder": holder_of(address[1])}
+        return fail(
+            Wording("{holder} has {where} and does not answer: calls wait 0.6 s, then go on unscreened", holder),
+            Wording(
+                "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
+            ),
+        )
+    return _judged(ground, answer, listen, holder_of(address[1]))
+
+
+def socket_answers(ground: Ground) -> Finding:
+    """The same over the Unix socket, which the classic script uses."""
+    path = ground.loaded.socket_path
+    where: Places = {"file": str(path)}
+
+    def connect(seconds: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(seconds)
+        try:
+            connection.connect(str(path))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        with naming(path):
+            answer = ask_status(connect)
+    except FileNotFoundError:
+        return warn(
+            Wording("{file} is not there", where),
+            Wording("only the classic script needs it: is the daemon's state directory another?"),
+        )
+    except PermissionError:
+        return unknown(
+            Wording("this user may not use {file}", where), Wording("run this as root or in Asterisk's group")
+        )
+    except ConnectionRefusedError:
+        return warn(Wording("nobody answers on {file}", where), START)
+    except TimeoutError:
+        return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
+    return _judged(ground, answer, str(path), "another process")
+
+
+def is_asked_by_asterisk(ground: Ground) -> Finding:
+    """Nobody on this machine but Asterisk, root and the service asked the daemon for anything since its start."""
+    told = read_telemetry(ground.loaded.state)
+    if told is None or not is_fresh(told, ground.now):
+        return unknown(Wording("the daemon did not say lately"), START)
+    if told.is_blind:
+        way_out = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
+        return fail(Wording("the kernel does not say who asks: no call is screened"), way_out)
+    if told.strangers:
+        way_out = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
+        return fail(Wording("{count} connections of another user were refused", {"count": told.strangers}), way_out)
+    return ok(Wording("only Asterisk, root and the service asked"))
+
+
+def _without_ami(reason: str, ami: Ami) -> str:
+    """What the daemon says is wrong, but for its connection to Asterisk: that is down, as the check of it says."""
+    where = f"{ami.host}:{ami.port}"
+    for kind in Kind:
+        said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.way_out}")
+        reason = re.sub(said, "", reason)
+    return reason.strip("; ")
+
+
+def _judged(ground: Ground, answer: Answer, where: str, holder: str) -> Finding:
+    rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
+    if ground.is_asterisk_down:
+        reason = _without_ami(reason, ground.loaded.settings.ami)
+    about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
+    more = Wording("its log says more")
+    if rule == "status" and reason:
+        return warn(Wording("it answers ({took}), but: {why}", about), more)
+    if rule == "status":
+        return ok(Wording("{where}, {took}", about))
+    if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
+        return warn(Wording("an older version of CallSieve answers on {where}", about), "systemctl restart callsieve")
+    if rule == "fail-open":
+        return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
+    another = Wording("choose another [agi] listen, and install again")
+    return fail(Wording("{holder} answers on {where}, and is not CallSieve", {**about, "holder": holder}), another)
+
+
+def settings_are_private(ground: Ground) -> Finding:
+    """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
+    if isinstance(ground.read, SettingsUnreadable):
+        return unknown(str(ground.read), Wording("run this as root"))
+    if isinstance(ground.read, SettingsError):
+        return fail(str(ground.read), Wording("correct the file; until then the daemon can neither start nor reload"))
+    file, state = ground.loaded.file, ground.loaded.state
+    if file is not None:
+        mode = file.stat().st_mode
+        if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
+            return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
+        if mode & 0o004 and ("secret" in file.read_text("utf-8") or ground.loaded.settings.agi.key):
+            return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
+        service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
+        if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):
+            may_not: Places = {"user": service["User"], "what": str(file)}
+            way_out = f"chgrp {service['Group']} {file}; chmod g+r {file}"
+            return fail(Wording("{user} may not read {what}", may_not), way_out)
+        if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
+            others = Wording(
+                "others than root may change {file}, and root runs [asterisk] command", {"file": str(file)}
+            )
+            return fail(others, f"chown root {file.parent} {file}; chmod g-w {file.parent} {file}")
+    if state.exists() and state.stat().st_mode & 0o002:
+        return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
+    where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
+    return ok(Wording("{file}; state in {folder}", where))
+
+
+def _is_roots_alone(path: Path) -> bool:
+    status = path.stat()
+    return status.st_uid == 0 and not status.st_mode & 0o020
+
+
+def _may_read(file: Path, user: str, group: str) -> bool:
+    """Whether a service of this user and group, named as in its unit, may; also where they are not there (yet)."""
+    try:
+        uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError:
+        return True
+    groups = os.getgrouplist(user, gid)
+
+    def may(path: Path, bit: int) -> bool:
+        status = path.stat()
+        shift = 6 if status.st_uid == uid else 3 if status.st_gid in groups else 0
+        return bool(status.st_mode >> shift & bit)
+
+    return may(file.parent, 0o1) and may(file, 0o4)
+
+
+def policy_loads(ground: Ground) -> Finding:
+    """The policy, and those of its scopes, can be used."""
+    try:
+        policies = policies_of(ground.loaded)
+    except PolicyError as error:
+        return fail(str(error), "callsieve policy check")
+    policy = policies.default
+    named: str | Wording = policy.name
+    if policies.scopes:
+        parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
+        named = Wording("{policy}, and {count} for parts of the calls", parts)
+    return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
+
+
+def store_opens(ground: Ground) -> Finding:
+    """The store opens, is of this version, and has room to grow."""
+    path = ground.loaded.store_path
+    if not path.exists():
+        if is_lost(path):
+            return fail(Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore")
+        return warn(Wording("{file} is not there yet", {"file": str(path)}), START)
+    if not os.access(path, os.R_OK):
+        return unknown(
+            Wording("this user may not read {file}", {"file": str(path)}),
+            Wording("run this as root or the daemon's user"),
+        )
+    try:
+        with _read_only(path) as db:
+            waiting = pending(db)
+    except StoreError as error:
+        return fail(str(error))
+    if waiting:
+        behind: Places = {"file": str(path), "steps": len(waiting)}
+        return warn(Wording("{file} is of an older version ({steps} steps behind)", behind), "callsieve db migrate")
+    return _with_room(path, path.stat().st_size, shutil.disk_usage(path.parent).free)
+
+
+def _with_room(path: Path, size: int, free: int) -> Finding:
+    figures: Places = {"size": _size(size), "schema": known_migrations()[-1].version, "free": _size(free)}
+    about = Wording("{size}, schema {schema}, {free} free", figures)
+    room: Places = {"folder": str(path.parent), "size": _size(size)}
+    if free < LEAST_FREE:
+        return fail(
+            Wording("the disk is full: {about}", {"about": about}), Wording("free some space in {folder}", room)
+        )
+    if free < LEAST_FREE + 2 * size:
+        way_out = Wording("free some space in {folder}: a backup needs {size}", room)
+        return warn(Wording("there is little space: {about}", {"about": about}), way_out)
+    if damaged := quarantined_of(path):
+        older: Places = {"about": about, "file": damaged[-1].name}
+        return warn(
+            Wording("{about}; an older one was damaged: {file}", older), Wording("look into it, then delete it")
+        )
+    return ok(about)
+
+
+def has_backup(ground: Ground) -> Finding:
+    """There is a backup of yesterday or today."""
+    path = ground.loaded.store_path
+    backups = backups_of(path)
+    if not backups:
+        return warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
+    days = (ground.now - backups[0].stat().st_mtime) / 86400
+    if days > BACKUP_DAYS:
+        return warn(
+            Wording("the last one is {days:.0f} days old", {"days": days}),
+            Wording("callsieve db backup; does the daemon run?"),
+        )
+    return ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
+
+
+def has_fresh_feeds(ground: Ground) -> Finding:
+    """Feeds still come, and are as large as they used to be."""
+    return told_by_store(ground, _judged_feeds)
+
+
+def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
+    feeds = feed_sources(db)
+    ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not Health.OK]
+    if ill:
+        feed, health = ill[0]
+        return warn(
+            and_more(Wording("{feed} {health}", {"feed": feed.name, "health": health.said}), len(ill) - 1), FEEDS
+        )
+    if not feeds:
+        return ok(NONE)
+    oldest = Wording(span_words(max(0.0, now - min(feed.imported_at for feed in feeds))))
+    return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
+
+
+def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
+    """What `judge` finds in the store at this time, if there is one and it can be read."""
+    path = ground.loaded.store_path
+    if not path.exists():
+        return ok(NONE)
+    try:
+        with _read_only(path) as db:
+            if pending(db):
+                return unknown(Wording("the store is of an older version"), "callsieve db migrate")
+            return judge(db, ground.now)
+    except StoreError as error:
+        return unknown(str(error))
+
+
+def knows_us(ground: Ground) -> Finding:
+    """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
+    settings = ground.loaded.settings
+    counts = (
+        (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
+        (len(settings.did), Wording("1 DID"), Wording("{n} DIDs", {"n": len(settings.did)})),
+        (len(settings.person), Wording("1 person"), Wording("{n} people", {"n": len(settings.person)})),
+    )
+    words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
+    if not settings.trunk:
+        if settings.ami.username and not _has_people(ground):
+            guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
+            return warn(guessed, Wording("[[trunk]] in the settings, or callsieve import people"))
+        nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
+        return warn(nobody, Wording("[[trunk]] in the settings"))
+    return ok(words)
+
+
+def _has_people(ground: Ground) -> bool:
+    """Whether any of our people are known, from the settings or an import."""
+    if ground.loaded.settings.person:
+        return True
+    return bool(read_of_store(ground, all_people))
+
+
+def read_of_store(ground: Ground, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
+    """What the store has; nothing where it cannot be read."""
+    try:
+        with _read_only(ground.loaded.store_path) as db:
+            return read(db)
+    except StoreError:
+        return []
+
+
+@contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """The store as it is, for looking: root, too, only with the rights of its owner. StoreError."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with acting_for(path), store_errors(path):
+        if path.exists() and not path.is_file():  # a pipe would never open
+            raise StoreError(f"{path}: not a regular file: move it away, then callsieve db restore")
+        with closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
+            yield db
+
+
+def _size(count: int) -> str:
+    for limit, unit in ((1 << 30, "GB"), (1 << 20, "MB")):
+        if count >= limit:
+            return f"{count / limit:.1f} {unit}"
+    return f"{count / 1024:.0f} kB"

@@ -1,0 +1,194 @@
+"""The doctor's findings, stored by root for those who may see less: the console, /metrics, and other users' `doctor`.
+
+The service must not reach Asterisk's console: whoever does has a shell as Asterisk. So root looks, and leaves what it
+found in a directory of its own. Everybody may read it: no secret and no caller's number is in it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from string import Formatter
+
+import msgspec
+
+from callsieve.doctor.finding import Check, Status
+from callsieve.text.times import ago
+from callsieve.version import program_version
+from reputation.wording import Wording
+
+MOST_BYTES = 262_144
+# The timer looks every ten minutes.
+OLD_SECONDS = 3600.0
+AHEAD_SECONDS = 60.0  # a clock may be set back a little
+NAME = "seen by root"
+NEVER = Wording("what only root may see was not looked at yet")
+WAY_OUT = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
+
+_FORM = re.compile(r",?(?:\.[0-9])?f?")
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """All checks, when they were made (epoch seconds), and by which version."""
+
+    at: float
+    version: str
+    checks: tuple[Check, ...]
+
+    def is_old(self, now: float) -> bool:
+        """Whether things may have changed since."""
+        return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
+
+
+def findings_of(checks: Iterable[Check], now: float) -> Findings:
+    """The checks, to be stored."""
+    return Findings(now, program_version(), tuple(checks))
+
+
+# Writing
+
+
+def may_store(path: Path) -> bool:
+    """Root may, and whoever has such a directory."""
+    if os.geteuid() == 0:
+        return True
+    with suppress(OSError):
+        return path.parent.stat().st_uid == os.geteuid()
+    return False
+
+
+def store_findings(path: Path, findings: Findings) -> None:
+    """Takes the place of what was there, in one step. OSError where the directory is not ours alone.
+
+    Nothing is followed: neither a link in place of the directory nor one in it.
+    """
+    with suppress(FileExistsError):
+        path.parent.mkdir(0o755)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        status = os.fstat(folder)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise OSError(
+                f"{path.parent}: others may write there, so nothing is stored: chmod 755, and chown it to root"
+            )
+        os.fchmod(folder, 0o755)  # whatever the umask is
+        _replace(folder, path.name, msgspec.json.encode(findings))
+    finally:
+        os.close(folder)
+
+
+def renew_finding(path: Path, check: Check) -> None:
+    """One check made again, where findings are stored and ours to change. OSError."""
+    stored = read_findings(path)
+    if isinstance(stored, Findings) and may_store(path):
+        checks = tuple(check if check.name == one.name else one for one in stored.checks)
+        store_findings(path, msgspec.structs.replace(stored, checks=checks))
+
+
+def _replace(folder: int, name: str, data: bytes) -> None:
+    new = f".{name}.{os.getpid()}"
+    with suppress(FileNotFoundError):  # of one that was killed
+        os.unlink(new, dir_fd=folder)
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+    try:
+        with open(file, "wb") as stream:
+            os.fchmod(file, 0o644)
+            stream.write(data)
+            stream.flush()
+            os.fsync(file)
+        os.replace(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(new, dir_fd=folder)
+        raise
+
+
+# Reading
+
+
+def read_findings(path: Path) -> Findings | Wording:
+    """What was stored; or why there is nothing to be shown."""
+    try:
+        return _decoded(_read(path))
+    except FileNotFoundError:
+        return NEVER
+    except _Foreign:
+        return Wording("{file} is not used: others than root may write it", {"file": str(path)})
+    except OSError as error:
+        return Wording("{file} is not used: {why}", {"file": str(path), "why": str(error.strerror)})
+    except (ValueError, LookupError, RecursionError):
+        return Wording("{file} is not used: it is damaged", {"file": str(path)})
+
+
+class _Foreign(Exception):
+    """Somebody else may have written it: it could say anything."""
+
+
+def _read(path: Path) -> bytes:
+    """What root or we ourselves have written."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            raise _Foreign
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            raise ValueError("it is not what we wrote")
+        return os.read(descriptor, MOST_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _decoded(data: bytes) -> Findings:
+    findings = msgspec.json.decode(data, type=Findings)
+    for check in findings.checks:
+        for text in (check.detail, check.way_out):
+            _check_fits(text)
+            str(text)
+    if not all(map(math.isfinite, (findings.at, *(check.at for check in findings.checks)))):
+        raise ValueError("a time is missing")
+    return findings
+
+
+def _check_fits(text: str | Wording) -> None:
+    """A template fills in what is there, and no more: a width of a thousand million is no text of ours. ValueError."""
+    if isinstance(text, str) or not text.places:
+        return
+    for _, name, form, conversion in Formatter().parse(text.template):
+        if name is not None and (name not in text.places or conversion or not _FORM.fullmatch(form or "")):
+            raise ValueError("a text does not fit its figures")
+    for place in text.places.values():
+        if isinstance(place, Wording):
+            _check_fits(place)
+
+
+# Showing
+
+
+def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -> list[Check]:
+    """The checks that we made; for what we could not find out, what root found, and a warning where that is old."""
+    made = list(checks)
+    if all(check.status is not Status.UNKNOWN for check in made):
+        return made
+    known = {} if isinstance(stored, Wording) else {check.name: check for check in stored.checks}
+    found = [_better(check, known.get(check.name)) for check in made]
+    if isinstance(stored, Wording):
+        found.append(Check(NAME, Status.WARN, stored, WAY_OUT, now))
+    elif stored.is_old(now):
+        when = Wording(ago(stored.at, now))
+        found.append(
+            Check(
+                NAME, Status.WARN, Wording("what only root may see was looked at {when}", {"when": when}), WAY_OUT, now
+            )
+        )
+    return found
+
+
+def _better(made: Check, stored: Check | None) -> Check:
+    if made.status is not Status.UNKNOWN or stored is None or stored.status is Status.UNKNOWN:
+        return made
+    return replace(stored, stored=True)

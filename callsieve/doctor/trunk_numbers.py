@@ -1,0 +1,184 @@
+"""Where calls from outside arrive, and the numbers they are for: from the settings, Asterisk and its dialplan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from agi.site import is_phone_name
+from callsieve.doctor.finding import Ground
+from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.pbx.cli_output import Dialplan, endpoint_context_in, iax_users_in, identified_in
+from callsieve.pbx.config_files import walk
+from callsieve.pbx.dialplan_text import example_of, split_outside_brackets, substituted
+from callsieve.settings import Settings, TrunkTable
+from reputation.numbers import number_of, ways_to_dial
+
+TRUNKS_ASKED = 50
+# "%-15.15s" in Asterisk's chan_iax2.c, handle_cli_iax2_show_users.
+IAX_COLUMN = 15
+
+_CHANNELS = re.compile(r"(PJSIP|IAX2)/([\w.@+-]+?)-\*")
+_NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
+_PASSES_ON = re.compile(r"Goto\((.*)\)", re.DOTALL)
+# Asterisk's samples have them: whoever has no account of his own.
+_NOBODYS = frozenset({"guest", "anonymous"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A trunk and the context that its calls arrive in; None where that was not found."""
+
+    name: str
+    context: str | None
+    table: TrunkTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example.
+
+    `is_named`: the settings have it.
+    """
+
+    name: str
+    forms: tuple[str, ...]
+    is_named: bool = False
+
+
+def trunks_of(ground: Ground) -> list[Trunk]:
+    """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
+    named = islice(ground.loaded.settings.trunk, TRUNKS_ASKED)
+    trunks = [Trunk(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(ground)
+    return trunks or ([Trunk("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
+
+
+def freepbx_sends_us_calls(etc: Path) -> bool:
+    """Whether any trunk of FreePBX, of whatever kind, arrives in our context for it."""
+    return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
+
+
+def _context_of(ground: Ground, table: TrunkTable) -> str | None:
+    match = _CHANNELS.fullmatch(table.channels)
+    if match and match[1] == "PJSIP":
+        return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[2]}"))
+    if match:
+        return _iax_contexts(ground).get(match[2])
+    contexts = set(dahdi_contexts(ground.place.etc)) if table.channels.startswith("DAHDI/") else set()
+    return contexts.pop() if len(contexts) == 1 else None
+
+
+def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
+    """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
+    people = ground.loaded.settings.person
+    phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
+    phones |= _NOBODYS
+    identified = identified_in(ground.ask("pjsip show endpoints"))
+    names = [name for name in identified if name not in phones and not is_phone_name(f"PJSIP/{name}")]
+    trunks = [
+        Trunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}"))) for name in names[:TRUNKS_ASKED]
+    ]
+    if "chan_iax2" in ground.modules:
+        trunks += [Trunk(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
+    if "chan_dahdi" in ground.modules:
+        trunks += [Trunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
+    return trunks
+
+
+def _iax_contexts(ground: Ground) -> dict[str, str | None]:
+    """The context of each IAX2 user; None where several may be meant."""
+    return {name: _uncut(context, ground) for name, context in iax_users_in(ground.ask("iax2 show users")).items()}
+
+
+def _uncut(context: str, ground: Ground) -> str | None:
+    """The one loaded context that begins so, for a name that Asterisk may have cut to the width of its column."""
+    if len(context) < IAX_COLUMN:
+        return context
+    whole = [loaded for loaded in ground.dialplan.contexts if loaded.startswith(context)]
+    if len(whole) > 1:
+        return None
+    return whole[0] if whole else context
+
+
+def dahdi_contexts(etc: Path) -> list[str]:
+    """Where calls of outside lines arrive: of each `channel =>` the context above it. FXO signalling is for phones."""
+    found: dict[str, None] = {}
+    values = {"context": "default"}
+    for line in walk(etc, etc / "chan_dahdi.conf"):
+        key, equals, value = (part.strip() for part in line.text.replace("=>", "=").partition("="))
+        if equals and key in ("channel", "channels"):
+            if not values.get("signalling", "").startswith("fxo"):
+                found[values["context"]] = None
+        elif equals:
+            values[key] = value
+    return list(found)
+
+
+def numbers_to_try(
+    ground: Ground, trunk: Trunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
+) -> list[Number]:
+    """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
+
+    A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
+    """
+    patterns, extensions = _of_dialplan(ground.dialplan, context, variables)
+    settings = ground.loaded.settings
+    exempt = {form for did in settings.did if not did.screen for form in _forms(did.number, settings.numbers.region)}
+    named = [Number(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
+    numbers = [*named, *patterns, *(Number(text, (text,)) for text in extensions)]
+    numbers += [Number(text, ways_to_dial(text)) for text in dialled]
+    found: dict[tuple[str, ...], Number] = {}
+    for number in numbers:
+        forms = tuple(form for form in number.forms if form in extensions) or number.forms
+        if exempt.isdisjoint(forms):
+            found.setdefault(forms, replace(number, forms=forms))
+    return list(found.values())
+
+
+def _of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The DIDs, and the trunk's own numbers, as carriers may send them."""
+    region = (table.region if table else None) or settings.numbers.region
+    texts = [did.number for did in settings.did] + list(table.own_numbers if table else ())
+    return ((text, _forms(text, region)) for text in dict.fromkeys(texts))
+
+
+def _forms(text: str, region: str) -> tuple[str, ...]:
+    e164 = number_of(text, region)
+    return ways_to_dial(e164) if e164 else (text,)
+
+
+def _of_dialplan(
+    dialplan: Dialplan, context: str, variables: Mapping[str, str]
+) -> tuple[list[Number], dict[str, None]]:
+    """The patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
+    behind = _passed_on(dialplan, context, variables)
+    names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
+    examples = ((name, example_of(name)) for name in names)
+    patterns = [Number(name, (example,)) for name, example in examples if example is not None]
+    return patterns, {name: None for name in names if _NUMBER.fullmatch(name)}
+
+
+def _passed_on(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> frozenset[str]:
+    """A context, what it includes, and where `Goto(context,${EXTEN},1)` leads from there."""
+    reached: frozenset[str] = frozenset()
+    waiting = {context}
+    while waiting:
+        new = dialplan.reached_from(waiting.pop()) - reached
+        reached |= new
+        waiting |= {
+            target for step in dialplan.steps if step.context in new for target in _target(step.application, variables)
+        }
+        waiting -= reached
+    return reached
+
+
+def _target(application: str, variables: Mapping[str, str]) -> list[str]:
+    match = _PASSES_ON.fullmatch(application)
+    parts = split_outside_brackets(match[1], ",") if match else []
+    if len(parts) != 3 or "${EXTEN" not in parts[1]:
+        return []
+    target = substituted(parts[0], variables)
+    return [target] if target else []

@@ -1,0 +1,126 @@
+"""`callsieve import calls`: years of history from Asterisk's CDRs or from our own JSON lines."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.progress import meter, watched
+from callsieve.cli.store import changing, stores
+from callsieve.settings import Loaded
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from callsieve.imports.call_history import History, Written
+    from callsieve.imports.cdr import Sides
+
+
+def add_to(import_app: typer.Typer) -> None:
+    """Add `import calls` to the group `import`."""
+    import_app.command("calls")(import_calls)
+
+
+def import_calls(
+    file: Annotated[
+        Path, typer.Argument(help="Master.csv, a sqlite3 file with a cdr table, or JSON lines.", show_default=False)
+    ],
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Whose time CDRs without a uniqueid are in; else this machine's.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
+    from callsieve.imports.call_history import HistoryError, opened, write_calls
+    from callsieve.replay.history_file import EmptyLines
+    from callsieve.text.csv_table import DAMAGE, DAMAGED
+    from callsieve.wiring import calling_hours_of
+
+    loaded = settings_of(config)
+    place = _zone(zone)
+    started = time.monotonic()
+    try:
+        with (
+            stores(loaded, dry_run=dry_run, copied=True) as (known, written),
+            opened(file, _sides(known, loaded), place) as history,
+            meter(file) as tell,
+        ):
+            with changing(written, "import calls", name=file.name):
+                """It takes many transactions: that it was begun is in the audit, even if it is broken off."""
+            items = watched(iter(history), history.place or (lambda: history.bytes_read), tell)
+            result = write_calls(written, items, time.time, hours=calling_hours_of(loaded.settings))
+    except HistoryError as error:
+        raise CommandError(str(error)) from None
+    except EmptyLines as error:
+        raise CommandError(f"{file}: {error}") from None
+    except DAMAGE:
+        raise CommandError(f"{file}: {DAMAGED}") from None
+    if not (result.new or result.known or result.marks):
+        raise CommandError(f"{file}: not one call can be used{_first_problem(history)}. Nothing was changed")
+    _show(history, result, time.monotonic() - started, dry_run=dry_run, as_json=as_json)
+
+
+def _show(history: History, result: Written, seconds: float, *, dry_run: bool, as_json: bool) -> None:
+    from callsieve.cli.output import plural, say
+
+    where = _where(history)
+    if as_json:
+        about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
+        problems = [{where: number, "problem": problem} for number, problem in history.problems]
+        print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
+        return
+    for number, problem in history.problems:
+        warn(f"skipped {where} {number}: {problem}")
+    if history.skipped > len(history.problems):
+        warn(f"skipped {plural(history.skipped - len(history.problems), f'more {where}')}")
+    learnt = f"{'would learn' if dry_run else 'learnt'} from {plural(result.new, 'call')}"
+    parts = [f"{plural(history.read, 'row')} read", f"{result.known:,} calls known before"]
+    parts += [plural(result.signals, "signal"), plural(result.marks, "mark"), f"{seconds:.1f} s"]
+    say(f"{learnt[0].upper()}{learnt[1:]}: {', '.join(parts)}.")
+    if dry_run:
+        say("Nothing was changed.")
+
+
+def _sides(db: sqlite3.Connection, loaded: Loaded) -> Sides:
+    from callsieve.imports.cdr import Sides
+    from callsieve.wiring import people_of, site_of
+    from reputation.store.people import all_people
+
+    people = (*all_people(db), *people_of(loaded.settings))
+    site = site_of(loaded.settings)
+    phones = frozenset(person.endpoint for person in people if person.endpoint)
+    described = frozenset(trunk.name for trunk in site.trunks)
+
+    def trunk_of(channel: str) -> str | None:
+        name = site.trunk_of(channel).name
+        return name if name in described else None
+
+    return Sides(trunk_of, site.region, phones, site.trunks)
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise CommandError(f"--zone {name[:40]!r}: no time zone; write it as Europe/London or UTC") from None
+
+
+def _where(history: History) -> str:
+    """What a number in `problems` counts: lines of a text, or rows of a table."""
+    return "line" if history.line else "row"
+
+
+def _first_problem(history: History) -> str:
+    return f": {_where(history)} {history.problems[0][0]}: {history.problems[0][1]}" if history.problems else ""

@@ -1,0 +1,222 @@
+"""`callsieve import feed` and `callsieve feeds`: lists of numbers that come again and again."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError, os_trouble
+from callsieve.cli.input_file import DryRunOption, SourceOption, Verdict, source_name, table_in
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.progress import meter, watched
+from callsieve.cli.store import store_numbers
+from callsieve.imports.cli.summary import Kind, Summary, print_summary
+from callsieve.settings import Loaded
+from reputation.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from reputation.store.feeds import FeedSource
+    from reputation.store.imports import ImportedRow
+
+# More is no list of telephone numbers; a small packed file can be any size unpacked.
+MOST_ROWS = 100_000_000
+
+FeedArgument = Annotated[
+    Path, typer.Argument(help="The feed's file, as it came or packed with gzip; - for standard input.")
+]
+SmallerOption = Annotated[
+    bool, typer.Option("--accept-smaller", help="Take it though it has less than half of the numbers in force.")
+]
+ExportOption = Annotated[
+    str | None, typer.Option("--export", metavar="NAME", help="Write what it lists as CSV, for `import feed`.")
+]
+
+
+def add_to_imports(group: typer.Typer) -> None:
+    """Add `import feed`."""
+    group.command("feed")(import_feed)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `feeds`."""
+    app.command("feeds")(show_feeds)
+
+
+def import_feed(
+    file: FeedArgument,
+    source: SourceOption,
+    verdict: Annotated[Verdict, typer.Option(help="What being on it means.")] = Verdict.SPAM,
+    accept_smaller: SmallerOption = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Import a feed: the FTC's complaints, CSV, or a list of numbers. It takes the place of the one before."""
+    from callsieve.imports.feed_health import REFUSED_SHARE
+    from callsieve.imports.feeds import (
+        BARE_NUMBER,
+        CSV_COLUMNS,
+        FTC_COLUMNS,
+        Format,
+        feed_rows,
+        format_of,
+        merged_complaints,
+    )
+    from reputation.store.imports import Feed, TooFewNumbers, last_of
+
+    loaded = settings_of(config)
+    summary = Summary(Kind.NUMBERS, source_name(source), dry_run)
+    ways = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
+    with _failure_noted(loaded, summary), ways as (table, bytes_read), meter(file) as tell:
+        _check_verdict(loaded, summary.source, verdict)
+        summary.format = format_of(table)
+        rows = _bounded(feed_rows(table, loaded.settings.numbers.region, verdict.value))
+        merge = merged_complaints if summary.format is Format.FTC else last_of
+        try:
+            usable = store_numbers(
+                loaded,
+                summary,
+                verdict.value,
+                watched(rows, bytes_read, tell),
+                table.problems,
+                feed=Feed(summary.format, merge),
+                least_share=0.0 if accept_smaller else REFUSED_SHARE,
+            )
+        except TooFewNumbers as error:
+            raise CommandError(
+                f"{file} has {error.numbers:,} numbers, less than half of the {summary.before or 0:,} in force: is it "
+                "whole? --accept-smaller takes it. Nothing was changed"
+            ) from None
+        summary.take(table, summary.imported, usable)
+    if summary.format is Format.FTC:
+        summary.ignored_columns = ()  # they are known, and about the person who complained
+    print_summary(summary, as_json=as_json)
+
+
+def show_feeds(export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show each feed: how large and how old it is, and whether it still comes."""
+    from reputation.store.feeds import feed_sources
+
+    if export is not None and as_json:
+        raise CommandError("feeds: --export writes CSV: leave out --json")
+    with existing_store(settings_of(config)) as db:
+        if export is not None:
+            _export(db, export)
+            return
+        found = feed_sources(db)
+    if as_json:
+        print_json([_as_json(feed, time.time()) for feed in found])
+    else:
+        _show(found, time.time())
+
+
+def _show(feeds: list[FeedSource], now: float) -> None:
+    from rich.text import Text
+
+    from callsieve.cli.output import print_table, say
+    from callsieve.imports.feed_health import Health, health_of
+    from callsieve.text.times import span_words, when
+
+    if not feeds:
+        say("There is no feed: `callsieve import feed FILE --source NAME` brings one.")
+        return
+    found = [(feed, health_of(feed, now)) for feed in feeds]
+    rows = [
+        (
+            feed.name,
+            feed.verdict,
+            f"{feed.numbers:,}",
+            when(feed.imported_at),
+            span_words(max(0.0, now - feed.imported_at)),
+            Text(health.health, style="green" if health.health is Health.OK else "yellow"),
+        )
+        for feed, health in found
+    ]
+    print_table(("feed", "verdict", "numbers", "imported", "age", "health"), rows, keep=(1, 2, 3, 4, 5))
+    for feed, health in found:
+        if health.detail:
+            say(f"{feed.name} {health}")
+
+
+def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
+    from callsieve.imports.feed_health import health_of, late_after_seconds
+
+    health = health_of(feed, now)
+    return {
+        **feed._asdict(),
+        "age_seconds": now - feed.imported_at,
+        "stale_at": feed.imported_at + late_after_seconds(feed),
+        "health": health.health,
+        "detail": str(health.detail),
+    }
+
+
+def _export(db: sqlite3.Connection, name: str) -> None:
+    """What the source lists on standard output, in the form that `import feed` reads."""
+    from callsieve.imports.feeds import CSV_COLUMNS
+    from policies.hints import nearest
+    from reputation.store.feeds import rows_of
+    from reputation.store.imports import sources
+
+    verdicts = {one.name: one.verdict for one in sources(db)}
+    if name not in verdicts:
+        raise CommandError(f"there is no feed {name[:80]!r}{nearest(name, verdicts) if verdicts else ''}")
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(CSV_COLUMNS)
+    out.writerows((*row, verdicts[name]) for row in rows_of(db, name))
+
+
+def _check_verdict(loaded: Loaded, name: str, verdict: Verdict) -> None:
+    """A forgotten `--verdict ok` must not turn a list that speaks for numbers into one against them."""
+    from reputation.store.imports import sources
+
+    if not has_store(loaded):
+        return
+    with existing_store(loaded) as db:
+        before = next((one.verdict for one in sources(db) if one.name == name), verdict)
+    if before != verdict:
+        raise CommandError(
+            f"{name} has the verdict {before} and this import {verdict}: add --verdict {before}, or first "
+            f"`callsieve import remove {shlex.quote(name)}`"
+        )
+
+
+@contextmanager
+def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
+    """Inside, an error is also noted with the feed, so that `callsieve feeds` and the doctor know of it."""
+    try:
+        yield
+    except (CommandError, StoreError) as error:
+        _note_failure(loaded, summary, str(error))
+        raise
+    except OSError as error:
+        _note_failure(loaded, summary, os_trouble(error))
+        raise
+
+
+def _note_failure(loaded: Loaded, summary: Summary, why: str) -> None:
+    from reputation.store.feeds import record_failure
+
+    if summary.dry_run:
+        return
+    with suppress(StoreError, CommandError, OSError):  # what matters is the error that is being noted
+        if has_store(loaded):
+            with existing_store(loaded) as db:
+                line = " ".join("".join(c if c.isprintable() else " " for c in why).split())
+                record_failure(db, summary.source, time.time(), line)
+
+
+def _bounded(rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
+    for count, row in enumerate(rows, 1):
+        if count > MOST_ROWS:
+            raise CommandError(f"more than {MOST_ROWS:,} rows: that is no feed of telephone numbers")
+        yield row

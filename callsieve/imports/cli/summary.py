@@ -1,0 +1,103 @@
+"""What became of an import: counts, and the rows that were passed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from callsieve.cli.errors import warn
+from callsieve.cli.options import print_json
+
+if TYPE_CHECKING:
+    from callsieve.text.csv_table import Problem, Table
+
+
+class Kind(StrEnum):
+    """What an import brings."""
+
+    NUMBERS = "numbers"
+    CONTACTS = "contacts"
+    PEOPLE = "people"
+
+
+@dataclass(slots=True)
+class Summary:
+    """`before`: how many rows the import of this name had until now, None for a new one.
+
+    `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
+    """
+
+    kind: Kind
+    source: str
+    dry_run: bool
+    read: int = 0
+    imported: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    cut: int = 0
+    seconds: float = 0.0
+    before: int | None = None
+    continued: int = 0
+    format: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    ignored_columns: tuple[str, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+    def refuse(self, problem: str) -> None:
+        """A row that is in no file is passed over."""
+        from callsieve.text.csv_table import KEPT_PROBLEMS, Problem
+
+        self.skipped += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(Problem(0, problem))
+
+    def take(self, table: Table, imported: int, usable: int) -> None:
+        """The counts of a table that was read to its end, of whose rows `usable` could be used."""
+        self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
+        self.imported, self.duplicates = imported, usable - imported
+        self.problems, self.ignored_columns = table.problems, table.ignored
+
+
+def print_summary(summary: Summary, *, as_json: bool) -> None:
+    """Counts go to standard output, what was not as expected to standard error; or all of it is JSON."""
+    if as_json:
+        fields = {name: getattr(summary, name) for name in Summary.__slots__}
+        fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
+        print_json(fields)
+        return
+    _print_problems(summary)
+    _print_counts(summary)
+
+
+def _print_problems(summary: Summary) -> None:
+    from callsieve.cli.output import plural
+
+    for problem in summary.problems:
+        warn(f"skipped {f'line {problem.line}: ' if problem.line else ''}{problem.text}")
+    if summary.skipped > len(summary.problems):
+        warn(f"skipped {plural(summary.skipped - len(summary.problems), 'more row')}")
+    if summary.cut:
+        warn(f"cut {plural(summary.cut, 'field')} longer than 200 characters")
+    if summary.ignored_columns:
+        warn(f"did not read the columns {', '.join(summary.ignored_columns[:10])}")
+    for remark in summary.remarks:
+        warn(remark)
+
+
+def _print_counts(summary: Summary) -> None:
+    from callsieve.cli.output import plural, say
+
+    head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
+    origin = f" from {summary.format}" if summary.format else ""
+    counts = [f"{plural(summary.read, 'row')} read"]
+    counts += [f"{summary.skipped:,} skipped"] if summary.skipped else []
+    counts += [plural(summary.duplicates, "duplicate")] if summary.duplicates else []
+    counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
+    say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
+    if summary.continued:
+        say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
+    if summary.before is not None and summary.kind is not Kind.PEOPLE:
+        say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
+    if summary.dry_run:
+        say("Nothing was changed.")

@@ -1,0 +1,100 @@
+"""From the rows of a table to what the store takes: numbers, contacts and people. Pure but for the table's own file.
+
+A row that says nothing usable is refused with a reason, and the others are taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from callsieve.text.csv_table import FIELD_CHARACTERS, Table
+from reputation.model import Person
+from reputation.numbers import number_of
+from reputation.store.imports import ImportedRow
+from reputation.store.personal_lists import Contact
+
+NUMBER_COLUMNS = ("number", "category", "name", "note")
+CONTACT_COLUMNS = ("number", "name", "person")
+PEOPLE_COLUMNS = ("extension", "endpoint", "group", "language", "name")
+
+# As the settings have them: callsieve.settings.Name.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
+_ENDPOINT = re.compile(r"[A-Za-z0-9_]{1,20}/[A-Za-z0-9_.@+-]{1,80}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
+
+
+def numbers_in(table: Table, region: str) -> Iterator[ImportedRow]:
+    """Numbers that are possible, as E.164."""
+    for number, category, name, note in table:
+        if row := number_row(table, region, number, category, name, note):
+            yield row
+
+
+def number_row(table: Table, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
+    """The row of a number, None when it is refused. Policies compare categories, so their case does not count."""
+    e164 = number_of(number, region)
+    if e164 is None:
+        table.refuse(_no_number(number))
+        return None
+    return e164, category.lower() or None, name or None, note or None
+
+
+def contacts_in(table: Table, region: str) -> Iterator[Contact]:
+    """Contacts; without a person they are everybody's."""
+    for number, name, person in table:
+        e164 = number_of(number, region)
+        if e164 is None:
+            table.refuse(_no_number(number))
+        elif person and not NAME.fullmatch(person):
+            table.refuse(f"person {person[:40]!r} is no extension")
+        else:
+            yield Contact(e164, name or None, person or None)
+
+
+def people_in(table: Table) -> Iterator[Person]:
+    """People; an endpoint that is not given is PJSIP's of the extension, as in the settings."""
+    for extension, endpoint, group, language, name in table:
+        problem = _problem_of_person(extension, endpoint, group, language)
+        if problem:
+            table.refuse(problem)
+        else:
+            yield Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
+
+
+def numbers_of_blacklist(
+    lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[str], None]
+) -> Iterator[ImportedRow]:
+    """The numbers of AstDB's blacklist, written as callers were shown; `refuse` is told what is no number."""
+    for key, note in lines:
+        e164 = number_of(key, region)
+        if e164 is None:
+            refuse(_no_number(key))
+        else:
+            yield e164, None, None, _printable(note)[:FIELD_CHARACTERS] or None
+
+
+def _no_number(text: str) -> str:
+    if not text:
+        return "has no number"
+    return f"{_printable(text)[:40]!r} is no telephone number"
+
+
+def _problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
+    if not NAME.fullmatch(extension):
+        return (
+            f"extension {extension[:40]!r} is none: letters, digits, space, _, . and -"
+            if extension
+            else "has no extension"
+        )
+    if endpoint and not _ENDPOINT.fullmatch(endpoint):
+        return f"endpoint {endpoint[:40]!r} is none: write it as PJSIP/201"
+    if group and not NAME.fullmatch(group):
+        return f"group {group[:40]!r} is none: letters, digits, space, _, . and -"
+    if language and not _LANGUAGE.fullmatch(language):
+        return f"language {language[:40]!r} is none: write it as en or pt_BR"
+    return None
+
+
+def _printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text))

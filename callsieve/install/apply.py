@@ -1,0 +1,147 @@
+"""Writing what callsieve.install.install planned: each file whole or not at all, with the mode and the owner it had."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from callsieve.install.plan import SERVICE_USER, Change, InstallError, Plan
+from callsieve.pbx.config_files import read_text
+from callsieve.settings import SERVICE_STATE
+from callsieve.system.privileges import acting_for
+
+NEW_MODE = 0o644
+
+
+def write(plan: Plan) -> None:
+    """Make the changes, in order. InstallError or OSError at the first that cannot be made.
+
+    What was written by then stays: no file needs one that comes after it, and the next run goes on from there.
+    """
+    for change in plan.changes:
+        _check_unchanged(change)
+    if plan.new_user:
+        make_user(SERVICE_USER, plan.new_user)
+    for change in plan.changes:
+        _write_one(change)
+    for directory in plan.directories:
+        with suppress(OSError):  # something else is in it, or it is not there
+            directory.rmdir()
+
+
+def make_user(name: str, group: str) -> None:
+    """A system user for the service, in Asterisk's group as its unit runs it. InstallError with what useradd says."""
+    command = ["useradd", "--system", "--home-dir", str(SERVICE_STATE), "--shell", "/usr/sbin/nologin"]
+    command += ["--gid", group, name]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise InstallError(f"there is no useradd: make the user {name} in the group {group}, then try again") from None
+    if done.returncode != 0:
+        raise InstallError(f"the user {name} could not be made: {done.stderr.strip() or done.returncode}")
+
+
+def _check_unchanged(change: Change) -> None:
+    if read_text(change.path) != change.before:
+        raise InstallError(f"{change.path}: somebody changed it meanwhile: run the command again")
+
+
+def _write_one(change: Change) -> None:
+    if change.after is None:
+        change.path.unlink()
+        return
+    path = change.path.resolve()  # a link stays one, and its target changes
+    make_directory(path.parent)
+    status = path.stat() if change.before is not None else None
+    owner = status or path.parent.stat()
+    mode = change.mode if change.mode is not None else (status.st_mode & 0o7777 if status else NEW_MODE)
+    group = owner.st_gid if change.group is None else change.group
+    copy = change.copy_path
+    if change.copied and change.before is not None and status is not None and not copy.exists():
+        _replace(copy, change.before, status.st_mode & 0o7777, (status.st_uid, status.st_gid))
+    _replace(path, change.after, mode, (owner.st_uid, group))
+
+
+def make_directory(directory: Path) -> None:
+    """With the owner of the directory that it is in, so that whoever reads that one can read it."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(mode=0o755)
+    above = directory.parent.stat()
+    _give(directory, directory, above.st_uid, above.st_gid)
+
+
+def _replace(path: Path, text: str, mode: int, owner: tuple[int, int]) -> None:
+    with complete_file(path, mode, owner) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+@contextmanager
+def naming(what: Path | str) -> Iterator[None]:
+    """Inside, an OSError that names no file gets this one: the system says of a full disk or a socket only that."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(what)
+        raise
+
+
+@contextmanager
+def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
+    """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
+
+    A link stays one, and its target changes. OSError for what is no file: renamed over, a device or a pipe is gone.
+    Without an `owner` root writes as whoever could redirect the path.
+    """
+    named, acting = path, acting_for if owner is None else nullcontext
+    with acting(named):
+        path, descriptor, name = _temporary_file(named)
+    try:
+        with naming(path), open(descriptor, "wb") as file:
+            with acting(named):
+                if owner is not None:
+                    _give(descriptor, path, *owner)
+                os.fchmod(descriptor, mode)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        with acting(named):
+            os.replace(name, path)
+    except BaseException:
+        with acting(named):
+            Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _temporary_file(path: Path) -> tuple[Path, int, str]:
+    """What is to be replaced in the end, and an open file beside it with its name."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path}: is no regular file: name a file to be written")
+    path = Path(os.path.realpath(path))
+    try:
+        return path, *tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path.parent)  # nobody has asked for a temporary file
+        raise
+
+
+def _give(what: int | Path, path: Path, uid: int, gid: int) -> None:
+    status = os.stat(what)
+    if (status.st_uid, status.st_gid) == (uid, gid):
+        return
+    try:
+        os.chown(what, uid, gid)
+    except PermissionError:
+        raise InstallError(
+            f"{path}: this user may not give it the owner that it needs: run the command as root"
+        ) from None

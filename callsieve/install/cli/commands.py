@@ -1,0 +1,252 @@
+"""`callsieve asterisk install` and `uninstall`: show what would change, ask, write, and say what is left to do."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import ConfigOption
+from callsieve.settings import Loaded, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from callsieve.install.plan import Place, Plan
+    from callsieve.settings import Settings
+
+EtcOption = Annotated[
+    Path | None,
+    typer.Option("--etc", metavar="DIR", help="Asterisk's configuration; else that of the settings, /etc/asterisk."),
+]
+AgiBinOption = Annotated[
+    Path | None,
+    typer.Option("--agi-bin", metavar="DIR", help="Asterisk's AGI scripts; else Asterisk is asked."),
+]
+UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="systemd's units.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that changes, as a diff.")]
+ReloadOption = Annotated[bool, typer.Option("--reload", help="Then let Asterisk read its dialplan and manager users.")]
+InboundOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inbound",
+        metavar="CONTEXT",
+        help="The context that your trunks arrive in now: callsieve-CONTEXT is made, which screens and goes on to it.",
+    ),
+]
+
+UNITS = Path("/etc/systemd/system")
+SYSTEMCTL_SECONDS = 30.0
+# Where AGI scripts usually are, if Asterisk cannot be asked: Debian's place, then everybody else's.
+AGI_BINS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `asterisk install` and `asterisk uninstall`."""
+    group = typer.Typer(help="Put CallSieve into Asterisk's configuration, or take it out.", no_args_is_help=True)
+    group.command("install")(install)
+    group.command("uninstall")(uninstall)
+    app.add_typer(group, name="asterisk")
+
+
+def install(
+    inbound: InboundOption = None,
+    etc: EtcOption = None,
+    agi_bin: AgiBinOption = None,
+    freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's own custom files.")] = False,
+    classic: Annotated[
+        bool, typer.Option("--classic", help="Ask through a script that Asterisk starts, not FastAGI.")
+    ] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Install the systemd units and their user too.")] = False,
+    no_ami: Annotated[bool, typer.Option("--no-ami", help="No manager user: nothing is learnt from calls.")] = False,
+    reload: ReloadOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    verbose: VerboseOption = False,
+    systemd_dir: UnitsOption = UNITS,
+    config: ConfigOption = None,
+) -> None:
+    """Install the dialplan, the manager user, and on request the classic script and the systemd units.
+
+    What changes is shown first. Other lines of your files are never touched, and the files as they were stay
+    beside them as NAME.before-callsieve. Settings that were not there before begin in observe mode.
+    """
+    from callsieve.cli.output import say
+    from callsieve.install.cli.plan_table import show_steps
+    from callsieve.install.install import Wanted, plan_install
+    from callsieve.install.plan import place_of
+    from callsieve.install.steps import steps_after_install
+
+    loaded = _settings(config)
+    etc = etc or Path(loaded.settings.asterisk.etc)
+    with _one_line():
+        found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
+        place = place_of(etc.absolute(), found, systemd_dir.absolute())
+        wanted = Wanted(
+            loaded,
+            secrets.token_urlsafe(24),
+            tuple(inbound or ()),
+            freepbx=freepbx,
+            classic=classic,
+            systemd=systemd,
+            ami=not no_ami,
+        )
+        plan = plan_install(place, wanted)
+    new_service = not place.unit.exists()
+    done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose)
+    for remark in plan.remarks:
+        say("note  ", remark)
+    if dry_run:
+        return
+    if done and reload:
+        _reload(loaded.settings, loads="callsieve")
+    reloaded = reload or not done
+    show_steps(
+        steps_after_install(plan, place, loaded.settings, freepbx=freepbx, new_service=new_service, reloaded=reloaded)
+    )
+
+
+def uninstall(
+    etc: EtcOption = None,
+    agi_bin: AgiBinOption = None,
+    reload: ReloadOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    verbose: VerboseOption = False,
+    systemd_dir: UnitsOption = UNITS,
+    config: ConfigOption = None,
+) -> None:
+    """Stop the service and take out what `install` put in; what was learnt, and your settings, stay.
+
+    Refuses while a context or a trunk still calls CallSieve: those calls would be lost.
+    """
+    from callsieve.cli.output import say
+    from callsieve.install.cli.plan_table import show_steps
+    from callsieve.install.install import has_user
+    from callsieve.install.plan import SERVICE_USER, place_of
+    from callsieve.install.steps import left_behind, steps_after_uninstall
+    from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
+    from callsieve.pbx.cli_client import ConsoleError, console
+
+    loaded = _settings(config)
+    etc = etc or Path(loaded.settings.asterisk.etc)
+    with _one_line():
+        place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())
+        if agi_bin is None and is_classic_installed(place):
+            place = place_of(etc.absolute(), _agi_bin(loaded.settings), systemd_dir.absolute())
+        plan = plan_uninstall(place)
+        with suppress(ConsoleError):
+            check_trunks(lambda command: console(loaded.settings, command))
+    done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
+    if dry_run or not done:
+        return
+    if reload:
+        _reload(loaded.settings, loads="")
+    user = SERVICE_USER if place.units == UNITS and has_user() else ""
+    for line in left_behind(loaded, user):
+        say("stays  ", line)
+    show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
+
+
+def _settings(config: Path | None) -> Loaded:
+    """The settings. With broken ones nothing is installed: a dialplan would be written that asks somewhere else."""
+    try:
+        return load_settings(config)
+    except SettingsError as error:
+        raise CommandError(f"{error}. Nothing was changed: correct the settings, then run this again") from None
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    from callsieve.install.plan import InstallError
+    from callsieve.pbx.cli_client import ConsoleError
+
+    try:
+        yield
+    except (ConsoleError, InstallError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _agi_bin(settings: Settings) -> Path | None:
+    """Where this Asterisk keeps its AGI scripts."""
+    from callsieve.pbx.cli_client import ConsoleError, console
+    from callsieve.pbx.cli_output import setting_in
+
+    try:
+        said = setting_in(console(settings, "core show settings"), "AGI Scripts directory")
+    except ConsoleError:
+        said = None
+    if said is not None:
+        return Path(said)
+    return next((path for path in AGI_BINS if path.is_dir()), None)
+
+
+def _carried_out(plan: Plan, *, dry_run: bool, yes: bool, verbose: bool, stops: Place | None = None) -> bool:
+    """Whether anything was written. `stops`: the service of this place is stopped before."""
+    from callsieve.cli.output import say
+    from callsieve.install.apply import write
+    from callsieve.install.cli.plan_table import show_plan
+    from callsieve.install.plan import SERVICE_USER
+
+    if not plan.changes and not plan.new_user:
+        say("nothing to change")
+        return False
+    show_plan(plan, SERVICE_USER, every_line=verbose)
+    if not verbose:
+        say("-v shows every line")
+    if dry_run:
+        say("nothing was written (--dry-run)")
+        return False
+    if not yes:
+        if not sys.stdin.isatty():
+            raise CommandError("nobody is there to be asked: use --yes to write this, --dry-run to see it")
+        if not typer.confirm("Write this?"):
+            say("nothing was written")
+            raise SystemExit(1)
+    if stops is not None:
+        _stop_service(stops)
+    with _one_line():
+        write(plan)
+    say("written")
+    return True
+
+
+def _stop_service(place: Place) -> None:
+    """A daemon whose unit is gone would run on until the machine is restarted."""
+    from callsieve.install.steps import UNITS_STARTED
+
+    if place.units != UNITS or not place.unit.exists() or shutil.which("systemctl") is None:
+        return
+    command = ["systemctl", "disable", "--now", *UNITS_STARTED.split()]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        warn(f"the service did not stop within {SYSTEMCTL_SECONDS:.0f} s: look at systemctl status callsieve")
+        return
+    if done.returncode != 0:
+        warn(f"the service could not be stopped: {done.stderr.strip()[:200]}: stop it with {' '.join(command)}")
+
+
+def _reload(settings: Settings, loads: str) -> None:
+    """Let Asterisk read its files again; see that our contexts are there, or that they are gone."""
+    from callsieve.cli.output import say
+    from callsieve.pbx.cli_client import console as ask
+    from callsieve.pbx.cli_output import dialplan_in
+
+    with _one_line():
+        for command in ("dialplan reload", "manager reload"):
+            ask(settings, command)
+        there = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts
+    if there != bool(loads):
+        raise CommandError("Asterisk did not take the new dialplan: its log says why (logger.conf says where that is)")
+    say("Asterisk has read its dialplan and manager users again")

@@ -1,0 +1,110 @@
+"""How a plan of `asterisk install` or `uninstall` is shown: the lines that matter first, every line on request."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from callsieve.install.plan import is_copy, is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from callsieve.install.plan import Change, Plan
+    from callsieve.install.steps import Step
+
+_SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTILINE | re.IGNORECASE)
+
+
+def show_plan(plan: Plan, user: str, *, every_line: bool) -> None:
+    """Each file, with what changes in files that are not ours; `every_line`: whole diffs after that."""
+    if plan.new_user:
+        _print(_verb("new"), f" user {user}, in the group {plan.new_user}")
+    for change in plan.changes:
+        _show_file(change)
+    if every_line:
+        for change in plan.changes:
+            _show_diff(change)
+
+
+def show_steps(steps: list[Step]) -> None:
+    """A numbered list; its commands are to be copied."""
+    if steps:
+        _print(_styled("\nWhat is left to do", "bold"))
+    for number, step in enumerate(steps, 1):
+        _print(_styled(f"{number}. {step.title}"))
+        for line in step.lines:
+            _print(_styled(f"   {line}", "cyan"))
+
+
+def _show_file(change: Change) -> None:
+    mode = f" ({change.mode:04o})" if change.mode is not None and change.after is not None else ""
+    _print(_verb(_verb_of(change)), f" {change.path}{mode}{_size(change)}")
+    for line in _lines_that_matter(change):
+        _print(_styled(f"        {line}", _style_of(line)))
+    if change.copied and not change.copy_path.exists():
+        _print(_styled(f"        as it was: {change.copy_path.name}", "dim"))
+
+
+def _verb_of(change: Change) -> str:
+    return "new" if change.before is None else "remove" if change.after is None else "change"
+
+
+def _size(change: Change) -> str:
+    if change.before is None and change.after is not None and is_ours(change.after):
+        return f", {change.after.count(chr(10))} lines"
+    return ""
+
+
+def _lines_that_matter(change: Change) -> Iterator[str]:
+    """What is added to and taken out of files that are not wholly ours. Secrets stay secret."""
+    if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
+        return
+    for line in list(_diff(change, context=0))[2:]:
+        if line.startswith(("+", "-")):
+            yield f"{line[0]} {line[1:]}"
+
+
+def _show_diff(change: Change) -> None:
+    _print(_styled(""))
+    lines = list(_diff(change, context=2))
+    for line in lines:
+        _print(_styled(line, _style_of(line)))
+    if not lines:
+        _print(_styled(f"{change.path}: the mode or the secret changes", "bold"))
+
+
+def _diff(change: Change, context: int) -> Iterator[str]:
+    before, after = (_SECRET.sub(r"\1\2********", text or "") for text in (change.before, change.after))
+    old = "/dev/null" if change.before is None else str(change.path)
+    new = "/dev/null" if change.after is None else str(change.path)
+    diff = difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="", n=context)
+    return (line.encode("utf-8", "replace").decode() for line in diff)
+
+
+def _style_of(line: str) -> str:
+    if line.startswith(("---", "+++")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+
+
+def _verb(verb: str) -> Text:
+    return _styled(f"{verb:<7}", {"new": "green", "remove": "red"}.get(verb, "yellow"))
+
+
+def _print(*parts: Text | str) -> None:
+    """Never folded: it is to be copied, or compared with a file."""
+    from rich.text import Text
+
+    from callsieve.cli.output import console
+
+    console().print(Text.assemble(*parts), soft_wrap=True)
+
+
+def _styled(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(text, style)

@@ -1,0 +1,64 @@
+"""Our own settings as `asterisk install` writes them: a new file begins in observe mode, an old one gets its [ami].
+
+Once written they are the administrator's: `uninstall` leaves them alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from callsieve.install.manager_user import PRIVATE_MODE, toml_text
+from callsieve.install.plan import Change, Place
+from callsieve.pbx.config_files import read_text
+from callsieve.settings import Loaded
+
+NEW_FILE = """\
+# CallSieve's settings, as `callsieve asterisk install` began them. docs/operations.md has every key.
+
+[policy]
+name = "observe" # decides and records, never acts; then cautious, balanced, strict or a policy of your own
+
+[numbers]
+region = {region} # your country: how numbers without a country code are read
+"""
+ELSEWHERE = """
+[asterisk]
+etc = {etc}
+"""
+
+
+def plan_settings(place: Place, loaded: Loaded, ami: list[str]) -> list[Change]:
+    """The settings file with the [ami] table at its end. A file that is there keeps all that it says."""
+    file = loaded.settings_file
+    before = read_text(file)
+    if before is not None and not ami:
+        return []
+    begun = _new_text(place, loaded) if before is None else before
+    table = "".join(f"{line}\n" for line in ami)
+    mode, group = _private(file, place.group)
+    return [Change(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
+
+
+def _new_text(place: Place, loaded: Loaded) -> str:
+    """A first month only watches: a policy that acts is a decision of the administrator's, made on what was seen."""
+    settings = loaded.settings
+    text = NEW_FILE.format(region=toml_text(settings.numbers.region))
+    if place.etc != Path(settings.asterisk.etc):
+        text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
+    return text
+
+
+def region_remark(loaded: Loaded) -> str:
+    """What to know of a new file's region: nobody has said where this PBX is."""
+    region, file = loaded.settings.numbers.region, loaded.settings_file
+    return f"numbers without a country code are read as those of {region}: set region in {file} to your country"
+
+
+def _private(file: Path, group: int) -> tuple[int, int | None]:
+    """Mode and group of our settings with a secret in them: whoever runs the service reads them by Asterisk's group."""
+    if not file.exists():
+        return PRIVATE_MODE, group
+    status = file.stat()
+    if status.st_gid != 0 and not status.st_mode & 0o004:
+        return status.st_mode & 0o770, None  # somebody has chosen who may read them
+    return status.st_mode & 0o770 | 0o040, group

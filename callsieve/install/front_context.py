@@ -1,0 +1,71 @@
+"""The front context that trunks arrive in: it asks CallSieve and goes on to the context that they arrived in before.
+
+One context for each name that the administrator gives, `callsieve-` and that name: `callsieve-from-trunk` goes on to
+`from-trunk`. The trunk's `context=` is then the only line that changes, and every DID stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from callsieve.install.plan import FREEPBX_FILES, FRONT_FILE, InstallError, Place, packaged
+from callsieve.pbx.config_files import lines_of, read_text, walk
+from policies.hints import nearest
+
+PREFIX = "callsieve-"
+TEMPLATE = "from-trunk"
+# pbx.h: AST_MAX_CONTEXT is 80 with its end; ours is ten longer than the name.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,69}")
+# Dialplans whose contexts are not in extensions.conf.
+_OTHER_LANGUAGES = ("extensions.ael", "extensions.lua")
+
+
+def front_context_of(context: str) -> str:
+    """The name of the front context before this one."""
+    return PREFIX + context
+
+
+def front_text(contexts: Sequence[str]) -> str:
+    """The file with a front context for each of these."""
+    head, bracket, block = packaged(FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
+    return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
+
+
+def installed_contexts(place: Place) -> tuple[str, ...]:
+    """The contexts that the installed file goes on to, in its order."""
+    path = place.dialplan / FRONT_FILE
+    sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
+    return tuple(section.removeprefix(PREFIX) for section in sections)
+
+
+def check_context(place: Place, context: str) -> None:
+    """InstallError unless a front context can be made for this name, and there is such a context to go on to."""
+    if not _NAME.fullmatch(context) or context.startswith("callsieve"):
+        raise InstallError(f"--inbound {context!r}: name the context that your trunks arrive in now, as from-trunk")
+    if front_context_of(context) in _our_contexts():
+        raise InstallError(
+            f"--inbound {context}: CallSieve has a context {front_context_of(context)} of its own: "
+            "rename yours, or ask by a line of your own (docs/operations.md, the inline way)"
+        )
+    if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
+        raise InstallError(
+            f"--inbound {context}: {place.etc}/extensions.conf has no context [{context}]{nearest(context, known)}"
+        )
+
+
+def _our_contexts() -> frozenset[str]:
+    lines = (line for name in FREEPBX_FILES for line in lines_of(Path(name), packaged(name)))
+    return frozenset(line.section for line in lines if line.section)
+
+
+def _contexts_of(place: Place) -> list[str]:
+    """The contexts of other people's dialplan, in the order of the files."""
+    lines = walk(place.etc, place.etc / "extensions.conf")
+    found = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
+    return list(dict.fromkeys(name for name in found if name not in ("general", "globals")))
+
+
+def _may_be_elsewhere(place: Place, context: str) -> bool:
+    return any(context in (read_text(place.etc / name) or "") for name in _OTHER_LANGUAGES)

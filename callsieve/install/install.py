@@ -1,0 +1,253 @@
+"""What `callsieve asterisk install` would change. Nothing is written here: see callsieve.install.apply."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from callsieve.install.first_settings import plan_settings, region_remark
+from callsieve.install.freepbx import Hook, find_hook
+from callsieve.install.front_context import check_context, front_text, installed_contexts
+from callsieve.install.manager_user import ManagerPlan, plan_manager
+from callsieve.install.plan import (
+    DIALPLAN_FILES,
+    FREEPBX_FILES,
+    FREEPBX_HOOK_FILE,
+    FRONT_FILE,
+    OUR_AGI,
+    OUR_DIALPLAN,
+    SERVICE_USER,
+    SYSTEM_UNITS,
+    USUAL_GROUP,
+    Change,
+    InstallError,
+    Place,
+    Plan,
+    asked_for,
+    asterisk_conf,
+    changes_something,
+    is_included,
+    is_ours,
+    own_file,
+    packaged,
+    packaged_dialplan,
+    place_of,
+)
+from callsieve.pbx.config_files import read_text, walk, with_lines
+from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
+
+__all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
+
+# What asterisk-conf/callsieve.conf asks when nothing else is set.
+MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4578"
+TRUNK_LINES = (
+    "exten => _X.,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))",
+    " same => n,Dial(PJSIP/201,30,${CALLSIEVE_DIAL})",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to install. `new_secret` is for the manager user, if there is no secret yet.
+
+    `inbound` names the contexts that trunks arrive in now, which get a front context each.
+    """
+
+    loaded: Loaded
+    new_secret: str
+    inbound: tuple[str, ...] = ()
+    freepbx: bool = False
+    classic: bool = False
+    systemd: bool = False
+    ami: bool = True
+
+
+def plan_install(place: Place, wanted: Wanted) -> Plan:
+    """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
+    hook = find_hook(place) if wanted.freepbx else Hook()
+    fronts = _front_contexts(place, wanted)
+    names = _dialplan_files(wanted, hook, fronts)
+    dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
+    manager = _manager(place, wanted)
+    settings = plan_settings(place, wanted.loaded, manager.settings)
+    units = _units(place, wanted) if wanted.systemd else []
+    # What is included comes before what includes it: Asterisk may read its files at any moment.
+    changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
+    changes += [*manager.changes, *settings]
+    return Plan(
+        changes=tuple(change for change in changes if changes_something(change)),
+        remarks=(*manager.remarks, *_settings_remarks(settings, wanted), *_readability(place, wanted), *hook.remarks),
+        new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
+    )
+
+
+def _settings_remarks(settings: list[Change], wanted: Wanted) -> list[str]:
+    return [region_remark(wanted.loaded)] if any(change.before is None for change in settings) else []
+
+
+def has_user() -> bool:
+    """Whether this machine has the service's user."""
+    try:
+        pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        return False
+    return True
+
+
+def _front_contexts(place: Place, wanted: Wanted) -> tuple[str, ...]:
+    """Those that are installed stay: a trunk may arrive in any of them."""
+    if wanted.freepbx and wanted.inbound:
+        raise InstallError("--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve")
+    for context in wanted.inbound:
+        check_context(place, context)
+    return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
+
+
+def _manager(place: Place, wanted: Wanted) -> ManagerPlan:
+    if not wanted.ami:
+        return ManagerPlan([], [], [])
+    return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
+
+
+def _dialplan_files(wanted: Wanted, hook: Hook, fronts: tuple[str, ...]) -> tuple[str, ...]:
+    files = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
+    ours = (name for name in files if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
+    return (*ours, FRONT_FILE) if fronts else tuple(ours)
+
+
+def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: tuple[str, ...]) -> list[Change]:
+    agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
+    key = "" if wanted.classic else wanted.loaded.settings.agi.key
+    texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi, key) for name in names}
+    private = (0o640, place.group) if key else (None, None)
+    files = [own_file(place.dialplan / name, text, *private) for name, text in texts.items()]
+    path = place.dialplan / FREEPBX_HOOK_FILE
+    before = read_text(path)
+    if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):
+        files.append(Change(path, before, None))  # somebody has a hook of his own now
+    return files
+
+
+def dialplan_text(name: str, agi: str, key: str = "") -> str:
+    """One file of the dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts.
+
+    `key` goes with each question, if there is one.
+    """
+    text = packaged(name)
+    if name == MAIN_FILE and PACKAGED_URL not in text:
+        raise InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
+    return with_key(text.replace(PACKAGED_URL, agi), key)
+
+
+def with_key(text: str, key: str) -> str:
+    """The dialplan, sending the key along with whatever it asks; without one as it is."""
+    for path in ("/screen,", "/${ARG1},") if key else ():
+        text = text.replace(f")}}{path}", f")}}{path}key={key},")
+    return text
+
+
+def _include_of_dialplan(place: Place, freepbx: bool, names: tuple[str, ...]) -> Change:
+    target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
+    lines = list(walk(place.etc, place.etc / "extensions.conf"))
+    missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
+    before = read_text(target)
+    if before is None:
+        raise InstallError(f"{target} is not there: --freepbx is for FreePBX only")
+    if not missing:
+        return Change(target, before, before)
+    if freepbx and not is_included(place.etc, lines, target):
+        raise InstallError(f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx")
+    patterns = ["*.conf"] if len(missing) == len(names) else missing
+    added = [f'#include "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
+    return Change(target, before, with_lines(before, added), copied=True)
+
+
+# The classic script
+
+
+def _our_agi(place: Place, wanted: Wanted) -> list[Change]:
+    if not wanted.classic:
+        return []
+    if place.agi_bin is None:
+        raise InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
+    text = wrapper_text(Path(sys.executable), relay_path(), classic_socket(place, wanted))
+    names = asked_for(packaged_dialplan())
+    return [own_file(place.agi_bin / OUR_AGI / name, text, mode=0o755) for name in names]
+
+
+def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
+    """The script that Asterisk starts for a call. `-I -S`: nothing of the environment, no site-packages, no delay."""
+    command = shlex.join([str(python), "-I", "-S", str(relay), str(socket)])
+    return (
+        f"#!/bin/sh\n# CallSieve's classic AGI script, from `callsieve asterisk install --classic`.\nexec {command}\n"
+    )
+
+
+def relay_path() -> Path:
+    """Where agi/relay.py is; it is run as a file."""
+    spec = find_spec("agi.relay")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).resolve()
+
+
+def classic_socket(place: Place, wanted: Wanted) -> Path:
+    """The daemon's Unix socket: the service's own state directory when there is, or will be, a service."""
+    state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
+    return state / wanted.loaded.settings.agi.socket
+
+
+def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
+    """What Asterisk's user, or the service, could not reach."""
+    if place.group == 0 and (wanted.systemd or place.unit.exists()):
+        yield (
+            f"the service runs in the group {USUAL_GROUP}, which is not there, and could not read its settings: "
+            f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.settings_file}"
+        )
+    for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
+        closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)
+        if closed is not None:
+            yield f"{closed} is closed to other users: Asterisk may not be able to run {path}; install it in /opt, say"
+    if wanted.systemd and any(Path(sys.prefix).is_relative_to(home) for home in ("/root", "/home")):
+        yield f"the service cannot see {sys.prefix} (ProtectHome): install CallSieve in /opt, say"
+
+
+# systemd
+
+
+def _units(place: Place, wanted: Wanted) -> list[Change]:
+    group = service_group(place)
+    return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in place.unit_files]
+
+
+def unit_text(name: str, loaded: Loaded, group: str) -> str:
+    """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
+    program = str(Path(sys.executable).parent / "callsieve")
+    options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
+
+    def command(found: re.Match[str]) -> str:
+        return " ".join(_systemd_word(word) for word in (program, found[1], *options))
+
+    text = re.sub(r"@CALLSIEVE@ (\w+)", command, packaged(name))
+    return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
+
+
+def service_group(place: Place) -> str:
+    """The group that Asterisk reads its files by, as far as /etc says; the usual one else. A number has no name."""
+    try:
+        return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
+    except KeyError:
+        return str(place.group)
+
+
+def _systemd_word(word: str) -> str:
+    """systemd.service(5): `%` and `$` are special, and a word with a space is quoted."""
+    word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    return f'"{word}"' if " " in word else word

@@ -1,0 +1,114 @@
+"""The manager user: its file, the line that includes it, and [ami] for our own settings. All with one secret."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from callsieve.install.plan import OUR_MANAGER, Change, InstallError, Place, is_included, own_file, packaged
+from callsieve.pbx.config_files import Line, read_text, walk, with_lines
+from callsieve.settings import Ami, Loaded
+
+PRIVATE_MODE = 0o640
+DEFAULT_PORT = 5038
+
+SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
+
+
+class ManagerPlan(NamedTuple):
+    """What to change in Asterisk, the lines for our own settings, and remarks for the administrator."""
+
+    changes: list[Change]
+    settings: list[str]
+    remarks: list[str]
+
+
+def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
+    """The manager user. Its secret is `new_secret` if there is none yet. InstallError."""
+    ami = loaded.settings.ami
+    user = ami.username or "callsieve"
+    main = place.etc / "manager.conf"
+    if read_text(main) is None:
+        raise InstallError(f"{main} is not there: Asterisk has no manager interface; without it: --no-ami")
+    lines = list(walk(place.etc, main))
+    other = next((line for line in lines if line.section == user and line.file != place.manager), None)
+    if other is not None:
+        where = f"{other.file}:{other.number}"
+        return ManagerPlan(
+            [], [], [f"the manager user {user} is already in {where}: put its secret into [ami] of the settings"]
+        )
+    secret = _secret_of(ami, read_text(place.manager)) or new_secret
+    if not secret.isprintable() or " " in secret:
+        raise InstallError("[ami] secret: Asterisk takes no spaces or control characters in a secret: choose another")
+    text = manager_text(packaged("callsieve-manager.conf"), user, secret)
+    own = own_file(place.manager, text, PRIVATE_MODE, place.group)
+    custom = place.etc / "manager_custom.conf"  # FreePBX writes manager.conf itself, and includes this
+    target = custom if freepbx and is_included(place.etc, lines, custom) else main
+    port = _port(_general(lines, "port"))
+    settings, remarks = _ami_table(place, loaded, user, secret, port)
+    if not _is_on(_general(lines, "enabled")):
+        remarks.append(f"the manager interface is off: set `enabled = yes` in [general] of {main}")
+    return ManagerPlan([own, _include_of_manager(place, target, lines)], settings, remarks)
+
+
+def _secret_of(ami: Ami, text: str | None) -> str:
+    """The secret there is: that of our settings, else the one in Asterisk's file."""
+    found = SECRET_LINE.search(text or "")
+    return ami.secret or (found[1].replace("\\;", ";") if found else "")
+
+
+def manager_text(template: str, user: str, secret: str) -> str:
+    """The manager user. A `;` would begin a comment."""
+    return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
+
+
+def _include_of_manager(place: Place, target: Path, lines: list[Line]) -> Change:
+    before = read_text(target)
+    if is_included(place.etc, lines, place.manager):
+        return Change(target, before, before)
+    return Change(target, before, with_lines(before, [f'#include "{OUR_MANAGER}"']), copied=before is not None)
+
+
+def _general(lines: list[Line], key: str) -> str:
+    """The value of a key in [general] of manager.conf; empty when it is not set."""
+    section, value = "", ""
+    for line in lines:
+        section = line.section or section
+        name, equals, rest = line.text.partition("=")
+        if section == "general" and equals and name.strip().lower() == key:
+            value = rest.removeprefix(">").strip()
+    return value
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in ("yes", "true", "y", "t", "1", "on")
+
+
+def _port(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else DEFAULT_PORT
+
+
+def _ami_table(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
+    """The other end of the manager user: the lines of [ami] for our own settings, none where there is one. Remarks."""
+    ami = loaded.settings.ami
+    file = loaded.settings_file
+    before = read_text(file)
+    if before is not None and "ami" in tomllib.loads(before):
+        remarks = [] if ami.port == port else [f"{file}: [ami] needs port = {port}, that of {place.etc}/manager.conf"]
+        if not (ami.username and ami.secret):
+            remarks.append(f"{file}: [ami] lacks its username or secret: take them from {place.manager}")
+        return [], remarks
+    lines = ["[ami]", f'username = "{user}"']
+    if not ami.secret:  # else it is in the environment, and stays there
+        lines.append(f"secret = {toml_text(secret)}")
+    if port != DEFAULT_PORT:
+        lines.append(f"port = {port}")
+    return lines, []
+
+
+def toml_text(text: str) -> str:
+    """A TOML string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,131 @@
+"""What `callsieve asterisk uninstall` would change. Nothing is written here: see callsieve.install.apply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
+from callsieve.install.plan import (
+    FREEPBX_FILES,
+    FRONT_FILE,
+    OUR_AGI,
+    Change,
+    InstallError,
+    Place,
+    Plan,
+    agi_of,
+    copy_of,
+    is_ours,
+)
+from callsieve.pbx.cli_output import endpoint_context_in, endpoints_in, iax_users_in
+from callsieve.pbx.config_files import Line, read_text, walk, without_our_lines
+
+# How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
+_USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
+_USE_BY_FILE = {  # trunks first: they are what loses calls
+    **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
+    "extensions.conf": _USE,
+    "extensions.ael": _USE,
+    "extensions.lua": re.compile(r"callsieve"),
+}
+MOST_NAMED = 8
+ENDPOINTS_ASKED = 300
+
+
+def plan_uninstall(place: Place) -> Plan:
+    """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
+    if users := uses_of(place):
+        where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
+        more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
+        raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
+    shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
+    shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
+    changes = [change for path in shared for change in _restored(path)]
+    changes += [change for path in _our_files(place) for change in _removed(path)]
+    directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
+    if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
+        directories.append(place.manager.parent)
+    return Plan(tuple(changes), directories=tuple(directories))
+
+
+def check_trunks(ask: Callable[[str], str]) -> None:
+    """InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say by now.
+
+    `ask` is Asterisk's console. ConsoleError when it cannot be asked: then it will read its files when it starts.
+    """
+    names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
+    contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
+    by_module = {
+        "res_pjsip": [name for name, context in contexts.items() if _is_ours(context)],
+        "chan_iax2": [name for name, context in iax_users_in(ask("iax2 show users")).items() if _is_ours(context)],
+    }
+    for module, arriving in by_module.items():
+        if arriving:
+            raise InstallError(
+                f"Asterisk still sends calls of {', '.join(arriving[:MOST_NAMED])} to CallSieve: they would be lost: "
+                f'first asterisk -rx "module reload {module}.so"'
+            )
+
+
+def _is_ours(context: str) -> bool:
+    return context.startswith("callsieve-") or context == TRUNK_CONTEXT
+
+
+def uses_of(place: Place) -> list[Line]:
+    """The lines of other people's files that need ours. None: no call is screened."""
+    return [
+        line
+        for name, use in _USE_BY_FILE.items()
+        for line in _lines_of(place, name)
+        if line.file.parent != place.dialplan and line.included is None and use.search(line.text)
+    ]
+
+
+def _lines_of(place: Place, name: str) -> Iterator[Line]:
+    path = place.etc / name
+    if name.endswith(".conf"):
+        yield from walk(place.etc, path)
+        return
+    for number, text in enumerate((read_text(path) or "").split("\n"), 1):  # AEL and Lua, comments of their own
+        if not text.lstrip().startswith(("//", "--")):
+            yield Line(path, number, text.strip())
+
+
+def _restored(path: Path) -> Iterator[Change]:
+    """A shared file without our lines; its copy goes when it says the same."""
+    before = read_text(path)
+    if before is None:
+        return
+    after, copy = without_our_lines(before), copy_of(path)
+    copied = read_text(copy)
+    if after != before:
+        yield Change(path, before, after if after or copied is not None else None)
+    if copied is not None and copied == after:
+        yield Change(copy, copied, None)
+
+
+def _our_files(place: Place) -> Iterator[Path]:
+    yield from (place.dialplan / name for name in reversed((*FREEPBX_FILES, FRONT_FILE)))
+    yield place.manager
+    yield from place.unit_files
+    if place.agi_bin is not None:
+        yield from sorted((place.agi_bin / OUR_AGI).glob("*"))
+
+
+def _removed(path: Path) -> Iterator[Change]:
+    """A file of ours goes, and what was in its place before comes back."""
+    before, copied = read_text(path), read_text(copy_of(path))
+    if before is not None and is_ours(before):
+        copy = copy_of(path)
+        if copied is None:
+            yield Change(path, before, None)
+        else:
+            yield Change(path, before, copied, copy.stat().st_mode & 0o777)
+            yield Change(copy, copied, None)
+
+
+def is_classic_installed(place: Place) -> bool:
+    """Whether the installed dialplan starts the classic script."""
+    return agi_of(read_text(place.dialplan / "callsieve.conf") or "") == OUR_AGI

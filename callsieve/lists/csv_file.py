@@ -1,0 +1,57 @@
+"""The administrator's lists as CSV, out and in: entry,list,action,note,expires. Pure but for the table's own file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from callsieve.lists.operations import ListingError, with_options
+from callsieve.text.csv_table import Table
+from callsieve.text.number_entry import EntryError, parse_entry
+from callsieve.text.times import iso
+from reputation.model import ListEntry, ListName
+
+COLUMNS = ("entry", "list", "action", "note", "expires")
+MOST_ROWS = 5000
+# A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
+FORMULAS = ("=", "+", "-", "@", "\t")
+
+
+def list_as_csv(entries: Iterable[ListEntry]) -> str:
+    """All of them, in a form that can be imported again."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        expires = iso(entry.expires_at) if entry.expires_at else ""
+        text, note = as_text(entry.text), as_text(entry.note)
+        writer.writerow((text, entry.list_name.value, entry.action or "", note, expires))
+    return out.getvalue()
+
+
+def entries_in(table: Table, list_name: ListName | None, region: str, now: float) -> Iterator[ListEntry]:
+    """The entries of a file. `list_name`: where a row does not say it. What cannot be used is refused with a reason."""
+    for text, word, action, note, expires in table:
+        try:
+            name = ListName(word) if word else list_name
+        except ValueError:
+            name = None
+        if name is None:
+            table.refuse(f"list {word[:20]!r} is none: write allow or block")
+            continue
+        try:
+            entry = parse_entry(from_text(text), name, region)
+            yield with_options(entry, from_text(note), expires or None, action or None, now)
+        except (EntryError, ListingError) as error:
+            table.refuse(str(error))
+
+
+def as_text(field: str) -> str:
+    """A text that a spreadsheet does not compute with."""
+    return f"'{field}" if field.startswith((*FORMULAS, "'")) else field
+
+
+def from_text(field: str) -> str:
+    """What it was before."""
+    return field[1:] if field.startswith("'") and field[1:].startswith((*FORMULAS, "'")) else field

@@ -1,0 +1,101 @@
+"""What the pages of the lists and of identities show."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.changes.undo import IDENTITIES, LISTS, Latest, latest_changes
+from callsieve.lists.operations import Replaced, action_of, calls_lately, objections_to_typed, replaced_by
+from callsieve.settings import Settings
+from callsieve.text.number_entry import coverage, covers_country
+from reputation.model import Identity, ListEntry, ListName
+from reputation.store.identities import all_identities
+from reputation.store.lists import list_entries
+
+MOST_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EntryShown:
+    """An entry of a list. `action`: what is done with a call that it matches."""
+
+    entry: ListEntry
+    action: str
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListsShown:
+    """The page. `found`: how many match what was looked for; `all`: how many there are."""
+
+    entries: tuple[EntryShown, ...]
+    found: int
+    all: int
+    latest: tuple[Latest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an entry would do, before it is added."""
+
+    entry: ListEntry
+    action: str
+    coverage: str
+    objections: tuple[str, ...]
+    there: Replaced
+    calls: int
+
+    @property
+    def is_for_administrators(self) -> bool:
+        """Whether nobody else may add it."""
+        return bool(self.objections) or covers_country(self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityShown:
+    """An identity, and whether it counts no longer."""
+
+    identity: Identity
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitiesShown:
+    """The page. `all`: how many there are."""
+
+    identities: tuple[IdentityShown, ...]
+    found: int
+    all: int
+    latest: tuple[Latest, ...]
+
+
+def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, now: float) -> ListsShown:
+    """The entries of a list, or of both, that have the text in them or in their note."""
+    everything = list_entries(db)
+    found = [one for one in everything if list_name in (None, one.list_name) and has_text(text, one.text, one.note)]
+    shown = (
+        EntryShown(one, action_of(one), one.expires_at is not None and one.expires_at <= now)
+        for one in found[:MOST_SHOWN]
+    )
+    return ListsShown(tuple(shown), len(found), len(everything), latest_changes(db, LISTS))
+
+
+def look_at(db: sqlite3.Connection, settings: Settings, entry: ListEntry, now: float) -> Look:
+    """What the entry would do."""
+    found = tuple(objections_to_typed(db, settings, entry))
+    calls = calls_lately(db, entry, now)
+    return Look(entry, action_of(entry), coverage(entry), found, replaced_by(db, entry), calls)
+
+
+def identities_shown(db: sqlite3.Connection, text: str, now: float) -> IdentitiesShown:
+    """The identities that have the text in their number or name."""
+    everything = all_identities(db)
+    found = [one for one in everything if has_text(text, one.number, one.name)]
+    shown = (IdentityShown(one, one.expires_at <= now) for one in found[:MOST_SHOWN])
+    return IdentitiesShown(tuple(shown), len(found), len(everything), latest_changes(db, IDENTITIES))
+
+
+def has_text(text: str, *fields: str) -> bool:
+    """Whether one of the fields has the text in it; no text is in all."""
+    return not text or any(text.casefold() in field.casefold() for field in fields)

@@ -1,0 +1,207 @@
+"""The administrator's allowlist and blocklist: looked through, changed, undone, and moved as CSV."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from itertools import islice
+
+from starlette.responses import Response
+
+from callsieve.changes.undo import IMPORTS, LISTS, UndoError, undo
+from callsieve.lists.csv_file import COLUMNS, MOST_ROWS, entries_in, list_as_csv
+from callsieve.lists.operations import (
+    ListingError,
+    NothingChanged,
+    Plan,
+    about,
+    bring_in,
+    objections,
+    put_on_list,
+    to_bring_in,
+    with_objections,
+    with_options,
+)
+from callsieve.lists.views import ListsShown, Look, lists_shown, look_at
+from callsieve.text.csv_table import KEPT_PROBLEMS, Table, TableError
+from callsieve.text.number_entry import EntryError, covers_country, parse_entry
+from callsieve.text.times import day
+from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.routes import Page
+from callsieve.web.words import N_
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.audit import Change
+from reputation.store.lists import list_entries, remove_entry
+from reputation.users import Role
+
+UPLOAD_BYTES = 1 << 20
+FORCE = N_("This can only be added by an administrator, who says so.")
+ADMINISTRATORS = N_("Only an administrator can add this.")
+EMPTY = N_("Choose a file first.")
+TOO_MANY = N_("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    return await _page(visit)
+
+
+async def add(visit: Visit) -> Response:
+    """An entry; one that matches many numbers, or that something speaks against, is looked at first."""
+    settings, now, form = visit.desk.loaded.settings, visit.now, visit.form
+    try:
+        entry = parse_entry(form.get("entry", "")[:100], _list_named(form.get("list", "")), settings.numbers.region)
+        options = (form.get("note", "").strip(), form.get("expires", "").strip() or None, form.get("action") or None)
+        entry = with_options(entry, *options, now)
+    except (EntryError, ListingError) as error:
+        return await _page(visit, str(error))
+    look: Look = await visit.read(look_at, settings, entry, now)
+    if not form.get("sure") and (look.objections or entry.kind is not EntryKind.EXACT):
+        return visit.page("lists/list_look.html", look=look, typed=dict(form))
+    if look.is_for_administrators and visit.role < Role.ADMINISTRATOR:
+        raise Refused(ADMINISTRATORS)
+    if look.objections and not form.get("force"):
+        raise Refused(FORCE)
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.before, change.after = put_on_list(db, entry).before, entry
+
+    number, name = about(entry)
+    await visit.change("list add", write, number, name)
+    return visit.go("/lists", "listed")
+
+
+async def remove(visit: Visit) -> Response:
+    """An entry off its list."""
+    wanted = _entry(visit)
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.before = remove_entry(db, wanted)
+        if change.before is None:
+            raise Refused(f"{wanted.text} is not on the {wanted.list_name.value}list any more")
+
+    number, name = about(wanted)
+    await visit.change("list remove", write, number, name)
+    return visit.go("/lists", "unlisted")
+
+
+async def take_back(visit: Visit) -> Response:
+    """One of the latest changes undone."""
+    await take_back_named(visit, LISTS)
+    return visit.go("/lists", "undone")
+
+
+async def export(visit: Visit) -> Response:
+    """Both lists as a file."""
+    text = list_as_csv(await visit.read(list_entries))
+    await visit.note("list export")
+    return as_file(text, f"callsieve-lists-{day(visit.now)}.csv")
+
+
+async def take_file(visit: Visit) -> Response:
+    """The entries of a file, all that can be used at once; the others are named with their lines."""
+    raw, settings, now = visit.files.get("file", b""), visit.desk.loaded.settings, visit.now
+    if not raw:
+        return await _page(visit, EMPTY)
+    default = ListName(visit.form["list"]) if visit.form.get("list") in tuple(ListName) else None
+    try:
+        table = Table(io.BytesIO(raw), COLUMNS, "the file")
+        entries = list(islice(entries_in(table, default, settings.numbers.region, now), MOST_ROWS + 1))
+    except TableError as error:
+        return await _page(visit, str(error))
+    if len(entries) > MOST_ROWS:
+        return await _page(visit, TOO_MANY)
+
+    judged = await visit.read(with_objections, settings, entries)  # before the change, which nobody else writes beside
+    usable = [entry for entry, found in judged if not found]
+    refused = [text for _, found in judged for text in found]
+    if not usable:
+        raise Refused(f"not one row can be used: {'; '.join(_problems(table, refused)[:1]) or 'it has none'}")
+
+    def write(db: sqlite3.Connection, change: Change) -> Plan:
+        plan = to_bring_in(db, usable)
+        bring_in(db, change, plan, visit.who, now)
+        return plan
+
+    try:
+        plan = await visit.change("list import", write)
+    except NothingChanged:
+        plan = Plan((), 0, len(usable))
+    skipped = table.skipped + len(entries) - len(usable)
+    return visit.page("lists/list_imported.html", plan=plan, skipped=skipped, problems=_problems(table, refused))
+
+
+def _problems(table: Table, refused: list[str]) -> list[str]:
+    """The first of what was passed over, and why."""
+    return [*(f"line {problem.line}: {problem.text}" for problem in table.problems), *refused[:KEPT_PROBLEMS]]
+
+
+def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
+    """A file for the browser to keep. `name` is one of ours."""
+    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
+    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given.
+
+    Nobody does by undoing what they may not do: others than administrators import nothing, and force nothing.
+    """
+    change_id, now, settings = number_in_form(visit, "id"), visit.now, visit.desk.loaded.settings
+
+    def object_to(db: sqlite3.Connection, before: object) -> None:
+        if isinstance(before, ListEntry) and (covers_country(before) or objections(db, settings, before)):
+            raise Refused(ADMINISTRATORS)
+
+    if visit.role >= Role.ADMINISTRATOR:
+        write = undo(change_id, whats, now, number)
+    else:
+        write = undo(change_id, tuple(what for what in whats if what not in IMPORTS), now, number, object_to)
+    try:
+        await visit.change("undo", write)
+    except UndoError as error:
+        raise Refused(error.words) from None
+
+
+def number_in_form(visit: Visit, key: str) -> int:
+    """A number that a form of ours carries."""
+    text = visit.form.get(key, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise NotThere
+    return int(text)
+
+
+def _list_named(word: str) -> ListName:
+    try:
+        return ListName(word)
+    except ValueError:
+        raise NotThere from None
+
+
+def _entry(visit: Visit) -> ListEntry:
+    """The entry that a form of ours names; it was written by us, so anything else is no entry."""
+    try:
+        return parse_entry(visit.form.get("entry", "")[:100], _list_named(visit.form.get("list", "")), "ZZ")
+    except EntryError:
+        raise NotThere from None
+
+
+async def _page(visit: Visit, problem: str = "") -> Response:
+    # A viewer, who sees no number, cannot look for one either.
+    text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
+    word = visit.query.get("list", "")
+    list_name = ListName(word) if word in tuple(ListName) else None
+    shown: ListsShown = await visit.read(lists_shown, list_name, text, visit.now)
+    typed = {key: visit.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
+    return visit.page(
+        "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
+    )
+
+
+PAGES = (
+    Page("GET", "/lists", show, Role.VIEWER),
+    Page("GET", "/lists/export.csv", export, Role.OPERATOR),
+    Page("POST", "/lists/add", add, Role.OPERATOR),
+    Page("POST", "/lists/remove", remove, Role.OPERATOR),
+    Page("POST", "/lists/undo", take_back, Role.OPERATOR),
+    Page("POST", "/lists/import", take_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+)

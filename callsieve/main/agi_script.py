@@ -1,0 +1,78 @@
+"""`callsieve-agi`: the classic AGI script. Asterisk starts one process a call.
+
+`callsieve-agi [SOCKET]` hands the call to the daemon (agi/relay.py, which the installed wrappers run bare);
+`callsieve-agi --standalone` decides from the store file, with no daemon at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from agi import relay
+
+
+def main() -> None:
+    """The console script."""
+    parser = ArgumentParser(prog="callsieve-agi", description="Answer one call for Asterisk's AGI().")
+    parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; else that of the settings")
+    parser.add_argument("--standalone", action="store_true", help="decide without a daemon")
+    parser.add_argument("--config", type=Path, default=None, help="settings file")
+    arguments = parser.parse_args()
+    if arguments.standalone:
+        _standalone(arguments.config)
+    else:
+        sys.exit(relay.main([arguments.socket or _socket_of(arguments.config)]))
+
+
+def _socket_of(config: Path | None) -> str:
+    from callsieve.settings import load_settings
+
+    return str(load_settings(config).socket_path)
+
+
+def _standalone(config: Path | None) -> None:
+    """Same settings, store and screening as the daemon's; velocity counters are the one thing only a daemon has."""
+    import logging
+
+    from agi.protocol import Request
+    from agi.screening import Screening
+    from agi.standalone import run_standalone
+    from callsieve.daemon.store_supervisor import Keeper
+    from callsieve.system.privileges import served_settings
+    from callsieve.wiring import policies_of, site_of
+    from reputation.ids import new_id
+
+    logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
+    loaded = served_settings(config)
+    deadline_seconds = loaded.settings.agi.deadline_ms / 1000
+    keeper = Keeper(loaded.store_path)
+    screening = Screening(
+        site=site_of(loaded.settings),
+        policies=policies_of(loaded),
+        knowledge=keeper,
+        new_id=new_id,
+        deadline_seconds=deadline_seconds,
+    )
+
+    async def answer(request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await keeper.start()
+                return await screening.answer(request)
+        except TimeoutError:
+            return screening.failed_open("timed out", request)
+        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+            logging.getLogger("callsieve").warning("the call goes on unscreened: %s", error)
+            return screening.failed_open("failed", request)
+
+    with asyncio.Runner() as runner:
+        run_standalone(lambda request: runner.run(answer(request)), sys.stdin.buffer, sys.stdout.buffer)
+        sys.stdout.close()  # Asterisk goes on with the call while the journal is written
+        runner.run(keeper.close())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The application: the table of all pages, each behind the gate, and the files that browsers fetch.
+
+make_app(Desk(load)) -> an ASGI application, for uvicorn and for tests
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from callsieve.appeals.web import pages as appeals
+from callsieve.audit.web import pages as audit
+from callsieve.calls.web import overview
+from callsieve.calls.web import pages as calls
+from callsieve.identities.web import pages as identities
+from callsieve.imports.web import feeds, people
+from callsieve.lists.web import pages as lists
+from callsieve.main.console_context import Desk
+from callsieve.monitoring.web import probes
+from callsieve.numbers.web import pages as numbers
+from callsieve.own_numbers.web import do_not_call as own_wishes
+from callsieve.own_numbers.web import guidance as own_guidance
+from callsieve.own_numbers.web import pages as own
+from callsieve.policy.web import drafts
+from callsieve.policy.web import pages as policies
+from callsieve.users.web import account, login, second_factor
+from callsieve.users.web import pages as users
+from callsieve.web.access import error_page, guarded, stranger
+from callsieve.web.routes import Page
+from callsieve.web.security_headers import Hardening
+
+# In the order of the navigation; each has its own table.
+_PARTS = (
+    *(login, probes, account, second_factor, overview, calls, numbers, policies, drafts, lists, identities),
+    *(own_wishes, own_guidance, own),
+    *(appeals, feeds, people, users, audit),
+)
+PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
+STATIC_SECONDS = 3600
+
+
+class _Files(StaticFiles):
+    """What never differs between visitors, and may be kept by browsers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = f"public, max-age={STATIC_SECONDS}"
+        return response
+
+
+def make_app(desk: Desk) -> ASGIApp:
+    """The console over a desk, which it closes at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await desk.close()
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return error_page(stranger(request, desk), status)
+
+    async def icon(_request: Request) -> Response:
+        """Browsers ask for it here where a document names none: the guidance, or what is no page at all."""
+        return RedirectResponse("/static/icon.svg", 301)
+
+    static = Path(str(files("callsieve.web"))) / "static"
+    routes = [Route(page.path, guarded(page, desk), methods=[page.method]) for page in PAGES]
+    app = Starlette(
+        routes=[*routes, Route("/favicon.ico", icon), Mount("/static", _Files(directory=static))],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: not_found},
+    )
+    web = desk.loaded.settings.web
+    return Hardening(app, web.hosts, https_only=web.behind_proxy)

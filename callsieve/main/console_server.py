@@ -1,0 +1,72 @@
+"""The console's process: uvicorn, behind all that answers calls. Only this module and connections.py import it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from callsieve.main.console_app import make_app
+from callsieve.main.console_context import Desk
+from callsieve.settings import Loaded, SettingsError, address_of
+from callsieve.system.port_holder import address_taken
+from callsieve.web.connections import Connections, protocol_of
+
+logger = logging.getLogger("callsieve.web")
+
+NICE = 10
+GRACE_SECONDS = 2
+KEEP_ALIVE_SECONDS = 20
+
+
+def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone.
+
+    SettingsError when the address cannot be listened on.
+    """
+    desk = Desk(load)
+    web = desk.loaded.settings.web
+    host, port = address_of(web.listen)
+    app = make_app(desk)
+    proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=protocol_of(Connections(), proxied),
+            ws="none",  # an upgrade would leave the limits of connections.py
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,  # addresses of pages hold numbers
+            server_header=False,
+            proxy_headers=False,  # connections.py decides who is a proxy
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself what we tell in one line
+    logger.info("console: http://%s", web.listen)
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
+            server.run()
+    except SystemExit:
+        raise SettingsError(f"the console cannot listen: {address_taken(web.listen, '[web] listen')}") from None
+    logger.info("console: stopped")
+
+
+def _end_with_stdin(server: uvicorn.Server) -> None:
+    with suppress(OSError):
+        while sys.stdin.buffer.read(1024):
+            pass
+    server.should_exit = True

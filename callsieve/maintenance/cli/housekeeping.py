@@ -1,0 +1,123 @@
+"""`callsieve housekeeping`: what is done about the store every hour and every day, and what it did last."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    confirmed,
+    existing_store,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.store import note
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from reputation.store.housekeeping import Report
+
+
+# What is counted and is no table of a number (privacy.WHAT_BY_TABLE).
+WORDS = {
+    "number": ("number in no allocated block", "numbers in no allocated block"),
+    "challenge_result": ("result of a challenge", "results of challenges"),
+    "emergency_call": ("emergency call", "emergency calls"),
+    "expected_call": ("expected call", "expected calls"),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `housekeeping run` and `show`."""
+    group = typer.Typer(help="What is done about the store again and again.", no_args_is_help=True)
+    group.command("run")(run)
+    group.command("show")(show)
+    app.add_typer(group, name="housekeeping")
+
+
+def run(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; nothing is changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run all jobs now, and say what each did: what is past its time goes, what waits for somebody is counted."""
+    from callsieve.cli.output import say
+    from callsieve.cli.progress import counted
+    from reputation.store.audit import Change
+    from reputation.store.housekeeping import JOBS, run_jobs
+
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        now = time.time()
+        if not dry_run:
+            _make_sure(db, loaded.store_path, now, yes=yes)
+        done = []
+        with counted(len(JOBS), "jobs") as tick:
+            for report in run_jobs(db, JOBS, now, dry_run=dry_run):
+                done.append(report)
+                tick()
+        if not dry_run:
+            note(db, Change("housekeeping run", after={report.job: _words(report.did) for report in done}))
+    if as_json:
+        print_json([report._asdict() for report in done])
+        return
+    _show(done)
+    if dry_run:
+        say("Nothing was changed.")
+
+
+def _make_sure(db: sqlite3.Connection, path: Path, now: float, *, yes: bool) -> None:
+    """That the clock is right, and that there is a backup: what is removed is gone."""
+    from callsieve.text.times import when
+    from reputation.store.backup import has_backup_of_today, make_backup
+    from reputation.store.clock import DAY, believe, leap_of
+
+    if leap := leap_of(db, now):
+        question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
+        if not confirmed(question, yes=yes):
+            raise CommandError("nothing was changed: set the clock")
+    if not has_backup_of_today(path, now):
+        make_backup(path, now)
+    believe(db, now)
+
+
+def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show when each job ran last and what it did. The daemon runs them by itself."""
+    from callsieve.cli.output import say
+    from reputation.store.housekeeping import reports
+
+    with existing_store(settings_of(config)) as db:
+        found = reports(db)
+    if as_json:
+        print_json([report._asdict() for report in found])
+    elif found:
+        _show(found)
+    else:
+        say("No job has run yet: the daemon begins a minute after its start, or `callsieve housekeeping run`.")
+
+
+def _show(found: Sequence[Report]) -> None:
+    from callsieve.cli.output import print_table
+    from callsieve.text.times import when
+
+    rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in found)
+    print_table(("job", "ran", "took", "did"), rows, keep=(0, 1, 2))
+
+
+def _words(did: Mapping[str, int]) -> str:
+    """Tables by what they hold; the other words are people's already."""
+    from callsieve.cli.output import plural
+    from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
+
+    words = WHAT_BY_TABLE | WORDS
+    said = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
+    return ", ".join(said) or "nothing"

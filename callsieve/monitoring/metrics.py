@@ -1,0 +1,158 @@
+"""What is told to Prometheus: pure, from what the daemon said last and what the store says. Each name: docs/console.md.
+
+No number, no person and no text of a caller is ever a label: actions and reasons are closed sets, and feeds are named
+by an administrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agi.screening import BUCKETS_MS
+from callsieve.daemon.telemetry import Telemetry, is_fresh
+from callsieve.doctor.finding import Status
+from callsieve.doctor.stored_findings import Findings
+from callsieve.imports.feed_health import Health, health_of
+from policies.decision import FAIL_OPEN_RULE
+from reputation.store.feeds import FeedSource
+
+PREFIX = "callsieve_"
+
+# Counters without labels: name, what Telemetry calls it, what it counts. All since the daemon's start.
+COUNTERS = (
+    ("requests", "accepted", "Connections of Asterisk that were accepted."),
+    ("calls_abandoned", "abandoned", "Calls that hung up before they were answered."),
+    ("calls_over_limit", "over_limit", "Calls answered at once because too many were in flight."),
+    ("protocol_errors", "protocol_errors", "Requests that were no requests, or had a key twice."),
+    ("commands_refused", "refused_commands", "Calls of which Asterisk did not take every command."),
+    ("strangers", "strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
+    ("store_refused", "store_refused", "Calls that did not ask the store, because it had not answered lately."),
+    ("log_lines_lost", "log_lost", "Log lines that were lost because nobody read them."),
+    ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not take them."),
+)
+GAUGES = (
+    ("daemon_start_time_seconds", "started_at", "When the daemon started, UTC seconds."),
+    ("observing", "observing", "1 while the default policy records and never acts."),
+    ("calls_in_flight", "in_flight", "Calls that are being decided about."),
+    ("store_breaker_open", "breaker_open", "1 while the store is left alone because it does not answer."),
+    ("journal_waiting", "journal_waiting", "Decisions that wait to be written."),
+    ("journal_degraded", "journal_degraded", "1 while the store takes no decisions."),
+)
+LISTENING_COUNTERS = (
+    ("ami_events", "events", "Events of Asterisk that were read."),
+    ("ami_events_dropped", "events_dropped", "Events that came faster than they could be kept."),
+    ("ami_gaps", "gaps", "Times that were not seen, so that nothing is learnt from the calls in them."),
+    ("ami_connects", "connects", "Connections to Asterisk's manager interface."),
+    ("outcomes", "outcomes", "Calls whose end was recorded."),
+    ("outcomes_dropped", "outcomes_dropped", "Calls whose end was lost because the store did not take it."),
+)
+LISTENING_GAUGES = (
+    ("ami_connected", "connected", "1 while Asterisk's manager interface is listened to."),
+    ("ami_behind_seconds", "behind_seconds", "Age of the oldest event that waits to be looked at."),
+    ("outcomes_waiting", "outcomes_waiting", "Ends of calls that wait to be written."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """The store and its feeds; `backup_age_seconds` is None where there is no backup."""
+
+    is_up: bool
+    size_bytes: int = 0
+    backup_age_seconds: float | None = None
+    feeds: Sequence[FeedSource] = ()
+
+
+class _Families(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def exposition(telemetry: Telemetry | None, store: StoreFigures, findings: Findings | None, now: float) -> bytes:
+    """The text that Prometheus reads. A daemon that says nothing any more is down, and its last counts are not told."""
+    registry = CollectorRegistry()
+    registry.register(_Families([*_daemon(telemetry, now), *_store(store, now), *_doctor(findings, now)]))
+    return generate_latest(registry)
+
+
+def _daemon(telemetry: Telemetry | None, now: float) -> Iterator[Metric]:
+    if telemetry is None or not is_fresh(telemetry, now):
+        yield _gauge("daemon_up", "1 while the daemon says that it lives.", 0.0)
+        return
+    yield _gauge("daemon_up", "1 while the daemon says that it lives.", 1.0)
+    yield from _plain(telemetry, COUNTERS, GAUGES)
+    decided = CounterMetricFamily(
+        f"{PREFIX}calls_decided", "Decisions by the action that was ordered.", labels=["action"]
+    )
+    for action, count in sorted(telemetry.by_action.items()):
+        if action != FAIL_OPEN_RULE:
+            decided.add_metric([action], count)
+    yield decided
+    failed = CounterMetricFamily(
+        f"{PREFIX}calls_failed_open", "Calls that went on undecided, by why.", labels=["reason"]
+    )
+    for reason, count in sorted(telemetry.failed_open.items()):
+        failed.add_metric([reason], count)
+    yield failed
+    yield _decision_times(telemetry)
+    if telemetry.listening is not None:
+        yield from _plain(telemetry.listening, LISTENING_COUNTERS, LISTENING_GAUGES)
+
+
+def _plain(
+    told: object, counters: Sequence[tuple[str, str, str]], gauges: Sequence[tuple[str, str, str]]
+) -> Iterator[Metric]:
+    for name, field, text in counters:
+        yield CounterMetricFamily(PREFIX + name, text, value=float(attrgetter(field)(told)))
+    for name, field, text in gauges:
+        yield _gauge(name, text, float(attrgetter(field)(told)))
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _decision_times(telemetry: Telemetry) -> Metric:
+    """Cumulative, as Prometheus wants it."""
+    family = HistogramMetricFamily(f"{PREFIX}decision_seconds", "How long a decision took, the store's read included.")
+    bounds = [*(f"{milliseconds / 1000:g}" for milliseconds in BUCKETS_MS), "+Inf"]
+    total = 0
+    buckets = [(bound, float(total := total + count)) for bound, count in zip(bounds, telemetry.took, strict=True)]
+    family.add_metric([], buckets, telemetry.took_seconds)
+    return family
+
+
+def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
+    yield _gauge("store_up", "1 while the console can read the store.", float(store.is_up))
+    if not store.is_up:
+        return
+    yield _gauge("store_bytes", "Size of the store's file.", store.size_bytes)
+    if store.backup_age_seconds is not None:
+        yield _gauge("backup_age_seconds", "Age of the latest backup.", store.backup_age_seconds)
+    age = GaugeMetricFamily(f"{PREFIX}feed_age_seconds", "Since a feed was last replaced.", labels=["feed"])
+    numbers = GaugeMetricFamily(f"{PREFIX}feed_numbers", "Numbers in a feed.", labels=["feed"])
+    healthy = GaugeMetricFamily(f"{PREFIX}feed_healthy", "1 while a feed comes as it used to.", labels=["feed"])
+    for feed in store.feeds:
+        age.add_metric([feed.name], now - feed.imported_at)
+        numbers.add_metric([feed.name], feed.numbers)
+        healthy.add_metric([feed.name], float(health_of(feed, now).health is Health.OK))
+    yield from (age, numbers, healthy)
+
+
+def _doctor(findings: Findings | None, now: float) -> Iterator[Metric]:
+    if findings is None:
+        return
+    checks = GaugeMetricFamily(f"{PREFIX}doctor_checks", "Checks of the doctor, by what root found.", labels=["status"])
+    for status in Status:
+        checks.add_metric([status.value], sum(check.status is status for check in findings.checks))
+    yield checks
+    yield _gauge("doctor_age_seconds", "Since the doctor looked as root.", now - findings.at)

@@ -1,0 +1,245 @@
+"""`callsieve lookup NUMBER`: everything that is known about a number, with every reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from callsieve.numbers.profile import Known, PersonalFact
+
+    Line = tuple[str, str | Text]
+
+T = TypeVar("T")
+
+# What ties a number to one of ours, and what is said of when.
+WORDS_BY_FACT = {
+    "allow": "on the allowlist of {who}",
+    "block": "on the blocklist of {who}",
+    "contact": "contact of {who}",
+    "talked": "called by {who}, who talked",
+}
+LABEL = 12  # columns of the names on the left
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `lookup`."""
+    app.command("lookup")(lookup)
+
+
+def lookup(
+    number: Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show all that is known about a number, and what would be decided about a call from it now."""
+    from callsieve.numbers.profile import known_as_json, known_of
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        known = known_of(db, loaded, e164, time.time())
+    if as_json:
+        print_json(known_as_json(known))
+    else:
+        _show(known)
+
+
+def _show(known: Known) -> None:
+    from callsieve.cli.output import bold, dim, print_pairs, say
+    from reputation.numbers import country_of, is_valid, number_type_of
+
+    kind = number_type_of(known.number).value
+    about = f"{country_of(known.number) or 'no country'}, {kind}" if is_valid(known.number) else "in no allocated block"
+    say(bold(known.number), "  ", dim(about))
+    say(known.sentence)
+    say()
+    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
+    print_pairs([line for part in parts for line in part(known)], LABEL)
+    if known.decisions:
+        say()
+        _show_decisions(known)
+
+
+def _reputation(known: Known) -> Iterator[Line]:
+    from rich.text import Text
+
+    from callsieve.cli.output import plural, word
+
+    reputation = known.facts.reputation
+    yield (
+        "reputation",
+        Text.assemble(
+            f"{reputation.points:+d} points, level " if reputation.points else "0 points, level ",
+            word(reputation.level.word),
+            (f"  log-odds {reputation.log_odds:+.2f}" if reputation.log_odds else "", "dim"),
+        ),
+    )
+    for family in reputation.families:
+        counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
+        if counts or family.log_odds:
+            yield f"  {family.name}", f"{family.log_odds:+.2f}  {counts}"
+    for label, change in _labelled("  less if", reputation.would_change):
+        yield label, Text.assemble(f"{change.what}: then ", word(change.level.word))
+    if known.lower_in is not None:
+        days, level = known.lower_in
+        nothing = f"nothing more happens for {plural(days, 'day')}: then "
+        yield "" if reputation.would_change else "  less if", Text.assemble(nothing, word(level.word))
+
+
+def _history(known: Known) -> Iterator[Line]:
+    """How the evidence of now came, a bar a day."""
+    from rich.text import Text
+
+    from callsieve.cli.sparkline import line_chart
+    from callsieve.text.times import day
+    from reputation.model import Reputation
+
+    if all(point.log_odds == 0 for point in known.history):
+        return
+    highest = max(known.history, key=lambda point: point.log_odds)
+    yield "  60 days", line_chart(known.history)
+    points = f"{Reputation(highest.log_odds).points:+d} points"
+    peak = f"; at most {points} on {day(highest.at)}" if highest.log_odds > 0 else ""
+    yield "", Text(f"from {day(known.history[0].at)} to now{peak}", style="dim")
+
+
+def _sources(known: Known) -> Iterator[Line]:
+    from callsieve.text.times import ago
+
+    for label, row in _labelled("imported", known.facts.imported):
+        about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
+        yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
+
+
+def _lists(known: Known) -> Iterator[Line]:
+    from rich.text import Text
+
+    from callsieve.cli.output import clean, word
+    from callsieve.text.times import when
+
+    for label, entry in _labelled("lists", known.entries):
+        action = entry.action or ("allow" if entry.list_name.value == "allow" else "reject")
+        text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action))
+        if entry.note:
+            text.append(f' "{clean(entry.note)}"')
+        text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
+        yield label, text
+
+
+def _people(known: Known) -> Iterator[Line]:
+    from callsieve.text.times import when
+
+    for label, fact in _labelled("people", known.personal):
+        text = WORDS_BY_FACT[fact.what].format(who=_who(fact))
+        text += f' as "{fact.name}"' if fact.name else ""
+        yield label, text + (f" {'on' if fact.what == 'talked' else 'since'} {when(fact.at)}" if fact.at else "")
+    expecting = sorted({tie.person for tie in known.facts.ties if tie.tie == "expected" and tie.person})
+    if expecting:
+        yield "expected", f"a call, from anybody, by {', '.join(expecting)}"
+
+
+def _learnt(known: Known) -> Iterator[Line]:
+    """What people said, what calls showed, and how the latest ended."""
+    from collections import Counter
+
+    from callsieve.calls.cli.live import ended_words
+    from callsieve.text.times import ago, when
+
+    for label, mark in _labelled("marks", known.marks):
+        about = f" ({mark.category})" if mark.category else ""
+        case = known.cases.case_against(mark)
+        wrong = f"; found wrong by {case}" if case else ""
+        yield label, f"{mark.verdict.value}{about} by {mark.reporter}, {ago(mark.at, known.at)}{wrong}"
+    counts = Counter(signal.category.value for signal in known.signals)
+    for label, (category, count) in _labelled("signals", sorted(counts.items())):
+        latest = max(signal.at for signal in known.signals if signal.category.value == category)
+        yield label, f"{category}: {count} of our people, last {ago(latest, known.at)}"
+    for label, outcome in _labelled("calls", known.outcomes):
+        yield label, f"{when(outcome.at)} {ended_words(outcome)}"
+
+
+def _cases(known: Known) -> Iterator[Line]:
+    """What people here have decided about it, and what waits for them."""
+    from callsieve.numbers.disputes import appeal_in_words
+    from callsieve.text.times import when
+
+    cases = known.cases
+    for label, epoch in _labelled("reassigned", cases.epochs):
+        yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
+    for label, appeal in _labelled("appeals", cases.appeals):
+        yield label, str(appeal_in_words(appeal))
+    for label, burst in _labelled("review", cases.bursts):
+        yield label, f"{burst.reporters} marks, many within an hour: nobody has looked, so they weigh nothing"
+    if cases.reviewed is not None:
+        yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
+
+
+def _who(fact: PersonalFact) -> str:
+    if fact.person is None:
+        return "the company"
+    return f"{fact.person.extension} ({fact.person.name})" if fact.person.name else fact.person.extension
+
+
+def _caller(known: Known) -> Iterator[Line]:
+    from callsieve.text.times import ago, when
+
+    identity = known.facts.identity
+    if identity:
+        note = f": {known.identity_note}" if known.identity_note else ""
+        yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
+    if known.facts.own_number:
+        yield "own number", "yes: a call that shows it comes from our own people, or is spoofed"
+    for label, (auth_class, at) in _labelled("challenge", known.passes):
+        yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
+
+
+def _now(known: Known) -> Iterator[Line]:
+    from rich.text import Text
+
+    from callsieve.cli.output import clean, word
+
+    if known.opinion is None:
+        yield "now", Text(f"the policy cannot be used: {clean(known.trouble)}", style="red")
+        return
+    decision, call = known.opinion.decision, known.opinion.call
+    text = Text.assemble(word(decision.would_be.word), f" by {decision.rule}: {clean(decision.reason)}")
+    if decision.capped_by:
+        text.append(f"; no more, because {clean(decision.capped_by)}")
+    yield "now", text
+    trunk = f" on trunk {call.trunk}" if call.trunk else ""
+    kind = "a call that its trunk vouches for" if call.trusted else "an unsigned call"
+    observed = ", which only observes: the call goes on" if decision.observed else ""
+    yield "", Text(f"for {kind}{trunk}, by policy {known.opinion.policy.name}{observed}", style="dim")
+
+
+def _show_decisions(known: Known) -> None:
+    from callsieve.cli.output import ordered, print_table
+    from callsieve.numbers.profile import points_of
+    from callsieve.text.times import when
+
+    rows = (
+        (
+            when(record.at),
+            record.id,
+            record.did or "",
+            ordered(record.action, record.would_be),
+            record.rule,
+            f"{points_of(record):+d}",
+        )
+        for record in known.decisions
+    )
+    print_table(("time", "id", "DID", "action", "rule", "points"), rows, keep=(0, 1, 2, 3))
+
+
+def _labelled(label: str, items: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """The label beside the first item only."""
+    for index, item in enumerate(items):
+        yield (label if index == 0 else ""), item

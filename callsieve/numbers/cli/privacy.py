@@ -1,0 +1,209 @@
+"""`callsieve privacy`: what is stored about one number, and how it is forgotten."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.store import changing
+from callsieve.install.apply import naming
+from callsieve.system.privileges import acting_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from callsieve.settings import Loaded
+
+NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
+
+# What the tables of the store are called to people.
+WHAT_BY_TABLE = {
+    "list_entry": ("list entry", "list entries"),
+    "personal_entry": ("entry of people's own lists", "entries of people's own lists"),
+    "contact": ("contact", "contacts"),
+    "imported": ("row of imports", "rows of imports"),
+    "identity": ("identity", "identities"),
+    "challenge_pass": ("passed challenge", "passed challenges"),
+    "decision": ("decision", "decisions"),
+    "outcome": ("call", "calls"),
+    "reached": ("call that reached somebody", "calls that reached somebody"),
+    "signal": ("signal", "signals"),
+    "answered": ("answered call", "answered calls"),
+    "talk": ("call of ours to it", "calls of ours to it"),
+    "inbound_talk": ("talk", "talks"),
+    "one_ring": ("one-ring call", "one-ring calls"),
+    "mark": ("mark", "marks"),
+    "attachment": ("attachment of appeals", "attachments of appeals"),
+    "appeal": ("appeal", "appeals"),
+    "call_back_code": ("code of a call-back", "codes of call-backs"),
+    "tombstone": ("mark that was found wrong", "marks that were found wrong"),
+    "standing": ("sum of calls and marks", "sums of calls and marks"),
+    "epoch": ("change of owner", "changes of owner"),
+    "review": ("review", "reviews"),
+    "audit": ("change by one of us", "changes by us"),
+    "did": ("number that callers dial", "numbers that callers dial"),
+    "own_number": ("own number", "own numbers"),
+    "own_called": ("day on which we called it", "days on which we called it"),
+    "outbound_decision": ("decision about a call to it", "decisions about calls to it"),
+    "do_not_call": ("wish not to be called", "wishes not to be called"),
+    "own_complaint": ("complaint about a number of ours", "complaints about numbers of ours"),
+    "own_day": ("day of an own number", "days of an own number"),
+    "own_grade": ("grade of an own number", "grades of an own number"),
+    "own_register": ("entry of the register of own numbers", "entries of the register of own numbers"),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `privacy export` and `privacy erase`."""
+    group = typer.Typer(help="What is stored about one number: data protection.", no_args_is_help=True)
+    group.command("export")(export)
+    group.command("erase")(erase)
+    app.add_typer(group, name="privacy")
+
+
+def export(
+    number: NumberArgument,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there, for you alone (0600).")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print every row about a number as JSON, by table: what its owner may ask for."""
+    from callsieve.calls.spoken_names import of_decisions
+    from callsieve.cli.output import say
+    from callsieve.cli.store import note
+    from reputation.store.audit import Change
+    from reputation.store.privacy import export_number
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        rows = export_number(db, e164)
+        note(db, Change("privacy export", e164))
+    recordings = [str(path) for path in of_decisions(loaded.state, _ids(rows))]
+    document = {"number": e164, "tables": rows, "recordings": recordings}
+    if out is None:
+        print_json(document)
+    else:
+        _write(out, document)
+        counts = {table: len(found) for table, found in rows.items()}
+        say(f"{out}: all about {e164}: {_counts_in_words(counts)}")
+
+
+def erase(
+    number: NumberArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Forget a number: delete every row about it. This cannot be undone."""
+    from callsieve.calls.spoken_names import erase as erase_recordings
+    from callsieve.calls.spoken_names import of_decisions
+    from callsieve.cli.output import plural, say
+    from reputation.store.erasure import files_naming
+    from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
+
+    loaded = settings_of(config)
+    e164 = number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        rows = export_number(db, e164)
+    counts = {table: len(found) for table, found in rows.items()}
+    kept = {table: counts[table] for table in EXPORT if table not in ERASE}
+    recordings = of_decisions(loaded.state, _ids(rows))
+    files = files_naming(_folders(loaded), e164)
+    if not any(counts[table] for table in ERASE) and (any(kept.values()) or not files):
+        say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
+        _say_kept(kept, e164, config)
+        return
+    if not yes:
+        known = _counts_in_words({table: counts[table] for table in ERASE})
+        print(f"About {e164}: {known}", file=sys.stderr)
+    if not confirmed("Delete all of that for good?", yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
+    with existing_store(loaded) as db, changing(db, "privacy erase"):
+        erased = erase_number(db, e164)
+    _clear_files(loaded, e164)
+    say(f"Erased of {e164}: {_counts_in_words(erased)}")
+    if spoken:
+        say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
+    say("The daemon counts recent calls in memory and forgets this one within the hour.")
+    say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
+    for file in files_naming(_folders(loaded), e164):
+        if file != loaded.store_path or not any(kept.values()):
+            say(f"{file} {_left_in(file, loaded.store_path)}.")
+    _say_kept(kept, e164, config)
+
+
+def _clear_files(loaded: Loaded, e164: str) -> None:
+    """The rows are gone; now the bytes that they have left, and those in backups. What fails is said and stays."""
+    from reputation.store.erasure import clear_freed, erase_from_backups
+
+    if not clear_freed(loaded.store_path, e164):
+        warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
+    for backup, problem in erase_from_backups(loaded.store_path, e164):
+        if problem:
+            warn(f"{backup} could not be written anew, and still has it: {problem}")
+
+
+def _folders(loaded: Loaded) -> tuple[Path, ...]:
+    return loaded.state, loaded.store_path.parent
+
+
+def _left_in(file: Path, store: Path) -> str:
+    if not os.access(file, os.R_OK, effective_ids=True):
+        return "could not be searched: this user may not read it"
+    if file == store:
+        return "still has its digits: in what somebody attached to another appeal, or in a longer number"
+    if file.name.startswith(f"{store.name}.damaged-"):
+        return "still has its digits: it was put aside because it was damaged: delete it once you have looked into it"
+    return "still has its digits: look into it, or delete it"
+
+
+def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:
+    return [row["id"] for row in rows["decision"]]
+
+
+def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
+    """What is known of a number of ours is about nobody who called."""
+    from callsieve.cli.output import say, say_command
+
+    if not any(kept.values()):
+        return
+    say(f"What stays, as it is or was one of our own numbers: {_counts_in_words(kept)}")
+    if kept["own_register"]:
+        say("To take it out of the register:")
+        words = ["callsieve", "own", "remove", e164, *(["--config", str(config)] if config else [])]
+        say_command(shlex.join(words))
+    elif kept["did"] or kept["own_number"]:
+        say("The settings name it.")
+
+
+def _counts_in_words(counts: Mapping[str, int]) -> str:
+    from callsieve.cli.output import plural
+
+    parts = [plural(count, *WHAT_BY_TABLE.get(table, (table, table))) for table, count in counts.items() if count]
+    return f"{', '.join(parts) or 'nothing'}."
+
+
+def _write(out: Path, document: object) -> None:
+    """Personal data: nobody else may read it, and a file that is there is not overwritten."""
+    import msgspec
+
+    try:
+        with acting_for(out):
+            handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+    try:
+        with naming(out), os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    except OSError:
+        with acting_for(out):
+            out.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,268 @@
+"""Everything that is known about one number, in one value: what `lookup` shows and prints as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from callsieve.numbers.disputes import Cases, cases_as_json, cases_of
+from callsieve.numbers.profile_text import said_of, sentence_of
+from callsieve.settings import Loaded
+from callsieve.simulate import Opinion, Ours, Question, call_of, facts_about, opinion_of, query_of
+from callsieve.text.number_entry import covers
+from callsieve.wiring import policies_of, site_of
+from policies.policy import PolicyError
+from reputation.explaining import days_until_lower
+from reputation.history import Point, history_of
+from reputation.model import (
+    AuthClass,
+    DecisionRecord,
+    Facts,
+    Level,
+    ListEntry,
+    Mark,
+    OutcomeRecord,
+    Person,
+    Reputation,
+    Signal,
+    Tie,
+    Verdict,
+)
+from reputation.numbers import country_of, is_valid, number_type_of
+from reputation.scoring import vector_of
+from reputation.store.challenges import latest_challenge_pass
+from reputation.store.evidence_rows import marks_of, rows_of, signals_of
+from reputation.store.facts import evidence_of
+from reputation.store.journal import decisions
+from reputation.store.lists import list_entries
+from reputation.store.outcomes import outcomes
+from reputation.store.people import person_of
+from reputation.store.privacy import export_number
+from reputation.wording import Wording
+
+SHOWN_DECISIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalFact:
+    """What one of ours, or the company (`person` None), has to do with a number.
+
+    `what`: on the own list (allow, block), in the contacts (contact), or called and talked (talked).
+    """
+
+    what: str
+    person: Person | None
+    name: str | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
+
+    `marks` are all that people say; those that have a case against them (`cases`) do not count.
+    `history` has a point a day, `lower_in` the days until the level falls by itself, and to which.
+    """
+
+    number: str
+    at: float
+    facts: Facts
+    entries: tuple[ListEntry, ...]
+    personal: tuple[PersonalFact, ...]
+    identity_note: str
+    passes: tuple[tuple[AuthClass, float], ...]
+    decisions: tuple[DecisionRecord, ...]
+    marks: tuple[Mark, ...]
+    cases: Cases
+    signals: tuple[Signal, ...]
+    outcomes: tuple[OutcomeRecord, ...]
+    opinion: Opinion | None
+    history: tuple[Point, ...] = ()
+    lower_in: tuple[int, Level] | None = None
+    trouble: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence."""
+        return sentence_of(self.facts)
+
+    @property
+    def said(self) -> str | Wording:
+        """The same, for another language."""
+        return said_of(self.facts)
+
+
+def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Known:
+    """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
+    site = site_of(loaded.settings)
+    call = call_of(Question(number), site)
+    ours = Ours.of(loaded.settings)
+    facts = facts_about(db, call, now, ours, at_its_hour=False)
+    asked = evidence_of(db, query_of(call, now, ours.weights, at_its_hour=False), ours.weights)
+    judged = (*asked, ours.weights, now)
+    rows = export_number(db, number, ("personal_entry", "contact", "identity"))
+    cases = cases_of(db, number)
+    opinion, trouble = None, ""
+    try:
+        opinion = opinion_of(call, facts, policies_of(loaded), site, now)
+    except PolicyError as error:
+        trouble = str(error)
+    return Known(
+        number=number,
+        at=now,
+        facts=facts,
+        entries=tuple(entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now)),
+        personal=(*_personal(db, rows), *_talks(db, facts)),
+        identity_note=str(rows["identity"][0]["note"]) if rows["identity"] else "",
+        passes=tuple(
+            (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
+        ),
+        decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
+        marks=tuple(mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED),
+        cases=cases,
+        signals=tuple(signals_of(db, number)),
+        outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
+        opinion=opinion,
+        history=tuple(history_of(rows_of(db, number), *judged, cases.epochs[0].at if cases.epochs else None)),
+        lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
+        trouble=trouble,
+    )
+
+
+def is_over(entry: ListEntry, now: float) -> bool:
+    """Whether the entry has expired; housekeeping removes it within the day."""
+    return entry.expires_at is not None and entry.expires_at <= now
+
+
+def _personal(db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]) -> list[PersonalFact]:
+    own = [PersonalFact(row["verdict"], _person(db, row["person"]), at=row["at"]) for row in rows["personal_entry"]]
+    contacts = [
+        PersonalFact("contact", _person(db, row["person"]) if row["person"] else None, row["name"])
+        for row in rows["contact"]
+    ]
+    return [*own, *dict.fromkeys(contacts)]
+
+
+def _talks(db: sqlite3.Connection, facts: Facts) -> list[PersonalFact]:
+    talks = [tie for tie in facts.ties if tie.tie is Tie.TALKED and tie.person is not None]
+    return [PersonalFact("talked", _person(db, str(tie.person)), at=tie.at) for tie in talks]
+
+
+def _person(db: sqlite3.Connection, extension: str) -> Person:
+    return person_of(db, extension) or Person(extension)
+
+
+# As JSON: keys are stable, instants UTC seconds.
+
+
+def known_as_json(known: Known) -> dict[str, Any]:
+    """All of it for scripts."""
+    facts = known.facts
+    return {
+        "number": known.number,
+        "country": country_of(known.number),
+        "number_type": number_type_of(known.number).value,
+        "valid": is_valid(known.number),
+        "sentence": known.sentence,
+        "reputation": reputation_as_json(facts.reputation),
+        "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},
+        "history": [{"at": point.at, "log_odds": point.log_odds, "level": point.level.word} for point in known.history],
+        "lists": [entry_as_json(entry, known.at) for entry in known.entries],
+        "personal": [
+            {"what": fact.what, "person": fact.person and fact.person.extension, "name": fact.name, "at": fact.at}
+            for fact in known.personal
+        ],
+        "identity": facts.identity
+        and {
+            "name": facts.identity.name,
+            "level": facts.identity.level,
+            "expires_at": facts.identity.expires_at,
+            "note": known.identity_note,
+        },
+        "imported": list(facts.imported),
+        "own_number": facts.own_number,
+        "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
+        "calls_within_the_hour": len(facts.recent_calls),
+        "marks": list(known.marks),
+        **cases_as_json(known.cases),
+        "signals": list(known.signals),
+        "outcomes": list(known.outcomes),
+        "decisions": [decision_as_json(record) for record in known.decisions],
+        "now": opinion_as_json(known.opinion) if known.opinion else None,
+        "trouble": known.trouble or None,
+    }
+
+
+def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
+    """Log-odds, points and level, and the families behind them."""
+    return {
+        "log_odds": reputation.log_odds,
+        "points": reputation.points,
+        "level": reputation.level.word,
+        **value_of(vector_of(reputation)),
+    }
+
+
+def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
+    """An entry of the administrator's lists."""
+    return {
+        "list": entry.list_name,
+        "entry": entry.text,
+        "kind": entry.kind,
+        "action": entry.action or ("allow" if entry.list_name == "allow" else "reject"),
+        "note": entry.note,
+        "added_at": entry.added_at,
+        "expires_at": entry.expires_at,
+        "expired": is_over(entry, now),
+    }
+
+
+def caller_words(record: DecisionRecord) -> str:
+    """The caller's number; else what it is instead, with what the network showed, quoted: `invalid "x"`."""
+    if record.caller:
+        return record.caller
+    shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
+    return record.caller_kind.value + shown
+
+
+def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
+    """A decision of the journal, its evidence vector as a value."""
+    fields = {name: getattr(record, name) for name in record.__slots__}
+    return {**fields, "points": points_of(record), "vector": value_of(record.vector)}
+
+
+def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
+    """What would be decided, and the steps on the way."""
+    decision = opinion.decision
+    return {
+        "policy": opinion.policy.name,
+        "action": decision.action.word,
+        "would_be": decision.would_be.word,
+        "observed": decision.observed,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "step": decision.step,
+        "level": decision.level.word,
+        "capped_by": decision.capped_by,
+        "trunk": opinion.call.trunk,
+        "auth_class": opinion.call.auth_class,
+        "steps": list(opinion.looks),
+    }
+
+
+def points_of(record: DecisionRecord) -> int:
+    """The points that people see."""
+    return Reputation(record.log_odds).points
+
+
+def value_of(text: str) -> Any:
+    """The value of JSON text of ours; the text itself when it is damaged."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

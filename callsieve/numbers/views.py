@@ -1,0 +1,126 @@
+"""All that is known about one number, as its page shows it: `lookup` and more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from callsieve.numbers.evidence_bars import Bar, bars_of
+from callsieve.numbers.profile import Known, known_of
+from callsieve.settings import Loaded
+from reputation.model import AuthClass, ListEntry, ListName, Mark
+from reputation.numbers import country_of, is_valid, number_type_of
+from reputation.standing import Standing
+from reputation.store.audit import AuditRow, audit_rows
+from reputation.store.calls import Call, Wanted, find_calls
+from reputation.store.do_not_call import DoNotCall, do_not_call_of
+from reputation.store.evidence_rows import answered_of
+from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
+from reputation.store.standing import standing
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording, listed
+
+SHOWN_CALLS = 20
+SHOWN_CHANGES = 20
+NEAR_DAYS = 30
+
+
+class Witness(NamedTuple):
+    """Who said or showed something, what, and when; and the family and class that it counts in."""
+
+    at: float
+    person: str
+    what: str
+    detail: str | Wording
+    family: str
+    auth_class: AuthClass
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShown:
+    """What the evidence of one auth class adds up to."""
+
+    auth_class: AuthClass
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class NumberShown:
+    """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
+
+    known: Known
+    about: str
+    bars: tuple[Bar, ...]
+    witnesses: tuple[Witness, ...]
+    classes: tuple[ClassShown, ...]
+    calls: tuple[Call, ...]
+    own_entries: tuple[ListEntry, ...]
+    my_mark: Mark | None
+    wish: DoNotCall | None
+    bad_near: tuple[str, ...]
+    callers_near: tuple[Neighbour, ...]
+    changes: tuple[AuditRow, ...]
+
+    @property
+    def number(self) -> str:
+        """E.164."""
+        return self.known.number
+
+    @property
+    def block(self) -> str:
+        """Its block of 1000, as the lists write it."""
+        return f"{self.number[:-3]}*"
+
+    @property
+    def has_history(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(point.log_odds for point in self.known.history)
+
+    def is_on(self, list_name: str) -> bool:
+        """Whether the number itself is on that list."""
+        return any(entry.list_name is ListName(list_name) for entry in self.own_entries)
+
+
+def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
+    """All about the number. `extension`: the visitor's person, whose own mark can be taken back."""
+    known = known_of(db, loaded, number, now)
+    standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
+    return NumberShown(
+        known=known,
+        about=_about(number),
+        bars=bars_of(known.facts.reputation.families),
+        witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
+        classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
+        calls=tuple(find_calls(db, Wanted(number=number), None, SHOWN_CALLS)),
+        own_entries=tuple(entry for entry in known.entries if entry.first == number and entry.last is None),
+        my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
+        wish=do_not_call_of(db, number),
+        bad_near=tuple(bad_numbers_near(db, number)),
+        callers_near=tuple(callers_near(db, number, now - NEAR_DAYS * DAY_SECONDS)),
+        changes=tuple(audit_rows(db, number, SHOWN_CHANGES)),
+    )
+
+
+def _about(number: str) -> str:
+    if not is_valid(number):
+        return "in no allocated block"
+    return f"{country_of(number) or 'no country'}; {number_type_of(number).value}"
+
+
+def _witnesses(db: sqlite3.Connection, known: Known) -> Iterator[Witness]:
+    """Every row of evidence, with who and when."""
+    for mark in known.marks:
+        case = known.cases.case_against(mark)
+        wrong = case and Wording("wrong: {case}", {"case": case})
+        details = (mark.category, mark.reason, Wording(mark.channel.value), wrong)
+        detail = listed([one for one in details if one], "{some}, {more}")
+        yield Witness(mark.at, mark.reporter, f"marked {mark.verdict.value}", detail, "marks", mark.auth_class)
+    for signal in known.signals:
+        yield Witness(signal.at, signal.callee, signal.category.value, "", "behaviour", signal.auth_class)
+    for answer in answered_of(db, known.number):
+        yield Witness(answer.at, answer.callee, "answered", "", "marks", answer.auth_class)
+    for row in known.facts.imported:
+        detail = ", ".join(filter(None, (row.category, row.name, row.note)))
+        yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)

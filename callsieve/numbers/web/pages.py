@@ -1,0 +1,178 @@
+"""A number: all that is known about it, and what an operator does to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from callsieve.numbers.operations import (
+    Listing,
+    count_burst,
+    file_appeal,
+    list_number,
+    new_owner,
+    same_owner,
+    say,
+    statement_of,
+    uncount_burst,
+    unlist_number,
+)
+from callsieve.numbers.views import number_shown
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.text.times import TimeError, expiry_of
+from callsieve.web.request import NotThere, Refused, Visit, local_path
+from callsieve.web.routes import Page
+from reputation.appeals import Appeal
+from reputation.ids import new_id, parse_id
+from reputation.model import ListName, Verdict
+from reputation.users import Role
+
+if TYPE_CHECKING:
+    from callsieve.web.routes import Handler
+
+LONGEST = 80
+
+
+async def find(visit: Visit) -> Response:
+    """To the page of the number that was typed; or where to type one."""
+    typed = visit.query.get("number", "").strip()[:LONGEST]
+    problem = ""
+    if typed:
+        try:
+            return visit.go(f"/numbers/{number_from(typed, visit.desk.loaded.settings.numbers.region)}")
+        except EntryError as error:
+            problem = str(error)
+    return visit.page("numbers/numbers.html", 422 if problem else 200, typed=typed, problem=problem)
+
+
+async def show(visit: Visit) -> Response:
+    """The page of a number."""
+    number = number_in(visit)
+    shown = await visit.read(number_shown, visit.desk.loaded, number, visit.now, visit.me.extension)
+    return visit.page("numbers/number.html", number=shown)
+
+
+def number_in(visit: Visit) -> str:
+    """The number of the address, which is E.164: anything else is no page."""
+    text = visit.path("number")
+    try:
+        if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:
+            return text
+    except EntryError:
+        pass
+    raise NotThere
+
+
+def listing(list_name: ListName) -> Handler:
+    """Puts the number on a list."""
+
+    async def handle(visit: Visit) -> Response:
+        number, now, form = number_in(visit), visit.now, visit.form
+        expires = form.get("expires", "").strip()[:LONGEST]
+        try:
+            expires_at = expiry_of(expires, now) if expires else None
+        except TimeError as error:
+            raise Refused(str(error)) from None
+        wanted = Listing(list_name, number, form.get("note", ""), expires_at, now)
+        await visit.change("list add", list_number(wanted, visit.desk.loaded.settings), number)
+        return _back(visit, f"on-{list_name.value}list")
+
+    return handle
+
+
+async def unlist(visit: Visit) -> Response:
+    """Takes the number off a list."""
+    number = number_in(visit)
+    try:
+        list_name = ListName(visit.form.get("list", ""))
+    except ValueError:
+        raise NotThere from None
+    await visit.change("list remove", unlist_number(list_name, number), number)
+    return _back(visit, "off-list")
+
+
+def marking(verdict: Verdict, said: str) -> Handler:
+    """What the visitor's person says about the number."""
+
+    async def handle(visit: Visit) -> Response:
+        number = number_in(visit)
+        statement = statement_of(number, visit.me.extension, verdict, visit.now)
+        statement = replace(
+            statement, category=visit.form.get("category", "").strip() or None, reason=visit.form.get("reason", "")
+        )
+        await visit.change("unmark" if verdict is Verdict.RETRACTED else "mark", say(statement), number)
+        return _back(visit, said)
+
+    return handle
+
+
+async def review(visit: Visit) -> Response:
+    """Somebody has looked at the many marks: they count from now on."""
+    number = number_in(visit)
+    await visit.change("review done", count_burst(number, visit.now, visit.who), number)
+    return _back(visit, "reviewed")
+
+
+async def unreview(visit: Visit) -> Response:
+    """Nobody has looked."""
+    number = number_in(visit)
+    await visit.change("review undo", uncount_burst(number), number)
+    return _back(visit, "unreviewed")
+
+
+async def change_owner(visit: Visit) -> Response:
+    """The number has another owner."""
+    number = number_in(visit)
+    await visit.change("reassigned add", new_owner(number, visit.now, visit.form.get("reason", ""), visit.who), number)
+    return _back(visit, "new-owner")
+
+
+async def keep_owner(visit: Visit) -> Response:
+    """It has the owner that it had."""
+    number = number_in(visit)
+    await visit.change("reassigned remove", same_owner(number), number)
+    return _back(visit, "same-owner")
+
+
+async def appeal(visit: Visit) -> Response:
+    """Files an appeal for whoever called or wrote."""
+    number, form = number_in(visit), visit.form
+    filed = Appeal(
+        reference=new_id(),
+        number=number,
+        name=form.get("name", ""),
+        contact=form.get("contact", ""),
+        opened_at=visit.now,
+        statement=form.get("statement", ""),
+        decision_id=parse_id(form.get("decision", "")),
+    )
+    await visit.change("appeal open", file_appeal(filed), number)
+    return _back(visit, "appealed")
+
+
+def _back(visit: Visit, said: str) -> Response:
+    """To the page that the form was on: the number's, or a call's."""
+    back = local_path(visit.form.get("back"), f"/numbers/{visit.path('number')}")
+    return visit.go(back.partition("?")[0], said)
+
+
+_ACTIONS: tuple[tuple[str, Handler, Role], ...] = (
+    ("allow", listing(ListName.ALLOW), Role.OPERATOR),
+    ("block", listing(ListName.BLOCK), Role.OPERATOR),
+    ("unlist", unlist, Role.OPERATOR),
+    ("spam", marking(Verdict.SPAM, "marked-spam"), Role.OPERATOR),
+    ("ok", marking(Verdict.OK, "marked-ok"), Role.OPERATOR),
+    ("unmark", marking(Verdict.RETRACTED, "unmarked"), Role.OPERATOR),
+    ("review", review, Role.OPERATOR),
+    ("unreview", unreview, Role.OPERATOR),
+    ("appeal", appeal, Role.OPERATOR),
+    ("owner", change_owner, Role.ADMINISTRATOR),
+    ("same-owner", keep_owner, Role.ADMINISTRATOR),
+)
+PAGES = (
+    Page("GET", "/numbers", find, Role.OPERATOR),
+    Page("GET", "/numbers/{number}", show, Role.OPERATOR),
+    *(Page("POST", f"/numbers/{{number}}/{name}", handler, role) for name, handler, role in _ACTIONS),
+)

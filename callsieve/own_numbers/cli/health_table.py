@@ -1,0 +1,114 @@
+"""How the health of own numbers is shown in a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from callsieve.own_numbers.figures import MEASURES, date_of, grade_words
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from reputation.model import Reputation
+    from reputation.own.grades import Grade
+    from reputation.own.health import Health, Reason
+
+COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
+SHOWN_DAYS = 28
+WIDTH = 10  # of the names of what is known of a number
+
+
+def health_as_json(health: Health) -> dict[str, Any]:
+    """All of it, for scripts: figures are counts; shares are left to the reader."""
+    facts = health.facts
+    return {
+        **grade_fields(health.grade),
+        "reasons": [
+            {"measure": one.measure, "grade": one.grade.value, "words": str(one.words)} for one in health.reasons
+        ],
+        "notes": list(map(str, health.notes)),
+        "judged_days": health.judged.days,
+        "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
+        "seen_as": _seen_as_json(facts.view) if facts.view else None,
+        "days": [{**day._asdict(), "day": date_of(day.day)} for day in facts.days],
+    }
+
+
+def _seen_as_json(view: Reputation) -> dict[str, Any]:
+    families = {family.name: round(family.log_odds, 3) for family in view.families}
+    return {"level": view.level.word, "points": view.points, "families": families}
+
+
+def grade_fields(grade: Grade | None) -> dict[str, Any]:
+    """The grade for scripts, null where there were too few calls to say anything."""
+    return {"grade": grade, "too_few_calls": grade is None}
+
+
+def grade_word(grade: Grade | None) -> Text:
+    """The grade, in its colour."""
+    from rich.text import Text
+
+    return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
+
+
+def _because(reason: Reason) -> Text:
+    """How bad it is, and in words."""
+    from rich.text import Text
+
+    return Text.assemble(grade_word(reason.grade), f": {reason.words}")
+
+
+def print_health(health: Health) -> None:
+    """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
+    from rich.text import Text
+
+    from callsieve.cli.output import dim, print_pairs, print_table
+
+    print_pairs(
+        (
+            ("grade", grade_word(health.grade)),
+            ("because", Text("\n").join(map(_because, health.reasons))),
+            ("seen as", _seen(health)),
+            ("note", dim("; ".join(map(str, health.notes))) if health.notes else ""),
+        ),
+        WIDTH,
+    )
+    if not health.windows[-1].attempts:
+        return
+    print()
+    headings = ("", "latest day", "7 days", "28 days")
+    rows = [(one.words, *(str(one.show(window)) for window in health.windows)) for one in MEASURES]
+    print_table(headings, rows, keep=range(4), right=(1, 2, 3))
+    _print_days(health)
+
+
+def _seen(health: Health) -> str:
+    """What our own model says of the number, from the called people's side."""
+    from reputation.explaining import sentence_of_families
+
+    view = health.facts.view
+    if view is None:
+        return ""
+    why = sentence_of_families(view.families)
+    return f"{view.level.word}, {view.points:+d} points, by the people it called{f': {why}' if why else ''}"
+
+
+def _print_days(health: Health) -> None:
+    """Each day of the last four weeks: its calls, and of these those that were answered."""
+    from rich.text import Text
+
+    from callsieve.cli.output import console, print_table
+    from callsieve.text.bars import cells_of
+
+    days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
+    if not days:
+        return
+    most = max(day.attempts for day in days)
+    width = min(60, max(10, console().width - 40))
+    rows = []
+    for day in days:
+        answered, other = cells_of([day.answered, day.attempts - day.answered], most, width)
+        bar = Text("█" * answered, style="green") + Text("░" * other, style="dim")
+        rows.append((date_of(day.day), f"{day.attempts:,}", f"{day.answered:,}", bar))
+    print()
+    print_table(("day", "calls", "answered", ""), rows, keep=(0, 1, 2, 3), right=(1, 2))

@@ -1,0 +1,182 @@
+"""`callsieve own decisions` and `own explain`: what the outbound guard did, and what it would do now and why."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    existing_store,
+    number_argument,
+    number_option,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.store import some
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from reputation.own.outbound_types import OutboundRecord
+
+MOST_SHOWN = 10_000
+MOST_ZONES = 3
+COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+
+OwnOption = Annotated[
+    str | None, typer.Option("--from", metavar="NUMBER", help="The own number that it goes out with.")
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `own decisions` and `own explain`."""
+    group.command("decisions")(decisions)
+    group.command("explain")(explain)
+
+
+def decisions(
+    number: Annotated[str | None, typer.Argument(help="Only calls to this number.", show_default=False)] = None,
+    own: OwnOption = None,
+    held: Annotated[bool, typer.Option("--held", help="Only what was held or refused, or would have been.")] = False,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what the outbound guard decided, and while it observes what it would have done."""
+    from callsieve.cli.output import print_table, say
+    from callsieve.text.times import when
+    from reputation.store.outbound import outbound_decisions
+
+    loaded = settings_of(config)
+    callee = None if number is None else number_argument(number, loaded)
+    own_number = number_option("--from", own, loaded)
+    with existing_store(loaded) as db:
+        found = outbound_decisions(db, callee=callee, own_number=own_number, held=held, limit=last)
+    if as_json:
+        print_json([one._asdict() for one in found])
+    elif found:
+        headings = ("time", "id", "to", "from", "by", "action")
+        rows = [
+            (
+                when(one.at)[len("2026-") :],
+                one.id,
+                _called(one),
+                one.own_number or "",
+                one.person or "",
+                _passage(one.action, one.would_be),
+            )
+            for one in found
+        ]
+        print_table(headings, rows, keep=range(len(headings)), below=list(map(_why, found)))
+    elif held or callee or own_number:
+        say("No decision matches.")
+    else:
+        say("The outbound guard has decided nothing: see docs/own-numbers.md for the line in your dialplan.")
+
+
+def show_one(record: OutboundRecord, *, as_json: bool) -> None:
+    """One decision with all that is kept of it."""
+    from callsieve.cli.output import bold, print_pairs, say
+    from callsieve.text.times import when, when_exactly
+
+    if as_json:
+        print_json(record._asdict())
+        return
+    say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", record.action),
+            ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
+            ("rule", record.rule),
+            ("reason", record.reason),
+            ("better from", when(record.until) if record.until else ""),
+            ("to", _called(record)),
+            ("from", record.own_number or ""),
+            ("by", record.person or ""),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
+
+
+def explain(
+    number: Annotated[str, typer.Argument(help="The number to be called.", show_default=False)],
+    own: OwnOption = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00; else now.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show every step of the outbound guard for one call, and what would be done with it.
+
+    At a time in the past, calls that were let out after it do not count; calls that are over count for their whole day,
+    and the number's state and grade are those of now.
+    """
+    from callsieve.cli.output import print_table, say
+    from callsieve.text.times import TimeError, instant_of, when_there
+    from callsieve.wiring import outbound_rules_of
+    from policies.outbound import OutboundRules, OutgoingCall, day_of, explain_guard, guard
+    from reputation.numbers import is_emergency, number_of
+    from reputation.own.outbound_types import OutboundFacts, OutboundQuery
+    from reputation.store.outbound import outbound_facts
+
+    loaded = settings_of(config)
+    try:
+        now = time.time() if at is None else instant_of(at, time.time())
+    except TimeError as error:
+        raise CommandError(f"--at: {error}") from None
+    rules: OutboundRules = outbound_rules_of(loaded.settings)
+    emergency = is_emergency(number, loaded.settings.numbers.region)
+    callee = None if emergency else number_of(number, loaded.settings.numbers.region)
+    own_number = number_option("--from", own, loaded)
+    call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
+    facts, day = OutboundFacts(), day_of(call, rules, now)
+    if callee is not None and day is not None:
+        with existing_store(loaded) as db:
+            facts = outbound_facts(
+                db, OutboundQuery(callee, own_number, day, now, hour_limit=rules.calls_per_number_hour)
+            )
+    decision = guard(call, facts, rules, now)
+    looks = explain_guard(call, facts, rules, now)
+    if as_json:
+        steps = [{"step": title, "says": said} for title, said in looks]
+        about = {"callee": callee, "own_number": own_number, "at": now, "observed": decision.observed}
+        did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
+        print_json(about | did | {"reason": decision.reason, "until": decision.until, "steps": steps})
+        return
+    zones = some(rules.hours.place_of(callee).zones, MOST_ZONES) if callee else ""
+    say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when_there(now)}")
+    print_table(("step", "says"), looks, keep=(0,))
+    ordered = f"{decision.would_be.word} by {decision.rule}" + (
+        f", better from {when_there(decision.until)} on" if decision.until else ""
+    )
+    is_held_back = decision.observed and decision.would_be is not decision.action
+    say(f"allow; without observe it would be {ordered}" if is_held_back else ordered)
+
+
+def _called(record: OutboundRecord) -> str:
+    """Whom the call is to, as far as it is kept."""
+    return record.callee or ("emergency" if record.rule == "emergency" else "no number")
+
+
+def _why(record: OutboundRecord) -> str:
+    """The rule and its reason; nothing where nothing speaks against the call."""
+    from callsieve.text.times import when
+
+    if record.rule == "default":
+        return ""
+    return f"{record.rule}: {record.reason}" + (f"; better from {when(record.until)} on" if record.until else "")
+
+
+def _passage(action: str, would_be: str) -> Text:
+    """What was done; in brackets what would have been done where the guard only observed."""
+    from rich.text import Text
+
+    word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
+    return word if action == would_be else Text.assemble("(", word, ")")

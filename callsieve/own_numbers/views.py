@@ -1,0 +1,153 @@
+"""What the pages of our own numbers show."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from math import ceil
+from urllib.parse import quote
+
+from callsieve.changes.undo import COMPLAINTS, REGISTER, Latest, latest_changes
+from callsieve.lists.views import MOST_SHOWN, has_text
+from callsieve.own_numbers.figures import grade_words
+from callsieve.own_numbers.register import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
+from callsieve.own_numbers.views_do_not_call import ComplaintsShown, complaints_shown
+from callsieve.own_numbers.views_figures import GRADE_STATES, DayBar, Row, days_of, rows_of
+from callsieve.settings import Loaded
+from callsieve.text.times import day
+from reputation.own.due import Due, due_of
+from reputation.own.grades import Graded
+from reputation.own.health import Health
+from reputation.own.register import OwnNumber
+from reputation.store import own_days
+from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
+from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
+
+DUE_SECONDS = 14 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class NumberLine:
+    """A number of the list. `own` is None for one that is not registered; `grade` is its grade in words, `state` as a
+    colour.
+    """
+
+    number: str
+    graded: Graded
+    grade: Wording
+    state: str
+    own: OwnNumber | None = None
+    calls: int = 0
+    last_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """Something to be done, and the page that does it."""
+
+    due: Due
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnShown:
+    """The list: the register; what goes out and is not in it, or is retired; what is due, and what was changed.
+
+    `found`: how many of the register match what was looked for; `all`: how many there are.
+    """
+
+    numbers: tuple[NumberLine, ...]
+    found: int
+    all: int
+    strangers: tuple[NumberLine, ...]
+    due: tuple[DueLine, ...]
+    latest: tuple[Latest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OneShown:
+    """A number's page.
+
+    `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
+    """
+
+    number: str
+    own: OwnNumber | None
+    health: Health
+    grade: Wording
+    state: str
+    rows: tuple[Row, ...]
+    days: tuple[DayBar, ...]
+    unknown_trunks: tuple[str, ...]
+    days_to_rest: int
+    said: ComplaintsShown
+    latest: tuple[Latest, ...]
+
+
+def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
+    """The list; of the register those with the text in number, name, purpose or owner."""
+    weights = loaded.settings.reputation
+
+    def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
+        graded = recent_grade(db, number, now, weights)
+        return NumberLine(number, graded, grade_words(graded.grade), GRADE_STATES[graded.grade], own, calls, last_at)
+
+    register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
+    ours = {own.number: own for own in register}
+    found = [own for own in register if has_text(text, own.number, own.name, own.purpose, own.owner)]
+    return OwnShown(
+        numbers=tuple(line(own.number, own) for own in found[:MOST_SHOWN]),
+        found=len(found),
+        all=len(register),
+        strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
+        due=tuple(
+            DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)
+        ),
+        latest=latest_changes(db, REGISTER),
+    )
+
+
+def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
+    """Whether the number has a page: it is registered, or went out lately."""
+    return own_of(db, number) is not None or bool(
+        own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
+    )
+
+
+def typed_of(own: OwnNumber) -> dict[str, str]:
+    """What is registered of the number as it would be typed: several texts are lines."""
+    texts = {field: str(getattr(own, field)) for field in TEXTS}
+    lists = {field: "\n".join(getattr(own, field)) for field in LISTS}
+    return {**texts, **lists, NEXT_CHECK: day(own.next_check_at) if own.next_check_at else NEVER}
+
+
+def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
+    """The page of a number; None for one that is not registered and never went out."""
+    own = own_of(db, number)
+    rests_until = own.rests_until if own else None
+    health = own_health(db, number, now, loaded.settings.reputation)
+    if own is None and not health.facts.days:
+        return None
+    return OneShown(
+        number=number,
+        own=own,
+        health=health,
+        grade=grade_words(health.grade),
+        state=GRADE_STATES[health.grade],
+        rows=rows_of(health),
+        days=days_of(health),
+        unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
+        days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
+        said=complaints_shown(db, number, now),
+        latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
+    )
+
+
+def _path_of(due: Due, own: OwnNumber | None) -> str:
+    """A stranger is registered; a number that has rested, or was given back, is used again; any other is checked."""
+    if own is None:
+        return f"/own/new?number={quote(due.number)}"
+    form = "use" if due.at in (0.0, own.rests_until) else "check"
+    return f"/own/{quote(due.number)}?do={form}#{form}"

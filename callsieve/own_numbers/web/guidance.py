@@ -1,0 +1,39 @@
+"""Guidance with our own figures, and the leaflet for customers: documents by themselves, to be shown or sent on."""
+
+from __future__ import annotations
+
+from starlette.responses import HTMLResponse, Response
+
+from callsieve.lists.web.pages import as_file
+from callsieve.own_numbers.company import company_of
+from callsieve.own_numbers.guidance import STYLE_OF_PAGES, guidance_page, leaflet_page
+from callsieve.web.request import Visit
+from callsieve.web.routes import Page
+from callsieve.web.security_headers import POLICY_HEADER, policy_with
+from reputation.users import Role
+
+
+async def guidance(visit: Visit) -> Response:
+    """How not to be marked, for those who lead people who call."""
+    company = await visit.desk.slow_shelf.read(company_of, visit.now, visit.desk.loaded.settings)
+    return _document(visit, guidance_page(company, visit.language, visit.now), "guidance")
+
+
+async def leaflet(visit: Visit) -> Response:
+    """What customers may meet when they call, and what they can expect when they are called."""
+    settings = visit.desk.loaded.settings
+    hours, appeal = settings.outbound, settings.actions.appeal
+    return _document(visit, leaflet_page(visit.language, hours.first_hour, hours.last_hour, appeal=appeal), "leaflet")
+
+
+def _document(visit: Visit, page: str, name: str) -> Response:
+    """To look at, or with `?download=` to keep: it needs nothing else, and so brings its style with it."""
+    if visit.query.get("download"):
+        return as_file(page, f"{name}-{visit.language}.html", "text/html; charset=utf-8")
+    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(STYLE_OF_PAGES)})
+
+
+PAGES = (
+    Page("GET", "/own/guidance", guidance, Role.OPERATOR),
+    Page("GET", "/own/leaflet", leaflet, Role.OPERATOR),
+)

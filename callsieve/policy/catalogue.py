@@ -1,0 +1,123 @@
+"""Which policies there are and where, for `callsieve policy` and the console: presets, and files here and there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for
+
+if TYPE_CHECKING:
+    from policies.policy import Policy
+
+
+def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Name, where it is, and what is wrong with it; presets first. `but`: not these."""
+    from policies.loader import PRESETS
+    from policies.policy import PolicyError
+
+    files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
+    used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
+    for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
+        problem = ""
+        try:
+            policy_called(name, loaded)
+        except PolicyError as error:
+            problem = str(error)
+        yield name, str(files.get(name, "preset" if name in PRESETS else "")), problem
+
+
+def in_force(name: str, loaded: Loaded) -> list[str]:
+    """The scopes that the policy is in force for; `all other calls` for the policy of the PBX."""
+    scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
+    texts = [
+        f"{what} {value}"
+        for scope in scopes
+        for what, value in (("DID", scope.did), ("trunk", scope.trunk), ("group", scope.group))
+        if value is not None
+    ]
+    if name == running_or_settings(loaded):
+        texts.append("all other calls" if loaded.settings.scope else "all calls")
+    return texts
+
+
+def running_or_settings(loaded: Loaded) -> str:
+    """As far as it can be told: where it cannot, `check` and `doctor` say so."""
+    from callsieve.policy.activation import running_name
+    from policies.policy import PolicyError
+
+    try:
+        return running_name(loaded)
+    except PolicyError:
+        return loaded.settings.policy.name
+
+
+def names_to_check(loaded: Loaded) -> list[str]:
+    """All files, and what the settings name."""
+    from policies.loader import PRESETS
+
+    used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
+    return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
+
+
+def _is_file(name: str) -> bool:
+    return "/" in name or name.endswith(".toml")
+
+
+def policy_called(name: str, loaded: Loaded) -> Policy:
+    """A policy by name, or of a file wherever it is."""
+    from policies.loader import load_policy, parse_policy
+
+    if not _is_file(name):
+        return load_policy(name, loaded.policy_directories)
+    file = Path(name)
+    directories = (*loaded.policy_directories, file.parent)
+    return parse_policy(text_of(file), file.stem, name, lambda base: load_policy(base, directories))
+
+
+def text_of(file: Path, max_bytes: int | None = None) -> str:
+    """A file of policies or cases that the administrator names; `max_bytes` None: as large as a policy. PolicyError."""
+    from policies.loader import MAX_BYTES, read_text
+
+    with acting_for(file):
+        return read_text(file, max_bytes or MAX_BYTES)
+
+
+def all_problems(name: str, loaded: Loaded) -> list[str]:
+    """Everything that is wrong with the file of a policy; nothing when there is no such file."""
+    from policies.loader import load_policy, read_policy
+    from policies.policy import PolicyError
+
+    places = [Path(name)] if _is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
+    file = next((path for path in places if path.is_file()), None)
+    if file is None:
+        return []
+    directories = (*loaded.policy_directories, file.parent)
+    try:
+        text = text_of(file)
+    except PolicyError as error:
+        return [str(error)]
+    _, problems = read_policy(text, file.stem, lambda base: load_policy(base, directories))
+    return [f"{file}: {problem}" for problem in problems]
+
+
+def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
+    """What conditions may name; sources and groups only as far as the store can be asked."""
+    from callsieve.wiring import dids_of
+    from reputation.store.imports import sources
+    from reputation.store.people import all_dids, all_people
+
+    settings = loaded.settings
+    groups = {person.group for person in settings.person} | {did.group for did in settings.did}
+    known = {
+        "trunk": frozenset(trunk.name for trunk in settings.trunk),
+        "did": frozenset(did.number for did in dids_of(settings)),
+    }
+    if db is None:
+        return known
+    groups |= {person.group for person in all_people(db)} | {did.group for did in all_dids(db)}
+    listed = frozenset(source.name for source in sources(db))
+    return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}

@@ -1,0 +1,137 @@
+"""`callsieve policy test`: an operator's own cases, a line for each, and what differs from what is expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.settings import Loaded
+
+if TYPE_CHECKING:
+    from policies.cases import Trial, Tried
+    from policies.policy import Policy, PolicySet
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `test` to the group `policy`."""
+    group.command("test")(try_cases)
+
+
+def try_cases(
+    files: Annotated[list[Path], typer.Argument(metavar="CASES.toml", help="Files of cases.", show_default=False)],
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="For cases that name none: a preset, a policy's name, or a FILE.toml."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Try cases of your own: given a call and what is known, is what is expected decided? Exit code 1 when not."""
+    tried = _all_tried(files, policy, config)
+    if as_json:
+        print_json(_as_json(tried))
+    else:
+        _show(tried)
+    if any(one.differs for of_file in tried.values() for one in of_file):
+        raise SystemExit(1)
+
+
+def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
+    """Every file is read before anything is tried."""
+    from callsieve.policy.catalogue import policy_called
+    from callsieve.wiring import policies_of
+    from policies.cases import run_trial
+    from policies.policy import PolicyError
+
+    loaded = settings_of(config)
+    window = 60.0 * loaded.settings.emergency.window_minutes
+    read = {file: _cases_in(file, loaded) for file in files}
+    running: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
+    tried = {}
+    for file, trials in read.items():
+        try:
+            tried[file] = [run_trial(one, running, lambda n: policy_called(n, loaded), window) for one in trials]
+        except PolicyError as error:
+            raise PolicyError(f"{file}: {error}") from None
+    return tried
+
+
+def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
+    from callsieve.policy.catalogue import policies_there, text_of
+    from policies.cases import MAX_BYTES, parse_trials
+    from policies.hints import nearest
+    from policies.policy import PolicyError
+
+    settings, name = loaded.settings, str(file)
+    try:
+        return parse_trials(text_of(file, MAX_BYTES), name, settings.numbers.region, settings.reputation.levels)
+    except PolicyError:
+        if "/" in name or file.suffix or file.exists():
+            raise
+    # The name of a policy in the place of a file of cases.
+    known = [policy for policy, _, _ in policies_there(loaded)]
+    what = "this is a policy, not a file of cases"
+    if name not in known:
+        what, name = f"there is no such file of cases, and no policy of that name{nearest(name, known)}", "NAME"
+    raise CommandError(f"{file}: {what}. Try one: callsieve policy test CASES.toml --policy {name}")
+
+
+def _show(tried: dict[Path, list[Tried]]) -> None:
+    from callsieve.cli.output import bold, plural, say
+
+    for file, of_file in tried.items():
+        if len(tried) > 1:
+            say(bold(file.name))
+        for one in of_file:
+            _show_one(one)
+    count = sum(map(len, tried.values()))
+    failed = sum(bool(one.differs) for of_file in tried.values() for one in of_file)
+    say()
+    say(f"{plural(count, 'case')}: {f'{failed:,} failed' if failed else 'all as expected'}.")
+
+
+def _show_one(one: Tried) -> None:
+    from rich.text import Text
+
+    from callsieve.cli.output import dim, say
+
+    decision = one.decision
+    if not one.differs:
+        say(Text("ok    ", "green"), one.name)
+        return
+    say(Text("FAIL  ", "bold red"), one.name)
+    for key, expected, found in one.differs:
+        say(f"        {key}: expected {_told(expected)}, got {_told(found)}")
+    capped = f", no more: {decision.capped_by}" if decision.capped_by else ""
+    say(
+        dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
+    )
+
+
+def _told(value: Any) -> str:
+    return "nothing" if value == "" else str(value)
+
+
+def _as_json(tried: dict[Path, list[Tried]]) -> dict[str, Any]:
+    cases = [
+        {
+            "file": str(file),
+            "name": one.name,
+            "passed": not one.differs,
+            "differs": [{"key": key, "expected": expected, "found": found} for key, expected, found in one.differs],
+            "policy": one.decision.policy,
+            "action": one.decision.action.word,
+            "would_be": one.decision.would_be.word,
+            "rule": one.decision.rule,
+            "reason": one.decision.reason,
+            "step": one.decision.step,
+            "capped_by": one.decision.capped_by,
+        }
+        for file, of_file in tried.items()
+        for one in of_file
+    ]
+    return {"cases": len(cases), "failed": sum(not one["passed"] for one in cases), "tried": cases}

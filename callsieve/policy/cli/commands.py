@@ -1,0 +1,249 @@
+"""`callsieve policy`: is it right, what does it say, and what would it do with this call."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.policy.cli import activation as policy_activating
+from callsieve.policy.cli import cases as policy_cases
+from callsieve.settings import Loaded
+from reputation.model import Attestation, Facts, Verification
+
+if TYPE_CHECKING:
+    from callsieve.cli.output import Cell
+    from callsieve.simulate import Opinion, Question
+    from policies.decision import IncomingCall
+    from policies.policy import Policy, PolicySet, Rule
+
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="A preset, a policy's name, or a FILE.toml.", show_default=False),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `policy list`, `check`, `show`, `explain`, `activate` and `test`."""
+    group = typer.Typer(help="Policies: what is done with a call, and why.", no_args_is_help=True)
+    group.command("list")(list_policies)
+    group.command("check")(check)
+    group.command("show")(show)
+    group.command("explain")(explain_call)
+    policy_activating.add_to(group)
+    policy_cases.add_to(group)
+    app.add_typer(group, name="policy")
+
+
+def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show which policies there are, and which are in force for which calls."""
+    from rich.text import Text
+
+    from callsieve.cli.output import print_table
+    from callsieve.policy.catalogue import in_force, policies_there
+
+    loaded = settings_of(config)
+    rows = [
+        {"name": name, "where": where, "in_force_for": in_force(name, loaded), "problem": problem}
+        for name, where, problem in policies_there(loaded)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = [
+        (
+            str(row["name"]),
+            Text(", ".join(in_force(str(row["name"]), loaded)), style="green"),
+            Text(f"error: {row['problem']}", style="red") if row["problem"] else str(row["where"]),
+        )
+        for row in rows
+    ]
+    print_table(("policy", "in force for", "where"), table, keep=(0,))
+
+
+def check(name: NameArgument = None, config: ConfigOption = None) -> None:
+    """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
+    from callsieve.cli.output import plural, say
+    from callsieve.doctor.voicemail import NO_ROUTE, stops_calls
+    from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policy_called
+    from policies.lint import unknown_names
+    from policies.policy import PolicyError
+
+    loaded = settings_of(config)
+    names = names_to_check(loaded) if name is None else [name]
+    with existing_store(loaded) if has_store(loaded) else nullcontext() as db:
+        known = known_names(loaded, db)
+    problems: list[str] = []
+    for one in names:
+        try:
+            policy = policy_called(one, loaded)
+        except PolicyError as error:
+            problems += all_problems(one, loaded) or [str(error)]
+            continue
+        remarks = unknown_names(policy, known)
+        if (name or in_force(one, loaded)) and not loaded.settings.actions.route and stops_calls(policy):
+            remarks.append(NO_ROUTE)
+        for remark in remarks:
+            warn(f"{one}: {remark}")
+        say(f"{policy.name}: {plural(len(policy.rules), 'rule')}, {_else(policy)}")
+    for problem in problems[:-1]:
+        warn(problem)
+    if problems:
+        raise CommandError(problems[-1])
+
+
+def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show the rules of a policy in the order in which they are tried, and what comes before them."""
+    from callsieve.cli.output import bold, dim, lines, print_table, say, word
+    from callsieve.policy.activation import running_name
+    from callsieve.policy.catalogue import policy_called
+    from policies.engine import CAPS, STEPS
+
+    loaded = settings_of(config)
+    policy = policy_called(name or running_name(loaded), loaded)
+    if as_json:
+        print_json(policy_as_json(policy))
+        return
+    chain = f" (extends {' extends '.join(policy.chain[1:])})" if len(policy.chain) > 1 else ""
+    say(bold(policy.name), dim(chain))
+    if policy.observe:
+        say("It observes: it decides and records, and every call goes on.")
+    say()
+    say("First, whatever the policy says:")
+    print_table((), [(f"  {step.number}", step.title) for step in STEPS])
+    say()
+    say("Then the first rule that holds:")
+    rows: list[list[Cell]] = []
+    for position, rule in enumerate(policy.rules, 1):
+        when = lines(condition.text for condition in rule.when)
+        rows.append([f"  {position}", rule.name, word(rule.action.word), when, _reason(rule)])
+    rows.append(["", "default", word(policy.default.word), "", "no rule holds"])
+    print_table(("", "rule", "action", "when", "reason"), rows, keep=(0, 1, 2))
+    say()
+    say("And no rule does more than this:")
+    only = " (rules about evidence only)"
+    caps = [(f"  {cap.highest.word}", f"{cap.reason}{only if cap.only_evidence else ''}") for cap in CAPS]
+    print_table(("  at most", "because"), caps)
+
+
+def explain_call(
+    caller: Annotated[str, typer.Option(metavar="NUMBER", help="Who the network says is calling.", show_default=False)],
+    name: NameArgument = None,
+    did: Annotated[str | None, typer.Option(metavar="NUMBER", help="The number dialled.")] = None,
+    trunk: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A trunk of the settings; the only one if not given.")
+    ] = None,
+    callee: Annotated[str | None, typer.Option(metavar="EXT", help="The person it is for, once known.")] = None,
+    attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
+    verification: Annotated[Verification, typer.Option(help="Whether the signature held.")] = Verification.NONE,
+    withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
+    callback: Annotated[bool, typer.Option("--psap-callback", help="Marked as an emergency call-back.")] = False,
+    diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="Who redirected it to us.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00; now if not given.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
+    from callsieve.numbers.profile import opinion_as_json
+    from callsieve.policy.catalogue import policy_called
+    from callsieve.simulate import Question, QuestionError, call_of, opinion_of
+    from callsieve.wiring import policies_of, site_of
+
+    loaded = settings_of(config)
+    now = _instant(at)
+    question = Question(caller, did, trunk, callee, attestation, verification, withheld, callback, diverted_from)
+    policies: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
+    site = site_of(loaded.settings)
+    try:
+        call = call_of(question, site)
+        facts = _facts(loaded, call, question, now)
+    except QuestionError as error:
+        raise CommandError(str(error)) from None
+    opinion = opinion_of(call, facts, policies, site, now)
+    if as_json:
+        print_json(opinion_as_json(opinion))
+    else:
+        _show_opinion(opinion, question, now)
+
+
+def policy_as_json(policy: Policy) -> dict[str, object]:
+    """A policy for scripts: its rules in the order in which they are tried."""
+    return {
+        "name": policy.name,
+        "chain": policy.chain,
+        "observe": policy.observe,
+        "default": policy.default.word,
+        "rules": [
+            {
+                "name": rule.name,
+                "when": [condition.text for condition in rule.when],
+                "action": rule.action.word,
+                "reason": rule.reason,
+                "label": rule.label,
+                "ask": rule.ask,
+            }
+            for rule in policy.rules
+        ],
+    }
+
+
+# Explaining a call.
+
+
+def _instant(at: str | None) -> float:
+    from callsieve.text.times import TimeError, instant_of
+
+    try:
+        return time.time() if at is None else instant_of(at, time.time())
+    except TimeError as error:
+        raise CommandError(f"--at: {error}") from None
+
+
+def _facts(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Facts:
+    from callsieve.simulate import Ours, facts_about
+
+    ours = Ours.of(loaded.settings)
+    if not has_store(loaded):
+        warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
+        return ours.added_to(Facts(), call)
+    with existing_store(loaded) as db:
+        return facts_about(db, call, now, ours, question.callee)
+
+
+def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
+    from callsieve.cli.output import bold, dim, print_table, say, word
+    from callsieve.text.times import when
+    from policies.explanation import PASSES
+
+    call, decision = opinion.call, opinion.decision
+    trunk = f" on trunk {call.trunk}" if call.trunk else ""
+    did = f" to {call.did}" if call.did else ""
+    callee = f" for {question.callee}" if question.callee else ""
+    caller = call.caller.e164 or f"{question.caller} ({call.caller.kind.value})"
+    say(
+        bold(caller),
+        f"{did}{callee}{trunk}, auth class {call.auth_class.value}, at {when(now)}, policy {opinion.policy.name}",
+    )
+    say()
+    *steps, _ = opinion.looks
+    rows = [
+        (f"{look.step}", look.title, dim("; ".join((PASSES, *look.failed))) if look.outcome == PASSES else look.outcome)
+        for look in steps
+    ]
+    print_table(("step", "", "says"), rows, keep=(0,))
+    say()
+    say(word(decision.action.word), f" {opinion.looks[-1].outcome.removeprefix(decision.action.word).lstrip(' ;')}")
+
+
+def _reason(rule: Rule) -> str:
+    shown = f' (shown as "{rule.label}")' if rule.label else ""
+    return rule.reason + shown + (f" (asks for a {rule.ask})" if rule.ask else "")
+
+
+def _else(policy: Policy) -> str:
+    observe = ", observes only" if policy.observe else ""
+    return f"else {policy.default.word}{observe}: it can be used"

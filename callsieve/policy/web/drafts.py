@@ -1,0 +1,174 @@
+"""A draft of a policy: written, checked while it is written, tried over the last days, and only then activated."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.policy.activation import add_version
+from callsieve.policy.catalogue import running_or_settings
+from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, first_draft, keep_draft
+from callsieve.policy.views import Checked, DiffLine, checked, diff_of
+from callsieve.policy.web.pages import take
+from callsieve.replay.trial import draft_of as policy_of_draft
+from callsieve.replay.trial_jobs import Rehearsal
+from callsieve.text.times import when
+from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.routes import Page
+from callsieve.web.words import N_
+from policies.loader import policy_text
+from policies.policy import PolicyError
+from reputation.store.audit import Change
+from reputation.store.retention import OUTCOME_DAYS
+from reputation.users import Role
+
+DAYS = (1, 7, 14, OUTCOME_DAYS)
+USUAL_DAYS = 7
+BUSY = N_("Somebody tries a draft at the moment: wait for it, or stop it on the page of the trial.")
+CHANGED = N_("The draft has changed since it was tried or shown. Look at it again, then activate it.")
+NO_DRAFT = N_("You have no draft. Begin one.")
+
+
+@dataclass(frozen=True, slots=True)
+class DraftShown:
+    """The editor. `base` is the policy that the draft is compared with: the running one."""
+
+    text: str
+    digest: str
+    is_kept: bool
+    base: str
+    checked: Checked
+    lines: tuple[DiffLine, ...]
+    days: tuple[int, ...] = DAYS
+    usual_days: int = USUAL_DAYS
+
+
+async def edit(visit: Visit) -> Response:
+    """The editor, with what was kept; else with what to begin with."""
+    loaded = visit.desk.loaded
+    kept = draft_of(loaded, visit.me.name)
+    begin = visit.query.get("from", "")
+    if kept is None or begin:
+        name = begin or running_or_settings(loaded)
+        try:
+            text = first_draft(name, loaded)
+        except PolicyError:
+            raise NotThere from None
+        return await _editor(visit, text, is_kept=False)
+    return await _editor(visit, kept, is_kept=True)
+
+
+async def check(visit: Visit) -> Response:
+    """What is wrong with it: a fragment while somebody types, else the editor again. It is kept, but for fragments."""
+    text = _typed(visit)
+    if visit.is_fragment:
+        return visit.page("policy/_checked.html", checked=await visit.read(checked, text, visit.desk.loaded))
+    _keep(visit, text)
+    return await _editor(visit, text, is_kept=True)
+
+
+async def try_out(visit: Visit) -> Response:
+    """Begins to replay the last days with it, against the running policy."""
+    loaded, text = visit.desk.loaded, _typed(visit)
+    _keep(visit, text)
+    days = visit.form.get("days", "")
+    if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= OUTCOME_DAYS:
+        raise Refused(f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
+    try:
+        policy_of_draft(text, loaded)
+    except PolicyError:
+        return await _editor(visit, text, is_kept=True, status=422)
+    rehearsal = Rehearsal(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
+    if not visit.desk.rehearsals.start(loaded, rehearsal, text):
+        raise Refused(BUSY)
+    return visit.go("/policies/trial")
+
+
+async def trial(visit: Visit) -> Response:
+    """How far the trial is, and what it found."""
+    rehearsals, text = visit.desk.rehearsals, draft_of(visit.desk.loaded, visit.me.name)
+    latest = rehearsals.latest
+    is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
+    template = "policy/_trial.html" if visit.is_fragment else "policy/trial.html"
+    return visit.page(template, trial=latest, is_mine=is_mine, running=rehearsals.is_running)
+
+
+async def stop(visit: Visit) -> Response:
+    """Ends a trial that takes too long, or is in the way."""
+    await visit.desk.rehearsals.stop()
+    return visit.go("/policies/trial")
+
+
+async def put_in_force(visit: Visit) -> Response:
+    """The draft becomes the next version, and is in force within two seconds."""
+    loaded, note = visit.desk.loaded, visit.form.get("note", "")
+    text = draft_of(loaded, visit.me.name)
+    if text is None:
+        raise Refused(NO_DRAFT)
+    if digest_of(text) != visit.form.get("digest") or ("text" in visit.form and _typed(visit) != text):
+        raise Refused(CHANGED)
+    try:
+        policy_of_draft(text, loaded)
+    except PolicyError as error:
+        raise Refused(str(error)) from None
+    before, now = running_or_settings(loaded), visit.now
+
+    def write(_db: sqlite3.Connection, change: Change) -> None:
+        try:
+            name = add_version(loaded, text, visit.me.name, when(now), note)
+        except OSError as error:
+            raise Refused(f"{error.filename or loaded.state}: {error.strerror}") from None
+        change.name = name
+        change.before, change.after = {"policy": before}, {"policy": name, "note": note.strip()[:200]}
+        take(loaded, name)
+
+    await visit.change("policy activate", write)
+    drop_draft(loaded, visit.me.name)
+    return visit.go("/policies", "policy-activated")
+
+
+async def discard(visit: Visit) -> Response:
+    """The draft is forgotten; nothing that is in force changes."""
+    await asyncio.to_thread(drop_draft, visit.desk.loaded, visit.me.name)
+    return visit.go("/policies", "draft-gone")
+
+
+async def _editor(visit: Visit, text: str, *, is_kept: bool, status: int = 200) -> Response:
+    loaded = visit.desk.loaded
+    base = running_or_settings(loaded)
+    found = await visit.read(checked, text, loaded)
+    try:
+        before = policy_text(base, loaded.policy_directories)
+    except PolicyError:
+        before = ""
+    lines = await asyncio.to_thread(diff_of, before, text)
+    shown = DraftShown(text, digest_of(text), is_kept, base, found, lines)
+    return visit.page("policy/draft.html", status, draft=shown)
+
+
+def _typed(visit: Visit) -> str:
+    try:
+        return as_typed(visit.form.get("text", ""))
+    except PolicyError as error:
+        raise Refused(str(error)) from None
+
+
+def _keep(visit: Visit, text: str) -> None:
+    try:
+        keep_draft(visit.desk.loaded, visit.me.name, text)
+    except OSError as error:
+        raise Refused(f"{error.filename or visit.desk.loaded.state}: {error.strerror}") from None
+
+
+PAGES = (
+    Page("GET", "/policies/draft", edit, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/check", check, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/try", try_out, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/activate", put_in_force, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/discard", discard, Role.ADMINISTRATOR),
+    Page("GET", "/policies/trial", trial, Role.ADMINISTRATOR),
+    Page("POST", "/policies/trial/stop", stop, Role.ADMINISTRATOR),
+)

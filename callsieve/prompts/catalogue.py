@@ -1,0 +1,121 @@
+"""The catalogues: everything that is said, as text, by language and key. asterisk-conf/prompts/*.toml.
+
+    prompts_of("en", [directory of the administrator's own, ...])      key -> Prompt, in the catalogue's order
+
+The administrator's own wording is a file of the same form, `en.toml`, with only the texts that are to be others.
+An error names the file, the key and the way out.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agi.speech import LANGUAGES
+from callsieve.install.plan import asterisk_conf
+from callsieve.settings import Loaded
+from policies.files import open_regular
+from policies.hints import nearest, shown
+
+MAX_CHARACTERS = 200
+MAX_BYTES = 1 << 18
+
+
+class PromptError(Exception):
+    """A prompt cannot be read or made. The text is one line and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One text and the voice that says it: espeak-ng's name, and its pace in words a minute."""
+
+    language: str
+    key: str
+    text: str
+    voice: str
+    words_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The texts of a file by their keys, and its voice: none of it in a file of own wording."""
+
+    texts: dict[str, str]
+    head: dict[str, Any]
+
+
+# Before the tables. Whispers are hurried, because two people wait.
+_HEAD: dict[str, type] = {"voice": str, "words_per_minute": int, "whisper_words_per_minute": int}
+
+
+def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
+    """All prompts of a language. `own`: directories that may hold other wordings; the first that has a key counts."""
+    catalogue = read_catalogue(asterisk_conf() / "prompts" / f"{language}.toml")
+    texts = dict(catalogue.texts)
+    for directory in reversed(own):
+        texts |= _own_texts(directory / f"{language}.toml", catalogue.texts)
+    head = catalogue.head
+    return {
+        key: Prompt(
+            language,
+            key,
+            text,
+            head["voice"],
+            head["whisper_words_per_minute" if key.startswith("whisper-") else "words_per_minute"],
+        )
+        for key, text in texts.items()
+    }
+
+
+def own_directories(loaded: Loaded) -> tuple[Path, ...]:
+    """Where the administrator's own wordings and recordings are: beside the settings, then in the state directory."""
+    beside = (loaded.file.parent / "prompts",) if loaded.file else ()
+    return (*beside, loaded.state / "prompts")
+
+
+def known_language(text: str) -> str:
+    """A language that there is. PromptError."""
+    if text not in LANGUAGES:
+        raise PromptError(f"there is no language {shown(text)}: use {' or '.join(LANGUAGES)}")
+    return text
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """A file of texts. PromptError."""
+    try:
+        with open_regular(path) as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise PromptError(f"{path}: larger than {MAX_BYTES} bytes: not a file of texts")
+        table = tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # not UTF-8 either
+        raise PromptError(f"{path}: not TOML: {error}") from None
+    head = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    for key, value in head.items():
+        if not isinstance(value, _HEAD.get(key, type(None))):
+            raise PromptError(f"{path}: {key}: the texts are in tables, as in [say]")
+    return Catalogue({key: _checked(path, key, text) for key, text in _flat(table)}, head)
+
+
+def _flat(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for scene, texts in table.items():
+        if isinstance(texts, dict):
+            yield from ((f"{scene}-{name}", text) for name, text in texts.items())
+
+
+def _checked(path: Path, key: str, text: Any) -> str:
+    if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > MAX_CHARACTERS:
+        raise PromptError(f"{path}: {key}: a text is one line of 1 to {MAX_CHARACTERS} characters")
+    return text
+
+
+def _own_texts(path: Path, known: dict[str, str]) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    texts = read_catalogue(path).texts
+    for key in sorted(texts.keys() - known.keys()):
+        raise PromptError(f"{path}: there is no prompt {shown(key)}{nearest(key, known)}")
+    return texts

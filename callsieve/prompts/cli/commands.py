@@ -1,0 +1,215 @@
+"""`callsieve prompts`: what is said, and by what voice. Build the sounds, list them, play one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for, acting_ids
+
+if TYPE_CHECKING:
+    from callsieve.prompts.files import PromptFile
+
+ToOption = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="DIR", help="The directory of Asterisk's sounds; else Asterisk is asked."),
+]
+LanguageOption = Annotated[
+    list[str] | None, typer.Option("--language", metavar="LANGUAGE", help="Only this one: en or zh; may be repeated.")
+]
+
+# Those that play 8 kHz WAV without being told how, the plainest first.
+PLAYERS = (("aplay", "-q"), ("play", "-q"), ("paplay",), ("afplay",))
+STYLE_BY_STATE = {"built": "green", "recorded": "green", "by hand": "cyan", "outdated": "yellow", "missing": "red"}
+BUILD = "callsieve prompts build"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `prompts build`, `prompts remove`, `prompts list` and `prompts play`."""
+    group = typer.Typer(help="What is said to callers and to us, and by what voice.", no_args_is_help=True)
+    group.command("build")(build_prompts)
+    group.command("remove")(remove_prompts)
+    group.command("list")(list_prompts)
+    group.command("play")(play_prompt)
+    app.add_typer(group, name="prompts")
+
+
+def build_prompts(
+    language: LanguageOption = None,
+    to: ToOption = None,
+    force: Annotated[bool, typer.Option("--force", help="All of them, also those put there by hand.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make the sounds of all prompts that are missing or have another text, voice or recording than before.
+
+    Recordings of your own, prompts/LANGUAGE/KEY.wav beside the settings or in the state directory, are taken instead
+    of the synthetic voice.
+    """
+    from callsieve.cli.output import plural, say
+    from callsieve.cli.progress import counted
+    from callsieve.prompts.files import build, to_make
+
+    with _one_line():
+        files = _files(settings_of(config), language, to)
+        made = to_make(files, force=force)
+        if made and not dry_run:
+            with counted(len(made), "prompts") as tell:
+                build(files, made, tell)
+    recorded = sum(file.source.recording is not None for file in made)
+    what = f"{plural(len(made), 'prompt')}{f', {recorded} of them recorded' if recorded else ''}"
+    where = f"in {_sounds_shown(files)}"
+    if dry_run:
+        say(f"Would make {what} {where}." if made else f"Nothing to make {where}.")
+        for file in made:
+            say(f"  {file.source.prompt.language}  {file.key}  ({file.state}{_by(file)})")
+        say("Nothing was changed.")
+        return
+    say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
+    if by_hand := [file for file in files if file.state == "by hand" and file not in made]:
+        say(f"Left alone, because we did not make them: {_some(by_hand)} (--force makes them too).")
+
+
+def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
+    """Take the sounds away that `build` made. Your recordings and texts stay, and what is there by hand."""
+    from callsieve.cli.output import plural, say
+    from callsieve.prompts.files import remove
+
+    with _one_line():
+        files = _files(settings_of(config), language, to)
+    with acting_for(files[0].path):
+        removed = remove(files)
+    say(f"Took {plural(len(removed), 'prompt')} away from {_sounds_shown(files)}. To have them back: {BUILD}")
+
+
+def _by(file: PromptFile) -> str:
+    return f", from {file.source.recording}" if file.source.recording else ""
+
+
+def _sounds_shown(files: list[PromptFile]) -> str:
+    """The directory that the files of all languages are below."""
+    return str(files[0].path.parent.parent.parent)
+
+
+def _some(files: list[PromptFile]) -> str:
+    names = [f"{file.source.prompt.language} {file.key}" for file in files]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def list_prompts(
+    language: LanguageOption = None, to: ToOption = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Show every prompt: its text, how long it lasts, and whether its sound is there and up to date.
+
+    built: by the synthetic voice; recorded: from a recording of yours; by hand: somebody else put it there.
+    """
+    from rich.text import Text
+
+    from callsieve.cli.output import print_table, say
+
+    with _one_line():
+        files = _files(settings_of(config), language, to)
+    if as_json:
+        print_json([_as_json(file) for file in files])
+        return
+    print_table(
+        ("", "prompt", "state", "s", "text"),
+        (
+            (
+                file.source.prompt.language,
+                file.key,
+                Text(file.state.value, STYLE_BY_STATE[file.state]),
+                "" if file.seconds is None else f"{file.seconds:.1f}",
+                file.source.prompt.text,
+            )
+            for file in files
+        ),
+        keep=(0, 1, 2, 3),
+        right=(3,),
+    )
+    counts = Counter(file.state.value for file in files)
+    say(f"{', '.join(f'{count} {state}' for state, count in counts.items())}, in {_sounds_shown(files)}")
+    if counts["missing"] or counts["outdated"]:
+        say(f"To make what is missing or outdated: {BUILD}")
+
+
+def _as_json(file: PromptFile) -> dict[str, object]:
+    return {
+        "language": file.source.prompt.language,
+        "key": file.key,
+        "text": file.source.prompt.text,
+        "state": file.state,
+        "seconds": file.seconds,
+        "file": str(file.path),
+        "recording": file.source.recording and str(file.source.recording),
+    }
+
+
+def play_prompt(
+    key: Annotated[str, typer.Argument(help="As `callsieve prompts list` shows it: whisper-spam.", show_default=False)],
+    language: Annotated[str, typer.Option("--language", metavar="LANGUAGE", help="en or zh.")] = "en",
+    to: ToOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Play a prompt on this machine; where nothing can play it, say where it is."""
+    from callsieve.cli.output import say
+    from policies.hints import nearest, shown
+
+    with _one_line():
+        files = {file.key: file for file in _files(settings_of(config), [language], to)}
+    file = files.get(key)
+    if file is None:
+        raise CommandError(f"there is no prompt {shown(key)}{nearest(key, files)}; `callsieve prompts list` has them")
+    if file.state == "missing":
+        raise CommandError(f"{file.path} is not there yet: {BUILD}")
+    say(f"{file.source.prompt.text}  ({file.path})")
+    player = next((player for player in PLAYERS if shutil.which(player[0])), None)
+    if player is None:
+        say("This machine has nothing that plays it: listen to the file elsewhere (here it would be aplay or play).")
+        return
+    done = subprocess.run([*player, str(file.path)], capture_output=True, timeout=60, check=False, **acting_ids())
+    if done.returncode:
+        last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise CommandError(f"{player[0]} could not play it: {last}: listen to the file elsewhere")
+
+
+def _files(loaded: Loaded, languages: list[str] | None, to: Path | None) -> list[PromptFile]:
+    from agi.speech import LANGUAGES
+    from callsieve.pbx.cli_client import console
+    from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of
+    from callsieve.prompts.files import files_of, recordings_of, sounds_of_asterisk
+
+    wanted = [known_language(text) for text in dict.fromkeys(languages or LANGUAGES)]
+    own = own_directories(loaded)
+    sounds = to.absolute() if to else sounds_of_asterisk(lambda command: console(loaded.settings, command))
+    if not sounds.is_dir():
+        raise PromptError(f"{sounds}: there is no such directory: name that of Asterisk's sounds with --to DIR")
+    files: list[PromptFile] = []
+    for language in wanted:
+        prompts = prompts_of(language, own)
+        files += files_of(prompts, recordings_of(language, prompts, own), sounds)
+    return files
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    from callsieve.install.plan import InstallError
+    from callsieve.pbx.cli_client import ConsoleError
+    from callsieve.prompts.catalogue import PromptError
+
+    try:
+        yield
+    except ConsoleError as error:
+        raise CommandError(f"{error}; or name the directory of its sounds: --to DIR") from None
+    except (InstallError, PromptError) as error:
+        raise CommandError(str(error)) from None

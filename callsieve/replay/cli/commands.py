@@ -1,0 +1,182 @@
+"""`callsieve replay`: what a policy would have done to the calls of the past."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import msgspec
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.progress import meter, watched
+from callsieve.install.apply import complete_file, naming
+from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for, open_named
+
+if TYPE_CHECKING:
+    from callsieve.replay.history_file import Reading
+    from callsieve.replay.report import Report
+    from callsieve.simulate import Ours
+    from policies.policy import Policy, PolicySet
+    from reputation.store.as_of import Background
+
+    Chosen = tuple[str, PolicySet | Policy]
+
+PRIVATE = 0o600  # numbers are personal data
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `replay`."""
+    app.command("replay")(replay)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="HISTORY", help="JSON lines, in time order.", show_default=False)],
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A preset, a policy's name, or a FILE.toml; else the running one."),
+    ] = None,
+    against: Annotated[str | None, typer.Option(metavar="NAME", help="Show what differs from this policy.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every decision there, a line each.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Decide about the calls of a history again, each with only what was known before it. Changes nothing."""
+    from callsieve.replay.cli.terminal import show_report
+    from callsieve.replay.report import report_as_json
+    from callsieve.replay.report_html import page_of
+
+    loaded = settings_of(config)
+    chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
+    outputs = [path for path in (out, html) if path is not None]
+    for path in outputs:
+        with acting_for(path):
+            _check(path, file)
+    with ExitStack() as stack:
+        decisions = stack.enter_context(_complete(out))
+        page = stack.enter_context(_complete(html))
+        report = _replayed(file, loaded, chosen, decisions)
+        if page is not None:
+            page.write(page_of(report, time.time()).encode())
+    if as_json:
+        print_json(report_as_json(report))
+    else:
+        show_report(report, outputs)
+
+
+def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> Report:
+    from callsieve.replay.context import known_in
+    from callsieve.replay.engine import Replay, judgements
+    from callsieve.replay.history_file import EmptyLines, Reading, events_of
+    from callsieve.replay.report import Tally, line_of
+    from callsieve.wiring import site_of
+
+    site, reading, tally = site_of(loaded.settings), Reading(), Tally()
+    encode = msgspec.json.Encoder().encode
+    started = time.monotonic()
+    with naming(file), open_named(file) as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
+        replay = Replay(
+            [policy for _, policy in chosen],
+            ground.ours,
+            ground.background_of,
+            window_seconds=site.emergency_window_seconds,
+        )
+        events = watched(events_of(stream, reading, site), lambda: reading.bytes_read, tell)
+        try:
+            with _no_collector():
+                for event, judged in judgements(events, replay, reading):
+                    tally.add(event, judged, replay)
+                    if judged is not None and decisions is not None:
+                        decisions.write(encode(line_of(judged)) + b"\n")
+        except EmptyLines as error:
+            raise CommandError(f"{file}: {error}") from None
+        if not tally.calls:
+            raise CommandError(f"{file}: not one inbound call can be replayed{_first_problem(reading)}")
+        names = [name for name, _ in chosen]
+        seconds = time.monotonic() - started
+        return tally.report(file.name, names, replay, reading, known_in(replay), ground.notes, seconds)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A replay makes no cycles, and to look for them in all that it has learnt takes a tenth of its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is known besides the history."""
+
+    ours: Ours
+    background_of: Callable[[str], Background]
+    notes: list[str]
+
+
+@contextmanager
+def _ground(loaded: Loaded) -> Iterator[_Ground]:
+    """From the settings, and from the store when there is one."""
+    from callsieve.replay.context import ground_of
+    from callsieve.replay.engine import nothing_of
+    from callsieve.simulate import Ours
+
+    if not has_store(loaded):
+        note = "There is no store here: no list, contact, identity or imported number was used."
+        yield _Ground(Ours.of(loaded.settings), nothing_of, [note])
+        return
+    with existing_store(loaded) as db:
+        yield _Ground(*ground_of(db, loaded), [_note_of(db, loaded)])
+
+
+def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
+    from callsieve.cli.output import plural
+    from reputation.store.as_of import counts_of
+
+    counts = counts_of(db)
+    found = [plural(count, what, many) for (what, many), count in counts.items() if count]
+    if not found:
+        return f"{loaded.store_path.name} has no list, contact, identity or imported number to use."
+    return (
+        f"From {loaded.store_path.name}, as far as it was there when a call came: {', '.join(found)}. Contacts have no "
+        "date and count always; what the store has learnt from calls and marks is not used."
+    )
+
+
+def _chosen(name: str | None, loaded: Loaded) -> Chosen:
+    """The policy and how it is called; without a name the running one, with its scopes."""
+    from callsieve.policy.activation import running_name
+    from callsieve.policy.catalogue import policy_called
+    from callsieve.wiring import policies_of
+
+    if name is None:
+        return running_name(loaded), policies_of(loaded)
+    policy = policy_called(name, loaded)
+    return policy.name, policy
+
+
+def _check(path: Path, history: Path) -> None:
+    """Before the work: whether the file may be written over."""
+    if path.exists() and not path.is_file():
+        raise CommandError(f"{path}: is no regular file: name a file to be written")
+    if path.exists() and history.exists() and path.samefile(history):
+        raise CommandError(f"{path}: is the history itself: name another file")
+
+
+def _complete(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    return nullcontext() if path is None else complete_file(path, PRIVATE)
+
+
+def _first_problem(reading: Reading) -> str:
+    return f": line {reading.problems[0][0]}: {reading.problems[0][1]}" if reading.problems else ""

@@ -1,0 +1,156 @@
+"""The report of a replay on a terminal: figures, a chart by days, what differs, and what is probably wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from callsieve.cli.errors import warn
+from callsieve.cli.output import COLOURS, bold, console, dim, plural, print_table, say, word
+from callsieve.replay.false_positives import count_of
+from callsieve.replay.report import ACTIONS
+from callsieve.text.bars import cells_of
+from callsieve.text.times import when
+
+if TYPE_CHECKING:
+    from callsieve.cli.output import Cell
+    from callsieve.replay.false_positives import Mistake
+    from callsieve.replay.report import Period, Report
+
+SHOWN_MISTAKES = 20
+# Told apart without colours too.
+BLOCK = {"allow": "·", "tag": "░", "warn": "▒", "challenge": "▓", "route": "▚", "reject": "█"}
+
+
+def show_report(report: Report, written: Sequence[Path]) -> None:
+    """All of it; what was passed over goes to standard error."""
+    _show_problems(report)
+    _show_head(report)
+    say()
+    _show_actions(report)
+    say()
+    show_periods(report.periods, weekly=report.weekly)
+    if report.against is not None:
+        say()
+        _show_changes(report)
+    say()
+    show_mistakes(report.mistakes, report.stopped, "stopped", "challenge, route, reject")
+    show_mistakes(report.warned_mistakes, report.warned, "warned of")
+    say()
+    for note in report.notes:
+        say(dim(note))
+    for path in written:
+        say(f"Written: {path}")
+
+
+def _show_problems(report: Report) -> None:
+    reading = report.reading
+    for line, problem in reading.problems:
+        warn(f"skipped line {line}: {problem}")
+    if reading.skipped > len(reading.problems):
+        warn(f"skipped {plural(reading.skipped - len(reading.problems), 'more line')}")
+
+
+def _show_head(report: Report) -> None:
+    against = f" against {report.against}" if report.against is not None else ""
+    say(bold(report.policy), f"{against} over {report.history}")
+    span = f"{when(report.first_at)} to {when(report.last_at)}" if report.first_at is not None else ""
+    refused = sum(report.refused_marks.values())
+    parts = [
+        plural(report.calls, "inbound call")
+        + (f" ({report.without_number:,} without a number)" if report.without_number else ""),
+        f"{report.outbound:,} outbound",
+        plural(report.marks, "mark") + (f" and {refused:,} refused" if refused else ""),
+    ]
+    say(f"{span}: {', '.join(parts)}; {report.reading.read:,} lines in {report.seconds:.1f} s")
+    for why, count in sorted(report.refused_marks.items()):
+        say(dim(f"refused {plural(count, 'mark')}: {why}"))
+
+
+def _show_actions(report: Report) -> None:
+    rows: list[list[Cell]] = []
+    for action in ACTIONS:
+        row: list[Cell] = [word(action), *_count(report.actions[action], report.calls)]
+        if report.against_actions is not None:
+            before = report.against_actions[action]
+            row += [*_count(before, report.calls), f"{report.actions[action] - before:+,}"]
+        rows.append(row)
+    headings = ["action", "calls", ""]
+    if report.against_actions is not None:
+        headings = ["action", report.policy, "", report.against or "", "", "more"]
+    print_table(headings, rows, right=range(1, len(headings)))
+
+
+def _count(count: int, of: int) -> tuple[str, str]:
+    return f"{count:,}", f"{100 * count / of:.2f} %" if of else ""
+
+
+def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
+    """A stacked bar a day or week; every action that there was gets a cell at least."""
+    most = max((sum(period.actions.values()) for period in periods), default=0)
+    if not most:
+        return
+    numbers = max(len("calls"), len(f"{most:,}"))
+    width = max(10, min(console().width, 110) - 10 - numbers - 4)
+    there = [action for action in ACTIONS if any(period.actions[action] for period in periods)]
+    legend = [Text.assemble((BLOCK[action] * 2, COLOURS[action]), f" {action}  ") for action in there]
+    say(dim(f"{'week of' if weekly else 'day':10}  {'calls':>{numbers}}  "), *legend)
+    for period in periods:
+        total = sum(period.actions.values())
+        cells = cells_of([period.actions[action] for action in there], most, width)
+        bar = [Text(BLOCK[action] * count, COLOURS[action]) for action, count in zip(there, cells, strict=True)]
+        say(f"{period.first}  {total:>{numbers},}  ", *bar)
+
+
+def _show_changes(report: Report) -> None:
+    total = sum(report.changes.values())
+    if not total:
+        say(f"No call differs from {report.against}.")
+        return
+    say(bold(f"{plural(total, 'call')} differ{'s' if total == 1 else ''} from {report.against}"))
+    rows = [
+        (Text.assemble(word(before), " → ", word(after)), f"{n:,}")
+        for (before, after), n in report.changes.most_common()
+    ]
+    print_table((), rows, keep=(0, 1), right=(1,))
+    say()
+    if total > len(report.first_changes):
+        say(dim(f"The first {len(report.first_changes)}:"))
+    print_table(
+        ("time", "caller", f"{report.against} → {report.policy}", "by", "why"),
+        [
+            (
+                when(c.at)[len("2026-") :],
+                c.number or "no number",
+                Text.assemble(word(c.before), " → ", word(c.after)),
+                c.rule,
+                c.reason,
+            )
+            for c in report.first_changes
+        ],
+        keep=(0, 1, 2),
+    )
+
+
+def show_mistakes(mistakes: Sequence[Mistake], of: int, what: str, actions: str = "") -> None:
+    """The numbers that something speaks for, the most calls first."""
+    if not mistakes:
+        say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
+        return
+    calls = count_of(mistakes)
+    say(
+        bold(f"{plural(calls, 'probable mistake')} among the {plural(of, 'call')} {what}"),
+        f" ({100 * calls / of:.2f} %), from {plural(len(mistakes), 'number')}:",
+    )
+    shown = mistakes[:SHOWN_MISTAKES]
+    print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
+    if len(mistakes) > len(shown):
+        say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
+
+
+def _row_of(mistake: Mistake) -> tuple[Cell, ...]:
+    actions = Text(", ").join(word(action) for action in mistake.actions)
+    return mistake.number, f"{mistake.calls:,}", actions, ", ".join(mistake.rules), "; ".join(mistake.why)

@@ -1,0 +1,46 @@
+"""What a replay knows besides its history: our people and numbers from the settings and the store, and each number's
+background. The command and the console share it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from callsieve.replay.engine import Replay
+from callsieve.replay.false_positives import Known
+from callsieve.settings import Loaded
+from callsieve.simulate import Ours
+from reputation.store.as_of import Background, background_of
+from reputation.store.people import all_dids, all_people, own_numbers
+
+
+class Ground(NamedTuple):
+    """`background_of` is asked once for each number."""
+
+    ours: Ours
+    background_of: Callable[[str], Background]
+
+
+def ground_of(db: sqlite3.Connection, loaded: Loaded) -> Ground:
+    """From the settings, which win, and from the store."""
+    ours = Ours.of(loaded.settings)
+    everybody = Ours(
+        {**{person.extension: person for person in all_people(db)}, **ours.people},
+        {**{did.number: did for did in all_dids(db)}, **ours.dids},
+        ours.own_numbers.union(own_numbers(db)),
+        ours.weights,
+    )
+    return Ground(everybody, partial(background_of, db))
+
+
+def known_in(replay: Replay) -> Callable[[str], Known]:
+    """What speaks for a number, of what the replay has read."""
+
+    def known_of(number: str) -> Known:
+        background = replay.background(number)
+        return Known(bool(background.contacts), background.identity)
+
+    return known_of

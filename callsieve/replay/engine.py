@@ -1,0 +1,252 @@
+"""What policies would have done to the calls of the past. Pure: events in time order go in, decisions come out.
+
+    replay = Replay([policy], ours)
+    replay.problem(event) -> ""                 or why the event cannot be taken
+    replay.take(event) -> Judged | None         None for marks and our own calls
+
+Each call is decided when it begins, with only what was known before; what it shows is learnt when it ends. A replay is
+a shadow: what it decides changes nothing that happens, and a call that nobody was shown a label for stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from callsieve.replay.history_file import Call, Event, Reading
+from callsieve.replay.marks import Marks
+from callsieve.simulate import Ours
+from policies.decision import Decision, IncomingCall
+from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
+from policies.policy import Policy, PolicySet
+from reputation.families.quiet import hour_at
+from reputation.memory_store import Ledger
+from reputation.model import (
+    Caller,
+    Did,
+    Direction,
+    Facts,
+    ListName,
+    Mark,
+    OutcomeRecord,
+    Person,
+    PersonalTie,
+    Tie,
+)
+from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
+from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
+from reputation.velocity import Velocity
+from reputation.weights import DAY_SECONDS, DEFAULT
+
+BACKWARDS = "is older than the line before it: a history is in time order"
+TWICE = "names a call that was there already"
+
+NOBODYS = Ours({}, {}, frozenset(), DEFAULT)
+_TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
+
+
+class Judged(NamedTuple):
+    """What each policy, in the order given, would have done to one inbound call."""
+
+    outcome: OutcomeRecord
+    decisions: tuple[Decision, ...]
+
+
+def nothing_of(_number: str) -> Background:
+    """The background where there is no store."""
+    return NO_BACKGROUND
+
+
+class Replay:
+    """All that is known at one moment of the history. `background_of` is asked once for each number."""
+
+    def __init__(
+        self,
+        policies: Sequence[PolicySet | Policy],
+        ours: Ours = NOBODYS,
+        background_of: Callable[[str], Background] = nothing_of,
+        *,
+        window_seconds: float = EMERGENCY_WINDOW_SECONDS,
+    ) -> None:
+        self.ledger = Ledger(ours.weights)
+        self.marks = Marks(
+            self.ledger, ours.own_numbers | ours.dids.keys(), lambda n: bool(self.background(n).contacts)
+        )
+        self._policies = policies
+        self._ours = ours
+        self._background_of = background_of
+        self._weights = ours.weights
+        self._window = window_seconds
+        self._velocity = Velocity()
+        self._lessons: list[tuple[float, int, OutcomeRecord]] = []
+        self._backgrounds: dict[str, Background] = {}
+        self._by_endpoint = {person.endpoint: person for person in ours.people.values() if person.endpoint}
+        self._people: dict[str, Person] = dict(ours.people)
+        self._at = 0.0
+        self._taken = 0
+
+    def problem(self, event: Event) -> str:
+        """Why the event cannot be taken; empty when it can."""
+        at = event.at if isinstance(event, Mark) else event.outcome.at
+        if at < self._at:
+            return BACKWARDS
+        return TWICE if isinstance(event, Call) and self.marks.knows(event.outcome.linkedid) else ""
+
+    def take(self, event: Event) -> Judged | None:
+        """The next event; the decisions if it is an inbound call."""
+        self._taken += 1
+        if isinstance(event, Mark):
+            self._until(event.at)
+            self.marks.say(replace(event, group=self._seen(event.reporter, event.group).group))
+            return None
+        outcome = self._with_people(event.outcome)
+        self._until(outcome.at)
+        judged = self._judged(event, outcome) if outcome.direction is Direction.INBOUND else None
+        if judged is None:
+            self.marks.add_outbound(outcome.linkedid)
+        heappush(self._lessons, (outcome.ended_at, self._taken, outcome))
+        return judged
+
+    def background(self, number: str) -> Background:
+        """What the store has about the number."""
+        found = self._backgrounds.get(number)
+        if found is None:
+            found = self._backgrounds[number] = self._background_of(number)
+        return found
+
+    def _until(self, at: float) -> None:
+        """Learns from all calls that have ended by then."""
+        self._at = at
+        while self._lessons and self._lessons[0][0] <= at:
+            self.ledger.learn(heappop(self._lessons)[2])
+
+    def _judged(self, event: Call, outcome: OutcomeRecord) -> Judged:
+        number = outcome.caller
+        call = IncomingCall(
+            linkedid=outcome.linkedid,
+            caller=Caller(number, number or "", outcome.caller_kind),
+            did=outcome.did,
+            trunk=outcome.trunk,
+            trusted=event.trusted,
+            attestation=event.attestation,
+            verification=event.verification,
+        )
+        facts = self._facts(call, outcome)
+        self.marks.add_call(outcome)
+        if number is not None:
+            self._velocity.add(number, outcome.at)
+        decisions = [decide(call, facts, _policy(p, call, facts), outcome.at, self._window) for p in self._policies]
+        return Judged(outcome, tuple(decisions))
+
+    def _facts(self, call: IncomingCall, outcome: OutcomeRecord) -> Facts:
+        """As reputation/store/facts.py reads them, at the start of the call."""
+        number, at = call.caller.e164, outcome.at
+        did = self._did(outcome)
+        callee = self._callee(outcome, did)
+        auth_class, hour = call.auth_class, hour_at(at, self._weights.quiet)
+        if number is None:
+            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True)
+            return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
+        then = self.background(number).then(at)
+        ties = tuple(self._ties(number, then, at))
+        circumstances = Circumstances(
+            auth_class, call.attestation, call.verification, hour, not ties and then.identity is None
+        )
+        oldest = at - self._weights.block.days * DAY_SECONDS
+        listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
+        evidence = self.ledger.evidence(number, auth_class, at, listed)
+        if then.imported or then.identity:
+            evidence = replace(evidence, imported=then.imported, identity=then.identity)
+        return Facts(
+            did=did,
+            callee=callee,
+            allow=then.allow,
+            block=then.block,
+            ties=ties,
+            identity=then.identity,
+            imported=then.imported,
+            one_ring_at=self.ledger.one_ring_at(number, at),
+            own_number=number in self._ours.own_numbers or number in self._ours.dids,
+            reputation=reputation_of(evidence, circumstances, self._weights, at),
+            recent_calls=self._velocity.calls(number, at),
+            recent_block_calls=self._velocity.block_calls(number, at),
+        )
+
+    def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:
+        """Of a person's own word about the number the latest counts: the entry in the store, or the mark."""
+        blocks = self.marks.blocks(number)
+        if then.personal or blocks:
+            yield from self._own_ties(number, then, blocks)
+        for contact in then.contacts:
+            yield PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact)
+        for who, talked_at in self.ledger.talks(number, at):
+            yield self._tie(Tie.TALKED, who, talked_at)
+
+    def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
+        own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)}
+        blocked = {who for who, since in blocks.items() if who not in own or own[who].at <= since}
+        for entry in own.values():
+            if entry.person not in blocked:
+                yield self._tie(_TIES[entry.verdict], entry.person)
+        for person in blocked:
+            yield self._tie(Tie.BLOCK, person)
+
+    def _is_taken_back(self, number: str, entry: OwnEntry) -> bool:
+        return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at
+
+    def _tie(self, tie: Tie, extension: str, at: float | None = None) -> PersonalTie:
+        person = self._people.get(extension)
+        if person is None:
+            return PersonalTie(tie, extension, None, None, at)
+        return PersonalTie(tie, person.extension, person.group, person.endpoint, at)
+
+    def _did(self, outcome: OutcomeRecord) -> Did | None:
+        """The DID as the settings have it, else with the group that the history names."""
+        known = self._ours.dids.get(outcome.did or "")
+        if known is not None or (outcome.did is None and outcome.group is None):
+            return known
+        return Did(outcome.did or "", outcome.group)
+
+    def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
+        """Who the history says the call was for, else whose number was dialled; of several that rang, who answered."""
+        who = outcome.answered_by or (outcome.rung[0] if len(outcome.rung) == 1 else None)
+        if who:
+            return self._seen(who, outcome.group)
+        return self._people.get(did.callee) if did is not None and did.callee else None
+
+    def _seen(self, extension: str, group: str | None) -> Person:
+        """The person; of one that neither settings nor store name, what the history tells."""
+        person = self._people.get(extension)
+        if person is None or (group and person.group is None):
+            person = self._people[extension] = Person(extension, person.endpoint if person else None, group)
+        return person
+
+    def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
+        """People in the place of their phones, as the store keeps them."""
+        if self._by_endpoint.keys().isdisjoint((outcome.answered_by, outcome.caller, *outcome.rung)):
+            return outcome
+        answered_by, rung = outcome.answered_by, tuple(dict.fromkeys(map(self._extension, outcome.rung)))
+        outcome = replace(outcome, answered_by=answered_by and self._extension(answered_by), rung=rung)
+        if outcome.direction is not Direction.OUTBOUND or not outcome.caller:
+            return outcome
+        return replace(outcome, caller=self._extension(outcome.caller))
+
+    def _extension(self, who: str) -> str:
+        person = self._by_endpoint.get(who)
+        return person.extension if person else who
+
+
+def _policy(policies: PolicySet | Policy, call: IncomingCall, facts: Facts) -> Policy:
+    return policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
+
+
+def judgements(events: Iterable[Event], replay: Replay, reading: Reading) -> Iterator[tuple[Event, Judged | None]]:
+    """Each event that can be taken, and what was decided about it; the others are refused in the reading."""
+    for event in events:
+        problem = replay.problem(event)
+        if problem:
+            reading.refuse(problem)
+        else:
+            yield event, replay.take(event)

@@ -1,0 +1,260 @@
+"""Our own history of calls and marks, one JSON object a line (DESIGN section 8). A bad line costs that line.
+
+    events_of(stream, history, site) -> Call | Mark ...
+
+Whoever wrote the file is not trusted: lines, texts and numbers are bounded, and nothing in it can steer a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, BinaryIO, Literal
+
+import msgspec
+
+from agi.parsing import did_of
+from agi.site import Site
+from callsieve.text.csv_table import EMPTY_LINES
+from reputation.model import (
+    Attestation,
+    AuthClass,
+    CallerKind,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Verdict,
+    Verification,
+    auth_class_of,
+)
+from reputation.numbers import caller_of, number_of
+
+KEPT_PROBLEMS = 10
+LINE_BYTES = 64 * 1024  # below what the csv module takes as one field
+SOURCE = "history"
+
+TOO_LONG = f"is longer than {LINE_BYTES // 1024} kB"
+NO_NUMBER = "a mark of what is no telephone number"
+
+At = Annotated[float, msgspec.Meta(ge=0, le=4_102_444_800)]  # until the year 2100
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Text = Annotated[str, msgspec.Meta(max_length=128)]
+Network = Annotated[str, msgspec.Meta(max_length=1024)]  # what the network said: the number module reads anything
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the past: how it ended, and what the network said of it when it began."""
+
+    outcome: OutcomeRecord
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    trusted: bool = False
+
+
+Event = Call | Mark
+
+
+class EmptyLines(ValueError):
+    """Far more lines are empty than not. The text says so, without the name of the file."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a file is read. `line` is that of the last row; `problems` keeps the first ten, with their lines."""
+
+    read: int = 0
+    skipped: int = 0
+    bytes_read: int = 0
+    line: int = 0
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+    def refuse(self, problem: str) -> None:
+        """The row that was read last is passed over."""
+        self.skipped += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append((self.line or self.read, problem))
+
+
+def events_of(stream: BinaryIO, reading: Reading, site: Site) -> Iterator[Event]:
+    """The events of the lines, as they stand. Marks have the class `unknown`: who reads on knows that of their call.
+
+    Attestation A without a word about verification counts as verified.
+    """
+    trunks = {trunk.name: trunk for trunk in site.trunks}
+    for line in lines_of(stream, reading):
+        reading.read += 1
+        try:
+            told = _decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            reading.refuse(str(error))
+            continue
+        if not _is_plain(line) and (name := _unprintable(told)):
+            reading.refuse(f"{name} holds characters that cannot be shown")
+            continue
+        if isinstance(told, _Marked):
+            mark = _mark_from(told, site.region)
+            if mark is None:
+                reading.refuse(NO_NUMBER)
+            else:
+                yield mark
+            continue
+        trunk = trunks.get(told.trunk) if isinstance(told, _Inbound) and told.trunk else None
+        if isinstance(told, _Inbound):
+            yield _inbound_from(
+                told, trunk.region if trunk else site.region, trusted=trunk is not None and trunk.trusted
+            )
+        else:
+            yield Call(_outbound_from(told, site.region))
+
+
+class _Inbound(msgspec.Struct, tag="inbound", frozen=True):
+    at: At
+    call: Id
+    caller: Network | None = None
+    callee: Text | None = None
+    callee_group: Text | None = None
+    did: Text | None = None
+    trunk: Text | None = None
+    answered: bool = False
+    ring_seconds: Seconds = 0.0
+    talk_seconds: Seconds = 0.0
+    ended_by: Literal["caller", "callee", "system"] | None = None
+    voicemail: bool = False
+    attestation: Literal["A", "B", "C"] | None = None
+    verification: Literal["passed", "failed"] | None = None
+    shown: Literal["tag", "warn", "challenge", "route", "reject"] | None = None
+
+
+class _Outbound(msgspec.Struct, tag="outbound", frozen=True):
+    at: At
+    call: Id
+    caller: Text | None = None
+    caller_group: Text | None = None
+    own_number: Text | None = None
+    callee: Text | None = None
+    answered: bool = False
+    ring_seconds: Seconds = 0.0
+    talk_seconds: Seconds = 0.0
+    ended_by: Literal["caller", "callee", "system"] | None = None
+
+
+class _Marked(msgspec.Struct, tag="mark", frozen=True):
+    at: At
+    number: Network
+    reporter: Id
+    group: Text | None = None
+    verdict: Literal["spam", "ok"] = "spam"
+    category: Text | None = None
+    call: Text | None = None
+
+
+_Told = _Inbound | _Outbound | _Marked
+_decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
+
+# What the network said is read by the number module, which copes with anything, and is shown nowhere.
+_FROM_THE_NETWORK = frozenset({"caller", "number"})
+
+
+def lines_of(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
+    """Line by line, but for empty ones; one that is too long is refused without being kept. EmptyLines."""
+    while line := stream.readline(LINE_BYTES):
+        reading.line += 1
+        reading.bytes_read += len(line)
+        if len(line) == LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := stream.readline(LINE_BYTES)) and not rest.endswith(b"\n"):
+                reading.bytes_read += len(rest)
+            reading.bytes_read += len(rest)
+            reading.read += 1
+            reading.refuse(TOO_LONG)
+        elif line.strip():
+            yield line
+        elif (empty := reading.line - reading.read) > EMPTY_LINES + reading.read:
+            raise EmptyLines(
+                f"line {reading.line}: {empty:,} lines are empty: this is no history; remove them (grep .)"
+            )
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether no text of the line can hold anything but printable ASCII: JSON writes controls with a backslash."""
+    return line.isascii() and b"\\" not in line and b"\x7f" not in line
+
+
+def _unprintable(told: _Told) -> str:
+    """The first field whose text is not printable; empty when there is none."""
+    for name in told.__struct_fields__:
+        value = getattr(told, name)
+        if isinstance(value, str) and name not in _FROM_THE_NETWORK and not value.isprintable():
+            return name
+    return ""
+
+
+_ATTESTATION = {None: Attestation.NONE, "A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
+_VERIFICATION = {None: Verification.NONE, "passed": Verification.PASSED, "failed": Verification.FAILED}
+_ENDED_BY = {None: None, "caller": EndedBy.CALLER, "callee": EndedBy.CALLEE, "system": EndedBy.SYSTEM}
+
+
+def _inbound_from(told: _Inbound, region: str, *, trusted: bool) -> Call:
+    caller = caller_of(told.caller or "", region)
+    attestation = _ATTESTATION[told.attestation]
+    verification = _VERIFICATION["passed" if told.attestation == "A" and not told.verification else told.verification]
+    outcome = OutcomeRecord(
+        linkedid=told.call,
+        at=told.at,
+        direction=Direction.INBOUND,
+        disposition=Disposition.ANSWERED if told.answered else Disposition.NO_ANSWER,
+        caller=caller.e164,
+        caller_kind=caller.kind,
+        did=did_of(told.did or "", region),
+        trunk=told.trunk or None,
+        answered_by=(told.callee or None) if told.answered else None,
+        group=told.callee_group or None,
+        rung=(told.callee,) if told.callee else (),
+        ring_seconds=told.ring_seconds,
+        talk_seconds=told.talk_seconds,
+        ended_by=_ENDED_BY[told.ended_by],
+        voicemail_left=told.voicemail,
+        source=SOURCE,
+        auth_class=auth_class_of(attestation, verification, trusted),
+        action=told.shown,
+    )
+    return Call(outcome, attestation, verification, trusted)
+
+
+def _outbound_from(told: _Outbound, region: str) -> OutcomeRecord:
+    return OutcomeRecord(
+        linkedid=told.call,
+        at=told.at,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED if told.answered else Disposition.NO_ANSWER,
+        caller=told.caller or None,
+        caller_kind=CallerKind.INTERNAL,
+        dialled=did_of(told.callee or "", region),
+        own_number=did_of(told.own_number or "", region),
+        group=told.caller_group or None,
+        ring_seconds=told.ring_seconds,
+        talk_seconds=told.talk_seconds,
+        ended_by=_ENDED_BY[told.ended_by],
+        source=SOURCE,
+    )
+
+
+def _mark_from(told: _Marked, region: str) -> Mark | None:
+    number = number_of(told.number, region)
+    if number is None:
+        return None
+    return Mark(
+        number=number,
+        auth_class=AuthClass.UNKNOWN,
+        reporter=told.reporter,
+        verdict=Verdict.SPAM if told.verdict == "spam" else Verdict.OK,
+        at=told.at,
+        channel=MarkChannel.CLI,
+        group=told.group or None,
+        category=(told.category or "").lower() or None,
+        linkedid=told.call or None,
+    )

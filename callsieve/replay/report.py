@@ -1,0 +1,276 @@
+"""What a replay adds up to: one value that the terminal, the page and `--json` show. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from callsieve.replay.engine import Judged, Replay
+from callsieve.replay.false_positives import WARNED, Known, Mistake, Stops, Talks, call_back_number, count_of
+from callsieve.replay.history_file import Event, Reading
+from policies.decision import Action, Decision
+from policies.reasons import with_cap
+from reputation.model import Mark
+
+SHOWN_CHANGES = 20
+MOST_DAYS = 60  # of a longer history weeks are shown
+ACTIONS = tuple(action.word for action in Action)
+
+KNOWS_THE_CALLEE = (
+    "The history says who answered; a live decision often does not know it yet (ring group, menu), and each phone then "
+    "applies its own lists."
+)
+NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not looked at."
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A day, or a week that begins on a Monday, and how many calls got which action."""
+
+    first: date
+    actions: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call on which the two policies differ: before is what the one compared with does."""
+
+    call: str
+    at: float
+    number: str | None
+    before: str
+    after: str
+    rule: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """All that is shown. `actions` and `periods` are the policy's, `against_*` those of the one compared with."""
+
+    history: str
+    policy: str
+    against: str | None
+    reading: Reading
+    first_at: float | None
+    last_at: float
+    seconds: float
+    calls: int
+    without_number: int
+    outbound: int
+    marks: int
+    refused_marks: dict[str, int]
+    actions: Counter[str]
+    against_actions: Counter[str] | None
+    periods: list[Period]
+    weekly: bool
+    changes: Counter[tuple[str, str]]
+    first_changes: list[Change]
+    stopped: int
+    warned: int
+    mistakes: list[Mistake]
+    warned_mistakes: list[Mistake]
+    notes: list[str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Adds up a replay while it goes on. `most_changes`: how many single changes are kept."""
+
+    calls: int = 0
+    without_number: int = 0
+    outbound: int = 0
+    marks: int = 0
+    first_at: float | None = None
+    last_at: float = 0.0
+    actions: Counter[str] = field(default_factory=Counter)
+    against: Counter[str] = field(default_factory=Counter)
+    days: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first_changes: list[Change] = field(default_factory=list)
+    stops: Stops = field(default_factory=Stops)
+    warnings: Stops = field(default_factory=lambda: Stops(WARNED))
+    talks: Talks = field(default_factory=Talks)
+    most_changes: int = SHOWN_CHANGES
+
+    def add(self, event: Event, judged: Judged | None, replay: Replay) -> None:
+        """One event, and what was decided about it."""
+        at = event.at if isinstance(event, Mark) else event.outcome.at
+        self.first_at = at if self.first_at is None else self.first_at
+        self.last_at = at
+        if isinstance(event, Mark):
+            self.marks += 1
+        elif judged is not None:
+            self._add_call(judged)
+        else:
+            self.outbound += 1
+            number = call_back_number(event.outcome, replay.ledger.one_ring_at)
+            if number is not None:
+                self.stops.call_back(number)
+                self.warnings.call_back(number)
+
+    def report(
+        self,
+        history: str,
+        policies: Sequence[str],
+        replay: Replay,
+        reading: Reading,
+        known_of: Callable[[str], Known],
+        notes: Sequence[str],
+        seconds: float,
+    ) -> Report:
+        """What it adds up to. `policies`: how they are called, as many as were replayed."""
+        periods, weekly = periods_of(self.days)
+        return Report(
+            history=history,
+            policy=policies[0],
+            against=policies[1] if len(policies) > 1 else None,
+            reading=reading,
+            first_at=self.first_at,
+            last_at=self.last_at,
+            seconds=seconds,
+            calls=self.calls,
+            without_number=self.without_number,
+            outbound=self.outbound,
+            marks=replay.marks.taken,
+            refused_marks=dict(replay.marks.refused),
+            actions=self.actions,
+            against_actions=self.against if len(policies) > 1 else None,
+            periods=periods,
+            weekly=weekly,
+            changes=self.changes,
+            first_changes=self.first_changes,
+            stopped=self.stops.calls,
+            warned=self.warnings.calls,
+            mistakes=self.stops.mistakes(self.talks.of, known_of),
+            warned_mistakes=self.warnings.mistakes(self.talks.of, known_of),
+            notes=[*notes, KNOWS_THE_CALLEE, NOT_LOOKED_AT],
+        )
+
+    def _add_call(self, judged: Judged) -> None:
+        outcome, decision = judged.outcome, judged.decisions[0]
+        action = decision.would_be.word
+        self.calls += 1
+        self.without_number += outcome.caller is None
+        self.actions[action] += 1
+        self.days[day_of(outcome.at)][action] += 1
+        self.talks.add(outcome)
+        self.stops.add_call(outcome.caller, outcome.at, action, decision.rule)
+        self.warnings.add_call(outcome.caller, outcome.at, action, decision.rule)
+        if len(judged.decisions) > 1:
+            before = judged.decisions[1].would_be.word
+            self.against[before] += 1
+            if before != action:
+                self._add_change(judged, before, decision)
+
+    def _add_change(self, judged: Judged, before: str, decision: Decision) -> None:
+        outcome, after = judged.outcome, decision.would_be.word
+        self.changes[before, after] += 1
+        if len(self.first_changes) < self.most_changes:
+            said = (before, after, decision.rule, reason_of(decision))
+            self.first_changes.append(Change(outcome.linkedid, outcome.at, outcome.caller, *said))
+
+
+def reason_of(decision: Decision) -> str:
+    """The reason, with the cap where one held, as in the journal."""
+    return with_cap(decision.reason, decision.capped_by)
+
+
+def line_of(judged: Judged) -> dict[str, Any]:
+    """One line of `--out` (DESIGN section 8). Of a policy that only observes, what it would have done."""
+    decision = judged.decisions[0]
+    return {
+        "call": judged.outcome.linkedid,
+        "action": decision.would_be.word,
+        "level": decision.level.word,
+        "log_odds": round(decision.reputation.log_odds, 6),
+        "points": decision.reputation.points,
+        "rule": decision.rule,
+        "reason": reason_of(decision),
+    }
+
+
+def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
+    """Every day from the first to the last, or where that are more than 60 every week; and whether it is weeks."""
+    if not days:
+        return [], False
+    first, last = min(days), max(days)
+    if last - first < MOST_DAYS:
+        return [Period(date.fromordinal(day), days.get(day, Counter())) for day in range(first, last + 1)], False
+    monday = date.fromordinal(first) - timedelta(days=date.fromordinal(first).weekday())
+    weeks = [Counter[str]() for _ in range((last - monday.toordinal()) // 7 + 1)]
+    for day, actions in days.items():
+        weeks[(day - monday.toordinal()) // 7].update(actions)
+    return [Period(monday + timedelta(weeks=number), actions) for number, actions in enumerate(weeks)], True
+
+
+def report_as_json(report: Report) -> dict[str, Any]:
+    """The report for scripts."""
+    return {
+        "history": report.history,
+        "policy": report.policy,
+        "against": report.against,
+        "first_at": report.first_at,
+        "last_at": report.last_at if report.first_at is not None else None,
+        "seconds": round(report.seconds, 3),
+        "lines": {
+            "read": report.reading.read,
+            "skipped": report.reading.skipped,
+            "problems": [{"line": line, "problem": problem} for line, problem in report.reading.problems],
+        },
+        "calls": report.calls,
+        "calls_without_number": report.without_number,
+        "outbound": report.outbound,
+        "marks": report.marks,
+        "marks_refused": report.refused_marks,
+        "actions": counts_of(report.actions),
+        "against_actions": None if report.against_actions is None else counts_of(report.against_actions),
+        "by": "week" if report.weekly else "day",
+        "periods": [{"first": period.first.isoformat(), **counts_of(period.actions)} for period in report.periods],
+        "changes": {
+            "total": sum(report.changes.values()),
+            "by": [{"from": before, "to": after, "calls": n} for (before, after), n in report.changes.most_common()],
+            "first": [
+                {"call": c.call, "at": c.at, "number": c.number, "from": c.before, "to": c.after}
+                | {"rule": c.rule, "reason": c.reason}
+                for c in report.first_changes
+            ],
+        },
+        "stopped": report.stopped,
+        "probable_mistakes": mistakes_as_json(report.mistakes),
+        "warned": report.warned,
+        "probable_mistakes_warned": mistakes_as_json(report.warned_mistakes),
+        "notes": report.notes,
+    }
+
+
+def mistakes_as_json(mistakes: Sequence[Mistake]) -> dict[str, Any]:
+    """Probable mistakes for scripts."""
+    return {
+        "calls": count_of(mistakes),
+        "numbers": [
+            {"number": m.number, "calls": m.calls, "actions": m.actions, "rules": m.rules, "last_at": m.last_at}
+            | {"why": m.why}
+            for m in mistakes
+        ],
+    }
+
+
+def counts_of(actions: Counter[str]) -> dict[str, int]:
+    """Every action, also those that nothing got."""
+    return {action: actions[action] for action in ACTIONS}
+
+
+def day_of(at: float) -> int:
+    """The day of the machine's zone that an instant lies in, as `date.toordinal` counts."""
+    return _day_of_quarter(int(at // 900))
+
+
+@lru_cache(maxsize=4096)
+def _day_of_quarter(quarter: int) -> int:
+    """The day of the machine's zone that a quarter of an hour lies in: no zone's offset is finer."""
+    return datetime.fromtimestamp(quarter * 900).astimezone().toordinal()

@@ -1,0 +1,69 @@
+"""The history that the store itself keeps, as events for a replay: calls that ended and marks, in time order.
+
+What the network said of a call is not a column: it is read from the evidence of its decision, where the family of the
+attestation has it. Of a call without a decision only its class is known, and the mildest that fits is taken.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from heapq import merge
+
+from callsieve.replay.history_file import Call, Event
+from reputation.model import (
+    Attestation,
+    AuthClass,
+    DecisionRecord,
+    Direction,
+    Mark,
+    OutcomeRecord,
+    Verdict,
+    Verification,
+)
+from reputation.scoring import families_of
+from reputation.store.journal import decision_of
+from reputation.store.marks import marks_between
+from reputation.store.outcomes import outcomes_between
+
+SEEN_FROM_OUTSIDE = frozenset({Direction.INBOUND, Direction.OUTBOUND})
+# The count of the family "attestation" (reputation/families/attestation.py) -> what it was made from.
+_SAID = {
+    "failed": (Attestation.NONE, Verification.FAILED),
+    "A": (Attestation.A, Verification.PASSED),
+    "B": (Attestation.B, Verification.NONE),
+    "C": (Attestation.C, Verification.NONE),
+}
+
+
+def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
+    """All calls and marks that are kept from before `until`, in time order."""
+    marks: Iterator[Event] = (one for one in marks_between(db, 0.0, until) if one.verdict is not Verdict.RETRACTED)
+    ended = (one for one in outcomes_between(db, 0.0, until) if one.direction in SEEN_FROM_OUTSIDE)
+    calls: Iterator[Event] = (call_from(db, one) for one in ended)
+    yield from merge(calls, marks, key=at_of)
+
+
+def at_of(event: Event) -> float:
+    """When it began."""
+    return event.at if isinstance(event, Mark) else event.outcome.at
+
+
+def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> Call:
+    """The call as it began."""
+    if outcome.direction is not Direction.INBOUND or outcome.auth_class is AuthClass.UNKNOWN:
+        return Call(outcome)
+    record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
+    said = _said(record)
+    if outcome.auth_class is AuthClass.AUTHENTICATED:
+        return Call(outcome, *said) if said == _SAID["A"] else Call(outcome, trusted=True)
+    return Call(outcome, *(said or _SAID["B"]))
+
+
+def _said(record: DecisionRecord | None) -> tuple[Attestation, Verification] | None:
+    try:
+        families = families_of(record.vector) if record is not None else ()
+    except ValueError:
+        return None
+    counts = next((family.counts for family in families if family.name == "attestation"), ())
+    return next((_SAID[what] for what, _ in counts if what in _SAID), None)

@@ -1,0 +1,127 @@
+"""A draft over the last days, against the running policy: `python -m callsieve.replay.trial`, for the console.
+
+A process of its own, behind all others and bounded in memory and time: a replay is seconds to minutes of pure Python.
+It reads what is asked as one JSON object from standard input, and writes a line of JSON whenever it has come further,
+`{"share": 0.4}`, and at the end `{"report": ...}` or `{"problem": "..."}`. Nothing is changed.
+
+All that the store still has is learnt from, so that the first of the days is decided with what was known by then; only
+the calls of the days asked for are counted.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from callsieve.policy.activation import running_name
+from callsieve.replay.context import ground_of, known_in
+from callsieve.replay.engine import Replay, judgements
+from callsieve.replay.history_file import Reading
+from callsieve.replay.report import Tally, report_as_json
+from callsieve.replay.store_history import at_of, events_of_store
+from callsieve.settings import Loaded, SettingsError, load_settings
+from callsieve.wiring import policies_of, site_of
+from policies.loader import load_policy, parse_policy
+from policies.policy import Policy, PolicyError, PolicySet
+from reputation.store.database import open_store
+from reputation.store.errors import StoreError
+from reputation.weights import DAY_SECONDS
+
+DRAFT = "draft"
+NICE = 10  # beside the console's own
+MOST_BYTES = 2 << 30
+MOST_SECONDS = 300
+MOST_EVENTS = 3_000_000
+MOST_CHANGES = 200
+TELL_SECONDS = 0.2
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked: the draft's text, over how many days before `now`. `config` None: no settings file."""
+
+    config: str | None
+    state: str
+    draft: str
+    days: int
+    now: float
+
+
+class RehearsalError(Exception):
+    """It cannot be done. One line that says why."""
+
+
+def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callable[[float], None]) -> dict[str, Any]:
+    """The report as JSON has it. `tell` gets the share that is done. PolicyError for a draft that cannot be used."""
+    running = policies_of(loaded)
+    draft = PolicySet(draft_of(asked.draft, loaded), running.scopes)
+    since = asked.now - asked.days * DAY_SECONDS
+    ground = ground_of(db, loaded)
+    replay = Replay(
+        [draft, running],
+        ground.ours,
+        ground.background_of,
+        window_seconds=site_of(loaded.settings).emergency_window_seconds,
+    )
+    reading, tally, first_at = Reading(), Tally(most_changes=MOST_CHANGES), None
+    began = told_at = time.monotonic()
+    for event, judged in judgements(events_of_store(db, asked.now), replay, reading):
+        reading.read += 1
+        at = at_of(event)
+        first_at = at if first_at is None else first_at
+        if at >= since:
+            tally.add(event, judged, replay)
+        if time.monotonic() - told_at > TELL_SECONDS:
+            told_at = time.monotonic()
+            tell((at - first_at) / max(1.0, asked.now - first_at))
+        if reading.read >= MOST_EVENTS:
+            raise RehearsalError(f"more than {MOST_EVENTS:,} calls and marks: use `callsieve replay` for so many")
+    if not tally.calls:
+        raise RehearsalError("there was no inbound call in these days that could be decided about again")
+    names = [DRAFT, running_name(loaded)]
+    report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
+    return report_as_json(report)
+
+
+def draft_of(text: str, loaded: Loaded) -> Policy:
+    """The policy of a draft. PolicyError."""
+    directories = loaded.policy_directories
+    return parse_policy(text, DRAFT, DRAFT, lambda base: load_policy(base, directories))
+
+
+def main() -> None:
+    """One rehearsal."""
+    with suppress(OSError):
+        os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
+    try:
+        loaded = load_settings(
+            Path(asked.config) if asked.config else None, {**os.environ, "CALLSIEVE_STATE": asked.state}
+        )
+        with open_store(loaded.store_path, migrated=False) as db:
+            db.execute("PRAGMA query_only = ON")
+            _say({"report": rehearsed(db, loaded, asked, lambda share: _say({"share": round(share, 3)}))})
+    except (RehearsalError, PolicyError, SettingsError, StoreError) as error:
+        _say({"problem": str(error)})
+    except MemoryError:
+        _say({"problem": f"more than {MOST_BYTES >> 30} GB of memory would be needed: take fewer days"})
+
+
+def _say(what: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(what) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

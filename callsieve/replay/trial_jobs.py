@@ -1,0 +1,108 @@
+"""Drafts over the last days, one at a time, each in a process of its own: pages only look how far it is.
+
+started = await rehearsals.start(loaded, Draft(...))     Refused while another one runs
+rehearsals.latest -> Rehearsal | None                    `share` grows; then `report` or `problem`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from callsieve.replay.trial import MOST_SECONDS, Asked
+from callsieve.settings import Loaded
+
+LINE_BYTES = 4 << 20  # a report of many mistakes
+WAIT_SECONDS = MOST_SECONDS * 4  # behind all others it may get only a part of the processor
+TOOK_TOO_LONG = "it took more than {} s and was stopped: take fewer days"
+FAILED = "it ended without a report; the console's log says more"
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One of them. `digest` is that of the draft, `share` how much is done; at the end `report` or `problem`."""
+
+    who: str
+    digest: str
+    days: int
+    running: str
+    began_at: float
+    share: float = 0.0
+    report: Mapping[str, Any] | None = None
+    problem: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.report is not None or bool(self.problem)
+
+
+class Rehearsals:
+    """The running one, or the last."""
+
+    def __init__(self) -> None:
+        self.latest: Rehearsal | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one is."""
+        return self._task is not None and not self._task.done()
+
+    def start(self, loaded: Loaded, rehearsal: Rehearsal, draft: str) -> bool:
+        """Begins it; False while another one runs."""
+        if self.is_running:
+            return False
+        config = str(loaded.file) if loaded.file else None
+        asked = Asked(config, str(loaded.state), draft, rehearsal.days, rehearsal.began_at)
+        self.latest = rehearsal
+        self._task = asyncio.create_task(_run(rehearsal, asked), name="rehearsal")
+        return True
+
+    async def stop(self) -> None:
+        """Ends the running one, if there is one."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _run(rehearsal: Rehearsal, asked: Asked) -> None:
+    pipe = asyncio.subprocess.PIPE
+    words = (sys.executable, "-P", "-m", "callsieve.replay.trial")
+    process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=LINE_BYTES)
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await _follow(rehearsal, process, msgspec.json.encode(asked))
+    except TimeoutError:
+        rehearsal.problem = TOOK_TOO_LONG.format(WAIT_SECONDS)
+    except asyncio.CancelledError:
+        rehearsal.problem = "it was stopped"
+        raise
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _follow(rehearsal: Rehearsal, process: asyncio.subprocess.Process, asked: bytes) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(asked)
+        await process.stdin.drain()
+    process.stdin.close()
+    async for line in process.stdout:
+        said = msgspec.json.decode(line)
+        rehearsal.share = said.get("share", rehearsal.share)
+        rehearsal.report = said.get("report")
+        rehearsal.problem = said.get("problem", "")
+    if not rehearsal.is_over:
+        spent = -(process.returncode or await process.wait()) == signal.SIGXCPU  # what the process may use is used up
+        rehearsal.problem = TOOK_TOO_LONG.format(MOST_SECONDS) if spent else FAILED

@@ -1,0 +1,174 @@
+"""What the daemon would decide for a call, asked from outside of it: `lookup`, `policy explain` and the console.
+
+The facts are read from the store as the daemon reads them. Who called within the hour, which the daemon counts in
+memory, is read from the journal; an emergency call that only Asterisk's own database knows is not seen here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from agi.parsing import did_of
+from agi.site import Site, Trunk
+from callsieve.settings import Settings
+from callsieve.wiring import dids_of, own_numbers_of, people_of, quiet_hours_of
+from policies.decision import Decision, IncomingCall
+from policies.engine import decide
+from policies.explanation import Look, explain
+from policies.hints import nearest
+from policies.policy import Policy, PolicySet
+from policies.quiet_hours import resting
+from reputation.families.quiet import hour_at
+from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
+from reputation.numbers import caller_of
+from reputation.store.facts import facts_of
+from reputation.store.journal import call_times
+from reputation.store.people import person_of
+from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
+from reputation.weights import QuietWeights, Weights
+
+
+class QuestionError(ValueError):
+    """The question names something that is not there. The text says what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call as somebody describes it. `trunk` is the name of a [[trunk]]; None: the only one, else none of them."""
+
+    caller: str
+    did: str | None = None
+    trunk: str | None = None
+    callee: str | None = None
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    withheld: bool = False
+    callback: bool = False
+    diverted_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What would be decided, and every step on the way there."""
+
+    call: IncomingCall
+    facts: Facts
+    policy: Policy
+    decision: Decision
+    looks: tuple[Look, ...]
+
+
+def call_of(question: Question, site: Site) -> IncomingCall:
+    """The call that is asked about, as `/screen` would read it. QuestionError for a trunk that is none of ours."""
+    trunk = _trunk_of(question.trunk, site)
+    return IncomingCall(
+        linkedid="",
+        caller=caller_of(question.caller, trunk.region, "prohib" if question.withheld else ""),
+        did=did_of(question.did or "", trunk.region),
+        trunk=trunk.name or None,
+        trusted=trunk.trusted,
+        attestation=question.attestation,
+        verification=question.verification,
+        priority_callback=question.callback,
+        diverted_from=did_of(question.diverted_from or "", trunk.region),
+    )
+
+
+def facts_about(
+    db: sqlite3.Connection,
+    call: IncomingCall,
+    now: float,
+    ours: Ours,
+    callee: str | None = None,
+    *,
+    at_its_hour: bool = True,
+) -> Facts:
+    """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger.
+
+    `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
+    """
+    query = query_of(call, now, ours.weights, at_its_hour=at_its_hour)
+    facts = ours.added_to(_with_recent(db, facts_of(db, query, ours.weights), call.caller.e164, now), call)
+    rested = resting(facts, ours.quiet_hours, ours.weights.quiet, now)
+    facts = rested if at_its_hour else replace(facts, quiet=())
+    if callee is None:
+        return facts
+    person = ours.people.get(callee) or person_of(db, callee)
+    if person is None:
+        raise QuestionError(f"there is no person {callee!r}: `callsieve import people` or [[person]] adds one")
+    return replace(facts, callee=person)
+
+
+def query_of(call: IncomingCall, now: float, weights: Weights, *, at_its_hour: bool) -> FactsQuery:
+    """What the one read of the hot path is asked about this call."""
+    return FactsQuery(
+        number=call.caller.e164,
+        auth_class=call.auth_class,
+        did=call.did,
+        now=now,
+        attestation=call.attestation,
+        verification=call.verification,
+        hour=hour_at(now, weights.quiet) if at_its_hour else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What the settings say of people, numbers and evidence. The daemon writes people and numbers into the store."""
+
+    people: Mapping[str, Person]
+    dids: Mapping[str, Did]
+    own_numbers: frozenset[str]
+    weights: Weights
+    quiet_hours: Mapping[str, QuietWeights] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Ours:
+        """By extension and number."""
+        return cls(
+            {person.extension: person for person in people_of(settings)},
+            {did.number: did for did in dids_of(settings)},
+            frozenset(own_numbers_of(settings)),
+            settings.reputation,
+            quiet_hours_of(settings),
+        )
+
+    def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
+        """The facts as they are once the daemon has written what the settings say."""
+        did = self.dids.get(call.did or "", facts.did)
+        callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
+        own = facts.own_number or call.caller.e164 in self.own_numbers or call.caller.e164 in self.dids
+        return replace(facts, did=did, callee=callee, own_number=own)
+
+
+def opinion_of(call: IncomingCall, facts: Facts, policies: PolicySet | Policy, site: Site, now: float) -> Opinion:
+    """What the policy that applies to the call, or this one, would decide. Pure."""
+    policy = policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
+    window = site.emergency_window_seconds
+    return Opinion(
+        call, facts, policy, decide(call, facts, policy, now, window), explain(call, facts, policy, now, window)
+    )
+
+
+def _trunk_of(name: str | None, site: Site) -> Trunk:
+    if name is None:
+        return site.trunks[0] if len(site.trunks) == 1 else Trunk("", "", site.region)
+    for trunk in site.trunks:
+        if trunk.name == name:
+            return trunk
+    names = [trunk.name for trunk in site.trunks]
+    raise QuestionError(f"there is no trunk {name!r}{nearest(name, names) if names else ': no [[trunk]] is set'}")
+
+
+def _with_recent(db: sqlite3.Connection, facts: Facts, number: str | None, now: float) -> Facts:
+    """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
+    if number is None:
+        return facts
+    block = [(who, at) for who, at in call_times(db, now - WINDOW_SECONDS) if at <= now and who[:-3] == number[:-3]]
+    return replace(
+        facts,
+        recent_calls=tuple(at for who, at in block if who == number)[-KEPT_CALLS:],
+        recent_block_calls=tuple(at for _, at in block)[-KEPT_CALLS:],
+    )

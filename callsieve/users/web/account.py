@@ -1,0 +1,83 @@
+"""My account: the password, and where I am logged in."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.users.passwords import PasswordError, hashed
+from callsieve.users.web.password_check import TooManyTriesError, look_at_password, remember_browser
+from callsieve.web.request import Refused, Visit
+from callsieve.web.routes import Page
+from callsieve.web.words import N_
+from reputation.store.audit import Change
+from reputation.store.users import end_other_sessions, sessions_of, set_password
+from reputation.users import ConsoleUser, Role, Session
+
+WRONG = N_("The present password is wrong. Nothing was changed.")
+DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShown:
+    """What the page shows. `here` is the session that it is asked in."""
+
+    user: ConsoleUser
+    sessions: tuple[Session, ...]
+    here: str
+
+
+async def show(visit: Visit, problem: str = "", status: int = 422) -> Response:
+    """The page."""
+    sessions = await visit.read(sessions_of, visit.me.name)
+    shown = AccountShown(visit.me, tuple(sessions), visit.here.token)
+    return visit.page("users/account.html", status if problem else 200, account=shown, problem=problem)
+
+
+async def change_password(visit: Visit) -> Response:
+    """Another password, for who knows the present one."""
+    name, here, now = visit.me.name, visit.here.token, visit.now
+    try:
+        if await look_at_password(visit, name, visit.form.get("present", "")) is None:
+            return await show(visit, WRONG)
+    except TooManyTriesError as error:
+        return await show(visit, str(error), 429)
+    if visit.form.get("new") != visit.form.get("again"):
+        return await show(visit, DIFFERENT)
+    try:
+        fresh = await visit.desk.hashing(lambda: hashed(visit.form.get("new", ""), name=name))
+    except PasswordError as error:
+        return await show(visit, str(error))
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        change.after = {"password": "changed"}
+        set_password(db, name, fresh, now, but=here)
+
+    await visit.change("user password", write, name=name)
+    response = visit.go("/account", "password")
+    remember_browser(response, visit, name, fresh)
+    return response
+
+
+async def end_others(visit: Visit) -> Response:
+    """Logged out everywhere but here."""
+    name, here = visit.me.name, visit.here.token
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        ended = end_other_sessions(db, name, here)
+        if not ended:
+            raise Refused(N_("You are logged in nowhere else."))
+        change.before = {"sessions": ended + 1}
+        change.after = {"sessions": 1}
+
+    await visit.change("log out", write, name=name)
+    return visit.go("/account", "others-out")
+
+
+PAGES = (
+    Page("GET", "/account", show, Role.VIEWER),
+    Page("POST", "/account/password", change_password, Role.VIEWER),
+    Page("POST", "/account/sessions", end_others, Role.VIEWER),
+)

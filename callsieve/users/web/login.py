@@ -1,0 +1,161 @@
+"""To log in and out, and how the console looks to this browser."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from starlette.responses import Response
+
+from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin
+from callsieve.users.passwords import PasswordError, hashed, is_outdated
+from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password, remember_browser
+from callsieve.web.access import (
+    COOKIE,
+    LANGUAGE_COOKIE,
+    LOGIN_COOKIE,
+    THEME_COOKIE,
+    YEAR_SECONDS,
+    drop_cookie,
+    set_cookie,
+)
+from callsieve.web.i18n import LANGUAGES
+from callsieve.web.request import THEMES, Visit, local_path
+from callsieve.web.routes import Page
+from callsieve.web.tokens import hash_of, new_token
+from callsieve.web.words import N_
+from reputation.store.audit import Change, add_audit
+from reputation.store.users import (
+    accept_step,
+    all_users,
+    end_session,
+    password_of,
+    rehash,
+    second_factor_of,
+    start_session,
+)
+from reputation.users import Role, Session
+
+logger = logging.getLogger("callsieve.web")
+
+WRONG = N_("The name or the password is wrong.")
+WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the next one.")
+TOO_LATE = N_("That took too long, or something changed meanwhile. Log in again.")
+
+
+async def show(visit: Visit) -> Response:
+    """The form."""
+    if visit.user is not None:
+        return visit.go(local_path(visit.query.get("next")))
+    return await _form(visit, local_path(visit.query.get("next")))
+
+
+async def log_in(visit: Visit) -> Response:
+    """The password, and then the code of who has a second factor."""
+    if "ticket" in visit.form:
+        return await _second_step(visit)
+    name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
+    target = local_path(visit.form.get("next"))
+    try:
+        stored = await look_at_password(visit, name, password)
+    except TooManyTriesError as error:
+        return await _form(visit, target, str(error), name, 429)
+    if stored is None:
+        logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
+        return await _form(visit, target, WRONG, name, 401)
+    fresh = await visit.desk.hashing(_hashed_again, password, stored)
+    half = HalfLogin(name, stored, fresh, target, visit.token, visit.now + LASTS_SECONDS)
+    if await visit.read(second_factor_of, name) is not None:
+        return _code_form(visit, half)
+    return await _logged_in(visit, half)
+
+
+async def _second_step(visit: Visit) -> Response:
+    half = visit.desk.half_logins.take(visit.form["ticket"], visit.token, visit.now)
+    if half is None:
+        return await _form(visit, "/", TOO_LATE, status=401)
+    try:
+        step = await look_at_code(visit, half.name, visit.form.get("code", ""))
+    except TooManyTriesError as error:
+        return _code_form(visit, half, str(error), 429)
+    if step is None:
+        logger.warning("console: %s does not log in from %s: wrong code", half.name, visit.address)
+        return _code_form(visit, half, WRONG_CODE, 401)
+    return await _logged_in(visit, half, step)
+
+
+async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> Response:
+    """A new session, with a token that nobody knew before."""
+    token, name, now = new_token(), half.name, visit.now
+    agent = "".join(filter(str.isprintable, visit.request.headers.get("user-agent", "")))
+    session = Session(hash_of(token), name, now, now, visit.address, agent)
+
+    def write(db: sqlite3.Connection) -> bool:
+        if step is None:
+            still = password_of(db, name) == half.password and second_factor_of(db, name) is None
+        else:
+            still = accept_step(db, name, half.password, step)
+        if not still:
+            return False
+        start_session(db, session, visit.desk.lifetime)
+        add_audit(db, Change("login", name=visit.address), f"{name} (console)", now)
+        if half.fresh is not None:
+            rehash(db, name, half.password, half.fresh)
+        return True
+
+    if not await visit.desk.shelf.write(write):
+        return await _form(visit, half.target, TOO_LATE, status=401)
+    logger.info("console: %s logs in from %s", name, visit.address)
+    response = visit.go(half.target)
+    set_cookie(response, visit.request, COOKIE, token)
+    drop_cookie(response, visit.request, LOGIN_COOKIE)
+    remember_browser(response, visit, name, half.fresh or half.password)
+    return response
+
+
+def _hashed_again(password: str, stored: str) -> str | None:
+    try:
+        return hashed(password) if is_outdated(stored) else None
+    except PasswordError:  # one from before there was a least length
+        return None
+
+
+async def log_out(visit: Visit) -> Response:
+    """The session is over, here and in the store."""
+    if visit.session is not None:
+        await visit.desk.shelf.write(end_session, visit.session.token)
+    response = visit.go("/login", "logged-out")
+    drop_cookie(response, visit.request, COOKIE)
+    return response
+
+
+async def prefer(visit: Visit) -> Response:
+    """Language and theme, in a cookie of this browser."""
+    response = visit.go(local_path(visit.form.get("next")))
+    if visit.form.get("language") in LANGUAGES:
+        set_cookie(response, visit.request, LANGUAGE_COOKIE, visit.form["language"], YEAR_SECONDS)
+    if visit.form.get("theme") in THEMES:
+        set_cookie(response, visit.request, THEME_COOKIE, visit.form["theme"], YEAR_SECONDS)
+    return response
+
+
+def _code_form(visit: Visit, half: HalfLogin, problem: str = "", status: int = 200) -> Response:
+    ticket = visit.desk.half_logins.keep(half)
+    response = visit.page("users/login_code.html", status, ticket=ticket, problem=problem)
+    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
+    return response
+
+
+async def _form(visit: Visit, target: str, problem: str = "", name: str = "", status: int = 200) -> Response:
+    has_users = bool(await visit.read(all_users))
+    response = visit.page("users/login.html", status, target=target, problem=problem, name=name, has_users=has_users)
+    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
+    return response
+
+
+PAGES = (
+    Page("GET", "/login", show, None),
+    Page("POST", "/login", log_in, None),
+    Page("POST", "/logout", log_out, Role.VIEWER),
+    Page("POST", "/preferences", prefer, None),
+)

@@ -1,0 +1,93 @@
+"""Whether a visitor knows a password, or has a code: asked at the login and on the account page, bounded together.
+
+Wrong ones count for the name and for the address. A browser that the user has logged in with before counts for itself
+alone: else anybody could keep the user out by guessing.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+from starlette.responses import Response
+
+from callsieve.users.passwords import is_password
+from callsieve.users.second_factor import step_of
+from callsieve.users.throttle import Throttle
+from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
+from callsieve.web.request import Visit
+from callsieve.web.tokens import browser_of, browser_token
+from callsieve.web.words import N_
+from reputation.store.users import password_of, second_factor_of
+from reputation.users import LONGEST_NAME, NAME
+
+WAIT = N_("Too many attempts. Try again in {} s.")
+HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
+LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8: every user of this machine has them all
+
+
+class TooManyTriesError(Exception):
+    """Nobody has looked: it was tried too often. The text says how long to wait."""
+
+
+class Try:
+    """A try for a name, which counts as a failure until it succeeded. TooManyTriesError.
+
+    `stored` is the hash of the user's password, None for a name that nobody has.
+    """
+
+    def __init__(self, visit: Visit, of_name: Throttle, name: str, stored: str | None) -> None:
+        cookie = visit.request.cookies.get(cookie_name(BROWSER_COOKIE, visit.request), "")
+        browser = browser_of(cookie, name, stored) if stored is not None else None
+        self._keys = [(of_name, browser or name.lower()[:LONGEST_NAME])]
+        if browser is None:
+            self._keys.append((visit.desk.tries_of_address, network_of(visit.address)))
+        wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in self._keys)
+        if wait > 0:
+            raise TooManyTriesError(WAIT.format(int(wait) + 1))
+        for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
+            throttle.failed(key, visit.now)
+
+    def succeeded(self) -> None:
+        """It was the right one."""
+        (own, own_key), *shared = self._keys
+        own.succeeded(own_key)
+        for throttle, key in shared:
+            throttle.take_back(key)
+
+
+async def look_at_password(visit: Visit, name: str, password: str) -> str | None:
+    """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
+    stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
+    this_try = Try(visit, visit.desk.tries_of_user, name, stored)
+    if not await visit.desk.hashing(is_password, password, stored):
+        return None
+    this_try.succeeded()
+    return stored
+
+
+async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
+    """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
+    this_try = Try(visit, visit.desk.tries_of_code, name, await visit.read(password_of, name))
+    factor = await visit.read(second_factor_of, name)
+    step = step_of(factor.secret, code, visit.now, factor.step) if factor else None
+    if step is not None:
+        this_try.succeeded()
+    return step
+
+
+def remember_browser(response: Response, visit: Visit, name: str, stored: str) -> None:
+    """The user has logged in with this browser. `stored` is the hash of the password."""
+    set_cookie(response, visit.request, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
+
+
+def network_of(address: str) -> str:
+    """Whose address it is: of an IPv6 address the /64, on this machine LOOPBACK, else itself."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:LONGEST_NAME]
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return LOOPBACK
+    return str(found if found.version == 4 else IPv6Address(int(found) >> HOST_BITS << HOST_BITS))

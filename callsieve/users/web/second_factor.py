@@ -1,0 +1,86 @@
+"""My second factor: turned on by the password and a first code, and off by the password and a code."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from starlette.responses import Response
+
+from callsieve.users.second_factor import address_of, is_secret, new_secret, step_of
+from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password
+from callsieve.web.request import Refused, Visit
+from callsieve.web.routes import Page
+from callsieve.web.words import N_
+from reputation.store.audit import Change
+from reputation.store.users import SecondFactor, accept_step, second_factor_of, set_second_factor
+from reputation.users import Role
+
+WRONG = N_("The password or the code is wrong. Nothing was changed.")
+ON_ALREADY = N_("The second factor is on already.")
+CHANGED = N_("Something changed meanwhile. Nothing was done: try again.")
+
+
+async def show(visit: Visit) -> Response:
+    """The page. Who has no second factor yet sees the secret of one that is not in force."""
+    return _page(visit, "" if visit.me.has_second_factor else new_secret())
+
+
+async def turn_on(visit: Visit) -> Response:
+    """In force from now on, for who knows the password and has put the secret into an app."""
+    name, here, secret = visit.me.name, visit.here.token, visit.form.get("secret", "")
+    if visit.me.has_second_factor:
+        raise Refused(ON_ALREADY)
+    if not is_secret(secret):
+        return _page(visit, new_secret(), WRONG)
+    try:
+        password = await look_at_password(visit, name, visit.form.get("present", ""))
+    except TooManyTriesError as error:
+        return _page(visit, secret, str(error), 429)
+    step = step_of(secret, visit.form.get("code", ""), visit.now)
+    if password is None or step is None:
+        return _page(visit, secret, WRONG)
+    factor = SecondFactor(secret, step)
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        if second_factor_of(db, name) is not None:
+            raise Refused(ON_ALREADY)
+        change.after = {"second_factor": "turned on"}
+        set_second_factor(db, name, factor, but=here)
+
+    await visit.change("user totp", write, name=name)
+    return visit.go("/account", "second-factor-on")
+
+
+async def turn_off(visit: Visit) -> Response:
+    """The password alone is asked for from now on."""
+    name, here = visit.me.name, visit.here.token
+    try:
+        password = await look_at_password(visit, name, visit.form.get("present", ""))
+        step = await look_at_code(visit, name, visit.form.get("code", "")) if password is not None else None
+    except TooManyTriesError as error:
+        return _page(visit, "", str(error), 429)
+    if password is None or step is None:
+        return _page(visit, "", WRONG)
+
+    def write(db: sqlite3.Connection, change: Change) -> None:
+        if not accept_step(db, name, password, step):
+            raise Refused(CHANGED)
+        change.after = {"second_factor": "turned off"}
+        set_second_factor(db, name, None, but=here)
+
+    await visit.change("user totp", write, name=name)
+    return visit.go("/account", "second-factor-off")
+
+
+def _page(visit: Visit, secret: str, problem: str = "", status: int = 422) -> Response:
+    address = address_of(secret, visit.me.name) if secret else ""
+    return visit.page(
+        "users/second_factor.html", status if problem else 200, secret=secret, address=address, problem=problem
+    )
+
+
+PAGES = (
+    Page("GET", "/account/second-factor", show, Role.VIEWER),
+    Page("POST", "/account/second-factor", turn_on, Role.VIEWER),
+    Page("POST", "/account/second-factor/off", turn_off, Role.VIEWER),
+)

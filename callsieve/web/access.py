@@ -1,0 +1,230 @@
+"""Between a request and the function of a page: who asks, may they, is the form one of ours; and what became of it.
+
+anybody -> session (cookie) -> role (table) -> form token (POST) -> the page's function -> its answer or an error page
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from callsieve.emergency import window_of
+from callsieve.main.console_context import Desk
+from callsieve.web.i18n import wanted_language
+from callsieve.web.request import THEMES, NotThere, Refused, Visit, local_path
+from callsieve.web.routes import Page
+from callsieve.web.security_headers import host_of
+from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
+from callsieve.web.words import N_
+from reputation.store.errors import StoreError
+from reputation.store.users import session_of, touch_session
+from reputation.wording import Wording
+
+logger = logging.getLogger("callsieve.web")
+
+COOKIE = "callsieve"
+LOGIN_COOKIE = "callsieve-form"
+BROWSER_COOKIE = "callsieve-browser"
+LANGUAGE_COOKIE = "callsieve-language"
+THEME_COOKIE = "callsieve-theme"
+YEAR_SECONDS = 365 * 86400
+TOUCH_SECONDS = 60.0
+MOST_FIELDS = 200
+# A form must be whole in time; each piece that arrives gives it more, for files over a slow line.
+BODY_SECONDS = 10.0
+BODY_BYTES_A_SECOND = 8192
+
+ERRORS = {
+    400: N_("This request makes no sense to the console."),
+    403: N_("Your role does not allow this. Ask an administrator if you need it."),
+    404: N_("There is no such page, or what it was about is gone."),
+    405: N_("This address cannot be asked in this way."),
+    408: N_("The form took too long to arrive. Nothing was changed: send it again."),
+    413: N_("This is more than the console takes at once."),
+    419: N_(
+        "The form was too old, or from somewhere else. Nothing was changed: go back, reload the page and try again."
+    ),
+    500: N_("A part of the console failed. Nothing was changed. Its log says more; calls are not affected."),
+    503: N_("The store cannot be used at the moment. Calls are not affected: they are decided by the daemon."),
+}
+
+
+class Turned(Exception):
+    """The visitor is sent elsewhere, or away."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def is_https(request: Request) -> bool:
+    """Whether the browser asked over https; behind a proxy that is what the proxy says."""
+    return request.url.scheme == "https"
+
+
+def cookie_name(name: str, request: Request) -> str:
+    """Over https the browser itself sees to it that nobody else sets it: that is what the prefix means."""
+    return f"__Host-{name}" if is_https(request) else name
+
+
+def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int | None = None) -> None:
+    """For this console alone, and never readable by a script."""
+    response.set_cookie(
+        cookie_name(name, request),
+        value,
+        max_age=seconds,
+        path="/",
+        secure=is_https(request),
+        httponly=True,
+        samesite="lax",  # not strict: a link to a call, from a mail or a ticket, should find people logged in
+    )
+
+
+def drop_cookie(response: Response, request: Request, name: str) -> None:
+    """Forget it."""
+    response.delete_cookie(
+        cookie_name(name, request), path="/", secure=is_https(request), httponly=True, samesite="lax"
+    )
+
+
+def guarded(page: Page, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+    """The function of a page behind the gate."""
+
+    async def answer(request: Request) -> Response:
+        visit = stranger(request, desk)
+        try:
+            visit = await _admitted(page, visit)
+            return await page.handler(visit)
+        except Turned as turned:
+            return turned.response
+        except NotThere:
+            return error_page(visit, 404)
+        except Refused as refused:
+            return error_page(visit, 422, refused.words)
+        except StoreError as error:
+            logger.warning("%s", error)
+            return error_page(visit, 503, str(error) if visit.user else "")
+        except HTTPException as error:
+            return error_page(visit, error.status_code)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            logger.exception("the page %s failed", page.path)
+            return error_page(visit, 500)
+
+    return answer
+
+
+def stranger(request: Request, desk: Desk) -> Visit:
+    """The visit before anybody knows whose it is."""
+    cookies = request.cookies
+    theme = cookies.get(THEME_COOKIE, "")
+    return Visit(
+        request=request,
+        desk=desk,
+        now=desk.clock(),
+        token=parse_token(cookies.get(cookie_name(LOGIN_COOKIE, request))) or new_token(),
+        language=wanted_language(cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")),
+        theme=theme if theme in THEMES else "system",
+    )
+
+
+def error_page(visit: Visit, status: int, detail: str | Wording = "") -> Response:
+    """What went wrong, and what to do."""
+    text = ERRORS.get(status) or ("" if detail else ERRORS[400])
+    return visit.page("error.html", status, status=status, text=text, detail=detail)
+
+
+async def _admitted(page: Page, visit: Visit) -> Visit:
+    """The visit with its user and its form. Turned or HTTPException for who may not."""
+    visit = await with_session(visit)
+    if page.role is not None:
+        if visit.user is None:
+            raise Turned(_to_login(visit, page))
+        if visit.user.role < page.role:
+            raise HTTPException(403)
+    if page.method == "POST":
+        form, files = await _form_of(visit.request, page.most_bytes)
+        visit = replace(visit, form=form, files=files)
+        if not _is_ours(visit):
+            raise HTTPException(419)
+    return visit
+
+
+async def with_session(visit: Visit) -> Visit:
+    """The visit with whose session it is, if it is one. Once a minute the store learns that it was used."""
+    token = parse_token(visit.request.cookies.get(cookie_name(COOKIE, visit.request)))
+    if token is None:
+        return visit
+    found = await visit.read(session_of, hash_of(token), visit.now, visit.desk.lifetime)
+    if found is None:
+        return visit
+    user, session = found
+    visit.request.state.logged_in = True  # connections.py closes others first
+    if visit.now - session.seen_at >= TOUCH_SECONDS:
+        task = asyncio.ensure_future(_touch(visit.desk, session.token, visit.now))
+        visit.desk.background.add(task)
+        task.add_done_callback(visit.desk.background.discard)
+    window = await visit.read(window_of, visit.desk.loaded.settings, visit.now)
+    return replace(visit, token=token, user=user, session=session, window=window)
+
+
+async def _touch(desk: Desk, token: str, now: float) -> None:
+    with suppress(StoreError):  # a store that is locked makes no page wait
+        await desk.shelf.write(touch_session, token, now)
+
+
+def _to_login(visit: Visit, page: Page) -> Response:
+    """To the form, and from there back; a part of a page cannot show it, so all of it goes there."""
+    url = visit.request.url
+    here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
+    target = f"/login?next={quote(here)}" if page.method == "GET" and not visit.is_fragment else "/login"
+    if visit.is_fragment:
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
+    request._body = await _body_of(request, most_bytes)  # starlette reads a form from the body that was read already
+    if not request.headers.get("content-type", "").startswith(
+        ("application/x-www-form-urlencoded", "multipart/form-data")
+    ):
+        raise HTTPException(400)
+    async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
+
+
+async def _body_of(request: Request, most_bytes: int) -> bytes:
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as limit:
+            latest = limit.when() or 0.0
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > most_bytes:
+                    raise HTTPException(413)
+                limit.reschedule(latest + len(raw) / BODY_BYTES_A_SECOND)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(raw)
+
+
+def _is_ours(visit: Visit) -> bool:
+    """The form carries the token of the session, and the browser does not say that another site sent it."""
+    headers = visit.request.headers
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    if origin is not None and host_of(origin.partition("://")[2]) != host_of(headers.get("host", "")):
+        return False
+    return is_form_token(visit.form.get("form_token", ""), visit.token)

@@ -1,0 +1,203 @@
+"""One request of one visitor: all that the function of a page is given, and the only way from there to the store.
+
+visit.user, visit.form, visit.path("id")     who asks, and for what
+await visit.read(fn, *args)                  what fn(db, *args) returns
+await visit.change("list add", write, ...)   a change, with its row in the audit
+visit.page("calls/calls.html", calls=calls)        the answer
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, TypeVarTuple
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from callsieve.doctor.watch import Health
+from callsieve.emergency import Window
+from callsieve.main.console_context import Desk
+from callsieve.web.i18n import LANGUAGES, TAGS
+from callsieve.web.navigation import PLACES, SAIDS
+from callsieve.web.tokens import form_token
+from callsieve.web.words import N_
+from reputation.store.audit import Change, add_audit
+from reputation.users import ConsoleUser, Role, Session
+from reputation.wording import Wording
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+LONGEST_ADDRESS = 64
+
+THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
+
+
+class Refused(Exception):
+    """What was asked cannot be done; nothing was changed. The words are one line and say what can."""
+
+    def __init__(self, words: str | Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
+
+
+class NotThere(Exception):
+    """What the address names is not there, or not for this visitor: nobody is told which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
+
+    `window`: that after an emergency call, for who is logged in.
+    `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
+    """
+
+    request: Request
+    desk: Desk
+    now: float
+    token: str
+    language: str
+    theme: str
+    user: ConsoleUser | None = None
+    session: Session | None = None
+    window: Window | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def me(self) -> ConsoleUser:
+        """Who asks, on pages that nobody sees without having logged in."""
+        assert self.user is not None
+        return self.user
+
+    @property
+    def here(self) -> Session:
+        """The session that such a page is asked in."""
+        assert self.session is not None
+        return self.session
+
+    @property
+    def role(self) -> Role:
+        """The visitor's. Only pages for everybody are visited by nobody."""
+        return self.user.role if self.user else Role.VIEWER
+
+    @property
+    def who(self) -> str:
+        """The visitor as the audit names them."""
+        return f"{self.user.name} (console)" if self.user else "nobody"
+
+    @property
+    def sees_numbers(self) -> bool:
+        """Whether numbers are shown whole."""
+        return self.user is not None and self.user.role >= Role.OPERATOR
+
+    @property
+    def address(self) -> str:
+        """Where the visitor comes from, as the proxy says it where there is one."""
+        said = self.request.client.host if self.request.client else ""
+        return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether htmx asks, which wants a part of the page and not all of it."""
+        return self.request.headers.get("hx-request") == "true"
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands behind the question mark, each key once."""
+        return self.request.query_params
+
+    def path(self, name: str) -> str:
+        """A part of the address."""
+        return str(self.request.path_params[name])
+
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """What `fn(db, *args)` returns. StoreError."""
+        return await self.desk.shelf.read(fn, *args)
+
+    async def change(
+        self, what: str, write: Callable[[sqlite3.Connection, Change], T], number: str | None = None, name: str = ""
+    ) -> T:
+        """All of `write` or nothing, with the row of the audit whose `before` and `after` it fills in.
+
+        `what` is the command that does the same; `number` or `name` what it is about. A Refused undoes it all.
+        """
+        who, now = self.who, self.now
+
+        def both(db: sqlite3.Connection) -> T:
+            change = Change(what, number, name)
+            result = write(db, change)
+            add_audit(db, change, who, now)
+            return result
+
+        return await self.desk.shelf.write(both)
+
+    async def note(self, what: str, number: str | None = None, name: str = "") -> None:
+        """A row of the audit for what changes nothing, but takes data out. StoreError: it is not done then."""
+        await self.change(what, lambda _db, _change: None, number, name)
+
+    def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
+        """The template with what it shows, and what all pages show."""
+        return HTMLResponse(self.render(template, **shown), status)
+
+    def render(self, template: str, /, **shown: Any) -> str:
+        """The text of a template; one that begins with `_` is a part of a page."""
+        return self.desk.templates.render(template, self.language, {**self._common(), **shown})
+
+    def say(self, text: str) -> str:
+        """A text of ours in the visitor's language."""
+        return self.desk.templates.say(text, self.language)
+
+    def go(self, path: str, said: str = "") -> Response:
+        """To another page, after something was done. `said` is a word of SAIDS."""
+        assert not said or said in SAIDS, said
+        return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path, 303)
+
+    def _common(self) -> dict[str, Any]:
+        path = self.request.url.path
+        health = self.desk.health.latest if self.user else None
+        return {
+            "user": self.user,
+            "role": self.role.word,
+            "may_operate": self.user is not None and self.role >= Role.OPERATOR,
+            "may_administer": self.user is not None and self.role >= Role.ADMINISTRATOR,
+            "sees_numbers": self.sees_numbers,
+            "form_token": form_token(self.token),
+            "path": path,
+            "here": f"{path}?{self.request.url.query}" if self.request.url.query else path,
+            "places": [place for place in PLACES if self.user and self.role >= place.role],
+            "language": self.language,
+            "lang": TAGS[self.language],
+            "languages": LANGUAGES,
+            "theme": self.theme,
+            "themes": THEMES,
+            "said": SAIDS.get(self.query.get("said", ""), ""),
+            "observing": self.desk.observing if self.user else "",
+            "off": health.off if health else None,
+            "window": _open_window(self.window, health) if self.window and health else "",
+            "policy_trouble": self.desk.policy_trouble if self.user else "",
+            "now": self.now,
+        }
+
+
+def _open_window(window: Window, health: Health) -> str | Wording:
+    """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
+    if window.is_open:
+        return window.said
+    seen = health.window
+    # What was stored may be older than any window lasts, where nobody looks again.
+    if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:
+        return ""
+    return seen.detail
+
+
+def local_path(text: str | None, otherwise: str = "/") -> str:
+    """A path of this console to go on to; `otherwise` for an address that leads anywhere else."""
+    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable():
+        return otherwise
+    parts = urlsplit(text)
+    return otherwise if parts.scheme or parts.netloc or "\\" in text else text

@@ -1,0 +1,131 @@
+"""From settings to what the other packages take: the site, the policies, our people and numbers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agi.display import Display
+from agi.parsing import did_of
+from agi.site import Site, Trunk
+from agi.speech import ENGLISH, MANDARIN
+from callsieve.policy.activation import running_name
+from callsieve.settings import Loaded, Settings
+from callsieve.text.times import day, when_there
+from policies.loader import load_policy
+from policies.outbound import PASSAGE_BY_WORD, OutboundRules
+from policies.policy import PolicySet, Scope
+from reputation.model import Did, Person
+from reputation.numbers import number_of
+from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
+from reputation.weights import QuietWeights
+
+
+def site_of(settings: Settings) -> Site:
+    """The PBX as answering a call needs it."""
+    region = settings.numbers.region
+    trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
+    window_seconds = 60.0 * settings.emergency.window_minutes
+    actions = settings.actions
+    return Site(
+        region=region,
+        trunks=trunks,
+        route=actions.route,
+        emergency_window_seconds=window_seconds,
+        quiet=settings.reputation.quiet,
+        quiet_of=quiet_hours_of(settings),
+        display=_display_of(settings),
+        ask=actions.ask,
+        language=actions.language,
+        appeal=actions.appeal,
+        match_withheld=settings.numbers.match_withheld,
+        outbound=outbound_rules_of(settings),
+    )
+
+
+def calling_hours_of(settings: Settings) -> CallingHours:
+    """When people may be called. A region of [[hours]] takes the place of what is known of it."""
+    outbound = settings.outbound
+    usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
+    local = dict(LOCAL_HOURS) if outbound.local_rules else {}
+    for table in settings.hours:
+        weekdays, saturday, sunday = map(parse_spans, (table.weekdays, table.saturday, table.sunday))
+        local[table.region.upper()] = Hours(weekdays, saturday, sunday, "the settings")
+    zone = settings.reputation.quiet.time_zone
+    return CallingHours(usual=usual, local=local, home_zones=(zone,) if zone else ())
+
+
+def outbound_rules_of(settings: Settings) -> OutboundRules:
+    """What the outbound guard goes by."""
+    outbound = settings.outbound
+    return OutboundRules(
+        observe=outbound.observe,
+        do_not_call=outbound.do_not_call,
+        resting=outbound.resting,
+        at_risk=PASSAGE_BY_WORD[outbound.at_risk],
+        hours=calling_hours_of(settings),
+        calls_per_person_day=outbound.calls_per_person_day,
+        calls_per_number_hour=outbound.calls_per_number_hour,
+        calls_per_number_day=outbound.calls_per_number_day,
+        calls_per_young_number_day=outbound.calls_per_young_number_day,
+        day=day,
+        when=when_there,
+    )
+
+
+def _display_of(settings: Settings) -> Display:
+    """What phones show, with the administrator's own texts."""
+    display = settings.display
+    own = {ENGLISH: display.en, MANDARIN: display.zh}
+    return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})
+
+
+def quiet_hours_of(settings: Settings) -> dict[str, QuietWeights]:
+    """The quiet hours of those who have others than everybody, by extension."""
+    own = {}
+    for person in settings.person:
+        if person.quiet_hours is not None:
+            first, last = person.quiet_hours.split("-")
+            hours = {"first_hour": int(first), "last_hour": int(last) % 24}
+            own[person.extension] = msgspec.structs.replace(settings.reputation.quiet, **hours)
+    return own
+
+
+def regions_of(site: Site) -> set[str]:
+    """Whose number plans its callers are read by."""
+    return {site.region, *(trunk.region for trunk in site.trunks)}
+
+
+def policies_of(loaded: Loaded) -> PolicySet:
+    """The policy of the PBX and those of its scopes. PolicyError when one of them cannot be used."""
+    settings, directories = loaded.settings, loaded.policy_directories
+    region = settings.numbers.region
+    scopes = tuple(
+        Scope(
+            load_policy(scope.policy, directories),
+            did_of(scope.did, region) if scope.did else None,
+            scope.trunk,
+            scope.group,
+        )
+        for scope in settings.scope
+    )
+    return PolicySet(load_policy(running_name(loaded), directories), scopes)
+
+
+def people_of(settings: Settings) -> list[Person]:
+    """Our people as the settings name them; an endpoint that is not given is PJSIP's of the extension."""
+    return [
+        Person(p.extension, p.endpoint or f"PJSIP/{p.extension}", p.group, p.language, p.name) for p in settings.person
+    ]
+
+
+def dids_of(settings: Settings) -> list[Did]:
+    """The numbers that callers dial."""
+    region = settings.numbers.region
+    return [Did(did_of(d.number, region) or d.number, d.group, d.callee, d.screen) for d in settings.did]
+
+
+def own_numbers_of(settings: Settings) -> list[str]:
+    """The numbers that we call out from."""
+    region = settings.numbers.region
+    numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
+    return sorted({number for number in numbers if number is not None})

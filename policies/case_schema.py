@@ -1,0 +1,287 @@
+"""What a case of `callsieve policy test` may say: the keys of its tables `call`, `facts` and `expect`, each checked.
+
+A reader takes a TOML value, or raises PolicyError in a few words; whoever calls it says where. docs/policy-reference.md
+describes every key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
+from policies.hints import nearest, shown
+from policies.policy import PolicyError
+from policies.vocabulary import enum_words, read_boolean, read_table
+from reputation.model import (
+    Attestation,
+    Did,
+    EntryKind,
+    Facts,
+    Identity,
+    Imported,
+    Level,
+    ListEntry,
+    ListName,
+    Person,
+    PersonalTie,
+    Reputation,
+    Tie,
+    Verdict,
+    Verification,
+)
+from reputation.numbers import caller_of, is_possible_region, number_of
+from reputation.scoring import level_at
+from reputation.weights import DAY_SECONDS, Thresholds
+
+MOST_TEXT = 200
+POINTS_OF_LOG_ODDS = 4.34
+ENTRY = re.compile(r"\+[1-9][0-9]{0,14}\*?")
+LEVELS = {level.word: level for level in Level}
+
+# What a call is where a case does not say: a caller from New Jersey on a Thursday morning, of whom nothing is known.
+SOMEBODY = "+12017421834"
+SOME_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
+
+Reader = Callable[[Any], Any]
+
+
+def read_line(value: Any) -> str:
+    """One line of text."""
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
+        raise PolicyError(f"takes one line of text, not {shown(value)}")
+    return value
+
+
+def read_line_or_nothing(value: Any) -> str:
+    """One line of text; an empty one means that there is none."""
+    return "" if value == "" else read_line(value)
+
+
+def read_word(allowed: frozenset[str], value: Any) -> str:
+    """One word of a closed set."""
+    if not isinstance(value, str) or value not in allowed:
+        raise PolicyError(f"does not know {shown(value)}{nearest(str(value), allowed)}")
+    return value
+
+
+def read_count(lowest: int, highest: int, value: Any) -> int:
+    """A whole number within bounds."""
+    if type(value) is not int or not lowest <= value <= highest:
+        raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
+    return value
+
+
+def read_amount(value: Any) -> float:
+    """So many minutes, hours or days ago."""
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1e6:
+        raise PolicyError(f"takes a number from 0 on, not {shown(value)}")
+    return float(value)
+
+
+def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
+    """A list, each item of which is read alike."""
+    if not isinstance(value, list):
+        raise PolicyError(f"takes a list, not {shown(value)}")
+    return tuple(read(item) for item in value)
+
+
+def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
+    """A table with a fixed set of keys."""
+    table = read_table(value, required, frozenset(keys) - required)
+    return {key: read_key(key, keys[key], one) for key, one in table.items()}
+
+
+class KeyProblem(PolicyError):
+    """An error that begins with the key: `ties.tie does not know 'contct'`."""
+
+
+def read_key(key: str, read: Reader, value: Any) -> Any:
+    """The value of a key, which an error names."""
+    try:
+        return read(value)
+    except KeyProblem as error:
+        raise KeyProblem(f"{key}.{error}") from None
+    except PolicyError as error:
+        raise KeyProblem(f"{key} {error}") from None
+
+
+def read_region(value: Any) -> str:
+    """By whose number plan national numbers are read."""
+    if not isinstance(value, str) or not is_possible_region(value):
+        raise PolicyError(f"does not know the region {shown(value)}: write a code such as GB")
+    return value
+
+
+def read_instant(value: Any) -> float:
+    """A date and time of TOML with its zone, in UTC seconds."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise PolicyError(f"takes a time with its zone as 2026-01-15T03:00:00-05:00, not {shown(value)}")
+    return value.timestamp()
+
+
+def read_entry(value: Any) -> str:
+    """A number, or the start of numbers."""
+    if not isinstance(value, str) or not ENTRY.fullmatch(value):
+        raise PolicyError(f"does not take {shown(value)}: write it as +12017421834 or +1201742*")
+    return value
+
+
+def _word_of(members: Any) -> Reader:
+    return partial(read_word, enum_words(members))
+
+
+_ACTION = partial(read_word, frozenset(ACTION_BY_WORD))
+_ENTRY = partial(read_keys, {"entry": read_entry, "action": _ACTION}, frozenset())
+_PERSON: dict[str, Reader] = {"extension": read_line, "group": read_line}
+_TIE: dict[str, Reader] = {"tie": _word_of(Tie), "person": read_line, "group": read_line, "days_ago": read_amount}
+_LISTED: dict[str, Reader] = {
+    "source": read_line,
+    "verdict": partial(read_word, frozenset({"spam", "ok"})),
+    "category": read_line,
+}
+_IDENTITY: dict[str, Reader] = {"level": partial(read_count, 1, 2), "name": read_line}
+
+CALL: dict[str, Reader] = {
+    "caller": read_line,
+    "region": read_region,
+    "did": read_line,
+    "trunk": read_line,
+    "trusted": read_boolean,
+    "attestation": _word_of(Attestation),
+    "verification": _word_of(Verification),
+    "priority_callback": read_boolean,
+    "diverted_from": read_line,
+    "at": read_instant,
+}
+
+FACTS: dict[str, Reader] = {
+    "level": partial(read_word, frozenset(LEVELS)),
+    "points": partial(read_count, -100, 100),
+    "appeal": read_line,
+    "callee": partial(read_keys, _PERSON, frozenset({"extension"})),
+    "did_group": read_line,
+    "unscreened": read_boolean,
+    "internal": read_boolean,
+    "allowlisted": _ENTRY,
+    "blocklisted": _ENTRY,
+    "ties": partial(read_list, partial(read_keys, _TIE, frozenset({"tie"}))),
+    "identity": partial(read_keys, _IDENTITY, frozenset({"level"})),
+    "listed": partial(read_list, partial(read_keys, _LISTED, frozenset({"source"}))),
+    "own_number": read_boolean,
+    "challenge_passed_days_ago": read_amount,
+    "emergency_minutes_ago": read_amount,
+    "one_ring_hours_ago": read_amount,
+    "called_minutes_ago": partial(read_list, read_amount),
+    "block_called_minutes_ago": partial(read_list, read_amount),
+}
+
+EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
+    "action": (_ACTION, lambda decision: decision.action.word),
+    "would_be": (_ACTION, lambda decision: decision.would_be.word),
+    "rule": (read_line, lambda decision: decision.rule),
+    "reason": (read_line, lambda decision: decision.reason),
+    "step": (partial(read_count, 0, 9), lambda decision: decision.step),
+    "capped_by": (read_line_or_nothing, lambda decision: decision.capped_by or ""),
+    "label": (read_line_or_nothing, lambda decision: decision.label or ""),
+    "ask": (read_line_or_nothing, lambda decision: decision.ask or ""),
+    "name": (read_line_or_nothing, lambda decision: decision.name or ""),
+}
+
+
+def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
+    """The call that a table describes, and its moment. Numbers are read as the network's text is, `anonymous` too."""
+    region = table.get("region", home)
+    did, diverted_from = table.get("did"), table.get("diverted_from")
+    call = IncomingCall(
+        linkedid="",
+        caller=caller_of(table.get("caller", SOMEBODY), region),
+        did=did and (number_of(did, region) or did),
+        trunk=table.get("trunk"),
+        trusted=table.get("trusted", False),
+        attestation=Attestation(table.get("attestation", Attestation.NONE)),
+        verification=Verification(table.get("verification", Verification.NONE)),
+        priority_callback=table.get("priority_callback", False),
+        diverted_from=diverted_from and (number_of(diverted_from, region) or diverted_from),
+    )
+    return call, table.get("at", SOME_DAY.timestamp())
+
+
+def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
+    """What is known of the call, as a table says it."""
+    number = call.caller.e164 or ""
+
+    def ago(key: str, unit_seconds: float) -> float | None:
+        return now - table[key] * unit_seconds if key in table else None
+
+    return Facts(
+        did=_did(table, call),
+        callee=_person(**table["callee"]) if "callee" in table else None,
+        caller_person=_person("299") if table.get("internal") else None,
+        allow=_entry(ListName.ALLOW, number, table["allowlisted"]) if "allowlisted" in table else None,
+        block=_entry(ListName.BLOCK, number, table["blocklisted"]) if "blocklisted" in table else None,
+        ties=tuple(_tie(now, **tie) for tie in table.get("ties", ())),
+        identity=_identity(number, now, **table["identity"]) if "identity" in table else None,
+        imported=tuple(_imported(now, **row) for row in table.get("listed", ())),
+        challenge_passed_at=ago("challenge_passed_days_ago", DAY_SECONDS),
+        emergency_at=ago("emergency_minutes_ago", 60.0),
+        one_ring_at=ago("one_ring_hours_ago", 3600.0),
+        own_number=table.get("own_number", False),
+        reputation=_reputation(table, levels),
+        recent_calls=_minutes_ago(table.get("called_minutes_ago", ()), now),
+        recent_block_calls=_minutes_ago(table.get("block_called_minutes_ago", ()), now),
+    )
+
+
+def _did(table: Mapping[str, Any], call: IncomingCall) -> Did | None:
+    if not table.keys() & {"did_group", "unscreened"}:
+        return None
+    return Did(call.did or "", table.get("did_group"), screen=not table.get("unscreened", False))
+
+
+def _person(extension: str, group: str | None = None) -> Person:
+    return Person(extension, f"PJSIP/{extension}", group)
+
+
+def _entry(list_name: ListName, number: str, table: Mapping[str, str]) -> ListEntry:
+    text = table.get("entry", number)
+    kind = EntryKind.PREFIX if text.endswith("*") else EntryKind.EXACT
+    return ListEntry(list_name, kind, text.removesuffix("*"), action=table.get("action"))
+
+
+def _tie(now: float, tie: str, person: str | None = None, group: str | None = None, days_ago: float = 1) -> PersonalTie:
+    at = now - days_ago * DAY_SECONDS if tie == Tie.TALKED else None
+    return PersonalTie(Tie(tie), person, group, f"PJSIP/{person}" if person else None, at)
+
+
+def _identity(number: str, now: float, level: int, name: str = "Verified") -> Identity:
+    return Identity(number, name, level, expires_at=now + 365 * DAY_SECONDS)
+
+
+def _imported(now: float, source: str, verdict: str = Verdict.SPAM, category: str | None = None) -> Imported:
+    return Imported(source, verdict, category, imported_at=now - DAY_SECONDS)
+
+
+def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
+    """Of points the level that they reach, of a level the fewest points that reach it; where both are told, both."""
+    level, appeal = LEVELS.get(table.get("level", "")), table.get("appeal")
+    if "points" in table:
+        log_odds = table["points"] / POINTS_OF_LOG_ODDS
+        return Reputation(log_odds, level_at(log_odds, levels) if level is None else level, appeal=appeal)
+    least = {strong: threshold for threshold, strong in levels.strongest_first}
+    level = Level.NONE if level is None else level
+    return Reputation(least.get(level, 0.0), level, appeal=appeal)
+
+
+def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
+    return tuple(now - 60.0 * one for one in minutes)
+
+
+def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
+    """What is not as expected: the key, what was expected, and what the decision has."""
+    found = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
+    return tuple((key, value, has) for key, value, has in found if value != has)

@@ -1,0 +1,228 @@
+"""What people say by dialling a code, or pressing a key during a call: the words of [callsieve-say] come back.
+
+Each code dialled again within a minute takes back what it did; those of whispers and of quiet hours, at any time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
+from reputation.model import ListName, MarkChannel, Verdict, Wish
+from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
+from reputation.store.do_not_call import (
+    DoNotCall,
+    add_do_not_call,
+    count_said_since,
+    do_not_call_of,
+    last_talk_of,
+    remove_do_not_call,
+    was_called,
+)
+from reputation.store.journal import decisions
+from reputation.store.marks import last_caller_of
+from reputation.store.people import person_of_endpoint
+from reputation.store.personal_lists import (
+    EXPECT_SECONDS,
+    PersonalEntry,
+    drop_wish,
+    expect_call,
+    expected_until,
+    personal_entries,
+    remove_personal_entry,
+    set_personal_entry,
+    set_wish,
+    stop_expecting,
+)
+
+VERDICTS = {"spam": Verdict.SPAM, "ok": Verdict.OK}
+LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
+
+
+class Spoken(StrEnum):
+    """What the phone says to a code: each is an extension of [callsieve-say]."""
+
+    SPAM = "spam"
+    OK = "ok"
+    RETRACTED = "retracted"
+    REFUSED = "refused"
+    NOBODY = "nobody"
+    EXPECTING = "expecting"
+    NOT_EXPECTING = "not-expecting"
+    DO_NOT_CALL = "do-not-call"
+    UNDONE = "undone"
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    WHISPERS_OFF = "whispers-off"
+    WHISPERS_ON = "whispers-on"
+    QUIET_ON = "quiet-on"
+    QUIET_OFF = "quiet-off"
+
+
+SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED}
+
+
+class Switch(NamedTuple):
+    """What a code switches, and the words for both ways."""
+
+    wish: Wish
+    wished: Spoken
+    dropped: Spoken
+
+
+SWITCHES = {
+    "whispers": Switch(Wish.NO_WHISPER, wished=Spoken.WHISPERS_OFF, dropped=Spoken.WHISPERS_ON),
+    "quiet": Switch(Wish.QUIET, wished=Spoken.QUIET_ON, dropped=Spoken.QUIET_OFF),
+}
+CODES = frozenset({*VERDICTS, *LISTS, "expect", "dnc", *SWITCHES})
+# "Do not call me again" is about a conversation that is just over.
+LATELY_SECONDS = 1800.0
+# Whoever is at the phone can dial it without end, and the outbound guard holds back every number that it is about.
+WISHES_A_DAY = 50
+LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
+# So many changes of one number are looked through for the person's own last one.
+RECENT_CHANGES = 50
+
+
+def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
+    """One of CODES, dialled on an endpoint. Call it in a transaction."""
+    reporter = reporter_of(db, endpoint)
+    if code == "expect":
+        return _expect(db, reporter, at)
+    if code in SWITCHES:
+        return _switch(db, reporter, SWITCHES[code], at)
+    if code == "dnc":
+        return _do_not_call(db, reporter, at)
+    if code in LISTS:
+        return _list_last_caller(db, reporter, LISTS[code], at)
+    return word_of(_noted(db, mark_last_caller(db, reporter, VERDICTS[code], at), reporter, at))
+
+
+def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
+    """A key pressed during a call: its caller is spam. None when the journal does not know the call's caller."""
+    caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
+    if caller is None:
+        return None
+    reporter = reporter_of(db, endpoint)
+    statement = Statement(
+        number=caller,
+        reporter=reporter,
+        verdict=Verdict.SPAM,
+        at=at,
+        channel=MarkChannel.EXTENSION,
+        linkedid=linkedid,
+    )
+    return _noted(db, mark(db, statement), reporter, at)
+
+
+def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
+    """The person of an endpoint; an endpoint that is nobody's speaks for itself."""
+    person = person_of_endpoint(db, endpoint)
+    return person.extension if person is not None else endpoint
+
+
+def word_of(result: MarkResult) -> str:
+    """What the phone says."""
+    if result.status is MarkStatus.MARKED and result.mark is not None:
+        return Spoken.SPAM if result.mark.verdict is Verdict.SPAM else Spoken.OK
+    if result.status is MarkStatus.REFUSED and result.number is not None:
+        return Spoken.REFUSED
+    return Spoken.RETRACTED if result.status is MarkStatus.RETRACTED else Spoken.NOBODY
+
+
+def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float) -> MarkResult:
+    """With its row in the audit, if anything was said."""
+    if result.mark is not None:
+        what = "unmark" if result.status is MarkStatus.RETRACTED else "mark"
+        change = Change(what, result.number, before=result.before, after=result.mark)
+        add_audit(db, change, _who(reporter), at)
+    return result
+
+
+def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
+    until = expected_until(db, reporter)
+    if until is not None and until > at + EXPECT_SECONDS - UNDO_SECONDS:
+        stop_expecting(db, reporter)
+        add_audit(db, Change("not-expecting", name=reporter), _who(reporter), at)
+        return Spoken.NOT_EXPECTING
+    expect_call(db, reporter, at + EXPECT_SECONDS)
+    add_audit(db, Change("expecting", name=reporter), _who(reporter), at)
+    return Spoken.EXPECTING
+
+
+def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
+    """Whom the person talked to last does not want to be called again. Again within a minute: took it back."""
+    last = last_talk_of(db, reporter, at - LATELY_SECONDS)
+    if last is None:
+        return Spoken.NOBODY
+    known = do_not_call_of(db, last.number)
+    if known is not None and known.person == reporter and 0 <= at - known.at <= UNDO_SECONDS:
+        remove_do_not_call(db, last.number)
+        add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
+        return Spoken.UNDONE
+    if known is None and count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
+        return Spoken.REFUSED
+    is_of_called = was_called(db, last.own_number, last.number, at)
+    wish = DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
+    if add_do_not_call(db, wish):
+        add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
+    return Spoken.DO_NOT_CALL
+
+
+def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
+    dropped = drop_wish(db, reporter, switch.wish)
+    word = switch.dropped if dropped else switch.wished
+    if not dropped:
+        set_wish(db, reporter, switch.wish, at)
+    add_audit(db, Change(word, name=reporter), _who(reporter), at)
+    return word
+
+
+def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
+    """Puts who called the person last on the person's own list. Again within a minute: as it was before."""
+    last = last_caller_of(db, reporter)
+    if last is None or last.number is None:
+        return Spoken.NOBODY
+    number, who = last.number, _who(reporter)
+    own = (row for row in audit_rows(db, number, RECENT_CHANGES) if row.who == who and row.what in LIST_CHANGES)
+    change = next(own, None)
+    if change is not None and _may_be_taken_back(change, list_name, at):
+        return _take_back(db, reporter, change, at)
+    before = next((entry for entry in personal_entries(db, reporter) if entry.number == number), None)
+    after = PersonalEntry(reporter, number, list_name, at)
+    set_personal_entry(db, after)
+    add_audit(db, Change(LIST_ADD, number, before=before and before._asdict(), after=after._asdict()), who, at)
+    return SPOKEN_OF_LIST[list_name]
+
+
+def _may_be_taken_back(change: AuditRow, list_name: ListName, at: float) -> bool:
+    listed = _entry_of(change.after)
+    return listed is not None and listed.verdict is list_name and 0 <= at - change.at <= UNDO_SECONDS
+
+
+def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
+    """Removes the entry, and puts back what it had replaced."""
+    number, replaced = str(change.number), _entry_of(change.before)
+    removed = remove_personal_entry(db, reporter, number)
+    after = None if replaced is None else replaced._replace(at=at)
+    if after is not None:
+        set_personal_entry(db, after)
+    change_back = Change(LIST_REMOVE, number, before=removed and removed._asdict(), after=after and after._asdict())
+    add_audit(db, change_back, _who(reporter), at)
+    return Spoken.UNDONE if after is None else SPOKEN_OF_LIST[after.verdict]
+
+
+def _entry_of(text: str | None) -> PersonalEntry | None:
+    """A personal entry as the audit keeps it; None where there was none."""
+    if text is None:
+        return None
+    kept = msgspec.json.decode(text)
+    return PersonalEntry(kept["person"], kept["number"], ListName(kept["verdict"]), kept["at"])
+
+
+def _who(reporter: str) -> str:
+    return f"phone {reporter}"

@@ -1,0 +1,280 @@
+"""Evidence rows in memory, for a replay: the same keys and the same rules as the store's (reputation/store).
+
+    ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
+    ledger.evidence(number, auth_class, now) -> Evidence         what is known of a number in a class of calls
+
+What a call shows is what one witness says: a standing that was asked for moves by that, and is folded from all rows of
+the number only where that does not do (reputation.standing.with_witness).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from math import inf
+
+from reputation.families.block import is_bad, may_be_bad
+from reputation.model import Answered, AuthClass, Direction, Mark, OutcomeRecord, Signal, SignalCategory, Verdict
+from reputation.neighbours import Neighbours, block_of
+from reputation.scoring import Evidence
+from reputation.signals import (
+    ANOTHER_DAY_SECONDS,
+    ONE_RING_GUARD_SECONDS,
+    RELATIONSHIP_SECONDS,
+    Lessons,
+    latest_by_key,
+    lessons_of,
+    signal_of_mark,
+)
+from reputation.standing import Rows, Standing, standing_of, with_witness
+from reputation.weights import DEFAULT, Weights
+
+Witness = tuple[AuthClass, str]  # a callee, in one class of calls
+
+
+@dataclass(slots=True)
+class _Known:
+    """All rows of one number. `signals` of one witness differ in category; `standings` are folds that are still good.
+
+    `one_rings` in time order, `owned_one_rings` those of them that speak of the number's owner: not with a borrowed
+    number.
+    """
+
+    marks: dict[Witness, Mark] = field(default_factory=dict)
+    signals: dict[Witness, tuple[Signal, ...]] = field(default_factory=dict)
+    category_of_call: dict[str, SignalCategory] = field(default_factory=dict)
+    answered: dict[Witness, Answered] = field(default_factory=dict)
+    talks: dict[str, float] = field(default_factory=dict)
+    talks_from: dict[Witness, tuple[float, float, str]] = field(default_factory=dict)
+    one_rings: list[float] = field(default_factory=list)
+    owned_one_rings: list[float] = field(default_factory=list)
+    called_back_at: float = -inf  # the latest, for one-ring calls that come to be known later
+    standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
+
+
+class Ledger:
+    """What calls and marks have shown so far. Of one epoch; `trust` is that in a reporter."""
+
+    def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
+        self.weights = weights
+        self._trust = trust
+        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._neighbours = Neighbours(self._may_be_bad)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def learn(self, outcome: OutcomeRecord) -> Signal | None:
+        """Adds all that the call shows, and returns the signal that it is."""
+        lessons = lessons_of(outcome)
+        if outcome.number is None or not any(lessons):
+            return None
+        known = self._known_of(outcome.number)
+        said = lessons.answered or lessons.signal
+        moved = self._parts(known, said.callee, outcome) if said is not None else {}
+        signal = _learnt(known, lessons, outcome.auth_class)
+        for auth_class, before in moved.items():
+            after = self._part(known, said.callee, auth_class) if said is not None else None
+            total = known.standings.pop(auth_class, None)  # None too where the call made all folds void
+            changed = total and with_witness(total, before, after, self.weights)
+            if changed is not None:
+                known.standings[auth_class] = changed
+        return signal
+
+    def add_mark(self, mark: Mark) -> None:
+        """What a person says; what was said later stays, at equal times a retraction."""
+        known = self._known_of(mark.number)
+        known.standings.clear()
+        key = (mark.auth_class, mark.reporter)
+        other = known.marks.get(key)
+        if other is None or _precedence(mark) > _precedence(other):
+            known.marks[key] = mark
+
+    def evidence(
+        self, number: str, auth_class: AuthClass, now: float, listed: Collection[str] = frozenset()
+    ) -> Evidence:
+        """What is known of the number in this class of calls. `listed`: its neighbours that are on a feed."""
+        neighbours = self._bad_neighbours(number, auth_class, now, listed)
+        return Evidence(standing=self.standing(number, auth_class), bad_neighbours=neighbours)
+
+    def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
+        """The fold over the number's rows in this class."""
+        known = self._known.get(number)
+        if known is None:
+            return None
+        if auth_class not in known.standings:
+            known.standings[auth_class] = standing_of(_all_rows(known), auth_class, self.weights, trust=self._trust)
+        return known.standings[auth_class]
+
+    def rows(self, number: str) -> Rows:
+        """The rows of the number, as they count."""
+        return _all_rows(self._known[number]) if number in self._known else Rows()
+
+    def numbers(self) -> Iterator[str]:
+        """Every number of which something is known."""
+        return iter(self._known)
+
+    def talks(self, number: str, now: float) -> list[tuple[str, float]]:
+        """Who of us has called the number and talked within 180 days, and when last."""
+        known = self._known.get(number)
+        if known is None or not known.talks:
+            return []
+        return [
+            (who, at)
+            for who, at in known.talks.items()
+            if at > now - RELATIONSHIP_SECONDS and not _rang_within_a_day(known.one_rings, at)
+        ]
+
+    def one_ring_at(self, number: str, now: float) -> float | None:
+        """When the number last rang once and gave up, if that is less than a day ago."""
+        known = self._known.get(number)
+        if known is None or not known.one_rings:
+            return None
+        latest = known.one_rings[-1]
+        return latest if latest > now - ONE_RING_GUARD_SECONDS else None
+
+    def marks(self, number: str) -> list[Mark]:
+        """What people say about the number."""
+        return list(self._known[number].marks.values()) if number in self._known else []
+
+    def _known_of(self, number: str) -> _Known:
+        self._neighbours.move(number)
+        return self._known[number]
+
+    def _parts(self, known: _Known, witness: str, outcome: OutcomeRecord) -> dict[AuthClass, Standing | None]:
+        """What the witness says until now, in the classes whose standing is known and may move by the call.
+
+        Calls of the number speak in their own class, a call-back in others too.
+        """
+        if outcome.direction is Direction.OUTBOUND:
+            return {one: self._part(known, witness, one) for one in known.standings}
+        one = outcome.auth_class
+        return {one: self._part(known, witness, one)} if one in known.standings else {}
+
+    def _part(self, known: _Known, witness: str, auth_class: AuthClass) -> Standing | None:
+        """The standing that the number would have if nobody else had said anything."""
+        own = (auth_class, witness)
+        signals = known.signals.get(own, ())
+        if auth_class is not AuthClass.UNKNOWN:  # where call-backs are
+            signals += known.signals.get((AuthClass.UNKNOWN, witness), ())
+        answered = known.answered.get(own)
+        marks = [mark for one in AuthClass if (mark := known.marks.get((one, witness)))] if known.marks else []
+        if not (signals or answered or marks):
+            return None
+        rows = _rows(known, marks, signals, (answered,) if answered else ())
+        return standing_of(rows, auth_class, self.weights, trust=self._trust)
+
+    def _may_be_bad(self, number: str, auth_class: AuthClass) -> bool:
+        standing = self.standing(number, auth_class)
+        return standing is not None and may_be_bad(standing, self.weights)
+
+    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float, listed: Collection[str]) -> int:
+        """Distinct bad numbers of the block, as far as it is worth counting."""
+        block, bad = block_of(number), len(listed)
+        if self._neighbours.count(block) + bad < self.weights.block.some:
+            return 0
+        for one in self._neighbours.suspects(block, auth_class):
+            if bad >= self.weights.block.many:
+                break
+            if one != number and one not in listed:
+                bad += is_bad(self.standing(one, auth_class), (), self.weights, now)
+        return bad
+
+
+def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
+    """Puts what a call shows where it belongs. The signal that it is."""
+    if lessons.answered is not None:
+        key = (lessons.answered.auth_class, lessons.answered.callee)
+        known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
+    if lessons.talk_to is not None:
+        who, at = lessons.talk_to.callee, lessons.talk_to.at
+        known.talks[who] = max(known.talks.get(who, at), at)
+    if lessons.one_ring_at is not None:
+        insort(known.one_rings, lessons.one_ring_at)
+        if auth_class is not AuthClass.UNAUTHENTICATED:
+            insort(known.owned_one_rings, lessons.one_ring_at)
+        if known.called_back_at >= lessons.one_ring_at:
+            known.standings.clear()
+    signal = lessons.signal
+    if lessons.talk_from is not None:
+        signal = _second_talk(known, lessons.talk_from) or signal
+    if signal is not None:
+        _add_signal(known, signal)
+    return signal
+
+
+def _second_talk(known: _Known, talk: Signal) -> Signal | None:
+    key = (talk.auth_class, talk.callee)
+    first_at, at, linkedid = known.talks_from.get(key, (talk.at, talk.at, talk.linkedid))
+    first_at = min(first_at, talk.at)
+    at, linkedid = max((at, linkedid), (talk.at, talk.linkedid))
+    known.talks_from[key] = (first_at, at, linkedid)
+    if at - first_at < ANOTHER_DAY_SECONDS:
+        return None
+    dropped = _signal_of(known, key, SignalCategory.LONG_TALK)
+    if dropped is not None:
+        known.signals[key] = _without(dropped, known.signals[key])
+        known.category_of_call.pop(dropped.linkedid, None)
+    return replace(talk, at=at, linkedid=linkedid)
+
+
+def _add_signal(known: _Known, signal: Signal) -> None:
+    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
+    if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
+        return
+    key = (signal.auth_class, signal.callee)
+    other = _signal_of(known, key, signal.category)
+    if other is not None and (other.at, other.linkedid) >= (signal.at, signal.linkedid):
+        return
+    if other is not None:
+        known.category_of_call.pop(other.linkedid, None)
+    known.signals[key] = (*_without(other, known.signals.get(key, ())), signal)
+    if signal.category is SignalCategory.CALLED_BACK:
+        known.called_back_at = max(known.called_back_at, signal.at)
+    known.category_of_call[signal.linkedid] = signal.category
+
+
+def _signal_of(known: _Known, witness: Witness, category: SignalCategory) -> Signal | None:
+    return next((signal for signal in known.signals.get(witness, ()) if signal.category is category), None)
+
+
+def _without(signal: Signal | None, signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    return signals if signal is None else tuple(one for one in signals if one is not signal)
+
+
+def _all_rows(known: _Known) -> Rows:
+    signals = chain.from_iterable(known.signals.values())
+    return _rows(known, known.marks.values(), signals, known.answered.values())
+
+
+def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
+    """Of these rows of a number those that count, with what "not spam" says besides."""
+    marks = tuple(marks)
+    shown = [
+        signal
+        for signal in signals
+        if signal.category is not SignalCategory.CALLED_BACK or not _rang_within_a_day(known.owned_one_rings, signal.at)
+    ]
+    said = [signal for mark in marks if (signal := signal_of_mark(mark))]
+    return Rows(marks, latest_by_key([*shown, *said]) if said else shown, tuple(answered))
+
+
+def _rang_within_a_day(one_rings: list[float], at: float) -> bool:
+    """Whether a talk of ours came within a day after a one-ring call, which is what such calls are for."""
+    if not one_rings:
+        return False
+    before = bisect_right(one_rings, at)
+    return before > 0 and one_rings[before - 1] > at - ONE_RING_GUARD_SECONDS
+
+
+def _at(answered: Answered) -> float:
+    return answered.at
+
+
+def _precedence(mark: Mark) -> tuple[object, ...]:
+    """The later wins; at equal times a retraction, then the text that comes last (as in the store)."""
+    words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
+    return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)
