@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 
 from agi.display import Display
 from agi.parsing import did_of
 from agi.site import Site, Trunk
 from agi.speech import ENGLISH, MANDARIN
-from callsieve.policy.activation import running_name
+from callsieve.policy_selection import running_name
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import day, when_there
 from policies.loader import load_policy
@@ -129,3 +131,12 @@ def own_numbers_of(settings: Settings) -> list[str]:
     region = settings.numbers.region
     numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
     return sorted({number for number in numbers if number is not None})
+
+
+def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
+    """Our own numbers: of the register, of the settings, and DIDs."""
+    from callsieve.wiring import dids_of, own_numbers_of
+    from reputation.store.people import own_numbers
+
+    dids = (did.number for did in dids_of(loaded.settings))
+    return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from callsieve.numbers.evidence_bars import Bar, bars_of
-from callsieve.numbers.profile import value_of
+from callsieve.calls.evidence_bars import Bar, bars_of
 from callsieve.text.times import TimeError, moment_of
 from policies.decision import ACTION_BY_WORD
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord, ListEntry, ListName, Mark, Person, Verdict
 from reputation.numbers import number_of
 from reputation.scoring import families_of
+from reputation.store.audit import value_of
 from reputation.store.calls import ENDINGS, Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
 from reputation.store.evidence_rows import marks_of
 from reputation.store.journal import decision_of, decisions

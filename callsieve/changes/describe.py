@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from callsieve.numbers.profile import value_of
 from callsieve.text.times import when
-from reputation.store.audit import AuditRow
+from reputation.store.audit import AuditRow, value_of
 from reputation.wording import Wording, listed
 
 # The number and what stands on a list have columns of their own; nobody asks for the inner name of a class or an epoch

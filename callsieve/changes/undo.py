@@ -13,11 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from callsieve.numbers.profile import value_of
 from callsieve.text.times import when
 from reputation.model import Identity, ListEntry
 from reputation.own.register import OwnNumber
-from reputation.store.audit import AuditRow, Change
+from reputation.store.audit import AuditRow, Change, value_of
 from reputation.store.audit_search import change_of_id, changed_at_once, latest_of, undone_at
 from reputation.store.do_not_call import (
     Complaint,

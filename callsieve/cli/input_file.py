@@ -5,46 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.install.apply import naming
+from callsieve.system.files import naming
 from callsieve.system.privileges import open_named
-from callsieve.text.csv_table import FIELD_CHARACTERS
+from callsieve.text.csv_table import FIELD_CHARACTERS, Problem
 
 if TYPE_CHECKING:
     import re
 
     from callsieve.text.csv_table import Table
 
-SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
-
-
-class Verdict(StrEnum):
-    """What being on the list means."""
-
-    SPAM = "spam"
-    OK = "ok"
-
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
-SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
-
-
-def source_name(source: str | None) -> str:
-    """The name, when it is one. CommandError."""
-    from callsieve.imports.rows import NAME
-
-    if source is None:
-        raise CommandError("import numbers: missing option --source NAME: what this list is called")
-    if not NAME.fullmatch(source):
-        raise CommandError(f"--source {source[:40]!r}: letters, digits, space, _, . and -, 64 at most")
-    return source
 
 
 @contextmanager
@@ -69,3 +47,9 @@ def table_in(
             raise CommandError(str(error)) from None
         except DAMAGE:
             raise CommandError(f"{name}: {DAMAGED}") from None
+
+
+def nothing_usable(problems: Sequence[Problem]) -> CommandError:
+    """The error for a table of which nothing can be used."""
+    first = f": {f'line {problems[0].line}: ' if problems[0].line else ''}{problems[0].text}" if problems else ""
+    return CommandError(f"not one row can be used{first}. Nothing was changed")

@@ -23,9 +23,9 @@ from ami_listener.errors import Kind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
 from callsieve.imports.feed_health import Health, health_of
-from callsieve.install.apply import naming
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
+from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import span_words

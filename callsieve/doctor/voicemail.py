@@ -8,23 +8,13 @@ from collections.abc import Iterable
 from callsieve.doctor.finding import Finding, Ground, Status, and_more, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
+from callsieve.policy.stopped_calls import STOPPING_WORDS, WAY_OUT, stops_calls
 from callsieve.wiring import dids_of, policies_of
-from policies.decision import Action
-from policies.policy import Policy, PolicyError
+from policies.policy import PolicyError
 from reputation.model import Did
 from reputation.store.lists import has_entry_with
 from reputation.store.people import all_dids
 from reputation.wording import Wording
-
-STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
-STOPPING_WORDS = frozenset(action.word for action in STOPPING)
-WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
-
-# What a command says that makes calls stop without a place for them.
-NO_ROUTE = (
-    "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "
-    "and a failed challenge is turned away. `callsieve doctor` names the DIDs"
-)
 
 
 def takes_stopped_calls(ground: Ground) -> Finding:
@@ -47,12 +37,6 @@ def takes_stopped_calls(ground: Ground) -> Finding:
         return _judged_boxes([*all_dids(db), *settings], boxes)
 
     return told_by_store(ground, judge)
-
-
-def stops_calls(policy: Policy) -> bool:
-    """Whether it acts, and challenges or routes some calls."""
-    orders = {policy.default, *(rule.action for rule in policy.rules)}
-    return not policy.observe and not STOPPING.isdisjoint(orders)
 
 
 def _has_stopping_entry(ground: Ground) -> bool:

@@ -11,8 +11,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS
-from callsieve.lists.csv_file import as_text
-from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import Table, as_text
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 

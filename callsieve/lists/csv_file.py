@@ -7,15 +7,13 @@ import io
 from collections.abc import Iterable, Iterator
 
 from callsieve.lists.operations import ListingError, with_options
-from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import FORMULAS, Table, as_text
 from callsieve.text.number_entry import EntryError, parse_entry
 from callsieve.text.times import iso
 from reputation.model import ListEntry, ListName
 
 COLUMNS = ("entry", "list", "action", "note", "expires")
 MOST_ROWS = 5000
-# A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
-FORMULAS = ("=", "+", "-", "@", "\t")
 
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:
@@ -45,11 +43,6 @@ def entries_in(table: Table, list_name: ListName | None, region: str, now: float
             yield with_options(entry, from_text(note), expires or None, action or None, now)
         except (EntryError, ListingError) as error:
             table.refuse(str(error))
-
-
-def as_text(field: str) -> str:
-    """A text that a spreadsheet does not compute with."""
-    return f"'{field}" if field.startswith((*FORMULAS, "'")) else field
 
 
 def from_text(field: str) -> str:

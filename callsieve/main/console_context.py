@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple
 from callsieve.calls.live import Live
 from callsieve.calls.views_overview import ActivityShown
 from callsieve.doctor.watch import HealthWatch
-from callsieve.policy.activation import watched_files
+from callsieve.policy_selection import watched_files
 from callsieve.replay.trial_jobs import Rehearsals
 from callsieve.settings import Loaded, SettingsError
 from callsieve.users.half_logins import HalfLogins

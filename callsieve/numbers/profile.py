@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from callsieve.numbers.disputes import Cases, cases_as_json, cases_of
+from callsieve.calls.disputes import Cases, cases_as_json, cases_of
+from callsieve.calls.records import decision_as_json, opinion_as_json
+from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, call_of, facts_about, opinion_of, query_of
@@ -33,6 +34,7 @@ from reputation.model import (
 )
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.scoring import vector_of
+from reputation.store.audit import value_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
@@ -132,11 +134,6 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     )
 
 
-def is_over(entry: ListEntry, now: float) -> bool:
-    """Whether the entry has expired; housekeeping removes it within the day."""
-    return entry.expires_at is not None and entry.expires_at <= now
-
-
 def _personal(db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]) -> list[PersonalFact]:
     own = [PersonalFact(row["verdict"], _person(db, row["person"]), at=row["at"]) for row in rows["personal_entry"]]
     contacts = [
@@ -204,65 +201,3 @@ def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
         "level": reputation.level.word,
         **value_of(vector_of(reputation)),
     }
-
-
-def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
-    """An entry of the administrator's lists."""
-    return {
-        "list": entry.list_name,
-        "entry": entry.text,
-        "kind": entry.kind,
-        "action": entry.action or ("allow" if entry.list_name == "allow" else "reject"),
-        "note": entry.note,
-        "added_at": entry.added_at,
-        "expires_at": entry.expires_at,
-        "expired": is_over(entry, now),
-    }
-
-
-def caller_words(record: DecisionRecord) -> str:
-    """The caller's number; else what it is instead, with what the network showed, quoted: `invalid "x"`."""
-    if record.caller:
-        return record.caller
-    shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
-    return record.caller_kind.value + shown
-
-
-def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
-    """A decision of the journal, its evidence vector as a value."""
-    fields = {name: getattr(record, name) for name in record.__slots__}
-    return {**fields, "points": points_of(record), "vector": value_of(record.vector)}
-
-
-def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
-    """What would be decided, and the steps on the way."""
-    decision = opinion.decision
-    return {
-        "policy": opinion.policy.name,
-        "action": decision.action.word,
-        "would_be": decision.would_be.word,
-        "observed": decision.observed,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "step": decision.step,
-        "level": decision.level.word,
-        "capped_by": decision.capped_by,
-        "trunk": opinion.call.trunk,
-        "auth_class": opinion.call.auth_class,
-        "steps": list(opinion.looks),
-    }
-
-
-def points_of(record: DecisionRecord) -> int:
-    """The points that people see."""
-    return Reputation(record.log_odds).points
-
-
-def value_of(text: str) -> Any:
-    """The value of JSON text of ours; the text itself when it is damaged."""
-    import msgspec
-
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text

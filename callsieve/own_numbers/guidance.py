@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from callsieve.markup import Markup, element, joined
 from callsieve.own_numbers.guidance_texts import RULES, texts_of
 from callsieve.replay.report_html import STYLE
+from callsieve.text.markup import Markup, element, joined
 from callsieve.text.times import day
 from reputation.own.figures import Window, percent
 from reputation.own.health import Health

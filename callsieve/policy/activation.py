@@ -18,24 +18,15 @@ from pathlib import Path
 
 import msgspec
 
+from callsieve.policy_selection import Activated, _pointed, _pointer
 from callsieve.settings import Loaded
 from policies.files import open_regular
 from policies.policy import PolicyError
 
-FOLDER = "policies"
-POINTER = "activated"
 MODE = 0o640
-POINTER_BYTES = 4096
 NOTE_CHARACTERS = 200
 _VERSION = re.compile(r"console-([1-9][0-9]{0,8})")
 _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.*))?")
-
-
-class Activated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was activated, and the `[policy] name` in whose place."""
-
-    policy: str
-    instead_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +40,6 @@ class Version:
     note: str = ""
 
 
-def running_name(loaded: Loaded) -> str:
-    """The policy in force for all calls that no scope covers. PolicyError when what was activated cannot be told."""
-    activated = activated_of(loaded)
-    return loaded.settings.policy.name if activated is None else activated.policy
-
-
-def activated_of(loaded: Loaded) -> Activated | None:
-    """What was activated in the place of what the settings name now."""
-    found, name = _pointed(loaded), loaded.settings.policy.name
-    return found if found and found.instead_of == name != found.policy else None
-
-
 def as_activated(loaded: Loaded) -> Loaded:
     """The settings with the `[policy] name` that whoever activated something last has read in them."""
     with suppress(PolicyError):  # who reads the policies hears of it
@@ -71,25 +50,12 @@ def as_activated(loaded: Loaded) -> Loaded:
     return loaded
 
 
-def _pointed(loaded: Loaded) -> Activated | None:
-    path = _pointer(loaded)
-    try:
-        with open_regular(path) as file:
-            return msgspec.json.decode(file.read(POINTER_BYTES), type=Activated)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError) as error:
-        raise PolicyError(
-            f"{path}: cannot be read ({error}): `callsieve policy activate` takes the policy of the settings again"
-        ) from None
-
-
 def activate(loaded: Loaded, name: str) -> None:
     """The policy of this name, maybe that of the settings, is in force from the daemon's next look, within a second.
 
     OSError. `loaded`: the settings as they are on disk.
     """
-    from callsieve.install.apply import complete_file  # late: the daemon only reads
+    from callsieve.system.files import complete_file
 
     path = _pointer(loaded)
     make_folder(path.parent)
@@ -99,7 +65,7 @@ def activate(loaded: Loaded, name: str) -> None:
 
 def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") -> str:
     """Keeps the text as the next version, and returns its name. Call it where nobody else does the same. OSError."""
-    from callsieve.install.apply import complete_file
+    from callsieve.system.files import complete_file
 
     folder = _pointer(loaded).parent
     make_folder(folder)
@@ -127,22 +93,6 @@ def versions_of(loaded: Loaded) -> list[Version]:
     return sorted(_versions(_pointer(loaded).parent), key=lambda one: -one.number)
 
 
-def watched_files(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """All files that say which policy is in force, with time and size: another set, and something has changed."""
-    paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
-    found = []
-    for path in (*paths, _pointer(loaded)):
-        with suppress(OSError):  # it is not there, or went away meanwhile
-            status = path.stat()
-            found.append((path, status.st_mtime_ns, status.st_size))
-    return frozenset(found)
-
-
-def is_activation(before: frozenset[tuple[Path, int, int]], after: frozenset[tuple[Path, int, int]]) -> bool:
-    """Whether something was activated between two looks at the watched files."""
-    return any(path.name == POINTER for path, _, _ in before ^ after)
-
-
 def _versions(folder: Path) -> Iterator[Version]:
     for path in folder.glob("console-*.toml"):
         found = _VERSION.fullmatch(path.stem)
@@ -151,7 +101,3 @@ def _versions(folder: Path) -> Iterator[Version]:
         with suppress(OSError), open_regular(path) as file:
             head = _HEAD.fullmatch(file.readline(1000).decode("utf-8", "replace").rstrip("\r\n"))
             yield Version(int(found[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))
-
-
-def _pointer(loaded: Loaded) -> Path:
-    return loaded.state / FOLDER / POINTER

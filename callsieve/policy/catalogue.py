@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callsieve.policy_selection import _is_file, policy_called, text_of
 from callsieve.settings import Loaded
-from callsieve.system.privileges import acting_for
 
 if TYPE_CHECKING:
-    from policies.policy import Policy
+    pass
 
 
 def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
@@ -46,7 +46,7 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 def running_or_settings(loaded: Loaded) -> str:
     """As far as it can be told: where it cannot, `check` and `doctor` say so."""
-    from callsieve.policy.activation import running_name
+    from callsieve.policy_selection import running_name
     from policies.policy import PolicyError
 
     try:
@@ -61,29 +61,6 @@ def names_to_check(loaded: Loaded) -> list[str]:
 
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
-
-
-def _is_file(name: str) -> bool:
-    return "/" in name or name.endswith(".toml")
-
-
-def policy_called(name: str, loaded: Loaded) -> Policy:
-    """A policy by name, or of a file wherever it is."""
-    from policies.loader import load_policy, parse_policy
-
-    if not _is_file(name):
-        return load_policy(name, loaded.policy_directories)
-    file = Path(name)
-    directories = (*loaded.policy_directories, file.parent)
-    return parse_policy(text_of(file), file.stem, name, lambda base: load_policy(base, directories))
-
-
-def text_of(file: Path, max_bytes: int | None = None) -> str:
-    """A file of policies or cases that the administrator names; `max_bytes` None: as large as a policy. PolicyError."""
-    from policies.loader import MAX_BYTES, read_text
-
-    with acting_for(file):
-        return read_text(file, max_bytes or MAX_BYTES)
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from callsieve.install.apply import complete_file
-from callsieve.policy.activation import FOLDER, make_folder
+from callsieve.policy.activation import make_folder
+from callsieve.policy_selection import FOLDER
 from callsieve.settings import Loaded
+from callsieve.system.files import complete_file
 from policies.loader import PRESETS, policy_text
 from policies.policy import PolicyError
 from reputation.users import NAME

@@ -16,11 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agi.speech import FOLDER
-from callsieve.install.apply import complete_file, make_directory
+from callsieve.install.apply import make_directory
 from callsieve.pbx.cli_output import setting_in
 from callsieve.prompts.catalogue import Prompt, PromptError
 from callsieve.prompts.synthesis import Source, programs_missing, voiced, way_out_of
 from callsieve.prompts.wav import HEAD_BYTES, note_in, seconds_of, wav_of
+from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from policies.files import open_regular
 from policies.hints import nearest, shown

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from callsieve.markup import Markup, element, joined
 from callsieve.replay.false_positives import Mistake, count_of
 from callsieve.replay.report import ACTIONS, Period, Report
 from callsieve.text.bars import cells_of
+from callsieve.text.markup import Markup, element, joined
 from callsieve.text.times import when
 
 SHOWN_MISTAKES = 200

@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from callsieve.policy.activation import running_name
+from callsieve.policy_selection import running_name
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements
 from callsieve.replay.history_file import Reading

@@ -22,6 +22,9 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from typing import BinaryIO, NamedTuple
 
+# A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
+FORMULAS = ("=", "+", "-", "@", "\t")
+
 FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
 RECORD_LINES = 20
@@ -278,3 +281,8 @@ def _names_in(header: str, delimiter: str) -> list[str]:
 
 def _shown(name: str) -> str:
     return "".join(filter(str.isprintable, name))[:40]
+
+
+def as_text(field: str) -> str:
+    """A text that a spreadsheet does not compute with."""
+    return f"'{field}" if field.startswith((*FORMULAS, "'")) else field

@@ -12,13 +12,17 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agi.loopback import is_loopback
 from agi.peers import Peers
-from callsieve.users.web.password_check import network_of
+from reputation.users import LONGEST_NAME
+
+HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
+LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8: every user of this machine has them all
 
 logger = logging.getLogger("callsieve.web")
 
@@ -155,3 +159,16 @@ def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.P
         return BoundedProtocol(connections, peers, proxied, **uvicorns)
 
     return cast("type[asyncio.Protocol]", cast("Callable[..., object]", make))
+
+
+def network_of(address: str) -> str:
+    """Whose address it is: of an IPv6 address the /64, on this machine LOOPBACK, else itself."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:LONGEST_NAME]
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return LOOPBACK
+    return str(found if found.version == 4 else IPv6Address(int(found) >> HOST_BITS << HOST_BITS))

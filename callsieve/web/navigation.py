@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from callsieve.web.routes import Place, Saids
+from dataclasses import dataclass
+
 from callsieve.web.words import N_
 from reputation.users import Role
+
+# What is said after something was done, by the word in `?said=`: so that nobody can make the console say anything else.
+Saids = dict[str, str]
 
 PLACES: tuple[Place, ...] = (
     Place("/", N_("Overview")),
@@ -78,3 +82,12 @@ SAIDS: Saids = {
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the navigation. `label` is English; the catalogues translate it."""
+
+    path: str
+    label: str
+    role: Role = Role.VIEWER

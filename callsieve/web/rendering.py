@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
+from callsieve.calls.disputes import appeal_in_words
 from callsieve.changes.describe import change_of
-from callsieve.numbers.disputes import appeal_in_words
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from callsieve.web.reasons import worded

@@ -28,6 +28,8 @@ from reputation.store.audit import Change, add_audit
 from reputation.users import ConsoleUser, Role, Session
 from reputation.wording import Wording
 
+EMPTY = N_("Choose a file first.")
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -201,3 +203,16 @@ def local_path(text: str | None, otherwise: str = "/") -> str:
         return otherwise
     parts = urlsplit(text)
     return otherwise if parts.scheme or parts.netloc or "\\" in text else text
+
+
+def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
+    """A file for the browser to keep. `name` is one of ours."""
+    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def number_in_form(visit: Visit, key: str) -> int:
+    """A number that a form of ours carries."""
+    text = visit.form.get(key, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise NotThere
+    return int(text)

@@ -30,16 +30,3 @@ class Page:
     handler: Handler
     role: Role | None
     most_bytes: int = FORM_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An entry of the navigation. `label` is English; the catalogues translate it."""
-
-    path: str
-    label: str
-    role: Role = Role.VIEWER
-
-
-# What is said after something was done, by the word in `?said=`: so that nobody can make the console say anything else.
-Saids = dict[str, str]

@@ -8,16 +8,9 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.policy.activation import (
-    activate,
-    activated_of,
-    add_version,
-    running_name,
-    versions_of,
-    watched_files,
-    without_head,
-)
+from callsieve.policy.activation import activate, add_version, versions_of, without_head
 from callsieve.policy.catalogue import policies_there
+from callsieve.policy_selection import activated_of, running_name, watched_files
 from callsieve.settings import Loaded, load_settings
 from callsieve.wiring import policies_of
 from lab.daemon import Daemon

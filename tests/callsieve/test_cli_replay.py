@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from callsieve.markup import Markup, element
 from callsieve.text.bars import cells_of
+from callsieve.text.markup import Markup, element
 from tests.builders import CALLER, HOUR, NOW
 from tests.callsieve.program import Program
 from tests.callsieve.test_replay import answered, inbound, lines, outbound, said

@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 from httpx2 import Response
 
-from callsieve.lists.csv_file import COLUMNS, FORMULAS, as_text, entries_in, from_text, list_as_csv
-from callsieve.text.csv_table import Table
+from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
+from callsieve.text.csv_table import FORMULAS, Table, as_text
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.audit import Change, add_audit, audit_rows

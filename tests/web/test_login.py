@@ -12,7 +12,7 @@ from httpx2 import Response
 
 from callsieve.main.console_context import HASHED_AT_ONCE, TRIES_OF_AN_ADDRESS, Desk
 from callsieve.users.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
-from callsieve.users.web.password_check import network_of
+from callsieve.web.connections import network_of
 from callsieve.web.tokens import hash_of, parse_token
 from reputation.store.audit import audit_rows
 from reputation.store.users import remove_user, sessions_of, set_password, set_role

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from callsieve.policy.activation import activated_of, add_version, running_name
+from callsieve.policy.activation import add_version
 from callsieve.policy.drafts import MOST_BYTES, as_typed, digest_of
+from callsieve.policy_selection import activated_of, running_name
 from callsieve.replay.trial import MOST_CHANGES
 from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +13,7 @@ import typer
 
 from callsieve.appeals.cli import evidence as appeal_evidence
 from callsieve.appeals.cli import tables as appeal_show
+from callsieve.appeals.cli.errors import refused_in_one_line
 from callsieve.appeals.cli.tables import AppealArgument, found
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
@@ -206,17 +205,6 @@ def undo(appeal: AppealArgument, config: ConfigOption = None) -> None:
             change.before = before
             change.after = after = undo_step(db, before.reference)
     say(f"Appeal {after.reference} of {after.number} is {after.state} again; it was {before.state}.")
-
-
-@contextmanager
-def refused_in_one_line() -> Iterator[None]:
-    """What an appeal does not allow ends the command."""
-    from reputation.appeals import AppealError
-
-    try:
-        yield
-    except AppealError as error:
-        raise CommandError(str(error)) from None
 
 
 def _step(text: str, step: AppealStep, config: Path | None, reason: str = "") -> Appeal:

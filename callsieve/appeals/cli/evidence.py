@@ -14,7 +14,7 @@ from callsieve.appeals.cli.tables import AppealArgument, found
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.store import changing, who
-from callsieve.install.apply import naming
+from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for, open_named
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def evidence(
 
 
 def _attach(db: sqlite3.Connection, appeal: Appeal, new: list[NewAttachment]) -> None:
-    from callsieve.appeals.cli.commands import refused_in_one_line
+    from callsieve.appeals.cli.errors import refused_in_one_line
     from reputation.store.attachments import attach
 
     with refused_in_one_line(), changing(db, "appeal evidence", appeal.number) as change:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.responses import Response
 
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
-from callsieve.lists.web.pages import as_file
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import NotThere, Refused, Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Answer, Appeal, AppealError, AppealStep, new_code, stepped

@@ -47,10 +47,10 @@ def show(
     """Show decisions: the latest, those about a caller, or one with all that is recorded of it; also one about a call
     that went out.
     """
+    from callsieve.calls.cli.outbound import show_one
+    from callsieve.calls.records import decision_as_json
     from callsieve.calls.spoken_names import has_sound, of_decisions
     from callsieve.cli.output import say
-    from callsieve.numbers.profile import decision_as_json
-    from callsieve.own_numbers.cli.outbound import show_one
     from reputation.store.calls import ending_of
     from reputation.store.journal import decisions
 
@@ -107,8 +107,8 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_table(records: Sequence[DecisionRecord]) -> None:
+    from callsieve.calls.records import caller_words, points_of
     from callsieve.cli.output import dim, is_wide, ordered, print_table, say
-    from callsieve.numbers.profile import caller_words, points_of
     from callsieve.text.times import when
 
     wide = is_wide()
@@ -135,7 +135,7 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
 
 
 def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
-    from callsieve.numbers.disputes import cases_of, decided_since
+    from callsieve.calls.disputes import cases_of, decided_since
 
     return list(decided_since(cases_of(db, caller), at))
 
@@ -145,9 +145,8 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
 
     `said`: the recordings of the caller's name, or that there was nothing to be heard.
     """
-    from callsieve.calls.cli.live import ended_words
+    from callsieve.calls.records import caller_words, ended_words, points_of
     from callsieve.cli.output import bold, lines, print_pairs, say, word
-    from callsieve.numbers.profile import caller_words, points_of
     from callsieve.text.times import when_exactly
 
     say(bold(record.id), "  ", when_exactly(record.at))
@@ -180,9 +179,9 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
     """The families of the evidence vector, what they say in words, and what would change it."""
     from callsieve.cli.output import lines
-    from callsieve.numbers.profile import value_of
     from reputation.explaining import sentence_of_families
     from reputation.scoring import families_of
+    from reputation.store.audit import value_of
 
     try:
         families = families_of(record.vector)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from callsieve.calls.records import ended_words
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -168,30 +169,12 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 
 
 def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
+    from callsieve.calls.records import caller_words
     from callsieve.cli.output import dim, ordered
-    from callsieve.numbers.profile import caller_words
 
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
     about = f"  {one.id}  {caller_words(one)}{to}  "
     return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {one.reason}"))
-
-
-def ended_words(one: OutcomeRecord) -> str:
-    """How a call ended, in words."""
-    # A menu, a voicemail box or our own refusal: no fault of the caller, and no failure that anybody should look into.
-    reached = "reached nobody" if one.disposition.value == "failed" else one.disposition.value
-    words = [one.direction.value, reached]
-    if one.answered_by:
-        words.append(f"by {one.answered_by}")
-    parts = [" ".join(words)]
-    if one.ring_seconds:
-        parts.append(f"rang {one.ring_seconds:.0f} s")
-    if one.talk_seconds:
-        parts.append(f"talked {one.talk_seconds:.0f} s")
-    parts += ["left a message"] if one.voicemail_left else []
-    parts += [f"ended by {one.ended_by.value}"] if one.ended_by else []
-    parts += [] if one.complete else ["not seen whole"]
-    return ", ".join(parts)
 
 
 def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
@@ -201,7 +184,7 @@ def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
 
 
 def _as_json(decision: DecisionRecord | None, outcome: OutcomeRecord | None) -> dict[str, Any]:
-    from callsieve.numbers.profile import decision_as_json
+    from callsieve.calls.records import decision_as_json
 
     return {"decision": decision_as_json(decision) if decision else None, "outcome": outcome}
 

@@ -30,8 +30,8 @@ def guide(
 ) -> None:
     """Print the page for everybody with a phone as HTML: one sheet, from any browser."""
     from callsieve.guide.page import guide_page
-    from callsieve.install.apply import complete_file
     from callsieve.prompts.catalogue import PromptError, known_language
+    from callsieve.system.files import complete_file
 
     try:
         page = guide_page(known_language(language or settings_of(config).settings.display.language))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
+from callsieve.cli.input_file import nothing_usable
 from callsieve.cli.options import settings_of
-from callsieve.cli.store import nothing_usable, store_numbers
+from callsieve.imports.cli.number_import import store_numbers
 from callsieve.lists.cli.csv_import import Brought, print_brought, put_on_lists
 from reputation.model import EntryKind, ListEntry, ListName
 

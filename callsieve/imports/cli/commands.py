@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.input_file import (
-    SOURCE_HELP,
-    DryRunOption,
-    FileArgument,
-    SourceOption,
-    Verdict,
-    source_name,
-    table_in,
-)
+from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import changing, note, nothing_usable, some, store_numbers, stores
+from callsieve.cli.store import changing, note, stores
 from callsieve.imports.cli import calls as imports_calls
 from callsieve.imports.cli import feeds
 from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
+from callsieve.imports.cli.number_import import some, store_numbers
+from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_name
 from callsieve.imports.cli.summary import Kind, Summary, print_summary
 
 if TYPE_CHECKING:

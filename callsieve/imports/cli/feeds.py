@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.errors import CommandError, os_trouble
-from callsieve.cli.input_file import DryRunOption, SourceOption, Verdict, source_name, table_in
+from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import store_numbers
+from callsieve.imports.cli.number_import import store_numbers
+from callsieve.imports.cli.source import SourceOption, Verdict, source_name
 from callsieve.imports.cli.summary import Kind, Summary, print_summary
 from callsieve.settings import Loaded
 from reputation.store.errors import StoreError

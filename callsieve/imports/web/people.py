@@ -12,11 +12,10 @@ from starlette.responses import Response
 
 from callsieve.imports.people_csv import DID_COLUMNS, MOST_ROWS, dids_as_csv, dids_in, people_as_csv
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS, people_in
-from callsieve.lists.web.pages import as_file
 from callsieve.settings import Settings
 from callsieve.text.csv_table import Table, TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotThere, Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from callsieve.wiring import dids_of, people_of

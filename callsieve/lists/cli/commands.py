@@ -70,8 +70,8 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
-    from callsieve.doctor.voicemail import NO_ROUTE, STOPPING_WORDS
     from callsieve.lists.operations import calls_lately
+    from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 
     loaded = settings_of(config)
     now = time.time()
@@ -126,7 +126,7 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show the lists, or with --person somebody's own."""
-    from callsieve.numbers.profile import entry_as_json
+    from callsieve.lists.entry_json import entry_as_json
     from callsieve.text.number_entry import covers
     from reputation.store.lists import list_entries
 
@@ -233,7 +233,7 @@ def _show_entries(entries: Sequence[ListEntry]) -> None:
 def _end_of(entry: ListEntry, now: float) -> Cell:
     """When the entry expires; to the minute when that is soon."""
     from callsieve.cli.output import dim
-    from callsieve.numbers.profile import is_over
+    from callsieve.lists.entry_json import is_over
     from callsieve.text.times import day, when
 
     if entry.expires_at is None:

@@ -13,9 +13,9 @@ import typer
 
 from callsieve.audit.cli.undo import say_undo
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.input_file import DryRunOption, FileArgument, table_in
+from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.store import changing, nothing_usable, stores, who
+from callsieve.cli.store import changing, stores, who
 from reputation.model import ListEntry, ListName
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def import_file(
 ) -> None:
     """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
     from callsieve.cli.output import plural
-    from callsieve.doctor.voicemail import NO_ROUTE, STOPPING_WORDS
     from callsieve.lists.csv_file import COLUMNS, MOST_ROWS, entries_in
+    from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 
     loaded = settings_of(config)
     now = time.time()

@@ -26,7 +26,7 @@ from callsieve.lists.views import ListsShown, Look, lists_shown, look_at
 from callsieve.text.csv_table import KEPT_PROBLEMS, Table, TableError
 from callsieve.text.number_entry import EntryError, covers_country, parse_entry
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import EMPTY, NotThere, Refused, Visit, as_file, number_in_form
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.model import EntryKind, ListEntry, ListName
@@ -37,7 +37,6 @@ from reputation.users import Role
 UPLOAD_BYTES = 1 << 20
 FORCE = N_("This can only be added by an administrator, who says so.")
 ADMINISTRATORS = N_("Only an administrator can add this.")
-EMPTY = N_("Choose a file first.")
 TOO_MANY = N_("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
 
@@ -136,11 +135,6 @@ def _problems(table: Table, refused: list[str]) -> list[str]:
     return [*(f"line {problem.line}: {problem.text}" for problem in table.problems), *refused[:KEPT_PROBLEMS]]
 
 
-def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
-    """A file for the browser to keep. `name` is one of ours."""
-    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
-
-
 async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
     """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given.
 
@@ -160,14 +154,6 @@ async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | No
         await visit.change("undo", write)
     except UndoError as error:
         raise Refused(error.words) from None
-
-
-def number_in_form(visit: Visit, key: str) -> int:
-    """A number that a form of ours carries."""
-    text = visit.form.get(key, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise NotThere
-    return int(text)
 
 
 def _list_named(word: str) -> ListName:

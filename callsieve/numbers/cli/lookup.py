@@ -150,7 +150,7 @@ def _learnt(known: Known) -> Iterator[Line]:
     """What people said, what calls showed, and how the latest ended."""
     from collections import Counter
 
-    from callsieve.calls.cli.live import ended_words
+    from callsieve.calls.records import ended_words
     from callsieve.text.times import ago, when
 
     for label, mark in _labelled("marks", known.marks):
@@ -168,7 +168,7 @@ def _learnt(known: Known) -> Iterator[Line]:
 
 def _cases(known: Known) -> Iterator[Line]:
     """What people here have decided about it, and what waits for them."""
-    from callsieve.numbers.disputes import appeal_in_words
+    from callsieve.calls.disputes import appeal_in_words
     from callsieve.text.times import when
 
     cases = known.cases
@@ -221,8 +221,8 @@ def _now(known: Known) -> Iterator[Line]:
 
 
 def _show_decisions(known: Known) -> None:
+    from callsieve.calls.records import points_of
     from callsieve.cli.output import ordered, print_table
-    from callsieve.numbers.profile import points_of
     from callsieve.text.times import when
 
     rows = (

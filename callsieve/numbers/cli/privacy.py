@@ -13,7 +13,7 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.store import changing
-from callsieve.install.apply import naming
+from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
 
 if TYPE_CHECKING:

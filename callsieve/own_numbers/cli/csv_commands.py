@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.input_file import DryRunOption, FileArgument, table_in
+from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.store import changing, nothing_usable, some, stores, who
-from callsieve.install.apply import naming
+from callsieve.cli.store import changing, stores, who
+from callsieve.imports.cli.number_import import some
 from callsieve.own_numbers.cli.undo import say_undo
+from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
 
 if TYPE_CHECKING:

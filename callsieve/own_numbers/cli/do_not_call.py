@@ -18,9 +18,10 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.store import changing, known_own_numbers, who
+from callsieve.cli.store import changing, who
 from callsieve.own_numbers.cli.undo import say_undo
 from callsieve.own_numbers.errors import its_fields
+from callsieve.wiring import known_own_numbers
 
 MOST_SHOWN = 100_000
 

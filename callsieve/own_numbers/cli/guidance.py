@@ -28,10 +28,10 @@ def guidance(
 ) -> None:
     """Write a page on how not to be marked, filled with our own figures, for those who lead people who call."""
     from callsieve.cli.output import say
-    from callsieve.install.apply import complete_file
     from callsieve.own_numbers.company import company_of
     from callsieve.own_numbers.guidance import guidance_page, leaflet_page
     from callsieve.own_numbers.guidance_texts import LANGUAGES
+    from callsieve.system.files import complete_file
     from policies.hints import nearest
 
     if language not in LANGUAGES:

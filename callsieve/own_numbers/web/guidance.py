@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse, Response
 
-from callsieve.lists.web.pages import as_file
 from callsieve.own_numbers.company import company_of
 from callsieve.own_numbers.guidance import STYLE_OF_PAGES, guidance_page, leaflet_page
-from callsieve.web.request import Visit
+from callsieve.web.request import Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from reputation.users import Role

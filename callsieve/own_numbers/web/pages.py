@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from callsieve.changes.undo import COMPLAINTS, REGISTER
-from callsieve.lists.web.pages import EMPTY, as_file, take_back_named
+from callsieve.lists.web.pages import take_back_named
 from callsieve.numbers.operations import Write
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
@@ -39,7 +39,7 @@ from callsieve.own_numbers.views import is_known, one_shown, own_shown, typed_of
 from callsieve.text.csv_table import Table, TableError
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import EMPTY, NotThere, Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again

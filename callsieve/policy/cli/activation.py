@@ -28,9 +28,9 @@ def activate_policy(
 ) -> None:
     """Put a policy in the place of the one that the settings name. It counts within two seconds."""
     from callsieve.cli.output import say, say_command
-    from callsieve.doctor.voicemail import NO_ROUTE, stops_calls
     from callsieve.policy.activation import activate
     from callsieve.policy.catalogue import running_or_settings
+    from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
     from policies.loader import load_policy
 
     loaded = settings_of(config)

@@ -42,7 +42,7 @@ def try_cases(
 
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
     """Every file is read before anything is tried."""
-    from callsieve.policy.catalogue import policy_called
+    from callsieve.policy_selection import policy_called
     from callsieve.wiring import policies_of
     from policies.cases import run_trial
     from policies.policy import PolicyError
@@ -61,7 +61,8 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
 
 
 def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
-    from callsieve.policy.catalogue import policies_there, text_of
+    from callsieve.policy.catalogue import policies_there
+    from callsieve.policy_selection import text_of
     from policies.cases import MAX_BYTES, parse_trials
     from policies.hints import nearest
     from policies.policy import PolicyError

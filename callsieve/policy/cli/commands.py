@@ -68,8 +68,9 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
     """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
     from callsieve.cli.output import plural, say
-    from callsieve.doctor.voicemail import NO_ROUTE, stops_calls
-    from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policy_called
+    from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check
+    from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
+    from callsieve.policy_selection import policy_called
     from policies.lint import unknown_names
     from policies.policy import PolicyError
 
@@ -99,8 +100,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the rules of a policy in the order in which they are tried, and what comes before them."""
     from callsieve.cli.output import bold, dim, lines, print_table, say, word
-    from callsieve.policy.activation import running_name
-    from callsieve.policy.catalogue import policy_called
+    from callsieve.policy_selection import policy_called, running_name
     from policies.engine import CAPS, STEPS
 
     loaded = settings_of(config)
@@ -148,8 +148,8 @@ def explain_call(
     config: ConfigOption = None,
 ) -> None:
     """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
-    from callsieve.numbers.profile import opinion_as_json
-    from callsieve.policy.catalogue import policy_called
+    from callsieve.calls.records import opinion_as_json
+    from callsieve.policy_selection import policy_called
     from callsieve.simulate import Question, QuestionError, call_of, opinion_of
     from callsieve.wiring import policies_of, site_of
 

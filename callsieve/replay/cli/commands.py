@@ -17,8 +17,8 @@ import typer
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.progress import meter, watched
-from callsieve.install.apply import complete_file, naming
 from callsieve.settings import Loaded
+from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for, open_named
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
 
 def _chosen(name: str | None, loaded: Loaded) -> Chosen:
     """The policy and how it is called; without a name the running one, with its scopes."""
-    from callsieve.policy.activation import running_name
-    from callsieve.policy.catalogue import policy_called
+    from callsieve.policy_selection import policy_called, running_name
     from callsieve.wiring import policies_of
 
     if name is None:

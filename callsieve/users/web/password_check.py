@@ -6,14 +6,13 @@ alone: else anybody could keep the user out by guessing.
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
-
 from starlette.responses import Response
 
 from callsieve.users.passwords import is_password
 from callsieve.users.second_factor import step_of
 from callsieve.users.throttle import Throttle
 from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
+from callsieve.web.connections import network_of
 from callsieve.web.request import Visit
 from callsieve.web.tokens import browser_of, browser_token
 from callsieve.web.words import N_
@@ -21,8 +20,6 @@ from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME
 
 WAIT = N_("Too many attempts. Try again in {} s.")
-HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
-LOOPBACK = "127.0.0.1"  # stands for ::1 and all of 127.0.0.0/8: every user of this machine has them all
 
 
 class TooManyTriesError(Exception):
@@ -78,16 +75,3 @@ async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
 def remember_browser(response: Response, visit: Visit, name: str, stored: str) -> None:
     """The user has logged in with this browser. `stored` is the hash of the password."""
     set_cookie(response, visit.request, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
-
-
-def network_of(address: str) -> str:
-    """Whose address it is: of an IPv6 address the /64, on this machine LOOPBACK, else itself."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address[:LONGEST_NAME]
-    if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found
-    if found.is_loopback:
-        return LOOPBACK
-    return str(found if found.version == 4 else IPv6Address(int(found) >> HOST_BITS << HOST_BITS))

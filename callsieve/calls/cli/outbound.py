@@ -1,0 +1,59 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from callsieve.cli.options import print_json
+from reputation.own.outbound_types import OutboundRecord
+
+COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+
+
+def show_one(record: OutboundRecord, *, as_json: bool) -> None:
+    """One decision with all that is kept of it."""
+    from callsieve.cli.output import bold, print_pairs, say
+    from callsieve.text.times import when, when_exactly
+
+    if as_json:
+        print_json(record._asdict())
+        return
+    say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", record.action),
+            ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
+            ("rule", record.rule),
+            ("reason", record.reason),
+            ("better from", when(record.until) if record.until else ""),
+            ("to", _called(record)),
+            ("from", record.own_number or ""),
+            ("by", record.person or ""),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
+
+
+def _called(record: OutboundRecord) -> str:
+    """Whom the call is to, as far as it is kept."""
+    return record.callee or ("emergency" if record.rule == "emergency" else "no number")
+
+
+def _why(record: OutboundRecord) -> str:
+    """The rule and its reason; nothing where nothing speaks against the call."""
+    from callsieve.text.times import when
+
+    if record.rule == "default":
+        return ""
+    return f"{record.rule}: {record.reason}" + (f"; better from {when(record.until)} on" if record.until else "")
+
+
+def _passage(action: str, would_be: str) -> Text:
+    """What was done; in brackets what would have been done where the guard only observed."""
+    from rich.text import Text
+
+    word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
+    return word if action == would_be else Text.assemble("(", word, ")")

@@ -1,0 +1,66 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from callsieve.simulate import Opinion
+from reputation.model import DecisionRecord, OutcomeRecord, Reputation
+from reputation.store.audit import value_of
+
+
+def caller_words(record: DecisionRecord) -> str:
+    """The caller's number; else what it is instead, with what the network showed, quoted: `invalid "x"`."""
+    if record.caller:
+        return record.caller
+    shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
+    return record.caller_kind.value + shown
+
+
+def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
+    """A decision of the journal, its evidence vector as a value."""
+    fields = {name: getattr(record, name) for name in record.__slots__}
+    return {**fields, "points": points_of(record), "vector": value_of(record.vector)}
+
+
+def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
+    """What would be decided, and the steps on the way."""
+    decision = opinion.decision
+    return {
+        "policy": opinion.policy.name,
+        "action": decision.action.word,
+        "would_be": decision.would_be.word,
+        "observed": decision.observed,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "step": decision.step,
+        "level": decision.level.word,
+        "capped_by": decision.capped_by,
+        "trunk": opinion.call.trunk,
+        "auth_class": opinion.call.auth_class,
+        "steps": list(opinion.looks),
+    }
+
+
+def points_of(record: DecisionRecord) -> int:
+    """The points that people see."""
+    return Reputation(record.log_odds).points
+
+
+def ended_words(one: OutcomeRecord) -> str:
+    """How a call ended, in words."""
+    # A menu, a voicemail box or our own refusal: no fault of the caller, and no failure that anybody should look into.
+    reached = "reached nobody" if one.disposition.value == "failed" else one.disposition.value
+    words = [one.direction.value, reached]
+    if one.answered_by:
+        words.append(f"by {one.answered_by}")
+    parts = [" ".join(words)]
+    if one.ring_seconds:
+        parts.append(f"rang {one.ring_seconds:.0f} s")
+    if one.talk_seconds:
+        parts.append(f"talked {one.talk_seconds:.0f} s")
+    parts += ["left a message"] if one.voicemail_left else []
+    parts += [f"ended by {one.ended_by.value}"] if one.ended_by else []
+    parts += [] if one.complete else ["not seen whole"]
+    return ", ".join(parts)
