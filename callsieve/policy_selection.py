@@ -1,4 +1,4 @@
-"""TODO."""
+"""Which policy is in force: that of the settings or one activated in its place; and policies by name or file."""
 
 from __future__ import annotations
 

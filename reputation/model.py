@@ -241,8 +241,8 @@ class Facts:
     `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
     for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
     that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
-    no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `recent_calls` are the
-    instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000 numbers.
+    no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `recent_calls` are
+    the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000.
     """
 
     did: Did | None = None

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Decisions and outcomes as JSON for scripts and as words for people."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from callsieve.replay.false_positives import STOPPED, WARNED, Mistake, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
+from callsieve.web.cache import Kept
 from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD
 from reputation.model import DecisionRecord, OutcomeRecord
@@ -28,12 +29,20 @@ from reputation.store.journal import decisions
 from reputation.store.outcomes import outcomes
 from reputation.weights import DAY_SECONDS
 
+ACTIVITY_SECONDS = 20.0
 ACTIONS = tuple(ACTION_BY_WORD)
 DRAWN = ("tag", "warn", "challenge", "route", "reject")
 MISTAKE_DAYS = 7
 MOST_SUSPECTS = 50
 MOST_CALLS = 200
 LISTED = 8
+
+
+class ActivityCache:
+    """The figures of each span: counting them takes a while, and everybody who looks sees the same."""
+
+    def __init__(self) -> None:
+        self.kept: Kept[ActivityShown] = Kept(ACTIVITY_SECONDS)
 
 
 class Span(NamedTuple):

@@ -39,7 +39,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 async def _run(loaded: Loaded) -> int:
     """One life of it. It ends by itself when its standard input does: when we do, even by SIGKILL."""
-    words = [sys.executable, "-P", "-m", "callsieve.web", *([str(loaded.file)] if loaded.file else [])]
+    words = [sys.executable, "-P", "-m", "callsieve.main.console_main", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
         return await process.wait()

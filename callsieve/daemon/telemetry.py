@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
+from agi.screening import Screening
+from agi.server import AgiServer
+from callsieve.daemon.outcome_recorder import Learning
+from callsieve.daemon.store_supervisor import Keeper
 from callsieve.logs import lost_lines
 from policies.files import open_regular
-
-if TYPE_CHECKING:
-    from callsieve.daemon.daemon import Daemon
 
 NAME = "daemon.json"
 EVERY_SECONDS = 5.0
@@ -73,7 +74,21 @@ class Telemetry(msgspec.Struct, frozen=True):
     listening: Listening | None
 
 
-def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
+class Observed(Protocol):
+    """The parts of a running daemon that telemetry is read from."""
+
+    @property
+    def server(self) -> AgiServer: ...
+    @property
+    def screening(self) -> Screening: ...
+    @property
+    def keeper(self) -> Keeper: ...
+    @property
+    def learning(self) -> Learning | None: ...
+    def trouble(self) -> str: ...
+
+
+def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
     """The daemon as it is now."""
     stats, screening, journal = daemon.server.stats, daemon.screening, daemon.keeper.journal
     return Telemetry(
@@ -105,7 +120,7 @@ def telemetry_of(daemon: Daemon, started_at: float, now: float) -> Telemetry:
     )
 
 
-def _listening_of(daemon: Daemon) -> Listening | None:
+def _listening_of(daemon: Observed) -> Listening | None:
     learning = daemon.learning
     if learning is None:
         return None

@@ -3,7 +3,7 @@
     with opened(path, sides, zone) as history:  ...  for item in history: OutcomeRecord | Mark
     write_calls(db, items, clock, ...) -> Written      a call that is known, from AMI or a file, changes nothing
 
-Our own history is JSON lines (callsieve/replay/history_file.py). Of its marks only the evidence is taken: they block nothing.
+Our own history is JSON lines (replay/history_file.py). Of its marks only the evidence is taken: they block nothing.
 """
 
 from __future__ import annotations

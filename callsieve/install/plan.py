@@ -105,7 +105,7 @@ class Place:
 def asterisk_conf() -> Path:
     """The directory of the files for Asterisk: in the installed package, else in the source tree."""
     installed = Path(str(files("callsieve"))) / "asterisk-conf"
-    return installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "asterisk-conf"
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path) -> Place:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""List entries as JSON for scripts."""
 
 from __future__ import annotations
 

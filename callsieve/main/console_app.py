@@ -25,7 +25,6 @@ from callsieve.calls.web import pages as calls
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
-from callsieve.main.console_context import Desk
 from callsieve.monitoring.web import probes
 from callsieve.numbers.web import pages as numbers
 from callsieve.own_numbers.web import do_not_call as own_wishes
@@ -36,6 +35,7 @@ from callsieve.policy.web import pages as policies
 from callsieve.users.web import account, login, second_factor
 from callsieve.users.web import pages as users
 from callsieve.web.access import error_page, guarded, stranger
+from callsieve.web.desk import Desk
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import Hardening
 

@@ -1,134 +1,35 @@
-"""What all pages share: the settings, the store, the health of all parts, templates. Made once, by the app factory."""
+"""Makes the console's desk: templates of every capability, and the services that their pages share."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar, TypeVarTuple
 
+from callsieve.calls.disputes import appeal_in_words
 from callsieve.calls.live import Live
-from callsieve.calls.views_overview import ActivityShown
+from callsieve.calls.views_overview import ActivityCache
 from callsieve.doctor.watch import HealthWatch
-from callsieve.policy_selection import watched_files
 from callsieve.replay.trial_jobs import Rehearsals
-from callsieve.settings import Loaded, SettingsError
+from callsieve.settings import Loaded
 from callsieve.users.half_logins import HalfLogins
-from callsieve.users.throttle import Throttle
-from callsieve.web.cache import Kept
+from callsieve.users.web.password_check import LoginTries
+from callsieve.web.desk import Desk
 from callsieve.web.rendering import Templates
-from callsieve.web.store_client import Shelf
-from callsieve.wiring import policies_of
-from policies.policy import PolicyError, PolicySet
-from reputation.store.users import Lifetime
 
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-logger = logging.getLogger("callsieve.web")
-
-ACTIVITY_SECONDS = 20.0
-SLOW_SECONDS = 30.0
-TRIES_OF_AN_ADDRESS = 20  # many people may share one
-HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
+# The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
+CAPABILITIES = (
+    *("appeals", "audit", "calls", "doctor", "identities", "imports", "lists", "numbers", "own_numbers"),
+    *("policy", "users"),
+)
 
 
-class Desk:
-    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed."""
-
-    def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
-        self._load = load
-        self._loaded = load()
-        self._seen = _signature(self._loaded)
-        self._policies: PolicySet | None = None
-        self.policy_trouble = ""
-        self._read_policies()
-        self.clock = clock
-        self.shelf = Shelf(self._loaded.store_path)
-        self.slow_shelf = Shelf(
-            self._loaded.store_path, SLOW_SECONDS
-        )  # what counts many rows, beside what pages wait for
-        self.health = HealthWatch(lambda: self._loaded)
-        self.live = Live(self.shelf, clock)
-        self.activity: Kept[ActivityShown] = Kept(ACTIVITY_SECONDS)
-        self.templates = Templates()
-        self.rehearsals = Rehearsals()
-        self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
-        self.tries_of_user = Throttle()
-        self.tries_of_code = Throttle()  # its own: a right password does not forgive wrong codes
-        self.half_logins = HalfLogins()
-        self.tries_of_address = Throttle(TRIES_OF_AN_ADDRESS)
-        self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
-
-    @property
-    def loaded(self) -> Loaded:
-        """The settings as the files have them now; those of before where they cannot be used."""
-        self._look()
-        return self._loaded
-
-    @property
-    def policies(self) -> PolicySet | None:
-        """The policies in force, None where they cannot be used: `policy_trouble` says why."""
-        self._look()
-        return self._policies
-
-    @property
-    def lifetime(self) -> Lifetime:
-        """How long a session lasts."""
-        web = self._loaded.settings.web
-        return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
-
-    @property
-    def observing(self) -> str:
-        """The names of the policies that only observe, joined; empty when all act."""
-        policies = self.policies
-        if policies is None:
-            return ""
-        everywhere = (policies.default, *(scope.policy for scope in policies.scopes))
-        return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
-
-    async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What `fn(*args)` returns, which hashes a password: others wait meanwhile."""
-        async with self._hashing:
-            return await asyncio.to_thread(fn, *args)
-
-    async def close(self) -> None:
-        """Ends what runs in the background."""
-        await asyncio.gather(*self.background, return_exceptions=True)
-        await self.rehearsals.stop()
-        await self.health.close()
-        await self.live.close()
-        await self.slow_shelf.close()
-        await self.shelf.close()
-
-    def _look(self) -> None:
-        signature = _signature(self._loaded)
-        if signature == self._seen:
-            return
-        self._seen = signature
-        try:
-            self._loaded = self._load()
-        except SettingsError as error:
-            logger.error("the old settings stay: %s", error)
-            return
-        self._read_policies()
-
-    def _read_policies(self) -> None:
-        try:
-            self._policies, self.policy_trouble = policies_of(self._loaded), ""
-        except PolicyError as error:
-            self._policies, self.policy_trouble = None, str(error)
+def make_templates() -> Templates:
+    """All templates of the console."""
+    return Templates(CAPABILITIES, {"appeal": appeal_in_words})
 
 
-def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """The files that settings and policies are read from, with the time and size of each."""
-    files = watched_files(loaded)
-    if loaded.file is None:
-        return files
-    try:
-        status = loaded.file.stat()
-    except OSError:
-        return files  # it went away meanwhile
-    return files | {(loaded.file, status.st_mtime_ns, status.st_size)}
+def make_desk(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> Desk:
+    """The desk of a console with these settings."""
+    desk = Desk(load, make_templates(), HealthWatch(load), clock)
+    desk.provide(Live(desk.shelf, clock), ActivityCache(), Rehearsals(), HalfLogins(), LoginTries())
+    return desk

@@ -1,4 +1,4 @@
-"""`python -m callsieve.web`: the console as the daemon starts it. It ends when the daemon does, however that ends."""
+"""`python -m callsieve.main.console_main`: the console as the daemon starts it. It ends when the daemon does."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from callsieve.main.console_app import make_app
-from callsieve.main.console_context import Desk
+from callsieve.main.console_context import make_desk
 from callsieve.settings import Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
 from callsieve.web.connections import Connections, protocol_of
@@ -31,7 +31,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
 
     SettingsError when the address cannot be listened on.
     """
-    desk = Desk(load)
+    desk = make_desk(load)
     web = desk.loaded.settings.web
     host, port = address_of(web.listen)
     app = make_app(desk)

@@ -1,4 +1,4 @@
-"""What the guidance and the leaflet say: callsieve/texts/guidance-*.toml, the same keys in each language."""
+"""What the guidance and the leaflet say: own_numbers/texts/guidance-*.toml, the same keys in each language."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ RULES = ("hours", "repeats", "patience", "short", "answer", "slowly", "no", "bac
 @cache
 def texts_of(language: str) -> dict[str, str]:
     """All texts of one of LANGUAGES; figures stand in braces."""
-    text = (files("callsieve") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
+    text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)

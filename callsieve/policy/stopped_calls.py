@@ -1,4 +1,4 @@
-"""TODO."""
+"""Policies that stop calls need a place to send them to: which do, and what to say where there is none."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Rehearsals:
         self._task = asyncio.create_task(_run(rehearsal, asked), name="rehearsal")
         return True
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """Ends the running one, if there is one."""
         if self._task is not None:
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Files that are written whole or not at all, with their mode and owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from callsieve.install.plan import InstallError
 from callsieve.system.privileges import acting_for
 
 
@@ -73,6 +72,4 @@ def _give(what: int | Path, path: Path, uid: int, gid: int) -> None:
     try:
         os.chown(what, uid, gid)
     except PermissionError:
-        raise InstallError(
-            f"{path}: this user may not give it the owner that it needs: run the command as root"
-        ) from None
+        raise OSError(f"{path}: this user may not give it the owner that it needs: run the command as root") from None

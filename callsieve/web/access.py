@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from callsieve.emergency import window_of
-from callsieve.main.console_context import Desk
+from callsieve.web.desk import Desk
 from callsieve.web.i18n import wanted_language
 from callsieve.web.request import THEMES, NotThere, Refused, Visit, local_path
 from callsieve.web.routes import Page

@@ -10,6 +10,16 @@ from reputation.users import Role
 # What is said after something was done, by the word in `?said=`: so that nobody can make the console say anything else.
 Saids = dict[str, str]
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the navigation. `label` is English; the catalogues translate it."""
+
+    path: str
+    label: str
+    role: Role = Role.VIEWER
+
+
 PLACES: tuple[Place, ...] = (
     Place("/", N_("Overview")),
     Place("/calls", N_("Calls")),
@@ -82,12 +92,3 @@ SAIDS: Saids = {
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An entry of the navigation. `label` is English; the catalogues translate it."""
-
-    path: str
-    label: str
-    role: Role = Role.VIEWER

@@ -6,14 +6,13 @@ Everything is escaped by default, an unknown name is an error, and viewers see n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from callsieve.calls.disputes import appeal_in_words
 from callsieve.changes.describe import change_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
@@ -22,7 +21,6 @@ from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
 
-TEMPLATES = PackageLoader("callsieve.web", "templates")
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
 _NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}")
 
@@ -85,7 +83,6 @@ FILTERS: Mapping[str, Any] = {
     "when": when,
     "day": day,
     "change": change_of,
-    "appeal": appeal_in_words,
     "when_exactly": when_exactly,
     "iso": iso,
     "clock": lambda at: when_exactly(at)[11:19],
@@ -96,12 +93,23 @@ FILTERS: Mapping[str, Any] = {
 }
 
 
-class Templates:
-    """The templates of the package, in each language."""
+def loader_of(capabilities: Iterable[str]) -> BaseLoader:
+    """Where the templates are: those of the kit, and those of each capability below its name."""
+    below = {name: PackageLoader(f"callsieve.{name}.web") for name in capabilities}
+    return ChoiceLoader([PackageLoader("callsieve.web"), PrefixLoader(below)])
 
-    def __init__(self) -> None:
+
+class Templates:
+    """The templates of the kit and, each below its name, of the capabilities; in each language.
+
+    `filters`: those that a capability adds to FILTERS.
+    """
+
+    def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[[Any], Any]]) -> None:
         self._catalogues = {language: translations_of(language) for language in LANGUAGES}
-        self._environments = {language: _environment(language) for language in LANGUAGES}
+        self._environments = {
+            language: _environment(language, tuple(capabilities), tuple(filters.items())) for language in LANGUAGES
+        }
 
     def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
         """The template with what it shows."""
@@ -114,16 +122,18 @@ class Templates:
 
 
 @cache
-def _environment(language: str) -> Environment:
+def _environment(
+    language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[[Any], Any]], ...]
+) -> Environment:
     """Once a process: compiling the templates is most of what showing a page for the first time takes."""
     environment = Environment(
-        loader=TEMPLATES,
+        loader=loader_of(capabilities),
         autoescape=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update({**FILTERS, **dict(filters)})
     environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
     return environment

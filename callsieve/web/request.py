@@ -17,9 +17,8 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from callsieve.doctor.watch import Health
 from callsieve.emergency import Window
-from callsieve.main.console_context import Desk
+from callsieve.web.desk import Desk, Health
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.tokens import form_token

@@ -1,7 +1,7 @@
 """Would we mark ourselves? What the people whom a number called would think of it, by our own model. Pure.
 
 Each of our calls is turned round: it comes in from our number at a callee of ours, who is the called person. From there
-on it is what CallSieve does with any caller: reputation.memory_store learns, reputation.scoring adds up. Nothing is copied.
+on it is what CallSieve does with any caller: reputation.memory_store learns, and reputation.scoring adds up.
 """
 
 from __future__ import annotations

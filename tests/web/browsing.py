@@ -15,8 +15,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from callsieve.main.console_app import make_app
-from callsieve.main.console_context import Desk
+from callsieve.main.console_context import make_desk
 from callsieve.users.passwords import hashed
+from callsieve.web.desk import Desk
 from callsieve.web.tokens import form_token, hash_of, new_token
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -125,7 +126,7 @@ class Office(office.Office):
     @contextmanager
     def console(self, base_url: str = "http://localhost") -> Iterator[Console]:
         """The running console."""
-        desk = Desk(self.load, self.clock)
+        desk = make_desk(self.load, self.clock)
         with TestClient(make_app(desk), base_url=base_url) as client:
             yield Console(self, desk, client)
 

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from httpx2 import Response
 
-from callsieve.main.console_context import HASHED_AT_ONCE, TRIES_OF_AN_ADDRESS, Desk
+from callsieve.main.console_context import make_desk
 from callsieve.users.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
+from callsieve.users.web.password_check import TRIES_OF_AN_ADDRESS, LoginTries
 from callsieve.web.connections import network_of
+from callsieve.web.desk import HASHED_AT_ONCE
 from callsieve.web.tokens import hash_of, parse_token
 from reputation.store.audit import audit_rows
 from reputation.store.users import remove_user, sessions_of, set_password, set_role
@@ -263,11 +265,11 @@ def test_whose_address_it_is(address: str, network: str) -> None:
 def test_a_name_that_is_none_fills_no_memory(console: Console) -> None:
     for name in ("x" * 60_000, "x" * 64, "x" * 64 + "y"):
         assert log_in(console.browser(), name, "guess").status_code == 401
-    assert len(console.desk.tries_of_user) == 1, "all three are kept as one name of 64 characters"
+    assert len(console.desk.service(LoginTries).of_user) == 1, "all three are kept as one name of 64 characters"
 
 
 async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
-    desk, at_once, most = Desk(office.load, office.clock), set[int](), 0
+    desk, at_once, most = make_desk(office.load, office.clock), set[int](), 0
 
     def hashing(number: int) -> None:
         nonlocal most

@@ -19,8 +19,9 @@ from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import Check, Status
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.main.console_app import make_app
-from callsieve.main.console_context import Desk
+from callsieve.main.console_context import make_desk
 from callsieve.web.cache import STALE_SECONDS, Kept
+from callsieve.web.desk import Desk
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.store_client import Shelf
 from callsieve.web.tokens import hash_of, new_token
@@ -295,7 +296,7 @@ async def stream(office: Office) -> AsyncIterator[tuple[Desk, asyncio.Queue[str]
         if "body" in message:
             told.put_nowait(bytes(message["body"]).decode())  # type: ignore[call-overload]
 
-    desk = Desk(office.load, office.clock)
+    desk = make_desk(office.load, office.clock)
     task = asyncio.ensure_future(make_app(desk)(scope, receive, send))  # type: ignore[arg-type]
     try:
         assert await asyncio.wait_for(told.get(), 10) == "retry: 3000\n\n"
@@ -356,7 +357,7 @@ async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) ->
     async with stream(office) as (desk, told):
         office.store.rename(office.store.with_suffix(".away"))
         office.clock.now += 20
-        desk.live.tell(A_CALL)
+        desk.service(Live).tell(A_CALL)
         assert await asyncio.wait_for(told.get(), 10) == ""
 
 

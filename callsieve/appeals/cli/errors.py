@@ -1,4 +1,4 @@
-"""TODO."""
+"""What the store refuses about an appeal, as errors of commands."""
 
 from __future__ import annotations
 

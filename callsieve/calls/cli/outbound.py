@@ -1,4 +1,4 @@
-"""TODO."""
+"""How a decision of the outbound guard is shown in a terminal."""
 
 from __future__ import annotations
 

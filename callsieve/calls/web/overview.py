@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from callsieve.calls.views_overview import DRAWN, SPANS, ActivityShown, activity_shown
+from callsieve.calls.live import Live
+from callsieve.calls.views_overview import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
 from callsieve.emergency import close_now
 from callsieve.web.access import stranger, with_session
 from callsieve.web.request import Visit
@@ -44,7 +45,8 @@ async def activity(visit: Visit) -> Response:
 async def _activity_of(visit: Visit) -> ActivityShown:
     """The figures that were counted last; while they are counted again, those of before."""
     desk, span, now = visit.desk, SPANS.get(visit.query.get("over", ""), SPANS["day"]), visit.now
-    return await desk.activity.get(span.word, lambda: desk.slow_shelf.read(activity_shown, span, now))
+    kept = desk.service(ActivityCache).kept
+    return await kept.get(span.word, lambda: desk.slow_shelf.read(activity_shown, span, now))
 
 
 async def health(visit: Visit) -> Response:
@@ -57,14 +59,14 @@ async def live(visit: Visit) -> Response:
     """Rows of calls as they happen, as server-sent events."""
     if visit.request.method == "HEAD":
         return Response(media_type="text/event-stream")
-    if visit.desk.live.is_full(visit.me.name):
+    if visit.desk.service(Live).is_full(visit.me.name):
         raise HTTPException(503)
     return StreamingResponse(_events(visit), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 async def _events(visit: Visit) -> AsyncIterator[str]:
     """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
-    async with visit.desk.live.watching(visit.me.name) as calls:
+    async with visit.desk.service(Live).watching(visit.me.name) as calls:
         yield "retry: 3000\n\n"
         checked_at = visit.now
         while True:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Stores an imported list of numbers, at once or not at all, and sums up what became of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The options that name the source of an import and say what it speaks of."""
 
 from __future__ import annotations
 

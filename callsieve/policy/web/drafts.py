@@ -14,7 +14,7 @@ from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, f
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
 from callsieve.policy.web.pages import take
 from callsieve.replay.trial import draft_of as policy_of_draft
-from callsieve.replay.trial_jobs import Rehearsal
+from callsieve.replay.trial_jobs import Rehearsal, Rehearsals
 from callsieve.text.times import when
 from callsieve.web.request import NotThere, Refused, Visit
 from callsieve.web.routes import Page
@@ -82,14 +82,14 @@ async def try_out(visit: Visit) -> Response:
     except PolicyError:
         return await _editor(visit, text, is_kept=True, status=422)
     rehearsal = Rehearsal(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
-    if not visit.desk.rehearsals.start(loaded, rehearsal, text):
+    if not visit.desk.service(Rehearsals).start(loaded, rehearsal, text):
         raise Refused(BUSY)
     return visit.go("/policies/trial")
 
 
 async def trial(visit: Visit) -> Response:
     """How far the trial is, and what it found."""
-    rehearsals, text = visit.desk.rehearsals, draft_of(visit.desk.loaded, visit.me.name)
+    rehearsals, text = visit.desk.service(Rehearsals), draft_of(visit.desk.loaded, visit.me.name)
     latest = rehearsals.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
     template = "policy/_trial.html" if visit.is_fragment else "policy/trial.html"
@@ -98,7 +98,7 @@ async def trial(visit: Visit) -> Response:
 
 async def stop(visit: Visit) -> Response:
     """Ends a trial that takes too long, or is in the way."""
-    await visit.desk.rehearsals.stop()
+    await visit.desk.service(Rehearsals).close()
     return visit.go("/policies/trial")
 
 

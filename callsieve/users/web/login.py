@@ -7,7 +7,7 @@ import sqlite3
 
 from starlette.responses import Response
 
-from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin
+from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin, HalfLogins
 from callsieve.users.passwords import PasswordError, hashed, is_outdated
 from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password, remember_browser
 from callsieve.web.access import (
@@ -71,7 +71,7 @@ async def log_in(visit: Visit) -> Response:
 
 
 async def _second_step(visit: Visit) -> Response:
-    half = visit.desk.half_logins.take(visit.form["ticket"], visit.token, visit.now)
+    half = visit.desk.service(HalfLogins).take(visit.form["ticket"], visit.token, visit.now)
     if half is None:
         return await _form(visit, "/", TOO_LATE, status=401)
     try:
@@ -140,7 +140,7 @@ async def prefer(visit: Visit) -> Response:
 
 
 def _code_form(visit: Visit, half: HalfLogin, problem: str = "", status: int = 200) -> Response:
-    ticket = visit.desk.half_logins.keep(half)
+    ticket = visit.desk.service(HalfLogins).keep(half)
     response = visit.page("users/login_code.html", status, ticket=ticket, problem=problem)
     set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
     return response

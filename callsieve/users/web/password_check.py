@@ -19,11 +19,21 @@ from callsieve.web.words import N_
 from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME
 
+TRIES_OF_AN_ADDRESS = 20  # many people may share one
 WAIT = N_("Too many attempts. Try again in {} s.")
 
 
 class TooManyTriesError(Exception):
     """Nobody has looked: it was tried too often. The text says how long to wait."""
+
+
+class LoginTries:
+    """Who tried how often. Codes have a count of their own: a right password does not forgive wrong codes."""
+
+    def __init__(self) -> None:
+        self.of_user = Throttle()
+        self.of_code = Throttle()
+        self.of_address = Throttle(TRIES_OF_AN_ADDRESS)
 
 
 class Try:
@@ -37,7 +47,7 @@ class Try:
         browser = browser_of(cookie, name, stored) if stored is not None else None
         self._keys = [(of_name, browser or name.lower()[:LONGEST_NAME])]
         if browser is None:
-            self._keys.append((visit.desk.tries_of_address, network_of(visit.address)))
+            self._keys.append((visit.desk.service(LoginTries).of_address, network_of(visit.address)))
         wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in self._keys)
         if wait > 0:
             raise TooManyTriesError(WAIT.format(int(wait) + 1))
@@ -55,7 +65,7 @@ class Try:
 async def look_at_password(visit: Visit, name: str, password: str) -> str | None:
     """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
     stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
-    this_try = Try(visit, visit.desk.tries_of_user, name, stored)
+    this_try = Try(visit, visit.desk.service(LoginTries).of_user, name, stored)
     if not await visit.desk.hashing(is_password, password, stored):
         return None
     this_try.succeeded()
@@ -64,7 +74,7 @@ async def look_at_password(visit: Visit, name: str, password: str) -> str | None
 
 async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
     """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
-    this_try = Try(visit, visit.desk.tries_of_code, name, await visit.read(password_of, name))
+    this_try = Try(visit, visit.desk.service(LoginTries).of_code, name, await visit.read(password_of, name))
     factor = await visit.read(second_factor_of, name)
     step = step_of(factor.secret, code, visit.now, factor.step) if factor else None
     if step is not None:

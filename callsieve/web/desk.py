@@ -1,0 +1,172 @@
+"""What all pages share: settings, policies, the store and templates. `main/console_context.py` makes one at start-up.
+
+What only some pages need is a service: a capability's own object, one of each type.
+visit.desk.service(TrialJobs)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
+
+from callsieve.policy_selection import watched_files
+from callsieve.settings import Loaded, SettingsError
+from callsieve.web.rendering import Templates
+from callsieve.web.store_client import Shelf
+from callsieve.wiring import policies_of
+from policies.policy import PolicyError, PolicySet
+from reputation.store.users import Lifetime
+from reputation.wording import Wording
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger("callsieve.web")
+
+SLOW_SECONDS = 30.0
+HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
+
+
+class Notice(Protocol):
+    """Something that every page shows at its top, and since when."""
+
+    @property
+    def at(self) -> float: ...
+    @property
+    def detail(self) -> str | Wording: ...
+
+
+class Health(Protocol):
+    """What every page says of the health of the system: screening is off, the emergency window is open."""
+
+    @property
+    def is_known(self) -> bool: ...
+
+    @property
+    def off(self) -> Notice | None: ...
+    @property
+    def window(self) -> Notice | None: ...
+
+
+class HealthSource(Protocol):
+    """Whatever looks at the health in the background."""
+
+    @property
+    def latest(self) -> Health: ...
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A service that has something to end."""
+
+    async def close(self) -> None: ...
+
+
+class Desk:
+    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed."""
+
+    def __init__(
+        self, load: Callable[[], Loaded], templates: Templates, health: HealthSource, clock: Callable[[], float]
+    ) -> None:
+        self._load = load
+        self._loaded = load()
+        self._seen = _signature(self._loaded)
+        self._policies: PolicySet | None = None
+        self.policy_trouble = ""
+        self._read_policies()
+        self.clock = clock
+        self.shelf = Shelf(self._loaded.store_path)
+        self.slow_shelf = Shelf(
+            self._loaded.store_path, SLOW_SECONDS
+        )  # what counts many rows, beside what pages wait for
+        self.templates = templates
+        self.health = health
+        self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
+        self._services: dict[type, object] = {}
+        self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
+
+    def provide(self, *services: object) -> None:
+        """Services for pages, one of each type. A service with `close` is closed with the desk."""
+        self._services.update({type(one): one for one in services})
+
+    def service(self, kind: type[T]) -> T:
+        """The service of this type."""
+        found = self._services[kind]
+        assert isinstance(found, kind)
+        return found
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings as the files have them now; those of before where they cannot be used."""
+        self._look()
+        return self._loaded
+
+    @property
+    def policies(self) -> PolicySet | None:
+        """The policies in force, None where they cannot be used: `policy_trouble` says why."""
+        self._look()
+        return self._policies
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """How long a session lasts."""
+        web = self._loaded.settings.web
+        return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
+
+    @property
+    def observing(self) -> str:
+        """The names of the policies that only observe, joined; empty when all act."""
+        policies = self.policies
+        if policies is None:
+            return ""
+        everywhere = (policies.default, *(scope.policy for scope in policies.scopes))
+        return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
+
+    async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
+        """What `fn(*args)` returns, which hashes a password: others wait meanwhile."""
+        async with self._hashing:
+            return await asyncio.to_thread(fn, *args)
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        await asyncio.gather(*self.background, return_exceptions=True)
+        for service in self._services.values():
+            if isinstance(service, Closing):
+                await service.close()
+        await self.health.close()
+        await self.slow_shelf.close()
+        await self.shelf.close()
+
+    def _look(self) -> None:
+        signature = _signature(self._loaded)
+        if signature == self._seen:
+            return
+        self._seen = signature
+        try:
+            self._loaded = self._load()
+        except SettingsError as error:
+            logger.error("the old settings stay: %s", error)
+            return
+        self._read_policies()
+
+    def _read_policies(self) -> None:
+        try:
+            self._policies, self.policy_trouble = policies_of(self._loaded), ""
+        except PolicyError as error:
+            self._policies, self.policy_trouble = None, str(error)
+
+
+def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
+    """The files that settings and policies are read from, with the time and size of each."""
+    files = watched_files(loaded)
+    if loaded.file is None:
+        return files
+    try:
+        status = loaded.file.stat()
+    except OSError:
+        return files  # it went away meanwhile
+    return files | {(loaded.file, status.st_mtime_ns, status.st_size)}
