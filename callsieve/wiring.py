@@ -19,6 +19,7 @@ from policies.policy import PolicySet, Scope
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
+from reputation.store.people import own_numbers
 from reputation.weights import QuietWeights
 
 
@@ -135,8 +136,5 @@ def own_numbers_of(settings: Settings) -> list[str]:
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
     """Our own numbers: of the register, of the settings, and DIDs."""
-    from callsieve.wiring import dids_of, own_numbers_of
-    from reputation.store.people import own_numbers
-
     dids = (did.number for did in dids_of(loaded.settings))
     return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

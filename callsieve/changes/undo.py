@@ -31,6 +31,7 @@ from reputation.store.do_not_call import (
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
 from reputation.wording import Wording
 
 W = TypeVar("W", DoNotCall, Complaint)
@@ -74,6 +75,12 @@ ENTRY = Kind(
     entry_there,
     remove_entry,
     lambda db, entry, _now: add_entry(db, entry),
+)
+PERSONAL = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in PersonalEntry._fields], PersonalEntry),
+    lambda db, entry: next((one for one in personal_entries(db, entry.person) if one.number == entry.number), None),
+    lambda db, entry: remove_personal_entry(db, entry.person, entry.number),
+    lambda db, entry, _now: set_personal_entry(db, entry),
 )
 IDENTITY = Kind(
     lambda _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none goes without its proof
@@ -183,7 +190,7 @@ def _sums_up(row: AuditRow) -> bool:
 def _take_back(
     db: sqlite3.Connection, row: AuditRow, now: float, object_to: Callable[[sqlite3.Connection, Any], None]
 ) -> None:
-    kind = KIND_BY_WHAT[row.what]
+    kind = _kind_of(row)
     before, after = (_read(kind, row, _value(side)) for side in (row.before, row.after))
     if kind.there(db, after or before) != after:
         raise UndoError(CHANGED)
@@ -192,6 +199,12 @@ def _take_back(
     if before is not None:
         object_to(db, before)
         kind.put_back(db, before, now)
+
+
+def _kind_of(row: AuditRow) -> Kind:
+    """What the row is about. People's own lists are changed by the same commands as the administrator's."""
+    kind, value = KIND_BY_WHAT[row.what], _value(row.after) or _value(row.before) or {}
+    return PERSONAL if kind is ENTRY and "person" in value else kind
 
 
 def _as_settled(found: W | None, one: W) -> W | None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from callsieve.changes.operation import Refused
 from callsieve.settings import SettingsError
 from policies.files import NotRegular
 from policies.policy import PolicyError
@@ -19,7 +20,10 @@ class CommandError(Exception):
 
 
 # What a command may end with; anything else is a bug and shows its traceback.
-EXPECTED = (CommandError, SettingsError, PolicyError, StoreError)
+EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError)
+
+# What --force insists on.
+FORCEABLE = ("objections", "no-such-person")
 
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
@@ -42,7 +46,7 @@ def errors_in_one_line() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except EXPECTED as error:
-        _end(str(error))
+        _end(words_of(error))
     except KeyboardInterrupt:
         _end("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
@@ -55,6 +59,14 @@ def errors_in_one_line() -> Iterator[None]:
         if os.geteuid() == os.getuid():
             raise
         _end(f"{error}: the state directory's owner may not read this program: install it where everybody may")
+
+
+def words_of(error: Exception) -> str:
+    """An expected error as a command says it: options by their names, and how to insist."""
+    if not isinstance(error, Refused):
+        return str(error)
+    words = f"--{error.field}: {error.words}" if error.field else str(error.words)
+    return f"{words}. If that is meant, add --force" if error.code in FORCEABLE else words
 
 
 def os_trouble(error: OSError) -> str:

@@ -6,9 +6,11 @@ Names and notes come from callers and from files of strangers: they pass through
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from itertools import zip_longest
+from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
@@ -172,3 +174,10 @@ def _cell(cell: Cell) -> Text:
 
 def _joined(parts: Iterable[Cell]) -> Text:
     return Text.assemble(*(_cell(part) for part in parts))
+
+
+def say_undo(change_id: int | None, config: Path | None, command: str = "undo") -> None:
+    """What takes back a change that was written."""
+    words = ["callsieve", *command.split(), str(change_id), *(["--config", str(config)] if config else [])]
+    say("To take it back:")
+    say_command(shlex.join(words))

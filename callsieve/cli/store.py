@@ -9,18 +9,23 @@ import getpass
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from callsieve.changes.operation import Context
 from callsieve.cli.errors import warn
 from callsieve.cli.options import any_store, existing_store, has_store
 from callsieve.settings import Loaded
+from reputation.users import Role
 
 if TYPE_CHECKING:
     from reputation.store.audit import Change
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 NAME_CHARACTERS = 64
 
@@ -48,6 +53,19 @@ def stores(
                 yield known, thrown_away
         else:
             yield thrown_away, thrown_away
+
+
+def context_of(loaded: Loaded) -> Context:
+    """Who asks on the command line, now: the person at the keyboard, who may do everything."""
+    return Context(who(), Role.ADMINISTRATOR, time.time(), loaded)
+
+
+def perform(
+    loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
+) -> T:
+    """What the operation returns. Refused. The store is made if need be, but not for what must be there: `existing`."""
+    with existing_store(loaded) if existing else any_store(loaded) as db:
+        return operation(db, context_of(loaded), request)
 
 
 @contextmanager

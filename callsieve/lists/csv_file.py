@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from callsieve.lists.operations import ListingError, with_options
+from callsieve.changes.operation import Refused
+from callsieve.lists.operations import EntryRequest, entry_of
+from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, Table, as_text
-from callsieve.text.number_entry import EntryError, parse_entry
 from callsieve.text.times import iso
 from reputation.model import ListEntry, ListName
 
@@ -28,7 +29,7 @@ def list_as_csv(entries: Iterable[ListEntry]) -> str:
     return out.getvalue()
 
 
-def entries_in(table: Table, list_name: ListName | None, region: str, now: float) -> Iterator[ListEntry]:
+def entries_in(table: Table, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
     """The entries of a file. `list_name`: where a row does not say it. What cannot be used is refused with a reason."""
     for text, word, action, note, expires in table:
         try:
@@ -39,9 +40,10 @@ def entries_in(table: Table, list_name: ListName | None, region: str, now: float
             table.refuse(f"list {word[:20]!r} is none: write allow or block")
             continue
         try:
-            entry = parse_entry(from_text(text), name, region)
-            yield with_options(entry, from_text(note), expires or None, action or None, now)
-        except (EntryError, ListingError) as error:
+            yield entry_of(
+                settings, EntryRequest(name, from_text(text), from_text(note), expires or None, action or None), now
+            )
+        except Refused as error:
             table.refuse(str(error))
 
 

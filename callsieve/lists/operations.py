@@ -1,44 +1,106 @@
-"""Putting entries on the administrator's lists: what may stand beside one, what speaks against it, what it would match.
+"""Changing the administrator's lists and people's own, and what an entry would do.
 
-The command and the console share it. Where an option is wrong the error names it, and each says it in its own way.
+add, remove, add_personal, remove_personal, bring_in: operations (callsieve/changes/operation.py)
+preview: what an entry would do, before it is added
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from callsieve.changes.operation import Context, Refused, change
 from callsieve.settings import Settings
-from callsieve.text.number_entry import covers, objection_to_part, objections_to
+from callsieve.text.number_entry import (
+    EntryError,
+    coverage,
+    covers,
+    covers_country,
+    number_from,
+    objection_to_part,
+    objections_to,
+    parse_entry,
+)
 from callsieve.text.times import TimeError, expiry_of
-from callsieve.wiring import dids_of, own_numbers_of
+from callsieve.wiring import known_own_numbers, people_of
 from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
-from reputation.store.lists import add_entry, entry_there
-from reputation.store.people import own_numbers
+from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.people import all_people
+from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.users import Role
+from reputation.wording import Wording
 
 NOTE_CHARACTERS = 200
 LOOK_BACK_DAYS = 7
+ENTRY_CHARACTERS = 100
 
 
-class ListingError(ValueError):
-    """An entry cannot be added so. `option` is what is wrong, empty for nothing in particular; the text goes on."""
+class EntryRequest(NamedTuple):
+    """An entry as somebody typed it. `expires` and `action` None: for good, and what the list does by itself.
 
-    def __init__(self, option: str, text: str) -> None:
-        super().__init__(f"{option}{text}")
-        self.option = option
+    `force`: add it whatever speaks against it.
+    """
+
+    list_name: ListName
+    entry: str
+    note: str = ""
+    expires: str | None = None
+    action: str | None = None
+    force: bool = False
 
 
-class Replaced(NamedTuple):
-    """What was there: the entry that is replaced, and the one on the other list that matches the same."""
+class PersonalRequest(NamedTuple):
+    """An entry of the list of the person at this extension."""
 
-    before: ListEntry | None
+    list_name: ListName
+    number: str
+    person: str
+    force: bool = False
+
+
+class PersonalChange(NamedTuple):
+    """`person`: the extension, and who has it: `201 (Alice)`."""
+
+    change_id: int | None
+    number: str
+    person: str
+
+
+class Added(NamedTuple):
+    """`replaced`: the entry that was there; `other`: the one on the other list that matches the same numbers.
+
+    `calls`: how many of the last LOOK_BACK_DAYS it matches.
+    """
+
+    change_id: int | None
+    entry: ListEntry
+    replaced: ListEntry | None
     other: ListEntry | None
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an entry would do, before it is added."""
+
+    entry: ListEntry
+    action: str
+    coverage: str
+    objections: tuple[str, ...]
+    replaced: ListEntry | None
+    other: ListEntry | None
+    calls: int
+
+    @property
+    def is_for_administrators(self) -> bool:
+        """Whether nobody else may add it."""
+        return bool(self.objections) or covers_country(self.entry)
 
 
 class Plan(NamedTuple):
@@ -52,31 +114,116 @@ class Plan(NamedTuple):
     unchanged: int
 
 
-class NothingChanged(ValueError):
-    """All of the file is on the lists already."""
+class Imported(NamedTuple):
+    """What became of the entries of a file. `change_id` None: all of it was there already, and nothing was changed."""
+
+    change_id: int | None
+    plan: Plan
+    refused: tuple[str, ...]
 
 
-def with_options(entry: ListEntry, note: str, expires: str | None, action: str | None, now: float) -> ListEntry:
-    """The entry with what stands beside it, as it was typed. ListingError."""
+# Operations.
+
+
+def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Preview:
+    """What the entry would do. Changes nothing."""
+    entry = entry_of(context.settings, request, context.at)
+    found = tuple(_objections_to_typed(db, context, entry))
+    there, other = _what_is_there(db, entry)
+    return Preview(entry, action_of(entry), coverage(entry), found, there, other, _calls_lately(db, entry, context.at))
+
+
+def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
+    """Puts an entry on a list; it counts at the next call. An entry that is there already is replaced."""
+    look = preview(db, context, request)
+    if look.is_for_administrators and context.role < Role.ADMINISTRATOR:
+        raise Refused("administrators-only", Wording("Only an administrator can add this."))
+    if look.objections and not request.force:
+        raise Refused("objections", "; ".join(look.objections))
+    with change(db, context, "list add", *subject_of(look.entry)) as changed:
+        changed.before, changed.after = look.replaced, look.entry
+        add_entry(db, look.entry)
+    return Added(changed.id, look.entry, look.replaced, look.other, look.calls)
+
+
+def remove(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
+    """Takes an entry off a list."""
+    wanted = _parsed(context.settings, request)
+    with change(db, context, "list remove", *subject_of(wanted)) as changed:
+        changed.before = removed = remove_entry(db, wanted)
+        if removed is None:
+            raise _not_listed(wanted.text, wanted.list_name)
+    return Added(changed.id, removed, None, None, 0)
+
+
+def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
+    """Puts a number on a person's own list, for that person's calls alone."""
+    number = _number(context.settings, request.number)
+    part = objection_to_part(ListEntry(request.list_name, EntryKind.EXACT, number))
+    if part and not request.force:
+        raise Refused("objections", part[0])
+    names = names_of_people(db, context.settings)
+    if request.person not in names and not request.force:
+        words = f"there is no person {request.person[:40]!r}{nearest(request.person, names)}"
+        raise Refused("no-such-person", words, "person")
+    entry = PersonalEntry(request.person, number, request.list_name, context.at)
+    with change(db, context, "list add", number) as changed:
+        before = next((one for one in personal_entries(db, request.person) if one.number == number), None)
+        changed.before, changed.after = before and before._asdict(), entry._asdict()
+        set_personal_entry(db, entry)
+    return PersonalChange(changed.id, number, person_text(request.person, names))
+
+
+def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
+    """Takes a number off a person's own list."""
+    number = _number(context.settings, request.number)
+    with change(db, context, "list remove", number) as changed:
+        there = [one for one in personal_entries(db, request.person) if one.number == number]
+        if not there or there[0].verdict is not request.list_name:
+            raise _not_listed(number, request.list_name, f" of {request.person}")
+        changed.before = there[0]._asdict()
+        remove_personal_entry(db, request.person, number)
+    return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
+
+
+def bring_in(db: sqlite3.Connection, context: Context, entries: Iterable[ListEntry], *, keep: bool = False) -> Imported:
+    """Puts the entries of a file on their lists, each with a row of its own in the audit, and a row that sums them up:
+    undoing that one takes all of it back. Entries that something speaks against are left out and named.
+
+    `keep`: an entry that is there stays as it is, whatever note, action and end it has.
+    """
+    own = known_own_numbers(db, context.loaded)
+    judged = [(one, [*objection_to_part(one), *objections_to(one, own)]) for one in entries]
+    refused = tuple(text for _, found in judged for text in found)
+    plan = _plan(db, [one for one, found in judged if not found], keep=keep)
+    if refused and not plan.entries and not plan.unchanged:
+        raise Refused("nothing-usable", Wording("not one row can be used: {why}", {"why": refused[0]}))
+    if not plan.entries:
+        return Imported(None, plan, refused)
+    with change(db, context, "list import") as changed:
+        for entry in plan.entries:
+            row = Change("list import", *subject_of(entry), entry_there(db, entry), entry)
+            add_entry(db, entry)
+            add_audit(db, row, context.actor, context.at)
+        changed.after = {"entries": len(plan.entries), "replaced": plan.replaced}
+    return Imported(changed.id, plan, refused)
+
+
+# What an entry is.
+
+
+def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
+    """The entry that was typed. Refused."""
+    note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
-        raise ListingError("note", f" takes one line of at most {NOTE_CHARACTERS} characters")
+        words = Wording("takes one line of at most {most} characters", {"most": NOTE_CHARACTERS})
+        raise Refused("bad-note", words, "note")
+    entry = _parsed(settings, request)
     try:
-        expires_at = None if expires is None else expiry_of(expires, now)
+        expires_at = None if request.expires is None else expiry_of(request.expires, at)
     except TimeError as error:
-        raise ListingError("expires", f": {error}") from None
-    return replace(entry, note=note, expires_at=expires_at, action=_action(entry, action), added_at=now)
-
-
-def _action(entry: ListEntry, word: str | None) -> str | None:
-    if word is None:
-        return None
-    if word not in ACTION_BY_WORD:
-        raise ListingError("action", f" does not know {word[:40]!r}{nearest(word, ACTION_BY_WORD)}")
-    if (entry.list_name, word) == (ListName.BLOCK, "allow"):
-        raise ListingError("", "a blocklist entry cannot allow: use `callsieve list add allow`, which is tried first")
-    if (entry.list_name, word) == (ListName.ALLOW, "reject"):
-        raise ListingError("", "an allowlist entry cannot reject: use `callsieve list add block`")
-    return word
+        raise Refused("bad-time", str(error), "expires") from None
+    return replace(entry, note=note, expires_at=expires_at, action=_action(entry, request.action), added_at=at)
 
 
 def action_of(entry: ListEntry) -> str:
@@ -84,63 +231,33 @@ def action_of(entry: ListEntry) -> str:
     return entry.action or ("allow" if entry.list_name is ListName.ALLOW else "reject")
 
 
-def objections(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
-    """What speaks against adding it, wherever it was seen, unless it is forced."""
-    return objections_to(entry, _own_numbers(db, settings))
+def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str]:
+    """What speaks against adding the entry, wherever it was seen, unless it is forced."""
+    return objections_to(entry, known_own_numbers(db, context.loaded))
 
 
-def objections_to_typed(db: sqlite3.Connection, settings: Settings, entry: ListEntry) -> list[str]:
-    """The same for one that somebody typed, perhaps not to its end."""
-    return [*objection_to_part(entry), *objections(db, settings, entry)]
+def names_of_people(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
+    """The names of our people, by extension."""
+    return {one.extension: one.name or "" for one in (*all_people(db), *people_of(settings))}
 
 
-def with_objections(
-    db: sqlite3.Connection, settings: Settings, entries: Iterable[ListEntry]
-) -> list[tuple[ListEntry, list[str]]]:
-    """Each of a file with what speaks against adding it."""
-    own = _own_numbers(db, settings)
-    return [(entry, [*objection_to_part(entry), *objections_to(entry, own)]) for entry in entries]
+def person_text(extension: str, names: Mapping[str, str]) -> str:
+    """`201 (Alice)`; the extension alone where nobody has it."""
+    return f"{extension} ({names[extension]})" if names.get(extension) else extension
 
 
-def _own_numbers(db: sqlite3.Connection, settings: Settings) -> set[str]:
-    return {*own_numbers(db), *own_numbers_of(settings), *(did.number for did in dids_of(settings))}
+def subject_of(entry: ListEntry) -> tuple[str | None, str]:
+    """For the audit: the number that the entry is about, or its text where it is about many."""
+    return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
-def replaced_by(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
-    """What is there that matches the same numbers."""
-    other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
-    return Replaced(entry_there(db, entry), entry_there(db, replace(entry, list_name=other)))
-
-
-def put_on_list(db: sqlite3.Connection, entry: ListEntry) -> Replaced:
-    """Adds it, and returns what was there."""
-    there = replaced_by(db, entry)
-    add_entry(db, entry)
-    return there
-
-
-def to_bring_in(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool = False) -> Plan:
-    """What these entries change; of several that match the same numbers the last counts.
-
-    `keep`: an entry that is there stays as it is, whatever note, action and end it has.
-    """
+def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> Plan:
+    """What the entries change; of several that match the same numbers the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
     found = [(entry_there(db, entry), entry) for entry in last.values()]
     told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
     replaced = sum(before is not None for before, _ in told)
     return Plan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
-
-
-def bring_in(db: sqlite3.Connection, change: Change, plan: Plan, who: str, at: float) -> None:
-    """Puts the entries on their lists, each with a row of its own in the audit; `change` sums them up: undoing that
-    takes all of it back. NothingChanged where there are none.
-    """
-    if not plan.entries:
-        raise NothingChanged("all of it is on the lists already: nothing was changed")
-    for entry in plan.entries:
-        before = put_on_list(db, entry).before
-        add_audit(db, Change("list import", *about(entry), before, entry), who, at)
-    change.after = {"entries": len(plan.entries), "replaced": plan.replaced}
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
@@ -150,11 +267,49 @@ def _is_same(before: ListEntry, entry: ListEntry) -> bool:
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry
 
 
-def about(entry: ListEntry) -> tuple[str | None, str]:
-    """For the audit: the number that the entry is about, or its text where it is about many."""
-    return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
+def _parsed(settings: Settings, request: EntryRequest) -> ListEntry:
+    try:
+        return parse_entry(request.entry[:ENTRY_CHARACTERS], request.list_name, settings.numbers.region)
+    except EntryError as error:
+        raise Refused("bad-entry", str(error)) from None
 
 
-def calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
+def _action(entry: ListEntry, word: str | None) -> str | None:
+    if word is None:
+        return None
+    if word not in ACTION_BY_WORD:
+        raise Refused("unknown-action", f"unknown action {word[:40]!r}{nearest(word, ACTION_BY_WORD)}", "action")
+    if (entry.list_name, word) == (ListName.BLOCK, "allow"):
+        words = Wording("a blocklist entry cannot allow: add it to the allowlist, which is tried first")
+        raise Refused("contrary-action", words, "action")
+    if (entry.list_name, word) == (ListName.ALLOW, "reject"):
+        words = Wording("an allowlist entry cannot reject: add it to the blocklist")
+        raise Refused("contrary-action", words, "action")
+    return word
+
+
+def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str]:
+    """What speaks against an entry that somebody typed, perhaps not to its end."""
+    return [*objection_to_part(entry), *objections(db, context, entry)]
+
+
+def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
+    """The entry that matches the same numbers, on its list and on the other."""
+    other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
+    return entry_there(db, entry), entry_there(db, replace(entry, list_name=other))
+
+
+def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
     """How many calls of the last days the entry would have matched."""
     return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))
+
+
+def _number(settings: Settings, text: str) -> str:
+    try:
+        return number_from(text, settings.numbers.region)
+    except EntryError as error:
+        raise Refused("bad-number", str(error)) from None
+
+
+def _not_listed(text: str, list_name: ListName, whose: str = "") -> Refused:
+    return Refused("not-listed", f"{text} is not on the {list_name.value}list{whose}")

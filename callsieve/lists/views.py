@@ -6,9 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.changes.undo import IDENTITIES, LISTS, Latest, latest_changes
-from callsieve.lists.operations import Replaced, action_of, calls_lately, objections_to_typed, replaced_by
-from callsieve.settings import Settings
-from callsieve.text.number_entry import coverage, covers_country
+from callsieve.lists.operations import action_of
 from reputation.model import Identity, ListEntry, ListName
 from reputation.store.identities import all_identities
 from reputation.store.lists import list_entries
@@ -33,23 +31,6 @@ class ListsShown:
     found: int
     all: int
     latest: tuple[Latest, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What an entry would do, before it is added."""
-
-    entry: ListEntry
-    action: str
-    coverage: str
-    objections: tuple[str, ...]
-    there: Replaced
-    calls: int
-
-    @property
-    def is_for_administrators(self) -> bool:
-        """Whether nobody else may add it."""
-        return bool(self.objections) or covers_country(self.entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +60,6 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, n
         for one in found[:MOST_SHOWN]
     )
     return ListsShown(tuple(shown), len(found), len(everything), latest_changes(db, LISTS))
-
-
-def look_at(db: sqlite3.Connection, settings: Settings, entry: ListEntry, now: float) -> Look:
-    """What the entry would do."""
-    found = tuple(objections_to_typed(db, settings, entry))
-    calls = calls_lately(db, entry, now)
-    return Look(entry, action_of(entry), coverage(entry), found, replaced_by(db, entry), calls)
 
 
 def identities_shown(db: sqlite3.Connection, text: str, now: float) -> IdentitiesShown:

@@ -7,61 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import NamedTuple
 
-from callsieve.lists.operations import NOTE_CHARACTERS, objections, put_on_list
-from callsieve.settings import Settings
-from callsieve.web.request import Refused
+from callsieve.changes.operation import Refused
+from callsieve.lists.operations import NOTE_CHARACTERS
 from reputation.appeals import Appeal, AppealError
 from reputation.marking import MarkStatus, Statement, mark
-from reputation.model import EntryKind, ListEntry, ListName, MarkChannel, Verdict
+from reputation.model import MarkChannel, Verdict
 from reputation.store.appeals import open_appeal
 from reputation.store.audit import Change
-from reputation.store.lists import remove_entry
 from reputation.store.ownership import epoch_of, lower_epoch, raise_epoch
 from reputation.store.reviews import forget_review, numbers_to_review, review, review_of
 
 Write = Callable[[sqlite3.Connection, Change], None]
-
-
-class Listing(NamedTuple):
-    """An entry of the administrator's lists for one number. `expires_at` None: for good."""
-
-    list_name: ListName
-    number: str
-    note: str
-    expires_at: float | None
-    now: float
-
-
-def list_number(listing: Listing, settings: Settings) -> Write:
-    """The number on a list; an entry that is there already is replaced."""
-    entry = ListEntry(
-        listing.list_name,
-        EntryKind.EXACT,
-        listing.number,
-        note=one_line(listing.note, NOTE_CHARACTERS),
-        expires_at=listing.expires_at,
-        added_at=listing.now,
-    )
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        if found := objections(db, settings, entry):
-            raise Refused("; ".join(found))
-        change.before, change.after = put_on_list(db, entry).before, entry
-
-    return write
-
-
-def unlist_number(list_name: ListName, number: str) -> Write:
-    """The number off a list."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.before = removed = remove_entry(db, ListEntry(list_name, EntryKind.EXACT, number))
-        if removed is None:
-            raise Refused(f"{number} is not on the {list_name.value}list any more")
-
-    return write
 
 
 def say(statement: Statement) -> Write:
@@ -70,7 +27,7 @@ def say(statement: Statement) -> Write:
     def write(db: sqlite3.Connection, change: Change) -> None:
         result = mark(db, statement)
         if result.status in (MarkStatus.REFUSED, MarkStatus.NOTHING):
-            raise Refused(result.message)
+            raise Refused("refused", result.message)
         change.before, change.after = result.before, result.mark
 
     return write
@@ -79,7 +36,7 @@ def say(statement: Statement) -> Write:
 def statement_of(number: str, extension: str | None, verdict: Verdict, at: float) -> Statement:
     """What the visitor's person says. Refused for a visitor who is nobody of ours."""
     if extension is None:
-        raise Refused("you mark in nobody's name: an administrator adds you again with --person")
+        raise Refused("refused", "you mark in nobody's name: an administrator adds you again with --person")
     return Statement(number=number, reporter=extension, verdict=verdict, at=at, channel=MarkChannel.WEB)
 
 
@@ -88,7 +45,7 @@ def count_burst(number: str, at: float, who: str) -> Write:
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         if not numbers_to_review(db, number):
-            raise Refused(f"no marks of {number} wait for a review")
+            raise Refused("refused", f"no marks of {number} wait for a review")
         before = review_of(db, number)
         review(db, number, at, who)
         after = review_of(db, number)
@@ -103,7 +60,7 @@ def uncount_burst(number: str) -> Write:
     def write(db: sqlite3.Connection, change: Change) -> None:
         before = forget_review(db, number)
         if before is None:
-            raise Refused(f"nobody has reviewed {number}")
+            raise Refused("refused", f"nobody has reviewed {number}")
         change.before = before._asdict()
 
     return write
@@ -115,7 +72,7 @@ def new_owner(number: str, at: float, reason: str, who: str) -> Write:
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         if not why:
-            raise Refused("say how you know that the number has another owner")
+            raise Refused("refused", "say how you know that the number has another owner")
         raise_epoch(db, number, at, why, who)
         epoch = epoch_of(db, number)
         change.after = epoch and epoch._asdict()
@@ -129,7 +86,7 @@ def same_owner(number: str) -> Write:
     def write(db: sqlite3.Connection, change: Change) -> None:
         epoch = lower_epoch(db, number)
         if epoch is None:
-            raise Refused(f"{number} is not known to have another owner")
+            raise Refused("refused", f"{number} is not known to have another owner")
         change.before = epoch._asdict()
 
     return write
@@ -142,7 +99,7 @@ def file_appeal(appeal: Appeal) -> Write:
         try:
             change.after = open_appeal(db, appeal)
         except AppealError as error:
-            raise Refused(str(error)) from None
+            raise Refused("refused", str(error)) from None
 
     return write
 

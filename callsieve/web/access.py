@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from callsieve.changes.operation import Refused
 from callsieve.emergency import window_of
 from callsieve.web.desk import Desk
 from callsieve.web.i18n import wanted_language
-from callsieve.web.request import THEMES, NotThere, Refused, Visit, local_path
+from callsieve.web.request import THEMES, NotThere, Visit, local_path
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token

@@ -2,7 +2,7 @@
 
 visit.user, visit.form, visit.path("id")     who asks, and for what
 await visit.read(fn, *args)                  what fn(db, *args) returns
-await visit.change("list add", write, ...)   a change, with its row in the audit
+await visit.perform(lists.add, request)      what an operation returns
 visit.page("calls/calls.html", calls=calls)        the answer
 """
 
@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from callsieve.changes.operation import Context
 from callsieve.emergency import Window
 from callsieve.web.desk import Desk, Health
 from callsieve.web.i18n import LANGUAGES, TAGS
@@ -29,20 +30,13 @@ from reputation.wording import Wording
 
 EMPTY = N_("Choose a file first.")
 
+R = TypeVar("R")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 LONGEST_ADDRESS = 64
 
 THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
-
-
-class Refused(Exception):
-    """What was asked cannot be done; nothing was changed. The words are one line and say what can."""
-
-    def __init__(self, words: str | Wording) -> None:
-        super().__init__(str(words))
-        self.words = words
 
 
 class NotThere(Exception):
@@ -136,6 +130,15 @@ class Visit:
             return result
 
         return await self.desk.shelf.write(both)
+
+    @property
+    def context(self) -> Context:
+        """Who asks, when, and under which settings, for operations."""
+        return Context(self.who, self.role, self.now, self.desk.loaded)
+
+    async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
+        """What the operation returns. Refused, StoreError."""
+        return await self.desk.shelf.write(operation, self.context, request)
 
     async def note(self, what: str, number: str | None = None, name: str = "") -> None:
         """A row of the audit for what changes nothing, but takes data out. StoreError: it is not done then."""

@@ -24,7 +24,7 @@ from tests.office import CALLER
     ],
 )
 def test_adding_says_what_it_covers(callsieve: Program, entry: str, says: str) -> None:
-    assert callsieve.ok("list", "add", "block", entry) == f"On the blocklist: {says}\n"
+    assert callsieve.ok("list", "add", "block", entry).startswith(f"On the blocklist: {says}\n")
     [listed] = callsieve("list", "show", "--json").json
     assert (listed["list"], listed["action"], listed["expired"]) == ("block", "reject", False)
 
@@ -98,7 +98,7 @@ def test_force_overrides_all_but_an_emergency_number(callsieve: Program) -> None
     ("options", "says"),
     [
         pytest.param(["--action", "rejct"], "did you mean reject?", id="misspelt-action"),
-        pytest.param(["--action", "allow"], "callsieve list add allow", id="blocklist-that-allows"),
+        pytest.param(["--action", "allow"], "cannot allow", id="blocklist-that-allows"),
         pytest.param(["--expires", "soon"], "write it as 2h, 30d", id="no-time"),
         pytest.param(["--expires", "2020-01-01"], "in the past", id="past"),
         pytest.param(["--note", "x" * 201], "at most 200 characters", id="long-note"),
@@ -112,7 +112,7 @@ def test_wrong_options_are_one_line(callsieve: Program, options: list[str], says
 
 
 def test_the_allowlist_does_not_reject(callsieve: Program) -> None:
-    assert "list add block" in callsieve.fails("list", "add", "allow", CALLER, "--action", "reject")
+    assert "cannot reject" in callsieve.fails("list", "add", "allow", CALLER, "--action", "reject")
 
 
 def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> None:

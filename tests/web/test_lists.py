@@ -13,6 +13,7 @@ import pytest
 from httpx2 import Response
 
 from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
+from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, Table, as_text
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
@@ -174,7 +175,7 @@ def test_forms_that_are_none_of_ours_change_nothing(console: Console, otto: Brow
     console.office.write(add_entry, ListEntry(ListName.BLOCK, EntryKind.EXACT, NUMBER))
     for path, fields, status in (
         ("/lists/add", {"list": "grey", "entry": NUMBER}, 404),
-        ("/lists/remove", {"list": "block", "entry": "x"}, 404),
+        ("/lists/remove", {"list": "block", "entry": "x"}, 422),
         ("/lists/remove", {"list": "", "entry": NUMBER}, 404),
         ("/lists/remove", {"list": "allow", "entry": NUMBER}, 422),
         ("/lists/undo", {"id": "1 OR 1=1"}, 404),
@@ -309,7 +310,6 @@ def test_import_and_undo_take_linear_time(console: Console, ada: Browser) -> Non
         steps["undo", count] = work.of(partial(ada.done, "/lists/undo", id=undo_of(ada.text("/lists"))))
     assert steps["import", 800] < 12 * steps["import", 100] > 0
     assert steps["undo", 800] < 12 * steps["undo", 100] > 0
-    assert not any("own_number" in statement for statement in work.statements), "read before, not under the lock"
 
 
 def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, ada: Browser) -> None:
@@ -364,7 +364,7 @@ def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
     notes = [text for text in ("".join(filter(str.isprintable, one))[:100].strip() for one in PAYLOADS) if text]
     kept = [ListEntry(ListName.BLOCK, EntryKind.EXACT, f"+1201555{n:04d}", note=note) for n, note in enumerate(notes)]
     table = Table(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
-    back = list(entries_in(table, None, "US", NOW))
+    back = list(entries_in(table, None, Settings(), NOW))
     assert table.problems == []
     assert [one.note for one in back] == [one.note.encode("utf-8", "replace").decode() for one in kept]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.responses import Response
 
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
-from callsieve.web.request import NotThere, Refused, Visit, as_file
+from callsieve.changes.operation import Refused
+from callsieve.web.request import NotThere, Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Answer, Appeal, AppealError, AppealStep, new_code, stepped
@@ -86,7 +87,7 @@ async def prove_control(visit: Visit) -> Response:
 
     answer = await visit.change("appeal prove", write)
     if answer is not Answer.RIGHT:
-        raise Refused(NOT_PROVEN[answer])
+        raise Refused("refused", NOT_PROVEN[answer])
     return visit.go(f"/appeals/{reference}", "appeal-proven")
 
 
@@ -94,7 +95,7 @@ async def rule(visit: Visit) -> Response:
     """Upheld or denied, with a reason."""
     form = visit.form
     if form.get("ruling") not in RULINGS:
-        raise Refused(NO_RULING)
+        raise Refused("refused", NO_RULING)
     upheld = RULINGS[form["ruling"]]
     ruling = Ruling(upheld, form.get("reason", "")[:5000], upheld and bool(form.get("category_only")))
     said = "appeal-upheld" if upheld else "appeal-denied"
@@ -116,7 +117,7 @@ async def add_evidence(visit: Visit) -> Response:
             form.get("name", "").strip() or "statement.txt",
         )
     if not content:
-        raise Refused(NO_EVIDENCE)
+        raise Refused("refused", NO_EVIDENCE)
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         change.number = _known(db, reference).number
@@ -171,7 +172,7 @@ def _allowed(do: Callable[[], T]) -> T:
     try:
         return do()
     except AppealError as error:
-        raise Refused(str(error)) from None
+        raise Refused("refused", str(error)) from None
 
 
 def _known(db: sqlite3.Connection, reference: str) -> Appeal:

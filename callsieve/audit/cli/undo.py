@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from callsieve.cli.options import ConfigOption, existing_store, settings_of
 from callsieve.cli.store import changing
 
 if TYPE_CHECKING:
-    from reputation.store.audit import Change
+    pass
 
 ChangeArgument = Annotated[
     int, typer.Argument(metavar="ID", min=1, max=sys.maxsize, help="As `audit` shows it.", show_default=False)
@@ -51,12 +50,3 @@ def take_back(change_id: int, whats: tuple[str, ...], config: Path | None) -> No
     subject = change.number or change.name
     about = f", {plural(count, *things)}" if what in IMPORTS else f" of {subject}" if subject else ""
     say(f"Undone: {what}{about}.")
-
-
-def say_undo(change: Change, config: Path | None, command: str = "undo") -> None:
-    """What takes back a change that was written."""
-    from callsieve.cli.output import say, say_command
-
-    words = ["callsieve", *command.split(), str(change.id), *(["--config", str(config)] if config else [])]
-    say("To take it back:")
-    say_command(shlex.join(words))

@@ -6,12 +6,13 @@ import sqlite3
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.changes.undo import IDENTITIES
 from callsieve.identities.operations import IdentityError, checked_identity
 from callsieve.lists.views import IdentitiesShown, identities_shown
 from callsieve.lists.web.pages import take_back_named
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import Refused, Visit
+from callsieve.web.request import Visit
 from callsieve.web.routes import Page
 from reputation.model import Identity
 from reputation.store.audit import Change
@@ -55,7 +56,7 @@ async def remove(visit: Visit) -> Response:
     def write(db: sqlite3.Connection, change: Change) -> None:
         change.before = remove_identity(db, number)
         if change.before is None:
-            raise Refused(f"it is not recorded any more who {number[:40]} belongs to")
+            raise Refused("refused", f"it is not recorded any more who {number[:40]} belongs to")
 
     await visit.change("identity remove", write, number)
     return visit.go("/identities", "unidentified")

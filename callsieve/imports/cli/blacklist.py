@@ -68,7 +68,7 @@ def block_blacklist(config: Path | None, *, dry_run: bool, as_json: bool) -> Non
     if not entries:
         raise nothing_usable([Problem(0, text) for text in refused])
     brought = Brought(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
-    put_on_lists(loaded, entries, brought, now, keep=True)
+    put_on_lists(loaded, entries, brought, keep=True)
     print_brought(brought, config, as_json=as_json)
 
 

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from collections.abc import Sequence
 from itertools import islice
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.changes.undo import IMPORTS, LISTS, UndoError, undo
+from callsieve.lists import operations
 from callsieve.lists.csv_file import COLUMNS, MOST_ROWS, entries_in, list_as_csv
-from callsieve.lists.operations import (
-    ListingError,
-    NothingChanged,
-    Plan,
-    about,
-    bring_in,
-    objections,
-    put_on_list,
-    to_bring_in,
-    with_objections,
-    with_options,
-)
-from callsieve.lists.views import ListsShown, Look, lists_shown, look_at
+from callsieve.lists.operations import EntryRequest, objections
+from callsieve.lists.views import ListsShown, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, Table, TableError
-from callsieve.text.number_entry import EntryError, covers_country, parse_entry
+from callsieve.text.number_entry import covers_country
 from callsieve.text.times import day
-from callsieve.web.request import EMPTY, NotThere, Refused, Visit, as_file, number_in_form
+from callsieve.web.request import EMPTY, NotThere, Visit, as_file, number_in_form
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.model import EntryKind, ListEntry, ListName
-from reputation.store.audit import Change
-from reputation.store.lists import list_entries, remove_entry
+from reputation.store.lists import list_entries
 from reputation.users import Role
 
 UPLOAD_BYTES = 1 << 20
-FORCE = N_("This can only be added by an administrator, who says so.")
 ADMINISTRATORS = N_("Only an administrator can add this.")
 TOO_MANY = N_("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
@@ -47,40 +37,29 @@ async def show(visit: Visit) -> Response:
 
 async def add(visit: Visit) -> Response:
     """An entry; one that matches many numbers, or that something speaks against, is looked at first."""
-    settings, now, form = visit.desk.loaded.settings, visit.now, visit.form
+    form = visit.form
+    request = EntryRequest(
+        _list_named(form.get("list", "")),
+        form.get("entry", ""),
+        form.get("note", ""),
+        form.get("expires", "").strip() or None,
+        form.get("action") or None,
+        force=bool(form.get("force")),
+    )
     try:
-        entry = parse_entry(form.get("entry", "")[:100], _list_named(form.get("list", "")), settings.numbers.region)
-        options = (form.get("note", "").strip(), form.get("expires", "").strip() or None, form.get("action") or None)
-        entry = with_options(entry, *options, now)
-    except (EntryError, ListingError) as error:
-        return await _page(visit, str(error))
-    look: Look = await visit.read(look_at, settings, entry, now)
-    if not form.get("sure") and (look.objections or entry.kind is not EntryKind.EXACT):
+        look = await visit.read(operations.preview, visit.context, request)
+    except Refused as refused:
+        return await _page(visit, str(refused))
+    if not form.get("sure") and (look.objections or look.entry.kind is not EntryKind.EXACT):
         return visit.page("lists/list_look.html", look=look, typed=dict(form))
-    if look.is_for_administrators and visit.role < Role.ADMINISTRATOR:
-        raise Refused(ADMINISTRATORS)
-    if look.objections and not form.get("force"):
-        raise Refused(FORCE)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.before, change.after = put_on_list(db, entry).before, entry
-
-    number, name = about(entry)
-    await visit.change("list add", write, number, name)
+    await visit.perform(operations.add, request)
     return visit.go("/lists", "listed")
 
 
 async def remove(visit: Visit) -> Response:
     """An entry off its list."""
-    wanted = _entry(visit)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.before = remove_entry(db, wanted)
-        if change.before is None:
-            raise Refused(f"{wanted.text} is not on the {wanted.list_name.value}list any more")
-
-    number, name = about(wanted)
-    await visit.change("list remove", write, number, name)
+    list_name, entry = _list_named(visit.form.get("list", "")), visit.form.get("entry", "")
+    await visit.perform(operations.remove, EntryRequest(list_name, entry))
     return visit.go("/lists", "unlisted")
 
 
@@ -99,38 +78,28 @@ async def export(visit: Visit) -> Response:
 
 async def take_file(visit: Visit) -> Response:
     """The entries of a file, all that can be used at once; the others are named with their lines."""
-    raw, settings, now = visit.files.get("file", b""), visit.desk.loaded.settings, visit.now
+    raw, settings = visit.files.get("file", b""), visit.desk.loaded.settings
     if not raw:
         return await _page(visit, EMPTY)
     default = ListName(visit.form["list"]) if visit.form.get("list") in tuple(ListName) else None
     try:
         table = Table(io.BytesIO(raw), COLUMNS, "the file")
-        entries = list(islice(entries_in(table, default, settings.numbers.region, now), MOST_ROWS + 1))
+        entries = list(islice(entries_in(table, default, settings, visit.now), MOST_ROWS + 1))
     except TableError as error:
         return await _page(visit, str(error))
     if len(entries) > MOST_ROWS:
         return await _page(visit, TOO_MANY)
-
-    judged = await visit.read(with_objections, settings, entries)  # before the change, which nobody else writes beside
-    usable = [entry for entry, found in judged if not found]
-    refused = [text for _, found in judged for text in found]
-    if not usable:
-        raise Refused(f"not one row can be used: {'; '.join(_problems(table, refused)[:1]) or 'it has none'}")
-
-    def write(db: sqlite3.Connection, change: Change) -> Plan:
-        plan = to_bring_in(db, usable)
-        bring_in(db, change, plan, visit.who, now)
-        return plan
-
-    try:
-        plan = await visit.change("list import", write)
-    except NothingChanged:
-        plan = Plan((), 0, len(usable))
-    skipped = table.skipped + len(entries) - len(usable)
-    return visit.page("lists/list_imported.html", plan=plan, skipped=skipped, problems=_problems(table, refused))
+    if not entries:
+        raise Refused(
+            "nothing-usable", f"not one row can be used: {'; '.join(_problems(table, ())[:1]) or 'it has none'}"
+        )
+    done = await visit.perform(operations.bring_in, entries)
+    skipped = table.skipped + len(done.refused)
+    problems = _problems(table, done.refused)
+    return visit.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=problems)
 
 
-def _problems(table: Table, refused: list[str]) -> list[str]:
+def _problems(table: Table, refused: Sequence[str]) -> list[str]:
     """The first of what was passed over, and why."""
     return [*(f"line {problem.line}: {problem.text}" for problem in table.problems), *refused[:KEPT_PROBLEMS]]
 
@@ -140,11 +109,11 @@ async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | No
 
     Nobody does by undoing what they may not do: others than administrators import nothing, and force nothing.
     """
-    change_id, now, settings = number_in_form(visit, "id"), visit.now, visit.desk.loaded.settings
+    change_id, now, context = number_in_form(visit, "id"), visit.now, visit.context
 
     def object_to(db: sqlite3.Connection, before: object) -> None:
-        if isinstance(before, ListEntry) and (covers_country(before) or objections(db, settings, before)):
-            raise Refused(ADMINISTRATORS)
+        if isinstance(before, ListEntry) and (covers_country(before) or objections(db, context, before)):
+            raise Refused("refused", ADMINISTRATORS)
 
     if visit.role >= Role.ADMINISTRATOR:
         write = undo(change_id, whats, now, number)
@@ -153,21 +122,13 @@ async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | No
     try:
         await visit.change("undo", write)
     except UndoError as error:
-        raise Refused(error.words) from None
+        raise Refused("refused", error.words) from None
 
 
 def _list_named(word: str) -> ListName:
     try:
         return ListName(word)
     except ValueError:
-        raise NotThere from None
-
-
-def _entry(visit: Visit) -> ListEntry:
-    """The entry that a form of ours names; it was written by us, so anything else is no entry."""
-    try:
-        return parse_entry(visit.form.get("entry", "")[:100], _list_named(visit.form.get("list", "")), "ZZ")
-    except EntryError:
         raise NotThere from None
 
 

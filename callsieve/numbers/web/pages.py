@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from callsieve.lists import operations as lists
+from callsieve.lists.operations import EntryRequest
 from callsieve.numbers.operations import (
-    Listing,
     count_burst,
     file_appeal,
-    list_number,
     new_owner,
     same_owner,
     say,
     statement_of,
     uncount_burst,
-    unlist_number,
 )
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.text.times import TimeError, expiry_of
-from callsieve.web.request import NotThere, Refused, Visit, local_path
+from callsieve.web.request import NotThere, Visit, local_path
 from callsieve.web.routes import Page
 from reputation.appeals import Appeal
 from reputation.ids import new_id, parse_id
@@ -69,14 +67,9 @@ def listing(list_name: ListName) -> Handler:
     """Puts the number on a list."""
 
     async def handle(visit: Visit) -> Response:
-        number, now, form = number_in(visit), visit.now, visit.form
-        expires = form.get("expires", "").strip()[:LONGEST]
-        try:
-            expires_at = expiry_of(expires, now) if expires else None
-        except TimeError as error:
-            raise Refused(str(error)) from None
-        wanted = Listing(list_name, number, form.get("note", ""), expires_at, now)
-        await visit.change("list add", list_number(wanted, visit.desk.loaded.settings), number)
+        form = visit.form
+        expires = form.get("expires", "").strip()[:LONGEST] or None
+        await visit.perform(lists.add, EntryRequest(list_name, number_in(visit), form.get("note", ""), expires))
         return _back(visit, f"on-{list_name.value}list")
 
     return handle
@@ -89,7 +82,7 @@ async def unlist(visit: Visit) -> Response:
         list_name = ListName(visit.form.get("list", ""))
     except ValueError:
         raise NotThere from None
-    await visit.change("list remove", unlist_number(list_name, number), number)
+    await visit.perform(lists.remove, EntryRequest(list_name, number))
     return _back(visit, "off-list")
 
 

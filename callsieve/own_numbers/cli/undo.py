@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callsieve.audit.cli import undo as undo_command
 from callsieve.audit.cli.undo import ChangeArgument, take_back
+from callsieve.cli import output
 from callsieve.cli.options import ConfigOption
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
 
 def say_undo(change: Change, config: Path | None) -> None:
     """What takes back a change that was written."""
-    undo_command.say_undo(change, config, "own undo")
+    output.say_undo(change.id, config, "own undo")

@@ -7,6 +7,7 @@ from math import isfinite
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.changes.undo import WISHES
 from callsieve.lists.web.pages import take_back_named
 from callsieve.numbers.web.pages import LONGEST, number_in
@@ -23,7 +24,7 @@ from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.views_do_not_call import wishes_shown
 from callsieve.own_numbers.web.pages import page_of_number
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from callsieve.wiring import dids_of
@@ -70,7 +71,7 @@ async def remove(visit: Visit) -> Response:
     try:
         await visit.change("own dnc remove", write, number)
     except WishError as error:
-        raise Refused(error.words) from None
+        raise Refused("refused", error.words) from None
     return visit.go("/own/do-not-call", "may-call")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.policy.activation import add_version
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, first_draft, keep_draft
@@ -16,7 +17,7 @@ from callsieve.policy.web.pages import take
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import Rehearsal, Rehearsals
 from callsieve.text.times import when
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.loader import policy_text
@@ -76,14 +77,14 @@ async def try_out(visit: Visit) -> Response:
     _keep(visit, text)
     days = visit.form.get("days", "")
     if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= OUTCOME_DAYS:
-        raise Refused(f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
+        raise Refused("refused", f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
     try:
         policy_of_draft(text, loaded)
     except PolicyError:
         return await _editor(visit, text, is_kept=True, status=422)
     rehearsal = Rehearsal(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
     if not visit.desk.service(Rehearsals).start(loaded, rehearsal, text):
-        raise Refused(BUSY)
+        raise Refused("refused", BUSY)
     return visit.go("/policies/trial")
 
 
@@ -107,20 +108,20 @@ async def put_in_force(visit: Visit) -> Response:
     loaded, note = visit.desk.loaded, visit.form.get("note", "")
     text = draft_of(loaded, visit.me.name)
     if text is None:
-        raise Refused(NO_DRAFT)
+        raise Refused("refused", NO_DRAFT)
     if digest_of(text) != visit.form.get("digest") or ("text" in visit.form and _typed(visit) != text):
-        raise Refused(CHANGED)
+        raise Refused("refused", CHANGED)
     try:
         policy_of_draft(text, loaded)
     except PolicyError as error:
-        raise Refused(str(error)) from None
+        raise Refused("refused", str(error)) from None
     before, now = running_or_settings(loaded), visit.now
 
     def write(_db: sqlite3.Connection, change: Change) -> None:
         try:
             name = add_version(loaded, text, visit.me.name, when(now), note)
         except OSError as error:
-            raise Refused(f"{error.filename or loaded.state}: {error.strerror}") from None
+            raise Refused("refused", f"{error.filename or loaded.state}: {error.strerror}") from None
         change.name = name
         change.before, change.after = {"policy": before}, {"policy": name, "note": note.strip()[:200]}
         take(loaded, name)
@@ -153,14 +154,14 @@ def _typed(visit: Visit) -> str:
     try:
         return as_typed(visit.form.get("text", ""))
     except PolicyError as error:
-        raise Refused(str(error)) from None
+        raise Refused("refused", str(error)) from None
 
 
 def _keep(visit: Visit, text: str) -> None:
     try:
         keep_draft(visit.desk.loaded, visit.me.name, text)
     except OSError as error:
-        raise Refused(f"{error.filename or visit.desk.loaded.state}: {error.strerror}") from None
+        raise Refused("refused", f"{error.filename or visit.desk.loaded.state}: {error.strerror}") from None
 
 
 PAGES = (

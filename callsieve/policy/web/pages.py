@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.policy.activation import activate, versions_of
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
 from callsieve.settings import Loaded
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.loader import NAME, load_policy, policy_text
@@ -60,12 +61,12 @@ async def put_in_force(visit: Visit) -> Response:
     try:
         load_policy(wanted, loaded.policy_directories)
     except PolicyError as error:
-        raise Refused(str(error)) from None
+        raise Refused("refused", str(error)) from None
 
     def write(_db: sqlite3.Connection, change: Change) -> None:
         before = running_or_settings(loaded)
         if before == wanted:
-            raise Refused(SAME)
+            raise Refused("refused", SAME)
         change.before, change.after = {"policy": before}, {"policy": wanted}
         take(loaded, wanted)
 
@@ -78,7 +79,9 @@ def take(loaded: Loaded, name: str) -> None:
     try:
         activate(loaded, name)
     except OSError as error:
-        raise Refused(f"{error.filename or loaded.state}: {error.strerror}: the console cannot write there") from None
+        raise Refused(
+            "refused", f"{error.filename or loaded.state}: {error.strerror}: the console cannot write there"
+        ) from None
 
 
 def _named(name: str, loaded: Loaded) -> PolicyShown:
@@ -88,7 +91,7 @@ def _named(name: str, loaded: Loaded) -> PolicyShown:
         return policy_named(name, loaded)
     except PolicyError as error:
         if name in {version.name for version in versions_of(loaded)}:
-            raise Refused(str(error)) from None
+            raise Refused("refused", str(error)) from None
         raise NotThere from None
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.users.passwords import PasswordError, hashed
 from callsieve.users.web.password_check import TooManyTriesError, look_at_password, remember_browser
-from callsieve.web.request import Refused, Visit
+from callsieve.web.request import Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.store.audit import Change
@@ -68,7 +69,7 @@ async def end_others(visit: Visit) -> Response:
     def write(db: sqlite3.Connection, change: Change) -> None:
         ended = end_other_sessions(db, name, here)
         if not ended:
-            raise Refused(N_("You are logged in nowhere else."))
+            raise Refused("refused", N_("You are logged in nowhere else."))
         change.before = {"sessions": ended + 1}
         change.after = {"sessions": 1}
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.users.passwords import PasswordError, hashed
-from callsieve.web.request import NotThere, Refused, Visit
+from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from callsieve.wiring import people_of
@@ -73,9 +74,9 @@ async def add(visit: Visit) -> Response:
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         if user_of(db, name) is not None:
-            raise Refused(TAKEN)
+            raise Refused("refused", TAKEN)
         if person is not None and person not in ours | {one.extension for one in all_people(db)}:
-            raise Refused(NO_PERSON)
+            raise Refused("refused", NO_PERSON)
         change.after = _as_json(user)
         add_user(db, user, password)
 
@@ -124,7 +125,7 @@ async def reset_second_factor(visit: Visit) -> Response:
     def write(db: sqlite3.Connection, change: Change) -> None:
         user = _other(db, visit)
         if not user.has_second_factor:
-            raise Refused(NO_SECOND_FACTOR)
+            raise Refused("refused", NO_SECOND_FACTOR)
         change.after = {"second_factor": "turned off"}
         set_second_factor(db, user.name, None)
 
@@ -168,13 +169,13 @@ def _other(db: sqlite3.Connection, visit: Visit) -> ConsoleUser:
     if user is None:
         raise NotThere
     if user.name == visit.me.name:
-        raise Refused(ONESELF)
+        raise Refused("refused", ONESELF)
     return user
 
 
 def _keep_an_administrator(db: sqlite3.Connection, user: ConsoleUser) -> None:
     if is_last_administrator(user, all_users(db)):
-        raise Refused(LAST)
+        raise Refused("refused", LAST)
 
 
 def _role(word: str) -> Role:

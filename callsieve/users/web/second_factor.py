@@ -6,9 +6,10 @@ import sqlite3
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.users.second_factor import address_of, is_secret, new_secret, step_of
 from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password
-from callsieve.web.request import Refused, Visit
+from callsieve.web.request import Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.store.audit import Change
@@ -29,7 +30,7 @@ async def turn_on(visit: Visit) -> Response:
     """In force from now on, for who knows the password and has put the secret into an app."""
     name, here, secret = visit.me.name, visit.here.token, visit.form.get("secret", "")
     if visit.me.has_second_factor:
-        raise Refused(ON_ALREADY)
+        raise Refused("refused", ON_ALREADY)
     if not is_secret(secret):
         return _page(visit, new_secret(), WRONG)
     try:
@@ -43,7 +44,7 @@ async def turn_on(visit: Visit) -> Response:
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         if second_factor_of(db, name) is not None:
-            raise Refused(ON_ALREADY)
+            raise Refused("refused", ON_ALREADY)
         change.after = {"second_factor": "turned on"}
         set_second_factor(db, name, factor, but=here)
 
@@ -64,7 +65,7 @@ async def turn_off(visit: Visit) -> Response:
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         if not accept_step(db, name, password, step):
-            raise Refused(CHANGED)
+            raise Refused("refused", CHANGED)
         change.after = {"second_factor": "turned off"}
         set_second_factor(db, name, None, but=here)
 

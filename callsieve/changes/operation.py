@@ -1,0 +1,73 @@
+"""How a person changes the store: an operation, its transaction, its row in the audit, and its refusal.
+
+An operation is one function `(db, context, request) -> result`. It checks the request, writes inside `change`, and
+raises Refused where it must not write. Every door (command line, console) parses a request, calls the operation and
+shows the result; no door has a rule of its own.
+
+    def remove(db, context, request):
+        with change(db, context, "list remove", number=request.number) as changed:
+            changed.before = remove_entry(db, request.entry)
+            if changed.before is None:
+                raise Refused("not-listed", Wording("{entry} is not on the {list}list", {...}))
+        return changed.id
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from callsieve.settings import Loaded, Settings
+from reputation.store.audit import Change, add_audit
+from reputation.store.transaction import transaction
+from reputation.users import Role
+from reputation.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, when, and under which settings.
+
+    `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
+    """
+
+    actor: str
+    role: Role
+    at: float
+    loaded: Loaded
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.loaded.settings
+
+
+class Refused(Exception):
+    """What was asked cannot be done; nothing was changed.
+
+    `code` is for scripts and tests and does not change. `words` are one line, for people, and say what can be done.
+    `field` is the part of the request that is wrong, empty for nothing in particular.
+    """
+
+    def __init__(self, code: str, words: str | Wording, field: str = "") -> None:
+        super().__init__(f"{field}: {words}" if field else str(words))
+        self.code = code
+        self.words = words
+        self.field = field
+
+
+@contextmanager
+def change(
+    db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
+) -> Iterator[Change]:
+    """All of the block or nothing, with the row of the audit that the block fills in; the row has its id at the end.
+
+    `what` is the command that does it; `number` or `name` is what it is about. Inside of another transaction (the
+    console's, an import's) it is a part of that.
+    """
+    changed = Change(what, number, name)
+    with nullcontext() if db.in_transaction else transaction(db):
+        yield changed
+        add_audit(db, changed, context.actor, context.at)
