@@ -1,6 +1,6 @@
 """What is left to do after `asterisk install` and `uninstall`, and in which order.
 
-README.md and docs/operations.md print the same list: tests/callsieve/test_install_list.py compares them.
+README.md and docs/operations.md print the same list: tests/callsieve/install/test_install_list.py compares them.
 """
 
 from __future__ import annotations

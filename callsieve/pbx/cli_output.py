@@ -1,6 +1,6 @@
 """What Asterisk's console prints, as values. Each function takes the output of the command that its name says.
 
-The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/test_doctor.py has examples of older ones.
+The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has examples of older ones.
 """
 
 from __future__ import annotations

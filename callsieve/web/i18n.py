@@ -1,8 +1,8 @@
 """What the console says, in the languages that it has: gettext catalogues in `locale/`, shipped compiled.
 
 A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
-`python -m tests.web.test_catalogues` compiles them. A text with figures is a `Wording`. What is finished English all
-the same (an age, what would change a reputation) is looked up with its digits and ids taken out: "{} min ago".
+`python -m tests.callsieve.web.test_catalogues` compiles them. A text with figures is a `Wording`. What is finished
+English all the same (an age, what would change a reputation) is looked up without its digits and ids: "{} min ago".
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from tests.browser.office import (
     OWN_STRANGER,
     SHOWN_CALL,
 )
-from tests.web.browsing import Office
+from tests.callsieve.browsing import Office
 
 HEIGHT = 900
 # What each page is called, and the path that shows it.

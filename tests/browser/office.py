@@ -53,10 +53,10 @@ from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
 from reputation.wording import Wording
+from tests.callsieve.browsing import Office
+from tests.callsieve.console_calls import VECTOR, make_decision, make_ending
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, campaign
 from tests.reputation.own_campaigns import person as person_called
-from tests.web.browsing import Office
-from tests.web.calls import VECTOR, make_decision, make_ending
 
 HOUR, DAY = 3600.0, 86_400.0
 NUISANCE, CUSTOMER, BUSINESS = "+12015550150", "+12025550151", "+12015550152"

@@ -14,7 +14,7 @@ from tests.browser.chromium import MISSING, chromium_path, running_chromium
 from tests.browser.looking import NAMES, looking, open_shown, token_of
 from tests.browser.office import make_office
 from tests.browser.serving import serving, web_settings
-from tests.web.browsing import SETTINGS
+from tests.callsieve.browsing import SETTINGS
 
 # The narrow pictures are dark, the wide ones light: each page in both.
 LOOKS = ((360, "dark"), (1920, "light"))

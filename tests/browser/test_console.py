@@ -26,11 +26,11 @@ from reputation.store.users import add_user
 from reputation.users import ConsoleUser, Role
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
+from tests.callsieve.browsing import PASSWORD, hashed_password
 from tests.integration.office import STRANGER, journal, start_listening
 from tests.integration.outbound import ACTING, GUARDED, OWN, dial
 from tests.integration.outbound import decided as decided_outbound
 from tests.waiting import wait_until
-from tests.web.browsing import PASSWORD, hashed_password
 
 PREFIX = "+12015559"
 WANTED = "+12015559123"

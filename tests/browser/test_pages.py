@@ -18,7 +18,7 @@ from tests.browser.chromium import running_chromium
 from tests.browser.looking import NAMES, PATHS, looking, open_page, open_shown, token_of
 from tests.browser.office import make_office
 from tests.browser.serving import serving, web_settings
-from tests.web.browsing import SETTINGS
+from tests.callsieve.browsing import SETTINGS
 
 GRAVE = ("serious", "critical")
 # Files, parts of pages, and what machines read.

@@ -15,7 +15,7 @@ from callsieve.web.access import LANGUAGE_COOKIE
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings
 from tests.browser.test_pages import faults_on
-from tests.web.browsing import PASSWORD, SETTINGS, Office
+from tests.callsieve.browsing import PASSWORD, SETTINGS, Office
 
 WIDTH = 360
 

@@ -1,6 +1,6 @@
 """A dialplan with most of what stands between a trunk and CallSieve, and what is true of a call to each number.
 
-`tests/callsieve/test_doctor_routes.py` follows it by what Asterisk 22.10.1 said of it (`route_console.json`);
+`tests/callsieve/doctor/test_doctor_routes.py` follows it by what Asterisk 22.10.1 said of it (`route_console.json`);
 `tests/integration/test_routes.py` asks a real Asterisk, and places the calls. `python -m tests.integration.test_routes`
 writes the answers down again.
 """

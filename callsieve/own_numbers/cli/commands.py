@@ -89,8 +89,13 @@ def add(
     now = time.time()
     e164 = number_argument(number, loaded)
     typed: Typed = {
-        **{"name": name, "purpose": purpose, "owner": owner, NEXT_CHECK: next_check},
-        **{"trunks": trunk or None, "documents": document or None, "registered": registered_at or None},
+        "name": name,
+        "purpose": purpose,
+        "owner": owner,
+        NEXT_CHECK: next_check,
+        "trunks": trunk or None,
+        "documents": document or None,
+        "registered": registered_at or None,
     }
     with its_fields():
         fresh = filled_in(new_number(e164, now), typed, now)

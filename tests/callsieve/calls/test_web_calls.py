@@ -1,0 +1,350 @@
+"""Calls: found by what is known of them, a page at a time; and one call, with what to do when it was wrong."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from callsieve.calls.views import ACTIONS, FIELDS, place_of, query_of
+from callsieve.web.reasons import reasons_of_ours
+from policies.reasons import Reason
+from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
+from reputation.store.audit import audit_rows
+from reputation.store.calls import ENDINGS, Place, Wanted, find_calls, rules_seen, statement
+from reputation.store.evidence_rows import marks_of
+from reputation.store.lists import list_entries
+from reputation.store.migrations import migrate
+from tests.callsieve.browsing import NOW, Console, Office, problem_of
+from tests.callsieve.console_calls import CALLER, DID, add_calls, add_ending, make_decision, make_ending
+
+
+def ids_on(page: str) -> list[str]:
+    return re.findall(r'<tr id="call-(\w+)"', page)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Six calls, the latest first: A warned and observed only, B challenged and answered, and so on."""
+    office = Office(tmp_path)
+    made = [
+        make_decision("A0000000", action="allow", would_be="warn", rule="level-warn", at=NOW - 100),
+        make_decision("B0000000", at=NOW - 200),
+        make_decision("C0000000", caller="+12015550199", action="allow", rule="default", at=NOW - 300, log_odds=0.0),
+        make_decision("D0000000", caller=None, caller_kind=CallerKind.WITHHELD, did="+442071838751", at=NOW - 400),
+        make_decision("E0000000", callee="202", action="reject", rule="blocklist", at=NOW - 90_000),
+        make_decision("F0000000", action="allow", rule="default", at=NOW - 100_000),
+    ]
+    add_calls(office, *made)
+    add_ending(office, make_ending(made[1]))
+    add_ending(office, make_ending(made[2], disposition=Disposition.BUSY, answered_by=None, talk_seconds=0.0))
+    voicemail = make_ending(made[5], disposition=Disposition.NO_ANSWER, answered_by=None, voicemail_left=True)
+    add_ending(office, replace(voicemail, talk_seconds=0.0))
+    return office
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "ABCDEF"),
+        ("number=%2B12015550123", "ABEF"),
+        ("number=201-555-0123", "ABEF"),
+        ("callee=202", "E"),
+        ("callee=201", "B"),
+        ("did=%2B442071838751", "D"),
+        ("action=warn", "A"),
+        ("action=allow", "CF"),
+        ("rule=blocklist", "E"),
+        ("rule=default", "CF"),
+        ("ending=answered", "B"),
+        ("ending=busy", "C"),
+        ("ending=voicemail", "F"),
+        ("since=2025-12-29T09:00", "ABCD"),
+        ("until=2025-12-29T09:00", "EF"),
+        ("number=%2B12015550123&action=reject&rule=blocklist", "E"),
+        ("rule=nothing", ""),
+    ],
+)
+def test_calls_are_found_by_what_is_known_of_them(
+    console: Console, query: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = console.browser("operator").text(f"/calls?{query}")
+    assert "".join(one[0] for one in ids_on(page)) == found
+    assert bool(ids_on(page)) != ("No call matches." in page)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "problem"),
+    [
+        ("number=abc", "caller", "this is no telephone number"),
+        ("action=explode", "decision", "there is only allow"),
+        ("ending=never", "how it ended", "there is only answered"),
+        ("since=yesterday", "from", "is no time"),
+        ("until=2026-13-45", "until", "is no time"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_said_at_the_field(console: Console, query: str, field: str, problem: str) -> None:
+    answer = console.browser("operator").get(f"/calls?{query}")
+    assert answer.status_code == 422
+    assert problem in problem_of(answer.text)
+    assert problem_of(answer.text).startswith(field)
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    at_once = [make_decision(f"{number:08d}", at=NOW - number // 7) for number in range(173)]  # seven at each instant
+    add_calls(office, *at_once)
+    with office.console() as console:
+        browser = console.browser("operator")
+        seen, path, pages = [], "/calls", 0
+        while path:
+            page = browser.text(path)
+            seen += ids_on(page)
+            older = re.search(r'rel="next" href="([^"]+)"', page)
+            path, pages = unescape(older[1]) if older else "", pages + 1
+    assert (len(seen), len(set(seen)), pages) == (173, 173, 4)
+    assert seen == [one.id for one in sorted(at_once, key=lambda one: (-one.at, tuple(-ord(c) for c in one.id)))]
+
+
+@pytest.mark.parametrize("after", ["", "x", "1;DROP TABLE decision", "1e99-A", "-1-A", "1-a' OR 1=1--", "9" * 400])
+def test_a_place_that_is_none_is_the_first_page(console: Console, after: str) -> None:
+    assert place_of(after) is None
+    assert ids_on(console.browser("operator").text("/calls", params={"after": after}))[0] == "A0000000"
+
+
+def test_a_place_is_read_back_as_it_was_written() -> None:
+    place = Place(1767000000.123457, "7KQ2M4XA")
+    query = query_of({"action": "warn"}, place)
+    assert query == "action=warn&after=1767000000.123457-7KQ2M4XA"
+    assert place_of(query.rpartition("=")[2]) == place
+
+
+INJECTIONS = ["' OR 1=1 --", "1; DROP TABLE decision", "at DESC", '"', "%' --", "\\", "a\x00b", "${jndi:ldap://x}"]
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "order", "sort", "limit"])
+def test_no_field_reaches_the_sql(console: Console, field: str) -> None:
+    browser = console.browser("operator")
+    for text in INJECTIONS:
+        answer = browser.get("/calls", params={field: text})
+        assert answer.status_code in (200, 422), text
+        assert field in ("order", "sort", "limit") or ids_on(answer.text) == []
+    assert len(ids_on(browser.text("/calls"))) == 6
+
+
+EVERYTHING = {
+    "number": CALLER,
+    "callee": "201",
+    "did": DID,
+    "action": "warn",
+    "rule": "level-warn",
+    "since": 1.0,
+    "until": 2.0,
+    "ending": "answered",
+}
+
+
+@pytest.mark.parametrize("after", [None, Place(NOW, "A")], ids=["first", "later"])
+@pytest.mark.parametrize(
+    "wanted",
+    [Wanted(), *(Wanted(**{name: value}) for name, value in EVERYTHING.items())]  # type: ignore[arg-type]
+    + [Wanted(action=word) for word in ACTIONS]
+    + [Wanted(ending=word) for word in ENDINGS]
+    + [Wanted(rule="default"), Wanted(number=CALLER, action="warn"), Wanted(action="warn", since=1.0)],
+    ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
+)
+def test_every_search_walks_an_index_in_its_order(wanted: Wanted, after: Place | None) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        sql, parameters = statement(wanted, after, 51)
+        steps = [detail for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert not [step for step in steps if step.startswith("SCAN ") and "INDEX decision_at" not in step], steps
+    # A callee's and an uncommon ending's calls are few, and sorted; all others come as they are wanted.
+    sorted_anyway = wanted.callee is not None or wanted.ending not in (None, "answered", "no-answer")
+    assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
+
+
+def test_rules_are_found_without_looking_at_all_rows(office: Office) -> None:
+    assert office.read(rules_seen) == ["blocklist", "default", "level-challenge", "level-warn"]
+
+
+def test_htmx_gets_the_table_alone(console: Console) -> None:
+    part = console.browser("operator").text("/calls?action=warn", headers={"hx-request": "true"})
+    assert part.lstrip().startswith('<section class="card" id="found"')
+    assert ids_on(part) == ["A0000000"]
+
+
+def test_a_viewer_sees_no_number_and_cannot_find_one_out(console: Console) -> None:
+    browser = console.browser("viewer")
+    page = browser.text("/calls")
+    assert "+1201*****23" in page
+    assert CALLER not in page
+    assert CALLER[1:] not in page
+    assert browser.get("/calls?number=%2B12015550123").status_code == 403
+    assert CALLER not in browser.text("/calls/B0000000")
+    assert browser.get("/numbers/%2B12015550123").status_code == 403
+
+
+def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
+    with Office(tmp_path).console() as console:
+        assert "No calls yet." in console.browser("viewer").text("/calls")
+
+
+# One call.
+
+
+def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -> None:
+    page = console.browser("operator").text("/calls/B0000000")
+    for text in (
+        "level-challenge",
+        "strong evidence against this number",
+        "2 of 3 colleagues who answered marked it",
+        "one of us calls it back and talks for 30 s",
+        "answered by",
+        "+22 points",
+    ):
+        assert text in page, text
+    assert '<rect class="toward" x="50.0" y="2" width="50.0"' in page
+    assert '<rect class="away" x="43.3" y="2" width="6.7"' in page
+
+
+def test_an_id_is_found_however_it_is_written(console: Console) -> None:
+    assert "level-challenge" in console.browser("operator").text("/calls/b0OOo000")
+
+
+@pytest.mark.parametrize("name", ["ZZZZZZZZ", "0", "' OR 1=1", "%2e%2e", "B0000000x", "%00"])
+def test_a_call_that_is_not_there_is_no_page(console: Console, name: str) -> None:
+    assert console.browser("operator").get(f"/calls/{name}").status_code == 404
+
+
+def test_a_damaged_vector_is_said_and_breaks_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    for place, vector in enumerate(("", "[]", "{", '{"families": 7}', '{"families": [{"family": "marks"}]}', "null")):
+        add_calls(office, make_decision(f"A000000{place}", vector=vector))
+    with office.console() as console:
+        for place in range(6):
+            assert "damaged" in console.browser("viewer").text(f"/calls/A000000{place}")
+
+
+def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -> None:
+    browser = console.browser("operator")
+    page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
+    assert "The number is on the allowlist" in page.text
+    assert "Take it off again" in page.text
+    (entry,) = console.office.read(list_entries)
+    assert entry == ListEntry(
+        ListName.ALLOW, entry.kind, CALLER, note="our dentist", expires_at=NOW + 30 * 86400, added_at=NOW
+    )
+    browser.done(f"/numbers/{CALLER}/unlist", list="allow", back="/calls/B0000000")
+    assert console.office.read(list_entries) == []
+    removed, added = console.office.read(audit_rows)
+    assert (removed.who, removed.what, removed.number, removed.after) == ("otto (console)", "list remove", CALLER, None)
+    assert removed.before is not None
+    assert added.before is None
+    assert added.after is not None
+    assert "our dentist" in added.after
+
+
+def test_an_operator_marks_for_a_person_and_takes_it_back(console: Console) -> None:
+    browser = console.browser("operator")
+    browser.done(f"/numbers/{CALLER}/spam", category="Scam", reason="car warranty", back="/calls/B0000000")
+    (mark,) = console.office.read(marks_of, CALLER)
+    assert (mark.reporter, mark.verdict, mark.category, mark.channel.value) == ("201", Verdict.SPAM, "scam", "web")
+    assert "Take my mark back" in browser.text("/calls/B0000000")
+    browser.done(f"/numbers/{CALLER}/ok", back="/calls/B0000000")
+    browser.done(f"/numbers/{CALLER}/unmark", back="/calls/B0000000")
+    (mark,) = console.office.read(marks_of, CALLER)
+    assert mark.verdict is Verdict.RETRACTED
+    assert [row.what for row in console.office.read(audit_rows)] == ["unmark", "mark", "mark"]
+
+
+def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
+    office.write(lambda db: db.execute("UPDATE console_user SET extension = NULL"))
+    with office.console() as console:
+        answer = console.browser("operator").post(f"/numbers/{CALLER}/ok")
+    assert answer.status_code == 422
+    assert "you mark in nobody&#39;s name" in problem_of(answer.text)
+    assert office.read(marks_of, CALLER) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "problem"),
+    [
+        ("+12025550100/block", {}, "our own numbers"),
+        (f"{CALLER}/block", {"expires": "soon"}, "is no expiry"),
+        (f"{CALLER}/unlist", {"list": "block"}, "is not on the blocklist"),
+        (f"{CALLER}/unmark", {}, "there is nothing to take back"),
+        (f"{CALLER}/owner", {"reason": " "}, "say how you know"),
+    ],
+)
+def test_what_is_refused_changes_nothing_and_leaves_no_audit(
+    console: Console, path: str, fields: dict[str, str], problem: str
+) -> None:
+    answer = console.browser("administrator").post(f"/numbers/{path}", **fields)
+    assert answer.status_code == 422
+    assert problem in unescape(problem_of(answer.text))
+    assert console.office.read(audit_rows) == []
+    assert console.office.read(list_entries) == []
+
+
+@pytest.mark.parametrize("number", ["+1201555012a", "12015550123", "+", "+0", "+1 201 555 0123", "+1201555012345678"])
+def test_what_is_no_number_has_no_page_and_no_actions(console: Console, number: str) -> None:
+    browser = console.browser("administrator")
+    assert browser.get(f"/numbers/{number}").status_code == 404
+    assert browser.post(f"/numbers/{number}/allow").status_code == 404
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_a_form_never_leads_elsewhere(console: Console, back: str) -> None:
+    answer = console.browser("operator").post(f"/numbers/{CALLER}/allow", back=back)
+    assert answer.headers["location"] == f"/numbers/{CALLER}?said=on-allowlist"
+
+
+def test_find_calls_gives_no_more_than_asked(office: Office) -> None:
+    assert len(office.read(find_calls, Wanted(), None, 2)) == 2
+
+
+def reasons_on(page: str) -> list[str]:
+    """The paragraph below the decision, and the reasons of the other decisions about the call."""
+    return [unescape(text) for text in re.findall(r'</h2>\n  <p>(.*?)</p>|<td class="text">(.*?)</td></tr>', page)[0]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        *((one.value, None) for one in Reason if "{" not in one),
+        *((one, None) for one in sorted(reasons_of_ours())),
+        ("+1900* is on the blocklist", "+1900* 在阻止名单中"),
+        ("others have complained about this number (the caller is verified)", "有其他人投诉过该号码（主叫身份已验证）"),
+        (
+            "they sell lamps (an appeal is in force: AP9E4100)",
+            "they sell lamps（有申诉正在生效：AP9E4100）",
+        ),
+        (
+            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
+            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
+        ),
+        ("withheld", "withheld"),
+    ],
+)
+def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, reason: str, said: str | None) -> None:
+    add_calls(office, make_decision("ZH000000", reason=reason))
+    found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
+    assert found == said or (said is None and not re.search("[A-Za-z]{2}", found.replace("Asterisk", ""))), found
+    assert reasons_on(console.browser("viewer").text("/calls/ZH000000"))[0] == reason
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_a_caller_that_is_no_number_is_shown_as_it_came(office: Office, role: str) -> None:
+    record = make_decision("G0000000", caller=None, caller_kind=CallerKind.INVALID, caller_text="0x1A<b>", at=NOW - 1)
+    add_calls(office, record)
+    with office.console() as console:
+        for path in ("/calls", "/calls/G0000000"):
+            page = console.browser(role).text(path)
+            assert ("0x1A&lt;b&gt;" in page) == (role == "operator")
+            assert "0x1A<b>" not in page

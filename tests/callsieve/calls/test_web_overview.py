@@ -1,0 +1,437 @@
+"""The overview: what happens, what was probably wrong, and calls as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, Live
+from callsieve.calls.views_overview import SPANS, activity_shown
+from callsieve.doctor.checks import CHECKS
+from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.main.console_app import make_app
+from callsieve.main.console_context import make_desk
+from callsieve.web.cache import STALE_SECONDS, Kept
+from callsieve.web.desk import Desk
+from callsieve.web.i18n import translated, translations_of
+from callsieve.web.store_client import Shelf
+from callsieve.web.tokens import hash_of, new_token
+from reputation.model import Direction, Disposition, OutcomeRecord
+from reputation.store.activity import busy_blocks, rising_numbers
+from reputation.store.calls import Call
+from reputation.store.emergencies import record_emergency
+from reputation.store.outcomes import record_outcome
+from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.users import (
+    Lifetime,
+    end_session,
+    remove_user,
+    sessions_of,
+    set_password,
+    set_role,
+    start_session,
+)
+from reputation.users import Role, Session
+from reputation.wording import Wording
+from tests.callsieve.browsing import NOW, SETTINGS, Console, Office, changes_of
+from tests.callsieve.console_calls import CALLER, add_calls, add_ending, make_decision, make_ending
+
+DAY = 86_400.0
+A_CALL = Call(
+    "X",
+    NOW,
+    "l",
+    CALLER,
+    "number",
+    None,
+    None,
+    "allow",
+    "allow",
+    "r",
+    "r",
+    "none",
+    0.0,
+    None,
+    None,
+    None,
+    None,
+    None,
+    None,
+)
+
+
+def make_calls(office: Office, number: str, ages: list[float], action: str = "allow") -> None:
+    """Calls of a number, so many seconds ago."""
+    prefix = number[-4:]
+    records = [
+        make_decision(f"{prefix}{place:04d}", at=NOW - age, caller=number, action=action, rule=f"level-{action}")
+        for place, age in enumerate(ages)
+    ]
+    add_calls(office, *records)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """A contact that was challenged, one who was called back, a busy number, and a busy block."""
+    office = Office(tmp_path)
+    make_calls(office, "+12015550101", [60, 3600, 2 * DAY], "challenge")
+    office.write(add_contacts, "crm", [Contact("+12015550101", "Joe")])
+    make_calls(office, "+12015550102", [5 * 3600.0], "reject")
+    back = OutcomeRecord(
+        linkedid="back",
+        at=NOW - 3600,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED,
+        caller="201",
+        dialled="+12015550102",
+        answered_by="+12015550102",
+        talk_seconds=90.0,
+    )
+    office.write(record_outcome, back, NOW)
+    make_calls(office, "+12015550103", [100.0 * n for n in range(1, 9)], "warn")
+    make_calls(office, "+12015550104", [DAY * n + 60 for n in range(8)])
+    return office
+
+
+def test_the_figures_lead_to_the_calls(console: Console) -> None:
+    browser = console.browser("operator")
+    page = browser.text("/")
+    figures = dict(re.findall(r'href="/calls\?action=(\w+)&amp;since=[^"]+"><b>([\d,]+)</b>', page))
+    assert figures == {"warn": "8", "challenge": "2", "route": "0", "reject": "1"}
+    link = re.search(r'href="(/calls\?action=warn&amp;since=[^"]+)"', page)
+    assert link
+    found = browser.text(link[1].replace("&amp;", "&"))
+    assert len(re.findall(r'<tr id="call-', found)) == 8
+
+
+def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console) -> None:
+    page = console.browser("operator").text("/")
+    table = page.partition('id="mistakes"')[2].partition("</table>")[0]
+    rows = re.findall(r"<tr><td>.*?</tr>", table, re.DOTALL)
+    assert len(rows) == 2
+    assert "+12015550101" in rows[0]
+    assert "contact" in rows[0]
+    assert "+12015550102" in rows[1]
+    assert "called it back" in rows[1]
+    assert "+1201*****01" in console.browser("viewer").text("/")
+
+
+def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:
+    rising = office.read(rising_numbers, NOW - DAY, NOW, 5)
+    assert [(one.number, one.calls, one.before, one.action) for one in rising] == [("+12015550103", 8, 0.0, "warn")]
+    assert [tuple(one) for one in office.read(busy_blocks, NOW - DAY, NOW, 5)] == [("+12015550", 12, 4)]
+
+
+@pytest.mark.parametrize("word", SPANS)
+def test_every_span_counts_each_of_its_calls_once(office: Office, word: str) -> None:
+    span = SPANS[word]
+    shown = office.read(activity_shown, span, NOW)
+    ages = [60, 3600, 2 * DAY, 5 * 3600, *(100.0 * n for n in range(1, 9)), *(DAY * n + 60 for n in range(8))]
+    assert shown.calls == sum(NOW - age >= shown.since for age in ages)
+    assert len(shown.steps) == round(span.seconds / span.step)
+    assert 0 <= NOW - shown.steps[-1].at < span.step
+    assert shown.totals["warn"] == 8
+
+
+def test_a_span_that_is_none_is_the_day(console: Console) -> None:
+    page = console.browser("viewer").text("/?over=%27%20OR%201")
+    assert 'href="/?over=day" aria-current="true"' in page
+
+
+def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
+    with Office(tmp_path).console() as console:
+        page = console.browser("viewer").text("/")
+    assert "No calls in this time." in page
+    assert "No number has called three times." in page
+
+
+def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
+    part = console.browser("viewer").text("/activity?over=week", headers={"hx-request": "true"})
+    assert part.lstrip().startswith('<div id="activity" hx-get="/activity?over=week"')
+    assert 'id="rising-and-blocks" hx-swap-oob="outerHTML"' in part
+
+
+# What is kept.
+
+
+async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
+    kept: Kept[int] = Kept(0.05)
+    found: list[int] = []
+
+    async def find() -> int:
+        await asyncio.sleep(0.01)
+        found.append(len(found))
+        return len(found)
+
+    assert await asyncio.gather(*(kept.get("a", find) for _ in range(20))) == [1] * 20
+    await asyncio.sleep(0.06)
+    assert await kept.get("a", find) == 1  # the old one, while a new one is found
+    give_up_at = asyncio.get_running_loop().time() + 5
+    while await kept.get("a", find) == 1:
+        assert asyncio.get_running_loop().time() < give_up_at
+        await asyncio.sleep(0.005)
+    assert await kept.get("b", find) > 2
+    assert STALE_SECONDS > 60
+
+
+async def test_a_failure_is_not_kept() -> None:
+    kept: Kept[int] = Kept(60)
+
+    async def fail() -> int:
+        raise OSError("the disk")
+
+    async def find() -> int:
+        return 7
+
+    with pytest.raises(OSError, match="the disk"):
+        await kept.get("a", fail)
+    assert await kept.get("a", find) == 7
+
+
+# Calls as they happen.
+
+
+@asynccontextmanager
+async def watching(office: Office) -> AsyncIterator[tuple[Live, asyncio.Queue[Call]]]:
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    try:
+        async with live.watching("vera") as calls:
+            yield live, calls
+    finally:
+        await live.close()
+        await shelf.close()
+
+
+async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    add_calls(office, make_decision("BEF0RE00", at=NOW - 5))
+    async with watching(office) as (_, calls):
+        decision = make_decision("N0000000", at=NOW)
+        await asyncio.to_thread(add_calls, office, decision)
+        told = await asyncio.wait_for(calls.get(), 10)
+        assert (told.id, told.disposition) == ("N0000000", None)
+        office.clock.now += 3600  # a long call: it began long ago
+        await asyncio.to_thread(add_ending, office, make_ending(decision))
+        told = await asyncio.wait_for(calls.get(), 10)
+        assert (told.id, told.disposition) == ("N0000000", "answered")
+        assert calls.empty()
+
+
+async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with watching(office) as (live, slow):
+        for number in range(MOST_WAITING + 5):
+            live.tell(A_CALL._replace(id=str(number)))
+        assert slow.qsize() == MOST_WAITING
+        assert slow.get_nowait().id == "5"
+
+
+async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    watchers = [live.watching(f"user-{n}") for n in range(MOST_WATCHERS)]
+    for watcher in watchers:
+        await watcher.__aenter__()
+    full_with_all = live.is_full("vera")
+    await watchers.pop().__aexit__(None, None, None)
+    assert (full_with_all, live.is_full("vera")) == (True, False)
+    for watcher in watchers:
+        await watcher.__aexit__(None, None, None)
+    await live.close()
+    await shelf.close()
+
+
+async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    shelf = Shelf(office.store)
+    live = Live(shelf, office.clock)
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_OF_USER):
+            assert not live.is_full("vera")
+            await stack.enter_async_context(live.watching("vera"))
+        assert (live.is_full("vera"), live.is_full("otto")) == (True, False)
+    await live.close()
+    await shelf.close()
+
+
+async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with watching(office) as (live, calls):
+        office.store.rename(office.store.with_suffix(".away"))
+        await live.look(tell=True)
+        office.store.with_suffix(".away").rename(office.store)
+        await asyncio.to_thread(add_calls, office, make_decision("N0000000", at=NOW))
+        assert (await asyncio.wait_for(calls.get(), 10)).id == "N0000000"
+
+
+# Whoever watches.
+
+
+@asynccontextmanager
+async def stream(office: Office) -> AsyncIterator[tuple[Desk, asyncio.Queue[str]]]:
+    """What the browser of the operator is told by /live; "" when it ends."""
+    token, told = new_token(), asyncio.Queue[str]()
+    session = Session(hash_of(token), "otto", NOW, NOW, "192.0.2.7", "test")
+    office.write(start_session, session, Lifetime(3600.0, 43200.0))
+    cookies = [(b"host", b"localhost"), (b"cookie", f"callsieve={token}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": b""}
+    scope |= {"headers": cookies, "scheme": "http", "server": ("localhost", 80), "client": ("192.0.2.7", 50000)}
+
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()  # the browser stays
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        if "body" in message:
+            told.put_nowait(bytes(message["body"]).decode())  # type: ignore[call-overload]
+
+    desk = make_desk(office.load, office.clock)
+    task = asyncio.ensure_future(make_app(desk)(scope, receive, send))  # type: ignore[arg-type]
+    try:
+        assert await asyncio.wait_for(told.get(), 10) == "retry: 3000\n\n"
+        yield desk, told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await desk.close()
+
+
+async def next_event(office: Office, told: asyncio.Queue[str], call_id: str) -> str:
+    """What is told when a call has come."""
+    await asyncio.to_thread(add_calls, office, make_decision(call_id, at=office.clock.now))
+    return await asyncio.wait_for(told.get(), 10)
+
+
+def logged_out(db: sqlite3.Connection) -> None:
+    for session in sessions_of(db, "otto"):
+        end_session(db, session.token)
+
+
+ENDINGS = [
+    pytest.param(logged_out, 20.0, id="logged-out"),
+    pytest.param(lambda db: remove_user(db, "otto"), 20.0, id="removed"),
+    pytest.param(lambda db: set_role(db, "otto", Role.VIEWER), 20.0, id="less-rights"),
+    pytest.param(lambda db: set_password(db, "otto", "x", NOW), 20.0, id="another-password"),
+    pytest.param(lambda _db: None, 13 * 3600.0, id="expired"),
+]
+
+
+@pytest.mark.parametrize(("change", "later"), ENDINGS)
+async def test_who_is_logged_out_watches_no_longer(
+    tmp_path: Path, change: Callable[[sqlite3.Connection], None], later: float
+) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (_, told):
+        assert "call-BEF0RE00" in await next_event(office, told, "BEF0RE00")
+        await asyncio.to_thread(office.write, change)
+        office.clock.now += later
+        assert await next_event(office, told, "AFTER000") == "event: over\ndata:\n\n"
+        assert await asyncio.wait_for(told.get(), 10) == ""
+
+
+async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (_, told):
+        for hour in range(1, 5):
+            office.clock.now = NOW + hour * 1500.0
+            assert f"call-N000000{hour}" in await next_event(office, told, f"N000000{hour}")
+            give_up_at = asyncio.get_running_loop().time() + 10
+            while office.read(sessions_of, "otto")[0].seen_at < office.clock.now:
+                assert asyncio.get_running_loop().time() < give_up_at
+                await asyncio.sleep(0.01)
+
+
+async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with stream(office) as (desk, told):
+        office.store.rename(office.store.with_suffix(".away"))
+        office.clock.now += 20
+        desk.service(Live).tell(A_CALL)
+        assert await asyncio.wait_for(told.get(), 10) == ""
+
+
+# Commands, paths, names and settings, which are the same in every language.
+AS_TYPED = re.compile(r"callsieve[\w.-]*(?: [a-z]+)*|systemctl \S+|--now|root|\S*/\S*|\[\w+\]|cautious|DID")
+
+
+def store(office: Office, checks: Iterable[Check], age: float) -> None:
+    """As root's doctor did, so long ago in real time: checks are not made by the console's clock."""
+    path, at = office.load().findings_path, time.time() - age
+    path.parent.mkdir()
+    store_findings(path, findings_of([replace(check, at=at) for check in checks], at))
+
+
+def details_of(page: str) -> list[str]:
+    return [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
+
+
+def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
+    console.wait_for_health()
+    found = details_of(console.browser("viewer").text("/health", headers={"accept-language": "zh"}))
+    assert len(found) > len(CHECKS) / 2, "what was not asked is one line"
+    english = [text for text in found if re.search("[A-Za-z]{4,}", AS_TYPED.sub("", text.replace("Asterisk", "")))]
+    assert english == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_an_open_emergency_window_is_on_every_page(office: Office, role: str) -> None:
+    office.write(record_emergency, NOW - 60)
+    with office.console() as console:
+        browser = console.browser(role)
+        pages = [browser.get(path).text for path in ("/", "/calls", "/account")]
+        assert all(("/emergency/close" in page) == (role == "operator") for page in pages)
+        assert all("emergency window is open" in page for page in pages)
+        closed = browser.post("/emergency/close")
+        assert closed.status_code == (303 if role == "operator" else 403)
+        assert ("emergency window is open" in browser.get("/calls").text) == (role == "viewer")
+    assert (("emergency close", "otto (console)", None) in changes_of(office)) == (role == "operator")
+    office.write(record_emergency, NOW + 1)
+    with office.console() as console:
+        browser = console.browser(role)
+        browser.client.cookies.set("callsieve-language", "zh")
+        assert "紧急呼叫时段" in browser.text("/")
+
+
+def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None:
+    until = Wording("screening is off {until}", {"until": Wording("until it is switched on")})
+    store(office, [Check("off switch", Status.WARN, until, "callsieve on")], age=240)
+    with office.console() as console:
+        console.wait_for_health()
+        office.clock.now = time.time()
+        page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
+    said = translated("4 min ago", translations_of("zh"))
+    (found,) = [detail for detail in details_of(page) if said in detail]
+    assert until.said(translations_of("zh").gettext) in found
+    banner = re.search(r'<p class="banner off">(.*?)</p>', page)
+    assert banner is not None
+    assert said in banner[1]
+    assert "callsieve-doctor.timer" not in page
+
+
+@pytest.mark.parametrize("age", [pytest.param(None, id="never"), pytest.param(2 * 3600.0, id="long-ago")])
+def test_where_root_does_not_look_the_timer_is_named(office: Office, age: float | None) -> None:
+    if age is not None:
+        store(office, [Check("trunks", Status.OK, "fine")], age)
+    with office.console() as console:
+        console.wait_for_health()
+        (found,) = [text for text in details_of(console.browser("viewer").text("/health")) if "-doctor.timer" in text]
+    assert ("2 h ago" in found) == (age is not None)
+
+
+def test_the_console_never_asks_asterisk(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    command = f'command = "touch {asked}"'
+    with Office(tmp_path, SETTINGS.replace('command = "callsieve-has-no-asterisk-here"', command)).console() as console:
+        console.wait_for_health()
+    assert not asked.exists()

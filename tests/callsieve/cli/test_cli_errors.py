@@ -1,0 +1,443 @@
+"""However a command fails: one line on standard error that says what to do, exit code 2, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from callsieve import settings
+from callsieve.main.cli import COMMAND
+from callsieve.numbers import profile as known
+from callsieve.policy.activation import activate
+from callsieve.settings import load_settings
+from lab.programs import COMMAND_LINE
+from tests.callsieve.program import Program, make_record, one_line
+from tests.office import CALLER, NOBODY, ROOT
+
+HISTORY = (
+    '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421834", "did": "+442071838750",'
+    ' "callee": "201", "answered": true, "talk_seconds": 3.0, "ended_by": "callee"}\n'
+)
+OWN = "+12025550107"
+READING = [
+    pytest.param(("lookup", CALLER), id="lookup"),
+    pytest.param(("list", "show"), id="list-show"),
+    pytest.param(("list", "remove", "block", CALLER), id="list-remove"),
+    pytest.param(("list", "show", "--person", "201"), id="list-show-person"),
+    pytest.param(("identity", "show"), id="identity-show"),
+    pytest.param(("identity", "remove", CALLER), id="identity-remove"),
+    pytest.param(("import", "list"), id="import-list"),
+    pytest.param(("feeds",), id="feeds"),
+    pytest.param(("import", "remove", "ftc"), id="import-remove"),
+    pytest.param(("calls", "show"), id="calls-show"),
+    pytest.param(("db", "check"), id="db-check"),
+    pytest.param(("db", "backup"), id="db-backup"),
+    pytest.param(("privacy", "export", CALLER), id="privacy-export"),
+    pytest.param(("privacy", "erase", CALLER, "--yes"), id="privacy-erase"),
+    pytest.param(("emergency", "status"), id="emergency-status"),
+    pytest.param(("calls", "search"), id="calls-search"),
+    pytest.param(("calls", "tail", "--seconds", "0.1"), id="calls-tail"),
+    pytest.param(("summary",), id="summary"),
+    pytest.param(("audit",), id="audit"),
+    pytest.param(("own", "show", OWN), id="own-show"),
+    pytest.param(("own", "list"), id="own-list"),
+    pytest.param(("own", "due"), id="own-due"),
+    pytest.param(("own", "check", OWN), id="own-check"),
+    pytest.param(("own", "rest", OWN), id="own-rest"),
+    pytest.param(("own", "use", OWN), id="own-use"),
+    pytest.param(("own", "retire", OWN), id="own-retire"),
+    pytest.param(("own", "remove", OWN), id="own-remove"),
+    pytest.param(("own", "undo", "1"), id="own-undo"),
+    pytest.param(("undo", "1"), id="undo"),
+    pytest.param(("own", "export"), id="own-export"),
+    pytest.param(("own", "guidance", "--out", "{numbers}.html"), id="own-guidance"),
+    pytest.param(("own", "dnc", "remove", CALLER), id="own-dnc-remove"),
+    pytest.param(("own", "dnc", "list"), id="own-dnc-list"),
+    pytest.param(("appeal", "list"), id="appeal-list"),
+    pytest.param(("appeal", "show", "A1"), id="appeal-show"),
+    pytest.param(("user", "list"), id="user-list"),
+]
+WRITING = [
+    pytest.param(("list", "add", "block", CALLER), id="list-add"),
+    pytest.param(("list", "add", "block", CALLER, "--person", "201"), id="list-add-person"),
+    pytest.param(("list", "import", "{entries}"), id="list-import"),
+    pytest.param(("identity", "add", CALLER, "--name", "Acme", "--level", "1"), id="identity-add"),
+    pytest.param(("import", "numbers", "{numbers}", "--source", "ftc"), id="import-numbers"),
+    pytest.param(("import", "feed", "{numbers}", "--source", "ours"), id="import-feed"),
+    pytest.param(("import", "contacts", "{numbers}", "--source", "crm"), id="import-contacts"),
+    pytest.param(("import", "people", "{people}", "--source", "hr"), id="import-people"),
+    pytest.param(("emergency", "open"), id="emergency-open"),
+    pytest.param(("emergency", "close"), id="emergency-close"),
+    pytest.param(("mark", CALLER, "spam", "--as", "201"), id="mark"),
+    pytest.param(("import", "calls", "{history}"), id="import-calls"),
+    pytest.param(("own", "add", OWN), id="own-add"),
+    pytest.param(("own", "import", "{numbers}"), id="own-import"),
+    pytest.param(("own", "dnc", "add", CALLER), id="own-dnc-add"),
+    pytest.param(("appeal", "open", CALLER, "--name", "Acme", "--contact", "a@b.example"), id="appeal-open"),
+]
+# They work without a store, or say what there is to say of an empty one.
+CONTENT = [
+    pytest.param(("unmark", CALLER, "--as", "201"), id="unmark"),
+    pytest.param(("policy", "explain", "--caller", CALLER), id="policy-explain"),
+    pytest.param(("own", "complaint", OWN), id="own-complaint"),
+]
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Program]:
+    """Settings and a store in a directory that everybody may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="callsieve-test-"))
+    folder.chmod(0o755)
+    program = Program(folder)
+    program.ok("list", "add", "block", CALLER)
+    program.state.chmod(0o755)
+    yield program
+    shutil.rmtree(folder)
+
+
+def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
+    places = {
+        "numbers": callsieve.file("numbers.csv", f"number\n{CALLER}\n"),
+        "entries": callsieve.file("entries.csv", f"entry,list\n{CALLER},block\n"),
+        "people": callsieve.file("people.csv", "extension\n202\n"),
+        "history": callsieve.file("history.jsonl", HISTORY),
+    }
+    return [argument.format(**places) for argument in arguments]
+
+
+@pytest.mark.parametrize("arguments", READING)
+def test_who_only_looks_makes_no_store(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    line = callsieve.fails(*arguments)
+    assert "there is no store" in line
+    assert not callsieve.state.exists()
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
+def test_a_directory_in_place_of_the_store_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.store.mkdir(parents=True)
+    assert "callsieve.db" in callsieve.fails(*filled_in(callsieve, arguments))
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
+def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    with callsieve.store.open("r+b") as file:
+        file.write(b"\0" * callsieve.store.stat().st_size)
+    assert "callsieve db restore" in callsieve.fails(*filled_in(callsieve, arguments))
+
+
+# `emergency` works with broken settings: test_cli_broken_settings.py.
+NEEDS_SETTINGS = [one for one in (*READING, *WRITING, *CONTENT) if "emergency" not in str(one.values)]
+
+
+@pytest.mark.parametrize("arguments", NEEDS_SETTINGS)
+def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    filled = filled_in(callsieve, arguments)
+    assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder / "missing.toml")
+    assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder)
+    wrong = callsieve.file("wrong.toml", b"\xff\xfe")
+    assert "not UTF-8" in callsieve.fails(*filled, "--config", wrong)
+    assert not callsieve.state.exists()
+
+
+def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
+    assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
+
+
+@pytest.mark.parametrize("arguments", WRITING)
+def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+    filled = filled_in(open_to_all, arguments)
+    open_to_all.store.chmod(0o444)
+    open_to_all.state.chmod(0o555)
+    result = open_to_all.as_nobody(*filled)
+    open_to_all.state.chmod(0o755)
+    open_to_all.store.chmod(0o644)
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+    assert [one["entry"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
+
+
+@pytest.mark.root
+def test_the_services_user_activates_in_a_foreign_group_folder(open_to_all: Program) -> None:
+    """By the function: the command reads files of ours, which may lie where only root looks."""
+    open_to_all.ok("policy", "activate")  # as root, with all that it imports
+    policies = open_to_all.state / "policies"
+    for path in (open_to_all.state, open_to_all.store, policies):
+        os.chown(path, NOBODY, 4712)
+    loaded = load_settings(open_to_all.config, open_to_all.environment)
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        activate(loaded, "strict")
+    finally:
+        os.setresuid(0, 0, 0)
+    assert open_to_all.ok("policy", "show").startswith("strict")
+    assert (policies / "activated").stat().st_uid == NOBODY
+
+
+@pytest.mark.root
+def test_without_write_access_no_second_store_is_made(open_to_all: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = open_to_all.folder / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    monkeypatch.setattr(settings, "SERVICE_STATE", open_to_all.state)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    monkeypatch.setattr(Program, "environment", {**open_to_all.environment, "CALLSIEVE_STATE": ""})
+    open_to_all.store.chmod(0o640)
+    open_to_all.state.chmod(0o750)
+    result = open_to_all.as_nobody("list", "add", "block", "+12017421835")
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+    assert not any(home.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING])
+def test_who_may_not_read_gets_one_line(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+    open_to_all.store.chmod(0o000)
+    result = open_to_all.as_nobody(*filled_in(open_to_all, arguments))
+    assert (result.code, result.out) == (2, "")
+    assert "no permission" in one_line(result.err)
+
+
+def test_who_may_not_enter_the_directory_gets_one_line(open_to_all: Program) -> None:
+    open_to_all.state.chmod(0o000)
+    result = open_to_all.as_nobody("lookup", CALLER)
+    open_to_all.state.chmod(0o755)
+    assert result.code == 2
+    assert "no permission" in one_line(result.err)
+
+
+def test_a_file_that_may_not_be_read_is_one_line(open_to_all: Program) -> None:
+    file = open_to_all.file("secret.csv", "number\n1\n")
+    file.chmod(0o000)
+    result = open_to_all.as_nobody("import", "numbers", str(file), "--source", "x")
+    assert result.code == 2
+    assert "secret.csv" in one_line(result.err)
+
+
+def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    holder = sqlite3.connect(callsieve.store, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        assert "locked for 5 s" in callsieve.fails("list", "add", "block", CALLER)
+        assert callsieve.ok("list", "show") == "No entries.\n"  # reading goes on
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize("arguments", WRITING)
+def test_a_full_disk_is_one_line_and_changes_nothing(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("db", "migrate")
+    result = callsieve(*filled_in(callsieve, arguments), most_bytes=4096)
+    assert (result.code, result.out) == (2, "")
+    line = one_line(result.err)
+    assert "full" in line
+    for shown in (("list", "show", "--json"), ("identity", "show", "--json"), ("import", "list", "--json")):
+        assert callsieve(*shown).json == []
+
+
+@pytest.mark.parametrize("arguments", [("lookup", CALLER), ("lookup", CALLER, "--json"), ("list", "show"), ("--help",)])
+def test_standard_output_on_a_full_disk_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            (sys.executable, "-m", COMMAND_LINE, *arguments),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=callsieve.environment,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert one_line(done.stderr.decode()).startswith("standard output: No space left")
+
+
+@pytest.mark.parametrize("words", ["own export", "guide"])
+def test_a_file_that_does_not_fit_on_the_disk_is_named(callsieve: Program, words: str) -> None:
+    numbers = "".join(f"+1202555{index:04d}\n" for index in range(2000))
+    callsieve.ok("own", "import", callsieve.file("own.csv", f"number\n{numbers}"))
+    out = callsieve.folder / "out.html"
+    result = callsieve(*words.split(), "--out", out, most_bytes=40_000 if words == "own export" else 4)
+    assert (result.code, one_line(result.err).startswith(f"{out}: ")) == (2, True), result.err
+
+
+@pytest.mark.parametrize("arguments", [("import", "numbers", "--source", "x"), ("replay",)])
+def test_a_file_that_cannot_be_read_to_its_end_is_named(callsieve: Program, arguments: tuple[str, ...]) -> None:
+    callsieve.ok("db", "migrate")
+    assert callsieve.fails(*arguments, "/proc/self/mem").startswith("/proc/self/mem: Input/output error")
+
+
+def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
+    callsieve.add_decisions(*(make_record(f"D{index:07d}") for index in range(500)))
+    command = f"{sys.executable} -m {COMMAND_LINE} calls show --last 500 --json | head -1"
+    done = subprocess.run(("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=True)
+    assert done.stdout == b"[\n"
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", ["own list", "own decisions", "calls show"])
+def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
+    callsieve.ok("db", "migrate")
+    command = f"{sys.executable} -m {COMMAND_LINE} {words} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["nonsense"], "'nonsense' (callsieve --help)", id="command"),
+        pytest.param(["list", "nonsense"], "'nonsense' (callsieve list --help)", id="subcommand"),
+        pytest.param(["lookup"], "lookup: missing argument", id="argument"),
+        pytest.param(["lookup", "1", "2"], "unexpected extra argument", id="extra-argument"),
+        pytest.param(["lookup", CALLER, "--colour"], "--colour", id="option"),
+        pytest.param(["list", "add", "grey", CALLER], "'grey' is not one of 'allow', 'block'", id="choice"),
+        pytest.param(["lookup", CALLER, "--config"], "'--config'", id="option-value"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    line = callsieve.fails(*arguments)
+    assert says in line
+    assert line.endswith("--help)")
+
+
+# Every option that takes a number; those of `policy explain` take whatever a network may show.
+NUMBER_OPTIONS = {
+    ("own", "decisions"): ([], "--from"),
+    ("own", "explain"): ([CALLER], "--from"),
+    ("own", "dnc", "add"): ([CALLER], "--after"),
+    ("own", "complaint"): ([OWN], "--from"),
+    ("calls", "search"): ([], "--number"),
+}
+
+
+@pytest.mark.parametrize("command", NUMBER_OPTIONS, ids=" ".join)
+@pytest.mark.parametrize("text", ["12", "", "nonsense"])
+def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple[str, ...], text: str) -> None:
+    more, option = NUMBER_OPTIONS[command]
+    line = callsieve.fails(*command, *more, option, text)
+    assert line.startswith(f"{option}: '{text}' is "), line
+    if more and command != ("own", "explain"):  # which answers whatever is dialled, as the guard does
+        assert callsieve.fails(*command, "12", option, CALLER).startswith("'12' is too short")
+
+
+def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
+    found = {
+        (tuple(leaf.split()), option)
+        for leaf, command in commands_of(COMMAND)
+        for parameter in command.params
+        for option in parameter.opts
+        if parameter.metavar == "NUMBER" and option.startswith("--") and leaf != "policy explain"
+    }
+    assert found == {(command, option) for command, (_, option) in NUMBER_OPTIONS.items()}
+
+
+@pytest.mark.parametrize("arguments", [[], ["list"], ["policy"], ["calls"], ["import"], ["db"]])
+def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) -> None:
+    result = callsieve(*arguments)
+    assert result.err == ""
+    assert "Usage: callsieve" in result.out
+    assert result.code in (0, 2)  # as the version of click has it
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["list", "add", "-h"], ["--version"]])
+def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> None:
+    assert callsieve.ok(*arguments)
+
+
+def test_no_help_shows_a_type_beside_a_flag(callsieve: Program) -> None:
+    groups = {leaf.rpartition(" ")[0] for leaf, _ in commands_of(COMMAND)}
+    shown = {leaf: callsieve.ok(*leaf.split(), "--help") for leaf in (*groups, *dict(commands_of(COMMAND)))}
+    assert {leaf for leaf, text in shown.items() if "bool" in text.lower()} == set()
+
+
+def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(known, "known_of", broken)
+    callsieve.ok("db", "migrate")
+    with pytest.raises(ZeroDivisionError):
+        callsieve("lookup", CALLER)
+
+
+# What fails in ways of its own, and the file that tests how, or runs it for those that do.
+ELSEWHERE = {
+    "test_cli_appeal.py": (
+        *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
+        *("appeal decide", "appeal withdraw", "appeal undo"),
+    ),
+    "test_cli_own_guard.py": ("own decisions", "own explain"),
+    "test_cli_reviews.py": (
+        *("identity code", "identity due", "identity prove", "reassigned add", "reassigned remove", "reassigned show"),
+        *("review done", "review list", "review undo", "review wrong"),
+    ),
+    "test_guide.py": ("guide",),
+    "test_housekeeping.py": ("housekeeping run", "housekeeping show"),
+    "test_cli_policy.py": ("policy list", "policy check", "policy show"),
+    "test_activation.py": ("policy activate",),
+    "test_cli_policy_cases.py": ("policy test",),
+    "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
+    "test_cli_replay.py": ("replay",),
+    "test_cli_errors.py": ("web",),
+    "test_cli_serve.py": ("serve",),
+    "test_cli_store.py": ("db migrate", "db restore"),
+    "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),
+    "test_doctor.py": ("off", "on"),
+    "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
+}
+
+
+def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it: as they are typed, and themselves."""
+    commands = getattr(command, "commands", None)
+    if commands is None:
+        yield " ".join(words), command
+    for name, below in (commands or {}).items():
+        yield from commands_of(below, (*words, name))
+
+
+def test_there_is_no_command_whose_failures_are_not_tested() -> None:
+    cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
+    elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
+    missing = {leaf for leaf, _ in commands_of(COMMAND) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)}
+    assert missing == elsewhere
+    for file, commands in ELSEWHERE.items():
+        [path] = Path(__file__).parents[2].rglob(file)
+        text = path.read_text()
+        unnamed = [command for command in commands if '"{}"'.format('", "'.join(command.split())) not in text]
+        assert unnamed == [], file
+
+
+@pytest.mark.parametrize("words", [["guide"], ["own", "guidance", "--leaflet", "--force"]], ids=["guide", "guidance"])
+def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[str]) -> None:
+    folder = callsieve.folder / "out"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo")
+    (folder / "link.html").symlink_to("page.html")
+    assert "is no regular file: name a file" in callsieve.fails(*words, "--out", folder / "fifo")
+    assert "this is a directory" in callsieve.fails(*words, "--out", folder)
+    assert "this is a directory" in callsieve.fails(*words, "--out", ".")
+    nowhere = folder / "nowhere"
+    assert callsieve.fails(*words, "--out", nowhere / "x") == f"{nowhere}: there is no such file or directory"
+    callsieve.ok(*words, "--out", folder / "link.html")
+    assert sorted(path.name for path in folder.iterdir()) == ["fifo", "link.html", "page.html"]
+    assert (folder / "fifo").is_fifo()
+    assert (folder / "link.html").is_symlink()
+
+
+def test_the_page_for_everybody_overwrites_nothing(callsieve: Program) -> None:
+    numbers = callsieve.file("numbers.csv", "number\n")
+    assert "there is a file of this name" in callsieve.fails("guide", "--out", numbers)
+    assert numbers.read_text() == "number\n"

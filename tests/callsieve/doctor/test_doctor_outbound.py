@@ -1,0 +1,78 @@
+"""The doctor on the outbound guard: who asks it, and what is in the way where FreePBX does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor import dialplan as doctor_dialplan
+from callsieve.doctor import outbound as doctor_outbound
+from callsieve.install.freepbx import HOOK
+from tests.callsieve.doctor.test_doctor import make_ground
+
+ACTING = "[outbound]\nobserve = false"
+ASKING = "Gosub(callsieve-freepbx-outbound,s,1)"
+
+
+def dialplan(**steps: str) -> str:
+    """`dialplan show` of contexts with one step each."""
+    return "".join(
+        f"[ Context '{context.replace('_', '-')}' created by 'pbx_config' ]\n  's' =>  1. {step} [x.conf:1]\n"
+        for context, step in steps.items()
+    )
+
+
+def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))") -> str:
+    """FreePBX with our contexts, what its hook does and how it goes to a trunk."""
+    return dialplan(callsieve_freepbx_outbound="Return()", **{HOOK: hook}, outrt_1=trunk)
+
+
+@pytest.mark.parametrize(
+    ("shown", "settings", "status", "words"),
+    [
+        pytest.param(
+            dialplan(office="Gosub(callsieve-outbound,s,1(${EXTEN},,carrier))"), ACTING, "ok", "office", id="own-line"
+        ),
+        pytest.param("", "", "ok", "nobody asks", id="nobody-asks-and-it-observes"),
+        pytest.param("", ACTING, "warn", "nobody asks", id="nobody-asks-and-it-should-act"),
+        pytest.param(on_freepbx(ASKING), "", "ok", "before the Dial", id="freepbx"),
+        pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
+        pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "somebody else's", id="a-hook-of-their-own"),
+        pytest.param(
+            on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "by Macro", id="macros"
+        ),
+        pytest.param(
+            on_freepbx(ASKING) + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
+            "",
+            "ok",
+            "before the Dial",
+            id="a-macro-that-nobody-calls-any-more",
+        ),
+        pytest.param(
+            on_freepbx("Return()") + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
+            "",
+            "warn",
+            "FreePBX does not ask",
+            id="the-same-and-nobody-asks",
+        ),
+        pytest.param(
+            dialplan(
+                callsieve_freepbx_outbound="Return()", office="GosubIf($[1]?callsieve-outbound,s,1(${EXTEN},,carrier))"
+            ),
+            ACTING,
+            "ok",
+            "office",
+            id="freepbx-with-a-line-elsewhere",
+        ),
+    ],
+)
+def test_findings(tmp_path: Path, shown: str, settings: str, status: str, words: str) -> None:
+    finding = doctor_outbound.guards_calls(make_ground(tmp_path, {"dialplan show": shown}, settings))
+    assert (finding.status, words in str(finding.detail)) == (status, True), finding
+    assert bool(finding.way_out) is (status == "warn")
+
+
+def test_the_hook_hears_of_emergency_calls(tmp_path: Path) -> None:
+    ground = make_ground(tmp_path, {"dialplan show": on_freepbx(ASKING)})
+    assert "marked Emergency" in str(doctor_dialplan.hears_of_emergencies(ground).detail)

@@ -1,0 +1,70 @@
+"""The page for everybody with a phone: both languages say the same of all codes, and it can be printed."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from agi.display import TEXTS
+from agi.speech import LANGUAGES
+from callsieve.doctor.dialplan import FEATURE_CODES
+from callsieve.guide.page import guide_page, guide_text
+from tests.callsieve.program import Program
+
+DIALPLAN = (Path(__file__).resolve().parents[3] / "asterisk-conf" / "callsieve.conf").read_text()
+
+
+class Tags(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_names_every_code_and_no_other(language: str) -> None:
+    codes = re.findall(r"`(\*\d\d)`", guide_text(language))
+    assert (
+        sorted(codes) == sorted(FEATURE_CODES) == sorted(re.findall(r"^exten => (\*\d\d),1,", DIALPLAN, re.MULTILINE))
+    )
+
+
+def test_both_say_the_same_in_the_same_order() -> None:
+    english, mandarin = (re.findall(r"`(\*\d\d)`|\*\*(\d)\*\*", guide_text(language)) for language in ("en", "zh"))
+    assert english == mandarin
+    assert guide_text("en").count("\n|") == guide_text("zh").count("\n|")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_shows_what_phones_show(language: str) -> None:
+    page = guide_text(language)
+    assert [text for text in TEXTS[language].values() if text not in page] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_is_a_page_that_needs_nothing_else(language: str) -> None:
+    tags = Tags()
+    tags.feed(guide_page(language))
+    assert tags.names.count("table") == 3
+    assert tags.links == []
+    assert not set(tags.names) & {"script", "img", "link", "a"}
+
+
+def test_the_command(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    assert program.ok("guide", "--language", "zh") == guide_page("zh")
+    assert "open it in a browser" in program.ok("guide", "--out", tmp_path / "guide.html")
+    assert (tmp_path / "guide.html").read_text() == guide_page("en")
+    assert program.fails("guide", "--language", "fr") == "there is no language 'fr': use en or zh"
+    program.config.write_text(program.config.read_text() + '\n[display]\nlanguage = "zh"\n')
+    assert program.ok("guide") == guide_page("zh")
+    assert "nowhere" in program.fails("guide", "--out", tmp_path / "nowhere" / "guide.html")

@@ -1,0 +1,286 @@
+"""`callsieve import feed` and `callsieve feeds`: what is taken, what is refused, and how a feed is."""
+
+from __future__ import annotations
+
+import gzip
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.imports.cli import feeds
+from callsieve.imports.cli.feeds import MOST_ROWS
+from callsieve.imports.feed_health import DAY
+from reputation.store.database import open_store
+from reputation.store.transaction import transaction
+from tests.callsieve.imports.test_feeds import FTC_HEADER, complaint
+from tests.callsieve.program import Program, ended
+from tests.office import CALLER
+from tests.waiting import wait_until
+
+TEN = "".join(f"+1201742{1830 + line}\n" for line in range(10))
+
+
+def feed_of(callsieve: Program, name: str = "ftc") -> dict[str, object]:
+    [feed] = [feed for feed in callsieve("feeds", "--json").json if feed["name"] == name]
+    return dict(feed)
+
+
+def aged(callsieve: Program, days: float, every: float | None = None) -> None:
+    """The feeds came so many days ago."""
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute(
+            "UPDATE import_source SET imported_at = imported_at - ?, every_seconds = ?",
+            (days * DAY, every and every * DAY),
+        )
+
+
+# What is taken.
+
+
+def test_complaints_become_a_feed(callsieve: Program) -> None:
+    content = FTC_HEADER + "".join(
+        (
+            complaint("2017421834", "Computer & technical support", "Y", "2025-09-29 23:59:56"),
+            complaint("", "Other"),
+            complaint("2017421834", "Other", "N", "2025-10-03 10:00:00"),
+            complaint("0000000000"),
+            complaint("2017421835", "Other", "Y"),
+        )
+    )
+    result = callsieve("import", "feed", callsieve.file("dnc.csv", content), "--source", "ftc")
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 numbers as ftc from FTC complaints")
+    assert [line.split(": ")[1] for line in result.err.splitlines()] == ["skipped line 3", "skipped line 5"]
+    assert "2 complaints, 1 about robocalls, the latest 2025-10-03" in callsieve.ok("lookup", CALLER)
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        pytest.param("# bad ones\n+12017421834\n201-742-1835 # too\n", "a list", id="list"),
+        pytest.param("number,category\n+12017421834,Scam\n2017421835,\n", "CSV", id="csv"),
+    ],
+)
+def test_lists_and_csv_become_feeds(callsieve: Program, content: str, form: str) -> None:
+    out = callsieve.ok("import", "feed", callsieve.file("f", content), "--source", "ours")
+    assert out.startswith(f"Imported 2 numbers as ours from {form}")
+    assert feed_of(callsieve, "ours")["format"] == form
+    assert "1 spam" in callsieve.ok("lookup", CALLER)
+
+
+def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
+    packed = callsieve.file("f.gz", gzip.compress(TEN.encode()))
+    assert "Imported 10 numbers" in callsieve.ok("import", "feed", packed, "--source", "ours")
+    piped = callsieve.process("import", "feed", "-", "--source", "piped", stdin=gzip.compress(TEN.encode()))
+    assert "Imported 10 numbers" in piped.out, piped.err
+
+
+def test_a_feed_may_speak_for_numbers(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "partners", "--verdict", "ok")
+    assert "lists it as fine" in callsieve.ok("lookup", CALLER)
+    assert feed_of(callsieve, "partners")["verdict"] == "ok"
+
+
+def test_a_forgotten_verdict_does_not_turn_a_list_round(callsieve: Program) -> None:
+    file = callsieve.file("f", TEN)
+    callsieve.ok("import", "feed", file, "--source", "partners", "--verdict", "ok")
+    line = callsieve.fails("import", "feed", file, "--source", "partners")
+    assert "--verdict ok" in line
+    callsieve.ok("import", "remove", "partners")
+    callsieve.ok("import", "feed", file, "--source", "partners")
+
+
+def test_an_export_is_another_installations_feed(callsieve: Program, tmp_path: Path) -> None:
+    content = 'number,category,name,note\n+12017421834,scam,"Joe, ""the"" plumber",x\n+12017421835,,,\n'
+    callsieve.ok("import", "feed", callsieve.file("f", content), "--source", "ours", "--verdict", "ok")
+    exported = callsieve.ok("feeds", "--export", "ours")
+    assert exported == (
+        'number,category,name,note,verdict\n+12017421834,scam,"Joe, ""the"" plumber",x,ok\n+12017421835,,,,ok\n'
+    )
+    (tmp_path / "other").mkdir()
+    other = Program(tmp_path / "other")
+    file = other.file("ours.csv", exported)
+    assert "line 2: has the verdict 'ok'" in other.fails("import", "feed", file, "--source", "theirs")
+    other.ok("import", "feed", file, "--source", "theirs", "--verdict", "ok")
+    assert other.ok("feeds", "--export", "theirs") == exported
+
+
+def test_an_export_of_what_is_not_there_names_the_nearest(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ours")
+    assert "'our' (did you mean ours?)" in callsieve.fails("feeds", "--export", "our")
+    assert "leave out --json" in callsieve.fails("feeds", "--export", "ours", "--json")
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(b"number\n", "not one row can be used", id="header-only"),
+        pytest.param(FTC_HEADER.encode(), "not one row can be used", id="no-complaint"),
+        pytest.param(b"<html><body>502 Bad Gateway", "and that is no number", id="an-error-page"),
+        pytest.param(gzip.compress(TEN.encode())[:-9], "damaged or cut off", id="cut-gzip"),
+        pytest.param(gzip.compress(TEN.encode())[:12] + b"\xff" * 40, "damaged or cut off", id="broken-gzip"),
+        pytest.param(b"\x1f\x8b\x08", "damaged or cut off", id="hardly-gzip"),
+        pytest.param(gzip.compress(gzip.compress(TEN.encode())), "unpack it first", id="packed-twice"),
+        pytest.param(TEN.encode() + b"\xff\n", "line 11: not UTF-8", id="not-utf-8"),
+        pytest.param(TEN[:40].encode(), "3 numbers", id="shrank"),
+    ],
+)
+def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, content: bytes, says: str) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    before = callsieve.ok("feeds", "--export", "ftc")
+    line = callsieve.fails("import", "feed", callsieve.file("bad", content), "--source", "ftc")
+    assert says in line
+    assert callsieve.ok("feeds", "--export", "ftc") == before
+    feed = feed_of(callsieve)
+    assert feed["health"] == "failed"
+    assert says in str(feed["failure"])
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    assert feed_of(callsieve)["health"] == "ok"
+
+
+def test_a_file_that_is_not_there_is_remembered_too(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    assert "there is no such file" in callsieve.fails("import", "feed", callsieve.folder / "none", "--source", "ftc")
+    assert "none: " in callsieve.ok("feeds")
+
+
+def test_a_dry_run_that_fails_is_not_remembered(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    small = callsieve.file("bad", TEN[:40])
+    assert "--accept-smaller" in callsieve.fails("import", "feed", small, "--source", "ftc", "--dry-run")
+    assert feed_of(callsieve)["health"] == "ok"
+
+
+def test_who_fails_first_leaves_no_store(callsieve: Program) -> None:
+    callsieve.fails("import", "feed", callsieve.file("bad", "phone\n"), "--source", "ftc")
+    assert not callsieve.store.exists()
+
+
+def test_a_feed_that_shrank_is_taken_when_somebody_says_so(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    small = callsieve.file("small", TEN[:40])
+    callsieve.fails("import", "feed", small, "--source", "ftc")
+    out = callsieve.ok("import", "feed", small, "--source", "ftc", "--accept-smaller")
+    assert "Imported 3 numbers" in out
+    assert "before (10)" in out
+    assert feed_of(callsieve)["health"] == "shrank"
+    assert "10 numbers before" in callsieve.ok("feeds")
+
+
+def test_half_is_enough(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    callsieve.ok("import", "feed", callsieve.file("half", TEN[: 5 * 13]), "--source", "ftc")
+    assert feed_of(callsieve)["numbers"] == 5
+
+
+def test_more_rows_than_there_are_numbers_are_no_feed(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MOST_ROWS > 50_000_000
+    monkeypatch.setattr(feeds, "MOST_ROWS", 9)
+    assert "more than 9 rows" in callsieve.fails("import", "feed", callsieve.file("f", TEN), "--source", "ftc")
+
+
+# Hostile sizes.
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "code", "says"),
+    [
+        pytest.param(b"number\n+12017421834\n", b"\n+12017421835\n", 0, "line 3: ", id="between-rows"),
+        pytest.param(b"", b"", 2, "not a table in text", id="alone"),
+    ],
+)
+def test_one_endless_line_is_refused_in_little_memory(
+    callsieve: Program, head: bytes, tail: bytes, code: int, says: str
+) -> None:
+    process = callsieve.start("import", "feed", "-", "--source", "big", stdin=subprocess.PIPE)
+    end = ended(process, (head, *[b"5" * (1 << 20)] * 200, tail))  # what it refuses it does not read to the end
+    assert end.code == code
+    assert says in end.err
+    assert 0 < end.peak_kilobytes < 120_000
+
+
+def test_a_compression_bomb_costs_little_memory(callsieve: Program) -> None:
+    bomb = callsieve.file("bomb.gz", gzip.compress(b"number\n+12017421834\n" + b"9" * 100_000_000 + b"\n"))
+    end = ended(callsieve.start("import", "feed", bomb, "--source", "big"))
+    assert end.code == 0
+    assert end.out.startswith("Imported 1 numbers as big from CSV")
+    assert 0 < end.peak_kilobytes < 120_000
+
+
+# Cut off, and run again.
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+def test_an_import_that_was_cut_off_goes_on_when_it_is_run_again(callsieve: Program, how: signal.Signals) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    file = callsieve.file("large", "".join(f"+1201{2_000_000 + line}\n" for line in range(60_000)))
+    process = callsieve.start("import", "feed", file, "--source", "ftc")
+    wait_until(lambda: rows_in(callsieve) > 10_000)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=30)
+    if how is signal.SIGINT:
+        assert "run it again" in err.decode()
+    assert feed_of(callsieve)["numbers"] == 10
+    there = rows_in(callsieve) - 10
+    assert 20_000 <= there < 60_000
+    out = callsieve.ok("import", "feed", file, "--source", "ftc")
+    assert "Imported 60,000" in out
+    assert f"{there:,} of them were stored already by a run that was cut off." in out
+    assert rows_in(callsieve) == 60_000
+    assert feed_of(callsieve)["health"] == "ok"
+
+
+def rows_in(callsieve: Program) -> int:
+    with open_store(callsieve.store) as db:
+        (count,) = db.execute("SELECT count(*) FROM imported").fetchone()
+    return int(count)
+
+
+# How feeds are.
+
+
+def test_without_feeds_it_is_said_how_to_get_one(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    assert "callsieve import feed" in callsieve.ok("feeds")
+    assert callsieve("feeds", "--json").json == []
+
+
+def test_feeds_are_a_table(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ftc")
+    callsieve.ok("import", "feed", callsieve.file("g", TEN), "--source", "partners", "--verdict", "ok")
+    callsieve.ok("import", "numbers", callsieve.file("n.csv", "number\n+12017421834\n"), "--source", "by-hand")
+    aged(callsieve, 20, every=7)
+    heading, first, second, *details = callsieve.ok("feeds").splitlines()
+    assert heading.split() == ["feed", "verdict", "numbers", "imported", "age", "health"]
+    assert first.split()[:3] == ["ftc", "spam", "10"]
+    assert first.endswith("20 d  stale")
+    assert second.startswith("partners  ok")
+    assert details == [f"{name} stale: it used to come every 7 d" for name in ("ftc", "partners")]
+    assert feed_of(callsieve)["age_seconds"] == pytest.approx(20 * DAY, abs=60)
+    assert feed_of(callsieve)["stale_at"] == pytest.approx(time.time() - 6 * DAY, abs=60)
+
+
+def test_a_removed_feed_is_gone(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ftc")
+    callsieve.ok("import", "remove", "ftc")
+    assert callsieve("feeds", "--json").json == []
+
+
+def test_the_doctor_names_a_feed_that_is_not_well(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ftc")
+    callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "ours")
+
+    def check() -> tuple[str, str]:
+        [found] = [one for one in callsieve("doctor", "--json").json if one["name"] == "feeds"]
+        return found["status"], found["detail"]
+
+    assert check() == ("ok", "2, the oldest 0 s old")
+    aged(callsieve, 31)
+    assert check() == ("warn", "ftc stale: it came but once, and 1 more")

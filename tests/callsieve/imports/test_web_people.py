@@ -1,0 +1,155 @@
+"""People, DIDs and feeds in the browser: shown, taken out as a file, brought in again, and removed."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from httpx2 import Response
+
+from callsieve.web.tokens import form_token
+from reputation.model import Did, Person
+from reputation.store.audit import audit_rows
+from reputation.store.feeds import record_failure
+from reputation.store.imports import Feed, import_numbers
+from reputation.store.people import all_dids, all_people, replace_settings_dids, replace_settings_people, upsert_people
+from reputation.store.personal_lists import Contact, add_contacts
+from tests.callsieve.browsing import NOW, Browser, Console, problem_of
+from tests.integration.test_hostile import PAYLOADS
+
+DID = "+442071838750"
+
+
+@pytest.fixture
+def ada(console: Console) -> Browser:
+    console.office.write(replace_settings_people, [Person("201", "PJSIP/201", "sales", "en", "Alice")])
+    console.office.write(replace_settings_dids, [Did(DID, "sales", None, True)])
+    return console.browser("administrator")
+
+
+def upload(browser: Browser, path: str, content: str, source: str = "hr") -> Response:
+    data = {"form_token": form_token(browser.token or ""), "source": source}
+    return browser.client.post(path, data=data, files={"file": ("x.csv", content.encode())}, follow_redirects=False)
+
+
+def test_people_are_shown_and_what_the_settings_say_is_told(console: Console, ada: Browser) -> None:
+    page = ada.text("/people")
+    for text in ("201", "Alice", "PJSIP/201", DID, "settings"):
+        assert text in page
+    viewer = console.browser("viewer").text("/people")
+    assert DID not in viewer
+    assert "Import…" not in viewer
+    assert console.browser("viewer").get("/people/dids.csv").status_code == 403
+
+
+def test_empty_pages_say_what_to_do(console: Console) -> None:
+    viewer = console.browser("viewer")
+    assert "People are named in the settings, imported here, or seen" in viewer.text("/people")
+    assert "callsieve import feed" in viewer.text("/feeds")
+
+
+def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
+    page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
+    assert "3 rows were taken." in page.text
+    assert [(one.extension, one.name) for one in console.office.read(all_people)] == [
+        ("201", "Alice"),
+        ("301", "=1+1"),
+        ("302", "Wei"),
+    ]
+    exported = ada.get("/people/export.csv").text
+    assert "301,PJSIP/301,sales,,'=1+1" in exported
+    ada.done("/people/remove", source="hr")
+    assert [one.extension for one in console.office.read(all_people)] == ["201"]
+    assert [(row.what, row.name) for row in console.office.read(audit_rows)] == [
+        ("import remove", "hr"),
+        ("people export", ""),
+        ("import people", "hr"),
+    ]
+
+
+def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
+    content = f"number,group,callee,screen\n+12025550111,support,,no\n(202) 555-0112,,301,\n{DID},other,,no\n"
+    assert "3 rows were taken." in upload(ada, "/people/dids/import", content).text
+    expected = [
+        Did("+12025550111", "support", None, False),
+        Did("+12025550112", None, "301", True),
+        Did(DID, "sales", None, True),
+    ]
+    assert console.office.read(all_dids) == expected
+    rows = list(csv.reader(io.StringIO(ada.get("/people/dids.csv").text)))
+    assert rows[1:] == [
+        ["+12025550111", "support", "", "no"],
+        ["+12025550112", "", "301", "yes"],
+        [DID, "sales", "", "yes"],
+    ]
+    ada.done("/people/dids/remove", source="hr")
+    assert console.office.read(all_dids) == expected[2:]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "source", "problem"),
+    [
+        ("/people/import", "extension\n301\n", "../x", "Say what this import is called"),
+        ("/people/import", "extension\n301\n", "settings", "Say what this import is called"),
+        ("/people/import", "", "hr", "Choose a file first."),
+        ("/people/import", "colour\nred\n", "hr", "extension"),
+        ("/people/import", "extension\n<b>\n", "hr", "line 2"),
+        ("/people/dids/import", "number\nnobody\n", "hr", "line 2"),
+        ("/people/dids/import", f"number,screen\n{DID},perhaps\n", "hr", "write yes or no"),
+        ("/people/dids/import", f"number,callee\n{DID},<b>\n", "hr", "line 2"),
+        ("/people/dids/import", "number\n" + "+12025550111\n" * 20_001, "hr", "More than 20,000 rows"),
+    ],
+)
+def test_what_cannot_be_imported_is_said(
+    console: Console, ada: Browser, path: str, content: str, source: str, problem: str
+) -> None:
+    answer = upload(ada, path, content, source)
+    assert answer.status_code == 422
+    assert problem in problem_of(answer.text)
+    assert len(console.office.read(all_people)) + len(console.office.read(all_dids)) == 2
+    assert console.office.read(audit_rows) == []
+
+
+def test_a_file_that_is_too_large_is_not_read(ada: Browser) -> None:
+    assert upload(ada, "/people/import", "x" * (3 << 20)).status_code == 413
+
+
+def test_what_is_no_import_cannot_be_removed(console: Console, ada: Browser) -> None:
+    for source in ("settings", "nobody", "", "' OR 1=1"):
+        assert ada.post("/people/remove", source=source).status_code == 404
+        assert ada.post("/people/dids/remove", source=source).status_code == 404
+    assert len(console.office.read(all_people)) == 1
+
+
+def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None:
+    office = console.office
+    office.read(lambda db: import_numbers(db, "ftc", "spam", [("+12015550123", None, None, None)], feed=Feed("CSV")))
+    office.read(lambda db: import_numbers(db, "old list", "ok", [("+12015550124", None, None, None)]))
+    office.write(add_contacts, "crm", [Contact("+12015550125", "Carol")])
+    viewer = console.browser("viewer")
+    page = viewer.text("/feeds")
+    for text in ("ftc", "CSV", "old list", "crm", ">1<"):
+        assert text in page
+    office.write(record_failure, "ftc", 4e9, "it has 1 number, less than half of the 500 in force")
+    page = viewer.text("/feeds")
+    assert "failed" in page
+    assert "500" in page
+
+
+def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
+    plain = ada.text("/people").count("<script")
+    office = console.office
+    for n, text in enumerate(("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "%s %(x)s", *PAYLOADS)):
+        shown = text.encode("utf-8", "replace").decode()
+        office.write(upsert_people, [Person(f"4{n:03d}", shown, shown, shown, shown)], shown[:60] or "x")
+        office.write(add_contacts, shown, [Contact("+12015550125", shown)])
+    office.read(
+        lambda db: import_numbers(db, "<script>%s", "spam", [("+12015550123", None, None, None)], feed=Feed("<b>%s"))
+    )
+    office.write(record_failure, "<script>%s", NOW, "<img src=x> %s")
+    for path in ("/people", "/feeds"):
+        page = ada.text(path)
+        assert page.count("<script") == plain
+        assert "<img" not in page
+        assert "<b>" not in page

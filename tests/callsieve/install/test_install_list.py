@@ -1,0 +1,55 @@
+"""The list of installation steps is one: in README.md, in docs/operations.md and on the installer's last screen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from callsieve.install.apply import write
+from callsieve.install.install import plan_install
+from callsieve.install.plan import SYSTEM_UNITS
+from callsieve.install.steps import steps_after_install
+from tests.callsieve.install.test_install import PLAIN, make_place, make_wanted, names_of
+
+ROOT = Path(__file__).resolve().parents[3]
+HEADING = re.compile(r"# \d+\. (.*)")
+Listed = list[tuple[str, tuple[str, ...]]]
+
+
+def list_in(page: str) -> Listed:
+    """The steps of a page's first block of shell lines: each comment with a number, and the lines below it."""
+    block = re.search(r"^```sh\n(# 1\. .*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    assert block is not None, page
+    steps: list[tuple[str, list[str]]] = []
+    for line in block[1].splitlines():
+        if heading := HEADING.fullmatch(line):
+            steps.append((heading[1], []))
+        else:
+            steps[-1][1].append(line.removeprefix("#    "))
+    return [(title, tuple(lines)) for title, lines in steps]
+
+
+def test_both_pages_have_the_same_list() -> None:
+    assert list_in("README.md") == list_in("docs/operations.md")
+
+
+def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\nexten => 100,1,Dial(PJSIP/201)\n"})
+    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    plan = plan_install(place, wanted)
+    assert "callsieve.service" in names_of(plan)
+    write(plan)
+    steps = steps_after_install(plan, place, wanted.loaded.settings, freepbx=False, new_service=True, reloaded=False)
+    assert [(step.title, step.lines) for step in steps] == list_in("README.md")[-len(steps) :]
+    assert len(steps) == 4
+
+
+def test_what_is_done_is_not_in_the_list(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\n"})
+    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    write(plan_install(place, wanted))
+    (place.etc / "pjsip.conf").write_text("[carrier]\ntype = endpoint\ncontext = callsieve-from-trunk\n")
+    nothing = replace(plan_install(replace(place, units=SYSTEM_UNITS), wanted), changes=())
+    done = steps_after_install(nothing, place, wanted.loaded.settings, freepbx=False, new_service=False, reloaded=True)
+    assert done == []

@@ -1,0 +1,448 @@
+"""Lists and identities in the browser: added with a look before, removed, undone, and moved as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from httpx2 import Response
+
+from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
+from callsieve.settings import Settings
+from callsieve.text.csv_table import FORMULAS, Table, as_text
+from callsieve.web.tokens import form_token
+from reputation.model import EntryKind, Identity, ListEntry, ListName
+from reputation.store.audit import Change, add_audit, audit_rows
+from reputation.store.identities import all_identities, set_identity
+from reputation.store.journal import record_decisions
+from reputation.store.lists import add_entry, list_entries
+from reputation.store.ownership import raise_epoch
+from reputation.store.privacy import erase_number
+from tests.callsieve.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of, undo_of
+from tests.callsieve.console_calls import make_decision
+from tests.integration.test_hostile import PAYLOADS
+
+NUMBER = "+12015550123"
+OWN = "+12025550100"
+DAY = 86_400.0
+
+
+@pytest.fixture
+def otto(console: Console) -> Browser:
+    return console.browser("operator")
+
+
+@pytest.fixture
+def ada(console: Console) -> Browser:
+    return console.browser("administrator")
+
+
+def entries(office: Office) -> list[tuple[str, str, str | None, str]]:
+    return [(one.list_name.value, one.text, one.action, one.note) for one in office.read(list_entries)]
+
+
+def upload(
+    browser: Browser, content: bytes, path: str = "/lists/import", name: str = "x.csv", **fields: str
+) -> Response:
+    data = {"form_token": form_token(browser.token or ""), **fields}
+    return browser.client.post(path, data=data, files={"file": (name, content)}, follow_redirects=False)
+
+
+# Adding and removing.
+
+
+def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser) -> None:
+    fields = {"list": "allow", "entry": "201-555-0123", "note": "the bank", "expires": "30d", "action": "tag"}
+    page = otto.done("/lists/add", **fields).text
+    assert "counts at the next call" in page
+    assert entries(console.office) == [("allow", NUMBER, "tag", "the bank")]
+    assert console.office.read(list_entries)[0].expires_at == NOW + 30 * DAY
+    page = otto.done("/lists/remove", list="allow", entry=NUMBER).text
+    assert entries(console.office) == []
+    page = otto.done("/lists/undo", id=undo_of(page)).text
+    assert entries(console.office) == [("allow", NUMBER, "tag", "the bank")]
+    assert [(row.what, row.who, row.number) for row in console.office.read(audit_rows)] == [
+        ("undo list remove", "otto (console)", NUMBER),
+        ("list remove", "otto (console)", NUMBER),
+        ("list add", "otto (console)", NUMBER),
+    ]
+
+
+def test_an_entry_that_is_replaced_comes_back_by_undoing(console: Console, otto: Browser) -> None:
+    otto.done("/lists/add", list="block", entry=NUMBER, note="first")
+    page = otto.done("/lists/add", list="block", entry=NUMBER, note="second").text
+    assert entries(console.office) == [("block", NUMBER, None, "second")]
+    otto.done("/lists/undo", id=undo_of(page))
+    assert entries(console.office) == [("block", NUMBER, None, "first")]
+
+
+def test_what_was_changed_again_is_not_undone(console: Console, otto: Browser) -> None:
+    change = undo_of(otto.done("/lists/add", list="block", entry=NUMBER, note="first").text)
+    otto.done("/lists/add", list="block", entry=NUMBER, note="second")
+    assert "changed again since" in problem_of(otto.post("/lists/undo", id=change).text)
+    assert entries(console.office) == [("block", NUMBER, None, "second")]
+
+
+def test_what_is_about_many_numbers_is_looked_at_first(console: Console, otto: Browser) -> None:
+    console.office.write(record_decisions, [make_decision(caller="+12015550123", at=NOW - DAY)])
+    page = otto.post("/lists/add", list="block", entry="+12015550100-+12015550199", note="all of them").text
+    assert "100 numbers" in page
+    assert "1 call" in page
+    assert entries(console.office) == []
+    fields = {key: field_of(page, key) for key in ("list", "entry", "note", "expires", "action", "sure")}
+    otto.done("/lists/add", **fields)
+    assert entries(console.office) == [("block", "+12015550100-+12015550199", None, "all of them")]
+
+
+@pytest.mark.parametrize("entry", [OWN, "+1*", "+120255501*"])
+def test_only_an_administrator_blocks_our_own_numbers(
+    console: Console, otto: Browser, ada: Browser, entry: str
+) -> None:
+    page = otto.post("/lists/add", list="block", entry=entry).text
+    assert "would block" in problem_of(page)
+    assert "Add it all the same" not in page
+    assert otto.post("/lists/add", list="block", entry=entry, sure="yes", force="yes").status_code == 422
+    page = ada.post("/lists/add", list="block", entry=entry).text
+    assert ada.post("/lists/add", list="block", entry=entry, sure="yes").status_code == 422
+    assert entries(console.office) == []
+    ada.done("/lists/add", list="block", entry=entry, sure="yes", force=field_of(page, "force"))
+    assert len(entries(console.office)) == 1
+
+
+@pytest.mark.parametrize("name", ["allow", "block"])
+@pytest.mark.parametrize("entry", ["+33*", "+1*", "+1876*", "+1809*", "+3*", "+33000000000-+33999999999"])
+def test_only_an_administrator_lists_a_whole_country(
+    console: Console, otto: Browser, ada: Browser, name: str, entry: str
+) -> None:
+    page = otto.post("/lists/add", list=name, entry=entry).text
+    assert 'name="sure"' not in page
+    assert otto.post("/lists/add", list=name, entry=entry, sure="yes", force="yes").status_code == 422
+    assert entries(console.office) == []
+    ada.done("/lists/add", list=name, entry=entry, sure="yes", force="yes")
+    change = undo_of(otto.done("/lists/remove", list=name, entry=entry).text)
+    assert otto.post("/lists/undo", id=change).status_code == 422
+    assert entries(console.office) == []
+
+
+def test_an_operator_lists_part_of_a_country(console: Console, otto: Browser) -> None:
+    otto.done("/lists/add", list="block", entry="+1900*", sure="yes")
+    assert len(entries(console.office)) == 1
+
+
+@pytest.mark.parametrize("entry", [OWN, "+1*"])
+def test_nobody_else_puts_such_an_entry_back_by_undoing(
+    console: Console, otto: Browser, ada: Browser, entry: str
+) -> None:
+    ada.done("/lists/add", list="block", entry=entry, sure="yes", force="yes")
+    change = undo_of(otto.done("/lists/remove", list="block", entry=entry).text)
+    assert "Only an administrator" in otto.post("/lists/undo", id=change).text
+    assert entries(console.office) == []
+    ada.done("/lists/undo", id=change)
+    assert len(entries(console.office)) == 1
+
+
+BAD = [
+    pytest.param({"entry": "911"}, "emergency number", id="emergency"),
+    pytest.param({"entry": "12"}, "too short", id="extension"),
+    pytest.param({"entry": ""}, "no telephone number", id="nothing"),
+    pytest.param({"expires": "soon"}, "write it as 2h, 30d", id="no-time"),
+    pytest.param({"expires": "2020-01-01"}, "in the past", id="past"),
+    pytest.param({"action": "rejct"}, "did you mean reject?", id="no-action"),
+    pytest.param({"action": "allow"}, "cannot allow", id="blocklist-that-allows"),
+    pytest.param({"note": "x" * 201}, "at most 200 characters", id="long-note"),
+    pytest.param({"note": "a\x1b[31m"}, "one line", id="control-characters"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "problem"), BAD)
+def test_what_cannot_be_added_is_said_and_what_was_typed_stays(
+    console: Console, otto: Browser, wrong: dict[str, str], problem: str
+) -> None:
+    answer = otto.post("/lists/add", **{"list": "block", "entry": NUMBER, "note": "kept", **wrong})
+    assert answer.status_code == 422
+    assert problem in problem_of(answer.text).replace("&#39;", "'")
+    if "note" not in wrong:
+        assert field_of(answer.text, "note") == "kept"
+    assert entries(console.office) == []
+
+
+def test_forms_that_are_none_of_ours_change_nothing(console: Console, otto: Browser) -> None:
+    console.office.write(add_entry, ListEntry(ListName.BLOCK, EntryKind.EXACT, NUMBER))
+    for path, fields, status in (
+        ("/lists/add", {"list": "grey", "entry": NUMBER}, 404),
+        ("/lists/remove", {"list": "block", "entry": "x"}, 422),
+        ("/lists/remove", {"list": "", "entry": NUMBER}, 404),
+        ("/lists/remove", {"list": "allow", "entry": NUMBER}, 422),
+        ("/lists/undo", {"id": "1 OR 1=1"}, 404),
+        ("/lists/undo", {"id": ""}, 404),
+        ("/lists/undo", {"id": "٣"}, 404),
+        ("/lists/undo", {"id": "999999999"}, 422),
+    ):
+        assert otto.post(path, **fields).status_code == status, (path, fields)
+    assert len(entries(console.office)) == 1
+    assert console.office.read(audit_rows) == []
+
+
+def test_only_changes_of_lists_are_undone_there(console: Console, otto: Browser) -> None:
+    page = otto.done("/identities/add", number=NUMBER, name="Acme", level="1").text
+    assert otto.post("/lists/undo", id=undo_of(page)).status_code == 422
+    assert len(console.office.read(all_identities)) == 1
+
+
+def test_what_was_erased_cannot_be_put_back(console: Console, otto: Browser) -> None:
+    number = "+12125550187"
+    otto.done("/lists/add", list="block", entry=number, note="x")
+    change = undo_of(otto.done("/lists/remove", list="block", entry=number).text)
+    console.office.write(erase_number, number)
+    assert number not in otto.text("/lists")
+    assert otto.post("/lists/undo", id=change).status_code == 422
+
+
+# Looking.
+
+
+def test_entries_are_found_by_number_note_and_list(console: Console, otto: Browser) -> None:
+    for entry, note in ((NUMBER, "the bank"), ("+12015550124", "the school")):
+        otto.done("/lists/add", list="allow", entry=entry, note=note)
+    otto.done("/lists/add", list="block", entry="+12015550125")
+    for query, found in (("q=0124", 1), ("q=BANK", 1), ("list=block", 1), ("list=allow", 2), ("", 3), ("q=%25", 0)):
+        assert otto.text(f"/lists?{query}").count('action="/lists/remove"') == found, query
+    assert "No entry matches." in otto.text("/lists?q=nothing")
+
+
+def test_empty_lists_say_what_belongs_on_them(otto: Browser) -> None:
+    assert "Whoever must always get through" in otto.text("/lists")
+
+
+def test_a_viewer_sees_masked_entries_and_changes_none(console: Console, otto: Browser) -> None:
+    otto.done("/lists/add", list="block", entry=NUMBER, note=f"see {NUMBER}")
+    viewer = console.browser("viewer")
+    for query in ("", "?q=0123", f"?q={NUMBER[-4:]}", "?q=nothing"):
+        page = viewer.text(f"/lists{query}")
+        assert "2015550123" not in re.sub(r"[ ()-]", "", page).replace(query, "")
+        assert page.count("<tr>") == 2, query
+        assert "/lists/remove" not in page
+    assert viewer.get("/lists/export.csv").status_code == 403
+
+
+# Files.
+
+
+def test_what_is_exported_can_be_imported_again(console: Console, ada: Browser) -> None:
+    for fields in (
+        {"list": "allow", "entry": NUMBER, "note": "=HYPERLINK(1)", "expires": "30d"},
+        {"list": "block", "entry": "+1900*", "note": 'it\'s "premium", mostly', "action": "challenge", "sure": "yes"},
+        {"list": "block", "entry": "+12015550100-+12015550199", "note": "'quoted", "sure": "yes"},
+    ):
+        ada.done("/lists/add", **fields)
+    before = entries(console.office)
+    exported = ada.get("/lists/export.csv")
+    assert exported.headers["content-disposition"].startswith('attachment; filename="callsieve-lists-')
+    rows = list(csv.reader(io.StringIO(exported.text)))
+    assert rows[0] == list(COLUMNS)
+    assert not any(field.startswith(FORMULAS) for row in rows for field in row)
+    for row in rows[1:]:
+        ada.done("/lists/remove", list=row[1], entry=from_text(row[0]))
+    assert entries(console.office) == []
+    page = upload(ada, exported.content, list="block").text
+    assert "3 entries were added" in page
+    assert entries(console.office) == before
+
+
+def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> None:
+    console.desk.clock = Ticking()
+    ada.done("/lists/add", list="block", entry=NUMBER, note="first")
+    page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
+    assert "2 entries were added" in page
+    assert "1 of them in the place" in page
+    change = undo_of(ada.text("/lists"))
+    ada.done("/lists/undo", id=change)
+    assert entries(console.office) == [("block", NUMBER, None, "first")]
+    assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
+
+
+def test_who_may_not_import_takes_no_import_back(console: Console, ada: Browser, otto: Browser) -> None:
+    upload(ada, f"entry\n{NUMBER}\n".encode(), list="block")
+    assert 'action="/lists/undo"' not in otto.text("/lists")
+    change = undo_of(ada.text("/lists"))
+    assert otto.post("/lists/undo", id=change).status_code == 422
+    assert len(entries(console.office)) == 1
+    ada.done("/lists/undo", id=change)
+    assert entries(console.office) == []
+
+
+class Work:
+    """What the connection that holds the store's write lock does: steps of SQLite's machine, and statements."""
+
+    def __init__(self, console: Console, browser: Browser) -> None:
+        self.steps, self.statements = 0, list[str]()
+        assert browser.client.portal is not None
+        browser.client.portal.call(console.desk.shelf.write, self._watch)
+
+    def _watch(self, db: sqlite3.Connection) -> None:
+        db.set_progress_handler(self._step, 100)
+        db.set_trace_callback(self.statements.append)
+
+    def _step(self) -> int:
+        self.steps += 100
+        return 0
+
+    def of(self, done: Callable[[], object]) -> int:
+        """How many steps that took."""
+        before = self.steps
+        done()
+        return self.steps - before
+
+
+def test_import_and_undo_take_linear_time(console: Console, ada: Browser) -> None:
+    """The store is locked for writing meanwhile."""
+    console.desk.clock = Ticking()
+    work = Work(console, ada)
+    steps = {}
+    for count in (100, 800):
+        rows = "".join(f"+1201{count}{place:04d}\n" for place in range(count))
+        steps["import", count] = work.of(partial(upload, ada, f"entry\n{rows}".encode(), list="block"))
+        steps["undo", count] = work.of(partial(ada.done, "/lists/undo", id=undo_of(ada.text("/lists"))))
+    assert steps["import", 800] < 12 * steps["import", 100] > 0
+    assert steps["undo", 800] < 12 * steps["undo", 100] > 0
+
+
+def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, ada: Browser) -> None:
+    content = f"entry,list,action\n{NUMBER},,\nnobody,,\n+12015550124,grey,\n+12015550125,,explode\n{OWN},block,\n"
+    page = upload(ada, content.encode(), list="block").text
+    assert "1 entry was added" in page
+    assert "4 rows were passed over" in page
+    for text in ("line 3:", "line 4:", "line 5:", "one of our own numbers"):
+        assert text in page
+    assert entries(console.office) == [("block", NUMBER, None, "")]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(b"", "Choose a file first.", id="empty"),
+        pytest.param(b"PK\x03\x04zip", "save it as CSV", id="spreadsheet"),
+        pytest.param(b"\x1f\x8bgzip", "unpack it first", id="packed"),
+        pytest.param(b"colour\nred\n", "entry", id="no-such-column"),
+        pytest.param(b"entry\nnobody\n", "line 2", id="nothing-usable"),
+        pytest.param(b"entry\n" + b"+12015550123\n" * 5001, "More than 5000 rows", id="too-many"),
+    ],
+)
+def test_a_file_that_cannot_be_used_changes_nothing(
+    console: Console, ada: Browser, content: bytes, problem: str
+) -> None:
+    answer = upload(ada, content, list="block")
+    assert answer.status_code == 422
+    assert problem in answer.text
+    assert entries(console.office) == []
+
+
+def test_a_file_that_is_too_large_is_not_read(ada: Browser) -> None:
+    assert upload(ada, b"x" * (1 << 20)).status_code == 413
+
+
+def test_the_name_of_a_file_leads_nowhere(console: Console, ada: Browser) -> None:
+    upload(ada, f"entry\n{NUMBER}\n".encode(), list="block")
+    before = set(console.office.state.parent.rglob("*"))
+    for name in ("../../etc/cron.d/x", "/etc/passwd", "..\\x", "<script>", "x" * 500):
+        assert upload(ada, f"entry\n{NUMBER}\n".encode(), name=name, list="block").status_code == 200
+    assert set(console.office.state.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "'", "'=1", "''", "plain", "", "\tx", "\u202e"])
+def test_texts_survive_a_spreadsheet(text: str) -> None:
+    assert from_text(as_text(text)) == text
+    assert not as_text(text).startswith(FORMULAS)
+
+
+def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
+    notes = [text for text in ("".join(filter(str.isprintable, one))[:100].strip() for one in PAYLOADS) if text]
+    kept = [ListEntry(ListName.BLOCK, EntryKind.EXACT, f"+1201555{n:04d}", note=note) for n, note in enumerate(notes)]
+    table = Table(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
+    back = list(entries_in(table, None, Settings(), NOW))
+    assert table.problems == []
+    assert [one.note for one in back] == [one.note.encode("utf-8", "replace").decode() for one in kept]
+
+
+# Identities.
+
+
+def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: Browser) -> None:
+    page = otto.done("/identities/add", number=NUMBER, name="Acme", level="2", note="papers seen").text
+    assert "papers seen" in page
+    identity = Identity(NUMBER, "Acme", 2, NOW + 365 * DAY, "papers seen")
+    assert console.office.read(all_identities) == [identity]
+    page = otto.done("/identities/remove", number=NUMBER).text
+    assert console.office.read(all_identities) == []
+    page = otto.done("/identities/undo", id=undo_of(page)).text
+    assert console.office.read(all_identities) == [identity]
+    otto.done("/identities/add", number=NUMBER, name="Acme", level="2", note="papers lost")
+    otto.done("/identities/undo", id=undo_of(otto.text("/identities")))
+    assert console.office.read(all_identities) == [identity]
+
+
+def test_an_ended_identity_comes_back_as_ended(console: Console, otto: Browser) -> None:
+    console.office.write(set_identity, Identity(NUMBER, "Acme", 2, NOW + 300 * DAY, "papers seen"), NOW - 10 * DAY)
+    console.office.write(raise_epoch, NUMBER, NOW - 5 * DAY, "sold", "ada")
+    page = otto.done("/identities/remove", number=NUMBER).text
+    otto.done("/identities/undo", id=undo_of(page))
+    assert [one.expires_at for one in console.office.read(all_identities)] == [NOW - 5 * DAY]
+
+
+def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto: Browser) -> None:
+    old = {"number": NUMBER, "name": "Acme", "level": 2, "expires_at": NOW + DAY}
+    console.office.write(add_audit, Change("identity remove", NUMBER, before=old), "joe", NOW)
+    answer = otto.post("/identities/undo", id=undo_of(otto.text("/identities")))
+    assert "cannot be undone here" in answer.text
+    assert console.office.read(all_identities) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"name": " "}, "Say who the number belongs to."),
+        ({"level": "2"}, "Level 2 needs a note"),
+        ({"number": "911"}, "emergency number"),
+        ({"expires": "never"}, "write it as"),
+        ({"expires": "2y"}, "After 12 months at the latest"),
+        ({"name": "x" * 201}, "at most 200 characters"),
+        ({"note": "a\nb"}, "one line each"),
+    ],
+)
+def test_what_is_no_identity_is_said(console: Console, otto: Browser, wrong: dict[str, str], problem: str) -> None:
+    answer = otto.post("/identities/add", **{"number": NUMBER, "name": "Acme", "level": "1", **wrong})
+    assert answer.status_code == 422
+    assert problem in problem_of(answer.text)
+    assert console.office.read(all_identities) == []
+
+
+def test_a_viewer_reads_whose_number_it_is_and_not_the_number(console: Console) -> None:
+    console.office.write(set_identity, Identity(NUMBER, "Acme", 1, NOW + DAY, f"called {NUMBER}"), NOW)
+    page = console.browser("viewer").text(f"/identities?q={NUMBER[-4:]}")
+    assert "Acme" in page
+    assert "2015550123" not in page
+    assert "/identities/remove" not in page
+
+
+def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
+    plain_page = ada.text("/identities")
+    for place, text in enumerate(("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', *PAYLOADS)):
+        shown = "".join(filter(str.isprintable, text))[:150].strip() or "x"
+        number = f"+1201555{place:04d}"
+        console.office.write(set_identity, Identity(number, shown, 1, NOW + DAY, shown), NOW)
+        console.office.write(add_entry, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, note=shown, added_at=NOW))
+    for path in ("/identities", "/lists"):
+        page = ada.text(path)
+        assert page.count("<script") == plain_page.count("<script")
+        assert "onerror=alert" not in page.replace("onerror=alert(1)&gt;", "")
+
+
+def test_the_start_of_a_number_is_looked_at_before_it_is_added(console: Console, otto: Browser) -> None:
+    look = otto.post("/lists/add", list="block", entry="+442079461")
+    assert (look.status_code, "+442079461*" in look.text) == (200, True)
+    assert console.office.read(list_entries) == []

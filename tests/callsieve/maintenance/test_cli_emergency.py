@@ -1,0 +1,105 @@
+"""The window after an emergency call, by the command line: opened and closed by hand, whoever knows of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.finding import Status
+from callsieve.doctor.stored_findings import Findings, read_findings
+from callsieve.settings import load_settings
+from reputation.store.database import open_store
+from reputation.store.emergencies import record_emergency
+from tests.callsieve.doctor.test_doctor import ASTDB
+from tests.callsieve.program import Program
+from tests.office import CALLER, SETTINGS
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    """Asterisk's database is the file `asterisk.db`."""
+    script = tmp_path / "asterisk.py"
+    script.write_text(f"import sys\nif not sys.argv[2].startswith('database'): raise SystemExit\n{ASTDB}")
+    command = shlex.join([sys.executable, "-I", "-S", str(script)])
+    return Program(tmp_path, f"{SETTINGS}\n[asterisk]\ncommand = {json.dumps(command)}\n")
+
+
+def rule_of(callsieve: Program) -> str:
+    """The rule of a call from a blocked number: by the store, as `policy explain` sees it."""
+    rule = callsieve("policy", "explain", "--caller", CALLER, "--json").json["rule"]
+    assert isinstance(rule, str)
+    return rule
+
+
+def is_open(callsieve: Program) -> bool:
+    """What `emergency status` says."""
+    told = callsieve("emergency", "status", "--json").json["open"]
+    assert isinstance(told, bool)
+    return told
+
+
+def test_a_window_that_was_opened_by_hand_is_closed(callsieve: Program) -> None:
+    callsieve.ok("list", "add", "block", CALLER)
+    callsieve.ok("emergency", "open")
+    status = callsieve("emergency", "status", "--json").json
+    assert (status["open"], status["opened_by"]) == (True, "joe")
+    assert rule_of(callsieve) == "emergency-window"
+    callsieve.ok("emergency", "close")
+    assert (rule_of(callsieve), is_open(callsieve)) == ("blocklist", False)
+    last = callsieve("audit", "--json").json[0]
+    assert (last["what"], last["who"]) == ("emergency close", "joe")
+    callsieve.ok("emergency", "close")  # closed twice is closed
+    callsieve.ok("emergency", "open")
+    assert (rule_of(callsieve), is_open(callsieve)) == ("emergency-window", True)
+
+
+def test_a_window_that_only_asterisks_database_knows_is_closed(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    kept = callsieve.folder / "asterisk.db"
+    kept.write_text(f"{time.time() - 600:.0f}")
+    assert is_open(callsieve)
+    callsieve.ok("emergency", "close")
+    assert not is_open(callsieve)
+    assert kept.exists()  # nothing has to be deleted there: a service may not
+    kept.write_text(f"{time.time() + 1:.0f}")  # somebody calls an emergency number again
+    assert is_open(callsieve)
+
+
+def test_an_emergency_call_by_a_clock_ahead_is_forgotten(callsieve: Program) -> None:
+    (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1800:.0f}")
+    callsieve.ok("emergency", "close")
+    assert not is_open(callsieve)
+
+
+def test_an_emergency_call_that_is_told_late_does_not_open_again(callsieve: Program) -> None:
+    before = time.time() - 60
+    callsieve.ok("emergency", "close")
+    with open_store(callsieve.store) as db:
+        record_emergency(db, before)
+    assert not is_open(callsieve)
+
+
+@pytest.mark.parametrize("by", ["hand", "asterisk", "nobody"])
+def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -> None:
+    callsieve.ok("emergency", "open" if by == "hand" else "close")
+    if by == "asterisk":
+        (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1:.0f}")
+    [check] = [one for one in callsieve("doctor", "--json").json if one["name"] == "emergency window"]
+    told = ("ok", "") if by == "nobody" else ("warn", "callsieve emergency close")
+    assert (check["status"], check["way_out"]) == told
+    assert ("joe" in check["detail"]) == (by == "hand")
+
+
+def test_what_root_found_and_stored_is_brought_up_to_date(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    callsieve("doctor")
+    for command, status in (("open", Status.WARN), ("close", Status.OK)):
+        callsieve.ok("emergency", command)
+        stored = read_findings(load_settings(callsieve.config, callsieve.environment).findings_path)
+        assert isinstance(stored, Findings)
+        assert [one.status for one in stored.checks if one.name == "emergency window"] == [status]

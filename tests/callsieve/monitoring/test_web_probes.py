@@ -1,0 +1,133 @@
+"""What those who watch over machines are told, and who is told nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from callsieve.daemon.telemetry import NAME, write_telemetry
+from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
+from callsieve.monitoring.metrics import StoreFigures, exposition
+from reputation.store.feeds import FeedSource
+from tests.callsieve.browsing import NOW, ROLES, Console
+from tests.callsieve.daemon.test_telemetry import make_telemetry
+
+DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "console.md"
+FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples_in(text: str) -> Samples:
+    """(name, labels) -> value, as Prometheus itself reads it."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def told() -> Samples:
+    store = StoreFigures(True, 4096, 60.0, [FEED])
+    findings = Findings(NOW - 90.0, "1", (Check("trunks", Status.FAIL, ""), Check("store", Status.OK, "")))
+    return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
+
+
+def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> None:
+    assert told["callsieve_calls_decided_total", (("action", "allow"),)] == 2
+    assert told["callsieve_calls_decided_total", (("action", "tag"),)] == 1
+    assert told["callsieve_calls_failed_open_total", (("reason", "timed out"),)] == 1
+    assert told["callsieve_daemon_up", ()] == told["callsieve_store_up", ()] == 1
+
+
+def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
+    buckets = [value for (name, _), value in told.items() if name == "callsieve_decision_seconds_bucket"]
+    assert buckets == sorted(buckets)
+    assert told["callsieve_decision_seconds_bucket", (("le", "+Inf"),)] == 3
+    assert told["callsieve_decision_seconds_count", ()] == 3
+
+
+def test_a_feed_is_told_by_its_name(told: Samples) -> None:
+    assert told["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
+    assert told["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
+
+
+def test_what_roots_doctor_found_is_told_by_status(told: Samples) -> None:
+    by_status = {
+        dict(labels)["status"]: count for (name, labels), count in told.items() if name.endswith("doctor_checks")
+    }
+    assert by_status == {"ok": 1, "warn": 0, "fail": 1, "unknown": 0}
+    assert told["callsieve_doctor_age_seconds", ()] == 90
+
+
+def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
+    browser = console.browser(address="127.0.0.1")
+    assert "callsieve_doctor" not in browser.text("/metrics")
+    path = console.office.load().findings_path
+    path.parent.mkdir()
+    store_findings(path, findings_of([Check("trunks", Status.WARN, "")], NOW - 5.0))
+    samples = samples_in(browser.text("/metrics"))
+    assert samples["callsieve_doctor_checks", (("status", "warn"),)] == 1
+    assert samples["callsieve_doctor_age_seconds", ()] == 5
+    path.write_bytes(b"damaged")
+    assert "callsieve_doctor" not in browser.text("/metrics")
+
+
+def test_every_metric_is_documented_and_the_reverse(told: Samples) -> None:
+    documented = set(re.findall(r"`(callsieve_[a-z_]+)", DOCUMENTED.read_text("utf-8")))
+    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in told}
+    assert names - {name for name in names if name.endswith("_created")} == documented
+
+
+@pytest.mark.parametrize(
+    "at", [pytest.param(None, id="never said anything"), pytest.param(NOW - 60.0, id="says no more")]
+)
+def test_counts_of_a_daemon_that_is_down_are_not_shown(console: Console, at: float | None) -> None:
+    if at is not None:
+        write_telemetry(console.office.state, make_telemetry(at))
+    samples = samples_in(console.browser(address="127.0.0.1").text("/metrics"))
+    assert samples["callsieve_daemon_up", ()] == 0
+    assert "callsieve_requests_total" not in {name for name, _ in samples}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
+def test_this_machine_is_told_the_figures(console: Console, address: str) -> None:
+    write_telemetry(console.office.state, make_telemetry(NOW))
+    assert samples_in(console.browser(address=address).text("/metrics"))["callsieve_daemon_up", ()] == 1
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "testclient", ""])
+def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) -> None:
+    answer = console.browser(address=address).get("/metrics")
+    assert answer.status_code == 404
+    assert "callsieve_" not in answer.text
+    for role in ROLES:
+        assert console.browser(role, address).get("/metrics").status_code == 200
+
+
+def test_no_number_is_ever_a_label(told: Samples) -> None:
+    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed", "status"}
+
+
+def test_alive_and_ready_while_the_store_is_there(console: Console) -> None:
+    browser = console.browser()
+    assert (browser.get("/livez").status_code, browser.get("/readyz").status_code) == (200, 200)
+
+
+def test_alive_but_not_ready_while_it_cannot_be_read(console: Console) -> None:
+    os.replace(console.office.store, console.office.state / "elsewhere.db")
+    console.office.store.write_bytes(b"no store at all" * 1000)
+    browser = console.browser(address="127.0.0.1")
+    assert (browser.get("/livez").status_code, browser.get("/readyz").status_code) == (200, 503)
+    assert samples_in(browser.text("/metrics"))["callsieve_store_up", ()] == 0
+
+
+def test_a_daemon_file_that_is_broken_is_a_daemon_that_is_down(console: Console) -> None:
+    (console.office.state / NAME).write_bytes(b"\x00")
+    assert samples_in(console.browser(address="::1").text("/metrics"))["callsieve_daemon_up", ()] == 0

@@ -1,0 +1,185 @@
+"""Our own numbers in the browser: the register with grades, and one number with its figures and days."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from callsieve.lists.views import MOST_SHOWN
+from callsieve.own_numbers.company import company_of
+from callsieve.own_numbers.guidance import guidance_page, leaflet_page
+from callsieve.web.security_headers import HEADERS, POLICY, POLICY_HEADER
+from reputation.own.register import OwnNumber
+from reputation.store.database import open_store
+from reputation.store.own_health import grade_all
+from reputation.store.own_register import put_own
+from tests.callsieve.browsing import NOW, Console, Office
+from tests.callsieve.web.test_hostile import MARKUP, elements_of
+from tests.reputation import own_campaigns
+from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, OWN, campaign, run
+from tests.reputation.store_builders import DAY
+
+SALES, QUIET = "+442071838751", "+442071838752"
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Two numbers have called for ten days, the second as nobody should and unregistered; the third is due."""
+    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (NOW // DAY - 10) * DAY)
+    office = Office(tmp_path)
+    with open_store(office.store) as db:
+        run(db, campaign(CONSIDERATE, range(10)))
+        run(db, campaign(replace(CARELESS, calls_a_day=60), range(10), SALES, first=2000))
+    office.write(put_own, OwnNumber(number=OWN, name="Acme Care", purpose="reminders", since=NOW, added_at=NOW))
+    office.write(put_own, OwnNumber(number=QUIET, registered=("the carrier",), since=NOW, next_check_at=NOW + DAY))
+    return office
+
+
+def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
+    page = console.browser("operator").text("/own")
+    assert re.findall(r'<strong class="s-unknown">([^<]*)<', page) == ["too few calls"], "of the one without calls"
+    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people it called would see it as warn"):
+        assert text in page, text
+    assert "the carrier" in page
+
+
+def test_a_long_register_is_shown_in_part_and_searched(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    assert 'role="search"' not in otto.text("/own"), "a short one needs none"
+
+    def desks(db: sqlite3.Connection) -> None:
+        for place in range(MOST_SHOWN):
+            put_own(db, OwnNumber(number=f"+442071839{place:03d}", name=f"Desk {place}"))
+
+    office.write(desks)
+    page = otto.text("/own")
+    assert page.count('href="/own/%2B44') == MOST_SHOWN + 2, "with one that is not registered, and one that is due"
+    assert f"The first {MOST_SHOWN} are shown" in page
+    found = otto.client.get("/own", params={"q": "desk 499"}).text
+    assert "+442071839499" in found
+    assert "+442071839498" not in found
+    assert "1 / 502" in found
+    assert "No number matches." in otto.client.get("/own", params={"q": "nobody"}).text
+
+
+def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
+    otto = console.browser("operator")
+    page = otto.text(f"/own/{SALES}")
+    for text in ("at risk", "warn", "over within 6 s, of those", "It is not registered."):
+        assert text in page, text
+    assert page.count('<rect class="away"') == 10
+    assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
+    quiet = otto.text(f"/own/{QUIET}")
+    assert "too few calls to say anything" in quiet
+    assert '<small class="s-unknown">too few calls</small>' in quiet
+    for text in ("would see it as", "Nothing speaks against it.", "latest day", "healthy"):
+        assert text not in main_of(quiet), text
+
+
+def test_what_is_above_its_limit_is_said_in_words(console: Console) -> None:
+    otto = console.browser("operator")
+    page = otto.text(f"/own/{SALES}")
+    row = re.search(r'<th scope="row">over within 6 s, of those</th>.*?</tr>', page, re.DOTALL)
+    assert row
+    assert re.findall(r'>(watch|at risk):</span> <span class="part">[0-9]+ \([0-9]+%\)<', row[0]) == [
+        "watch",
+        "at risk",
+        "at risk",
+    ]
+    assert "10% · 15%" in row[0]
+    days = page.partition('class="bars days"')[2]
+    assert days.count('class="limit"') == 20
+    assert len(re.findall(r'class="s-warn"><span class="part">watch:</span> <span class="part">[0-9]+%<', days)) >= 10
+    assert not re.search(r">(watch|at risk):<", otto.text(f"/own/{OWN}"))
+
+
+CHINESE = {"accept-language": "zh"}
+# What stands there in English whatever the language: names, what somebody typed, or is to type.
+NOT_OURS = re.compile(r"CallSieve|CSV|never|Acme Care|reminders|(?:the )?carrier")
+
+
+def main_of(page: str) -> str:
+    """What a page shows, without the frame that all pages have."""
+    return re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0].partition(">")[2])
+
+
+def test_in_chinese_there_is_no_english_reason(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    pages = [main_of(otto.text(path, headers=CHINESE)) for path in ("/own", f"/own/{SALES}", f"/own/{QUIET}")]
+    for page in pages:
+        assert re.findall(r"[A-Za-z]{3,}", NOT_OURS.sub("", page)) == [], page
+    assert "会看到它的级别为“警告”" in pages[0]
+    assert "复查登记的内容是否仍然有效：the carrier" in pages[0]
+    assert "接通的外呼中" in pages[1]
+    assert "28 天内 0 次，至少要 20 次" in pages[2]
+
+
+def test_a_grade_that_the_daemon_has_kept_is_chinese_too(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    fresh = otto.text("/own", headers=CHINESE)
+    with open_store(office.store) as db:
+        assert grade_all(db, NOW - 60) == 2
+    assert main_of(otto.text("/own", headers=CHINESE)) == main_of(fresh)
+
+
+@pytest.mark.parametrize("path", ["/own/+442071838799", "/own/42", "/own/x"])
+def test_a_number_that_is_none_of_ours_has_no_page(console: Console, path: str) -> None:
+    assert console.browser("operator").get(path).status_code == 404
+
+
+def test_texts_of_the_register_stay_texts(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    harmless = [elements_of(otto.text(path)) for path in ("/own", f"/own/{OWN}")]
+    for text in MARKUP:
+        hostile = {"name": text, "purpose": text, "owner": text, "trunks": (text,), "documents": (text,)}
+        office.write(put_own, OwnNumber(number=OWN, since=NOW, registered=(text,), **hostile))  # type: ignore[arg-type]
+        found = [elements_of(otto.text(path)) for path in ("/own", f"/own/{OWN}")]
+        assert all(after <= before for before, after in zip(harmless, found, strict=True)), text
+
+
+def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    with Office(folder).console() as console:
+        page = console.browser("operator").text("/own")
+    assert "No number is registered." in page
+    assert "Nothing is due within two weeks." in page
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")]
+)
+def test_the_guidance_has_our_figures_in_the_users_language(
+    console: Console, office: Office, language: str, title: str
+) -> None:
+    otto = console.browser("operator")
+    otto.done("/preferences", language=language, next="/own")
+    page = otto.text("/own/guidance")
+    told = office.read(company_of, NOW, office.load().settings)
+    assert page == guidance_page(told, language, NOW)
+    assert {one.facts.number for one in told.numbers} == {OWN, SALES}
+    assert f"<h1>{title}</h1>" in page
+    assert otto.text("/own/leaflet") == leaflet_page(language, 8, 21, appeal=False)
+    for name in ("guidance", "leaflet"):
+        answer = otto.get(f"/own/{name}?download=yes")
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{language}.html"'
+        assert answer.text == otto.text(f"/own/{name}")
+        assert f'href="/own/{name}"' in otto.text("/own")
+
+
+@pytest.mark.parametrize("path", ["/own/guidance", "/own/leaflet"])
+def test_a_document_may_use_its_own_style_only(console: Console, path: str) -> None:
+    answer = console.browser("operator").get(path)
+    [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert answer.headers[POLICY_HEADER] == POLICY.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
+    assert "script" not in answer.text
+    assert {name: answer.headers[name] for name in HEADERS if name != POLICY_HEADER} == {
+        name: value for name, value in HEADERS.items() if name != POLICY_HEADER
+    }

@@ -1,0 +1,384 @@
+"""Policies in the browser: read, drafted, checked at the line, tried over real calls, activated, and returned from."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from callsieve.policy.activation import add_version
+from callsieve.policy.drafts import MOST_BYTES, as_typed, digest_of
+from callsieve.policy_selection import activated_of, running_name
+from callsieve.replay.trial import MOST_CHANGES
+from callsieve.wiring import policies_of
+from policies.engine import CAPS, STEPS
+from policies.loader import MAX_BYTES, load_policy
+from policies.policy import PolicyError
+from reputation.model import CallerKind, OutcomeRecord
+from reputation.store.audit import AuditRow, audit_rows
+from reputation.store.outcomes import record_outcome
+from tests.callsieve.browsing import NOW, SETTINGS, Browser, Console, Office, field_of, problem_of
+from tests.integration.test_hostile import PAYLOADS
+from tests.reputation.store_builders import make_outcome
+
+DRAFT = """\
+extends = "cautious"
+
+[[rule]]
+name = "anon"
+when = { caller_kind = "withheld" }
+action = "challenge"
+reason = "the caller withholds the number"
+"""
+WITHHELD = 12
+TRIAL_SECONDS = 30.0
+
+
+@pytest.fixture
+def ada(console: Console) -> Browser:
+    return console.browser("administrator")
+
+
+@pytest.fixture
+def with_calls(office: Office) -> Iterator[Console]:
+    """A console over a store with calls of the last days, some of them from callers who withhold their number."""
+    for n in range(40):
+        office.write(record_outcome, call(n), NOW)
+    with office.console() as console:
+        yield console
+
+
+def call(n: int) -> OutcomeRecord:
+    withheld: dict[str, Any] = {"caller": None, "caller_kind": CallerKind.WITHHELD} if n < WITHHELD else {}
+    return make_outcome(f"c{n}", NOW - 86_400 - n * 60, talk=40.0, by="201", **withheld)
+
+
+def keep(browser: Browser, text: str = DRAFT) -> str:
+    """Keeps a draft, and returns its digest."""
+    answer = browser.post("/policies/draft/check", text=text)
+    assert answer.status_code == 200
+    return field_of(answer.text, "digest")
+
+
+def tried(browser: Browser, text: str = DRAFT, days: str = "7") -> str:
+    """The page of the trial once it is over."""
+    assert browser.post("/policies/draft/try", text=text, days=days).headers["location"] == "/policies/trial"
+    give_up_at = time.monotonic() + TRIAL_SECONDS
+    while time.monotonic() < give_up_at:
+        page = browser.text("/policies/trial")
+        if "<progress" not in page:
+            return page
+        time.sleep(0.05)
+    raise AssertionError("the trial did not end")
+
+
+def audit_of(office: Office) -> list[AuditRow]:
+    return office.read(audit_rows)
+
+
+# Reading.
+
+
+def test_the_running_policy_is_shown_as_rules(console: Console) -> None:
+    page = console.browser("viewer").text("/policies")
+    assert "In force: cautious" in page
+    policy = load_policy("cautious")
+    for text in (
+        *(rule.name for rule in policy.rules),
+        *(condition.text.replace('"', "&#34;") for rule in policy.rules for condition in rule.when),
+        *(step.title.replace("'", "&#39;") for step in STEPS),
+        *(cap.reason for cap in CAPS),
+    ):
+        assert text in page, text
+    assert "Write a draft" not in page
+    assert "Nothing was activated here yet." in page
+
+
+def test_policies_for_parts_of_the_calls_are_named(tmp_path: Path) -> None:
+    scope = '\n[[scope]]\ngroup = "sales"\npolicy = "strict"\n'
+    with Office(tmp_path, SETTINGS + scope).console() as console:
+        page = console.browser("viewer").text("/policies")
+    assert re.search(r"group sales.*?/policies/named/strict", page, re.DOTALL)
+
+
+def test_an_unusable_policy_is_shown_beside_the_others(tmp_path: Path) -> None:
+    with Office(tmp_path, '[policy]\nname = "office"\n').console() as console:
+        browser = console.browser("administrator")
+        page = browser.text("/policies")
+        assert "&#39;office&#39;" in page
+        assert "/policies/named/balanced" in page
+        assert "level-route" in browser.text("/policies/named/balanced")
+
+
+def test_a_policy_that_is_too_large_is_shown_with_its_problem(console: Console, ada: Browser) -> None:
+    folder = console.office.state / "policies"
+    folder.mkdir()
+    path = folder / "huge.toml"
+    path.write_text("#" * (MAX_BYTES + 1))
+    assert f"{path}: {MAX_BYTES + 1} bytes, and at most {MAX_BYTES} are allowed" in ada.text("/policies")
+
+
+def test_two_policies_are_compared_line_by_line(ada: Browser) -> None:
+    page = ada.text("/policies/compare?from=cautious&to=balanced")
+    assert 'class="d-added">+' in page
+    assert "Their texts are the same." in ada.text("/policies/compare?from=strict&to=strict")
+
+
+BAD_NAMES = [
+    "../outside",
+    "..",
+    "drafts/ada",
+    "..%2f..%2fetc%2fpasswd",
+    "%2e%2e",
+    "/etc/passwd",
+    "nowhere",
+    "CAUTIOUS",
+    "a" * 200,
+    "activated",
+    "x\x00y",
+    "é",
+    *PAYLOADS,
+]
+
+
+def test_a_name_leads_to_policies_only(console: Console, ada: Browser) -> None:
+    (console.office.state / "outside.toml").write_text("observe = true\n")
+    keep(ada)
+    for name in BAD_NAMES:
+        text = name.encode("utf-8", "replace").decode()[:300]
+        for answer in (
+            ada.get("/policies/compare", params={"from": text, "to": "cautious"}),
+            ada.get("/policies/draft", params={"from": text or "x"}),
+            ada.get(f"/policies/named/{quote(text, safe='')}") if text.strip(".") else ada.get("/nowhere"),
+            ada.post("/policies/activate", name=text or "x"),
+        ):
+            assert answer.status_code in (400, 404, 405, 422), (text, answer.status_code)
+            assert "root:" not in answer.text
+    assert running_name(console.office.load()) == "cautious"
+    assert audit_of(console.office) == []
+
+
+# Drafting.
+
+
+def test_a_first_draft_builds_on_the_preset_in_force(ada: Browser) -> None:
+    page = ada.text("/policies/draft")
+    assert "extends = &#34;cautious&#34;" in page
+    assert "It can be used." in page
+
+
+def test_a_draft_from_a_file_begins_with_its_text(console: Console, ada: Browser) -> None:
+    add_version(console.office.load(), DRAFT, "ada", "2026-11-25 10:00")
+    page = ada.text("/policies/draft?from=console-1")
+    assert "the caller withholds the number" in page
+
+
+def test_errors_are_shown_at_their_line_while_one_types(ada: Browser) -> None:
+    broken = DRAFT.replace("caller_kind", "caler_kind").replace("challenge", "challange")
+    answer = ada.client.post(
+        "/policies/draft/check",
+        data={"form_token": field_of(ada.text("/policies/draft"), "form_token"), "text": broken},
+        headers={"hx-request": "true"},
+    )
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    assert re.search(r"line 5</span> <code>when = .*did you mean caller_kind", answer.text, re.DOTALL)
+    assert "extends = &#34;cautious&#34;" in ada.text("/policies/draft")  # what is only typed is not kept
+
+
+def test_without_script_the_same_button_checks_and_keeps(ada: Browser) -> None:
+    broken = DRAFT.replace("challenge", "challange")
+    answer = ada.post("/policies/draft/check", text=broken.replace("\n", "\r\n"))
+    assert "line 6" in answer.text
+    assert "did you mean challenge?" in answer.text
+    assert "challange" in ada.text("/policies/draft")
+
+
+def test_what_never_holds_is_remarked(ada: Browser) -> None:
+    text = DRAFT.replace('caller_kind = "withheld"', 'trunk = "nowhere"')
+    assert "is no [[trunk]]" in ada.post("/policies/draft/check", text=text).text
+
+
+def test_a_draft_lets_nobody_else_write_policies(console: Console, ada: Browser) -> None:
+    umask = os.umask(0o007)  # as under the unit
+    try:
+        keep(ada)
+    finally:
+        os.umask(umask)
+    folder = console.office.state / "policies"
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "drafts")] == [0o750, 0o700]
+
+
+def test_each_administrator_has_a_draft_of_their_own(console: Console, ada: Browser) -> None:
+    keep(ada)
+    assert (console.office.state / "policies" / "drafts" / "ada.toml").stat().st_mode & 0o777 == 0o600
+    assert ada.done("/policies/draft/discard").status_code == 200
+    assert not list((console.office.state / "policies" / "drafts").iterdir())
+    assert ada.done("/policies/draft/discard").status_code == 200
+
+
+def test_a_draft_is_no_policy(console: Console, ada: Browser) -> None:
+    keep(ada)
+    assert ada.get("/policies/named/ada").status_code == 404
+    assert policies_of(console.office.load()).default.name == "cautious"
+
+
+@pytest.mark.parametrize("size", [MOST_BYTES + 1, 70_000])
+def test_a_draft_that_is_too_large_is_refused(ada: Browser, size: int) -> None:
+    assert ada.post("/policies/draft/check", text="#" * size).status_code in (413, 422)
+
+
+def test_a_text_is_as_files_have_it() -> None:
+    assert as_typed("a = 1\r\nb = 2\r") == "a = 1\nb = 2\n"
+    assert as_typed("") == ""
+    with pytest.raises(PolicyError, match="larger than 48 kB"):
+        as_typed("é" * MOST_BYTES)
+
+
+def test_no_text_breaks_the_check(ada: Browser) -> None:
+    for text in ("[" * 5000, "a = " + "9" * 6000, "\x00", *PAYLOADS):
+        answer = ada.post("/policies/draft/check", text=text.encode("utf-8", "replace").decode())
+        assert answer.status_code == 200, text
+
+
+# Trying.
+
+
+def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> None:
+    ada = with_calls.browser("administrator")
+    page = tried(ada)
+    assert "40 calls from" in page
+    assert re.search(rf"<b>{WITHHELD}</b><span class=\"dim\">calls would be treated differently", page)
+    assert re.search(rf"a-tag.*?→.*?a-challenge.*?<b>{WITHHELD}</b>", page, re.DOTALL)
+    assert page.count('<td class="mono">anon</td>') == min(WITHHELD, MOST_CHANGES)
+    answer = ada.done("/policies/draft/activate", digest=field_of(page, "digest"), note="they never say who they are")
+    assert "The policy is in force within two seconds." in answer.text
+    loaded = with_calls.office.load()
+    assert policies_of(loaded).default.name == "console-1"
+    assert "In force: console-1" in ada.text("/policies")
+    assert "they never say who they are" in ada.text("/policies")
+    row = audit_of(with_calls.office)[0]
+    assert (row.who, row.what, row.name) == ("ada (console)", "policy activate", "console-1")
+    assert (row.before, row.after) == (
+        '{"policy":"cautious"}',
+        '{"policy":"console-1","note":"they never say who they are"}',
+    )
+
+
+def test_a_trial_over_no_calls_says_so(ada: Browser) -> None:
+    assert "there was no inbound call in these days" in tried(ada)
+
+
+def test_a_draft_with_errors_is_not_tried(ada: Browser) -> None:
+    answer = ada.post("/policies/draft/try", text="extends = 7", days="7")
+    assert answer.status_code == 422
+    assert "extends takes a text" in answer.text
+
+
+@pytest.mark.parametrize("days", ["0", "31", "-1", "x", "", "7e9", "٣"])
+def test_only_days_that_are_kept_can_be_asked_for(ada: Browser, days: str) -> None:
+    assert "kept" in problem_of(ada.post("/policies/draft/try", text=DRAFT, days=days).text)
+
+
+def test_one_trial_at_a_time_and_it_can_be_stopped(
+    with_calls: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = with_calls.browser("administrator")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)  # nobody writes: the process of a trial waits here as soon as its Python starts
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(gate)!r})\n")
+    with monkeypatch.context() as held:
+        held.setenv("PYTHONPATH", str(tmp_path))
+        ada.post("/policies/draft/try", text=DRAFT, days="7")
+        second = ada.post("/policies/draft/try", text=DRAFT, days="7")
+        assert "<progress" in ada.text("/policies/trial")
+        assert "Somebody tries a draft at the moment" in second.text
+        assert "it was stopped" in ada.done("/policies/trial/stop").text
+    assert "40 calls from" in tried(ada)
+
+
+def test_before_any_trial_the_page_says_what_to_do(ada: Browser) -> None:
+    assert "No draft was tried yet." in ada.text("/policies/trial")
+
+
+# Activating and returning.
+
+
+def test_only_the_draft_that_was_seen_is_activated(console: Console, ada: Browser) -> None:
+    assert "You have no draft" in ada.post("/policies/draft/activate", digest="x").text
+    digest = keep(ada)
+    other = keep(ada, DRAFT.replace("challenge", "reject"))
+    for fields in ({"digest": digest}, {"digest": ""}, {}, {"digest": other, "text": DRAFT}):
+        assert "The draft has changed" in ada.post("/policies/draft/activate", **fields).text
+    keep(ada, "extends = 7")
+    assert "extends takes a text" in ada.post("/policies/draft/activate", digest=digest_of("extends = 7\n")).text
+    assert running_name(console.office.load()) == "cautious"
+    assert audit_of(console.office) == []
+
+
+def test_any_version_and_the_settings_can_be_returned_to(console: Console, ada: Browser) -> None:
+    for action in ("challenge", "reject"):
+        digest = keep(ada, DRAFT.replace("challenge", action))
+        ada.done("/policies/draft/activate", digest=digest, note=action)
+    loaded = console.office.load()
+    assert running_name(loaded) == "console-2"
+    page = ada.done("/policies/activate", name="console-1").text
+    assert "In force: console-1" in page
+    assert "/policies/compare?from=console-2&amp;to=console-1" in page
+    assert 'd-removed">-action = &#34;reject&#34;' in ada.text("/policies/compare?from=console-2&to=console-1")
+    assert "This policy is in force already" in ada.post("/policies/activate", name="console-1").text
+    assert "In force: cautious" in ada.done("/policies/activate", name="").text
+    assert activated_of(loaded) is None
+    assert "In force: strict" in ada.done("/policies/activate", name="strict").text
+    assert [(row.before, row.after) for row in audit_of(console.office)[:3]] == [
+        ('{"policy":"cautious"}', '{"policy":"strict"}'),
+        ('{"policy":"console-1"}', '{"policy":"cautious"}'),
+        ('{"policy":"console-2"}', '{"policy":"console-1"}'),
+    ]
+
+
+def test_an_observing_draft_in_force_is_said_on_every_page(console: Console, ada: Browser) -> None:
+    digest = keep(ada, f"observe = true\n{DRAFT}")
+    assert "Observe mode." in ada.done("/policies/draft/activate", digest=digest).text
+    assert "Observe mode." in console.browser("viewer").text("/account")
+
+
+def test_where_the_console_may_not_write_it_says_so(console: Console, ada: Browser) -> None:
+    digest = keep(ada)
+    folder = console.office.state / "policies"
+    (folder / "console-1.toml").mkdir()  # a rename over a directory fails for everybody, also for root
+    answer = ada.post("/policies/draft/activate", digest=digest)
+    assert answer.status_code == 422
+    assert running_name(console.office.load()) == "cautious"
+    assert audit_of(console.office) == []
+
+
+# Hostile text.
+
+
+def test_a_note_is_one_line_of_text(console: Console, ada: Browser) -> None:
+    notes = ["<script>alert(1)</script>", *PAYLOADS]
+    for number, note in enumerate(notes, 1):
+        ada.done("/policies/draft/activate", digest=keep(ada), note=note.encode("utf-8", "replace").decode())
+        first, rest = (console.office.state / "policies" / f"console-{number}.toml").read_text().split("\n", 1)
+        assert first.startswith("# Written by ada on "), note
+        assert rest == DRAFT, note
+    page = ada.text("/policies")
+    assert "<script>alert" not in page
+    assert page.count("Return to it") == len(notes) - 1
+    assert policies_of(console.office.load()).default.rules[0].name == "anon"
+
+
+def test_viewers_read_no_number_in_a_policy(console: Console, ada: Browser) -> None:
+    text = DRAFT.replace('caller_kind = "withheld"', 'number = "+12015550123"').replace("number = ", "prefix = ")
+    ada.done("/policies/draft/activate", digest=keep(ada, text), note="see +12015550123")
+    viewer = console.browser("viewer")
+    for path in ("/policies", "/policies/named/console-1", "/policies/compare?from=cautious&to=console-1"):
+        assert "2015550123" not in viewer.text(path)
+        assert "2015550123" in ada.text(path)

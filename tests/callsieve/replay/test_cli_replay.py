@@ -1,0 +1,240 @@
+"""`callsieve replay`: what a policy would have done, on the terminal, for scripts, and as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.text.bars import cells_of
+from callsieve.text.markup import Markup, element
+from tests.builders import CALLER, HOUR, NOW
+from tests.callsieve.program import Program
+from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, outbound, said
+
+HISTORY = lines(
+    *(said("spam", NOW + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
+    *(answered(f"c{n}", NOW + 60 + n, f"40{n}") for n in range(5)),
+    inbound("withheld", NOW + 90, caller="anonymous"),
+    inbound("last", NOW + HOUR),
+    outbound("o0", NOW + 2 * HOUR, "202"),
+)
+
+
+@pytest.fixture
+def history(callsieve: Program) -> Path:
+    return callsieve.file("history.jsonl", HISTORY)
+
+
+def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
+    out = callsieve.ok("replay", history, "--policy", "strict", "--against", "cautious")
+    assert "strict against cautious" in out
+    assert "7 inbound calls (1 " in out
+    assert re.search(r"^reject +1 +14.29 % +0 +0.00 % +\+1$", out, re.MULTILINE)
+    assert re.search(r"^2026-01-01 +7 +░+▒+█+$", out, re.MULTILINE)
+    assert "1 call differs" in out
+    assert "1 probable mistake among the 1" in out
+    assert re.search(rf"^\{CALLER} +1 +reject +level-reject +we called it back later and talked$", out, re.MULTILINE)
+    assert "There is no store here" in out
+    assert "The history says who answered" in out
+    assert not callsieve.store.exists()
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_it_fits_the_terminal(callsieve: Program, history: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = callsieve("replay", history, "--policy", "strict", "--against", "cautious", typed="")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", result.out).splitlines()
+    assert max(map(len, shown)) <= columns
+
+
+def test_decisions_are_written_a_line_a_call(callsieve: Program, history: Path) -> None:
+    out = callsieve.folder / "decisions.jsonl"
+    callsieve.ok("replay", history, "--policy", "strict", "--out", out)
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["call"] for line in found] == ["c0", "c1", "c2", "c3", "c4", "withheld", "last"]
+    assert found[-1] == {
+        "call": "last",
+        "action": "reject",
+        "level": "reject",
+        "log_odds": found[-1]["log_odds"],
+        "points": round(4.34 * found[-1]["log_odds"]),
+        "rule": "level-reject",
+        "reason": "overwhelming evidence against this number, from several groups of people",
+    }
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_policy_that_observes_is_shown_with_what_it_would_do(callsieve: Program, history: Path) -> None:
+    found = callsieve("replay", history, "--policy", "observe", "--against", "balanced", "--json").json
+    assert found["actions"]["route"] == 1
+    assert found["changes"]["total"] == 0
+
+
+def test_without_a_name_it_is_the_running_policy(callsieve: Program, history: Path) -> None:
+    assert callsieve("replay", history, "--json").json["policy"] == "cautious"
+
+
+def test_what_the_store_knows_counts_and_is_said(callsieve: Program, history: Path) -> None:
+    callsieve.ok("import", "contacts", callsieve.file("c.csv", f"number,name\n{CALLER},Joe\n"), "--source", "crm")
+    callsieve.ok("list", "add", "block", "+1900*")
+    found = callsieve("replay", history, "--policy", "strict", "--json").json
+    assert (found["actions"]["allow"], found["marks_refused"]) == (6, {"a contact of somebody here": 3})
+    assert "1 entry" in found["notes"][0]
+
+
+def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> None:
+    history = callsieve.file("h.jsonl", b"nonsense\n" + HISTORY + b"{}\n" * 12)
+    result = callsieve("replay", history)
+    assert result.code == 0
+    assert result.err.startswith("callsieve: skipped line 1: JSON")
+    assert result.err.endswith("callsieve: skipped 3 more lines\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("--policy", "nosuch"), "'nosuch'", id="policy"),
+        pytest.param(("--policy", "strict", "--against", "nosuch"), "'nosuch'", id="against"),
+        pytest.param(("--out", "history.jsonl"), "is the history itself", id="over-itself"),
+        pytest.param(("--html", "."), "is no regular file", id="a-directory"),
+        pytest.param(("--html", "/dev/null"), "is no regular file", id="a-device"),
+        pytest.param(("--out", "no/such/place"), "there is no such file", id="nowhere"),
+    ],
+)
+def test_errors_come_before_the_work(
+    callsieve: Program, history: Path, arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(callsieve.folder)
+    assert says in callsieve.fails("replay", "history.jsonl", *arguments)
+    assert history.read_bytes() == HISTORY
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"", "not one inbound call", id="empty"),
+        pytest.param(b"\0" * 5000, "line 1: ", id="no-history"),
+        pytest.param(lines(outbound("o0")), "not one inbound call", id="nothing-to-decide"),
+    ],
+)
+def test_nothing_is_written_when_nothing_can_be_replayed(callsieve: Program, content: bytes, says: str) -> None:
+    out, page = callsieve.file("out.jsonl", "before"), callsieve.folder / "page.html"
+    history = callsieve.file("h.jsonl", content)
+    assert says in callsieve.fails("replay", history, "--out", out, "--html", page)
+    assert out.read_text() == "before"
+    assert sorted(path.name for path in callsieve.folder.iterdir()) == ["callsieve.toml", "h.jsonl", "out.jsonl"]
+
+
+def test_nothing_is_left_on_a_disk_that_is_full(callsieve: Program) -> None:
+    history = callsieve.file("h.jsonl", lines(*(inbound(f"c{n}", NOW + n) for n in range(2000))))
+    out = callsieve.folder / "out.jsonl"
+    result = callsieve("replay", history, "--out", out, most_bytes=100_000)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert not list(callsieve.folder.glob("*out*"))
+
+
+# The page.
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture
+def page(callsieve: Program, history: Path) -> Page:
+    target = callsieve.folder / "page.html"
+    callsieve.ok("replay", history, "--policy", "strict", "--against", "cautious", "--html", target)
+    return Page(target.read_text())
+
+
+def test_the_page_needs_nothing_from_elsewhere(page: Page) -> None:
+    assert page.open == []
+    assert {"script", "link", "img", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
+    assert not [name for _, attributes in page.tags for name in attributes if name in ("src", "href", "onclick")]
+    assert "url(" not in "".join(page.text)
+
+
+def test_the_page_can_be_read_by_everybody(page: Page) -> None:
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption")
+    assert tags.count("h1") == 1
+    assert all(attributes.get("aria-label") for tag, attributes in page.tags if tag == "svg")
+    assert dict(page.tags)["html"] == {"lang": "en"}
+
+
+def test_the_page_says_what_the_terminal_says(page: Page) -> None:
+    text = " ".join(page.text)
+    for what in (CALLER, "level-reject", "we called it back later and talked", "There is no store here"):
+        assert what in text
+
+
+def test_texts_of_strangers_stay_texts(callsieve: Program) -> None:
+    name = '<script>alert(1)</script>&".jsonl'
+    callsieve.file(
+        "x.toml",
+        'extends = "cautious"\n[[rule]]\nname = "x"\nwhen = { attestation = "none" }\n'
+        'action = "reject"\nreason = "<img src=x onerror=alert(1)>"\n',
+    )
+    target = callsieve.folder / "page.html"
+    history = callsieve.folder / name.replace("/", "")
+    history.write_bytes(HISTORY)
+    callsieve.ok("replay", history, "--policy", callsieve.folder / "x.toml", "--against", "cautious", "--html", target)
+    found = Page(target.read_text())
+    assert {"script", "img"}.isdisjoint(tag for tag, _ in found.tags)
+    assert "<img src=x onerror=alert(1)>" in "".join(found.text)
+
+
+@pytest.mark.parametrize(
+    ("made", "html"),
+    [
+        pytest.param(element("p", '1 < 2 & "3"'), "<p>1 &lt; 2 &amp; &quot;3&quot;</p>", id="text"),
+        pytest.param(element("p", element("b", "x"), Markup("<i>")), "<p><b>x</b><i></p>", id="markup"),
+        pytest.param(
+            element("td", class_="a", data_label='"><x', id=None),
+            '<td class="a" data-label="&quot;&gt;&lt;x"></td>',
+            id="attributes",
+        ),
+        pytest.param(element("p", "a\0\x1b\ud800b"), "<p>a\ufffd\ufffd\ufffdb</p>", id="unprintable"),
+        pytest.param(element("meta", charset="utf-8"), '<meta charset="utf-8">', id="void"),
+    ],
+)
+def test_text_is_escaped_in_one_place(made: Any, html: str) -> None:
+    assert made == html
+
+
+@pytest.mark.parametrize(
+    ("counts", "cells"),
+    [
+        ([100, 0], [10, 0]),
+        ([99, 1], [9, 1]),
+        ([0, 0], [0, 0]),
+        ([50, 0], [5, 0]),
+        ([1, 1], [1, 1]),
+        ([1000, 1, 1], [98, 1, 1]),
+    ],
+)
+def test_what_there_is_can_be_seen(counts: list[int], cells: list[int]) -> None:
+    assert cells_of(counts, max(100, sum(counts) - 2), 10 if sum(counts) <= 100 else 100) == cells

@@ -1,0 +1,202 @@
+"""A draft over the calls that the store keeps: as a replay of the same calls, and with nothing changed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.replay.history_file import Call
+from callsieve.replay.store_history import events_of_store
+from callsieve.replay.trial import Asked, rehearsed
+from callsieve.settings import load_settings
+from lab.programs import TRIAL
+from policies.loader import policy_text
+from policies.policy import PolicyError
+from reputation.model import Attestation, AuthClass, Family, Mark, Reputation, Verdict, Verification
+from reputation.scoring import vector_of
+from reputation.store.database import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcome
+from reputation.store.transaction import transaction
+from tests.builders import CALLER, DAY, HOUR
+from tests.callsieve.program import Program, make_record
+from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, outbound, said
+from tests.office import ROOT
+from tests.reputation.store_builders import make_mark, make_outcome
+
+NOW = time.time() - HOUR  # outcomes are kept for 30 days
+HISTORY = (
+    *(said("spam", NOW - 20 * DAY + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
+    *(answered(f"old{n}", NOW - 10 * DAY + n, f"40{n}") for n in range(5)),
+    *(inbound(f"anonymous{n}", NOW - 3 * DAY + n, caller="anonymous") for n in range(4)),
+    *(inbound(f"new{n}", NOW - 2 * DAY + n * HOUR) for n in range(6)),
+    outbound("o0", NOW - DAY, "202"),
+)
+DRAFT = """
+extends = "strict"
+[[rule]]
+name = "anon"
+when = { caller_kind = "withheld" }
+action = "challenge"
+reason = "x"
+"""
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    program.ok("import", "calls", program.file("history.jsonl", lines(*HISTORY)))
+    return program
+
+
+def asked(callsieve: Program, draft: str = DRAFT, days: int = 30, now: float = NOW) -> Asked:
+    return Asked(str(callsieve.config), str(callsieve.state), draft, days, now)
+
+
+def report_of(callsieve: Program, question: Asked) -> dict[str, Any]:
+    """As the console asks for it, but in this process."""
+    loaded = load_settings(callsieve.config, {"CALLSIEVE_STATE": str(callsieve.state)})
+    with open_store(callsieve.store) as db:
+        return rehearsed(db, loaded, question, lambda _: None)
+
+
+def by_process(callsieve: Program, question: Asked) -> list[dict[str, Any]]:
+    """What the process of its own says."""
+    done = subprocess.run(
+        (sys.executable, "-m", TRIAL),
+        input=msgspec.json.encode(question),
+        capture_output=True,
+        check=True,
+        timeout=60,
+        env=callsieve.environment,
+        cwd=ROOT,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_it_decides_as_a_replay_of_the_same_calls(callsieve: Program) -> None:
+    (callsieve.folder / "policies").mkdir()
+    draft = callsieve.file("policies/draft.toml", DRAFT)
+    history = callsieve.folder / "history.jsonl"
+    expected = callsieve("replay", history, "--policy", draft, "--against", "cautious", "--json").json
+    found = json.loads(msgspec.json.encode(report_of(callsieve, asked(callsieve))))
+    for key in ("calls", "actions", "against_actions", "changes", "stopped", "probable_mistakes", "outbound"):
+        assert found[key] == expected[key], key
+    assert found["changes"]["total"] > 0
+    assert found["policy"] == "draft"
+    assert found["against"] == "cautious"
+
+
+def test_only_the_days_asked_for_are_counted(callsieve: Program) -> None:
+    found = report_of(callsieve, asked(callsieve, days=7))
+    assert found["calls"] == 10
+    assert found["actions"]["challenge"] >= 4
+    assert found["actions"]["reject"] + found["actions"]["route"] > 0  # by marks that are older than the days
+
+
+def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program) -> None:
+    before = dump(callsieve.store)
+    said = by_process(callsieve, asked(callsieve))
+    assert set(said[-1]) == {"report"}
+    assert all(0 <= one["share"] <= 1 for one in said[:-1])
+    assert dump(callsieve.store) == before
+
+
+@pytest.mark.parametrize(
+    ("draft", "days", "problem"),
+    [
+        pytest.param("extends = 7", 30, "extends takes a text", id="no-policy"),
+        pytest.param(DRAFT, 1, "no inbound call", id="no-calls"),
+        pytest.param('extends = "../../etc/passwd"', 7, "is not a policy's name", id="path"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(callsieve: Program, draft: str, days: int, problem: str) -> None:
+    (said,) = by_process(callsieve, asked(callsieve, draft, days, NOW + 5 * DAY if days == 1 else NOW))
+    assert problem in said["problem"]
+    assert "\n" not in said["problem"]
+
+
+def test_a_draft_that_says_what_is_in_force_changes_no_call(callsieve: Program) -> None:
+    assert report_of(callsieve, asked(callsieve, policy_text("cautious")))["changes"]["total"] == 0
+
+
+def test_a_broken_draft_is_an_error_before_any_call(callsieve: Program) -> None:
+    with pytest.raises(PolicyError, match="rule 'anon'"):
+        report_of(callsieve, asked(callsieve, DRAFT.replace("challenge", "challange")))
+
+
+def said_by_network(attestation: Attestation, verification: Verification) -> tuple[Family, ...]:
+    word = "failed" if verification is Verification.FAILED else attestation.value
+    return (Family("attestation", 0.5, ((word, 1),)),)
+
+
+SIGNED = [
+    (AuthClass.AUTHENTICATED, Attestation.A, Verification.PASSED),
+    (AuthClass.UNAUTHENTICATED, Attestation.B, Verification.NONE),
+    (AuthClass.UNAUTHENTICATED, Attestation.C, Verification.NONE),
+    (AuthClass.UNAUTHENTICATED, Attestation.NONE, Verification.FAILED),
+]
+
+
+@pytest.mark.parametrize(("auth_class", "attestation", "verification"), SIGNED)
+def test_what_the_network_said_comes_from_the_decision(
+    tmp_path: Path, auth_class: AuthClass, attestation: Attestation, verification: Verification
+) -> None:
+    vector = vector_of(Reputation(0.5, families=said_by_network(attestation, verification)))
+    record = make_record(linkedid="c1", at=NOW, auth_class=auth_class, caller=CALLER, vector=vector)
+    call = only_event(tmp_path, record)
+    assert (call.attestation, call.verification, call.trusted) == (attestation, verification, False)
+
+
+@pytest.mark.parametrize(
+    ("auth_class", "vector", "expected"),
+    [
+        (AuthClass.AUTHENTICATED, "{}", (Attestation.NONE, True)),
+        (AuthClass.UNAUTHENTICATED, "{}", (Attestation.B, False)),
+        (AuthClass.UNAUTHENTICATED, "damaged", (Attestation.B, False)),
+        (AuthClass.UNKNOWN, "{}", (Attestation.NONE, False)),
+    ],
+)
+def test_where_the_decision_does_not_tell_its_class_stays(
+    tmp_path: Path, auth_class: AuthClass, vector: str, expected: tuple[Attestation, bool]
+) -> None:
+    record = make_record(linkedid="c1", at=NOW, auth_class=auth_class, caller=CALLER, vector=vector)
+    call = only_event(tmp_path, record)
+    assert (call.attestation, call.trusted) == expected
+    assert call.outcome.auth_class is auth_class
+
+
+def only_event(folder: Path, record: Any) -> Call:
+    with open_store(folder / "store.db") as db:
+        with transaction(db):
+            record_decisions(db, [record])
+            record_outcome(db, make_outcome("c1", NOW), NOW + 60)
+        (event,) = events_of_store(db, NOW + 60)
+    assert isinstance(event, Call)
+    return event
+
+
+def test_marks_and_calls_come_in_time_order(tmp_path: Path) -> None:
+    with open_store(tmp_path / "store.db") as db:
+        with transaction(db):
+            for n in range(5):
+                record_outcome(db, make_outcome(f"c{n}", NOW + 10 * n), NOW + 600)
+            add_mark(db, make_mark(reporter="201", at=NOW + 15))
+            add_mark(db, make_mark(reporter="202", verdict=Verdict.RETRACTED, at=NOW + 25))
+        events = list(events_of_store(db, NOW + 35))
+    assert [e.at if isinstance(e, Mark) else e.outcome.at for e in events] == [NOW + n for n in (0, 10, 15, 20, 30)]
+
+
+def dump(store: Path) -> list[str]:
+    with closing(sqlite3.connect(store)) as db:
+        return list(db.iterdump())

@@ -1,0 +1,198 @@
+"""The Chinese catalogue: every text of the console is in it, with the same places to fill in, and compiled.
+
+`python -m tests.callsieve.web.test_catalogues` compiles what is in the `.po` files and says what is missing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po
+
+from callsieve.changes.describe import NOT_SHOWN
+from callsieve.changes.undo import KIND_BY_WHAT
+from callsieve.doctor.checks import CHECKS
+from callsieve.doctor.finding import HEADING_BY_REASON
+from callsieve.doctor.stored_findings import NAME
+from callsieve.web.i18n import CATALOGUES, translated, translations_of
+from callsieve.web.reasons import reasons_of_ours
+from policies.decision import ACTION_BY_WORD, OWN_RULES
+from policies.loader import PRESETS, load_policy
+from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
+from reputation.appeals import Answer, Appeal, AppealState
+from reputation.explaining import SIGNAL_WORDS, parts_of
+from reputation.feature_codes import SWITCHES
+from reputation.model import EntryKind, Family, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
+from reputation.own.register import OwnNumber, State
+from reputation.store.do_not_call import Complaint, DoNotCall
+from reputation.store.ownership import Epoch
+from reputation.store.personal_lists import PersonalEntry
+from reputation.store.reviews import Review
+
+ROOT = Path(__file__).resolve().parents[3]
+CHINESE = Path(str(CATALOGUES)) / "zh" / "LC_MESSAGES"
+METHODS = [("**.html", "jinja2"), ("**.py", "python")]
+NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
+# Where texts are written, and what marks them. `_share` and `_Words` make a Wording; a Measure begins with its heading.
+FOLDERS = ("callsieve", "policies", "reputation")
+MARKS = {
+    "_": None,
+    "N_": None,
+    "ngettext": (1, 2),
+    "Wording": None,
+    "_share": (3,),
+    "Measure": (1,),
+    "_Words": (1, 2),
+    "listed": (2,),
+}
+# What names a change in the audit, and its how manieth argument does so.
+WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
+CHANGES = {"changing": 1, "change": 0, "Change": 0, "note": 0, "note_done": 1}
+
+
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
+    """(where, text) of all that is to be translated."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    for folder in FOLDERS:
+        for file, line, message, *_ in extract_from_dir(str(ROOT / folder), METHODS, keywords=MARKS):
+            for text in message if isinstance(message, tuple) else (message,):
+                yield f"{folder}/{file}:{line}", text
+    for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
+        yield "a reason of ours", text
+    for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
+        yield "a check of the doctor's", name
+    yield from whats_of_changes()
+    for what in KIND_BY_WHAT:
+        yield "what can be undone", f"undo {what}"
+    for field in fields_of_changes() - NOT_SHOWN:
+        yield "a field of a change", f"{field.removesuffix('_at').replace('_', ' ')} {{value}}"
+    for word in (*ListName, *EntryKind, *Verdict, *MarkChannel, *AppealState, *State, *Answer, *ACTION_BY_WORD):
+        yield "a word of a change", word
+    for switch in SWITCHES.values():
+        yield from (("what a phone switches", switch.wished), ("what a phone switches", switch.dropped))
+    for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
+        yield "a rule of ours", name
+
+
+def whats_of_changes() -> Iterator[tuple[str, str]]:
+    """What the commands, the console and the phones call what they do."""
+    for path in (path for folder in ("callsieve", "reputation") for path in (ROOT / folder).rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            place = CHANGES.get(
+                call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            )
+            for part in ast.walk(call.args[place]) if place is not None and len(call.args) > place else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and WHAT.fullmatch(part.value):
+                    yield f"{path.name}:{call.lineno}", part.value
+
+
+def fields_of_changes() -> set[str]:
+    """The fields of all that is kept as it was and is."""
+    kept: tuple[Any, ...] = (ListEntry, PersonalEntry, Identity, OwnNumber, Mark, DoNotCall, Complaint, Appeal, Review)
+    names = {name for one in (*kept, Epoch) for name in getattr(one, "_fields", None) or one.__dataclass_fields__}
+    return names - {"at", "added_at", "is_of_called"} | {
+        "role",
+        "extension",
+        "rows",
+        "policy",
+        "attached",
+        "password",
+        "second_factor",
+    }
+
+
+def catalogues() -> dict[Path, Catalog]:
+    found = {}
+    for path in sorted(CHINESE.glob("*.po")):
+        with path.open("rb") as file:
+            found[path] = read_po(file, locale="zh")
+    return found
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """The same bytes whenever it is compiled: Babel writes the time into what has none."""
+    catalogue.creation_date = catalogue.revision_date = NO_TIME
+    buffer = BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def missing() -> list[str]:
+    """Texts that no catalogue has."""
+    known = {
+        one
+        for catalogue in catalogues().values()
+        for message in catalogue
+        if message.id and (all(message.string) if isinstance(message.string, tuple | list) else message.string)
+        for one in (message.id if isinstance(message.id, tuple | list) else (message.id,))
+    }
+    return sorted({f"{where}: {text}" for where, text in texts() if text not in known})
+
+
+def test_every_text_has_its_translation() -> None:
+    assert len(texts()) > 40
+    assert missing() == []
+
+
+def test_a_text_has_one_translation_only() -> None:
+    found: dict[str, set[str]] = {}
+    for catalogue in catalogues().values():
+        for message in catalogue:
+            if message.id:
+                found.setdefault(str(message.id), set()).add(str(message.string))
+    assert {text: said for text, said in found.items() if len(said) > 1} == {}
+
+
+def test_translations_have_the_same_places_to_fill_in() -> None:
+    for path, catalogue in catalogues().items():
+        for message in catalogue:
+            if isinstance(message.id, str) and isinstance(message.string, str) and message.id:
+                assert sorted(PLACES.findall(message.id)) == sorted(PLACES.findall(message.string)), (path, message.id)
+
+
+def pairs(catalogue: Catalog) -> dict[object, object]:
+    """What is translated to what: the head names the day and the version of Babel."""
+    return {str(message.id): message.string for message in catalogue if message.id}
+
+
+def test_the_catalogues_are_compiled() -> None:
+    for path, catalogue in catalogues().items():
+        there, now = (read_mo(BytesIO(mo)) for mo in (path.with_suffix(".mo").read_bytes(), compiled(catalogue)))
+        assert pairs(there) == pairs(now), f"python -m {__name__}"
+
+
+def test_texts_of_counts_are_translated() -> None:
+    chinese = translations_of("zh")
+    assert translated("Log in", chinese) == "登录"
+    assert translated("3 min ago", chinese) == "3 分钟前"
+    for count in (1, 3):
+        for category in SIGNAL_WORDS:
+            for part in parts_of(Family("behaviour", 1.0, ((category, count),))):
+                assert not re.search("[A-Za-z]", part.said(chinese.gettext)), part
+
+
+def test_what_nobody_translated_stays_as_it_is() -> None:
+    chinese = translations_of("zh")
+    for text in ("", "my own rule's reason", "{} {}", "%s %(x)s", "+12015550123; 7"):
+        assert translated(text, chinese) == text
+
+
+if __name__ == "__main__":
+    for path, catalogue in catalogues().items():
+        path.with_suffix(".mo").write_bytes(compiled(catalogue))
+    print("\n".join(missing()) or "nothing is missing")
