@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from agi.screening import Screening
-from agi.server import AgiServer
-from callsieve.daemon.outcome_recorder import Learning
-from callsieve.daemon.store_supervisor import Keeper
 from callsieve.logs import lost_lines
 from policies.files import open_regular
+
+if TYPE_CHECKING:
+    from agi.screening import Screening
+    from agi.server import AgiServer
+    from callsieve.daemon.outcome_recorder import Learning
+    from callsieve.daemon.store_supervisor import Keeper
 
 NAME = "daemon.json"
 EVERY_SECONDS = 5.0

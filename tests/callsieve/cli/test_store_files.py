@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.keeper import Keeper
+from callsieve.daemon.store_supervisor import Keeper
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
 from reputation.store.database import log_of, open_store
