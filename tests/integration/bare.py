@@ -16,10 +16,12 @@ from lab.daemon import Daemon
 # The commands that are tried, as the console script would run them.
 PROGRAM = """\
 import typer
-from callsieve.cli import asterisk, doctor, switch
 from callsieve.cli.errors import errors_in_one_line
+from callsieve.doctor.cli import commands as doctor
+from callsieve.install.cli import commands as install
+from callsieve.switch.cli import commands as switch
 app = typer.Typer(pretty_exceptions_enable=False)
-for module in (asterisk, doctor, switch):
+for module in (install, doctor, switch):
     module.add_to(app)
 with errors_in_one_line():
     app()
