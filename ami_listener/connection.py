@@ -40,6 +40,8 @@ EVENTS = "call,cdr,user,agent"
 # None changes anything in Asterisk, and none needs a right to write.
 ACTIONS = frozenset({"Login", "Ping", "Logoff"})
 
+# What Asterisk answers to every action while it stops (process_message in its manager.c).
+SHUTTING_DOWN = "Asterisk is shutting down"
 LOGOFF_SECONDS = 0.5
 
 GREETING = b"Asterisk Call Manager/"
@@ -210,6 +212,8 @@ class Connection:
         except ValueError:
             raise AmiError(Kind.BAD_LOGIN) from None  # whose context would have the secret
         answer = await self.wait_for(asked, seconds, Kind.SILENT)
+        if answer.message == SHUTTING_DOWN:
+            raise AmiError(Kind.STOPPING)
         if not answer.succeeded:
             raise AmiError(Kind.LOGIN_REFUSED, answer.message)
 

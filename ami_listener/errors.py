@@ -27,6 +27,7 @@ class Kind(Enum):
     )
     BAD_LOGIN = ("[ami] username or secret has control characters in it", "choose another")
     LOST = ("Asterisk closed the connection", "nothing to do if it was restarted; else Asterisk's log says why")
+    STOPPING = ("Asterisk is shutting down", "nothing to do: we connect again when it is back")
     DEAF = ("no answer any more", "is Asterisk frozen, or the network in between?")
     FAILED = ("the listener failed", "the log has the details: please report it")
 

@@ -156,7 +156,8 @@ class AmiListener:
             if since is not None and now - since >= STABLE_SECONDS:
                 failures = 0
             failures += 1
-            refused = error.kind in _REFUSALS or self._login_in_doubt
+            in_doubt = self._login_in_doubt and error.kind is not Kind.STOPPING
+            refused = error.kind in _REFUSALS or in_doubt
             seconds = delay_seconds(failures, self._chance(), login_refused=refused)
             self._note(error.kind, error.detail)
             self._state = State.WAITING

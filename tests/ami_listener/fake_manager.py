@@ -20,6 +20,7 @@ class FakeManager:
     def __init__(self) -> None:
         self.greeting = b"Asterisk Call Manager/11.0.0\r\n"
         self.secret = SECRET
+        self.is_stopping = False
         self.hangs_up_on: set[str] = set()
         self.deaf_for: set[str] = set()
         self.actions: list[dict[str, str]] = []
@@ -59,6 +60,8 @@ class FakeManager:
     def answer(self, action: dict[str, str]) -> bytes:
         name = action["Action"]
         numbered = f"ActionID: {action['ActionID']}\r\n".encode()
+        if self.is_stopping:
+            return b"Response: Error\r\n" + numbered + b"Message: Asterisk is shutting down" + END
         if name == "Login":
             if action["Secret"] != self.secret:
                 return b"Response: Error\r\n" + numbered + b"Message: Authentication failed" + END

@@ -143,6 +143,19 @@ async def test_a_process_held_up_does_not_blame_the_other_side() -> None:
         assert (listener.status.connects, listener.status.gaps) == (1, 0)
 
 
+async def test_an_asterisk_that_stops_is_no_wrong_secret() -> None:
+    waits = Waits(scale=0.002)
+    async with managing() as manager:
+        manager.is_stopping = True
+        async with listening(manager, sleep=waits) as (listener, _):
+            await until(lambda: len(manager.logins) == 2)
+            assert listener.status.trouble is not None
+            assert listener.status.trouble.kind is Kind.STOPPING
+            assert max(waits.seconds) < 60
+            manager.is_stopping = False
+            await until(lambda: listener.status.connects)
+
+
 async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     waits = Waits(scale=0.002)
     async with managing() as manager:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sqlite3
@@ -21,7 +20,7 @@ from reputation.store.database import log_of, open_store
 from reputation.store.recovery import quarantined_of
 from tests.callsieve.phones import dial, expecting, status
 from tests.office import NOBODY
-from tests.waiting import wait_until
+from tests.waiting import until, wait_until
 
 PHONES = [f"PJSIP/{extension}" for extension in range(201, 205)]
 
@@ -138,14 +137,14 @@ async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> Non
     (tmp_path / "backups").touch()
     keeper = Keeper(path)
     await keeper.start()
-    await keeper.record_emergency(1_767_000_000.0)
-    path.rename(away)
-    while not keeper.trouble:  # noqa: ASYNC110 (the keeper has no events)
-        await asyncio.sleep(0)
-    away.rename(path)
-    while keeper.trouble:  # noqa: ASYNC110 (the same)
-        await asyncio.sleep(0.01)
-    await keeper.close()
+    try:
+        await keeper.record_emergency(1_767_000_000.0)
+        path.rename(away)
+        await until(lambda: keeper.trouble, seconds=10)
+        away.rename(path)
+        await until(lambda: not keeper.trouble, seconds=10)
+    finally:
+        await keeper.close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT at FROM emergency_call").fetchall() == [(1_767_000_000.0,)]
 
