@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import cast
 
-from agi import sockets as listening
+from agi import sockets
 from agi.acceptor import Acceptor
 from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
@@ -142,8 +142,8 @@ class AgiServer:
 
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
         """Serve a loopback address and return the port, for 0 means any. ValueError for any other address."""
-        for address in await listening.loopback_addresses_of(host):
-            sock = listening.make_tcp_socket(address, port)
+        for address in await sockets.loopback_addresses_of(host):
+            sock = sockets.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._accept_from(sock, backlog)
             self.is_blind = self.is_blind or not self._peers.can_tell(sock)
@@ -153,9 +153,9 @@ class AgiServer:
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
         """Serve a Unix socket, 0660. A dead server's file is replaced; OSError if a live one owns it."""
-        sock = listening.make_unix_socket(path)
+        sock = sockets.make_unix_socket(path)
         self._accept_from(sock, backlog)
-        os.rename(listening.unborn_path_of(path), path)  # now that it listens: nobody ever sees a socket that refuses
+        os.rename(sockets.unborn_path_of(path), path)  # now that it listens: nobody ever sees a socket that refuses
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
@@ -163,7 +163,7 @@ class AgiServer:
         for acceptor in self._acceptors:
             acceptor.stop()
         for path, inode in self._sockets.items():
-            listening.unlink_own(path, inode)
+            sockets.unlink_own(path, inode)
         await asyncio.gather(*self._arrivals, return_exceptions=True)
         await self._connections_gone(grace_seconds)
         self.give_up()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lab.tools import use_fetched_tools
-from reputation.store import database as store_file
+from reputation.store import database
 from tests.reachable import make_reachable
 
 # Containers set this. Each program that a test starts would compile our modules anew: a third of its time.
@@ -35,7 +35,7 @@ settings.register_profile("fast", settings.get_profile("callsieve"), max_example
 settings.load_profile("callsieve")
 
 NOBODY = 65534
-create_empty = store_file.create_file
+create_empty = database.create_file
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
 LONGEST_NAME = 60  # a fact in a line of a report, not a story
@@ -114,14 +114,14 @@ def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Programs that tests start migrate as ever, and so do the tests that ask for `migrating_stores`.
     """
     template = tmp_path_factory.mktemp("template") / "callsieve.db"
-    with store_file.open_store(template):
+    with database.open_store(template):
         pass
     content = template.read_bytes()
 
     def create(path: Path) -> None:
         copy = path.with_name(f"{path.name}.copy-{threading.get_ident()}")
         with contextlib.suppress(OSError):  # the real one says what is wrong
-            if not path.exists() and not store_file.is_lost(path):
+            if not path.exists() and not database.is_lost(path):
                 path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
                 with open(os.open(copy, os.O_CREAT | os.O_WRONLY, 0o640), "wb") as file:
                     file.write(content)
@@ -131,14 +131,14 @@ def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         create_empty(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_file, "create_file", create)
+        patch.setattr(database, "create_file", create)
         yield
 
 
 @pytest.fixture
 def migrating_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """New stores are made as the product makes them."""
-    monkeypatch.setattr(store_file, "create_file", create_empty)
+    monkeypatch.setattr(database, "create_file", create_empty)
 
 
 @pytest.fixture

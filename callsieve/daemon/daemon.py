@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agi import systemd as notify
+from agi import systemd
 from agi.screening import Screening
 from agi.server import AgiServer
 from callsieve.calls.spoken_names import keep_recordings
@@ -105,17 +105,17 @@ class Daemon:
             await self.server.listen_unix(str(self._loaded.socket_path))
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
             house = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, self._watch_dialplan)
-            for background in (*ours, *house, notify.run_watchdog):
+            for background in (*ours, *house, systemd.run_watchdog):
                 stack.push_async_callback(
                     _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
                 )
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
-            notify.ready()
+            systemd.ready()
             logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
             await stop.wait()
-            notify.stopping()
+            systemd.stopping()
         logger.info("stopped")
 
     async def _listen(self, host: str, port: int) -> None:
@@ -169,7 +169,7 @@ class Daemon:
 
     async def _reload(self) -> None:
         """Settings or policies that are broken are ignored: the previous ones stay active."""
-        notify.reloading()
+        systemd.reloading()
         try:
             loaded = await asyncio.to_thread(self._load)
         except SettingsError as error:
@@ -185,7 +185,7 @@ class Daemon:
             await self._reload_policies()
             guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
             logger.info("the outbound guard %s", guard)
-        notify.ready()
+        systemd.ready()
 
     def _listener(self, settings: Ami) -> Learning:
         from callsieve.daemon.outcome_recorder import Learning  # what nobody needs costs no start-up time

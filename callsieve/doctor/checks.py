@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
-from callsieve.doctor import asterisk as doctor_asterisk
-from callsieve.doctor import challenge_recording as doctor_callers
-from callsieve.doctor import control_socket as doctor_socket
-from callsieve.doctor import dialplan as doctor_dialplan
-from callsieve.doctor import manager as doctor_manager
-from callsieve.doctor import outbound as doctor_outbound
-from callsieve.doctor import pending as doctor_duties
-from callsieve.doctor import prompts as doctor_prompts
-from callsieve.doctor import routes as doctor_routes
-from callsieve.doctor import screening as doctor_screening
-from callsieve.doctor import service as doctor_ourselves
-from callsieve.doctor import voicemail as doctor_voicemail
+from callsieve.doctor import (
+    asterisk,
+    challenge_recording,
+    control_socket,
+    dialplan,
+    manager,
+    outbound,
+    pending,
+    prompts,
+    routes,
+    screening,
+    service,
+    voicemail,
+)
 from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import SettingsError
@@ -54,41 +56,41 @@ OF_THE_MACHINE = frozenset(
 )
 # In the order in which a call meets them: Asterisk, its dialplan, the daemon, what the daemon knows.
 CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
-    ("Asterisk", doctor_asterisk.is_reachable),
-    ("advisories", doctor_asterisk.is_safe),
-    ("control socket", doctor_socket.is_closed),
-    ("modules", doctor_asterisk.has_modules),
-    ("reject codes", doctor_asterisk.can_reject),
-    ("off switch", doctor_asterisk.is_on),
-    ("dialplan", doctor_dialplan.is_loaded),
-    ("trunks", doctor_routes.are_screened),
-    ("DIDs", doctor_routes.are_known),
-    ("asks at", doctor_dialplan.asks_us),
-    ("phones", doctor_dialplan.reaches_phones),
-    ("emergency calls", doctor_dialplan.hears_of_emergencies),
-    ("emergency window", doctor_duties.screens_now),
-    ("outbound guard", doctor_outbound.guards_calls),
-    ("feature codes", doctor_dialplan.has_free_codes),
-    ("prompts", doctor_prompts.are_built),
-    ("recordings", doctor_callers.can_record),
-    ("daemon", doctor_ourselves.daemon_answers),
-    ("classic socket", doctor_ourselves.socket_answers),
-    ("local users", doctor_ourselves.is_asked_by_asterisk),
-    ("manager user", doctor_manager.has_user),
-    ("manager login", doctor_manager.can_log_in),
-    ("settings", doctor_ourselves.settings_are_private),
-    ("policy", doctor_ourselves.policy_loads),
-    ("stopped calls", doctor_voicemail.takes_stopped_calls),
-    ("first days", doctor_screening.may_act),
-    ("store", doctor_ourselves.store_opens),
-    ("screened calls", doctor_screening.are_decided),
-    ("backup", doctor_ourselves.has_backup),
-    ("feeds", doctor_ourselves.has_fresh_feeds),
-    ("housekeeping", doctor_duties.keeps_house),
-    ("appeals", doctor_duties.has_no_appeal_overdue),
-    ("reviews", doctor_duties.has_no_marks_to_review),
-    ("identities", doctor_duties.has_no_identity_due),
-    ("people", doctor_ourselves.knows_us),
+    ("Asterisk", asterisk.is_reachable),
+    ("advisories", asterisk.is_safe),
+    ("control socket", control_socket.is_closed),
+    ("modules", asterisk.has_modules),
+    ("reject codes", asterisk.can_reject),
+    ("off switch", asterisk.is_on),
+    ("dialplan", dialplan.is_loaded),
+    ("trunks", routes.are_screened),
+    ("DIDs", routes.are_known),
+    ("asks at", dialplan.asks_us),
+    ("phones", dialplan.reaches_phones),
+    ("emergency calls", dialplan.hears_of_emergencies),
+    ("emergency window", pending.screens_now),
+    ("outbound guard", outbound.guards_calls),
+    ("feature codes", dialplan.has_free_codes),
+    ("prompts", prompts.are_built),
+    ("recordings", challenge_recording.can_record),
+    ("daemon", service.daemon_answers),
+    ("classic socket", service.socket_answers),
+    ("local users", service.is_asked_by_asterisk),
+    ("manager user", manager.has_user),
+    ("manager login", manager.can_log_in),
+    ("settings", service.settings_are_private),
+    ("policy", service.policy_loads),
+    ("stopped calls", voicemail.takes_stopped_calls),
+    ("first days", screening.may_act),
+    ("store", service.store_opens),
+    ("screened calls", screening.are_decided),
+    ("backup", service.has_backup),
+    ("feeds", service.has_fresh_feeds),
+    ("housekeeping", pending.keeps_house),
+    ("appeals", pending.has_no_appeal_overdue),
+    ("reviews", pending.has_no_marks_to_review),
+    ("identities", pending.has_no_identity_due),
+    ("people", service.knows_us),
 )
 
 

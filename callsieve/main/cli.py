@@ -21,7 +21,7 @@ from callsieve.imports.cli import commands as imports
 from callsieve.imports.cli import feeds
 from callsieve.install.cli import commands as asterisk
 from callsieve.lists.cli import commands as lists
-from callsieve.main import web_command as web
+from callsieve.main import web_command
 from callsieve.maintenance.cli import db, emergency, housekeeping
 from callsieve.numbers.cli import lookup, marks, privacy, reassigned, reviews
 from callsieve.own_numbers.cli import commands as own
@@ -88,7 +88,7 @@ GROUPS = (
     prompts,
     guide,
     emergency,
-    web,
+    web_command,
     users,
     db,
     housekeeping,

@@ -27,8 +27,7 @@ from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
 from callsieve.monitoring.web import probes
 from callsieve.numbers.web import pages as numbers
-from callsieve.own_numbers.web import do_not_call as own_wishes
-from callsieve.own_numbers.web import guidance as own_guidance
+from callsieve.own_numbers.web import do_not_call, guidance
 from callsieve.own_numbers.web import pages as own
 from callsieve.policy.web import drafts
 from callsieve.policy.web import pages as policies
@@ -42,7 +41,7 @@ from callsieve.web.security_headers import Hardening
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, second_factor, overview, calls, numbers, policies, drafts, lists, identities),
-    *(own_wishes, own_guidance, own),
+    *(do_not_call, guidance, own),
     *(appeals, feeds, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)

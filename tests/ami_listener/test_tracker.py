@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami_listener import carrier_retries as offers
+from ami_listener import carrier_retries
 from ami_listener import tracker as tracking
 from ami_listener.carrier_retries import MOST_OFFERS
 from ami_listener.events import (
@@ -437,7 +437,7 @@ def test_no_more_phones_are_remembered_than_a_bound() -> None:
 
 
 def test_more_offers_held_than_a_bound_lets_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offers, "HELD_LIMIT", 1)
+    monkeypatch.setattr(carrier_retries, "HELD_LIMIT", 1)
     tracker = make_tracker()
     play(tracker, *offer(CALLER, "1"))
     assert only(play(tracker, *offer("+12015550199", "2"))).linkedid == "1.0"

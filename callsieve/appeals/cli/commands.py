@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.appeals.cli import evidence as appeal_evidence
-from callsieve.appeals.cli import tables as appeal_show
+from callsieve.appeals.cli import evidence, tables
 from callsieve.appeals.cli.errors import refused_in_one_line
 from callsieve.appeals.cli.tables import AppealArgument, found
 from callsieve.cli.errors import CommandError
@@ -39,9 +38,9 @@ def add_to(app: typer.Typer) -> None:
     """Add `appeal` with all that can happen to one."""
     group = typer.Typer(help="Appeals of number owners against a marking.", no_args_is_help=True)
     group.command("open")(open_one)
-    group.command("list")(appeal_show.show_list)
-    group.command("show")(appeal_show.show)
-    group.command("evidence")(appeal_evidence.evidence)
+    group.command("list")(tables.show_list)
+    group.command("show")(tables.show)
+    group.command("evidence")(evidence.evidence)
     group.command("code")(code)
     group.command("prove")(prove_control)
     group.command("accept")(accept)
@@ -82,7 +81,7 @@ def open_one(
         about = None if decision is None else _decision_about(db, decision, e164)
         change.after = filed = open_appeal(db, replace(filed, decision_id=about))
     if as_json:
-        print_json(appeal_show.as_json_value(filed, filed.opened_at))
+        print_json(tables.as_json_value(filed, filed.opened_at))
         return
     say(f"Appeal {filed.reference} of {e164} is filed. It has no effect yet. Have control of the number proven:")
     say_command(_command("code", filed.reference, config))
@@ -131,7 +130,7 @@ def prove_control(
             change.before, change.after = (before, after) if right else (None, {"answer": answer})
     if not right or after is None:
         raise CommandError(why_not_proven(answer, another))
-    say(f"Control of {after.number} is proven. {appeal_show.in_force(after)}")
+    say(f"Control of {after.number} is proven. {tables.in_force(after)}")
 
 
 def accept(appeal: AppealArgument, config: ConfigOption = None) -> None:
@@ -140,7 +139,7 @@ def accept(appeal: AppealArgument, config: ConfigOption = None) -> None:
     from reputation.appeals import AppealStep
 
     one = _step(appeal, AppealStep.ACCEPT, config)
-    say(appeal_show.in_force(one))
+    say(tables.in_force(one))
     _say_undo(one, config)
 
 
@@ -169,7 +168,7 @@ def decide_on(
             change.before = before
             decided = decide(db, before.reference, Ruling(upheld, reason, category_only), time.time())
             change.after = decided.appeal
-        known = appeal_show.known_now(db, loaded, before.number)
+        known = tables.known_now(db, loaded, before.number)
     one, who = decided.appeal, plural(len(decided.reporters), "person", "people")
     if upheld:
         say(f"Appeal {one.reference} is upheld: the spam marks of {one.number} until now count as never made.")

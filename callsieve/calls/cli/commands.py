@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.calls.cli import live as calls_live
+from callsieve.calls.cli import live
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 
@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
     """Add `calls show`, `search` and `tail`."""
     group = typer.Typer(help="What was decided about calls, and why.", no_args_is_help=True)
     group.command("show")(show)
-    calls_live.add_to(group)
+    live.add_to(group)
     app.add_typer(group, name="calls")
 
 

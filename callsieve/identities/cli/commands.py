@@ -20,7 +20,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.store import changing
-from callsieve.identities.cli import proof as identity_proof
+from callsieve.identities.cli import proof
 from reputation.model import Identity
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
@@ -30,10 +30,10 @@ def add_to(app: typer.Typer) -> None:
     """Add `identity add`, `code`, `prove`, `show`, `due` and `remove`."""
     group = typer.Typer(help="Who a number belongs to, and how well that is proven.", no_args_is_help=True)
     group.command("add")(add)
-    group.command("code")(identity_proof.code)
-    group.command("prove")(identity_proof.prove)
+    group.command("code")(proof.code)
+    group.command("prove")(proof.prove)
     group.command("show")(show)
-    group.command("due")(identity_proof.due)
+    group.command("due")(proof.due)
     group.command("remove")(remove)
     app.add_typer(group, name="identity")
 

@@ -15,8 +15,7 @@ from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable,
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.progress import meter, watched
 from callsieve.cli.store import changing, note, stores
-from callsieve.imports.cli import calls as imports_calls
-from callsieve.imports.cli import feeds
+from callsieve.imports.cli import calls, feeds
 from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
 from callsieve.imports.cli.number_import import some, store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_name
@@ -42,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Numbers, past calls, contacts and people from files.", no_args_is_help=True)
     group.command("numbers")(import_numbers_file)
     feeds.add_to_imports(group)
-    imports_calls.add_to(group)
+    calls.add_to(group)
     group.command("contacts")(import_contacts)
     group.command("people")(import_people)
     group.command("list")(show_imports)

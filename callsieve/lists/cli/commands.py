@@ -19,7 +19,7 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import say, say_undo
 from callsieve.cli.store import perform
-from callsieve.lists.cli import csv_import as list_files
+from callsieve.lists.cli import csv_import
 from callsieve.settings import Loaded
 from reputation.model import ListEntry, ListName
 
@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("add")(add)
     group.command("remove")(remove)
     group.command("show")(show)
-    list_files.add_to(group)
+    csv_import.add_to(group)
     app.add_typer(group, name="list")
 
 

@@ -20,11 +20,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.store import changing
-from callsieve.own_numbers.cli import csv_commands as own_files
-from callsieve.own_numbers.cli import do_not_call as own_wishes
-from callsieve.own_numbers.cli import guidance as own_guidance
-from callsieve.own_numbers.cli import outbound as own_guard
-from callsieve.own_numbers.cli import undo as own_undoing
+from callsieve.own_numbers.cli import csv_commands, do_not_call, guidance, outbound, undo
 from callsieve.own_numbers.cli.tables import as_json as json_of
 from callsieve.own_numbers.cli.tables import details_of, grade_as_json, print_list
 from callsieve.own_numbers.cli.undo import say_undo
@@ -53,11 +49,11 @@ def add_to(app: typer.Typer) -> None:
         ("remove", remove),
     ):
         group.command(name)(command)
-    own_files.add_to(group)
-    own_wishes.add_to(group)
-    own_guard.add_to(group)
-    own_guidance.add_to(group)
-    own_undoing.add_to(group)
+    csv_commands.add_to(group)
+    do_not_call.add_to(group)
+    outbound.add_to(group)
+    guidance.add_to(group)
+    undo.add_to(group)
     app.add_typer(group, name="own")
 
 

@@ -10,8 +10,7 @@ import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
-from callsieve.policy.cli import activation as policy_activating
-from callsieve.policy.cli import cases as policy_cases
+from callsieve.policy.cli import activation, cases
 from callsieve.settings import Loaded
 from reputation.model import Attestation, Facts, Verification
 
@@ -34,8 +33,8 @@ def add_to(app: typer.Typer) -> None:
     group.command("check")(check)
     group.command("show")(show)
     group.command("explain")(explain_call)
-    policy_activating.add_to(group)
-    policy_cases.add_to(group)
+    activation.add_to(group)
+    cases.add_to(group)
     app.add_typer(group, name="policy")
 
 

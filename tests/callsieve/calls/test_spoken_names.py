@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls import spoken_names as recordings
+from callsieve.calls import spoken_names
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
-from callsieve.doctor import challenge_recording as doctor_callers
+from callsieve.doctor import challenge_recording
 from callsieve.doctor.challenge_recording import can_record
 from callsieve.doctor.finding import Finding, Ground, Status
 from callsieve.prompts.wav import wav_of
@@ -67,8 +67,8 @@ def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> No
 async def test_the_daemon_says_which_directory_to_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(recordings, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(recordings, "MAX_FILES", 2)
+    monkeypatch.setattr(spoken_names, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(spoken_names, "MAX_FILES", 2)
     said: list[str] = []
     task = asyncio.create_task(keep_recordings(tmp_path, said.append))
     folder = str(tmp_path / "recordings")
@@ -180,6 +180,6 @@ def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], Gro
 def test_the_doctor_sees_that_there_is_no_room(
     ground: Callable[[str], Ground], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_callers, "MAX_FILES", 1)
+    monkeypatch.setattr(challenge_recording, "MAX_FILES", 1)
     record(make_folder(tmp_path), "7KQ2M4XA-1")
     assert "is full" in str(can_record(ground(ASKED)).detail)

@@ -16,7 +16,7 @@ import pytest
 
 from callsieve import settings
 from callsieve.main.cli import COMMAND
-from callsieve.numbers import profile as known
+from callsieve.numbers import profile
 from callsieve.policy.activation import activate
 from callsieve.settings import load_settings
 from lab.programs import COMMAND_LINE
@@ -366,7 +366,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(known, "known_of", broken)
+    monkeypatch.setattr(profile, "known_of", broken)
     callsieve.ok("db", "migrate")
     with pytest.raises(ZeroDivisionError):
         callsieve("lookup", CALLER)

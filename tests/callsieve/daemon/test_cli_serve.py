@@ -8,7 +8,7 @@ from socket import SOCK_STREAM
 
 import pytest
 
-from callsieve.main import entry as program
+from callsieve.main import entry
 from lab.daemon import Daemon
 from lab.ports import free_port
 from reputation.numbers import supported_regions
@@ -58,16 +58,15 @@ def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypa
 def test_the_short_way_reads_options_as_typer_does(
     arguments: list[str], config: Path | None, log_json: bool, by_typer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from callsieve.main import cli as app
-    from callsieve.main import serve as serving
+    from callsieve.main import cli, serve
 
     served: list[tuple[Path | None, bool]] = []
-    monkeypatch.setattr(serving, "serve_calls", lambda config, *, log_json: served.append((config, log_json)))
+    monkeypatch.setattr(serve, "serve_calls", lambda config, *, log_json: served.append((config, log_json)))
     if by_typer:
-        assert app.run(arguments) == 0
+        assert cli.run(arguments) == 0
     else:
         with pytest.raises(SystemExit, match=r"^0$"):
-            program.main(arguments)
+            entry.main(arguments)
     assert served == [(config, log_json)]
 
 

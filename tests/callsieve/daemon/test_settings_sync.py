@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon import settings_sync as preparing
+from callsieve.daemon import settings_sync
 from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import Keeper
 from callsieve.settings import load_settings
@@ -36,7 +36,7 @@ endpoint = "PJSIP/201"
 @pytest.fixture
 async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
     """A keeper of a store that is not open yet, and whoever puts the settings into it."""
-    monkeypatch.setattr(preparing, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(settings_sync, "RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
     settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
@@ -91,7 +91,7 @@ async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
 
 
 async def test_callers_before_the_start_are_counted_once(kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger=preparing.logger.name)
+    caplog.set_level("INFO", logger=settings_sync.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])

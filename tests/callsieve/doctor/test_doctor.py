@@ -21,12 +21,9 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve.cli.errors import CommandError
-from callsieve.doctor import asterisk as doctor_asterisk
+from callsieve.doctor import asterisk, manager, service, voicemail
 from callsieve.doctor import checks as doctor
 from callsieve.doctor import dialplan as doctor_dialplan
-from callsieve.doctor import manager as doctor_manager
-from callsieve.doctor import service as doctor_ourselves
-from callsieve.doctor import voicemail as doctor_voicemail
 from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor.checks import CHECKS, examine
 from callsieve.doctor.cli.commands import show_checks
@@ -34,7 +31,7 @@ from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
 from callsieve.doctor.finding import Check, Finding, Ground, Status
 from callsieve.install.install import wrapper_text
 from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
-from callsieve.pbx import cli_client as asterisk_console
+from callsieve.pbx import cli_client
 from callsieve.pbx.cli_client import (
     ConsoleError,
     console,
@@ -322,24 +319,20 @@ Look = Callable[[Ground], Finding]
 @pytest.mark.parametrize(
     ("look", "answers", "settings", "status", "words"),
     [
-        pytest.param(doctor_asterisk.is_reachable, {}, "", "ok", "22.10.1", id="22"),
+        pytest.param(asterisk.is_reachable, {}, "", "ok", "22.10.1", id="22"),
         pytest.param(
-            doctor_asterisk.is_reachable,
+            asterisk.is_reachable,
             {"core show version": "Asterisk 20.15.1 x"},
             "",
             "ok",
             "own tests",
             id="not-run",
         ),
+        pytest.param(asterisk.is_reachable, {"core show version": "Asterisk 16.2 x"}, "", "fail", "too old", id="16"),
+        pytest.param(asterisk.is_reachable, {"core show version": "eh?"}, "", "unknown", "version", id="no-version"),
+        pytest.param(asterisk.is_safe, {}, "", "ok", "none", id="safe"),
         pytest.param(
-            doctor_asterisk.is_reachable, {"core show version": "Asterisk 16.2 x"}, "", "fail", "too old", id="16"
-        ),
-        pytest.param(
-            doctor_asterisk.is_reachable, {"core show version": "eh?"}, "", "unknown", "version", id="no-version"
-        ),
-        pytest.param(doctor_asterisk.is_safe, {}, "", "ok", "none", id="safe"),
-        pytest.param(
-            doctor_asterisk.is_safe,
+            asterisk.is_safe,
             {"core show version": "Asterisk 22.5.0 x"},
             "",
             "warn",
@@ -347,7 +340,7 @@ Look = Callable[[Ground], Finding]
             id="hole-closed",
         ),
         pytest.param(
-            doctor_asterisk.is_safe,
+            asterisk.is_safe,
             {"core show version": "Asterisk 22.5.0 x", "module show": "res_stir_shaken.so x 0 Running core"},
             "",
             "fail",
@@ -355,16 +348,16 @@ Look = Callable[[Ground], Finding]
             id="hole-open",
         ),
         pytest.param(
-            doctor_asterisk.is_safe,
+            asterisk.is_safe,
             {"core show version": "Asterisk 20.7-cert2 x"},
             "",
             "unknown",
             "fixes",
             id="certified",
         ),
-        pytest.param(doctor_asterisk.has_modules, {}, "", "ok", "without res_stir_shaken", id="modules"),
+        pytest.param(asterisk.has_modules, {}, "", "ok", "without res_stir_shaken", id="modules"),
         pytest.param(
-            doctor_asterisk.has_modules,
+            asterisk.has_modules,
             {"module show": ANSWERS["module show"].replace("func_db.so", "x.so")},
             "",
             "fail",
@@ -372,7 +365,7 @@ Look = Callable[[Ground], Finding]
             id="module-missing",
         ),
         pytest.param(
-            doctor_asterisk.has_modules,
+            asterisk.has_modules,
             {"module show": ANSWERS["module show"].replace("app_read.so", "x.so")},
             "",
             "warn",
@@ -380,16 +373,16 @@ Look = Callable[[Ground], Finding]
             id="module-wanted",
         ),
         pytest.param(
-            doctor_asterisk.has_modules,
+            asterisk.has_modules,
             {"module show": ANSWERS["module show"].replace("app_voicemail.so", "app_voicemail_odbc.so")},
             "",
             "ok",
             "all",
             id="another-voicemail",
         ),
-        pytest.param(doctor_asterisk.can_reject, {}, "", "ok", "PJSIPHangup", id="reject"),
+        pytest.param(asterisk.can_reject, {}, "", "ok", "PJSIPHangup", id="reject"),
         pytest.param(
-            doctor_asterisk.can_reject,
+            asterisk.can_reject,
             {
                 "core show application PJSIPHangup": "Your application(s) is (are) not registered\n",
                 "module show": "chan_pjsip.so x 0 Running core",
@@ -399,9 +392,9 @@ Look = Callable[[Ground], Finding]
             "403, 404 or 486",
             id="reject-otherwise",
         ),
-        pytest.param(doctor_asterisk.is_on, {}, "", "ok", "on", id="on"),
+        pytest.param(asterisk.is_on, {}, "", "ok", "on", id="on"),
         pytest.param(
-            doctor_asterisk.is_on,
+            asterisk.is_on,
             {"database get callsieve off": "Value: 9999999999\n"},
             "",
             "warn",
@@ -409,7 +402,7 @@ Look = Callable[[Ground], Finding]
             id="off",
         ),
         pytest.param(
-            doctor_asterisk.is_on, {"database get callsieve off": "Value: 1789999999\n"}, "", "ok", "on", id="off-was"
+            asterisk.is_on, {"database get callsieve off": "Value: 1789999999\n"}, "", "ok", "on", id="off-was"
         ),
         pytest.param(doctor_dialplan.is_loaded, {}, "", "fail", "not loaded", id="not-loaded"),
         pytest.param(
@@ -522,10 +515,10 @@ Look = Callable[[Ground], Finding]
             "during a call Disconnect Call (*)",
             id="code-that-hangs-up",
         ),
-        pytest.param(doctor_manager.has_user, {}, "", "warn", "no manager user", id="no-manager"),
-        pytest.param(doctor_manager.has_user, {}, MANAGER, "ok", "may listen", id="manager"),
+        pytest.param(manager.has_user, {}, "", "warn", "no manager user", id="no-manager"),
+        pytest.param(manager.has_user, {}, MANAGER, "ok", "may listen", id="manager"),
         pytest.param(
-            doctor_manager.has_user,
+            manager.has_user,
             {"manager show user callsieve": "There is no manager called callsieve\n"},
             MANAGER,
             "fail",
@@ -533,7 +526,7 @@ Look = Callable[[Ground], Finding]
             id="manager-missing",
         ),
         pytest.param(
-            doctor_manager.has_user,
+            manager.has_user,
             {"manager show user callsieve": " read perm: call\n write perm: <none>\n"},
             MANAGER,
             "fail",
@@ -541,7 +534,7 @@ Look = Callable[[Ground], Finding]
             id="manager-deaf",
         ),
         pytest.param(
-            doctor_manager.has_user,
+            manager.has_user,
             {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: all,originate\n"},
             MANAGER,
             "warn",
@@ -549,24 +542,22 @@ Look = Callable[[Ground], Finding]
             id="manager-mighty",
         ),
         pytest.param(
-            doctor_manager.has_user,
+            manager.has_user,
             {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: reporting\n"},
             MANAGER,
             "warn",
             "may write reporting",
             id="manager-of-an-earlier-version",
         ),
-        pytest.param(doctor_ourselves.policy_loads, {}, "", "ok", "cautious", id="policy"),
-        pytest.param(
-            doctor_ourselves.policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"
-        ),
-        pytest.param(doctor_ourselves.policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
-        pytest.param(doctor_ourselves.store_opens, {}, "", "warn", "not there yet", id="no-store"),
-        pytest.param(doctor_ourselves.has_backup, {}, "", "warn", "none yet", id="no-backup"),
-        pytest.param(doctor_ourselves.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
-        pytest.param(doctor_ourselves.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
-        pytest.param(doctor_ourselves.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
-        pytest.param(doctor_ourselves.knows_us, {}, TRUNK, "ok", "0 DIDs", id="a-trunk"),
+        pytest.param(service.policy_loads, {}, "", "ok", "cautious", id="policy"),
+        pytest.param(service.policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"),
+        pytest.param(service.policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
+        pytest.param(service.store_opens, {}, "", "warn", "not there yet", id="no-store"),
+        pytest.param(service.has_backup, {}, "", "warn", "none yet", id="no-backup"),
+        pytest.param(service.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
+        pytest.param(service.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
+        pytest.param(service.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
+        pytest.param(service.knows_us, {}, TRUNK, "ok", "0 DIDs", id="a-trunk"),
     ],
 )
 def test_findings(
@@ -575,7 +566,7 @@ def test_findings(
     finding = look(make_ground(tmp_path, answers, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     if status in ("warn", "fail"):
-        assert finding.way_out or look is doctor_asterisk.is_reachable
+        assert finding.way_out or look is asterisk.is_reachable
 
 
 def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
@@ -599,7 +590,7 @@ def test_the_unix_socket(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        assert "nobody answers" in str(doctor_ourselves.socket_answers(ground).detail)
+        assert "nobody answers" in str(service.socket_answers(ground).detail)
         server.listen()
 
         def serve() -> None:
@@ -612,7 +603,7 @@ def test_the_unix_socket(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        finding = doctor_ourselves.socket_answers(ground)
+        finding = service.socket_answers(ground)
         thread.join()
     assert finding.status is Status.OK
     assert str(finding.detail).startswith(f"{path}, ")
@@ -625,9 +616,9 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
     usage = shutil.disk_usage(tmp_path)
     for free, status in ((10 << 20, Status.FAIL), ((50 << 20) + 4096, Status.WARN), (1 << 30, Status.OK)):
         monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: usage._replace(free=free))
-        assert doctor_ourselves.store_opens(ground).status is status
+        assert service.store_opens(ground).status is status
     (ground.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
-    assert "damaged" in str(doctor_ourselves.store_opens(ground).detail)
+    assert "damaged" in str(service.store_opens(ground).detail)
 
 
 def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -721,7 +712,7 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
 def test_where_stopped_calls_go(
     tmp_path: Path, answers: dict[str, str], settings: str, status: str, words: str
 ) -> None:
-    finding = doctor_voicemail.takes_stopped_calls(make_ground(tmp_path, answers, settings))
+    finding = voicemail.takes_stopped_calls(make_ground(tmp_path, answers, settings))
     assert finding.status == status
     assert words in str(finding.detail)
 
@@ -744,7 +735,7 @@ def test_where_calls_go_that_a_list_stops(
     (tmp_path / "state" / "policies" / "lists.toml").write_text('default = "allow"\n')
     with open_store(ground.loaded.store_path) as db, transaction(db):
         add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, action=action, expires_at=expires_at))
-    assert doctor_voicemail.takes_stopped_calls(ground).status == status
+    assert voicemail.takes_stopped_calls(ground).status == status
 
 
 @pytest.mark.parametrize("settings", [MANAGER, '[agi]\nkey = "0123456789abcdef"\n'])
@@ -755,7 +746,7 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status
     file = tmp_path / "callsieve.toml"
     file.write_text(settings)
     file.chmod(mode)
-    finding = doctor_ourselves.settings_are_private(make_ground(tmp_path, settings=settings, file=file))
+    finding = service.settings_are_private(make_ground(tmp_path, settings=settings, file=file))
     assert finding.status is status
     assert "secret = " not in str(finding.detail)
 
@@ -776,7 +767,7 @@ def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode
     )
     ground = make_ground(tmp_path, settings=MANAGER, file=file)
     ground.place = replace(ground.place, units=tmp_path)
-    finding = doctor_ourselves.settings_are_private(ground)
+    finding = service.settings_are_private(ground)
     assert finding.status is status
     assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is Status.FAIL)
 
@@ -803,7 +794,7 @@ def test_settings_that_the_service_may_change(
     )
     ground = make_ground(tmp_path, settings=MANAGER, file=file)
     ground.place = replace(ground.place, units=tmp_path)
-    finding = doctor_ourselves.settings_are_private(ground)
+    finding = service.settings_are_private(ground)
     assert finding.status is status
     assert (f"chown root {file.parent} {file}" in str(finding.way_out)) == (status is Status.FAIL)
 
@@ -812,17 +803,17 @@ def test_the_store(tmp_path: Path) -> None:
     ground = make_ground(tmp_path)
     path = ground.loaded.store_path
     with open_store(path):
-        assert doctor_ourselves.store_opens(ground).status is Status.OK
+        assert service.store_opens(ground).status is Status.OK
     backup = make_backup(path, NOW)
     os.utime(backup, (NOW - 3600, NOW - 3600))
-    assert str(doctor_ourselves.has_backup(ground).detail) == "1, the last one 1 h old"
+    assert str(service.has_backup(ground).detail) == "1, the last one 1 h old"
     os.utime(backup, (NOW - 5 * 86400, NOW - 5 * 86400))
-    assert doctor_ourselves.has_backup(ground).status is Status.WARN
+    assert service.has_backup(ground).status is Status.WARN
     with open_store(path, migrated=False) as db:
         db.execute("DROP TABLE migration")
-    assert "older version" in str(doctor_ourselves.store_opens(ground).detail)
+    assert "older version" in str(service.store_opens(ground).detail)
     path.write_bytes(b"no store at all, but a letter to my aunt" * 100)
-    assert doctor_ourselves.store_opens(ground).status is Status.FAIL
+    assert service.store_opens(ground).status is Status.FAIL
 
 
 # Bounds
@@ -878,10 +869,10 @@ def listening(answer: bytes | None) -> Iterator[int]:
 def test_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
 ) -> None:
-    monkeypatch.setattr(doctor_ourselves, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
+    monkeypatch.setattr(service, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
         ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
-        finding = doctor_ourselves.daemon_answers(ground)
+        finding = service.daemon_answers(ground)
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
@@ -899,7 +890,7 @@ def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
         thread = threading.Thread(target=listen)
         thread.start()
         ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{server.getsockname()[1]}"')
-        finding = doctor_ourselves.daemon_answers(ground)
+        finding = service.daemon_answers(ground)
         thread.join(20)
     assert finding.status is Status.FAIL
     assert f"pid {os.getpid()}" in str(finding.detail)
@@ -911,8 +902,8 @@ def test_no_daemon(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
-    assert "nobody answers" in str(doctor_ourselves.daemon_answers(ground).detail)
-    assert "is not there" in str(doctor_ourselves.socket_answers(ground).detail)
+    assert "nobody answers" in str(service.daemon_answers(ground).detail)
+    assert "is not there" in str(service.socket_answers(ground).detail)
 
 
 @pytest.mark.parametrize(
@@ -927,9 +918,9 @@ def test_no_daemon(tmp_path: Path) -> None:
 def test_the_manager_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
 ) -> None:
-    monkeypatch.setattr(doctor_manager, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
+    monkeypatch.setattr(manager, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
-        finding = doctor_manager.can_log_in(make_ground(tmp_path, settings=f"{MANAGER}port = {port}\n"))
+        finding = manager.can_log_in(make_ground(tmp_path, settings=f"{MANAGER}port = {port}\n"))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
@@ -1019,8 +1010,8 @@ def test_the_console_gives_text(tmp_path: Path) -> None:
 def test_a_console_that_fails_says_why_and_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, error: str
 ) -> None:
-    monkeypatch.setattr(asterisk_console, "CONSOLE_SECONDS", 0.5 if "sleep" in script else 5.0)
-    monkeypatch.setattr(asterisk_console, "OUTPUT_LIMIT", 1 << 20)
+    monkeypatch.setattr(cli_client, "CONSOLE_SECONDS", 0.5 if "sleep" in script else 5.0)
+    monkeypatch.setattr(cli_client, "OUTPUT_LIMIT", 1 << 20)
     began = time.monotonic()
     with pytest.raises(ConsoleError, match=error) as caught:
         console(settings_for(script, tmp_path), "core show version")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor import dialplan as doctor_dialplan
-from callsieve.doctor import outbound as doctor_outbound
+from callsieve.doctor import outbound
 from callsieve.install.freepbx import HOOK
 from tests.callsieve.doctor.test_doctor import make_ground
 
@@ -68,7 +68,7 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
     ],
 )
 def test_findings(tmp_path: Path, shown: str, settings: str, status: str, words: str) -> None:
-    finding = doctor_outbound.guards_calls(make_ground(tmp_path, {"dialplan show": shown}, settings))
+    finding = outbound.guards_calls(make_ground(tmp_path, {"dialplan show": shown}, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     assert bool(finding.way_out) is (status == "warn")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor import routes as doctor_routes
+from callsieve.doctor import routes
 from callsieve.doctor.call_route import Screening, Why, verdict_on
 from callsieve.doctor.dialplan import RELOAD
 from callsieve.doctor.finding import Ground, Status
@@ -215,7 +215,7 @@ def test_a_fax_need_not_be_screened() -> None:
 
 
 def test_so_many_questions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_routes, "MOST_QUESTIONS", 8)
+    monkeypatch.setattr(routes, "MOST_QUESTIONS", 8)
     asked = []
 
     def ask(command: str) -> str:
@@ -291,9 +291,9 @@ def test_thousands_of_numbers_are_looked_at_in_time() -> None:
     ground = ground_of(ask, CARRIER.replace("from-carrier", TRUNK_CONTEXT))
     survey = survey_of(ground, trunks_of(ground))
     assert (survey.unscreened, survey.unclear, survey.nowhere) == ([], [], [])
-    assert survey.followed == (doctor_routes.MOST_QUESTIONS - 1) // 2
+    assert survey.followed == (routes.MOST_QUESTIONS - 1) // 2
     assert survey.followed + survey.left_out == 2001
-    assert len(asked) < doctor_routes.MOST_QUESTIONS + 5
+    assert len(asked) < routes.MOST_QUESTIONS + 5
 
 
 # Trunks that the settings do not name

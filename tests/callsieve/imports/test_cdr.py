@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callsieve.imports import call_history as backfill
+from callsieve.imports import call_history
 from callsieve.imports.call_history import History, HistoryError, opened, write_calls
 from callsieve.imports.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
 from reputation.model import (
@@ -406,14 +406,14 @@ class TestFiles:
         assert (mark.auth_class, mark.category, mark.linkedid) == (AuthClass.UNKNOWN, None, None)
 
     def test_only_so_many_calls_are_remembered(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(backfill, "REMEMBERED_CALLS", 1)
+        monkeypatch.setattr(call_history, "REMEMBERED_CALLS", 1)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1"}, MARK, MARK | {"call": "c1"}))
         marks = [one for one in read(path)[0] if isinstance(one, Mark)]
         assert {mark.linkedid: mark.auth_class.value for mark in marks} == {"c0": "unknown", "c1": "authenticated"}
 
     def test_a_mark_may_come_before_its_call(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(backfill, "REMEMBERED_CALLS", 2)
+        monkeypatch.setattr(call_history, "REMEMBERED_CALLS", 2)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(MARK | {"call": "never"}, MARK | {"call": "c1"}, MARK, INBOUND, INBOUND | {"call": "c1"}))
         marks = [one for one in read(path)[0] if isinstance(one, Mark)]
@@ -440,7 +440,7 @@ class TestWriting:
     def test_twice_is_once_and_a_call_from_ami_stays_as_it_was(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(backfill, "BATCH", 2)
+        monkeypatch.setattr(call_history, "BATCH", 2)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1", "talk_seconds": 90.0}, OUTBOUND, MARK))
         seen = OutcomeRecord(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.cli import progress as meter
+from callsieve.cli import progress
 from callsieve.imports.cli import commands as imports
 from reputation.store.database import open_store
 from reputation.store.lists import list_entries
@@ -153,7 +153,7 @@ def test_standard_input_is_a_file(callsieve: Program) -> None:
 
 def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(meter, "ROWS_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr(progress, "ROWS_BETWEEN_LOOKS", 100)
     result = callsieve("import", "numbers", numbers_file(callsieve, 1000), "--source", "ftc", typed="")
     assert result.code == 0
     assert "reading" in result.err

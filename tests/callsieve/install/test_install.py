@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.install import install as installing
+from callsieve.install import install
 from callsieve.install import plan as changes
 from callsieve.install.apply import write
 from callsieve.install.freepbx import GUARD_LINE, HOOK
@@ -453,7 +453,7 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
 def test_the_services_user_is_made_in_the_group_of_the_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: Path, options: Mapping[str, bool], is_made: bool
 ) -> None:
-    monkeypatch.setattr(installing, "has_user", lambda: False)
+    monkeypatch.setattr(install, "has_user", lambda: False)
     place = replace(make_place(tmp_path, PLAIN), units=units)
     plan = plan_install(place, make_wanted(tmp_path, **options))
     assert plan.new_user == (service_group(place) if is_made else "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.cli import store as storing
+from callsieve.cli import store
 from callsieve.users.cli import commands as users
 from callsieve.users.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
 from reputation.store.database import open_store
@@ -142,7 +142,7 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
     """Another connection commits its change last thing before the command's own transaction begins."""
     for name in ("ada", "bob"):
         assert piped(callsieve, "user", "add", name, "--role", "administrator").code == 0
-    begin = storing.changing
+    begin = store.changing
 
     @contextmanager
     def others_first(*arguments: Any, **more: Any) -> Iterator[Any]:
