@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 from callsieve.own_numbers.guidance_texts import RULES, texts_of
-from callsieve.replay.report_html import STYLE
 from callsieve.text.markup import Markup, element, joined
 from callsieve.text.times import day
 from reputation.own.figures import Window, percent
@@ -27,7 +27,7 @@ OWN_STYLE = Markup("""
 .you { border-left: .25rem solid var(--of, var(--line)); padding-left: .6rem; font-weight: 600; }
 @media print { .rule { break-inside: avoid; } }
 """)
-STYLE_OF_PAGES = joined(STYLE, OWN_STYLE)
+STYLE_OF_PAGES = joined(Markup((files("callsieve.web") / "documents/document.css").read_text()), OWN_STYLE)
 CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 # Which measure of the health a rule of the guidance is about: its colour is that of the worst number.
 MEASURE_BY_RULE = {

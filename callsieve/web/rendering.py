@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from callsieve.changes.describe import change_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
@@ -119,6 +120,35 @@ class Templates:
     def say(self, text: str, language: str) -> str:
         """A text of ours in the language."""
         return translated(text, self._catalogues[language])
+
+
+def document_of(capability: str, name: str, language: str, shown: Mapping[str, Any]) -> str:
+    """A page that is a file by itself, such as a report. The template is in the `documents` of the capability."""
+    return _documents(capability).get_template(name).render(shown, language=language)
+
+
+@cache
+def _documents(capability: str) -> Environment:
+    loader = ChoiceLoader(
+        [PackageLoader(package, "documents") for package in ("callsieve.web", f"callsieve.{capability}")]
+    )
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+def _printable(value: Any) -> Any:
+    """What cannot be printed, as in a file's name or a rule's text, becomes U+FFFD: it would be no valid page."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value)
 
 
 @cache

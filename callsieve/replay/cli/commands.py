@@ -53,7 +53,6 @@ def replay(
     """Decide about the calls of a history again, each with only what was known before it. Changes nothing."""
     from callsieve.replay.cli.terminal import show_report
     from callsieve.replay.report import report_as_json
-    from callsieve.replay.report_html import page_of
 
     loaded = settings_of(config)
     chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
@@ -66,6 +65,8 @@ def replay(
         page = stack.enter_context(_complete(html))
         report = _replayed(file, loaded, chosen, decisions)
         if page is not None:
+            from callsieve.replay.report_html import page_of
+
             page.write(page_of(report, time.time()).encode())
     if as_json:
         print_json(report_as_json(report))

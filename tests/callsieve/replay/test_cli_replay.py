@@ -6,12 +6,10 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from callsieve.text.bars import cells_of
-from callsieve.text.markup import Markup, element
 from tests.builders import CALLER, HOUR, NOW
 from tests.callsieve.program import Program
 from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, outbound, said
@@ -207,22 +205,11 @@ def test_texts_of_strangers_stay_texts(callsieve: Program) -> None:
     assert "<img src=x onerror=alert(1)>" in "".join(found.text)
 
 
-@pytest.mark.parametrize(
-    ("made", "html"),
-    [
-        pytest.param(element("p", '1 < 2 & "3"'), "<p>1 &lt; 2 &amp; &quot;3&quot;</p>", id="text"),
-        pytest.param(element("p", element("b", "x"), Markup("<i>")), "<p><b>x</b><i></p>", id="markup"),
-        pytest.param(
-            element("td", class_="a", data_label='"><x', id=None),
-            '<td class="a" data-label="&quot;&gt;&lt;x"></td>',
-            id="attributes",
-        ),
-        pytest.param(element("p", "a\0\x1b\ud800b"), "<p>a\ufffd\ufffd\ufffdb</p>", id="unprintable"),
-        pytest.param(element("meta", charset="utf-8"), '<meta charset="utf-8">', id="void"),
-    ],
-)
-def test_text_is_escaped_in_one_place(made: Any, html: str) -> None:
-    assert made == html
+def test_no_unprintable_character_is_in_the_page(callsieve: Program) -> None:
+    history, target = callsieve.folder / "a\x1b\udc80b.jsonl", callsieve.folder / "page.html"
+    history.write_bytes(HISTORY)
+    callsieve.ok("replay", history, "--policy", "strict", "--html", target)
+    assert "a replay of a\ufffd\ufffdb.jsonl" in target.read_text()
 
 
 @pytest.mark.parametrize(
