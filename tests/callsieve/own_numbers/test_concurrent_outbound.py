@@ -13,7 +13,7 @@ import pytest
 
 from agi.screening import Screening
 from callsieve.daemon.store_supervisor import Keeper
-from tests.agi.test_guarding import ACTING, LONDON, NOON, answer, make_request
+from tests.agi.test_outbound_request import ACTING, LONDON, NOON, answer, make_request
 from tests.builders import Clock, Memory, make_screening, make_site
 from tests.waiting import until
 
