@@ -1,40 +1,56 @@
-"""The commands, for typer. Each module below adds its own; what a command needs is imported when it runs."""
+"""The command line: finds the command that is named, and makes errors of ours of what typer says.
+
+A command's module, and what that imports, is imported when the command is named: starting takes as long as it needs.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import typer
-from typer.main import get_command
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
-from callsieve.appeals.cli import commands as appeal
-from callsieve.audit.cli import commands as audit
-from callsieve.audit.cli import undo
-from callsieve.calls.cli import commands as calls
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
 from callsieve.cli.options import ConfigOption
-from callsieve.doctor.cli import commands as doctor
-from callsieve.guide.cli import commands as guide
-from callsieve.identities.cli import commands as identity
-from callsieve.imports.cli import commands as imports
-from callsieve.imports.cli import feeds
-from callsieve.install.cli import commands as asterisk
-from callsieve.lists.cli import commands as lists
-from callsieve.main import web_command
-from callsieve.maintenance.cli import db, emergency, housekeeping
-from callsieve.numbers.cli import lookup, marks, privacy, reassigned, reviews
-from callsieve.own_numbers.cli import commands as own
-from callsieve.policy.cli import commands as policy
-from callsieve.prompts.cli import commands as prompts
-from callsieve.replay.cli import commands as replay
-from callsieve.replay.cli import summary
-from callsieve.switch.cli import commands as switch
-from callsieve.users.cli import commands as users
+from callsieve.main.commands import COMMANDS
 
 HELP_OPTIONS = ["-h", "--help"]
+
+
+class LazyGroup(TyperGroup):
+    """All commands by name and help; the one that is named is imported in the place of its entry."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, (_, help_text) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=help_text))
+
+    def load(self, name: str) -> None:
+        """Imports the command of this name, if there is one."""
+        if name in COMMANDS:
+            module, _ = COMMANDS[name]
+            self.commands.update(_commands_in(module))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Loads the command that is run or completed; `get_command`, which the help uses, leaves the entry."""
+        self.load(args[0])
+        return super().resolve_command(ctx, args)
+
+
+@cache
+def _commands_in(module: str) -> Any:
+    part = typer.Typer()
+    import_module(f"callsieve.{module}").add_to(part)
+    return get_group(part).commands
+
+
 app = typer.Typer(
     name="callsieve",
+    cls=LazyGroup,
     help="Call screening for Asterisk.",
     no_args_is_help=True,
     invoke_without_command=True,
@@ -50,7 +66,7 @@ def callsieve(
 ) -> None:
     """Call screening for Asterisk. Start with `callsieve doctor`; docs/commands.md has every command."""
     if version:
-        from callsieve.version import program_version
+        from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
         typer.echo(f"callsieve {program_version()}")
         raise typer.Exit
@@ -67,40 +83,15 @@ def serve(
     serve_calls(config, log_json=log_json)
 
 
-# In the order in which `callsieve --help` lists them.
-GROUPS = (
-    switch,
-    doctor,
-    lookup,
-    calls,
-    summary,
-    marks,
-    own,
-    lists,
-    identity,
-    reassigned,
-    appeal,
-    reviews,
-    imports,
-    feeds,
-    policy,
-    replay,
-    prompts,
-    guide,
-    emergency,
-    web_command,
-    users,
-    db,
-    housekeeping,
-    audit,
-    undo,
-    privacy,
-    asterisk,
-)
-for group in GROUPS:
-    group.add_to(app)
-# Once: calling `app` itself would put together all commands again, which takes longer than most of them.
-COMMAND = get_command(app)
+# Once: calling `app` itself would put it together again.
+COMMAND: Any = get_group(app)
+
+
+def all_commands() -> Any:
+    """The same with every command imported."""
+    for name in COMMANDS:
+        COMMAND.load(name)
+    return COMMAND
 
 
 # What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
@@ -131,7 +122,8 @@ def run(arguments: list[str]) -> int:
 
 def _hide_types_of_flags(arguments: list[str]) -> None:
     """Newer typers write `<bool>` beside every flag in `--help`; here of the command that is named, for its help."""
-    command: Any = COMMAND
+    command = COMMAND
+    COMMAND.load(arguments[0] if arguments else "")
     for word in (*arguments, ""):
         for option in command.get_params(typer.Context(command, help_option_names=HELP_OPTIONS)):
             if getattr(option, "is_flag", False):

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.main.cli import COMMAND
+from callsieve.main.cli import all_commands
 from tests.callsieve.program import Program, make_record
 from tests.office import SETTINGS
 
@@ -111,7 +111,7 @@ def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
         yield from commands_of(one, (*path, name))
 
 
-COMMANDS = dict(commands_of(COMMAND))
+COMMANDS = dict(commands_of(all_commands()))
 SECTIONS = dict(zip(HEADING.findall(PAGE.read_text()), HEADING.split(PAGE.read_text())[2::2], strict=True))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from callsieve.changes.describe import change_in_words
 from callsieve.cli.store import who
-from callsieve.main.cli import COMMAND
+from callsieve.main.cli import all_commands
 from reputation.feature_codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.database import open_store
@@ -119,7 +119,7 @@ def audit(callsieve: Program, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_every_command_is_known_to_write_or_not() -> None:
-    commands = dict(commands_of(COMMAND))
+    commands = dict(commands_of(all_commands()))
     assert sorted([*WRITING, *WRITING_IN_THEIR_TURN, *NOT_WRITING]) == sorted(commands)
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from callsieve import settings
-from callsieve.main.cli import COMMAND
+from callsieve.main.cli import all_commands
 from callsieve.numbers import profile
 from callsieve.policy.activation import activate
 from callsieve.settings import load_settings
@@ -335,7 +335,7 @@ def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple
 def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
     found = {
         (tuple(leaf.split()), option)
-        for leaf, command in commands_of(COMMAND)
+        for leaf, command in commands_of(all_commands())
         for parameter in command.params
         for option in parameter.opts
         if parameter.metavar == "NUMBER" and option.startswith("--") and leaf != "policy explain"
@@ -357,8 +357,8 @@ def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> 
 
 
 def test_no_help_shows_a_type_beside_a_flag(callsieve: Program) -> None:
-    groups = {leaf.rpartition(" ")[0] for leaf, _ in commands_of(COMMAND)}
-    shown = {leaf: callsieve.ok(*leaf.split(), "--help") for leaf in (*groups, *dict(commands_of(COMMAND)))}
+    groups = {leaf.rpartition(" ")[0] for leaf, _ in commands_of(all_commands())}
+    shown = {leaf: callsieve.ok(*leaf.split(), "--help") for leaf in (*groups, *dict(commands_of(all_commands())))}
     assert {leaf for leaf, text in shown.items() if "bool" in text.lower()} == set()
 
 
@@ -411,7 +411,9 @@ def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str
 def test_there_is_no_command_whose_failures_are_not_tested() -> None:
     cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
     elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
-    missing = {leaf for leaf, _ in commands_of(COMMAND) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)}
+    missing = {
+        leaf for leaf, _ in commands_of(all_commands()) if not any(f"{case} ".startswith(f"{leaf} ") for case in cases)
+    }
     assert missing == elsewhere
     for file, commands in ELSEWHERE.items():
         [path] = Path(__file__).parents[2].rglob(file)
