@@ -6,19 +6,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.output import plural
 from callsieve.system.files import naming
 from callsieve.system.privileges import open_named
-from callsieve.text.csv_table import FIELD_CHARACTERS, Problem
+from callsieve.text import csv_table
+from callsieve.text.csv_table import DAMAGE, DAMAGED, FIELD_CHARACTERS, Problem, Table, TableError, unpacked
 
 if TYPE_CHECKING:
     import re
-
-    from callsieve.text.csv_table import Table
 
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
@@ -35,8 +35,6 @@ def table_in(
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[Table, Callable[[], int]]]:
     """The table in the file and how many bytes of the file are read; its errors as ours."""
-    from callsieve.text.csv_table import DAMAGE, DAMAGED, Table, TableError, unpacked
-
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
@@ -51,5 +49,28 @@ def table_in(
 
 def nothing_usable(problems: Sequence[Problem]) -> CommandError:
     """The error for a table of which nothing can be used."""
-    first = f": {f'line {problems[0].line}: ' if problems[0].line else ''}{problems[0].text}" if problems else ""
-    return CommandError(f"not one row can be used{first}. Nothing was changed")
+    return CommandError(f"{csv_table.nothing_usable(problems)}. Nothing was changed")
+
+
+class RowsRead(Protocol):
+    """A table after it was read, or what counts rows as one does."""
+
+    skipped: int
+    cut: int
+    problems: list[Problem]
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The columns that nobody asked for."""
+
+
+def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
+    """Names what was passed over, cut or not read."""
+    for problem in rows.problems:
+        warn(f"skipped {problem}")
+    if rows.skipped > len(rows.problems):
+        warn(f"skipped {plural(rows.skipped - len(rows.problems), 'more row')}")
+    if rows.cut:
+        warn(f"cut {plural(rows.cut, 'field')} longer than {longest:,} characters")
+    if rows.ignored:
+        warn(f"did not read the columns {', '.join(rows.ignored[:10])}")

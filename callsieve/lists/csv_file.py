@@ -14,7 +14,6 @@ from callsieve.text.times import iso
 from reputation.model import ListEntry, ListName
 
 COLUMNS = ("entry", "list", "action", "note", "expires")
-MOST_ROWS = 5000
 
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:

@@ -7,7 +7,7 @@ preview: what an entry would do, before it is added
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -39,6 +39,8 @@ from reputation.wording import Wording
 NOTE_CHARACTERS = 200
 LOOK_BACK_DAYS = 7
 ENTRY_CHARACTERS = 100
+MOST_ENTRIES = 5000
+TOO_MANY = Wording("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
 
 class EntryRequest(NamedTuple):
@@ -186,12 +188,14 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalR
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 
 
-def bring_in(db: sqlite3.Connection, context: Context, entries: Iterable[ListEntry], *, keep: bool = False) -> Imported:
+def bring_in(db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False) -> Imported:
     """Puts the entries of a file on their lists, each with a row of its own in the audit, and a row that sums them up:
     undoing that one takes all of it back. Entries that something speaks against are left out and named.
 
     `keep`: an entry that is there stays as it is, whatever note, action and end it has.
     """
+    if len(entries) > MOST_ENTRIES:
+        raise Refused("too-many-rows", TOO_MANY)
     own = known_own_numbers(db, context.loaded)
     judged = [(one, [*objection_to_part(one), *objections_to(one, own)]) for one in entries]
     refused = tuple(text for _, found in judged for text in found)

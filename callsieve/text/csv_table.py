@@ -2,6 +2,7 @@
 
     table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: this is no such table
     for number, name in table: ...                                         what cannot be read is in table.problems
+    usable(table, rows_of(table), 5000, "too many")                        all of them; TableError: none, or too many
 
 A list without a header, one thing a line and `#` before comments, is a table of one column where that is asked for.
 
@@ -18,9 +19,14 @@ import gzip
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
-from typing import BinaryIO, NamedTuple
+from itertools import islice
+from typing import BinaryIO, NamedTuple, TypeVar
+
+from reputation.wording import Wording
+
+T = TypeVar("T")
 
 # A spreadsheet takes a field that begins so for a formula; a leading quote makes it text there, and is taken off here.
 FORMULAS = ("=", "+", "-", "@", "\t")
@@ -51,14 +57,21 @@ _OTHER_FORMATS = (
 
 
 class TableError(ValueError):
-    """The file is no table that can be read. The text names the file and says what to do."""
+    """The file is no table that can be read. `words` name the file and say what to do."""
+
+    def __init__(self, words: str | Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 
 class Problem(NamedTuple):
-    """A row that was passed over: its line in the file, counted from 1, and why."""
+    """A row that was passed over: its line in the file, counted from 1, and why. Line 0: it is in no file."""
 
     line: int
     text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.text}" if self.line else self.text
 
 
 class Table:
@@ -261,6 +274,22 @@ class Table:
         for name in names:
             if names.count(name) > 1 and name:
                 raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
+
+
+def usable(table: Table, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
+    """All rows made of the table. TableError: not one can be used, or there are more than `most`: `too_many`."""
+    found = list(islice(rows, most + 1))
+    if not found:
+        raise TableError(nothing_usable(table.problems))
+    if len(found) > most:
+        raise TableError(too_many)
+    return found
+
+
+def nothing_usable(problems: Sequence[Problem]) -> Wording:
+    """What is said of rows of which not one can be used."""
+    why = str(problems[0]) if problems else Wording("there is none")
+    return Wording("not one row can be used: {why}", {"why": why})
 
 
 def unpacked(stream: BinaryIO) -> BinaryIO:

@@ -8,8 +8,9 @@ visit.page("calls/calls.html", calls=calls)        the answer
 
 from __future__ import annotations
 
+import io
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Context
 from callsieve.emergency import Window
+from callsieve.text.csv_table import FIELD_CHARACTERS, Table, TableError
 from callsieve.web.desk import Desk, Health
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import PLACES, SAIDS
@@ -210,6 +212,14 @@ def local_path(text: str | None, otherwise: str = "/") -> str:
 def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
     """A file for the browser to keep. `name` is one of ours."""
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def uploaded_table(visit: Visit, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> Table:
+    """The table in the file that the form carries. TableError: it is none, or no file was chosen."""
+    raw = visit.files.get("file", b"")
+    if not raw:
+        raise TableError(EMPTY)
+    return Table(io.BytesIO(raw), columns, "the file", longest=longest)
 
 
 def number_in_form(visit: Visit, key: str) -> int:

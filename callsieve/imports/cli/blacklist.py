@@ -59,14 +59,14 @@ def block_blacklist(config: Path | None, *, dry_run: bool, as_json: bool) -> Non
     loaded = settings_of(config)
     now = time.time()
     lines, remarks = _blacklist(loaded)
-    refused: list[str] = []
-    rows = numbers_of_blacklist(lines, loaded.settings.numbers.region, refused.append)
+    refused: list[Problem] = []
+    rows = numbers_of_blacklist(lines, loaded.settings.numbers.region, lambda text: refused.append(Problem(0, text)))
     entries = [
         ListEntry(ListName.BLOCK, EntryKind.EXACT, number, note=(note or NOTE)[:NOTE_CHARACTERS], added_at=now)
         for number, _, _, note in rows
     ]
     if not entries:
-        raise nothing_usable([Problem(0, text) for text in refused])
+        raise nothing_usable(refused)
     brought = Brought(len(lines), len(refused), refused[:KEPT_PROBLEMS], dry_run, remarks=remarks)
     put_on_lists(loaded, entries, brought, keep=True)
     print_brought(brought, config, as_json=as_json)

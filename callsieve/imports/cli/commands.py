@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
+from callsieve.cli.input_file import DryRunOption, FileArgument, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.progress import meter, watched
 from callsieve.cli.store import changing, note, stores
@@ -20,14 +19,13 @@ from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, 
 from callsieve.imports.cli.number_import import some, store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_name
 from callsieve.imports.cli.summary import Kind, Summary, print_summary
+from callsieve.text.csv_table import usable
 
 if TYPE_CHECKING:
-    from callsieve.text.csv_table import Table
     from reputation.store.imports import ImportSource
 
-T = TypeVar("T")
-
-MOST_ROWS_IN_MEMORY = 250_000  # contacts and people: they are written in one transaction
+MOST_ROWS = 250_000  # contacts and people: they are written in one transaction
+TOO_MANY = "More than 250,000 rows: that is no list of contacts or people."
 
 
 class Origin(StrEnum):
@@ -105,7 +103,7 @@ def import_contacts(
     loaded = settings_of(config)
     summary = Summary(Kind.CONTACTS, source_name(source), dry_run)
     with table_in(file, CONTACT_COLUMNS) as (table, _):
-        contacts = _in_memory(table, contacts_in(table, loaded.settings.numbers.region))
+        contacts = usable(table, contacts_in(table, loaded.settings.numbers.region), MOST_ROWS, TOO_MANY)
     by_key = {(contact.number, contact.person): contact for contact in contacts}
     summary.take(table, len(by_key), len(contacts))
     with stores(loaded, dry_run=dry_run) as (known, written):
@@ -136,7 +134,7 @@ def import_people(
     if summary.source == SETTINGS:
         raise CommandError(f"--source {summary.source} is a name of CallSieve's own: use another")
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
-        people = _in_memory(table, people_in(table))
+        people = usable(table, people_in(table), MOST_ROWS, TOO_MANY)
     by_extension = {person.extension: person for person in people}
     summary.take(table, len(by_extension), len(people))
     with stores(loaded, dry_run=dry_run) as (_, written):
@@ -223,17 +221,3 @@ def _import_called(db: sqlite3.Connection, name: str, kind: Kind | None) -> tupl
     if len(found) > 1:
         raise CommandError(f"there are {' and '.join(one for one, _ in found)} of this name: say which with --kind")
     return found[0]
-
-
-# Reading.
-
-
-def _in_memory(table: Table, rows: Iterator[T]) -> list[T]:
-    found: list[T] = []
-    for row in rows:
-        found.append(row)
-        if len(found) > MOST_ROWS_IN_MEMORY:
-            raise CommandError(f"more than {MOST_ROWS_IN_MEMORY:,} rows: that is no list of contacts or people")
-    if not found:
-        raise nothing_usable(table.problems)
-    return found

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from callsieve.cli.errors import warn
+from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import print_json
-
-if TYPE_CHECKING:
-    from callsieve.text.csv_table import Problem, Table
+from callsieve.cli.output import plural, say
+from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, Table
 
 
 class Kind(StrEnum):
@@ -44,10 +43,13 @@ class Summary:
     ignored_columns: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """As a table calls them."""
+        return self.ignored_columns
+
     def refuse(self, problem: str) -> None:
         """A row that is in no file is passed over."""
-        from callsieve.text.csv_table import KEPT_PROBLEMS, Problem
-
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(Problem(0, problem))
@@ -66,28 +68,13 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
         print_json(fields)
         return
-    _print_problems(summary)
+    warn_of_rows(summary)
+    for remark in summary.remarks:
+        warn(remark)
     _print_counts(summary)
 
 
-def _print_problems(summary: Summary) -> None:
-    from callsieve.cli.output import plural
-
-    for problem in summary.problems:
-        warn(f"skipped {f'line {problem.line}: ' if problem.line else ''}{problem.text}")
-    if summary.skipped > len(summary.problems):
-        warn(f"skipped {plural(summary.skipped - len(summary.problems), 'more row')}")
-    if summary.cut:
-        warn(f"cut {plural(summary.cut, 'field')} longer than 200 characters")
-    if summary.ignored_columns:
-        warn(f"did not read the columns {', '.join(summary.ignored_columns[:10])}")
-    for remark in summary.remarks:
-        warn(remark)
-
-
 def _print_counts(summary: Summary) -> None:
-    from callsieve.cli.output import plural, say
-
     head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
     origin = f" from {summary.format}" if summary.format else ""
     counts = [f"{plural(summary.read, 'row')} read"]

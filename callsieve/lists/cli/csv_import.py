@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
+from callsieve.cli.errors import warn
+from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_of_rows
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.output import say_undo
+from callsieve.cli.output import plural, say, say_undo
 from callsieve.cli.store import context_of, stores
+from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, usable
 from reputation.model import ListEntry, ListName
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ class Brought:
 
     read: int
     skipped: int
-    problems: list[str]
+    problems: list[Problem]
     dry_run: bool
+    cut: int = 0
+    ignored: tuple[str, ...] = ()
     result: Imported | None = None
     remarks: list[str] = field(default_factory=list)
 
@@ -51,21 +53,16 @@ def import_file(
     config: ConfigOption = None,
 ) -> None:
     """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
-    from callsieve.cli.output import plural
-    from callsieve.lists.csv_file import COLUMNS, MOST_ROWS, entries_in
+    from callsieve.lists.csv_file import COLUMNS, entries_in
+    from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY
     from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 
     loaded = settings_of(config)
-    now = time.time()
     with table_in(file, COLUMNS) as (table, _):
-        entries = list(islice(entries_in(table, list_name, loaded.settings, now), MOST_ROWS + 1))
-    if not entries:
-        raise nothing_usable(table.problems)
-    problems = [f"line {problem.line}: {problem.text}" for problem in table.problems]
-    brought = Brought(table.read, table.skipped, problems, dry_run)
+        rows = entries_in(table, list_name, loaded.settings, time.time())
+        entries = usable(table, rows, MOST_ENTRIES, TOO_MANY)
+    brought = Brought(table.read, table.skipped, table.problems, dry_run, table.cut, table.ignored)
     put_on_lists(loaded, entries, brought)
-    if table.ignored:
-        brought.remarks.append(f"did not read the columns {', '.join(table.ignored[:10])}")
     stopping = sum(entry.action in STOPPING_WORDS for entry in entries)
     if stopping and not loaded.settings.actions.route:
         brought.remarks.append(f"{plural(stopping, 'entry', 'entries')}: {NO_ROUTE}")
@@ -77,33 +74,25 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought,
 
     `keep`: entries that are there stay as they are.
     """
-    from callsieve.lists.csv_file import MOST_ROWS
     from callsieve.lists.operations import bring_in
 
-    if len(entries) > MOST_ROWS:
-        raise CommandError(f"more than {MOST_ROWS:,} entries: use `callsieve import numbers` for lists of this size")
     with stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
         brought.result = bring_in(written, context_of(loaded), entries, keep=keep)
     brought.skipped += len(brought.result.refused)
-    brought.problems += brought.result.refused[:10]
+    brought.problems += [Problem(0, text) for text in brought.result.refused[:KEPT_PROBLEMS]]
 
 
 def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> None:
     """How many entries there are now, what was passed over and why, and what takes it back."""
-    from callsieve.cli.output import plural, say
-
     assert brought.result is not None
     plan, change_id = brought.result.plan, brought.result.change_id
     counts = {"read": brought.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}
     counts |= {"unchanged": plan.unchanged, "skipped": brought.skipped}
     if as_json:
         undo = {"undo": change_id if not brought.dry_run else None}
-        print_json(counts | undo | {"dry_run": brought.dry_run, "problems": brought.problems})
+        print_json(counts | undo | {"dry_run": brought.dry_run, "problems": [str(one) for one in brought.problems]})
         return
-    for problem in brought.problems:
-        warn(f"skipped {problem}")
-    if brought.skipped > len(brought.problems):
-        warn(f"skipped {plural(brought.skipped - len(brought.problems), 'more row')}")
+    warn_of_rows(brought)
     for remark in brought.remarks:
         warn(remark)
     say(

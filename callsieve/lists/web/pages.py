@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
-from collections.abc import Sequence
-from itertools import islice
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.changes.undo import IMPORTS, LISTS, UndoError, undo
 from callsieve.lists import operations
-from callsieve.lists.csv_file import COLUMNS, MOST_ROWS, entries_in, list_as_csv
+from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
 from callsieve.lists.operations import EntryRequest, objections
 from callsieve.lists.views import ListsShown, lists_shown
-from callsieve.text.csv_table import KEPT_PROBLEMS, Table, TableError
+from callsieve.text.csv_table import KEPT_PROBLEMS, TableError, usable
 from callsieve.text.number_entry import covers_country
 from callsieve.text.times import day
-from callsieve.web.request import EMPTY, NotThere, Visit, as_file, number_in_form
+from callsieve.web.request import NotThere, Visit, as_file, number_in_form, uploaded_table
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.lists import list_entries
 from reputation.users import Role
+from reputation.wording import Wording
 
 UPLOAD_BYTES = 1 << 20
 ADMINISTRATORS = N_("Only an administrator can add this.")
-TOO_MANY = N_("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
 
 async def show(visit: Visit) -> Response:
@@ -78,30 +75,18 @@ async def export(visit: Visit) -> Response:
 
 async def take_file(visit: Visit) -> Response:
     """The entries of a file, all that can be used at once; the others are named with their lines."""
-    raw, settings = visit.files.get("file", b""), visit.desk.loaded.settings
-    if not raw:
-        return await _page(visit, EMPTY)
+    settings = visit.desk.loaded.settings
     default = ListName(visit.form["list"]) if visit.form.get("list") in tuple(ListName) else None
     try:
-        table = Table(io.BytesIO(raw), COLUMNS, "the file")
-        entries = list(islice(entries_in(table, default, settings, visit.now), MOST_ROWS + 1))
+        table = uploaded_table(visit, COLUMNS)
+        rows = entries_in(table, default, settings, visit.now)
+        entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
     except TableError as error:
-        return await _page(visit, str(error))
-    if len(entries) > MOST_ROWS:
-        return await _page(visit, TOO_MANY)
-    if not entries:
-        raise Refused(
-            "nothing-usable", f"not one row can be used: {'; '.join(_problems(table, ())[:1]) or 'it has none'}"
-        )
+        return await _page(visit, error.words)
     done = await visit.perform(operations.bring_in, entries)
+    problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
-    problems = _problems(table, done.refused)
-    return visit.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=problems)
-
-
-def _problems(table: Table, refused: Sequence[str]) -> list[str]:
-    """The first of what was passed over, and why."""
-    return [*(f"line {problem.line}: {problem.text}" for problem in table.problems), *refused[:KEPT_PROBLEMS]]
+    return visit.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
 
 
 async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
@@ -132,7 +117,7 @@ def _list_named(word: str) -> ListName:
         raise NotThere from None
 
 
-async def _page(visit: Visit, problem: str = "") -> Response:
+async def _page(visit: Visit, problem: str | Wording = "") -> Response:
     # A viewer, who sees no number, cannot look for one either.
     text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
     word = visit.query.get("list", "")

@@ -288,8 +288,10 @@ def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
 
 
 def test_a_file_of_numbers_is_no_list_of_contacts(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "MOST_ROWS_IN_MEMORY", 10)
-    assert "more than 10 rows" in callsieve.fails("import", "contacts", numbers_file(callsieve, 11), "--source", "crm")
+    monkeypatch.setattr(imports, "MOST_ROWS", 10)
+    assert "no list of contacts" in callsieve.fails(
+        "import", "contacts", numbers_file(callsieve, 11), "--source", "crm"
+    )
 
 
 # Asterisk's own blacklist.

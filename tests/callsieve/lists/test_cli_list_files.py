@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.lists import csv_file
 from callsieve.lists.csv_file import list_as_csv
 from reputation.store.database import open_store
 from reputation.store.lists import list_entries
@@ -73,10 +72,9 @@ def test_what_would_block_our_own_numbers_is_passed_over(callsieve: Program) -> 
     assert "not one row can be used" in callsieve.fails("list", "import", alone)
 
 
-def test_a_file_of_any_size_is_bounded(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "MOST_ROWS", 2)
-    rows = "".join(f"+1201742{index:04d},block\n" for index in range(3))
-    assert "more than 2 entries" in callsieve.fails("list", "import", callsieve.file("l.csv", f"entry,list\n{rows}"))
+def test_a_file_of_any_size_is_bounded(callsieve: Program) -> None:
+    rows = "".join(f"+1201742{index:04d},block\n" for index in range(5001))
+    assert "More than 5000 rows" in callsieve.fails("list", "import", callsieve.file("l.csv", f"entry,list\n{rows}"))
     assert not callsieve.store.exists()
 
 
