@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf, nextafter
 
 from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
@@ -149,6 +150,20 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
     if said is not None and said.verdict is verdict and 0 <= at - said.at <= UNDO_SECONDS:
         return unmark(db, statement)
     return mark(db, statement)
+
+
+def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
+    """As if this mark, the person's last word, had not been made. Of a retraction: nothing, until it is said again."""
+    add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
+    unblock_for(db, mark.reporter, mark.number, mark.at)
+
+
+def say_again(db: sqlite3.Connection, mark: Mark, at: float) -> None:
+    """A mark that was taken back, or changed, counts again."""
+    latest = max((one.at for one in marks_of(db, mark.number) if one.reporter == mark.reporter), default=at)
+    add_mark(db, replace(mark, at=max(at, nextafter(latest, inf))))  # a retraction of the same instant would win
+    if mark.verdict is Verdict.SPAM:
+        block_for(db, mark.reporter, mark.number, at)
 
 
 def _number_of(statement: Statement) -> str | None:

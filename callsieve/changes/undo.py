@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from callsieve.text.times import when
-from reputation.model import Identity, ListEntry
+from reputation.marking import say_again, undo_mark
+from reputation.model import Identity, ListEntry, Mark
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change, value_of
 from reputation.store.audit_search import change_of_id, changed_at_once, latest_of, undone_at
@@ -28,10 +29,22 @@ from reputation.store.do_not_call import (
     remove_complaint,
     remove_do_not_call,
 )
+from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
 from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.store.reviews import (
+    Correction,
+    Review,
+    correct,
+    correction_of,
+    forget_review,
+    review,
+    review_of,
+    undo_correction,
+)
 from reputation.wording import Wording
 
 W = TypeVar("W", DoNotCall, Complaint)
@@ -42,6 +55,10 @@ IDENTITIES = ("identity add", "identity remove")
 REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
 WISHES = ("own dnc add", "own dnc remove")
 COMPLAINTS = ("own complaint",)
+MARKS = ("mark", "unmark")
+REVIEWS = ("review done", "review undo")
+CORRECTIONS = ("review wrong",)
+OWNERS = ("reassigned add", "reassigned remove")
 # Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
 IMPORTS = ("list import", "own import")
 CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
@@ -108,12 +125,40 @@ COMPLAINT = Kind(
     lambda db, one: remove_complaint(db, one.own_number, one.number, one.at),
     lambda db, one, _now: add_complaint(db, one),
 )
+MARK = Kind(
+    lambda _row, value: msgspec.convert(value, Mark),
+    lambda db, mark: _last_word(db, mark),
+    undo_mark,
+    say_again,
+)
+REVIEW = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Review._fields], Review),
+    lambda db, one: review_of(db, one.number),
+    lambda db, one: forget_review(db, one.number),
+    lambda db, one, _now: review(db, *one),
+)
+CORRECTION = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Correction._fields], Correction),
+    lambda db, one: correction_of(db, one.case_id),
+    lambda db, one: undo_correction(db, one.case_id),
+    correct,
+)
+OWNER = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Epoch._fields], Epoch),
+    lambda db, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
+    lambda db, epoch: lower_epoch(db, epoch.number),
+    lambda db, epoch, _now: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
     **dict.fromkeys(REGISTER, OWN_NUMBER),
     **dict.fromkeys(WISHES, WISH),
     **dict.fromkeys(COMPLAINTS, COMPLAINT),
+    **dict.fromkeys(MARKS, MARK),
+    **dict.fromkeys(REVIEWS, REVIEW),
+    **dict.fromkeys(CORRECTIONS, CORRECTION),
+    **dict.fromkeys(OWNERS, OWNER),
 }
 
 
@@ -210,6 +255,12 @@ def _kind_of(row: AuditRow) -> Kind:
 def _as_settled(found: W | None, one: W) -> W | None:
     """What stands there; whether it counts is settled once, so it is no change."""
     return found and found._replace(is_of_called=one.is_of_called)
+
+
+def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
+    """The person's mark of this class; a retraction where something else was said before is one, too."""
+    said = (one for one in marks_of(db, mark.number) if one.reporter == mark.reporter)
+    return next((one for one in said if one.auth_class is mark.auth_class), None)
 
 
 def _value(text: str | None) -> Any:

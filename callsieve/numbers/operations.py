@@ -1,95 +1,211 @@
-"""What an operator does to a number, from its page or a call's: a correction, each the same as a command.
+"""What our people say about a number, and what an administrator decides about that and about its owner.
 
-Each is a function for `Visit.change`: it writes, fills in the row of the audit, and raises Refused where it must not.
+mark                            a person's mark, or taking it back
+review, forget_review, correct  a burst of marks counts, waits again; marks that are wrong
+new_owner, same_owner           the number has another owner, or the one that it had
+All of them are operations (callsieve/changes/operation.py).
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import NamedTuple
 
-from callsieve.changes.operation import Refused
-from callsieve.lists.operations import NOTE_CHARACTERS
+from callsieve.changes.fields import number_field, reason_field, since_field
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.lists.operations import names_of_people
+from callsieve.text.times import when
+from policies.hints import nearest
+from reputation import marking
 from reputation.appeals import Appeal, AppealError
-from reputation.marking import MarkStatus, Statement, mark
-from reputation.model import MarkChannel, Verdict
+from reputation.ids import new_id
+from reputation.marking import MarkResult, MarkStatus, Statement
+from reputation.model import Identity, MarkChannel, Verdict
+from reputation.store import reviews
 from reputation.store.appeals import open_appeal
 from reputation.store.audit import Change
-from reputation.store.ownership import epoch_of, lower_epoch, raise_epoch
-from reputation.store.reviews import forget_review, numbers_to_review, review, review_of
+from reputation.store.identities import identity_of
+from reputation.store.ownership import Epoch, epoch_of, lower_epoch, raise_epoch
+from reputation.store.reviews import Correction, Review, numbers_to_review, reporters_of, review_of
+from reputation.wording import Places, Wording
 
 Write = Callable[[sqlite3.Connection, Change], None]
 
-
-def say(statement: Statement) -> Write:
-    """A mark, or taking one back, in the name of the visitor's person."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        result = mark(db, statement)
-        if result.status in (MarkStatus.REFUSED, MarkStatus.NOTHING):
-            raise Refused("refused", result.message)
-        change.before, change.after = result.before, result.mark
-
-    return write
+CODE_BY_STATUS = {MarkStatus.REFUSED: "not-to-be-marked", MarkStatus.NOTHING: "not-marked"}
 
 
-def statement_of(number: str, extension: str | None, verdict: Verdict, at: float) -> Statement:
-    """What the visitor's person says. Refused for a visitor who is nobody of ours."""
-    if extension is None:
-        raise Refused("refused", "you mark in nobody's name: an administrator adds you again with --person")
-    return Statement(number=number, reporter=extension, verdict=verdict, at=at, channel=MarkChannel.WEB)
+class MarkRequest(NamedTuple):
+    """What a person says about a number; the verdict RETRACTED takes it back.
+
+    `person`: an extension, None for a user of the console who is none of our people.
+    """
+
+    number: str
+    person: str | None
+    verdict: Verdict
+    channel: MarkChannel
+    category: str | None = None
+    reason: str = ""
 
 
-def count_burst(number: str, at: float, who: str) -> Write:
+class Marked(NamedTuple):
+    """What became of it."""
+
+    change_id: int | None
+    result: MarkResult
+
+
+class CorrectionRequest(NamedTuple):
+    """Whose spam marks of a number are wrong, and why."""
+
+    number: str
+    reporters: tuple[str, ...]
+    reason: str
+
+
+class OwnerRequest(NamedTuple):
+    """Since when a number has another owner (None: now), and how that is known."""
+
+    number: str
+    reason: str
+    since: str | None = None
+
+
+class Reviewed(NamedTuple):
+    """`reporters`: whose marks were corrected."""
+
+    change_id: int | None
+    number: str
+    reporters: tuple[str, ...] = ()
+
+
+class OwnerChange(NamedTuple):
+    """`ended`: the identity of the owner before, which counts no longer."""
+
+    change_id: int | None
+    epoch: Epoch
+    ended: Identity | None = None
+
+
+# Marks.
+
+
+def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Marked:
+    """A mark in the name of one of our people, or taking one back. Spam is blocked for that person."""
+    is_retraction = request.verdict is Verdict.RETRACTED
+    if request.category is not None and request.verdict is not Verdict.SPAM:
+        words = Wording("this is what kind of spam it is: leave it out for what is none")
+        raise Refused("category-of-no-spam", words, "category")
+    statement = Statement(
+        number=request.number,
+        reporter=_reporter(db, context, request.person),
+        verdict=request.verdict,
+        at=context.at,
+        channel=request.channel,
+        region=context.settings.numbers.region,
+        category=request.category,
+        reason=request.reason,
+    )
+    with change(db, context, "unmark" if is_retraction else "mark") as changed:
+        result = marking.mark(db, statement)
+        if result.status in CODE_BY_STATUS:
+            raise Refused(CODE_BY_STATUS[result.status], result.message)
+        changed.number, changed.before, changed.after = result.number, result.before, result.mark
+    return Marked(changed.id, result)
+
+
+def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> str:
+    """Marks are counted by person, so a slip of the pen must not make another one."""
+    if person is None:
+        words = Wording("You mark in nobody's name: an administrator adds you again with --person")
+        raise Refused("nobody", words)
+    people = names_of_people(db, context.settings)
+    if person not in people:
+        hint = nearest(person, people) if people else ""
+        raise Refused("unknown-person", f"there is no person {person[:40]!r}{hint}", "as")
+    return person
+
+
+# Reviews of marks.
+
+
+def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
     """Somebody has looked at a burst of marks: they count."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        if not numbers_to_review(db, number):
-            raise Refused("refused", f"no marks of {number} wait for a review")
-        before = review_of(db, number)
-        review(db, number, at, who)
-        after = review_of(db, number)
-        change.before, change.after = before and before._asdict(), after and after._asdict()
-
-    return write
+    e164 = number_field(context, number)
+    with change(db, context, "review done", e164) as changed:
+        if not numbers_to_review(db, e164):
+            raise Refused("nothing-to-review", Wording("no marks of {number} wait for a review", {"number": e164}))
+        changed.before = _fields(review_of(db, e164))
+        reviews.review(db, e164, context.at, context.actor)
+        changed.after = _fields(review_of(db, e164))
+    return Reviewed(changed.id, e164)
 
 
-def uncount_burst(number: str) -> Write:
+def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
     """Nobody has looked: bursts of the number wait again."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        before = forget_review(db, number)
-        if before is None:
-            raise Refused("refused", f"nobody has reviewed {number}")
-        change.before = before._asdict()
-
-    return write
+    e164 = number_field(context, number)
+    with change(db, context, "review undo", e164) as changed:
+        changed.before = _fields(reviews.forget_review(db, e164))
+        if changed.before is None:
+            raise Refused("not-reviewed", Wording("nobody has reviewed {number}", {"number": e164}))
+    return Reviewed(changed.id, e164)
 
 
-def new_owner(number: str, at: float, reason: str, who: str) -> Write:
+def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest) -> Reviewed:
+    """Spam marks that are wrong never count, and who made them is trusted a little less."""
+    e164, reason = number_field(context, request.number), reason_field(request.reason)
+    correction = Correction(new_id(), e164, tuple(sorted(set(request.reporters))))
+    with change(db, context, "review wrong", e164) as changed:
+        there = reporters_of(db, e164)
+        for reporter in correction.reporters:
+            if reporter not in there:
+                hint = nearest(reporter, there) if there else ""
+                raise Refused("no-such-mark", f"{reporter[:40]} has no spam mark on {e164} that counts{hint}")
+        reviews.correct(db, correction, context.at)
+        changed.after = correction._asdict() | {"reason": reason}
+    return Reviewed(changed.id, e164, correction.reporters)
+
+
+def _fields(one: Review | None) -> dict[str, object] | None:
+    return one and one._asdict()
+
+
+# The owner of a number.
+
+
+def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -> OwnerChange:
     """The number has another owner: what is older weighs less, and an identity ends."""
-    why = one_line(reason, NOTE_CHARACTERS)
+    e164, reason = number_field(context, request.number), reason_field(request.reason)
+    at = since_field(context, request.since)
+    with change(db, context, "reassigned add", e164) as changed:
+        latest, identity = epoch_of(db, e164), identity_of(db, e164)
+        if latest is not None and at <= latest.at:
+            about: Places = {"number": e164, "time": when(latest.at)}
+            words = Wording("{number} has another owner since {time} already: that is not before it", about)
+            raise Refused("owned-already", words)
+        raise_epoch(db, e164, at, reason, context.actor)
+        epoch = epoch_of(db, e164)
+        assert epoch is not None
+        changed.after = epoch._asdict()
+    return OwnerChange(changed.id, epoch, identity if _has_ended(identity, identity_of(db, e164), context.at) else None)
 
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        if not why:
-            raise Refused("refused", "say how you know that the number has another owner")
-        raise_epoch(db, number, at, why, who)
-        epoch = epoch_of(db, number)
-        change.after = epoch and epoch._asdict()
 
-    return write
-
-
-def same_owner(number: str) -> Write:
+def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerChange:
     """The latest change of the owner was none."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        epoch = lower_epoch(db, number)
+    e164 = number_field(context, number)
+    with change(db, context, "reassigned remove", e164) as changed:
+        epoch = lower_epoch(db, e164)
         if epoch is None:
-            raise Refused("refused", f"{number} is not known to have another owner")
-        change.before = epoch._asdict()
+            words = Wording("{number} is not known to have another owner", {"number": e164})
+            raise Refused("not-reassigned", words)
+        changed.before = epoch._asdict()
+    return OwnerChange(changed.id, epoch)
 
-    return write
+
+def _has_ended(before: Identity | None, after: Identity | None, now: float) -> bool:
+    """Whether the identity counts no longer, and did until now."""
+    return before is not None and after is not None and after.expires_at < min(before.expires_at, now + 1)
 
 
 def file_appeal(appeal: Appeal) -> Write:
@@ -102,8 +218,3 @@ def file_appeal(appeal: Appeal) -> Write:
             raise Refused("refused", str(error)) from None
 
     return write
-
-
-def one_line(text: str, most: int) -> str:
-    """What somebody typed, as one line."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))[:most]

@@ -27,7 +27,7 @@ SELECT number, auth_class, burst_at, reporters FROM standing
    AND NOT EXISTS (SELECT 1 FROM review WHERE review.number = standing.number AND review.at > burst_at)
  ORDER BY burst_at DESC, number
 """
-CORRECTED = "SELECT DISTINCT number FROM tombstone WHERE case_id = ? AND reporter <> ''"
+CORRECTED = "SELECT number, reporter FROM tombstone WHERE case_id = ? AND reporter <> '' ORDER BY reporter"
 
 
 class Review(NamedTuple):
@@ -90,10 +90,10 @@ def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
     settle_case(db, correction.reporters, correction.case_id, False, at)
 
 
-def corrected_by(db: sqlite3.Connection, case_id: str) -> str | None:
-    """The number that a correction is about; None: there is no such correction."""
-    row = db.execute(CORRECTED, (case_id,)).fetchone()
-    return None if row is None else str(row[0])
+def correction_of(db: sqlite3.Connection, case_id: str) -> Correction | None:
+    """The correction of this id; None: there is no such correction."""
+    rows = db.execute(CORRECTED, (case_id,)).fetchall()
+    return Correction(case_id, rows[0][0], tuple(reporter for _, reporter in rows)) if rows else None
 
 
 def undo_correction(db: sqlite3.Connection, case_id: str) -> None:

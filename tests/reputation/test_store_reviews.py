@@ -28,7 +28,7 @@ from reputation.store.ownership import Epoch, all_epochs, epochs_of, lower_epoch
 from reputation.store.reviews import (
     Correction,
     correct,
-    corrected_by,
+    correction_of,
     forget_review,
     numbers_to_review,
     reporters_of,
@@ -102,9 +102,9 @@ def test_a_correction_costs_trust_and_ends_the_burst(db: sqlite3.Connection) -> 
     assert numbers_to_review(db) == []
     assert reporters_of(db, CALLER) == ["203", "204", "205"]
     assert db.execute("SELECT reporter, agrees FROM settled ORDER BY 1").fetchall() == [("201", 0), ("202", 0)]
-    assert corrected_by(db, "7KQ2M4XA") == CALLER
+    assert correction_of(db, "7KQ2M4XA") == WRONG
     undo_correction(db, "7KQ2M4XA")
-    assert corrected_by(db, "7KQ2M4XA") is None
+    assert correction_of(db, "7KQ2M4XA") is None
     assert len(numbers_to_review(db, CALLER)) == 1
 
 

@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
-    """Take back a change of lists, identities, own numbers, wishes or complaints; an import with all it brought."""
+    """Take back a change: of lists, identities, marks, reviews, owners, own numbers, wishes or complaints; an import
+    with all it brought.
+    """
     from callsieve.changes.undo import KIND_BY_WHAT
 
     take_back(change_id, tuple(KIND_BY_WHAT), config)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    any_store,
-    existing_store,
-    number_argument,
-    print_json,
-    settings_of,
-    since_option,
-)
-from callsieve.cli.store import changing, who
-
-REASON_CHARACTERS = 200
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.output import say, say_undo
+from callsieve.cli.store import perform
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -43,30 +29,15 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Record that a number has another owner: what is older weighs a quarter, and an identity ends."""
-    from callsieve.cli.output import say, say_command
+    from callsieve.numbers.operations import OwnerRequest, new_owner
     from callsieve.text.times import when
-    from reputation.store.identities import identity_of
-    from reputation.store.ownership import epoch_of, raise_epoch
 
-    loaded = settings_of(config)
-    now = time.time()
-    e164 = number_argument(number, loaded)
-    if not reason.strip() or len(reason) > REASON_CHARACTERS or not reason.isprintable():
-        raise CommandError(f"--reason takes one line of 1 to {REASON_CHARACTERS} characters")
-    at = now if since is None else since_option("--since", since, now)
-    with any_store(loaded) as db, changing(db, "reassigned add", e164) as change:
-        latest, identity = epoch_of(db, e164), identity_of(db, e164)
-        if latest is not None and at <= latest.at:
-            raise CommandError(f"{e164} has another owner since {when(latest.at)} already: that is not before it")
-        raise_epoch(db, e164, at, reason.strip(), who())
-        ended = identity_of(db, e164)
-        epoch = epoch_of(db, e164)
-        change.after = epoch and epoch._asdict()
-    say(f"{e164} has another owner since {when(at)}: what was known before weighs a quarter.")
-    if identity is not None and ended is not None and ended.expires_at < min(identity.expires_at, now + 1):
-        say(f"That it belongs to {identity.name} counts no longer.")
-    say("To undo it:")
-    say_command(_undo(e164, config))
+    changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
+    epoch, ended = changed.epoch, changed.ended
+    say(f"{epoch.number} has another owner since {when(epoch.at)}: what was known before weighs a quarter.")
+    if ended is not None:
+        say(f"That it belongs to {ended.name} counts no longer.")
+    say_undo(changed.change_id, config)
 
 
 def show(
@@ -75,7 +46,7 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show which numbers have another owner, since when, and who said so."""
-    from callsieve.cli.output import print_table, say
+    from callsieve.cli.output import print_table
     from callsieve.text.times import when
     from reputation.store.ownership import all_epochs, epochs_of
 
@@ -93,23 +64,9 @@ def show(
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Take back that a number has another owner, and print the command that says it again."""
-    from callsieve.cli.output import say, say_command
-    from callsieve.text.times import iso
-    from reputation.store.ownership import lower_epoch
+    """Take back that a number has another owner."""
+    from callsieve.numbers.operations import same_owner
 
-    loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, changing(db, "reassigned remove", e164) as change:
-        epoch = lower_epoch(db, e164)
-        if epoch is None:
-            raise CommandError(f"{e164} is not known to have another owner: `callsieve reassigned show`")
-        change.before = epoch._asdict()
-    say(f"{e164} has the owner that it had. To say it again:")
-    words = ["callsieve", "reassigned", "add", e164, "--reason", epoch.reason, "--since", iso(epoch.at)]
-    say_command(shlex.join([*words, "--config", str(config)] if config else words))
-
-
-def _undo(number: str, config: Path | None) -> str:
-    words = ["callsieve", "reassigned", "remove", number]
-    return shlex.join([*words, "--config", str(config)] if config else words)
+    changed = perform(settings_of(config), same_owner, number, existing=True)
+    say(f"{changed.epoch.number} has the owner that it had.")
+    say_undo(changed.change_id, config)

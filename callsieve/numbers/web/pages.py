@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
-from callsieve.numbers.operations import (
-    count_burst,
-    file_appeal,
-    new_owner,
-    same_owner,
-    say,
-    statement_of,
-    uncount_burst,
-)
+from callsieve.numbers import operations
+from callsieve.numbers.operations import MarkRequest, OwnerRequest, file_appeal
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.request import NotThere, Visit, local_path
 from callsieve.web.routes import Page
 from reputation.appeals import Appeal
 from reputation.ids import new_id, parse_id
-from reputation.model import ListName, Verdict
+from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
 
 if TYPE_CHECKING:
@@ -90,12 +82,9 @@ def marking(verdict: Verdict, said: str) -> Handler:
     """What the visitor's person says about the number."""
 
     async def handle(visit: Visit) -> Response:
-        number = number_in(visit)
-        statement = statement_of(number, visit.me.extension, verdict, visit.now)
-        statement = replace(
-            statement, category=visit.form.get("category", "").strip() or None, reason=visit.form.get("reason", "")
-        )
-        await visit.change("unmark" if verdict is Verdict.RETRACTED else "mark", say(statement), number)
+        category, reason = visit.form.get("category", "").strip() or None, visit.form.get("reason", "")
+        request = MarkRequest(number_in(visit), visit.me.extension, verdict, MarkChannel.WEB, category, reason)
+        await visit.perform(operations.mark, request)
         return _back(visit, said)
 
     return handle
@@ -103,29 +92,25 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
 async def review(visit: Visit) -> Response:
     """Somebody has looked at the many marks: they count from now on."""
-    number = number_in(visit)
-    await visit.change("review done", count_burst(number, visit.now, visit.who), number)
+    await visit.perform(operations.review, number_in(visit))
     return _back(visit, "reviewed")
 
 
 async def unreview(visit: Visit) -> Response:
     """Nobody has looked."""
-    number = number_in(visit)
-    await visit.change("review undo", uncount_burst(number), number)
+    await visit.perform(operations.forget_review, number_in(visit))
     return _back(visit, "unreviewed")
 
 
 async def change_owner(visit: Visit) -> Response:
     """The number has another owner."""
-    number = number_in(visit)
-    await visit.change("reassigned add", new_owner(number, visit.now, visit.form.get("reason", ""), visit.who), number)
+    await visit.perform(operations.new_owner, OwnerRequest(number_in(visit), visit.form.get("reason", "")))
     return _back(visit, "new-owner")
 
 
 async def keep_owner(visit: Visit) -> Response:
     """It has the owner that it had."""
-    number = number_in(visit)
-    await visit.change("reassigned remove", same_owner(number), number)
+    await visit.perform(operations.same_owner, number_in(visit))
     return _back(visit, "same-owner")
 
 

@@ -268,7 +268,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
     with office.console() as console:
         answer = console.browser("operator").post(f"/numbers/{CALLER}/ok")
     assert answer.status_code == 422
-    assert "you mark in nobody&#39;s name" in problem_of(answer.text)
+    assert "You mark in nobody&#39;s name" in problem_of(answer.text)
     assert office.read(marks_of, CALLER) == []
 
 
@@ -279,7 +279,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
         (f"{CALLER}/block", {"expires": "soon"}, "is no expiry"),
         (f"{CALLER}/unlist", {"list": "block"}, "is not on the blocklist"),
         (f"{CALLER}/unmark", {}, "there is nothing to take back"),
-        (f"{CALLER}/owner", {"reason": " "}, "say how you know"),
+        (f"{CALLER}/owner", {"reason": " "}, "write one line"),
     ],
 )
 def test_what_is_refused_changes_nothing_and_leaves_no_audit(

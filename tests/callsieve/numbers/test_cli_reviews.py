@@ -61,6 +61,9 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     [waiting] = callsieve("review", "list", "--json").json
     assert (waiting["number"], waiting["reporters"]) == (CALLER, list(PEOPLE))
     assert "nobody has reviewed" in callsieve.fails("review", "undo", CALLER)
+    callsieve.ok("review", "done", CALLER)
+    callsieve.ok(*undo_of(callsieve.ok("review", "undo", CALLER)))
+    assert callsieve("review", "list", "--json").json == []
 
 
 def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
@@ -75,8 +78,8 @@ def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
     assert "201 has no spam mark" in callsieve.fails("review", "wrong", CALLER, "201", "--reason", "again")
     callsieve.ok(*undo_of(out))
     assert log_odds(callsieve) == pytest.approx(before, abs=1e-3)
-    assert "there is no correction" in callsieve.fails(*undo_of(out))
-    assert "--reason takes one line" in callsieve.fails("review", "wrong", CALLER, "201", "--reason", " ")
+    callsieve.fails(*undo_of(out))
+    assert "--reason: " in callsieve.fails("review", "wrong", CALLER, "201", "--reason", " ")
 
 
 def test_another_owner_and_the_same_again(callsieve: Program) -> None:
@@ -90,9 +93,10 @@ def test_another_owner_and_the_same_again(callsieve: Program) -> None:
     assert "another owner since" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert callsieve("lookup", CALLER, "--json").json["identity"] is None
     assert "already" in callsieve.fails("reassigned", "add", CALLER, "--reason", "again", "--since", "2d")
-    again = callsieve.ok(*undo_of(out))
+    callsieve.ok(*undo_of(out))
     assert callsieve("lookup", CALLER, "--json").json["identity"]["name"] == "Acme"
-    callsieve.ok(*undo_of(again))
+    callsieve.ok("reassigned", "add", CALLER, "--reason", "the carrier's list")
+    callsieve.ok(*undo_of(callsieve.ok("reassigned", "remove", CALLER)))
     [epoch] = callsieve("reassigned", "show", "--json").json
     assert (epoch["reason"], epoch["who"]) == ("the carrier's list", "joe")
     callsieve.ok("reassigned", "remove", CALLER)
@@ -102,7 +106,7 @@ def test_another_owner_and_the_same_again(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        pytest.param(["--reason", ""], "--reason takes one line", id="no-reason"),
+        pytest.param(["--reason", ""], "--reason: ", id="no-reason"),
         pytest.param(["--reason", "x", "--since", "soon"], "--since: 'soon'", id="no-time"),
         pytest.param(["--reason", "x", "--since", "2999-01-01"], "is to come", id="in-the-future"),
     ],

@@ -1,0 +1,35 @@
+"""What people type into a request, read alike by every operation. Refused says what is allowed."""
+
+from __future__ import annotations
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.text.times import TimeError, since_of
+from reputation.wording import Wording
+
+REASON_CHARACTERS = 200
+
+
+def number_field(context: Context, text: str) -> str:
+    """E.164 of a number; national ones are read by the region of the settings."""
+    try:
+        return number_from(text, context.settings.numbers.region)
+    except EntryError as error:
+        raise Refused("bad-number", str(error)) from None
+
+
+def since_field(context: Context, text: str | None, field: str = "since") -> float:
+    """Since when: 7d or 2026-11-01; now for None."""
+    try:
+        return context.at if text is None else since_of(text, context.at)
+    except TimeError as error:
+        raise Refused("bad-time", str(error), field) from None
+
+
+def reason_field(text: str, field: str = "reason") -> str:
+    """A reason that has to be given."""
+    reason = text.strip()
+    if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
+        words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})
+        raise Refused("bad-reason", words, field)
+    return reason
