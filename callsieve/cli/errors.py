@@ -23,7 +23,7 @@ class CommandError(Exception):
 EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError)
 
 # What --force insists on.
-FORCEABLE = ("objections", "no-such-person")
+FORCEABLE = ("objections", "no-such-person", "rests-still")
 
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT

@@ -176,8 +176,8 @@ def _joined(parts: Iterable[Cell]) -> Text:
     return Text.assemble(*(_cell(part) for part in parts))
 
 
-def say_undo(change_id: int | None, config: Path | None, command: str = "undo") -> None:
+def say_undo(change_id: int | None, config: Path | None) -> None:
     """What takes back a change that was written."""
-    words = ["callsieve", *command.split(), str(change_id), *(["--config", str(config)] if config else [])]
+    words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
     say("To take it back:")
     say_command(shlex.join(words))

@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
-from callsieve.own_numbers.register import (
-    LISTS,
-    MOST_TEXTS,
-    TEXT_CHARACTERS,
-    TEXTS,
-    Given,
-    next_check_of,
-    one_line,
-    several,
-)
+from callsieve.changes.operation import Refused
+from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, Kind, parsed
+from callsieve.own_numbers.operations import Given
 from callsieve.text.csv_table import Table
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
 from reputation.numbers import number_of
 from reputation.own.register import OwnNumber, State
 
-COLUMNS = (
-    *("number", "name", "purpose", "owner", "trunks", "documents", "registered"),
-    *("next_check", "checked", "state", "since"),
-)
+COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")
 STATES = {state.value: state for state in State}
 LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
@@ -56,23 +46,6 @@ def own_numbers_in(table: Table, region: str, now: float) -> dict[str, Given]:
     return found
 
 
-def _given(texts: dict[str, str], columns: Container[str], now: float) -> Given:
-    """The fields of OwnNumber that a row names. ValueError. A state and its beginning cannot be none."""
-    fields: dict[str, object] = {name: one_line(name, texts[name]) for name in TEXTS if name in columns}
-    fields |= {name: several(name, texts[name].split("|")) for name in LISTS if name in columns}
-    if "next_check" in columns:
-        fields["next_check_at"] = _next_check(texts["next_check"], now)
-    if "checked" in columns:
-        fields["checked_at"] = _since("checked", texts, now)
-    if state := texts["state"].lower():
-        if state not in STATES:
-            raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
-        fields["state"] = STATES[state]
-    if since := _since("since", texts, now):
-        fields["since"] = since
-    return fields
-
-
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
     """All of it, in a form that can be imported again."""
     out = io.StringIO()
@@ -80,31 +53,55 @@ def register_as_csv(register: Iterable[OwnNumber]) -> str:
     return out.getvalue()
 
 
-def _row_of(own: OwnNumber) -> tuple[str, ...]:
-    return (
-        own.number,
-        *map(_harmless, (own.name, own.purpose, own.owner)),
-        *(_harmless("|".join(texts)) for texts in (own.trunks, own.documents, own.registered)),
-        iso_with_zone(own.next_check_at) if own.next_check_at else "",
-        iso_with_zone(own.checked_at) if own.checked_at else "",
-        own.state.value,
-        iso_with_zone(own.since),
-    )
+def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
+    """The fields of OwnNumber that a row names. ValueError. A state and its beginning cannot be none."""
+    given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
+    if "checked" in columns:
+        given["checked_at"] = _since("checked", texts, now)
+    if state := texts["state"].lower():
+        if state not in STATES:
+            raise ValueError(f"state {state[:40]!r} is none{nearest(state, STATES)}")
+        given["state"] = STATES[state]
+    if since := _since("since", texts, now):
+        given["since"] = since
+    return given
 
 
-def _next_check(text: str, now: float) -> float | None:
-    """As it is typed elsewhere, but it may be overdue; also None: never."""
-    with suppress(TimeError):
-        if "-" in text:  # a day or an instant
-            return instant_of(text, now)
-    return next_check_of(text, now) if text else None
+def _value(field: Field, text: str, now: float) -> object:
+    """As it is typed elsewhere, but a time may be overdue, or none."""
+    if field.kind is Kind.TIME:
+        if not text:
+            return None
+        with suppress(TimeError):
+            if "-" in text:  # a day or an instant
+                return instant_of(text, now)
+    try:
+        return parsed(field, text.split("|") if field.is_list else text, now)
+    except Refused as refused:
+        raise ValueError(f"{field.name} {refused.words}") from None
 
 
-def _since(name: str, texts: dict[str, str], now: float) -> float | None:
+def _since(name: str, texts: Mapping[str, str], now: float) -> float | None:
     try:
         return since_of(texts[name], now) if texts[name] else None
     except TimeError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _row_of(own: OwnNumber) -> tuple[str, ...]:
+    return (
+        own.number,
+        *(_cell(getattr(own, field.attribute)) for field in FIELDS),
+        _cell(own.checked_at),
+        own.state.value,
+        _cell(own.since),
+    )
+
+
+def _cell(value: str | float | tuple[str, ...] | None) -> str:
+    if isinstance(value, float | None):
+        return iso_with_zone(value) if value else ""
+    return _harmless(value if isinstance(value, str) else "|".join(value))
 
 
 def _harmless(text: str) -> str:

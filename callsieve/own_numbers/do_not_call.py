@@ -1,15 +1,18 @@
-"""What people say of our calls: that they want no more of them, and complaints. Each with what the audit keeps of it.
+"""What people say of our calls: that they want no more of them, and complaints.
 
-The command and the console share it.
+list_number, unlist, complain, take_back_complaint: operations (callsieve/changes/operation.py)
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container
+from typing import NamedTuple
 
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.own_numbers.fields import one_line
+from callsieve.own_numbers.operations import number_of_request
 from callsieve.text.times import day
-from reputation.store.audit import Change
+from callsieve.wiring import known_own_numbers
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -20,73 +23,120 @@ from reputation.store.do_not_call import (
     remove_do_not_call,
     was_called,
 )
+from reputation.store.own_register import own_of
 from reputation.wording import Places, Wording
 
 
-class WishError(ValueError):
-    """It is so already, or it never was. `words` say which."""
+class WishRequest(NamedTuple):
+    """Who is not to be called. `after`: the own number that had called; `person`: who of us heard it, else who asks."""
 
-    def __init__(self, words: Wording) -> None:
-        super().__init__(str(words))
-        self.words = words
-
-
-class ListedAlready(WishError):
-    """Nobody is to call the number since then; what was noted first stays."""
+    number: str
+    after: str | None = None
+    note: str = ""
+    person: str = ""
 
 
-class OneOfOurs(WishError):
-    """A number of ours is not one that we call, or that complains of us."""
+class ComplaintRequest(NamedTuple):
+    """A complaint about a number of ours. `sender`: who complains; None: nobody says so."""
+
+    own_number: str
+    sender: str | None = None
+    note: str = ""
 
 
-def check_not_ours(number: str, ours: Container[str]) -> None:
-    """OneOfOurs, where it is."""
-    if number in ours:
-        raise OneOfOurs(Wording("{number} is one of our own numbers", {"number": number}))
+class TakeBackRequest(NamedTuple):
+    """The complaint of this sender ('': nobody known; None: anybody) of that instant, or the latest."""
+
+    own_number: str
+    sender: str | None
+    at: float | None = None
 
 
-def put_on_do_not_call(db: sqlite3.Connection, change: Change, wish: DoNotCall) -> None:
-    """The number is not to be called. ListedAlready."""
-    known = do_not_call_of(db, wish.number)
+class WishChange(NamedTuple):
+    """`change_id` None: the number was on the list already, and what was noted then stays."""
+
+    change_id: int | None
+    wish: DoNotCall
+
+
+class ComplaintChange(NamedTuple):
+    """A complaint that was recorded, or taken back. `is_ours`: whether the number that it is about is registered."""
+
+    change_id: int | None
+    complaint: Complaint
+    is_ours: bool
+
+
+def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) -> WishChange:
+    """Nobody here is to call the number again."""
+    number = number_of_request(context, request.number)
+    own = number_of_request(context, request.after, "after") if request.after is not None else ""
+    note = one_line("note", request.note)
+    _check_not_ours(db, context, number)
+    known = do_not_call_of(db, number)
     if known is not None:
-        places: Places = {"number": wish.number, "day": day(known.at)}
-        raise ListedAlready(Wording("{number} has been on the list since {day}: what was noted then stays", places))
-    wish = wish._replace(is_of_called=was_called(db, wish.own_number, wish.number, wish.at))
-    add_do_not_call(db, wish)
-    change.after = wish._asdict()
+        return WishChange(None, known)
+    wish = DoNotCall(number, context.at, own, request.person or context.actor, note)
+    wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
+    with change(db, context, "own dnc add", number) as changed:
+        changed.after = wish._asdict()
+        add_do_not_call(db, wish)
+    return WishChange(changed.id, wish)
 
 
-def take_off_do_not_call(db: sqlite3.Connection, change: Change, number: str) -> None:
-    """The number may be called again. WishError."""
-    wish = remove_do_not_call(db, number)
-    if wish is None:
-        raise WishError(Wording("{number} is not on the list", {"number": number}))
-    change.before = wish._asdict()
+def unlist(db: sqlite3.Connection, context: Context, number: str) -> WishChange:
+    """The number may be called again."""
+    number = number_of_request(context, number)
+    with change(db, context, "own dnc remove", number) as changed:
+        wish = remove_do_not_call(db, number)
+        if wish is None:
+            raise Refused("not-listed", Wording("{number} is not on the list", {"number": number}))
+        changed.before = wish._asdict()
+    return WishChange(changed.id, wish)
 
 
-def record_complaint(db: sqlite3.Connection, change: Change, complaint: Complaint) -> bool:
-    """Whether the complaint counts: its sender was called by our number within 28 days."""
-    counts = was_called(db, complaint.own_number, complaint.number, complaint.at)
-    complaint = complaint._replace(is_of_called=counts)
-    add_complaint(db, complaint)
-    change.after = _kept(complaint)
-    return counts
+def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
+    """Records a complaint about a number of ours. It counts if that number called its sender within 28 days."""
+    own = number_of_request(context, request.own_number)
+    sender = number_of_request(context, request.sender, "from") if request.sender is not None else ""
+    note = one_line("note", request.note)
+    _check_not_ours(db, context, sender, "from")
+    complaint = Complaint(own, sender, context.at, note, was_called(db, own, sender, context.at))
+    with change(db, context, "own complaint", own) as changed:
+        changed.after = _kept(complaint)
+        add_complaint(db, complaint)
+    return ComplaintChange(changed.id, complaint, own_of(db, own) is not None)
 
 
-def take_back_complaint(
-    db: sqlite3.Connection, change: Change, own_number: str, number: str | None, at: float | None = None
-) -> Complaint:
-    """The complaint of this number (`''`: nobody known; None: whoever it was) of that instant, or the latest; returns
-    it. WishError.
-    """
-    removed = remove_complaint(db, own_number, number, at)
-    if removed is None:
-        if number:
-            places: Places = {"number": number, "own_number": own_number}
-            raise WishError(Wording("no complaint of {number} about {own_number} is recorded", places))
-        raise WishError(Wording("no complaint about {own_number} is recorded", {"own_number": own_number}))
-    change.before = _kept(removed)
-    return removed
+def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeBackRequest) -> ComplaintChange:
+    """A complaint was none."""
+    own = number_of_request(context, request.own_number)
+    sender = number_of_request(context, request.sender, "from") if request.sender else request.sender
+    with change(db, context, "own complaint", own) as changed:
+        removed = remove_complaint(db, own, sender, request.at)
+        if removed is None:
+            raise _no_complaint(own, sender)
+        changed.before = _kept(removed)
+    return ComplaintChange(changed.id, removed, own_of(db, own) is not None)
+
+
+def listed_since(wish: DoNotCall) -> Wording:
+    """That the number was on the list already."""
+    places: Places = {"number": wish.number, "day": day(wish.at)}
+    return Wording("{number} has been on the list since {day}: what was noted then stays", places)
+
+
+def _check_not_ours(db: sqlite3.Connection, context: Context, number: str, option: str = "") -> None:
+    """A number of ours is not one that we call, or that complains of us."""
+    if number in known_own_numbers(db, context.loaded):
+        raise Refused("own-number", Wording("{number} is one of our own numbers", {"number": number}), option)
+
+
+def _no_complaint(own: str, sender: str | None) -> Refused:
+    if not sender:
+        return Refused("no-complaint", Wording("no complaint about {own_number} is recorded", {"own_number": own}))
+    places: Places = {"number": sender, "own_number": own}
+    return Refused("no-complaint", Wording("no complaint of {number} about {own_number} is recorded", places))
 
 
 def _kept(complaint: Complaint) -> dict[str, object]:

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from callsieve.changes.undo import COMPLAINTS, REGISTER, Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
+from callsieve.own_numbers.fields import FIELDS, Kind
 from callsieve.own_numbers.figures import grade_words
-from callsieve.own_numbers.register import LISTS, NEVER, NEXT_CHECK, SEEN_SECONDS, TEXTS, unknown_trunks
+from callsieve.own_numbers.operations import SEEN_SECONDS, unknown_trunks
 from callsieve.own_numbers.views_do_not_call import ComplaintsShown, complaints_shown
 from callsieve.own_numbers.views_figures import GRADE_STATES, DayBar, Row, days_of, rows_of
 from callsieve.settings import Loaded
-from callsieve.text.times import day
 from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
 from reputation.own.health import Health
@@ -68,13 +68,14 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page.
+    """A number's page. `facts`: what is registered of it, each with its heading.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
 
     number: str
     own: OwnNumber | None
+    facts: tuple[tuple[Wording, str | Wording], ...]
     health: Health
     grade: Wording
     state: str
@@ -87,7 +88,7 @@ class OneShown:
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
-    """The list; of the register those with the text in number, name, purpose or owner."""
+    """The list; of the register those with the text in the number or in a text of it."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -96,7 +97,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
     register, seen = register_of(db), unregistered(db, now - SEEN_SECONDS)
     ours = {own.number: own for own in register}
-    found = [own for own in register if has_text(text, own.number, own.name, own.purpose, own.owner)]
+    found = [own for own in register if has_text(text, own.number, *_texts_of(own))]
     return OwnShown(
         numbers=tuple(line(own.number, own) for own in found[:MOST_SHOWN]),
         found=len(found),
@@ -116,13 +117,6 @@ def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
     )
 
 
-def typed_of(own: OwnNumber) -> dict[str, str]:
-    """What is registered of the number as it would be typed: several texts are lines."""
-    texts = {field: str(getattr(own, field)) for field in TEXTS}
-    lists = {field: "\n".join(getattr(own, field)) for field in LISTS}
-    return {**texts, **lists, NEXT_CHECK: day(own.next_check_at) if own.next_check_at else NEVER}
-
-
 def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
     """The page of a number; None for one that is not registered and never went out."""
     own = own_of(db, number)
@@ -133,6 +127,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
     return OneShown(
         number=number,
         own=own,
+        facts=tuple((field.heading, field.shown(own, now)) for field in FIELDS) if own else (),
         health=health,
         grade=grade_words(health.grade),
         state=GRADE_STATES[health.grade],
@@ -143,6 +138,10 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
     )
+
+
+def _texts_of(own: OwnNumber) -> list[str]:
+    return [getattr(own, field.name) for field in FIELDS if field.kind is Kind.TEXT]
 
 
 def _path_of(due: Due, own: OwnNumber | None) -> str:

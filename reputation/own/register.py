@@ -21,23 +21,12 @@ class State(StrEnum):
 
 
 class RegisterError(ValueError):
-    """The number cannot go into that state now. `words` say why, and what can be done."""
+    """The number cannot go into that state now. `code` does not change; `words` say why, and what can be done."""
 
-    def __init__(self, words: Wording) -> None:
+    def __init__(self, code: str, words: Wording) -> None:
         super().__init__(str(words))
+        self.code = code
         self.words = words
-
-
-class NotRegistered(RegisterError):
-    """The number is not in the register."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(Wording("{number} is not registered", {"number": number}))
-        self.number = number
-
-
-class RestsStill(RegisterError):
-    """It has not rested for long enough, and nobody has said that it is used early."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,25 +61,25 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
     """The number rests from now on."""
     if own.state is not State.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
-        raise RegisterError(Wording("{number} is {state}: only an active number can rest", places))
+        raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
     return replace(own, state=State.RESTING, since=at)
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
     """The number is in use again; `early` before it has rested for long enough."""
     if own.state is State.ACTIVE:
-        raise RegisterError(Wording("{number} is active already", {"number": own.number}))
+        raise RegisterError("active-already", Wording("{number} is active already", {"number": own.number}))
     until = own.rests_until
     if until is not None and at < until and not early:
         places: Places = {"number": own.number, "days": (until - at) / 86_400}
-        raise RestsStill(Wording("{number} has to rest for {days:.0f} more days", places))
+        raise RegisterError("rests-still", Wording("{number} has to rest for {days:.0f} more days", places))
     return replace(own, state=State.ACTIVE, since=at)
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
     """The number is given back."""
     if own.state is State.RETIRED:
-        raise RegisterError(Wording("{number} is retired already", {"number": own.number}))
+        raise RegisterError("retired-already", Wording("{number} is retired already", {"number": own.number}))
     return replace(own, state=State.RETIRED, since=at)
 
 

@@ -16,7 +16,7 @@ from reputation.own.register import OwnNumber, State
 REGISTER = "register"  # the source of an own number that only the register names
 
 _FIELDS = tuple(field.name for field in fields(OwnNumber))
-_LISTS = frozenset({"trunks", "documents", "registered"})
+_LISTS = frozenset(field.name for field in fields(OwnNumber) if isinstance(field.default, tuple))
 COLUMNS = ", ".join(_FIELDS)
 PUT = f"INSERT OR REPLACE INTO own_register ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"
 ALL = f"SELECT {COLUMNS} FROM own_register ORDER BY number"

@@ -24,8 +24,9 @@ def make_own(number: str = OWN, **others: object) -> OwnNumber:
 def test_a_number_that_rested_for_45_days_may_be_used_again() -> None:
     resting = rested(make_own(), NOW)
     assert (resting.state, resting.rests_until) == (State.RESTING, NOW + 45 * DAY)
-    with pytest.raises(RegisterError, match="1 more days"):
+    with pytest.raises(RegisterError, match="1 more days") as refused:
         used_again(resting, NOW + 44 * DAY)
+    assert refused.value.code == "rests-still"
     assert used_again(resting, NOW + 44 * DAY, early=True).state is State.ACTIVE
     again = used_again(resting, NOW + REST_SECONDS)
     assert (again.state, again.since, again.rests_until) == (State.ACTIVE, NOW + REST_SECONDS, None)

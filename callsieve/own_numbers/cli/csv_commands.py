@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.store import changing, stores, who
+from callsieve.cli.output import plural, say, say_undo
+from callsieve.cli.store import context_of, stores
 from callsieve.imports.cli.number_import import some
-from callsieve.own_numbers.cli.undo import say_undo
+from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
+from callsieve.own_numbers.operations import Imported, bring_in
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
-
-if TYPE_CHECKING:
-    from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import Table
+from reputation.store.own_register import register_of
 
 
 def add_to(group: typer.Typer) -> None:
@@ -33,43 +33,38 @@ def import_register(
     file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Import own numbers, or bring them up to date: columns that are not there, and other numbers, stay as they are."""
-    from callsieve.cli.errors import warn
-    from callsieve.cli.output import plural, say
-    from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in
-    from callsieve.own_numbers.register import NothingChanged, bring_in, to_bring_in, unknown_trunks
-
     loaded = settings_of(config)
-    now = time.time()
     with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
-        found = own_numbers_in(table, loaded.settings.numbers.region, now)
+        found = own_numbers_in(table, loaded.settings.numbers.region, time.time())
     if not found:
         raise nothing_usable(table.problems)
-    with stores(loaded, dry_run=dry_run) as (known, written):
-        added = changed = 0
-        unknown: list[str] = []
-        with suppress(NothingChanged), changing(written, "own import", at=now) as change:
-            owns = to_bring_in(known, found, now)
-            added, changed = bring_in(written, change, owns, who(), now)
-            unknown = unknown_trunks((own for _, own in owns), loaded.settings)
-    counts = {"read": table.read, "added": added, "changed": changed, "skipped": table.skipped}
+    with stores(loaded, dry_run=dry_run, copied=True) as (_, written):
+        done = bring_in(written, context_of(loaded), found)
     if as_json:
-        about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": unknown, "problems": _problems(table)}
-        print_json(counts | about)
+        counts = {"read": table.read, "added": done.added, "changed": done.changed, "skipped": table.skipped}
+        about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": done.unknown_trunks}
+        problems = [{"line": problem.line, "problem": problem.text} for problem in table.problems]
+        print_json(counts | about | {"problems": problems})
         return
+    _warn_of(table, done)
+    say(
+        f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'own number')}, changed {done.changed:,}: "
+        f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
+    )
+    if not dry_run and done.change_id is not None:
+        say_undo(done.change_id, config)
+
+
+def _warn_of(table: Table, done: Imported) -> None:
+    """What was passed over, and what looks like a misspelling."""
     for problem in table.problems:
         warn(f"skipped line {problem.line}: {problem.text}")
     if table.cut:
         warn(f"cut {plural(table.cut, 'field')} longer than {LONGEST_FIELD:,} characters")
     if table.ignored:
         warn(f"did not read the columns {', '.join(table.ignored[:10])}")
-    if unknown:
-        warn(f"no [[trunk]] of the settings is called {some(unknown)}")
-    say(
-        f"{'Would add' if dry_run else 'Added'} {plural(added, 'own number')}, changed {changed:,}: "
-        f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
-    )
-    if not dry_run and added + changed:
-        say_undo(change, config)
+    if done.unknown_trunks:
+        warn(f"no [[trunk]] of the settings is called {some(done.unknown_trunks)}")
 
 
 def export_register(
@@ -77,10 +72,6 @@ def export_register(
     config: ConfigOption = None,
 ) -> None:
     """Print the register as CSV; `own import` reads it again."""
-    from callsieve.cli.output import plural, say
-    from callsieve.own_numbers.csv_file import register_as_csv
-    from reputation.store.own_register import register_of
-
     with existing_store(settings_of(config)) as db:
         register = register_of(db)
     text = register_as_csv(register)
@@ -93,7 +84,3 @@ def export_register(
     except FileExistsError:
         raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
     say(f"{out}: {plural(len(register), 'own number')}.")
-
-
-def _problems(table: Table) -> list[dict[str, object]]:
-    return [{"line": problem.line, "problem": problem.text} for problem in table.problems]

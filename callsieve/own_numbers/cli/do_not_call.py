@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    any_store,
-    existing_store,
-    number_argument,
-    number_option,
-    print_json,
-    settings_of,
-)
-from callsieve.cli.store import changing, who
-from callsieve.own_numbers.cli.undo import say_undo
-from callsieve.own_numbers.errors import its_fields
-from callsieve.wiring import known_own_numbers
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import print_table, say, say_undo
+from callsieve.cli.store import perform
+from callsieve.own_numbers import do_not_call as operations
+from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
+from callsieve.text.number_entry import with_country
+from callsieve.text.times import when
+from reputation.store.do_not_call import Complaint, all_do_not_call
 
 MOST_SHOWN = 100_000
 
@@ -46,52 +38,24 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Nobody here is to call this number again."""
-    from callsieve.cli.output import say
-    from callsieve.own_numbers.do_not_call import ListedAlready, OneOfOurs, check_not_ours, put_on_do_not_call
-    from callsieve.own_numbers.register import one_line
-    from callsieve.text.number_entry import with_country
-    from reputation.store.do_not_call import DoNotCall
-
-    loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    own = number_option("--after", after, loaded) or ""
-    with its_fields():
-        wish = DoNotCall(e164, time.time(), own, who(), one_line("note", note))
-    try:
-        with any_store(loaded) as db, changing(db, "own dnc add", e164) as change:
-            check_not_ours(e164, known_own_numbers(db, loaded))
-            put_on_do_not_call(db, change, wish)
-    except ListedAlready as known:
-        say(f"{known}.")
+    request = WishRequest(number, after, note)
+    done = perform(settings_of(config), operations.list_number, request)
+    if done.change_id is None:
+        say(f"{operations.listed_since(done.wish)}.")
         return
-    except OneOfOurs as error:
-        raise CommandError(str(error)) from None
-    say(f"{with_country(e164)} is not to be called any more.")
-    say_undo(change, config)
+    say(f"{with_country(done.wish.number)} is not to be called any more.")
+    say_undo(done.change_id, config)
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """The number may be called again."""
-    from callsieve.cli.output import say
-    from callsieve.own_numbers.do_not_call import WishError, take_off_do_not_call
-
-    loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    try:
-        with existing_store(loaded) as db, changing(db, "own dnc remove", e164) as change:
-            take_off_do_not_call(db, change, e164)
-    except WishError as error:
-        raise CommandError(f"{error}: `callsieve own dnc list`") from None
-    say(f"{e164} may be called again.")
-    say_undo(change, config)
+    done = perform(settings_of(config), operations.unlist, number, existing=True)
+    say(f"{done.wish.number} may be called again.")
+    say_undo(done.change_id, config)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show who does not want to be called, the latest first."""
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import when
-    from reputation.store.do_not_call import all_do_not_call
-
     with existing_store(settings_of(config)) as db:
         wishes = all_do_not_call(db, MOST_SHOWN)
     if as_json:
@@ -115,48 +79,24 @@ def complaint(
     config: ConfigOption = None,
 ) -> None:
     """Record a complaint about an own number: a letter, a call, a note from the carrier."""
-    from callsieve.cli.output import say
-    from callsieve.own_numbers.do_not_call import (
-        OneOfOurs,
-        WishError,
-        check_not_ours,
-        record_complaint,
-        take_back_complaint,
-    )
-    from callsieve.own_numbers.register import one_line
-    from callsieve.text.number_entry import with_country
-    from callsieve.text.times import when
-    from reputation.store.do_not_call import Complaint
-    from reputation.store.own_register import own_of
-
     loaded = settings_of(config)
-    own = number_argument(number, loaded)
-    other = number_option("--from", caller, loaded)
     if undo:
-        try:
-            with existing_store(loaded) as db, changing(db, "own complaint", own) as change:
-                gone = take_back_complaint(db, change, own, other)
-        except WishError as error:
-            raise CommandError(str(error)) from None
-        who, what = gone.number or "somebody", f": {gone.note}" if gone.note else ""
-        say(f"The complaint of {who} about {own}, of {when(gone.at)}, is taken back{what}.")
-        say_undo(change, config)
+        gone = perform(loaded, operations.take_back_complaint, TakeBackRequest(number, caller), existing=True)
+        one = gone.complaint
+        who, what = one.number or "somebody", f": {one.note}" if one.note else ""
+        say(f"The complaint of {who} about {one.own_number}, of {when(one.at)}, is taken back{what}.")
+        say_undo(gone.change_id, config)
         return
-    with its_fields():
-        made = Complaint(own, other or "", time.time(), one_line("note", note))
-    try:
-        with any_store(loaded) as db, changing(db, "own complaint", own) as change:
-            check_not_ours(made.number, known_own_numbers(db, loaded))
-            counts = record_complaint(db, change, made)
-            is_ours = own_of(db, own) is not None
-    except OneOfOurs as error:
-        raise CommandError(f"--from: {error}") from None
-    why = (
-        f"nobody knows that it called {with_country(other)} within 28 days"
-        if other
-        else "nobody says who complains (--from)"
-    )
-    say(f"The complaint about {with_country(own)} is recorded; it {'counts' if counts else f'does not count: {why}'}.")
-    if not is_ours:
-        say(f"{own} is not registered: `callsieve own add {own}`, if it is ours.")
-    say_undo(change, config)
+    done = perform(loaded, operations.complain, ComplaintRequest(number, caller, note))
+    one = done.complaint
+    does = "counts" if one.is_of_called else f"does not count: {_why_not(one)}"
+    say(f"The complaint about {with_country(one.own_number)} is recorded; it {does}.")
+    if not done.is_ours:
+        say(f"{one.own_number} is not registered: `callsieve own add {one.own_number}`, if it is ours.")
+    say_undo(done.change_id, config)
+
+
+def _why_not(one: Complaint) -> str:
+    if one.number:
+        return f"nobody knows that it called {with_country(one.number)} within 28 days"
+    return "nobody says who complains (--from)"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich.text import Text
+
+from callsieve.cli.output import console, dim, print_pairs, print_table
 from callsieve.own_numbers.figures import MEASURES, date_of, grade_words
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from reputation.model import Reputation
-    from reputation.own.grades import Grade
-    from reputation.own.health import Health, Reason
+from callsieve.text.bars import cells_of
+from reputation.explaining import sentence_of_families
+from reputation.model import Reputation
+from reputation.own.grades import Grade
+from reputation.own.health import Health, Reason
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28
@@ -46,23 +47,16 @@ def grade_fields(grade: Grade | None) -> dict[str, Any]:
 
 def grade_word(grade: Grade | None) -> Text:
     """The grade, in its colour."""
-    from rich.text import Text
-
     return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
 
 
 def _because(reason: Reason) -> Text:
     """How bad it is, and in words."""
-    from rich.text import Text
-
     return Text.assemble(grade_word(reason.grade), f": {reason.words}")
 
 
 def print_health(health: Health) -> None:
     """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
-    from rich.text import Text
-
-    from callsieve.cli.output import dim, print_pairs, print_table
 
     print_pairs(
         (
@@ -84,8 +78,6 @@ def print_health(health: Health) -> None:
 
 def _seen(health: Health) -> str:
     """What our own model says of the number, from the called people's side."""
-    from reputation.explaining import sentence_of_families
-
     view = health.facts.view
     if view is None:
         return ""
@@ -95,10 +87,6 @@ def _seen(health: Health) -> str:
 
 def _print_days(health: Health) -> None:
     """Each day of the last four weeks: its calls, and of these those that were answered."""
-    from rich.text import Text
-
-    from callsieve.cli.output import console, print_table
-    from callsieve.text.bars import cells_of
 
     days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]
     if not days:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,10 +18,14 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
+from callsieve.cli.output import print_table, say
 from callsieve.imports.cli.number_import import some
-
-if TYPE_CHECKING:
-    pass
+from callsieve.text.times import TimeError, instant_of, when, when_there
+from callsieve.wiring import outbound_rules_of
+from policies.outbound import OutgoingCall, day_of, explain_guard, guard
+from reputation.numbers import is_emergency, number_of
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery
+from reputation.store.outbound import outbound_decisions, outbound_facts
 
 MOST_SHOWN = 10_000
 MOST_ZONES = 3
@@ -46,10 +50,6 @@ def decisions(
     config: ConfigOption = None,
 ) -> None:
     """Show what the outbound guard decided, and while it observes what it would have done."""
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import when
-    from reputation.store.outbound import outbound_decisions
-
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
     own_number = number_option("--from", own, loaded)
@@ -89,20 +89,12 @@ def explain(
     At a time in the past, calls that were let out after it do not count; calls that are over count for their whole day,
     and the number's state and grade are those of now.
     """
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import TimeError, instant_of, when_there
-    from callsieve.wiring import outbound_rules_of
-    from policies.outbound import OutboundRules, OutgoingCall, day_of, explain_guard, guard
-    from reputation.numbers import is_emergency, number_of
-    from reputation.own.outbound_types import OutboundFacts, OutboundQuery
-    from reputation.store.outbound import outbound_facts
-
     loaded = settings_of(config)
     try:
         now = time.time() if at is None else instant_of(at, time.time())
     except TimeError as error:
         raise CommandError(f"--at: {error}") from None
-    rules: OutboundRules = outbound_rules_of(loaded.settings)
+    rules = outbound_rules_of(loaded.settings)
     emergency = is_emergency(number, loaded.settings.numbers.region)
     callee = None if emergency else number_of(number, loaded.settings.numbers.region)
     own_number = number_option("--from", own, loaded)

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
-if TYPE_CHECKING:
-    from reputation.own.grades import Graded
-    from reputation.own.register import OwnNumber
-    from reputation.store.own_register import Seen
+from callsieve.cli.output import bold, plural, print_pairs, print_table, say
+from callsieve.own_numbers.cli.health_table import grade_fields, grade_word
+from callsieve.own_numbers.fields import FIELDS
+from callsieve.text.times import ago, day
+from reputation.own.grades import Graded
+from reputation.own.register import OwnNumber
+from reputation.store.own_register import Seen
 
 
-def as_json(own: OwnNumber) -> dict[str, Any]:
+def number_as_json(own: OwnNumber) -> dict[str, Any]:
     """The entry of the register, for scripts."""
-    from dataclasses import asdict
-
     return {**asdict(own), "rests_until": own.rests_until}
 
 
 def details_of(own: OwnNumber, now: float) -> None:
     """The entry of the register, a line for each thing that is known."""
-    from callsieve.cli.output import bold, print_pairs
-    from callsieve.text.times import day
-
     print_pairs(
         (
             ("number", bold(own.number)),
-            ("name", own.name),
-            ("purpose", own.purpose),
-            ("owner", own.owner),
-            ("trunks", ", ".join(own.trunks)),
-            ("documents", ", ".join(own.documents)),
-            ("registered", ", ".join(own.registered)),
+            *((str(field.heading), str(field.shown(own, now))) for field in FIELDS),
             ("checked", day(own.checked_at) if own.checked_at else ""),
-            ("next check", "never" if own.next_check_at is None else _due_text(own.next_check_at, now)),
             ("state", state_in_words(own, now)),
         )
     )
@@ -41,8 +34,6 @@ def details_of(own: OwnNumber, now: float) -> None:
 
 def state_in_words(own: OwnNumber, now: float) -> str:
     """`active since 2026-11-25`, `resting until ...`."""
-    from callsieve.text.times import day
-
     until = own.rests_until
     if until is None:
         return f"{own.state.value} since {day(own.since)}"
@@ -51,8 +42,6 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 
 def grade_as_json(graded: Graded) -> dict[str, Any]:
     """The grade of a list's row."""
-    from callsieve.own_numbers.cli.health_table import grade_fields
-
     return {**grade_fields(graded.grade), "reasons": list(map(str, graded.reasons)), "graded_at": graded.at}
 
 
@@ -60,10 +49,6 @@ def print_list(
     register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
 ) -> None:
     """The register as a table, and below it what goes out and is not in it, or is retired; what is wrong with which."""
-    from callsieve.cli.output import plural, print_table, say
-    from callsieve.own_numbers.cli.health_table import grade_word
-    from callsieve.text.times import ago
-
     if register:
         rows = [
             (
@@ -97,8 +82,6 @@ def print_list(
 
 
 def _state_in_short(own: OwnNumber, now: float) -> str:
-    from callsieve.text.times import day
-
     until = own.rests_until
     if until is None:
         return own.state.value
@@ -106,14 +89,6 @@ def _state_in_short(own: OwnNumber, now: float) -> str:
 
 
 def _next_text(own: OwnNumber, now: float) -> str:
-    from callsieve.text.times import day
-
     if own.state.value == "retired" or own.next_check_at is None:
         return ""
     return "due" if own.next_check_at <= now else day(own.next_check_at)
-
-
-def _due_text(at: float, now: float) -> str:
-    from callsieve.text.times import day
-
-    return f"{day(at)} (due)" if at <= now else day(at)

@@ -62,7 +62,7 @@ WRITING = {
 WRITING_IN_THEIR_TURN = {
     *("off", "on", "list import", "undo", "appeal prove", "identity prove", "review done", "review undo"),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
-    *("own retire", "own undo", "own use", "user add", "user password", "user remove", "user role"),
+    *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     "user reset-totp",
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.

@@ -1,0 +1,150 @@
+"""The fields of an own number that people fill in.
+
+FIELDS is the one list of them: the form, the options of `own add`, the CSV, the tables and the page are made from it.
+CONTRIBUTING.md says how to add one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from typing import NamedTuple
+
+from callsieve.changes.operation import Refused
+from callsieve.text.times import TimeError, day, expiry_of, instant_of
+from reputation.own.register import OwnNumber
+from reputation.wording import Wording
+
+TEXT_CHARACTERS = 200
+MOST_TEXTS = 20
+CHECK_EVERY = "180d"
+NEVER = "never"
+
+# What is typed of a number, by the names of FIELDS. None: it stays as it is.
+Typed = Mapping[str, str | Sequence[str] | None]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+class Kind(Enum):
+    """What a field holds: one line, several lines, or when something is to be done."""
+
+    TEXT = auto()
+    LIST = auto()
+    TIME = auto()
+
+
+class Field(NamedTuple):
+    """`name` is that of the form and the CSV; `heading` stands beside its value, `label` where it is filled in.
+
+    `option` is that of the command line, without `--`, where it has another name there.
+    """
+
+    name: str
+    heading: Wording
+    label: Wording
+    kind: Kind = Kind.TEXT
+    option: str = ""
+
+    @property
+    def option_name(self) -> str:
+        """The option of the command line, without `--`."""
+        return self.option or self.name
+
+    @property
+    def attribute(self) -> str:
+        """The field of OwnNumber."""
+        return f"{self.name}_at" if self.kind is Kind.TIME else self.name
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it may hold several texts."""
+        return self.kind is Kind.LIST
+
+    def shown(self, own: OwnNumber, now: float) -> str | Wording:
+        """The value for people to read; empty for none."""
+        value = getattr(own, self.attribute)
+        if self.kind is Kind.TIME:
+            return _due_words(value, now)
+        return ", ".join(value) if self.is_list else str(value)
+
+    def typed(self, own: OwnNumber) -> str:
+        """The value as it would be typed into the form: several texts are lines."""
+        value = getattr(own, self.attribute)
+        if self.kind is Kind.TIME:
+            return NEVER if value is None else day(value)
+        return "\n".join(value) if self.is_list else str(value)
+
+
+FIELDS = (
+    Field("name", Wording("name"), Wording("Name that people called are to see")),
+    Field("purpose", Wording("purpose"), Wording("What its calls are about")),
+    Field("owner", Wording("owner"), Wording("Who of us answers for it")),
+    Field("trunks", Wording("trunks"), Wording("Trunks it goes out on"), Kind.LIST, "trunk"),
+    Field("documents", Wording("documents"), Wording("Documents that prove it is ours"), Kind.LIST, "document"),
+    Field("registered", Wording("registered at"), Wording("Where it is known under our name"), Kind.LIST),
+    Field(
+        "next_check",
+        Wording("next check"),
+        Wording("When to look again (180d, 2026-12-31, never)"),
+        Kind.TIME,
+        "next-check",
+    ),
+)
+
+
+def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
+    """The number with what was typed. Refused. A time that is typed as it is shown stays to the second."""
+    found: dict[str, object] = {}
+    for field in FIELDS:
+        value = typed.get(field.name)
+        if value is None or (field.kind is Kind.TIME and value == field.typed(own)):
+            continue
+        found[field.attribute] = parsed(field, value, now)
+    return replace(own, **found)  # type: ignore[arg-type]
+
+
+def parsed(field: Field, typed: str | Sequence[str], now: float) -> object:
+    """The value that was typed. Refused."""
+    if not isinstance(typed, str):
+        return several(field.option_name, typed)
+    return next_check_of(typed, now, field.option_name) if field.kind is Kind.TIME else one_line(field.name, typed)
+
+
+def one_line(option: str, text: str) -> str:
+    """A text as it is kept. Refused."""
+    text = text.strip()
+    if len(text) > TEXT_CHARACTERS or not text.isprintable():
+        most = {"most": TEXT_CHARACTERS}
+        raise Refused("bad-text", Wording("takes one line of at most {most} characters", most), option)
+    return text
+
+
+def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts that stand beside each other, each once; in a file `|` stands between them. Refused."""
+    if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
+        most = {"most": MOST_TEXTS}
+        words = Wording("may be given at most {most} times, and | has no place in it", most)
+        raise Refused("bad-texts", words, option)
+    return tuple(dict.fromkeys(kept for text in texts if (kept := one_line(option, text))))
+
+
+def next_check_of(text: str, now: float, option: str) -> float | None:
+    """When somebody is to look again: after a span, at the beginning of a day, or None: never. Refused."""
+    text = text.strip().lower()
+    if text == NEVER:
+        return None
+    try:
+        at = expiry_of(text, now)
+        return max(now, instant_of(f"{text}T00:00", now)) if _DAY.fullmatch(text) else at
+    except TimeError as error:
+        problem = {"problem": str(error)}
+        raise Refused("bad-time", Wording("takes a time to come, or never: {problem}", problem), option) from None
+
+
+def _due_words(at: float | None, now: float) -> str | Wording:
+    if at is None:
+        return Wording("never")
+    return Wording("{day} (due)", {"day": day(at)}) if at <= now else day(at)

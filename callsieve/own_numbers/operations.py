@@ -1,0 +1,204 @@
+"""Changing the register of our own numbers.
+
+add, edit, check, rest, use, retire, remove, bring_in: operations (callsieve/changes/operation.py)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of
+from callsieve.settings import Settings
+from callsieve.text.number_entry import EntryError, number_from
+from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
+from reputation.store.audit import Change, add_audit
+from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.wording import Wording
+
+# Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
+SEEN_SECONDS = 30 * 86_400.0
+
+# What a row of a file says of a number, by the fields of OwnNumber.
+Given = Mapping[str, Any]
+
+
+class NumberRequest(NamedTuple):
+    """A number as somebody typed it, and what else was typed of it.
+
+    `update`: one that is registered already is changed.
+    """
+
+    number: str
+    typed: Typed
+    update: bool = False
+
+
+class CheckRequest(NamedTuple):
+    """`next_check`: when to look again."""
+
+    number: str
+    next_check: str = CHECK_EVERY
+
+
+class UseRequest(NamedTuple):
+    """`early`: also before the number has rested for long enough."""
+
+    number: str
+    early: bool = False
+
+
+class Changed(NamedTuple):
+    """The number, and how it was before; one that was removed is as it was.
+
+    `change_id` None: it was so already, and nothing was changed.
+    """
+
+    change_id: int | None
+    own: OwnNumber
+    before: OwnNumber | None
+
+
+class Imported(NamedTuple):
+    """What became of the numbers of a file. `change_id` None: all of it was there already, and nothing was changed.
+
+    `unknown_trunks`: those that the settings do not know.
+    """
+
+    change_id: int | None
+    added: int
+    changed: int
+    unknown_trunks: tuple[str, ...] = ()
+
+
+# Operations.
+
+
+def add(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
+    """Registers a number; nothing is changed of one that is registered, unless that is asked for."""
+    number = number_of_request(context, request.number)
+    before = own_of(db, number)
+    if before is not None and not request.update:
+        raise Refused("registered-already", Wording("{number} is registered already", {"number": number}))
+    own = before or new_number(number, context.at)
+    return _put(db, context, "own add", before, filled_in(own, request.typed, context.at))
+
+
+def edit(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
+    """Changes what was typed of a registered number."""
+    return _step(db, context, "own add", request.number, lambda own: filled_in(own, request.typed, context.at))
+
+
+def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> Changed:
+    """Somebody looked at what is registered of the number, and it holds."""
+    at = next_check_of(request.next_check, context.at, "next")
+    return _step(db, context, "own check", request.number, lambda own: checked(own, context.at, at))
+
+
+def rest(db: sqlite3.Connection, context: Context, number: str) -> Changed:
+    """Nobody is to call out from the number for 45 days."""
+    return _step(db, context, "own rest", number, lambda own: rested(own, context.at))
+
+
+def use(db: sqlite3.Connection, context: Context, request: UseRequest) -> Changed:
+    """The number is in use again, after a rest or because it is ours once more."""
+    return _step(db, context, "own use", request.number, lambda own: used_again(own, context.at, early=request.early))
+
+
+def retire(db: sqlite3.Connection, context: Context, number: str) -> Changed:
+    """The number was given back."""
+    return _step(db, context, "own retire", number, lambda own: retired(own, context.at))
+
+
+def remove(db: sqlite3.Connection, context: Context, number: str) -> Changed:
+    """Takes a number out of the register."""
+    before = registered(db, number_of_request(context, number))
+    with change(db, context, "own remove", before.number) as changed:
+        changed.before = before
+        remove_own(db, before.number)
+    return Changed(changed.id, before, before)
+
+
+def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given]) -> Imported:
+    """Registers the numbers of a file, each with a row of its own in the audit, and a row that sums them up: undoing
+    that one takes all of it back.
+
+    Of a number that is there what the file does not say stays; of a new one it is as `new_number` has it.
+    """
+    read = ((own_of(db, number), number, given) for number, given in found.items())
+    told = [(was, _as_told(was or new_number(number, context.at), given, context.at)) for was, number, given in read]
+    owns = [(was, own) for was, own in told if own != was]
+    if not owns:
+        return Imported(None, 0, 0)
+    added = sum(was is None for was, _ in owns)
+    with change(db, context, "own import") as changed:
+        for was, own in owns:
+            put_own(db, own)
+            add_audit(db, Change("own import", own.number, before=was, after=own), context.actor, context.at)
+        changed.after = {"added": added, "changed": len(owns) - added}
+    unknown = unknown_trunks((own for _, own in owns), context.settings)
+    return Imported(changed.id, added, len(owns) - added, tuple(unknown))
+
+
+# What a number is.
+
+
+def new_number(number: str, now: float) -> OwnNumber:
+    """A number of which nothing is said yet."""
+    return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now, ""))
+
+
+def number_of_request(context: Context, text: str, option: str = "") -> str:
+    """E.164 of a number that was typed. Refused."""
+    try:
+        return number_from(text, context.settings.numbers.region)
+    except EntryError as error:
+        raise Refused("bad-number", str(error), option) from None
+
+
+def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
+    """Names of trunks that the settings do not know: a misspelling, most of the time."""
+    return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
+
+
+def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
+    """The number as it is registered. Refused."""
+    own = own_of(db, number)
+    if own is None:
+        raise Refused("not-registered", Wording("{number} is not registered", {"number": number}))
+    return own
+
+
+def _step(
+    db: sqlite3.Connection, context: Context, what: str, number: str, step: Callable[[OwnNumber], OwnNumber]
+) -> Changed:
+    """A registered number as the step leaves it."""
+    before = registered(db, number_of_request(context, number))
+    try:
+        after = step(before)
+    except RegisterError as error:
+        raise Refused(error.code, error.words) from None
+    return _put(db, context, what, before, after)
+
+
+def _put(db: sqlite3.Connection, context: Context, what: str, before: OwnNumber | None, own: OwnNumber) -> Changed:
+    if own == before:
+        return Changed(None, own, before)
+    with change(db, context, what, own.number) as changed:
+        changed.before, changed.after = before, own
+        put_own(db, own)
+    return Changed(changed.id, own, before)
+
+
+def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:
+    """With what a row says; a file has whole seconds, so an instant within its second is none that changed."""
+    same = {name for name, value in given.items() if _is_same_second(getattr(before, name), value)}
+    after = replace(before, **{name: value for name, value in given.items() if name not in same})
+    return replace(after, since=at) if after.state is not before.state and "since" not in given else after
+
+
+def _is_same_second(one: object, other: object) -> bool:
+    return isinstance(one, float) and isinstance(other, float) and int(one) == int(other)
