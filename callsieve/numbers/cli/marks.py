@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,8 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import say, say_undo
 from callsieve.cli.store import perform
+from callsieve.numbers.operations import Marked, MarkRequest, mark
 from reputation.model import MarkChannel, Verdict
-
-if TYPE_CHECKING:
-    from callsieve.numbers.operations import Marked
 
 # What a person can say here; taking back is `unmark`.
 SAID = {"spam": Verdict.SPAM, "ok": Verdict.OK}
@@ -42,8 +40,6 @@ def mark_number(
     config: ConfigOption = None,
 ) -> None:
     """Mark a number as spam, or as not spam, in the name of one of our people. Spam is blocked for that person."""
-    from callsieve.numbers.operations import MarkRequest, mark
-
     said = SAID.get(verdict)
     if said is None:
         raise CommandError(f"mark: say spam or ok, not {verdict[:40]!r} (to take a mark back: callsieve unmark)")
@@ -55,8 +51,6 @@ def unmark_number(
     number: NumberArgument, person: PersonOption, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Take back what a person said about a number: as if it had never been said."""
-    from callsieve.numbers.operations import MarkRequest, mark
-
     request = MarkRequest(number, person, Verdict.RETRACTED, MarkChannel.CLI)
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption, confirmed, existing_store, number_argument, print_json, settings_of
-from callsieve.cli.store import changing
+from callsieve.cli.options import ConfigOption, confirmed, print_json, settings_of
+from callsieve.cli.output import plural, say, say_command
+from callsieve.cli.store import perform
+from callsieve.numbers import privacy
+from callsieve.settings import Loaded
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from callsieve.settings import Loaded
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -74,25 +74,14 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Print every row about a number as JSON, by table: what its owner may ask for."""
-    from callsieve.calls.spoken_names import of_decisions
-    from callsieve.cli.output import say
-    from callsieve.cli.store import note
-    from reputation.store.audit import Change
-    from reputation.store.privacy import export_number
-
-    loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db:
-        rows = export_number(db, e164)
-        note(db, Change("privacy export", e164))
-    recordings = [str(path) for path in of_decisions(loaded.state, _ids(rows))]
-    document = {"number": e164, "tables": rows, "recordings": recordings}
+    stored = perform(settings_of(config), privacy.export, number, existing=True)
+    recordings = [str(path) for path in stored.recordings]
+    document = {"number": stored.number, "tables": stored.tables, "recordings": recordings}
     if out is None:
         print_json(document)
     else:
         _write(out, document)
-        counts = {table: len(found) for table, found in rows.items()}
-        say(f"{out}: all about {e164}: {_counts_in_words(counts)}")
+        say(f"{out}: all about {stored.number}: {_counts_in_words(stored.erasable | stored.kept)}")
 
 
 def erase(
@@ -101,58 +90,37 @@ def erase(
     config: ConfigOption = None,
 ) -> None:
     """Forget a number: delete every row about it. This cannot be undone."""
-    from callsieve.calls.spoken_names import erase as erase_recordings
-    from callsieve.calls.spoken_names import of_decisions
-    from callsieve.cli.output import plural, say
-    from reputation.store.erasure import files_naming
-    from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
-
     loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db:
-        rows = export_number(db, e164)
-    counts = {table: len(found) for table, found in rows.items()}
-    kept = {table: counts[table] for table in EXPORT if table not in ERASE}
-    recordings = of_decisions(loaded.state, _ids(rows))
-    files = files_naming(_folders(loaded), e164)
-    if not any(counts[table] for table in ERASE) and (any(kept.values()) or not files):
-        say(f"{'There is nothing to erase' if any(kept.values()) else 'Nothing is stored'} about {e164}.")
-        _say_kept(kept, e164, config)
+    stored = perform(loaded, privacy.stored_about, number, existing=True)
+    e164, is_kept = stored.number, any(stored.kept.values())
+    if not any(stored.erasable.values()) and (is_kept or not privacy.files_about(loaded, e164)):
+        say(f"{'There is nothing to erase' if is_kept else 'Nothing is stored'} about {e164}.")
+        _say_kept(stored.kept, e164, config)
         return
     if not yes:
-        known = _counts_in_words({table: counts[table] for table in ERASE})
-        print(f"About {e164}: {known}", file=sys.stderr)
+        print(f"About {e164}: {_counts_in_words(stored.erasable)}", file=sys.stderr)
     if not confirmed("Delete all of that for good?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
-    spoken = erase_recordings(recordings)  # first: without the decisions nothing says whose they are
-    with existing_store(loaded) as db, changing(db, "privacy erase"):
-        erased = erase_number(db, e164)
+    erased = perform(loaded, privacy.erase, e164, existing=True)
     _clear_files(loaded, e164)
-    say(f"Erased of {e164}: {_counts_in_words(erased)}")
-    if spoken:
-        say(f"What the caller said when asked for a name: {plural(spoken, 'file', 'files')} erased.")
+    say(f"Erased of {e164}: {_counts_in_words(erased.counts)}")
+    if erased.recordings:
+        say(f"What the caller said when asked for a name: {plural(erased.recordings, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
-    for file in files_naming(_folders(loaded), e164):
-        if file != loaded.store_path or not any(kept.values()):
+    for file in privacy.files_about(loaded, e164):
+        if file != loaded.store_path or not is_kept:
             say(f"{file} {_left_in(file, loaded.store_path)}.")
-    _say_kept(kept, e164, config)
+    _say_kept(stored.kept, e164, config)
 
 
 def _clear_files(loaded: Loaded, e164: str) -> None:
-    """The rows are gone; now the bytes that they have left, and those in backups. What fails is said and stays."""
-    from reputation.store.erasure import clear_freed, erase_from_backups
-
-    if not clear_freed(loaded.store_path, e164):
+    is_clear, problems = privacy.clear_files(loaded, e164)
+    if not is_clear:
         warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
-    for backup, problem in erase_from_backups(loaded.store_path, e164):
-        if problem:
-            warn(f"{backup} could not be written anew, and still has it: {problem}")
-
-
-def _folders(loaded: Loaded) -> tuple[Path, ...]:
-    return loaded.state, loaded.store_path.parent
+    for backup, problem in problems.items():
+        warn(f"{backup} could not be written anew, and still has it: {problem}")
 
 
 def _left_in(file: Path, store: Path) -> str:
@@ -165,14 +133,8 @@ def _left_in(file: Path, store: Path) -> str:
     return "still has its digits: look into it, or delete it"
 
 
-def _ids(rows: Mapping[str, list[dict[str, object]]]) -> list[object]:
-    return [row["id"] for row in rows["decision"]]
-
-
 def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
     """What is known of a number of ours is about nobody who called."""
-    from callsieve.cli.output import say, say_command
-
     if not any(kept.values()):
         return
     say(f"What stays, as it is or was one of our own numbers: {_counts_in_words(kept)}")
@@ -185,16 +147,12 @@ def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
 
 
 def _counts_in_words(counts: Mapping[str, int]) -> str:
-    from callsieve.cli.output import plural
-
     parts = [plural(count, *WHAT_BY_TABLE.get(table, (table, table))) for table, count in counts.items() if count]
     return f"{', '.join(parts) or 'nothing'}."
 
 
 def _write(out: Path, document: object) -> None:
     """Personal data: nobody else may read it, and a file that is there is not overwritten."""
-    import msgspec
-
     try:
         with acting_for(out):
             handle = os.open(out, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

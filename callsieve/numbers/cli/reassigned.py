@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
-from callsieve.cli.output import say, say_undo
+from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
+from callsieve.numbers.operations import OwnerRequest, new_owner, same_owner
+from callsieve.text.times import when
+from reputation.store.ownership import all_epochs, epochs_of
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -29,9 +32,6 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Record that a number has another owner: what is older weighs a quarter, and an identity ends."""
-    from callsieve.numbers.operations import OwnerRequest, new_owner
-    from callsieve.text.times import when
-
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has another owner since {when(epoch.at)}: what was known before weighs a quarter.")
@@ -46,10 +46,6 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show which numbers have another owner, since when, and who said so."""
-    from callsieve.cli.output import print_table
-    from callsieve.text.times import when
-    from reputation.store.ownership import all_epochs, epochs_of
-
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -65,8 +61,6 @@ def show(
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """Take back that a number has another owner."""
-    from callsieve.numbers.operations import same_owner
-
     changed = perform(settings_of(config), same_owner, number, existing=True)
     say(f"{changed.epoch.number} has the owner that it had.")
     say_undo(changed.change_id, config)

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import say, say_undo
+from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
+from callsieve.numbers.operations import CorrectionRequest, correct, forget_review, review
+from callsieve.text.times import when
+from reputation.store.reviews import numbers_to_review, reporters_of
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -25,10 +28,6 @@ def add_to(app: typer.Typer) -> None:
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the numbers with many marks within an hour that nobody has looked at: those marks weigh nothing yet."""
-    from callsieve.cli.output import print_table
-    from callsieve.text.times import when
-    from reputation.store.reviews import numbers_to_review, reporters_of
-
     with existing_store(settings_of(config)) as db:
         found = [(burst, reporters_of(db, burst.number)) for burst in numbers_to_review(db)]
     if as_json:
@@ -45,8 +44,6 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def done(number: NumberArgument, config: ConfigOption = None) -> None:
     """Say that you have looked at the marks of a number: they are what people think, and count."""
-    from callsieve.numbers.operations import review
-
     reviewed = perform(settings_of(config), review, number, existing=True)
     say(f"The marks of {reviewed.number} count.")
     say_undo(reviewed.change_id, config)
@@ -59,8 +56,6 @@ def wrong(
     config: ConfigOption = None,
 ) -> None:
     """Correct spam marks that are wrong: they never count, and who made them is trusted a little less."""
-    from callsieve.numbers.operations import CorrectionRequest, correct
-
     request = CorrectionRequest(number, tuple(reporters), reason)
     corrected = perform(settings_of(config), correct, request, existing=True)
     whose = ", ".join(corrected.reporters)
@@ -70,8 +65,6 @@ def wrong(
 
 def undo(number: NumberArgument, config: ConfigOption = None) -> None:
     """Say that nobody has looked at the marks of a number."""
-    from callsieve.numbers.operations import forget_review
-
     reviewed = perform(settings_of(config), forget_review, number, existing=True)
     say(f"Nobody has looked at the marks of {reviewed.number}: bursts weigh nothing again.")
     say_undo(reviewed.change_id, config)
