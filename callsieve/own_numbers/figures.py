@@ -22,14 +22,13 @@ def grade_words(grade: Grade | None) -> Wording:
     return Wording(grade.value) if grade else Wording("too few calls")
 
 
+def share_words(part: int | None, whole: int) -> str:
+    """`60 (15%)`: a share with the count that it stands for; `-` where it is not known."""
+    return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
+
+
 def _of(part: str, whole: str) -> Callable[[Window], str]:
-    """A share, with the count that it stands for; nothing where it is not known."""
-
-    def show(window: Window) -> str:
-        total, count = getattr(window, whole), getattr(window, part)
-        return f"{count:,} ({percent(count / total)})" if total and count is not None else "-"
-
-    return show
+    return lambda window: share_words(getattr(window, part), getattr(window, whole))
 
 
 def _a_day(window: Window) -> Wording:

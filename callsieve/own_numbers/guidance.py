@@ -1,36 +1,39 @@
-"""Guidance on how not to be marked, filled with this company's own figures, and a leaflet for its customers. Pure.
+"""Guidance on how not to be marked, filled with this company's own figures, and a leaflet for its customers.
 
-guidance_page(company, "en", made_at) -> str      a page of HTML that needs nothing else
-leaflet_page("zh", 8, 21) -> str                          one page to print
+guidance_page(company_of(db, now, settings), "en", now) -> str    a page of HTML that needs nothing else
+leaflet_page("zh", settings) -> str                               one page to print
+
+The texts are own_numbers/texts/guidance-*.toml, the same keys in each language.
 """
 
 from __future__ import annotations
 
+import sqlite3
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from callsieve.own_numbers.guidance_texts import RULES, texts_of
-from callsieve.text.markup import Markup, element, joined
+from callsieve.own_numbers.figures import share_words
+from callsieve.settings import Settings
 from callsieve.text.times import day
-from reputation.own.figures import Window, percent
+from callsieve.web.rendering import document_of
+from reputation.own.figures import MONTH, Window, percent
 from reputation.own.health import Health
+from reputation.own.register import State
+from reputation.store.do_not_call import count_do_not_call
+from reputation.store.own_days import calling_numbers
+from reputation.store.own_health import own_health
+from reputation.store.own_register import register_of
+from reputation.weights import DAY_SECONDS
 
-OWN_STYLE = Markup("""
-.healthy { --of: #4f9a63; } .watch { --of: #d9a013; } .risk { --of: #c8372d; }
-.grade::before { content: ""; display: inline-block; width: .7em; height: .7em; margin-right: .4em; border-radius: 50%;
-  background: var(--of); }
-.rule { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); padding: .75rem 1rem;
-  margin: .75rem 0; }
-.rule h3 { font-size: 1.05rem; margin: 0 0 .25rem; }
-.rule p { margin: 0 0 .4rem; }
-.you { border-left: .25rem solid var(--of, var(--line)); padding-left: .6rem; font-weight: 600; }
-@media print { .rule { break-inside: avoid; } }
-""")
-STYLE_OF_PAGES = joined(Markup((files("callsieve.web") / "documents/document.css").read_text()), OWN_STYLE)
-CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
-# Which measure of the health a rule of the guidance is about: its colour is that of the worst number.
-MEASURE_BY_RULE = {
+LANGUAGES = ("en", "zh")
+
+# The rules of the guidance, in order: each has a title, why, and what our own figures say of it. With the measures of
+# the health that it is about: its colour is that of the worst number.
+MEASURES_BY_RULE: dict[str, tuple[str, ...]] = {
     "hours": ("outside",),
     "repeats": ("repeated",),
     "patience": ("abandoned",),
@@ -38,7 +41,10 @@ MEASURE_BY_RULE = {
     "answer": ("unanswered",),
     "slowly": ("young", "burst", "spike"),
     "no": ("unwanted",),
+    "back": (),
+    "name": (),
 }
+CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +66,52 @@ class Company:
         return int(sum(getattr(_month(one), name) for one in self.numbers))
 
 
+def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Company:
+    """The company's own figures. Up to half a second for each number that calls a lot."""
+    numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
+    register = {own.number: own for own in register_of(db) if own.state is not State.RETIRED}
+    registered = [register[number] for number in numbers if number in register]
+    return Company(
+        numbers=[own_health(db, number, now, settings.reputation) for number in numbers],
+        registered=len(registered),
+        due=sum(own.next_check_at is not None and own.next_check_at <= now for own in registered),
+        do_not_call=count_do_not_call(db),
+        first_hour=settings.outbound.first_hour,
+        last_hour=settings.outbound.last_hour,
+    )
+
+
+@cache
+def texts_of(language: str) -> dict[str, str]:
+    """All texts of one of LANGUAGES; figures stand in braces."""
+    text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
 def guidance_page(company: Company, language: str, made_at: float) -> str:
     """The page for those who lead a call centre."""
     say = texts_of(language)
-    body: list[object] = [element("h1", say["title"]), element("p", say["intro"])]
-    if company.numbers:
-        made = say["made"].format(
-            date=day(made_at), calls=f"{company.total('attempts'):,}", numbers=len(company.numbers)
-        )
-        body += [element("p", made, class_="dim"), _table(company, say), _seen(company, say), _rules(company, say)]
-    else:
-        body.append(element("p", say["nothing"], class_="dim"))
-    return _page(say["title"], body, language)
+    calls = f"{company.total('attempts'):,}"
+    shown = {
+        "say": say,
+        "made": say["made"].format(date=day(made_at), calls=calls, numbers=len(company.numbers)),
+        "numbers": [_number(one) for one in company.numbers],
+        "rules": _rules(company, say),
+    }
+    return document_of("own_numbers", "guidance.html", language, shown)
 
 
-def leaflet_page(language: str, first_hour: int, last_hour: int, *, appeal: bool) -> str:
+def leaflet_page(language: str, settings: Settings) -> str:
     """The page for customers: what they may meet when they call, and what they can expect when they are called.
 
-    `appeal`: whether who is turned away hears a reference, and so can be promised an answer.
+    Who is turned away is promised an answer only where callers hear a reference.
     """
-    hours = {"first": first_hour, "last": last_hour}
-    say = texts_of(language)
-    met = ("leaflet-check", "leaflet-name", "leaflet-voicemail", "leaflet-appeal" if appeal else "leaflet-declined")
-    ours = ("leaflet-calls", "leaflet-warned")
-    body = [element("h1", say["leaflet-title"]), element("p", say["leaflet-intro"])]
-    body += [_card(say[key], [element("p", say[f"{key}-why"].format(**hours))]) for key in (*met, *ours)]
-    return _page(say["leaflet-title"], body, language)
+    say, outbound = texts_of(language), settings.outbound
+    hours = {"first": outbound.first_hour, "last": outbound.last_hour}
+    declined = "appeal" if settings.actions.appeal else "declined"
+    keys = [f"leaflet-{what}" for what in ("check", "name", "voicemail", declined, "calls", "warned")]
+    cards = [(say[key], say[f"{key}-why"].format(**hours)) for key in keys]
+    return document_of("own_numbers", "leaflet.html", language, {"say": say, "cards": cards})
 
 
 def figures_of(company: Company) -> dict[str, dict[str, object]]:
@@ -99,7 +125,7 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
 
     most = max((_month(one).most for one in company.numbers), default=0)
     bursting = sum(
-        any(reason.measure in MEASURE_BY_RULE["slowly"] for reason in one.reasons) for one in company.numbers
+        any(reason.measure in MEASURES_BY_RULE["slowly"] for reason in one.reasons) for one in company.numbers
     )
     return {
         "hours": of("outside", calls) | {"first": company.first_hour, "last": company.last_hour},
@@ -114,75 +140,36 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
     }
 
 
-def _page(title: str, body: Sequence[object], language: str) -> str:
-    head = joined(
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="robots", content="noindex"),
-        element("title", title),
-        element("style", STYLE_OF_PAGES),
-    )
-    html = element("html", element("head", head), element("body", element("main", *body)), lang=language)
-    return f"<!doctype html>\n{html}\n"
+def _number(health: Health) -> dict[str, Any]:
+    """A row of the table; figures by the names of their headings."""
+    month = _month(health)
+    return {
+        "number": health.facts.number,
+        "grade": health.grade or "none",
+        "look": CLASS_BY_GRADE[health.grade] if health.grade else "",
+        "view": health.facts.view,
+        "figures": {
+            "calls": f"{month.attempts:,}",
+            "answered": share_words(month.answered, month.attempts),
+            "short": share_words(month.short, month.answered),
+            "outside": share_words(month.outside, month.attempts),
+            "repeated": share_words(month.repeated, month.person_days),
+            "unwanted": share_words(month.unwanted, month.people),
+        },
+    }
 
 
-def _table(company: Company, say: Mapping[str, str]) -> Markup:
-    columns = ("number", "grade", "calls", "answered", "short", "outside", "repeated", "unwanted")
-    heads = [element("th", say[f"h-{name}"], scope="col") for name in columns]
-    rows = []
-    for one in company.numbers:
-        month = _month(one)
-        cells = [
-            (one.facts.number, "nowrap"),
-            (_grade(one, say), "nowrap"),
-            (f"{month.attempts:,}", "figure"),
-            (_share(month.answered, month.attempts), "figure"),
-            (_share(month.short, month.answered), "figure"),
-            (_share(month.outside, month.attempts), "figure"),
-            (_share(month.repeated, month.person_days), "figure"),
-            (_share(month.unwanted, month.people), "figure"),
-        ]
-        labelled = zip(columns, cells, strict=True)
-        rows.append(
-            element(
-                "tr", *(element("td", cell, class_=of, data_label=say[f"h-{name}"]) for name, (cell, of) in labelled)
-            )
-        )
-    return joined(
-        element("h2", say["numbers"]),
-        element(
-            "table",
-            element("caption", say["numbers-caption"]),
-            element("thead", element("tr", *heads)),
-            element("tbody", *rows),
-            class_="stack",
-        ),
-    )
-
-
-def _seen(company: Company, say: Mapping[str, str]) -> Markup:
-    """What our own model says of each number, from the other side."""
-    items = [
-        element("li", f"{one.facts.number}: {say[f'seen-{view.level.word}']} ({view.points:+d})")
-        for one in company.numbers
-        if (view := one.facts.view) is not None
-    ]
-    return joined(element("h2", say["seen"]), element("p", say["seen-why"]), element("ul", *items))
-
-
-def _rules(company: Company, say: Mapping[str, str]) -> Markup:
+def _rules(company: Company, say: Mapping[str, str]) -> list[dict[str, str]]:
     figures = figures_of(company)
-    cards = []
-    for rule in RULES:
-        why, yours = (say[f"{rule}-{part}"].format(**figures[rule]) for part in ("why", "you"))
-        worst = _worst(company, MEASURE_BY_RULE.get(rule, ()))
-        you = element("p", say["you"], " ", yours, class_=f"you {worst}".strip())
-        cards.append(_card(say[rule], [element("p", why), you]))
-    return joined(element("h2", say["rules"]), *cards)
-
-
-def _card(title: str, children: Sequence[object]) -> Markup:
-    return element("section", element("h3", title), *children, class_="rule")
+    return [
+        {
+            "title": say[rule],
+            "why": say[f"{rule}-why"].format(**figures[rule]),
+            "yours": say[f"{rule}-you"].format(**figures[rule]),
+            "look": _worst(company, measures),
+        }
+        for rule, measures in MEASURES_BY_RULE.items()
+    ]
 
 
 def _worst(company: Company, measures: Sequence[str]) -> str:
@@ -192,16 +179,6 @@ def _worst(company: Company, measures: Sequence[str]) -> str:
     return next(
         (CLASS_BY_GRADE[grade] for grade in ("at risk", "watch") if grade in found), "healthy" if is_measured else ""
     )
-
-
-def _grade(health: Health, say: Mapping[str, str]) -> Markup:
-    if health.grade is None:
-        return element("span", say["grade-none"])
-    return element("span", say[f"grade-{health.grade}"], class_=f"grade {CLASS_BY_GRADE[health.grade]}")
-
-
-def _share(part: int | None, whole: int) -> str:
-    return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
 def _month(health: Health) -> Window:

@@ -10,6 +10,10 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, check_new, existing_store, settings_of
+from callsieve.cli.output import say
+from callsieve.own_numbers.guidance import LANGUAGES, company_of, guidance_page, leaflet_page
+from callsieve.system.files import complete_file
+from policies.hints import nearest
 
 FILE_MODE = 0o644
 
@@ -27,20 +31,12 @@ def guidance(
     config: ConfigOption = None,
 ) -> None:
     """Write a page on how not to be marked, filled with our own figures, for those who lead people who call."""
-    from callsieve.cli.output import say
-    from callsieve.own_numbers.company import company_of
-    from callsieve.own_numbers.guidance import guidance_page, leaflet_page
-    from callsieve.own_numbers.guidance_texts import LANGUAGES
-    from callsieve.system.files import complete_file
-    from policies.hints import nearest
-
     if language not in LANGUAGES:
         raise CommandError(f"--language does not know {language[:20]!r}{nearest(language, LANGUAGES)}")
     path = out or Path(f"{'leaflet' if leaflet else 'guidance'}-{language}.html")
     loaded = settings_of(config)
     if leaflet:
-        hours, appeal = loaded.settings.outbound, loaded.settings.actions.appeal
-        page = leaflet_page(language, hours.first_hour, hours.last_hour, appeal=appeal)
+        page = leaflet_page(language, loaded.settings)
     else:
         now = time.time()
         with existing_store(loaded) as db:

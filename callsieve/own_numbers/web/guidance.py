@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse, Response
 
-from callsieve.own_numbers.company import company_of
-from callsieve.own_numbers.guidance import STYLE_OF_PAGES, guidance_page, leaflet_page
+from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
 from callsieve.web.request import Visit, as_file
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
@@ -20,16 +19,15 @@ async def guidance(visit: Visit) -> Response:
 
 async def leaflet(visit: Visit) -> Response:
     """What customers may meet when they call, and what they can expect when they are called."""
-    settings = visit.desk.loaded.settings
-    hours, appeal = settings.outbound, settings.actions.appeal
-    return _document(visit, leaflet_page(visit.language, hours.first_hour, hours.last_hour, appeal=appeal), "leaflet")
+    return _document(visit, leaflet_page(visit.language, visit.desk.loaded.settings), "leaflet")
 
 
 def _document(visit: Visit, page: str, name: str) -> Response:
     """To look at, or with `?download=` to keep: it needs nothing else, and so brings its style with it."""
     if visit.query.get("download"):
         return as_file(page, f"{name}-{visit.language}.html", "text/html; charset=utf-8")
-    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(STYLE_OF_PAGES)})
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style)})
 
 
 PAGES = (

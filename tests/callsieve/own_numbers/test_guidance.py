@@ -11,8 +11,16 @@ from string import Formatter
 
 import pytest
 
-from callsieve.own_numbers.guidance import Company, figures_of, guidance_page, leaflet_page
-from callsieve.own_numbers.guidance_texts import LANGUAGES, RULES, texts_of
+from callsieve.own_numbers.guidance import (
+    LANGUAGES,
+    MEASURES_BY_RULE,
+    Company,
+    figures_of,
+    guidance_page,
+    leaflet_page,
+    texts_of,
+)
+from callsieve.settings import Actions, Settings
 from reputation.model import Level, Reputation
 from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import HealthFacts
@@ -79,8 +87,8 @@ def test_both_languages_say_the_same_things_in_the_same_order() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
     texts, figures = texts_of(language), figures_of(COMPANY)
-    assert set(figures) == set(RULES)
-    for rule in RULES:
+    assert set(figures) == set(MEASURES_BY_RULE)
+    for rule in MEASURES_BY_RULE:
         assert texts[rule]
         assert texts[f"{rule}-why"]
         assert fields_in(texts[f"{rule}-you"]) | fields_in(texts[f"{rule}-why"]) <= set(figures[rule])
@@ -124,7 +132,7 @@ def test_the_pages_need_nothing_else(language: str) -> None:
     for page in (
         guidance_page(COMPANY, language, NOW),
         guidance_page(Company([]), language, NOW),
-        leaflet_page(language, 8, 21, appeal=True),
+        leaflet_page(language, Settings(actions=Actions(appeal=True))),
     ):
         elements = Elements(page)
         assert elements.open == []
@@ -149,7 +157,7 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert Grade.AT_RISK.value in page
     assert "add --force" in callsieve.fails("own", "guidance", "--out", out)
     callsieve.ok("own", "guidance", "--out", out, "--language", "zh", "--leaflet", "--force")
-    assert out.read_text() == leaflet_page("zh", 8, 21, appeal=False)
+    assert out.read_text() == leaflet_page("zh", Settings())
     assert "did you mean en" in callsieve.fails("own", "guidance", "--language", "enn")
     assert [path.name for path in tmp_path.glob(".*")] == []
 

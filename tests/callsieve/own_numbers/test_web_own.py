@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.lists.views import MOST_SHOWN
-from callsieve.own_numbers.company import company_of
-from callsieve.own_numbers.guidance import guidance_page, leaflet_page
+from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
+from callsieve.settings import Settings
 from callsieve.web.security_headers import HEADERS, POLICY, POLICY_HEADER
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
@@ -165,7 +165,7 @@ def test_the_guidance_has_our_figures_in_the_users_language(
     assert page == guidance_page(told, language, NOW)
     assert {one.facts.number for one in told.numbers} == {OWN, SALES}
     assert f"<h1>{title}</h1>" in page
-    assert otto.text("/own/leaflet") == leaflet_page(language, 8, 21, appeal=False)
+    assert otto.text("/own/leaflet") == leaflet_page(language, Settings())
     for name in ("guidance", "leaflet"):
         answer = otto.get(f"/own/{name}?download=yes")
         assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{language}.html"'
