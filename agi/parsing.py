@@ -49,9 +49,10 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     trunk = _trunk_of(request, site)
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
     name = "" if name in NOTHING else name
+    caller = caller_of(raw_number, trunk.region, arguments.get("pres", ""), name)
     return IncomingCall(
         linkedid=linkedid_of(request),
-        caller=caller_of(raw_number, trunk.region, arguments.get("pres", ""), name),
+        caller=caller,
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
@@ -60,14 +61,15 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
         priority_callback=arguments.get("priority", "").lower() == "psap-callback",
         name=name,
         diverted_from=_diverted_from(variables.get("agi_rdnis", ""), trunk.region),
+        withheld=withheld_number(caller, raw_number, trunk.region, site),
     )
 
 
-def withheld_number_of(call: IncomingCall, request: Request, site: Site) -> str | None:
+def withheld_number(caller: Caller, raw_number: str, region: str, site: Site) -> str | None:
     """The number that the trunk delivered of a caller who withholds it, where the settings let blocklists match it."""
-    if not site.match_withheld or call.caller.kind is not CallerKind.WITHHELD:
+    if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
-    return number_of(request.variables.get("agi_callerid", ""), _trunk_of(request, site).region)
+    return number_of(raw_number, region)
 
 
 def linkedid_of(request: Request) -> str:
@@ -87,14 +89,16 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
     if auth is None:
         raise ProtocolError("unknown auth class")
     trunk = _trunk_of(request, site)
+    caller = _known_caller(request, trunk.region)
     return IncomingCall(
         linkedid=linkedid_of(request),
-        caller=_known_caller(request, trunk.region),
+        caller=caller,
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
         attestation=auth[0],
         verification=auth[1],
+        withheld=withheld_number(caller, request.variables.get("agi_callerid", ""), trunk.region, site),
     )
 
 

@@ -14,13 +14,13 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
 from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
-from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of, withheld_number_of
+from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
 from agi.server import FailOpen
 from agi.site import Site, endpoint_of
@@ -28,11 +28,10 @@ from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
-from policies.quiet_hours import phones_kept_from, resting
+from policies.quiet_hours import phones_kept_from
 from policies.reasons import with_cap
 from policies.relations import per_phone_of
-from reputation.emergency_window import counts_after_closing
-from reputation.families.quiet import hour_at
+from policies.situation import Lately, query_of, situation_of
 from reputation.feature_codes import CODES
 from reputation.last_call import LastCall
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
@@ -145,22 +144,11 @@ class Screening:
     async def screen(self, request: Request) -> bytes:
         """`/screen`: decide about a call at the trunk."""
         started, now = self.monotonic(), self.wall_clock()
-        call = incoming_call_of(request, self.site)
-        query = FactsQuery(
-            number=call.caller.e164,
-            auth_class=call.auth_class,
-            did=call.did,
-            now=now,
-            channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")),
-            attestation=call.attestation,
-            verification=call.verification,
-            hour=hour_at(now, self.site.quiet),
-            withheld=withheld_number_of(call, request, self.site),
-        )
-        facts = await self._facts(query, started)
-        facts = self._at_rest(self._with_recent(_with_emergency(facts, request, now), call, now), now)
-        policy = self.policies.policy_of(call, facts)
-        decision = decide(call, facts, policy, now, self.site.emergency_window_seconds)
+        call, hours = incoming_call_of(request, self.site), self.site.hours
+        query = query_of(call, now, hours.quiet, channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")))
+        found = await self._read(self.knowledge.facts, query, started)
+        situation = situation_of(call, found, now, hours, self._lately(call, request, now))
+        facts, decision = situation.facts, decide(*situation.under(self.policies))
         decision_id = self.new_id()
         per_phone = per_phone_of(call, facts, decision, phones_kept_from(call, facts, decision))
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
@@ -170,27 +158,16 @@ class Screening:
     async def callee(self, request: Request) -> bytes:
         """`/callee`: what one person wants differently, now that it is known who the call is for."""
         started, now = self.monotonic(), self.wall_clock()
-        call = known_call_of(request, self.site)
-        endpoint = request.arguments.get("endpoint") or None
-        query = FactsQuery(
-            number=call.caller.e164,
-            auth_class=call.auth_class,
-            did=call.did,
-            now=now,
-            endpoint=endpoint,
-            attestation=call.attestation,
-            verification=call.verification,
-            hour=hour_at(now, self.site.quiet),
-            withheld=withheld_number_of(call, request, self.site),
-        )
-        facts = _with_emergency(await self._facts(query, started), request, now)
+        call, hours = known_call_of(request, self.site), self.site.hours
+        query = query_of(call, now, hours.quiet, request.arguments.get("endpoint") or None)
+        found = await self._read(self.knowledge.facts, query, started)
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
         *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)
-        facts = self._at_rest(replace(facts, recent_calls=tuple(earlier)), now, came_at)
-        policy = self.policies.policy_of(call, facts)
-        decision = decide_for_callee(call, facts, policy, now, self.site.emergency_window_seconds)
+        lately = Lately(tuple(earlier), (), instant_of(request.arguments.get("emergency", "")), came_at)
+        situation = situation_of(call, found, now, hours, lately)
+        decision = decide_for_callee(*situation.under(self.policies))
         if decision is not None:
-            self._record(self.new_id(), call, facts, decision, now, started)
+            self._record(self.new_id(), call, situation.facts, decision, now, started)
         return answers.answer_to_callee(call, decision, self.site)
 
     async def challenge(self, request: Request) -> bytes:
@@ -206,7 +183,7 @@ class Screening:
 
     async def emergency(self, request: Request) -> bytes:
         """`/emergency`: somebody here is calling an emergency number. Opens the window."""
-        logger.warning("emergency call: screening stays open for %.0f s", self.site.emergency_window_seconds)
+        logger.warning("emergency call: screening stays open for %.0f s", self.site.hours.emergency_window_seconds)
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))[:MAX_ENDPOINT]
         await self.knowledge.record_emergency(self.wall_clock(), f"phone {endpoint}")
         return answers.answer_done()
@@ -290,9 +267,6 @@ class Screening:
             logger.debug("a request that cannot be parsed")
         return IncomingCall(linkedid_of(request) if request else "", Caller(None, "", CallerKind.INVALID))
 
-    async def _facts(self, query: FactsQuery, started: float) -> Facts:
-        return await self._read(self.knowledge.facts, query, started)
-
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
         """One read of the store, unless it did not answer lately."""
         if not self.breaker.allows(started):
@@ -306,18 +280,14 @@ class Screening:
         self.breaker.succeeded()
         return found
 
-    def _at_rest(self, facts: Facts, now: float, came_at: float | None = None) -> Facts:
-        """The facts with those alone in `quiet` whose quiet hours it is."""
-        return resting(facts, self.site.quiet_of, self.site.quiet, now, came_at)
-
-    def _with_recent(self, facts: Facts, call: IncomingCall, now: float) -> Facts:
-        """The facts with what the daemon counts itself: the earlier calls. This one counts from now on."""
-        number = call.caller.e164
+    def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
+        """The earlier calls of the number and of its block, as the daemon counts them. This one counts from now on."""
+        number, emergency_at = call.caller.e164, instant_of(request.arguments.get("emergency", ""))
         if number is None:
-            return facts
-        recent, block = self.velocity.calls(number, now), self.velocity.block_calls(number, now)
+            return Lately(emergency_at=emergency_at)
+        lately = Lately(self.velocity.calls(number, now), self.velocity.block_calls(number, now), emergency_at)
         self.velocity.add(number, now)
-        return replace(facts, recent_calls=recent, recent_block_calls=block) if recent or block else facts
+        return lately
 
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
@@ -380,13 +350,3 @@ def _asks_for_decision(reason: str, request: Request | None) -> bool:
 
 class StoreUnavailable(Exception):
     """The breaker is open: the call is not made to wait for a store that does not answer."""
-
-
-def _with_emergency(facts: Facts, request: Request, now: float) -> Facts:
-    """The facts with what AstDB says about emergency calls, of which the store may not have been told."""
-    at = instant_of(request.arguments.get("emergency", ""))
-    if at is None or not counts_after_closing(at, facts.emergency_closed_at):
-        return facts
-    if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
-        return facts
-    return replace(facts, emergency_at=at)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
 
 from agi.display import Display
 from policies.outbound import OutboundRules
-from reputation.weights import DEFAULT, QuietWeights
+from policies.situation import ScreeningHours
 
 # What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
@@ -40,8 +40,8 @@ class Trunk:
 class Site:
     """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
 
-    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `quiet`: when it is night,
-    `quiet_of`: for single people, by extension.
+    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `hours`: when screening
+    holds back.
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
     Asterisk may record what callers say, empty where there is none or no room. `display`: what phones show.
     `outbound`: what the outbound guard goes by. `match_withheld`: blocklists match the number that a trunk delivers of
@@ -51,9 +51,7 @@ class Site:
     region: str = "US"
     trunks: tuple[Trunk, ...] = ()
     route: str = ""
-    emergency_window_seconds: float = 7200.0
-    quiet: QuietWeights = DEFAULT.quiet
-    quiet_of: Mapping[str, QuietWeights] = field(default_factory=dict)
+    hours: ScreeningHours = field(default_factory=ScreeningHours)
     ask: str = "digit"
     language: str = "en"
     appeal: bool = False

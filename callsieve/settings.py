@@ -24,6 +24,7 @@ from policies.policy import PolicyError
 from policies.positions import places_of
 from reputation.numbers import is_possible_region, number_of
 from reputation.own.hours import parse_spans
+from reputation.quiet_hours import WRITTEN as QUIET_HOURS
 from reputation.weights import DEFAULT, Weights, problems_of
 
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
@@ -43,8 +44,7 @@ KEY = r"^([A-Za-z0-9]{16,64})?\Z"
 Key = Annotated[str, msgspec.Meta(pattern=KEY)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
-HOURS = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"
-Hours = Annotated[str, msgspec.Meta(pattern=HOURS)]
+Hours = Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)]
 Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
@@ -53,7 +53,7 @@ WRITTEN_AS = {
     EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
     ENDPOINT: "write it as PJSIP/201",
     KEY: "takes 16 to 64 letters and digits",
-    HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
+    QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
     ROUTE: "write it as context,exten,1",
 }
 Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]

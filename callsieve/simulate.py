@@ -10,24 +10,23 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from agi.parsing import did_of
+from agi.parsing import did_of, withheld_number
 from agi.site import Site, Trunk
 from callsieve.settings import Settings
-from callsieve.wiring import dids_of, own_numbers_of, people_of, quiet_hours_of
+from callsieve.wiring import dids_of, own_numbers_of, people_of, screening_hours_of
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.explanation import Look, explain
 from policies.hints import nearest
 from policies.policy import Policy, PolicySet
-from policies.quiet_hours import resting
-from reputation.families.quiet import hour_at
-from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
+from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, Situation, query_of, situation_of
+from reputation.model import Attestation, Did, Facts, Person, Verification
 from reputation.numbers import caller_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import call_times
 from reputation.store.people import person_of
 from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
-from reputation.weights import QuietWeights, Weights
+from reputation.weights import Weights
 
 
 class QuestionError(ValueError):
@@ -63,9 +62,10 @@ class Opinion:
 def call_of(question: Question, site: Site) -> IncomingCall:
     """The call that is asked about, as `/screen` would read it. QuestionError for a trunk that is none of ours."""
     trunk = _trunk_of(question.trunk, site)
+    caller = caller_of(question.caller, trunk.region, "prohib" if question.withheld else "")
     return IncomingCall(
         linkedid="",
-        caller=caller_of(question.caller, trunk.region, "prohib" if question.withheld else ""),
+        caller=caller,
         did=did_of(question.did or "", trunk.region),
         trunk=trunk.name or None,
         trusted=trunk.trusted,
@@ -73,10 +73,11 @@ def call_of(question: Question, site: Site) -> IncomingCall:
         verification=question.verification,
         priority_callback=question.callback,
         diverted_from=did_of(question.diverted_from or "", trunk.region),
+        withheld=withheld_number(caller, question.caller, trunk.region, site),
     )
 
 
-def facts_about(
+def situation_about(
     db: sqlite3.Connection,
     call: IncomingCall,
     now: float,
@@ -84,34 +85,18 @@ def facts_about(
     callee: str | None = None,
     *,
     at_its_hour: bool = True,
-) -> Facts:
-    """What is known about the call at that time. `callee`: the extension it is for. QuestionError for a stranger.
+) -> Situation:
+    """The call at that time. `callee`: the extension it is for. QuestionError for a stranger.
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
-    query = query_of(call, now, ours.weights, at_its_hour=at_its_hour)
-    facts = ours.added_to(_with_recent(db, facts_of(db, query, ours.weights), call.caller.e164, now), call)
-    rested = resting(facts, ours.quiet_hours, ours.weights.quiet, now)
-    facts = rested if at_its_hour else replace(facts, quiet=())
-    if callee is None:
-        return facts
-    person = ours.people.get(callee) or person_of(db, callee)
-    if person is None:
-        raise QuestionError(f"there is no person {callee!r}: `callsieve import people` or [[person]] adds one")
-    return replace(facts, callee=person)
-
-
-def query_of(call: IncomingCall, now: float, weights: Weights, *, at_its_hour: bool) -> FactsQuery:
-    """What the one read of the hot path is asked about this call."""
-    return FactsQuery(
-        number=call.caller.e164,
-        auth_class=call.auth_class,
-        did=call.did,
-        now=now,
-        attestation=call.attestation,
-        verification=call.verification,
-        hour=hour_at(now, weights.quiet) if at_its_hour else None,
-    )
+    query = query_of(call, now, ours.hours.quiet if at_its_hour else None)
+    facts = ours.added_to(facts_of(db, query, ours.weights), call)
+    if callee is not None:
+        facts = replace(facts, callee=_person(db, callee, ours))
+    if not at_its_hour:
+        facts = replace(facts, quiet=())
+    return situation_of(call, facts, now, ours.hours, _lately(db, call.caller.e164, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +107,7 @@ class Ours:
     dids: Mapping[str, Did]
     own_numbers: frozenset[str]
     weights: Weights
-    quiet_hours: Mapping[str, QuietWeights] = field(default_factory=dict)
+    hours: ScreeningHours = field(default_factory=ScreeningHours)
 
     @classmethod
     def of(cls, settings: Settings) -> Ours:
@@ -132,7 +117,7 @@ class Ours:
             {did.number: did for did in dids_of(settings)},
             frozenset(own_numbers_of(settings)),
             settings.reputation,
-            quiet_hours_of(settings),
+            screening_hours_of(settings),
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
@@ -143,13 +128,10 @@ class Ours:
         return replace(facts, did=did, callee=callee, own_number=own)
 
 
-def opinion_of(call: IncomingCall, facts: Facts, policies: PolicySet | Policy, site: Site, now: float) -> Opinion:
+def opinion_of(situation: Situation, policies: PolicySet | Policy) -> Opinion:
     """What the policy that applies to the call, or this one, would decide. Pure."""
-    policy = policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
-    window = site.emergency_window_seconds
-    return Opinion(
-        call, facts, policy, decide(call, facts, policy, now, window), explain(call, facts, policy, now, window)
-    )
+    call, facts, policy, *_ = under = situation.under(policies)
+    return Opinion(call, facts, policy, decide(*under), explain(*under))
 
 
 def _trunk_of(name: str | None, site: Site) -> Trunk:
@@ -162,13 +144,18 @@ def _trunk_of(name: str | None, site: Site) -> Trunk:
     raise QuestionError(f"there is no trunk {name!r}{nearest(name, names) if names else ': no [[trunk]] is set'}")
 
 
-def _with_recent(db: sqlite3.Connection, facts: Facts, number: str | None, now: float) -> Facts:
+def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
+    person = ours.people.get(extension) or person_of(db, extension)
+    if person is None:
+        raise QuestionError(f"there is no person {extension!r}: `callsieve import people` or [[person]] adds one")
+    return person
+
+
+def _lately(db: sqlite3.Connection, number: str | None, now: float) -> Lately:
     """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
     if number is None:
-        return facts
+        return NOTHING_LATELY
     block = [(who, at) for who, at in call_times(db, now - WINDOW_SECONDS) if at <= now and who[:-3] == number[:-3]]
-    return replace(
-        facts,
-        recent_calls=tuple(at for who, at in block if who == number)[-KEPT_CALLS:],
-        recent_block_calls=tuple(at for _, at in block)[-KEPT_CALLS:],
+    return Lately(
+        tuple(at for who, at in block if who == number)[-KEPT_CALLS:], tuple(at for _, at in block)[-KEPT_CALLS:]
     )

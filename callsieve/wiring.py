@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-import msgspec
-
 from agi.display import Display
 from agi.parsing import did_of
 from agi.site import Site, Trunk
@@ -16,26 +14,24 @@ from callsieve.text.times import day, when_there
 from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
+from policies.situation import ScreeningHours
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
+from reputation.quiet_hours import QuietHours
 from reputation.store.people import own_numbers
-from reputation.weights import QuietWeights
 
 
 def site_of(settings: Settings) -> Site:
     """The PBX as answering a call needs it."""
     region = settings.numbers.region
     trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
-    window_seconds = 60.0 * settings.emergency.window_minutes
     actions = settings.actions
     return Site(
         region=region,
         trunks=trunks,
         route=actions.route,
-        emergency_window_seconds=window_seconds,
-        quiet=settings.reputation.quiet,
-        quiet_of=quiet_hours_of(settings),
+        hours=screening_hours_of(settings),
         display=_display_of(settings),
         ask=actions.ask,
         language=actions.language,
@@ -82,15 +78,10 @@ def _display_of(settings: Settings) -> Display:
     return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})
 
 
-def quiet_hours_of(settings: Settings) -> dict[str, QuietWeights]:
-    """The quiet hours of those who have others than everybody, by extension."""
-    own = {}
-    for person in settings.person:
-        if person.quiet_hours is not None:
-            first, last = person.quiet_hours.split("-")
-            hours = {"first_hour": int(first), "last_hour": int(last) % 24}
-            own[person.extension] = msgspec.structs.replace(settings.reputation.quiet, **hours)
-    return own
+def screening_hours_of(settings: Settings) -> ScreeningHours:
+    """When screening holds back."""
+    own = {person.extension: person.quiet_hours for person in settings.person if person.quiet_hours is not None}
+    return ScreeningHours(QuietHours.of(settings.reputation.quiet, own), 60.0 * settings.emergency.window_minutes)
 
 
 def regions_of(site: Site) -> set[str]:

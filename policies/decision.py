@@ -42,6 +42,7 @@ class IncomingCall:
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
     the call to us, the caller being the original one. `name`: what the caller calls himself; only ever shown.
+    `withheld`: the number of a caller who withholds it, where blocklists may match it; nothing else does.
     """
 
     linkedid: str
@@ -54,6 +55,7 @@ class IncomingCall:
     priority_callback: bool = False
     diverted_from: str | None = None
     name: str = ""
+    withheld: str | None = None
 
     @property
     def auth_class(self) -> AuthClass:

@@ -125,7 +125,10 @@ class PolicySet:
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
         """The policy that applies to a call."""
-        return next((scope.policy for scope in self.scopes if scope.covers(call, facts)), self.default)
+        for scope in self.scopes:
+            if scope.covers(call, facts):
+                return scope.policy
+        return self.default
 
 
 def callee_group(facts: Facts) -> str | None:

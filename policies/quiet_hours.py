@@ -6,38 +6,25 @@ screened, the emergency window, the administrator's allowlist; and who calls aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from policies.decision import Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.reasons import Reason
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
-from reputation.families.quiet import hour_at, is_quiet
 from reputation.model import Facts, Person, Tie
-from reputation.weights import QuietWeights
+from reputation.quiet_hours import QuietHours
 
 RULE = "quiet-hours"
 STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below
 STEP_OF_BLOCKLIST = 4
 
 
-def resting(
-    facts: Facts, own_hours: Mapping[str, QuietWeights], usual: QuietWeights, now: float, came_at: float | None = None
-) -> Facts:
-    """The facts with only those in `quiet` whose quiet hours it is. `own_hours`: of single people, by extension;
-    `came_at`: when the call came in, if not just now.
-    """
-    if not facts.quiet:
-        return facts
+def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
+    """The facts with only those in `quiet` who rest now. `came_at`: when the call came in, if not just now."""
     if is_redialled(facts, now if came_at is None else came_at):
         return replace(facts, quiet=())
-    people = (person for person in facts.quiet if _is_at_rest(own_hours.get(person.extension, usual), now))
-    return replace(facts, quiet=tuple(people))
-
-
-def _is_at_rest(hours: QuietWeights, now: float) -> bool:
-    return is_quiet(hour_at(now, hours), hours)
+    return replace(facts, quiet=tuple(one for one in facts.quiet if hours.is_resting(one.extension, now)))
 
 
 def kept_from(case: Case) -> bool:
@@ -51,6 +38,8 @@ def kept_from(case: Case) -> bool:
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
     """The decision, or `route` where that is more and the callee rests. Steps that outrank people stay as they are."""
+    if not case.facts.quiet:
+        return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
     if outranks or decision.would_be >= Action.ROUTE or not kept_from(case):
         return decision
@@ -71,7 +60,7 @@ def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tu
     """The endpoints that this call must not ring, where the callee is not known: of those in reach who rest and do not
     know the caller.
     """
-    if facts.callee is not None or decision.rule == "allowlist":
+    if not facts.quiet or facts.callee is not None or decision.rule == "allowlist":
         return ()
     group = facts.did.group if facts.did is not None else None
     return tuple(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from callsieve.numbers.views import NumberShown, number_shown
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours, Question, call_of, query_of
+from callsieve.simulate import Ours, Question, call_of
 from callsieve.wiring import site_of
+from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.scoring import reputation_of
@@ -115,7 +116,7 @@ def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
 def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Reputation:
     """What the number's reputation would be if no spam mark of until now counted."""
     weights = Ours.of(loaded.settings).weights
-    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, weights, at_its_hour=False)
+    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, None)
     evidence, circumstances = evidence_of(db, query, weights)
     rows = rows_of(db, number)
     kept = Rows([mark for mark in rows.marks if mark.verdict is not Verdict.SPAM], rows.signals, rows.answered)

@@ -12,10 +12,11 @@ from callsieve.calls.records import decision_as_json, opinion_as_json
 from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
-from callsieve.simulate import Opinion, Ours, Question, call_of, facts_about, opinion_of, query_of
+from callsieve.simulate import Opinion, Ours, Question, call_of, opinion_of, situation_about
 from callsieve.text.number_entry import covers
 from callsieve.wiring import policies_of, site_of
 from policies.policy import PolicyError
+from policies.situation import query_of
 from reputation.explaining import days_until_lower
 from reputation.history import Point, history_of
 from reputation.model import (
@@ -99,17 +100,17 @@ class Known:
 
 def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Known:
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
-    site = site_of(loaded.settings)
-    call = call_of(Question(number), site)
+    call = call_of(Question(number), site_of(loaded.settings))
     ours = Ours.of(loaded.settings)
-    facts = facts_about(db, call, now, ours, at_its_hour=False)
-    asked = evidence_of(db, query_of(call, now, ours.weights, at_its_hour=False), ours.weights)
+    situation = situation_about(db, call, now, ours, at_its_hour=False)
+    facts = situation.facts
+    asked = evidence_of(db, query_of(call, now, None), ours.weights)
     judged = (*asked, ours.weights, now)
     rows = export_number(db, number, ("personal_entry", "contact", "identity"))
     cases = cases_of(db, number)
     opinion, trouble = None, ""
     try:
-        opinion = opinion_of(call, facts, policies_of(loaded), site, now)
+        opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
     return Known(

@@ -32,6 +32,7 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> Ground:
         {**{did.number: did for did in all_dids(db)}, **ours.dids},
         ours.own_numbers.union(own_numbers(db)),
         ours.weights,
+        ours.hours,
     )
     return Ground(everybody, partial(background_of, db))
 

@@ -19,9 +19,9 @@ from callsieve.replay.history_file import Call, Event, Reading
 from callsieve.replay.marks import Marks
 from callsieve.simulate import Ours
 from policies.decision import Decision, IncomingCall
-from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
+from policies.engine import decide
 from policies.policy import Policy, PolicySet
-from reputation.families.quiet import hour_at
+from policies.situation import NOTHING_LATELY, Lately, situation_of
 from reputation.memory_store import Ledger
 from reputation.model import (
     Caller,
@@ -35,6 +35,7 @@ from reputation.model import (
     PersonalTie,
     Tie,
 )
+from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
 from reputation.velocity import Velocity
@@ -67,8 +68,6 @@ class Replay:
         policies: Sequence[PolicySet | Policy],
         ours: Ours = NOBODYS,
         background_of: Callable[[str], Background] = nothing_of,
-        *,
-        window_seconds: float = EMERGENCY_WINDOW_SECONDS,
     ) -> None:
         self.ledger = Ledger(ours.weights)
         self.marks = Marks(
@@ -78,7 +77,6 @@ class Replay:
         self._ours = ours
         self._background_of = background_of
         self._weights = ours.weights
-        self._window = window_seconds
         self._velocity = Velocity()
         self._lessons: list[tuple[float, int, OutcomeRecord]] = []
         self._backgrounds: dict[str, Background] = {}
@@ -133,19 +131,21 @@ class Replay:
             attestation=event.attestation,
             verification=event.verification,
         )
-        facts = self._facts(call, outcome)
+        facts, at = self._facts(call, outcome), outcome.at
         self.marks.add_call(outcome)
+        lately = NOTHING_LATELY
         if number is not None:
-            self._velocity.add(number, outcome.at)
-        decisions = [decide(call, facts, _policy(p, call, facts), outcome.at, self._window) for p in self._policies]
-        return Judged(outcome, tuple(decisions))
+            lately = Lately(self._velocity.calls(number, at), self._velocity.block_calls(number, at))
+            self._velocity.add(number, at)
+        situation = situation_of(call, facts, at, self._ours.hours, lately)
+        return Judged(outcome, tuple([decide(*situation.under(policies)) for policies in self._policies]))
 
     def _facts(self, call: IncomingCall, outcome: OutcomeRecord) -> Facts:
         """As reputation/store/facts.py reads them, at the start of the call."""
         number, at = call.caller.e164, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
-        auth_class, hour = call.auth_class, hour_at(at, self._weights.quiet)
+        auth_class, hour = call.auth_class, hour_at(at, self._ours.hours.quiet.usual)
         if number is None:
             stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True)
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
@@ -170,8 +170,6 @@ class Replay:
             one_ring_at=self.ledger.one_ring_at(number, at),
             own_number=number in self._ours.own_numbers or number in self._ours.dids,
             reputation=reputation_of(evidence, circumstances, self._weights, at),
-            recent_calls=self._velocity.calls(number, at),
-            recent_block_calls=self._velocity.block_calls(number, at),
         )
 
     def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:
@@ -236,10 +234,6 @@ class Replay:
     def _extension(self, who: str) -> str:
         person = self._by_endpoint.get(who)
         return person.extension if person else who
-
-
-def _policy(policies: PolicySet | Policy, call: IncomingCall, facts: Facts) -> Policy:
-    return policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
 
 
 def judgements(events: Iterable[Event], replay: Replay, reading: Reading) -> Iterator[tuple[Event, Judged | None]]:

@@ -29,7 +29,7 @@ from callsieve.replay.history_file import Reading
 from callsieve.replay.report import Tally, report_as_json
 from callsieve.replay.store_history import at_of, events_of_store
 from callsieve.settings import Loaded, SettingsError, load_settings
-from callsieve.wiring import policies_of, site_of
+from callsieve.wiring import policies_of
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicyError, PolicySet
 from reputation.store.database import open_store
@@ -65,12 +65,7 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
     draft = PolicySet(draft_of(asked.draft, loaded), running.scopes)
     since = asked.now - asked.days * DAY_SECONDS
     ground = ground_of(db, loaded)
-    replay = Replay(
-        [draft, running],
-        ground.ours,
-        ground.background_of,
-        window_seconds=site_of(loaded.settings).emergency_window_seconds,
-    )
+    replay = Replay([draft, running], ground.ours, ground.background_of)
     reading, tally, first_at = Reading(), Tally(most_changes=MOST_CHANGES), None
     began = told_at = time.monotonic()
     for event, judged in judgements(events_of_store(db, asked.now), replay, reading):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from reputation.model import Family
-from reputation.weights import QuietWeights, zone_of
+from reputation.quiet_hours import is_quiet
+from reputation.weights import QuietWeights
 
 NAME = "quiet hours"
 
@@ -15,14 +14,3 @@ def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Fami
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)
-
-
-def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Whether the hour lies in the quiet ones, which may go over midnight. First and last the same: there are none."""
-    first, last = weights.first_hour, weights.last_hour
-    return first <= hour < last if first <= last else hour >= first or hour < last
-
-
-def hour_at(at: float, weights: QuietWeights) -> int:
-    """The hour of the callee's day at that instant."""
-    return datetime.fromtimestamp(at, zone_of(weights.time_zone)).hour

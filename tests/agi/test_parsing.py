@@ -303,4 +303,4 @@ def test_how_a_call_is_turned_away_on_a_trunk() -> None:
 
 
 def test_the_emergency_window_is_that_of_the_precedence() -> None:
-    assert Site().emergency_window_seconds == EMERGENCY_WINDOW_SECONDS
+    assert Site().hours.emergency_window_seconds == EMERGENCY_WINDOW_SECONDS

@@ -18,7 +18,7 @@ from agi.server import FailOpen
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
-from reputation.families.quiet import hour_at
+from policies.situation import ScreeningHours
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -29,6 +29,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.quiet_hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.agi.test_quoting import commands_in
 from tests.builders import (
@@ -388,7 +389,7 @@ async def test_a_redialling_caller_rings_after_a_long_ivr(seconds: tuple[int, ..
     alice = make_person("201")
     memory = memory_of(callee=alice, quiet=(alice,))
     night = QuietWeights(first_hour=0, last_hour=23, time_zone="UTC")
-    screening = make_screening(memory, site=make_site(quiet=night))
+    screening = make_screening(memory, site=make_site(hours=ScreeningHours(QuietHours(night))))
     for at in seconds:
         memory.clock.now = NOW + at
         await screening.answer(make_request())

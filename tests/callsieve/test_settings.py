@@ -26,8 +26,10 @@ from callsieve.text.times import day, when_there
 from callsieve.wiring import dids_of, own_numbers_of, people_of, policies_of, site_of
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
+from policies.situation import ScreeningHours
 from reputation.model import Did, Person
 from reputation.own.hours import CallingHours, Hours, daily, parse_spans
+from reputation.quiet_hours import QuietHours
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
@@ -520,12 +522,13 @@ def test_the_site() -> None:
             Trunk("Second one", "SIP/second-*", "GB"),
         ),
         route="desk,s,1",
-        emergency_window_seconds=3600.0,
         match_withheld=True,
         ask="name",
         language="zh",
         appeal=True,
-        quiet_of={"201": msgspec.structs.replace(Weights().quiet, first_hour=21, last_hour=0)},
+        hours=ScreeningHours(
+            QuietHours(own={"201": msgspec.structs.replace(Weights().quiet, first_hour=21, last_hour=0)}), 3600.0
+        ),
         display=Display("zh", 24, {"en": {"spam": "Junk?"}, "zh": {"verified": ""}}),
         outbound=OutboundRules(
             observe=False,

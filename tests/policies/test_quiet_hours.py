@@ -11,8 +11,8 @@ from policies.decision import Action, Decision
 from policies.engine import decide, decide_for_callee
 from policies.quiet_hours import RULE, phones_kept_from, resting
 from policies.relations import per_phone_of
-from reputation.families.quiet import hour_at
 from reputation.model import CallerKind, Facts, ListName, Person, Tie, Verification
+from reputation.quiet_hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.builders import (
     CALLER,
@@ -117,12 +117,12 @@ def test_a_colleague_who_has_none_is_rung() -> None:
     ],
 )
 def test_the_hours_of_a_person(usual: QuietWeights, own: dict[str, QuietWeights], rests: bool) -> None:
-    assert bool(resting(for_alice(), own, usual, NOW).quiet) is rests
+    assert bool(resting(for_alice(), QuietHours(usual, own), NOW).quiet) is rests
 
 
 @pytest.mark.parametrize(("ago", "rings"), [(179.0, True), (181.0, False)])
 def test_who_calls_again_within_three_minutes_rings(ago: float, rings: bool) -> None:
-    facts = resting(for_alice(recent_calls=(NOW - ago,)), {}, NIGHT, NOW)
+    facts = resting(for_alice(recent_calls=(NOW - ago,)), QuietHours(NIGHT), NOW)
     assert decided(facts)[0] == ("default" if rings else RULE)
 
 

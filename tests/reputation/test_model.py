@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from reputation.decay import bounded, decayed
 from reputation.families.block import block_of
-from reputation.families.quiet import is_quiet
 from reputation.memory_store import Ledger
 from reputation.model import (
     Answered,
@@ -30,6 +29,7 @@ from reputation.model import (
     Verdict,
     Verification,
 )
+from reputation.quiet_hours import is_quiet
 from reputation.scoring import (
     NO_CIRCUMSTANCES,
     NO_EVIDENCE,

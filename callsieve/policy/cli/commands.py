@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from callsieve.simulate import Opinion, Question
     from policies.decision import IncomingCall
     from policies.policy import Policy, PolicySet, Rule
+    from policies.situation import Situation
 
 NameArgument = Annotated[
     str | None,
@@ -156,13 +157,12 @@ def explain_call(
     now = _instant(at)
     question = Question(caller, did, trunk, callee, attestation, verification, withheld, callback, diverted_from)
     policies: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
-    site = site_of(loaded.settings)
     try:
-        call = call_of(question, site)
-        facts = _facts(loaded, call, question, now)
+        call = call_of(question, site_of(loaded.settings))
+        situation = _situation(loaded, call, question, now)
     except QuestionError as error:
         raise CommandError(str(error)) from None
-    opinion = opinion_of(call, facts, policies, site, now)
+    opinion = opinion_of(situation, policies)
     if as_json:
         print_json(opinion_as_json(opinion))
     else:
@@ -202,15 +202,16 @@ def _instant(at: str | None) -> float:
         raise CommandError(f"--at: {error}") from None
 
 
-def _facts(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Facts:
-    from callsieve.simulate import Ours, facts_about
+def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Situation:
+    from callsieve.simulate import Ours, situation_about
+    from policies.situation import situation_of
 
     ours = Ours.of(loaded.settings)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
-        return ours.added_to(Facts(), call)
+        return situation_of(call, ours.added_to(Facts(), call), now, ours.hours)
     with existing_store(loaded) as db:
-        return facts_about(db, call, now, ours, question.callee)
+        return situation_about(db, call, now, ours, question.callee)
 
 
 def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:

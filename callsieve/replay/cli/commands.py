@@ -85,12 +85,7 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
     encode = msgspec.json.Encoder().encode
     started = time.monotonic()
     with naming(file), open_named(file) as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
-        replay = Replay(
-            [policy for _, policy in chosen],
-            ground.ours,
-            ground.background_of,
-            window_seconds=site.emergency_window_seconds,
-        )
+        replay = Replay([policy for _, policy in chosen], ground.ours, ground.background_of)
         events = watched(events_of(stream, reading, site), lambda: reading.bytes_read, tell)
         try:
             with _no_collector():

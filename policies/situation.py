@@ -1,0 +1,104 @@
+"""What a decision is made from, for every door: `/screen`, `/callee`, `lookup`, `policy explain`, a replay. Pure.
+
+    query = query_of(call, now, hours.quiet)                  what the one read of the store is asked
+    situation = situation_of(call, facts, now, hours, lately)
+    decision = decide(*situation.under(policies))
+
+A door brings the call, the facts, and what no store can tell it (`Lately`). All else is done here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from policies.decision import IncomingCall
+from policies.engine import EMERGENCY_WINDOW_SECONDS
+from policies.policy import Policy, PolicySet
+from policies.quiet_hours import resting
+from reputation.emergency_window import counts_after_closing
+from reputation.model import Facts, FactsQuery
+from reputation.quiet_hours import QuietHours, hour_at
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningHours:
+    """When calls are treated differently: quiet hours, and how long nothing is screened after an emergency call."""
+
+    quiet: QuietHours = field(default_factory=QuietHours)
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
+
+
+class Lately(NamedTuple):
+    """What the store cannot tell: the earlier calls of the number and of its block within the hour, the last emergency
+    call that Asterisk's own database knows of, and when the call came in, if not just now.
+    """
+
+    calls: tuple[float, ...] = ()
+    block_calls: tuple[float, ...] = ()
+    emergency_at: float | None = None
+    came_at: float | None = None
+
+
+class Situation(NamedTuple):
+    """One call with all that a decision about it may look at, but for the policy."""
+
+    call: IncomingCall
+    facts: Facts
+    now: float
+    emergency_window_seconds: float
+
+    def under(self, policies: PolicySet | Policy) -> tuple[IncomingCall, Facts, Policy, float, float]:
+        """The arguments of `decide`, `decide_for_callee` and `explain`: with the policy that applies to this call."""
+        call, facts, now, window = self
+        policy = policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
+        return call, facts, policy, now, window
+
+
+NOTHING_LATELY = Lately()
+
+
+def query_of(
+    call: IncomingCall,
+    now: float,
+    quiet: QuietHours | None,
+    endpoint: str | None = None,
+    channel_endpoint: str | None = None,
+) -> FactsQuery:
+    """What the store is asked. `quiet`: None where no call in particular is meant, so that its hour says nothing.
+    `endpoint`: the phone that the call is for, where that is known; `channel_endpoint`: where it comes from.
+    """
+    return FactsQuery(
+        number=call.caller.e164,
+        auth_class=call.auth_class,
+        did=call.did,
+        now=now,
+        endpoint=endpoint,
+        channel_endpoint=channel_endpoint,
+        attestation=call.attestation,
+        verification=call.verification,
+        hour=None if quiet is None else hour_at(now, quiet.usual),
+        withheld=call.withheld,
+    )
+
+
+def situation_of(
+    call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
+) -> Situation:
+    """The facts as the store has them become those of this very moment."""
+    if lately.calls or lately.block_calls:
+        facts = replace(facts, recent_calls=lately.calls, recent_block_calls=lately.block_calls)
+    if lately.emergency_at is not None:
+        facts = _with_emergency(facts, lately.emergency_at, now)
+    if facts.quiet:
+        facts = resting(facts, hours.quiet, now, lately.came_at)
+    return Situation(call, facts, now, hours.emergency_window_seconds)
+
+
+def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
+    """With an emergency call of which the store may not have been told; of two the one closer to now counts."""
+    if not counts_after_closing(at, facts.emergency_closed_at):
+        return facts
+    if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
+        return facts
+    return replace(facts, emergency_at=at)
