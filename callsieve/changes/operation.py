@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from callsieve.settings import Loaded, Settings
@@ -58,6 +58,11 @@ class Refused(Exception):
         self.field = field
 
 
+def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
+    """All of the block or nothing, what it reads and what it writes; inside of another transaction a part of that."""
+    return nullcontext() if db.in_transaction else transaction(db)
+
+
 @contextmanager
 def change(
     db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
@@ -68,6 +73,6 @@ def change(
     console's, an import's) it is a part of that.
     """
     changed = Change(what, number, name)
-    with nullcontext() if db.in_transaction else transaction(db):
+    with whole(db):
         yield changed
         add_audit(db, changed, context.actor, context.at)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from callsieve.changes.operation import Refused
 from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, Kind, parsed
 from callsieve.own_numbers.operations import Given
-from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import Table, TableError, nothing_usable
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
 from reputation.numbers import number_of
@@ -27,6 +27,7 @@ LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 def own_numbers_in(table: Table, region: str, now: float) -> dict[str, Given]:
     """Own numbers, and what the file says of each: a column that it does not have says nothing, an empty field that
     there is none. A row with something that cannot be read is refused as a whole, and the second of a number too.
+    TableError: not one row can be used.
     """
     found: dict[str, Given] = {}
     lines: dict[str, int] = {}
@@ -43,6 +44,8 @@ def own_numbers_in(table: Table, region: str, now: float) -> dict[str, Given]:
             lines[e164] = table.line
         except ValueError as error:
             table.refuse(str(error))
+    if not found:
+        raise TableError(nothing_usable(table.problems))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.own_numbers.fields import one_line
 from callsieve.own_numbers.operations import number_of_request
 from callsieve.text.times import day
@@ -73,14 +73,15 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
     own = number_of_request(context, request.after, "after") if request.after is not None else ""
     note = one_line("note", request.note)
     _check_not_ours(db, context, number)
-    known = do_not_call_of(db, number)
-    if known is not None:
-        return WishChange(None, known)
-    wish = DoNotCall(number, context.at, own, request.person or context.actor, note)
-    wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
-    with change(db, context, "own dnc add", number) as changed:
-        changed.after = wish._asdict()
-        add_do_not_call(db, wish)
+    with whole(db):
+        known = do_not_call_of(db, number)
+        if known is not None:
+            return WishChange(None, known)
+        wish = DoNotCall(number, context.at, own, request.person or context.actor, note)
+        wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
+        with change(db, context, "own dnc add", number) as changed:
+            changed.after = wish._asdict()
+            add_do_not_call(db, wish)
     return WishChange(changed.id, wish)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of
 from callsieve.settings import Settings
 from callsieve.text.number_entry import EntryError, number_from
@@ -80,11 +80,12 @@ class Imported(NamedTuple):
 def add(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
     """Registers a number; nothing is changed of one that is registered, unless that is asked for."""
     number = number_of_request(context, request.number)
-    before = own_of(db, number)
-    if before is not None and not request.update:
-        raise Refused("registered-already", Wording("{number} is registered already", {"number": number}))
-    own = before or new_number(number, context.at)
-    return _put(db, context, "own add", before, filled_in(own, request.typed, context.at))
+    with whole(db):
+        before = own_of(db, number)
+        if before is not None and not request.update:
+            raise Refused("registered-already", Wording("{number} is registered already", {"number": number}))
+        own = before or new_number(number, context.at)
+        return _put(db, context, "own add", before, filled_in(own, request.typed, context.at))
 
 
 def edit(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
@@ -115,10 +116,10 @@ def retire(db: sqlite3.Connection, context: Context, number: str) -> Changed:
 
 def remove(db: sqlite3.Connection, context: Context, number: str) -> Changed:
     """Takes a number out of the register."""
-    before = registered(db, number_of_request(context, number))
-    with change(db, context, "own remove", before.number) as changed:
-        changed.before = before
-        remove_own(db, before.number)
+    number = number_of_request(context, number)
+    with change(db, context, "own remove", number) as changed:
+        changed.before = before = registered(db, number)
+        remove_own(db, number)
     return Changed(changed.id, before, before)
 
 
@@ -128,17 +129,16 @@ def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given
 
     Of a number that is there what the file does not say stays; of a new one it is as `new_number` has it.
     """
-    read = ((own_of(db, number), number, given) for number, given in found.items())
-    told = [(was, _as_told(was or new_number(number, context.at), given, context.at)) for was, number, given in read]
-    owns = [(was, own) for was, own in told if own != was]
-    if not owns:
-        return Imported(None, 0, 0)
-    added = sum(was is None for was, _ in owns)
-    with change(db, context, "own import") as changed:
-        for was, own in owns:
-            put_own(db, own)
-            add_audit(db, Change("own import", own.number, before=was, after=own), context.actor, context.at)
-        changed.after = {"added": added, "changed": len(owns) - added}
+    with whole(db):
+        owns = _told(db, found, context.at)
+        if not owns:
+            return Imported(None, 0, 0)
+        added = sum(was is None for was, _ in owns)
+        with change(db, context, "own import") as changed:
+            for was, own in owns:
+                put_own(db, own)
+                add_audit(db, Change("own import", own.number, before=was, after=own), context.actor, context.at)
+            changed.after = {"added": added, "changed": len(owns) - added}
     unknown = unknown_trunks((own for _, own in owns), context.settings)
     return Imported(changed.id, added, len(owns) - added, tuple(unknown))
 
@@ -176,12 +176,14 @@ def _step(
     db: sqlite3.Connection, context: Context, what: str, number: str, step: Callable[[OwnNumber], OwnNumber]
 ) -> Changed:
     """A registered number as the step leaves it."""
-    before = registered(db, number_of_request(context, number))
-    try:
-        after = step(before)
-    except RegisterError as error:
-        raise Refused(error.code, error.words) from None
-    return _put(db, context, what, before, after)
+    number = number_of_request(context, number)
+    with whole(db):
+        before = registered(db, number)
+        try:
+            after = step(before)
+        except RegisterError as error:
+            raise Refused(error.code, error.words) from None
+        return _put(db, context, what, before, after)
 
 
 def _put(db: sqlite3.Connection, context: Context, what: str, before: OwnNumber | None, own: OwnNumber) -> Changed:
@@ -191,6 +193,13 @@ def _put(db: sqlite3.Connection, context: Context, what: str, before: OwnNumber 
         changed.before, changed.after = before, own
         put_own(db, own)
     return Changed(changed.id, own, before)
+
+
+def _told(db: sqlite3.Connection, found: Mapping[str, Given], at: float) -> list[tuple[OwnNumber | None, OwnNumber]]:
+    """The numbers that a file changes, as they are and as they are then."""
+    read = ((own_of(db, number), number, given) for number, given in found.items())
+    told = [(before, _as_told(before or new_number(number, at), given, at)) for before, number, given in read]
+    return [(before, after) for before, after in told if after != before]
 
 
 def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:

@@ -10,16 +10,15 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.input_file import DryRunOption, FileArgument, nothing_usable, table_in
+from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_of_rows
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import plural, say, say_undo
 from callsieve.cli.store import context_of, stores
 from callsieve.imports.cli.number_import import some
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
-from callsieve.own_numbers.operations import Imported, bring_in
+from callsieve.own_numbers.operations import bring_in
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
-from callsieve.text.csv_table import Table
 from reputation.store.own_register import register_of
 
 
@@ -36,8 +35,6 @@ def import_register(
     loaded = settings_of(config)
     with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
         found = own_numbers_in(table, loaded.settings.numbers.region, time.time())
-    if not found:
-        raise nothing_usable(table.problems)
     with stores(loaded, dry_run=dry_run, copied=True) as (_, written):
         done = bring_in(written, context_of(loaded), found)
     if as_json:
@@ -46,25 +43,15 @@ def import_register(
         problems = [{"line": problem.line, "problem": problem.text} for problem in table.problems]
         print_json(counts | about | {"problems": problems})
         return
-    _warn_of(table, done)
+    warn_of_rows(table, LONGEST_FIELD)
+    if done.unknown_trunks:
+        warn(f"no [[trunk]] of the settings is called {some(done.unknown_trunks)}")
     say(
         f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'own number')}, changed {done.changed:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
     )
     if not dry_run and done.change_id is not None:
         say_undo(done.change_id, config)
-
-
-def _warn_of(table: Table, done: Imported) -> None:
-    """What was passed over, and what looks like a misspelling."""
-    for problem in table.problems:
-        warn(f"skipped line {problem.line}: {problem.text}")
-    if table.cut:
-        warn(f"cut {plural(table.cut, 'field')} longer than {LONGEST_FIELD:,} characters")
-    if table.ignored:
-        warn(f"did not read the columns {', '.join(table.ignored[:10])}")
-    if done.unknown_trunks:
-        warn(f"no [[trunk]] of the settings is called {some(done.unknown_trunks)}")
 
 
 def export_register(

@@ -5,7 +5,6 @@ The pages of a number are `/own/+442071838750`; what else stands there is anothe
 
 from __future__ import annotations
 
-import io
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,10 @@ from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_i
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, Typed
 from callsieve.own_numbers.operations import Changed, CheckRequest, NumberRequest, UseRequest
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
-from callsieve.text.csv_table import Table, TableError
+from callsieve.text.csv_table import TableError
 from callsieve.text.times import day
-from callsieve.web.request import EMPTY, NotThere, Visit, as_file
+from callsieve.web.request import NotThere, Visit, as_file, uploaded_table
 from callsieve.web.routes import Page
-from callsieve.web.words import N_
 from reputation.store.own_register import register_of
 from reputation.users import Role
 from reputation.wording import Wording
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from callsieve.web.routes import Handler
 
 UPLOAD_BYTES = 1 << 20
-NO_ROW = N_("Not one row can be used.")
 # Any operation on one number.
 Operation = Callable[[sqlite3.Connection, Context, Any], Changed]
 # What is wrong is said of the field by the name that stands beside it.
@@ -101,20 +98,13 @@ async def export(visit: Visit) -> Response:
 
 async def bring_in_file(visit: Visit) -> Response:
     """The numbers of a file, all that can be used at once; the other rows are named with their lines."""
-    raw = visit.files.get("file", b"")
-    if not raw:
-        return await _page(visit, EMPTY)
     try:
-        table = Table(io.BytesIO(raw), COLUMNS, "the file", longest=LONGEST_FIELD)
+        table = uploaded_table(visit, COLUMNS, LONGEST_FIELD)
         found = own_numbers_in(table, visit.desk.loaded.settings.numbers.region, visit.now)
     except TableError as error:
-        return await _page(visit, str(error))
-    problems = [f"line {problem.line}: {problem.text}" for problem in table.problems]
-    if not found:
-        return await _page(visit, "; ".join(problems[:1]) or NO_ROW)
-
+        return await _page(visit, error.words)
     done = await visit.perform(operations.bring_in, found)
-    return visit.page("own_numbers/own_imported.html", done=done, table=table, problems=problems)
+    return visit.page("own_numbers/own_imported.html", done=done, table=table)
 
 
 def _typed(form: Mapping[str, str]) -> Typed:

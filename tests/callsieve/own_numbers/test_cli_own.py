@@ -391,7 +391,7 @@ def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -
     assert [one["line"] for one in result.json["problems"]] == [2, 3, 4, 6]
     assert "did you mean resting" in result.json["problems"][1]["problem"]
     file.write_text("number\n12\n")
-    assert "Nothing was changed" in callsieve.fails("own", "import", file)
+    assert "not one row can be used: line 2" in callsieve.fails("own", "import", file)
 
 
 @pytest.mark.parametrize(
