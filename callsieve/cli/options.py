@@ -17,6 +17,9 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.settings import Loaded, SettingsError, load_or_salvage, load_settings
 from callsieve.system.privileges import acting_for, become_owner
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.text.times import TimeError, moment_of, since_of
+from reputation.store.database import open_store
 
 ConfigOption = Annotated[
     Path | None,
@@ -72,8 +75,6 @@ def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:
 @contextmanager
 def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
     """The store for a command that only looks: one that is not there is said, not made."""
-    from reputation.store.database import open_store
-
     if not has_store(loaded):
         raise CommandError(
             f"{loaded.store_path}: there is no store yet; `callsieve serve` or the first change makes one, "
@@ -86,8 +87,6 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
     """The store for a command that changes something; made when it is not there."""
-    from reputation.store.database import open_store
-
     with open_store(loaded.store_path) as db:
         yield db
 
@@ -103,8 +102,6 @@ def has_store(loaded: Loaded) -> bool:
 
 def number_argument(text: str, loaded: Loaded) -> str:
     """E.164 of a number on the command line. CommandError says why it is none."""
-    from callsieve.text.number_entry import EntryError, number_from
-
     try:
         return number_from(text, loaded.settings.numbers.region)
     except EntryError as error:
@@ -121,21 +118,15 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 def since_option(name: str, text: str, now: float) -> float:
     """Since when: 90s, 1h, 7d, 18:00, 2026-12-31, 2026-12-31T18:00. CommandError names the option."""
-    from callsieve.text.times import since_of
-
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
     """Until when, written alike; it may be to come."""
-    from callsieve.text.times import moment_of
-
     return _time(name, text, now, moment_of)
 
 
 def _time(name: str, text: str, now: float, read: Callable[[str, float], float]) -> float:
-    from callsieve.text.times import TimeError
-
     try:
         return read(text, now)
     except TimeError as error:

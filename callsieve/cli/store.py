@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from callsieve.changes.operation import Context
 from callsieve.cli.errors import warn
 from callsieve.cli.options import any_store, existing_store, has_store
 from callsieve.settings import Loaded
+from reputation.store.audit import Change, add_audit
+from reputation.store.backup import copy_store
+from reputation.store.database import open_store
+from reputation.store.errors import StoreError
+from reputation.store.transaction import transaction
 from reputation.users import Role
-
-if TYPE_CHECKING:
-    from reputation.store.audit import Change
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -38,9 +40,6 @@ def stores(
 
     `copied`: what is thrown away begins as a copy of the store, where what is written depends on what is there.
     """
-    from reputation.store.backup import copy_store
-    from reputation.store.database import open_store
-
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -76,9 +75,6 @@ def changing(
 
     `at`: the instant of the row, for one that belongs to others; else now.
     """
-    from reputation.store.audit import Change
-    from reputation.store.transaction import transaction
-
     change = Change(what, number, name)
     with transaction(db):
         yield change
@@ -87,16 +83,11 @@ def changing(
 
 def note(db: sqlite3.Connection, change: Change, at: float | None = None) -> None:
     """The row of the audit, for what makes its own transactions."""
-    from reputation.store.audit import add_audit
-
     add_audit(db, change, who(), time.time() if at is None else at)
 
 
 def note_done(loaded: Loaded, what: str, name: str = "") -> None:
     """The row of the audit for what was done already, elsewhere than in the store: one that fails undoes nothing."""
-    from reputation.store.audit import Change
-    from reputation.store.errors import StoreError
-
     try:
         if has_store(loaded):
             with existing_store(loaded) as db:

@@ -10,16 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
+from callsieve.cli.output import clean, print_plain, say
+from callsieve.doctor.checks import examine
+from callsieve.doctor.finding import Ground, Status, gathered
+from callsieve.doctor.stored_findings import (
+    completed,
+    findings_of,
+    may_store,
+    read_findings,
+    renew_finding,
+    store_findings,
+)
+from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import ago
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from callsieve.doctor.finding import Check
 
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
@@ -35,10 +47,6 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     What root finds is stored, for the console and for users who may see less.
     """
-    from callsieve.doctor.checks import examine
-    from callsieve.doctor.finding import Ground, Status
-    from callsieve.pbx.cli_client import console
-
     loaded, error = salvaged_settings_of(config)
     ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
     checks = list(examine(ground))
@@ -53,8 +61,6 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Check]:
-    from callsieve.doctor.stored_findings import completed, findings_of, may_store, read_findings, store_findings
-
     if not may_store(path):
         return completed(checks, read_findings(path), now)
     try:
@@ -66,15 +72,9 @@ def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Ch
 
 def renew_stored(loaded: Loaded, name: str) -> None:
     """Makes one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
-    from callsieve.doctor.stored_findings import may_store, renew_finding
-
     with acting_for(loaded.findings_path.parent.parent):
         if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
             return
-    from callsieve.doctor.checks import examine
-    from callsieve.doctor.finding import Ground
-    from callsieve.pbx.cli_client import console
-
     with suppress(OSError):
         for check in examine(Ground(loaded, lambda command: console(loaded.settings, command), time.time()), name):
             with acting_for(loaded.findings_path.parent.parent):
@@ -83,10 +83,6 @@ def renew_stored(loaded: Loaded, name: str) -> None:
 
 def show_checks(checks: list[Check]) -> None:
     """A line for each check, the way out below, and how many are how."""
-    from rich.text import Text
-
-    from callsieve.cli.output import print_plain, say
-
     print_plain(_table(checks, time.time()))
     counts = Counter(check.status.value for check in checks)
     words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
@@ -95,12 +91,6 @@ def show_checks(checks: list[Check]) -> None:
 
 
 def _table(checks: list[Check], now: float) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from callsieve.cli.output import clean
-    from callsieve.doctor.finding import gathered
-
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)

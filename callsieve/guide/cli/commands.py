@@ -10,6 +10,9 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, check_new, settings_of
+from callsieve.guide.page import guide_page
+from callsieve.prompts.catalogue import PromptError, known_language
+from callsieve.system.files import complete_file
 
 FILE_MODE = 0o644
 
@@ -29,10 +32,6 @@ def guide(
     config: ConfigOption = None,
 ) -> None:
     """Print the page for everybody with a phone as HTML: one sheet, from any browser."""
-    from callsieve.guide.page import guide_page
-    from callsieve.prompts.catalogue import PromptError, known_language
-    from callsieve.system.files import complete_file
-
     try:
         page = guide_page(known_language(language or settings_of(config).settings.display.language))
     except PromptError as error:

@@ -15,6 +15,16 @@ import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption
+from callsieve.cli.output import say
+from callsieve.install.apply import write
+from callsieve.install.cli.plan_table import show_plan, show_steps
+from callsieve.install.install import Wanted, has_user, plan_install
+from callsieve.install.plan import SERVICE_USER, InstallError, place_of
+from callsieve.install.steps import UNITS_STARTED, left_behind, steps_after_install, steps_after_uninstall
+from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
+from callsieve.pbx.cli_client import ConsoleError, console
+from callsieve.pbx.cli_client import console as ask
+from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -79,12 +89,6 @@ def install(
     What changes is shown first. Other lines of your files are never touched, and the files as they were stay
     beside them as NAME.before-callsieve. Settings that were not there before begin in observe mode.
     """
-    from callsieve.cli.output import say
-    from callsieve.install.cli.plan_table import show_steps
-    from callsieve.install.install import Wanted, plan_install
-    from callsieve.install.plan import place_of
-    from callsieve.install.steps import steps_after_install
-
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
@@ -128,14 +132,6 @@ def uninstall(
 
     Refuses while a context or a trunk still calls CallSieve: those calls would be lost.
     """
-    from callsieve.cli.output import say
-    from callsieve.install.cli.plan_table import show_steps
-    from callsieve.install.install import has_user
-    from callsieve.install.plan import SERVICE_USER, place_of
-    from callsieve.install.steps import left_behind, steps_after_uninstall
-    from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
-    from callsieve.pbx.cli_client import ConsoleError, console
-
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
@@ -166,9 +162,6 @@ def _settings(config: Path | None) -> Loaded:
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    from callsieve.install.plan import InstallError
-    from callsieve.pbx.cli_client import ConsoleError
-
     try:
         yield
     except (ConsoleError, InstallError) as error:
@@ -177,9 +170,6 @@ def _one_line() -> Iterator[None]:
 
 def _agi_bin(settings: Settings) -> Path | None:
     """Where this Asterisk keeps its AGI scripts."""
-    from callsieve.pbx.cli_client import ConsoleError, console
-    from callsieve.pbx.cli_output import setting_in
-
     try:
         said = setting_in(console(settings, "core show settings"), "AGI Scripts directory")
     except ConsoleError:
@@ -191,11 +181,6 @@ def _agi_bin(settings: Settings) -> Path | None:
 
 def _carried_out(plan: Plan, *, dry_run: bool, yes: bool, verbose: bool, stops: Place | None = None) -> bool:
     """Whether anything was written. `stops`: the service of this place is stopped before."""
-    from callsieve.cli.output import say
-    from callsieve.install.apply import write
-    from callsieve.install.cli.plan_table import show_plan
-    from callsieve.install.plan import SERVICE_USER
-
     if not plan.changes and not plan.new_user:
         say("nothing to change")
         return False
@@ -221,8 +206,6 @@ def _carried_out(plan: Plan, *, dry_run: bool, yes: bool, verbose: bool, stops: 
 
 def _stop_service(place: Place) -> None:
     """A daemon whose unit is gone would run on until the machine is restarted."""
-    from callsieve.install.steps import UNITS_STARTED
-
     if place.units != UNITS or not place.unit.exists() or shutil.which("systemctl") is None:
         return
     command = ["systemctl", "disable", "--now", *UNITS_STARTED.split()]
@@ -239,10 +222,6 @@ def _stop_service(place: Place) -> None:
 
 def _reload(settings: Settings, loads: str) -> None:
     """Let Asterisk read its files again; see that our contexts are there, or that they are gone."""
-    from callsieve.cli.output import say
-    from callsieve.pbx.cli_client import console as ask
-    from callsieve.pbx.cli_output import dialplan_in
-
     with _one_line():
         for command in ("dialplan reload", "manager reload"):
             ask(settings, command)

@@ -6,12 +6,13 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
+from callsieve.cli.output import console
 from callsieve.install.plan import is_copy, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rich.text import Text
 
     from callsieve.install.plan import Change, Plan
     from callsieve.install.steps import Step
@@ -97,14 +98,8 @@ def _verb(verb: str) -> Text:
 
 def _print(*parts: Text | str) -> None:
     """Never folded: it is to be copied, or compared with a file."""
-    from rich.text import Text
-
-    from callsieve.cli.output import console
-
     console().print(Text.assemble(*parts), soft_wrap=True)
 
 
 def _styled(text: str, style: str = "") -> Text:
-    from rich.text import Text
-
     return Text(text, style)

@@ -17,11 +17,19 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import say, say_undo
+from callsieve.cli.output import dim, is_wide, plural, print_table, say, say_undo, word
 from callsieve.cli.store import perform
+from callsieve.lists import operations as lists
 from callsieve.lists.cli import csv_import
+from callsieve.lists.entry_json import entry_as_json, is_over
+from callsieve.lists.operations import LOOK_BACK_DAYS, action_of, names_of_people, person_text
+from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
+from callsieve.text.number_entry import coverage, covers
+from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
+from reputation.store.lists import list_entries
+from reputation.store.personal_lists import personal_entries
 
 if TYPE_CHECKING:
     from callsieve.cli.output import Cell
@@ -66,9 +74,6 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
-    from callsieve.lists import operations as lists
-    from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
-
     loaded = settings_of(config)
     if person is not None:
         if note or expires or action:
@@ -88,8 +93,6 @@ def remove(
     list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: ConfigOption = None
 ) -> None:
     """Take an entry off a list."""
-    from callsieve.lists import operations as lists
-
     loaded = settings_of(config)
     if person is not None:
         personal = lists.PersonalRequest(list_name, entry, person)
@@ -114,10 +117,6 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show the lists, or with --person somebody's own."""
-    from callsieve.lists.entry_json import entry_as_json
-    from callsieve.text.number_entry import covers
-    from reputation.store.lists import list_entries
-
     loaded = settings_of(config)
     number = None if entry is None else number_argument(entry, loaded)
     if person is not None:
@@ -132,11 +131,6 @@ def show(
 
 
 def _say_added(added: Added) -> None:
-    from callsieve.cli.output import plural, word
-    from callsieve.lists.operations import LOOK_BACK_DAYS, action_of
-    from callsieve.text.number_entry import coverage
-    from callsieve.text.times import when
-
     entry, replaced = added.entry, added.replaced
     until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
     say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(action_of(entry)), ".")
@@ -150,10 +144,6 @@ def _say_added(added: Added) -> None:
 
 
 def _show_entries(entries: Sequence[ListEntry]) -> None:
-    from callsieve.cli.output import is_wide, print_table, say, word
-    from callsieve.lists.operations import action_of
-    from callsieve.text.times import day
-
     if not entries:
         say("No entries.")
         return
@@ -170,10 +160,6 @@ def _show_entries(entries: Sequence[ListEntry]) -> None:
 
 def _end_of(entry: ListEntry, now: float) -> Cell:
     """When the entry expires; to the minute when that is soon."""
-    from callsieve.cli.output import dim
-    from callsieve.lists.entry_json import is_over
-    from callsieve.text.times import day, when
-
     if entry.expires_at is None:
         return ""
     if is_over(entry, now):
@@ -187,11 +173,6 @@ def _end_of(entry: ListEntry, now: float) -> Cell:
 def _show_personal(
     loaded: Loaded, list_name: ListName | None, number: str | None, person: str, *, as_json: bool
 ) -> None:
-    from callsieve.cli.output import print_table, say
-    from callsieve.lists.operations import names_of_people, person_text
-    from callsieve.text.times import when
-    from reputation.store.personal_lists import personal_entries
-
     with existing_store(loaded) as db:
         name = person_text(person, names_of_people(db, loaded.settings))
         entries = [

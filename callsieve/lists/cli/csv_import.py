@@ -14,6 +14,9 @@ from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import plural, say, say_undo
 from callsieve.cli.store import context_of, stores
+from callsieve.lists.csv_file import COLUMNS, entries_in
+from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY, bring_in
+from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, usable
 from reputation.model import ListEntry, ListName
 
@@ -53,10 +56,6 @@ def import_file(
     config: ConfigOption = None,
 ) -> None:
     """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
-    from callsieve.lists.csv_file import COLUMNS, entries_in
-    from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY
-    from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
-
     loaded = settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
@@ -74,8 +73,6 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought,
 
     `keep`: entries that are there stay as they are.
     """
-    from callsieve.lists.operations import bring_in
-
     with stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
         brought.result = bring_in(written, context_of(loaded), entries, keep=keep)
     brought.skipped += len(brought.result.refused)

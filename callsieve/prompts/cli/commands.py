@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from agi.speech import LANGUAGES
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.output import plural, print_table, say
+from callsieve.cli.progress import counted
+from callsieve.install.plan import InstallError
+from callsieve.pbx.cli_client import ConsoleError, console
+from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of
+from callsieve.prompts.files import build, files_of, recordings_of, remove, sounds_of_asterisk, to_make
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for, acting_ids
+from policies.hints import nearest, shown
 
 if TYPE_CHECKING:
     from callsieve.prompts.files import PromptFile
@@ -56,10 +65,6 @@ def build_prompts(
     Recordings of your own, prompts/LANGUAGE/KEY.wav beside the settings or in the state directory, are taken instead
     of the synthetic voice.
     """
-    from callsieve.cli.output import plural, say
-    from callsieve.cli.progress import counted
-    from callsieve.prompts.files import build, to_make
-
     with _one_line():
         files = _files(settings_of(config), language, to)
         made = to_make(files, force=force)
@@ -82,9 +87,6 @@ def build_prompts(
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
     """Take the sounds away that `build` made. Your recordings and texts stay, and what is there by hand."""
-    from callsieve.cli.output import plural, say
-    from callsieve.prompts.files import remove
-
     with _one_line():
         files = _files(settings_of(config), language, to)
     with acting_for(files[0].path):
@@ -113,10 +115,6 @@ def list_prompts(
 
     built: by the synthetic voice; recorded: from a recording of yours; by hand: somebody else put it there.
     """
-    from rich.text import Text
-
-    from callsieve.cli.output import print_table, say
-
     with _one_line():
         files = _files(settings_of(config), language, to)
     if as_json:
@@ -162,9 +160,6 @@ def play_prompt(
     config: ConfigOption = None,
 ) -> None:
     """Play a prompt on this machine; where nothing can play it, say where it is."""
-    from callsieve.cli.output import say
-    from policies.hints import nearest, shown
-
     with _one_line():
         files = {file.key: file for file in _files(settings_of(config), [language], to)}
     file = files.get(key)
@@ -184,11 +179,6 @@ def play_prompt(
 
 
 def _files(loaded: Loaded, languages: list[str] | None, to: Path | None) -> list[PromptFile]:
-    from agi.speech import LANGUAGES
-    from callsieve.pbx.cli_client import console
-    from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of
-    from callsieve.prompts.files import files_of, recordings_of, sounds_of_asterisk
-
     wanted = [known_language(text) for text in dict.fromkeys(languages or LANGUAGES)]
     own = own_directories(loaded)
     sounds = to.absolute() if to else sounds_of_asterisk(lambda command: console(loaded.settings, command))
@@ -203,10 +193,6 @@ def _files(loaded: Loaded, languages: list[str] | None, to: Path | None) -> list
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    from callsieve.install.plan import InstallError
-    from callsieve.pbx.cli_client import ConsoleError
-    from callsieve.prompts.catalogue import PromptError
-
     try:
         yield
     except ConsoleError as error:

@@ -16,15 +16,24 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.output import plural
 from callsieve.cli.progress import meter, watched
+from callsieve.policy_selection import policy_called, running_name
+from callsieve.replay.cli.terminal import show_report
+from callsieve.replay.context import ground_of, known_in
+from callsieve.replay.engine import Replay, judgements, nothing_of
+from callsieve.replay.history_file import EmptyLines, Reading, events_of
+from callsieve.replay.report import Tally, line_of, report_as_json
+from callsieve.replay.report_html import page_of
 from callsieve.settings import Loaded
+from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for, open_named
+from callsieve.wiring import policies_of, site_of
+from reputation.store.as_of import counts_of
 
 if TYPE_CHECKING:
-    from callsieve.replay.history_file import Reading
     from callsieve.replay.report import Report
-    from callsieve.simulate import Ours
     from policies.policy import Policy, PolicySet
     from reputation.store.as_of import Background
 
@@ -51,9 +60,6 @@ def replay(
     config: ConfigOption = None,
 ) -> None:
     """Decide about the calls of a history again, each with only what was known before it. Changes nothing."""
-    from callsieve.replay.cli.terminal import show_report
-    from callsieve.replay.report import report_as_json
-
     loaded = settings_of(config)
     chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
     outputs = [path for path in (out, html) if path is not None]
@@ -65,8 +71,6 @@ def replay(
         page = stack.enter_context(_complete(html))
         report = _replayed(file, loaded, chosen, decisions)
         if page is not None:
-            from callsieve.replay.report_html import page_of
-
             page.write(page_of(report, time.time()).encode())
     if as_json:
         print_json(report_as_json(report))
@@ -75,12 +79,6 @@ def replay(
 
 
 def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> Report:
-    from callsieve.replay.context import known_in
-    from callsieve.replay.engine import Replay, judgements
-    from callsieve.replay.history_file import EmptyLines, Reading, events_of
-    from callsieve.replay.report import Tally, line_of
-    from callsieve.wiring import site_of
-
     site, reading, tally = site_of(loaded.settings), Reading(), Tally()
     encode = msgspec.json.Encoder().encode
     started = time.monotonic()
@@ -124,10 +122,6 @@ class _Ground:
 @contextmanager
 def _ground(loaded: Loaded) -> Iterator[_Ground]:
     """From the settings, and from the store when there is one."""
-    from callsieve.replay.context import ground_of
-    from callsieve.replay.engine import nothing_of
-    from callsieve.simulate import Ours
-
     if not has_store(loaded):
         note = "There is no store here: no list, contact, identity or imported number was used."
         yield _Ground(Ours.of(loaded.settings), nothing_of, [note])
@@ -137,9 +131,6 @@ def _ground(loaded: Loaded) -> Iterator[_Ground]:
 
 
 def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
-    from callsieve.cli.output import plural
-    from reputation.store.as_of import counts_of
-
     counts = counts_of(db)
     found = [plural(count, what, many) for (what, many), count in counts.items() if count]
     if not found:
@@ -152,9 +143,6 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
 
 def _chosen(name: str | None, loaded: Loaded) -> Chosen:
     """The policy and how it is called; without a name the running one, with its scopes."""
-    from callsieve.policy_selection import policy_called, running_name
-    from callsieve.wiring import policies_of
-
     if name is None:
         return running_name(loaded), policies_of(loaded)
     policy = policy_called(name, loaded)

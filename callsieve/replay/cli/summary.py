@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
@@ -17,6 +19,11 @@ from callsieve.cli.options import (
     since_option,
     until_option,
 )
+from callsieve.cli.output import bold, dim, plural, print_table, say, word
+from callsieve.replay.cli.terminal import show_mistakes, show_periods
+from callsieve.replay.report import ACTIONS
+from callsieve.replay.summary import summary_as_json, summary_of
+from callsieve.text.times import when
 
 if TYPE_CHECKING:
     from callsieve.cli.output import Cell
@@ -39,10 +46,6 @@ def summary(
     config: ConfigOption = None,
 ) -> None:
     """Sum up the last days: what was done with calls or would have been, and first of all what was probably wrong."""
-    from rich.console import Console
-
-    from callsieve.replay.summary import summary_as_json, summary_of
-
     if week and since is not None:
         raise CommandError("--week and --since: one of them says from when")
     now = time.time()
@@ -59,10 +62,6 @@ def summary(
 
 
 def _show(found: Summary) -> None:
-    from callsieve.cli.output import bold, plural, say
-    from callsieve.replay.cli.terminal import show_mistakes, show_periods
-    from callsieve.text.times import when
-
     say(bold(f"{when(found.since)} to {when(found.until)}"), f": {plural(found.calls, 'inbound call')}{_mode(found)}")
     if not found.calls:
         _show_nothing(found)
@@ -96,16 +95,11 @@ def _mode(found: Summary) -> str:
 
 
 def _show_nothing(found: Summary) -> None:
-    from callsieve.cli.output import say
-
     say("No call was screened then. `callsieve doctor` says whether calls reach CallSieve at all.")
     _show_notes(found)
 
 
 def _show_actions(found: Summary) -> None:
-    from callsieve.cli.output import print_table, word
-    from callsieve.replay.report import ACTIONS
-
     rows: list[list[Cell]] = [
         [word(action), f"{found.actions[action]:,}", f"{100 * found.actions[action] / found.calls:.2f} %"]
         for action in ACTIONS
@@ -114,8 +108,6 @@ def _show_actions(found: Summary) -> None:
 
 
 def _show_rules(found: Summary) -> None:
-    from callsieve.cli.output import dim, plural, print_table, say
-
     rows: list[list[Cell]] = [
         [one.rule, f"{one.calls:,}", f"{one.numbers:,}", _words(one.actions)] for one in found.rules[:SHOWN]
     ]
@@ -125,9 +117,6 @@ def _show_rules(found: Summary) -> None:
 
 
 def _show_callers(found: Summary) -> None:
-    from callsieve.cli.output import bold, print_table, say
-    from callsieve.text.times import when
-
     if not found.callers:
         return
     say()
@@ -140,9 +129,6 @@ def _show_callers(found: Summary) -> None:
 
 
 def _show_let_through(found: Summary) -> None:
-    from callsieve.cli.output import bold, dim, plural, print_table, say
-    from callsieve.text.times import when
-
     if not found.let_through:
         return
     say()
@@ -158,10 +144,6 @@ def _show_let_through(found: Summary) -> None:
 
 def _show_notes(found: Summary) -> None:
     """What somebody should look at, and what the figures rest on."""
-    from rich.text import Text
-
-    from callsieve.cli.output import dim, plural, say
-
     for reason, count in found.fail_open.items():
         say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))
     if found.unscreened:
@@ -182,10 +164,6 @@ def _show_notes(found: Summary) -> None:
 
 
 def _words(actions: dict[str, int]) -> Cell:
-    from rich.text import Text
-
-    from callsieve.cli.output import word
-
     several = len(actions) > 1
     return Text(", ").join(
         Text.assemble(word(action), f" {count:,}" if several else "") for action, count in actions.items()
