@@ -27,7 +27,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for name, (_, help_text) in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=help_text))
+            self.add_command(TyperCommand(name, short_help=help_text))
 
     def load(self, name: str) -> None:
         """Imports the command of this name, if there is one."""
@@ -45,7 +45,10 @@ class LazyGroup(TyperGroup):
 def _commands_in(module: str) -> Any:
     part = typer.Typer()
     import_module(f"callsieve.{module}").add_to(part)
-    return get_group(part).commands
+    commands = get_group(part).commands
+    for name, command in commands.items():
+        command.short_help = COMMANDS[name][1]
+    return commands
 
 
 app = typer.Typer(

@@ -1,6 +1,6 @@
 """The commands: the module of each below `callsieve`, and what `callsieve --help` says of it, in the order shown.
 
-The help stands here so that `callsieve --help` imports none of the modules; a test holds it to what the command says.
+The help stands here so that `callsieve --help` imports none of the modules.
 """
 
 COMMANDS = {
@@ -37,10 +37,7 @@ COMMANDS = {
         "audit.cli.commands",
         "Show who changed what and when: lists, marks, identities, appeals, imports. The latest first.",
     ),
-    "undo": (
-        "audit.cli.undo",
-        "Take back a change of lists, identities, own numbers, wishes or complaints; an import with all it brought.",
-    ),
+    "undo": ("audit.cli.undo", "Take back a change, by its id in the audit; an import with all it brought."),
     "calls": ("calls.cli.commands", "What was decided about calls, and why."),
     "own": ("own_numbers.cli.commands", "Our own numbers: the register, and how to stay unmarked."),
     "list": ("lists.cli.commands", "Allowlists and blocklists: the administrator's, and people's own."),
