@@ -144,7 +144,7 @@ def answer_to_screen(
         (Variable.LABEL, shown.label),
         (Variable.DISPLAY, shown.tagged),
         (Variable.NAME, shown.plain),
-        (Variable.REASON, decision.reason),
+        (Variable.REASON, str(decision.reason)),
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
         (Variable.CALLER, call.caller.e164 or ""),
@@ -200,7 +200,7 @@ def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
         (Variable.OUTBOUND_RULE, decision.rule),
         (Variable.OUTBOUND_ID, decision_id),
         (Variable.OUTBOUND_UNTIL, str(ceil(decision.until)) if decision.until and not decision.observed else ""),
-        (Variable.OUTBOUND_REASON, decision.reason),
+        (Variable.OUTBOUND_REASON, str(decision.reason)),
         (Variable.OUTBOUND, decision.action.word),
     ]
     return set_variables([(name, value) for name, value in pairs if value])

@@ -6,6 +6,7 @@ from agi.parsing import linkedid_of
 from agi.protocol import Request
 from agi.site import Site
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision, OutgoingCall, Passage, day_of
+from policies.reasons import why_of_failure
 from reputation.numbers import is_emergency, number_of
 from reputation.own.outbound_types import OutboundRecord
 
@@ -55,7 +56,7 @@ def outbound_record(
         action=decision.action.word,
         would_be=decision.would_be.word,
         rule=decision.rule,
-        reason=decision.reason,
+        reason=decision.reason.kept,
         until=decision.until,
         elapsed_ms=elapsed_ms,
     )
@@ -63,4 +64,4 @@ def outbound_record(
 
 def outbound_fail_open(reason: str) -> OutboundDecision:
     """The decision when there was none in time: the call goes out as if we were not there."""
-    return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=reason)
+    return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=why_of_failure(reason))

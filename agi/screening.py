@@ -22,14 +22,13 @@ from agi.breaker import Breaker
 from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
-from agi.server import FailOpen
 from agi.site import Site, endpoint_of
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
 from policies.policy import PolicySet
 from policies.quiet_hours import phones_kept_from
-from policies.reasons import with_cap
+from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
 from policies.situation import Lately, query_of, situation_of
 from reputation.feature_codes import CODES
@@ -327,7 +326,7 @@ class Screening:
             action=decision.action.word,
             would_be=decision.would_be.word,
             rule=decision.rule,
-            reason=with_cap(decision.reason, decision.capped_by),
+            reason=capped(decision.reason, decision.capped_by).kept,
             level=decision.level.word,
             log_odds=decision.reputation.log_odds,
             vector=vector_of(decision.reputation),

@@ -31,13 +31,14 @@ import socket
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import cast
 
 from agi import sockets
 from agi.acceptor import Acceptor
 from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
+from policies.reasons import FailOpen
 
 logger = logging.getLogger(__name__)
 
@@ -69,18 +70,6 @@ _EXPECTED_REPLIES = frozenset((b"200 result=0", b"200 result=1", b"HANGUP"))
 _ACCEPTED = (200, 100)
 _NO_APPLICATION = "-2"  # to EXEC; nothing was set then
 _DEAD_CHANNEL = 511  # the caller gave up while we decided
-
-
-class FailOpen(StrEnum):
-    """Why a call was answered without a decision: given to `fail_open`, and the keys of Stats.failed_open."""
-
-    TIMED_OUT = "timed out"
-    FAILED = "failed"
-    PROTOCOL = "protocol error"
-    HEADER = "incomplete request"
-    OVER_LIMIT = "too many calls"
-    STOPPING = "stopping"
-    STRANGER = "not asked by Asterisk"
 
 
 _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.WARNING)

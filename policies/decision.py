@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from policies.reasons import Why, why_of_failure
 from reputation.model import Attestation, AuthClass, Caller, Level, Reputation, Verification, auth_class_of
 
 
@@ -78,14 +79,14 @@ class Decision:
 
     action: Action
     rule: str
-    reason: str
+    reason: Why
     step: int
     policy: str = ""
     would_be: Action = Action.ALLOW
     observed: bool = False
     level: Level = Level.NONE
     reputation: Reputation = field(default_factory=Reputation)
-    capped_by: str | None = None
+    capped_by: Why | None = None
     name: str | None = None
     label: str | None = None
     category: str | None = None
@@ -108,4 +109,4 @@ OWN_RULES = frozenset(
 
 def fail_open(reason: str) -> Decision:
     """The decision when screening could not decide in time: the call goes on as if we were not there."""
-    return Decision(Action.ALLOW, FAIL_OPEN_RULE, reason, step=0)
+    return Decision(Action.ALLOW, FAIL_OPEN_RULE, why_of_failure(reason), step=0)

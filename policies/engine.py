@@ -13,7 +13,7 @@ from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.quiet_hours import in_quiet_hours
-from policies.reasons import CAP_WITH_REFERENCE, Reason
+from policies.reasons import Reason, Why
 from policies.relations import (
     INVITED,
     is_redialled,
@@ -32,14 +32,14 @@ CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a step ordered: the action, the rule's name, and the reason in words; `label` and `ask` of the rule.
+    """What a step ordered: the action, the rule's name, and why; `label` and `ask` of the rule.
 
     `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
     """
 
     action: Action
     rule: str
-    reason: str
+    reason: Why
     label: str | None = None
     ask: str | None = None
     about_evidence: bool = True
@@ -58,11 +58,11 @@ class Step:
 def never_screened(case: Case, _window: float) -> Ruling | None:
     """Step 1: internal extensions, emergency numbers, DIDs set so."""
     if case.facts.caller_person is not None:
-        return Ruling(Action.ALLOW, "internal", Reason.INTERNAL)
+        return Ruling(Action.ALLOW, "internal", Why(Reason.INTERNAL))
     if case.call.caller.kind is CallerKind.EMERGENCY:
-        return Ruling(Action.ALLOW, "emergency-number", Reason.EMERGENCY_NUMBER)
+        return Ruling(Action.ALLOW, "emergency-number", Why(Reason.EMERGENCY_NUMBER))
     if case.facts.did is not None and not case.facts.did.screen:
-        return Ruling(Action.ALLOW, "unscreened-did", Reason.UNSCREENED_DID)
+        return Ruling(Action.ALLOW, "unscreened-did", Why(Reason.UNSCREENED_DID))
     return None
 
 
@@ -70,9 +70,9 @@ def emergency_window(case: Case, window: float) -> Ruling | None:
     """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
     at = case.facts.emergency_at
     if at is not None and abs(case.now - at) < window:  # a clock that was ahead holds a call up for no longer than this
-        return Ruling(Action.ALLOW, "emergency-window", Reason.EMERGENCY_WINDOW)
+        return Ruling(Action.ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
-        return Ruling(Action.ALLOW, "emergency-callback", Reason.EMERGENCY_CALLBACK)
+        return Ruling(Action.ALLOW, "emergency-callback", Why(Reason.EMERGENCY_CALLBACK))
     return None
 
 
@@ -82,11 +82,11 @@ def callee_lists(case: Case, _window: float) -> Ruling | None:
     if not ties:
         return None
     if Tie.ALLOW in ties:
-        return Ruling(Action.ALLOW, "callee-allowlist", Reason.CALLEE_ALLOWS)
+        return Ruling(Action.ALLOW, "callee-allowlist", Why(Reason.CALLEE_ALLOWS))
     if Tie.BLOCK in ties:
-        return Ruling(Action.REJECT, "callee-blocklist", Reason.CALLEE_BLOCKS)
+        return Ruling(Action.REJECT, "callee-blocklist", Why(Reason.CALLEE_BLOCKS))
     if Tie.EXPECTED in ties:
-        return Ruling(Action.ALLOW, "expected-call", Reason.CALLEE_EXPECTS)
+        return Ruling(Action.ALLOW, "expected-call", Why(Reason.CALLEE_EXPECTS))
     return None
 
 
@@ -95,13 +95,13 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", Action.ALLOW)
-        return Ruling(action, "allowlist", Reason.ON_ALLOWLIST.format(entry=entry.text))
+        return Ruling(action, "allowlist", Why(Reason.ON_ALLOWLIST, {"entry": entry.text}))
     entry = case.facts.block
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "reject", Action.REJECT)
         if case.call.caller.e164 is None:  # the entry would tell what the caller hides
-            return Ruling(action, "blocklist", Reason.WITHHOLDS_BLOCKED)
-        return Ruling(action, "blocklist", Reason.ON_BLOCKLIST.format(entry=entry.text))
+            return Ruling(action, "blocklist", Why(Reason.WITHHOLDS_BLOCKED))
+        return Ruling(action, "blocklist", Why(Reason.ON_BLOCKLIST, {"entry": entry.text}))
     return None
 
 
@@ -113,11 +113,11 @@ def relationship(case: Case, _window: float) -> Ruling | None:
         return None
     ties = ties_of_callee(facts, case.now)
     if Tie.CONTACT in ties:
-        return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_CALLEE)
+        return Ruling(Action.ALLOW, "contact", Why(Reason.CONTACT_OF_CALLEE))
     if any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties):
-        return Ruling(Action.ALLOW, "contact", Reason.CONTACT_OF_COMPANY)
+        return Ruling(Action.ALLOW, "contact", Why(Reason.CONTACT_OF_COMPANY))
     if Tie.TALKED in ties:
-        return Ruling(Action.ALLOW, "talked", Reason.CALLEE_TALKED)
+        return Ruling(Action.ALLOW, "talked", Why(Reason.CALLEE_TALKED))
     return None
 
 
@@ -138,7 +138,7 @@ class Cap:
     """
 
     highest: Action
-    reason: str
+    reason: Reason
     holds: Callable[[Case], bool]
     reference: Callable[[Case], str | None] = lambda _case: None
     only_evidence: bool = False
@@ -147,10 +147,10 @@ class Cap:
         """Whether it would weaken this ruling."""
         return self.highest < ruling.action and (ruling.about_evidence or not self.only_evidence)
 
-    def reason_in(self, case: Case) -> str:
+    def why_in(self, case: Case) -> Why:
         """Why it holds in this case."""
         reference = self.reference(case)
-        return self.reason if reference is None else CAP_WITH_REFERENCE.format(cap=self.reason, reference=reference)
+        return Why(self.reason, {} if reference is None else {"reference": reference})
 
 
 def redialled(case: Case) -> bool:
@@ -220,7 +220,7 @@ def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     for rule in policy.rules:
         if rule.matches(case):
             return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask, rule.about_evidence)
-    return 9, Ruling(policy.default, "default", Reason.DEFAULT)
+    return 9, Ruling(policy.default, "default", Why(Reason.DEFAULT))
 
 
 def decide(
@@ -264,7 +264,8 @@ def decide_for_callee(
         if ruling is not None:
             decision = _decision(case, policy, ruling, step.number, ())
             return decision if step.number in STEPS_OF_CALLEE else None
-    silenced = in_quiet_hours(case, _decision(case, policy, Ruling(Action.ALLOW, "default", ""), 9, ()), policy)
+    nothing = Ruling(Action.ALLOW, "default", Why(Reason.DEFAULT))
+    silenced = in_quiet_hours(case, _decision(case, policy, nothing, 9, ()), policy)
     return silenced if silenced.rule == QUIET_RULE else None
 
 
@@ -282,7 +283,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         would_be=ordered,
         level=case.facts.reputation.level,
         reputation=case.facts.reputation,
-        capped_by=None if cap is None else cap.reason_in(case),
+        capped_by=None if cap is None else cap.why_in(case),
         name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
         label=ruling.label,
         ask=ruling.ask,

@@ -46,7 +46,7 @@ def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
     for cap in CAPS:
         if cap.holds(case):
             bounded = " (evidence only)" if cap.only_evidence else ""
-            yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.reason_in(case)}")
+            yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.why_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
         failed = tuple(why_not(one, case) for one in rule.when if not one.holds(case))

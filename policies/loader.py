@@ -22,6 +22,7 @@ from policies.files import open_regular
 from policies.hints import nearest, shown
 from policies.policy import Condition, Policy, PolicyError, Problem, Problems, Rule, TooManyProblems
 from policies.positions import places_of
+from policies.reasons import Why, why_of_rule
 
 PRESETS = ("observe", "cautious", "balanced", "strict")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -255,10 +256,10 @@ def _action(value: Any, key: str) -> Action:
     return ACTION_BY_WORD[value]
 
 
-def _reason(value: Any) -> str:
+def _reason(value: Any) -> Why:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_REASON or not value.isprintable():
         raise PolicyError(f"reason takes one line of at most {MAX_REASON} characters that explains the action")
-    return value
+    return why_of_rule(value)
 
 
 def _label(value: Any) -> str | None:

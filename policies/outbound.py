@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from policies.reasons import OutboundReason, Why
 from reputation.own.grades import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
@@ -84,7 +85,7 @@ class OutboundDecision:
 
     action: Passage
     rule: str
-    reason: str
+    reason: Why
     would_be: Passage = Passage.ALLOW
     until: float | None = None
     observed: bool = False
@@ -108,7 +109,7 @@ class _Case:
 class _Ruling:
     action: Passage
     rule: str
-    reason: str
+    reason: Why
     until: float | None = None
 
 
@@ -123,20 +124,20 @@ class GuardStep:
 
 def _emergency(case: _Case) -> _Ruling | None:
     if case.call.is_emergency:
-        return _Ruling(Passage.ALLOW, "emergency", "an emergency call is never held up")
+        return _Ruling(Passage.ALLOW, "emergency", Why(OutboundReason.EMERGENCY))
     return None
 
 
 def _no_number(case: _Case) -> _Ruling | None:
     if case.call.callee is None:
-        return _Ruling(Passage.ALLOW, "no-number", "what was dialled is no telephone number")
+        return _Ruling(Passage.ALLOW, "no-number", Why(OutboundReason.NOT_A_NUMBER))
     return None
 
 
 def _do_not_call(case: _Case) -> _Ruling | None:
     if case.rules.do_not_call and case.facts.unwanted_at is not None:
-        since = case.rules.day(case.facts.unwanted_at)
-        return _Ruling(Passage.REFUSE, "do-not-call", f"the called person asked on {since} not to be called again")
+        asked = {"day": case.rules.day(case.facts.unwanted_at)}
+        return _Ruling(Passage.REFUSE, "do-not-call", Why(OutboundReason.DO_NOT_CALL, asked))
     return None
 
 
@@ -145,18 +146,19 @@ def _resting(case: _Case) -> _Ruling | None:
     if not case.rules.resting or facts.state in (None, State.ACTIVE):
         return None
     if facts.state is State.RETIRED:
-        return _Ruling(Passage.REFUSE, "retired", "the number it would go out with was given back")
-    until = case.rules.day(facts.rests_until or case.now)
-    return _Ruling(Passage.REFUSE, "resting", f"the number it would go out with rests until {until}")
+        return _Ruling(Passage.REFUSE, "retired", Why(OutboundReason.RETIRED))
+    until = {"day": case.rules.day(facts.rests_until or case.now)}
+    return _Ruling(Passage.REFUSE, "resting", Why(OutboundReason.RESTING, until))
 
 
 def _at_risk(case: _Case) -> _Ruling | None:
     facts, action = case.facts, case.rules.at_risk
     if facts.grade is not Grade.AT_RISK or action is Passage.ALLOW:
         return None
-    why = f": {facts.grade_reasons[0]}" if facts.grade_reasons else ""
-    until = case.tomorrow if action is Passage.HOLD else None
-    return _Ruling(action, "at-risk", f"the number it would go out with is at risk of being marked{why}", until)
+    why = Why(OutboundReason.AT_RISK)
+    if facts.grade_reasons:
+        why = Why(OutboundReason.AT_RISK_FOR, {"why": facts.grade_reasons[0]})
+    return _Ruling(action, "at-risk", why, case.tomorrow if action is Passage.HOLD else None)
 
 
 def _grade(case: _Case) -> str:
@@ -172,14 +174,15 @@ def _hours(case: _Case) -> _Ruling | None:
     if is_good_time(case.place, case.now):
         return None
     until = next_good_time(case.place, case.now)
-    return _Ruling(Passage.HOLD, "hours", "it is no time to call where the called person is", until)
+    return _Ruling(Passage.HOLD, "hours", Why(OutboundReason.BAD_HOURS), until)
 
 
 def _person_day(case: _Case) -> _Ruling | None:
     limit, calls = case.rules.calls_per_person_day, case.facts.calls_of_person
     if not limit or calls < limit:
         return None
-    return _Ruling(Passage.HOLD, "person-day", f"the person was called {_times(calls)} today already", case.tomorrow)
+    reason = OF_PERSON.get(calls, OutboundReason.PERSON_DAY)
+    return _Ruling(Passage.HOLD, "person-day", _counted(reason, calls), case.tomorrow)
 
 
 def _number_hour(case: _Case) -> _Ruling | None:
@@ -187,22 +190,21 @@ def _number_hour(case: _Case) -> _Ruling | None:
     if not limit or facts.calls_of_hour < limit:
         return None
     until = next_good_time(case.place, max(facts.hour_frees_at or case.now, case.now))
-    return _Ruling(
-        Passage.HOLD, "number-hour", f"{facts.calls_of_hour} calls went out with the number within an hour", until
-    )
+    return _Ruling(Passage.HOLD, "number-hour", _counted(OutboundReason.NUMBER_HOUR, facts.calls_of_hour), until)
 
 
 def _number_day(case: _Case) -> _Ruling | None:
     rules, calls = case.rules, case.facts.calls_of_day
     if rules.calls_per_number_day and calls >= rules.calls_per_number_day:
-        return _Ruling(Passage.HOLD, "number-day", f"{calls} calls went out with the number today", case.tomorrow)
+        return _Ruling(Passage.HOLD, "number-day", _counted(OutboundReason.NUMBER_DAY, calls), case.tomorrow)
     young = rules.calls_per_young_number_day
     if young and case.facts.is_young and calls >= young:
-        reason = f"{calls} calls went out today with a number that has been in use for less than 30 days"
+        reason = _counted(OutboundReason.YOUNG_NUMBER_DAY, calls)
         return _Ruling(Passage.HOLD, "young-number-day", reason, case.tomorrow)
     return None
 
 
+OF_PERSON = {1: OutboundReason.PERSON_ONCE, 2: OutboundReason.PERSON_TWICE}
 STEPS = (
     GuardStep("emergency calls", _emergency),
     GuardStep("what is no telephone number", _no_number),
@@ -232,7 +234,7 @@ def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
     return replace(decision, action=Passage.ALLOW, observed=True) if rules.observe else decision
 
 
-_ALLOWED = _Ruling(Passage.ALLOW, DEFAULT_RULE, "nothing speaks against the call")
+_ALLOWED = _Ruling(Passage.ALLOW, DEFAULT_RULE, Why(OutboundReason.NOTHING_AGAINST))
 
 
 def explain_guard(
@@ -259,5 +261,5 @@ def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
     return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else Place((), hours.usual), now)
 
 
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+def _counted(reason: OutboundReason, calls: int) -> Why:
+    return Why(reason, {"calls": str(calls)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policies.decision import Action, IncomingCall
+from policies.reasons import Why
 from reputation.model import Facts
 
 
@@ -71,7 +72,7 @@ class Rule:
     name: str
     when: tuple[Condition, ...]
     action: Action
-    reason: str
+    reason: Why
     label: str | None = None
     ask: str | None = None
     about_evidence: bool = False

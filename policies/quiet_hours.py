@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from policies.decision import Action, Decision, IncomingCall
 from policies.policy import Case, Policy
-from policies.reasons import Reason
+from policies.reasons import Reason, Why
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
 from reputation.model import Facts, Person, Tie
 from reputation.quiet_hours import QuietHours
@@ -48,7 +48,7 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
         action=Action.ALLOW if policy.observe else Action.ROUTE,
         would_be=Action.ROUTE,
         rule=RULE,
-        reason=Reason.QUIET_HOURS,
+        reason=Why(Reason.QUIET_HOURS),
         step=STEP,
         capped_by=None,
         label=None,

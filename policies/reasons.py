@@ -1,16 +1,16 @@
-"""Why a call was decided as it was, where no rule of a policy says so. Pure.
+"""Why a call was decided as it was: a code and what goes into its words, or what an administrator wrote. Pure.
 
-The journal keeps a reason as one English text. `wording_of(reason)` takes it apart by the same table that it was made
-from, so that a screen can say it in another language. What an operator wrote is in no table, and stays as it is.
+The journal keeps `Why.kept`: the code, never the words of ours. They are made where they are shown, by `why_of`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from string import Formatter
 
-from reputation.ids import ALPHABET
 from reputation.wording import Wording
 
 
@@ -44,35 +44,142 @@ class Reason(StrEnum):
     APPEALED = "an appeal is in force"
 
 
+class PresetReason(StrEnum):
+    """What the rules of the presets say, so that a rule of an operator's that says the same is translated too."""
+
+    VERY_STRONG_EVIDENCE = "very strong evidence against this number"
+    STRONG_EVIDENCE = "strong evidence against this number, some of it from how its calls went"
+    COMPLAINTS = "others have complained about this number"
+    SPOOFS_US = "the call shows one of our own numbers but comes from outside"
+    BAD_SIGNATURE = "the number's signature does not check out"
+    SOME_EVIDENCE = "there is some evidence against this number"
+    NO_TELEPHONE_NUMBER = "what the network shows is not a telephone number"
+    WITHHOLDS = "the caller withholds the number"
+    OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"
+
+
+class FailOpen(StrEnum):
+    """Why a call was answered without a decision: the keys of the server's Stats.failed_open."""
+
+    TIMED_OUT = "timed out"
+    FAILED = "failed"
+    PROTOCOL = "protocol error"
+    HEADER = "incomplete request"
+    OVER_LIMIT = "too many calls"
+    STOPPING = "stopping"
+    STRANGER = "not asked by Asterisk"
+
+
+class OutboundReason(StrEnum):
+    """All that the outbound guard says."""
+
+    EMERGENCY = "an emergency call is never held up"
+    NOT_A_NUMBER = "what was dialled is no telephone number"
+    DO_NOT_CALL = "the called person asked on {day} not to be called again"
+    RETIRED = "the number it would go out with was given back"
+    RESTING = "the number it would go out with rests until {day}"
+    AT_RISK = "the number it would go out with is at risk of being marked"
+    AT_RISK_FOR = "the number it would go out with is at risk of being marked: {why}"
+    BAD_HOURS = "it is no time to call where the called person is"
+    PERSON_ONCE = "the person was called once today already"
+    PERSON_TWICE = "the person was called twice today already"
+    PERSON_DAY = "the person was called {calls} times today already"
+    NUMBER_HOUR = "{calls} calls went out with the number within an hour"
+    NUMBER_DAY = "{calls} calls went out with the number today"
+    YOUNG_NUMBER_DAY = "{calls} calls went out today with a number that has been in use for less than 30 days"
+    NOTHING_AGAINST = "nothing speaks against the call"
+
+
 CAPPED = "{reason} ({cap})"
 CAP_WITH_REFERENCE = "{cap}: {reference}"
 
-_ENTRY = r"(\+?[0-9]+(?:\*|-\+[0-9]+)?)"
-_LISTED = {
-    one: re.compile(re.escape(one).replace(re.escape("{entry}"), _ENTRY))
-    for one in (Reason.ON_ALLOWLIST, Reason.ON_BLOCKLIST)
+Ours = Reason | PresetReason | FailOpen | OutboundReason
+BY_CODE: Mapping[str, Ours] = {
+    one._name_.lower().replace("_", "-"): one
+    for table in (Reason, PresetReason, FailOpen, OutboundReason)
+    for one in table
 }
-_CAPPED = re.compile(r"(.+) \(([^()]+)\)")
-_REFERRED = re.compile(rf"{Reason.APPEALED}: ([{ALPHABET}]{{8}})")
-_WHOLE = frozenset(Reason) - frozenset(_LISTED)
+CODES = {reason: code for code, reason in BY_CODE.items()}
+PLACES = {reason: tuple(name for _, name, *_ in Formatter().parse(reason.value) if name) for reason in CODES}
+CODED = '{"code"'  # how what has a code begins in the journal
+_OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
+_OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
 
 
-def with_cap(reason: str, cap: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One of our reasons and what it is about, or an administrator's own words; and why the action is no stronger.
+
+    `about` has `entry`, `day` and so on for the places of the words, and `reference` for an appeal.
+    """
+
+    reason: Ours | str
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)
+    cap: Reason | None = None
+
+    @property
+    def code(self) -> str:
+        """The code; "" for what an administrator wrote."""
+        return CODES[self.reason] if isinstance(self.reason, Ours) else ""
+
+    @property
+    def words(self) -> str | Wording:
+        """What can be said in any language; what an administrator wrote is a text, and is not."""
+        words: str | Wording = self.reason
+        if isinstance(self.reason, Ours):
+            words = Wording(self.reason.value, {name: self.about.get(name, "?") for name in PLACES[self.reason]})
+        if self.cap is None:
+            return self._with_reference(words)
+        return Wording(CAPPED, {"reason": words, "cap": self._with_reference(Wording(self.cap.value))})
+
+    @property
+    def kept(self) -> str:
+        """As the journal has it: `{"code": "on-blocklist", "entry": "+1900*"}`, or what an administrator wrote.
+
+        With a cap, the administrator's words are `text`.
+        """
+        if not self.code and self.cap is None:
+            return str(self.reason)
+        told = {"code": self.code, **self.about}
+        if not self.code:
+            told["text"] = str(self.reason)
+        if self.cap is not None:
+            told["cap"] = CODES[self.cap]
+        return json.dumps(told, ensure_ascii=False)
+
+    def _with_reference(self, words: str | Wording) -> str | Wording:
+        reference = self.about.get("reference")
+        return words if reference is None else Wording(CAP_WITH_REFERENCE, {"cap": words, "reference": reference})
+
+    def __str__(self) -> str:
+        return str(self.words)
+
+
+def capped(why: Why, cap: Why | None) -> Why:
     """The reason of a decision, and why it was no more than that."""
-    return reason if cap is None else CAPPED.format(reason=reason, cap=cap)
+    if cap is None:
+        return why
+    return Why(why.reason, {**why.about, **cap.about}, Reason(cap.reason))
 
 
-def wording_of(reason: str, others: Collection[str] = ()) -> Wording | None:
-    """What a reason was made of; None for one that is not ours. `others` are ours too, whole: those of the presets."""
-    if reason in _WHOLE or reason in others:
-        return Wording(str(reason))
-    for template, pattern in _LISTED.items():
-        if listed := pattern.fullmatch(reason):
-            return Wording(template.value, {"entry": listed[1]})
-    if referred := _REFERRED.fullmatch(reason):
-        return Wording(CAP_WITH_REFERENCE, {"cap": Wording(Reason.APPEALED.value), "reference": referred[1]})
-    if capped := _CAPPED.fullmatch(reason):
-        ordered, why_no_more = capped.groups()
-        if cap := wording_of(why_no_more):
-            return Wording(CAPPED, {"reason": wording_of(ordered, others) or ordered, "cap": cap})
-    return None
+def why_of(kept: str) -> Why:
+    """A reason as the journal has it. What is not in our tables, as in rows of other versions, is a text."""
+    if not kept.startswith(CODED):
+        return Why(kept)
+    try:
+        told = json.loads(kept)
+        code, cap = told.pop("code"), told.pop("cap", None)
+        reason = BY_CODE[code] if code else told.pop("text")
+        return Why(reason, told, None if cap is None else Reason(BY_CODE[cap]))
+    except (ValueError, KeyError, TypeError):
+        return Why(kept)
+
+
+def why_of_rule(text: str) -> Why:
+    """The reason that a rule of a policy gives."""
+    return Why(_OF_RULES.get(text, text))
+
+
+def why_of_failure(text: str) -> Why:
+    """Why there was no decision."""
+    return Why(_OF_FAILURES.get(text, text))

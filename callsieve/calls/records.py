@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from callsieve.simulate import Opinion
+from policies.reasons import why_of
 from reputation.model import DecisionRecord, OutcomeRecord, Reputation
 from reputation.store.audit import value_of
 
@@ -21,7 +22,9 @@ def caller_words(record: DecisionRecord) -> str:
 def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
     """A decision of the journal, its evidence vector as a value."""
     fields = {name: getattr(record, name) for name in record.__slots__}
-    return {**fields, "points": points_of(record), "vector": value_of(record.vector)}
+    why = why_of(record.reason)
+    shown = {"reason": str(why), "reason_code": why.code, "vector": value_of(record.vector)}
+    return {**fields, **shown, "points": points_of(record)}
 
 
 def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
@@ -33,10 +36,11 @@ def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
         "would_be": decision.would_be.word,
         "observed": decision.observed,
         "rule": decision.rule,
-        "reason": decision.reason,
+        "reason": str(decision.reason),
+        "reason_code": decision.reason.code,
         "step": decision.step,
         "level": decision.level.word,
-        "capped_by": decision.capped_by,
+        "capped_by": None if decision.capped_by is None else str(decision.capped_by),
         "trunk": opinion.call.trunk,
         "auth_class": opinion.call.auth_class,
         "steps": list(opinion.looks),

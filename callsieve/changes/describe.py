@@ -63,7 +63,7 @@ def _worth_saying(value: Any) -> Iterator[tuple[str, str | Wording]]:
     if not isinstance(value, dict):
         return
     for key, one in value.items():
-        if key in NOT_SHOWN or one in (None, "", False, []) or key in ("at", "added_at"):
+        if key in NOT_SHOWN or one in (None, "", False, [], {}) or key in ("at", "added_at"):
             continue
         yield key.removesuffix("_at").replace("_", " "), _said(key, one)
 
@@ -73,4 +73,6 @@ def _said(key: str, one: Any) -> str | Wording:
         return when(one)
     if key in OUR_WORDS and one != "block":
         return Wording(str(one))
+    if isinstance(one, dict):
+        return ", ".join(f"{what} {figure}" for what, figure in one.items())
     return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

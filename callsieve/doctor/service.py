@@ -18,7 +18,6 @@ from typing import TypeVar
 
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
-from agi.server import FailOpen
 from ami_listener.errors import Kind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
@@ -31,6 +30,7 @@ from callsieve.system.privileges import acting_for
 from callsieve.text.times import span_words
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
+from policies.reasons import FailOpen
 from reputation.store.backup import backups_of
 from reputation.store.database import is_lost
 from reputation.store.errors import StoreError, store_errors

@@ -16,6 +16,7 @@ from policies.engine import CAPS, STEPS
 from policies.lint import unknown_names
 from policies.loader import load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, Problem
+from policies.reasons import Why
 
 DIFF_LINES = 3
 
@@ -27,7 +28,7 @@ class RuleShown:
     name: str
     action: str
     when: tuple[str, ...]
-    reason: str
+    reason: Why
     label: str
 
 
@@ -42,7 +43,9 @@ class PolicyShown:
     rules: tuple[RuleShown, ...]
     text: str = ""
     steps: tuple[str, ...] = tuple(step.title for step in STEPS)
-    caps: tuple[tuple[str, str, bool], ...] = tuple((cap.highest.word, cap.reason, cap.only_evidence) for cap in CAPS)
+    caps: tuple[tuple[str, Why, bool], ...] = tuple(
+        (cap.highest.word, Why(cap.reason), cap.only_evidence) for cap in CAPS
+    )
 
 
 @dataclass(frozen=True, slots=True)

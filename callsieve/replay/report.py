@@ -13,7 +13,7 @@ from callsieve.replay.engine import Judged, Replay
 from callsieve.replay.false_positives import WARNED, Known, Mistake, Stops, Talks, call_back_number, count_of
 from callsieve.replay.history_file import Event, Reading
 from policies.decision import Action, Decision
-from policies.reasons import with_cap
+from policies.reasons import Why, capped
 from reputation.model import Mark
 
 SHOWN_CHANGES = 20
@@ -45,7 +45,7 @@ class Change:
     before: str
     after: str
     rule: str
-    reason: str
+    reason: Why
 
 
 @dataclass(slots=True)
@@ -175,9 +175,9 @@ class Tally:
             self.first_changes.append(Change(outcome.linkedid, outcome.at, outcome.caller, *said))
 
 
-def reason_of(decision: Decision) -> str:
+def reason_of(decision: Decision) -> Why:
     """The reason, with the cap where one held, as in the journal."""
-    return with_cap(decision.reason, decision.capped_by)
+    return capped(decision.reason, decision.capped_by)
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
         "log_odds": round(decision.reputation.log_odds, 6),
         "points": decision.reputation.points,
         "rule": decision.rule,
-        "reason": reason_of(decision),
+        "reason": str(reason_of(decision)),
     }
 
 
@@ -236,7 +236,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
             "by": [{"from": before, "to": after, "calls": n} for (before, after), n in report.changes.most_common()],
             "first": [
                 {"call": c.call, "at": c.at, "number": c.number, "from": c.before, "to": c.after}
-                | {"rule": c.rule, "reason": c.reason}
+                | {"rule": c.rule, "reason": str(c.reason)}
                 for c in report.first_changes
             ],
         },

@@ -16,6 +16,7 @@ from typing import Any
 from callsieve.replay.false_positives import WARNED, Known, Mistake, Stops, Talks, call_back_number
 from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json, periods_of
 from policies.decision import FAIL_OPEN_RULE
+from policies.reasons import why_of
 from reputation.model import DecisionRecord, Direction, Mark, OutcomeRecord, Reputation, Verdict
 from reputation.store.as_of import background_of
 from reputation.store.evidence_rows import one_ring_before
@@ -167,7 +168,7 @@ class _Tally:
         self.elapsed_ms.append(one.elapsed_ms)
         self.decided.add(one.linkedid)
         if one.rule == FAIL_OPEN_RULE:
-            self.fail_open[one.reason] += 1
+            self.fail_open[str(why_of(one.reason))] += 1
         rule = self.rules.setdefault(one.rule, _Of())
         rule.actions[action] += 1
         self.stops.add_call(one.caller, one.at, action, one.rule)

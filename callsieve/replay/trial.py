@@ -83,7 +83,10 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
         raise RehearsalError("there was no inbound call in these days that could be decided about again")
     names = [DRAFT, running_name(loaded)]
     report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
-    return report_as_json(report)
+    shown = report_as_json(report)
+    for row, change in zip(shown["changes"]["first"], report.first_changes, strict=True):
+        row["reason"] = change.reason.kept  # the console says it in the reader's language
+    return shown
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:

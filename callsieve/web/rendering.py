@@ -17,7 +17,7 @@ from markupsafe import Markup
 from callsieve.changes.describe import change_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
-from callsieve.web.reasons import worded
+from policies.reasons import Why, why_of
 from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
@@ -65,10 +65,10 @@ def _sentence(context: Context, wording: str | Wording) -> str:
 
 
 @pass_context
-def _reason(context: Context, reason: str | None) -> str:
+def _reason(context: Context, reason: str | Why) -> str:
     """Why a call was decided as it was: in the visitor's language, but for what an operator wrote."""
-    wording = worded(reason) if reason else None
-    return _mask_for(context, reason) if wording is None else _text(context, wording)
+    words = (why_of(reason) if isinstance(reason, str) else reason).words
+    return _mask_for(context, words) if isinstance(words, str) else _text(context, words)
 
 
 def _points(log_odds: float) -> str:

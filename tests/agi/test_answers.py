@@ -21,6 +21,7 @@ from agi.answers import (
 from agi.quoting import COMMAND_LIMIT
 from agi.site import Site
 from policies.decision import Action, Decision, IncomingCall, fail_open
+from policies.reasons import Why
 from policies.relations import PerPhone
 from reputation.model import Attestation, Level, Verification
 from tests.agi.test_quoting import commands_in
@@ -32,7 +33,9 @@ NOBODY = PerPhone()
 
 def make_decision(action: Action = Action.ALLOW, **more: object) -> Decision:
     reputation = make_reputation(3.0)
-    decision = Decision(action, "a-rule", "as somebody wrote", 8, "house", action, False, reputation.level, reputation)
+    decision = Decision(
+        action, "a-rule", Why("as somebody wrote"), 8, "house", action, False, reputation.level, reputation
+    )
     return replace(decision, **more)  # type: ignore[arg-type]
 
 
@@ -264,7 +267,7 @@ def test_a_plain_answer_is_one_command() -> None:
 
 def test_the_largest_answer_still_ends_with_its_action() -> None:
     everybody = tuple(f"PJSIP/{n:06d}" for n in range(1000))
-    decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason="语" * 200, name='"' * 500, callee="2" * 64)
+    decision = make_decision(Action.CHALLENGE, rule="r" * 64, reason=Why("语" * 200), name='"' * 500, callee="2" * 64)
     site = make_site(route=f"{'c' * 79},{'e' * 79},9999", ask="name", appeal=True, recordings="/" + "r" * 180)
     answer = answer_to_screen(make_call(), decision, "4F2K9TQZ", site, PerPhone(everybody, everybody))
     assert len(answer) < COMMAND_LIMIT

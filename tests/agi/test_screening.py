@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from agi.protocol import ProtocolError, Request
 from agi.screening import Screening, StoreUnavailable
-from agi.server import FailOpen
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
+from policies.reasons import FailOpen
 from policies.situation import ScreeningHours
 from reputation.model import (
     Attestation,
@@ -158,7 +158,7 @@ async def test_a_decision_is_recorded_as_it_was_made() -> None:
     )
     assert (record.did, record.trunk, record.callee) == ("02071838750", "carrier", "201")
     assert (record.action, record.would_be, record.rule, record.policy) == ("warn", "warn", "level-reject", "strict")
-    assert record.reason.endswith("from several groups of people (the caller passed a challenge)")
+    assert record.reason == '{"code": "overwhelming-evidence", "cap": "passed-challenge"}'
     assert (record.level, record.log_odds, record.elapsed_ms) == ("reject", 7.5, 12.5)
     families = '[{"family": "marks", "log_odds": 7.5, "counts": {"reporters": 2}}]'
     assert record.vector == f'{{"families": {families}, "would_change": []}}'
@@ -460,7 +460,7 @@ def test_failing_open_is_recorded_and_counted() -> None:
     commands = commands_in(screening.failed_open("timed out", make_request("screen", "linkedid=c1", callerid="")))
     assert commands == [("CALLSIEVE_RULE", "fail-open"), ("CALLSIEVE_REASON", "timed out")]
     [record] = memory.decisions
-    assert (record.id, record.at, record.rule, record.reason) == ("D1", NOW, "fail-open", "timed out")
+    assert (record.id, record.at, record.rule, record.reason) == ("D1", NOW, "fail-open", '{"code": "timed-out"}')
     assert (record.action, record.would_be, record.caller, record.linkedid) == ("allow", "allow", None, "c1")
     assert screening.counts.by_action == {"fail-open": 1}
 

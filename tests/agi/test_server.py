@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
-from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, FailOpen, Handler
+from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, Handler
 from agi.sockets import loopback_addresses_of
+from policies.reasons import FailOpen
 from tests.waiting import until
 
 HEADER = b"agi_network_script: screen\nagi_callerid: 12017421834\nagi_arg_1: trunk=carrier\n\n"

@@ -24,6 +24,7 @@ from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
+from policies.reasons import Why
 from policies.relations import PerPhone
 from reputation.store.backup import make_backup
 from reputation.store.people import all_dids, all_people
@@ -93,7 +94,7 @@ def asking(pbx: ScreenedPbx) -> bool:
 def test_an_answer_that_is_cut_short(record_delay: RecordDelay) -> None:
     """To a call for her group from whom Alice blocks: until all of it has come, her phone rings."""
     reputation = make_reputation()
-    decision = Decision(Action.ALLOW, "x", "x", 8, "x", Action.ALLOW, False, reputation.level, reputation)
+    decision = Decision(Action.ALLOW, "x", Why("x"), 8, "x", Action.ALLOW, False, reputation.level, reputation)
     answer = answer_to_screen(make_call(STRANGER), decision, "4F2K9TQZ", Site(), PerPhone(blocked=("PJSIP/201",)))
     commands = answer.splitlines(keepends=True)
     assert len(commands) > 1

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from agi.server import FailOpen
 from callsieve.daemon.telemetry import EVERY_SECONDS, read_telemetry
 from callsieve.doctor.finding import Ground, Status
 from callsieve.doctor.service import is_asked_by_asterisk
@@ -22,6 +21,7 @@ from callsieve.settings import load_settings
 from lab import CallSpec, Phone
 from lab.daemon import Daemon
 from lab.screened import ALICE, PATIENT_DEADLINE_MS, SETTINGS, ScreenedPbx
+from policies.reasons import FailOpen
 from tests.integration.office import BY_ACTION, fill
 from tests.waiting import wait_until
 

@@ -16,6 +16,7 @@ from policies.explanation import Look, explain
 from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
 from policies.quiet_hours import RULE as QUIET_RULE
+from policies.reasons import Reason, Why
 from reputation.model import Attestation, CallerKind, Facts, Level, Reputation, Tie, Verification
 from tests.builders import (
     DAY,
@@ -199,10 +200,13 @@ def test_the_emergency_window_is_a_setting(window: float, rule: str) -> None:
     assert decide(make_call(), make_facts(emergency_at=NOW - HOUR), HOUSE, NOW, window).rule == rule
 
 
+LISTED = Why(Reason.ON_ALLOWLIST, {"entry": "+12017421834"})
+
+
 @pytest.mark.parametrize(
     ("facts", "action", "reason"),
     [
-        pytest.param(make_facts(allow=allowed("tag")), Action.TAG, "+12017421834 is on the allowlist", id="allow-tag"),
+        pytest.param(make_facts(allow=allowed("tag")), Action.TAG, LISTED, id="allow-tag"),
         pytest.param(make_facts(block=blocked("challenge")), Action.CHALLENGE, None, id="block-challenge"),
         pytest.param(make_facts(block=blocked("allow")), Action.ALLOW, None, id="block-allow"),
         pytest.param(make_facts(block=blocked("nonsense")), Action.REJECT, None, id="block-unknown-word"),
@@ -210,7 +214,7 @@ def test_the_emergency_window_is_a_setting(window: float, rule: str) -> None:
         pytest.param(make_facts(allow=allowed(), block=blocked()), Action.ALLOW, None, id="on-both"),
     ],
 )
-def test_an_entry_of_the_administrator_acts_as_written(facts: Facts, action: Action, reason: str | None) -> None:
+def test_an_entry_of_the_administrator_acts_as_written(facts: Facts, action: Action, reason: Why | None) -> None:
     decision = decide(make_call(), facts, HOUSE, NOW)
     assert decision.action is action
     assert reason is None or decision.reason == reason
@@ -231,40 +235,40 @@ CAPPED = [
     pytest.param(
         make_call(),
         make_facts(ties=[make_tie(Tie.ALLOW)]),
-        "somebody here has allowed the caller or expects a call",
+        Reason.SOMEBODY_INVITES,
         id="somebody-allowed-him",
     ),
     pytest.param(
         make_call(None),
         make_facts(ties=[make_tie(Tie.EXPECTED)]),
-        "somebody here has allowed the caller or expects a call",
+        Reason.SOMEBODY_INVITES,
         id="somebody-expects-a-call",
     ),
     pytest.param(
         make_call(),
         make_facts(did=make_did(group="sales"), ties=[make_tie(Tie.CONTACT, group="sales")]),
-        "somebody here has the caller as a contact",
+        Reason.SOMEBODY_KNOWS,
         id="somebody-in-the-group-knows-him",
     ),
     pytest.param(
         make_call(),
         make_facts(did=make_did(group="sales"), ties=[make_tie(Tie.TALKED, group="sales")]),
-        "somebody here has called this number and talked",
+        Reason.SOMEBODY_TALKED,
         id="somebody-in-the-group-called-him",
     ),
-    pytest.param(make_call(), make_facts(own_number=True), "shows one of our own numbers", id="own-number"),
-    pytest.param(make_call(), make_facts(identity=make_identity(2)), "the caller is verified", id="verified"),
-    pytest.param(make_signed_call(), make_facts(identity=make_identity(2)), "the caller is verified", id="verified-A"),
+    pytest.param(make_call(), make_facts(own_number=True), Reason.SHOWS_OWN_NUMBER, id="own-number"),
+    pytest.param(make_call(), make_facts(identity=make_identity(2)), Reason.VERIFIED, id="verified"),
+    pytest.param(make_signed_call(), make_facts(identity=make_identity(2)), Reason.VERIFIED, id="verified-A"),
     pytest.param(
         make_call(),
         make_facts(challenge_passed_at=NOW - 30 * DAY + 1),
-        "the caller passed a challenge",
+        Reason.PASSED_CHALLENGE,
         id="challenge-passed-29-days-ago",
     ),
     pytest.param(
         make_call(),
         make_facts(recent_calls=[NOW - HOUR, NOW - 179.9]),
-        "the caller called again within 3 min",
+        Reason.REDIALLED,
         id="redialled",
     ),
 ]
@@ -303,17 +307,17 @@ NOT_CAPPED = [
 
 @pytest.mark.parametrize("policy", [REJECTING, REJECTING_BY_RULE], ids=["default", "rule"])
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
-def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason: str, policy: Policy) -> None:
+def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason: Reason, policy: Policy) -> None:
     decision = decide(call, replace(facts, reputation=make_reputation(3.0)), policy, NOW)
-    assert (decision.action, decision.capped_by) == (Action.WARN, reason)
+    assert (decision.action, decision.capped_by) == (Action.WARN, Why(reason))
 
 
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
-def test_a_cap_leaves_no_warning_without_evidence(call: IncomingCall, facts: Facts, reason: str) -> None:
+def test_a_cap_leaves_no_warning_without_evidence(call: IncomingCall, facts: Facts, reason: Reason) -> None:
     decision = decide(call, facts, REJECTING, NOW)
-    spoofed = reason == "shows one of our own numbers"
+    spoofed = reason is Reason.SHOWS_OWN_NUMBER
     assert decision.action is (Action.WARN if spoofed else Action.ALLOW)
-    assert decision.capped_by == reason
+    assert decision.capped_by == Why(reason)
 
 
 FOR_STRANGERS = make_policy("""
@@ -352,7 +356,7 @@ def test_a_cap_does_not_hold(call: IncomingCall, facts: Facts) -> None:
 
 @pytest.mark.parametrize("word", ["allow", "tag", "warn"])
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
-def test_a_cap_never_makes_stricter(call: IncomingCall, facts: Facts, reason: str, word: str) -> None:
+def test_a_cap_never_makes_stricter(call: IncomingCall, facts: Facts, reason: Reason, word: str) -> None:
     decision = decide(call, facts, policy_ordering(word), NOW)
     assert (decision.action.word, decision.capped_by) == (word, None)
 
@@ -364,16 +368,19 @@ def test_the_weakest_cap_comes_first() -> None:
 APPEALED = replace(make_facts(), reputation=Reputation(3.0, Level.WARN, appeal="AP9E4100"))
 
 
+UNDER_APPEAL = Why(Reason.APPEALED, {"reference": "AP9E4100"})
+
+
 @pytest.mark.parametrize(
     ("ordered", "done", "capped"),
     [
         ("warn", "warn", None),
         ("challenge", "challenge", None),
-        ("route", "challenge", "an appeal is in force: AP9E4100"),
-        ("reject", "challenge", "an appeal is in force: AP9E4100"),
+        ("route", "challenge", UNDER_APPEAL),
+        ("reject", "challenge", UNDER_APPEAL),
     ],
 )
-def test_an_appeal_caps_at_challenge(ordered: str, done: str, capped: str | None) -> None:
+def test_an_appeal_caps_at_challenge(ordered: str, done: str, capped: Why | None) -> None:
     decision = decide(make_call(), APPEALED, policy_ordering(ordered), NOW)
     assert (decision.action.word, decision.capped_by) == (done, capped)
 
@@ -452,7 +459,7 @@ def test_observe_mode_knows_what_a_cap_would_have_done() -> None:
     facts = make_facts(3.0, challenge_passed_at=NOW - DAY)
     decision = decide(make_call(), facts, policy_ordering("reject", observe=True), NOW)
     assert (decision.action, decision.would_be) == (Action.ALLOW, Action.WARN)
-    assert decision.capped_by == "the caller passed a challenge"
+    assert decision.capped_by == Why(Reason.PASSED_CHALLENGE)
 
 
 # What a decision carries.
@@ -477,7 +484,7 @@ reason = "called a scam by others"
     assert decision == Decision(
         action=Action.TAG,
         rule="scam",
-        reason="called a scam by others",
+        reason=Why("called a scam by others"),
         step=8,
         policy="house",
         would_be=Action.TAG,

@@ -12,6 +12,7 @@ from policies.decision import OWN_RULES, Action
 from policies.hints import nearest, shown
 from policies.loader import MAX_BYTES, PRESETS, load_policy
 from policies.policy import PolicyError
+from policies.reasons import Why
 from tests.builders import make_policy
 
 RULE = """
@@ -44,13 +45,18 @@ def test_a_policy_as_it_is_written() -> None:
     policy = make_policy('default = "tag"\nobserve = true\n' + RULE + 'label = "Abroad"')
     assert (policy.name, policy.default, policy.observe, policy.chain) == ("house", Action.TAG, True, ("house",))
     (rule,) = policy.rules
-    assert (rule.name, rule.action, rule.reason, rule.label) == ("abroad", Action.WARN, "a call from abroad", "Abroad")
+    assert (rule.name, rule.action, str(rule.reason), rule.label) == (
+        "abroad",
+        Action.WARN,
+        "a call from abroad",
+        "Abroad",
+    )
     assert [condition.text for condition in rule.when] == ['not = { country = "US" }']
 
 
 @pytest.mark.parametrize("reason", ["!", "x" * 200])
 def test_a_reason_may_be_short_or_long(reason: str) -> None:
-    assert make_policy(RULE.replace("a call from abroad", reason)).rules[0].reason == reason
+    assert make_policy(RULE.replace("a call from abroad", reason)).rules[0].reason == Why(reason)
 
 
 def test_an_empty_file_allows_every_call() -> None:
@@ -232,7 +238,7 @@ reason = "our own"
 
 def test_own_rules_come_first_and_one_of_the_same_name_replaces(tmp_path: Path) -> None:
     policy = load_policy("own", (files(tmp_path, base=BASE, own=OWN),))
-    assert [(rule.name, rule.reason) for rule in policy.rules] == [
+    assert [(rule.name, str(rule.reason)) for rule in policy.rules] == [
         ("second", "our own"),
         ("third", "our own"),
         ("first", "of the base"),

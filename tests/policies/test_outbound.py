@@ -19,6 +19,7 @@ from policies.outbound import (
     explain_guard,
     guard,
 )
+from policies.reasons import OutboundReason, Why
 from reputation.model import Direction
 from reputation.numbers import time_zones_of
 from reputation.own.daily_counts import tally_of
@@ -45,17 +46,17 @@ def make_call(callee: str | None = LONDON, **others: object) -> OutgoingCall:
     [
         pytest.param(
             OutboundFacts(unwanted_at=NIGHT),
-            "the called person asked on 2026-06-11 not to be called again",
+            Why(OutboundReason.DO_NOT_CALL, {"day": "2026-06-11"}),
             id="do-not-call",
         ),
         pytest.param(
             OutboundFacts(state=State.RESTING, rests_until=NIGHT),
-            "the number it would go out with rests until 2026-06-11",
+            Why(OutboundReason.RESTING, {"day": "2026-06-11"}),
             id="resting",
         ),
     ],
 )
-def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reason: str) -> None:
+def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reason: Why) -> None:
     def in_auckland(at: float) -> str:
         return datetime.fromtimestamp(at, ZoneInfo("Pacific/Auckland")).date().isoformat()
 

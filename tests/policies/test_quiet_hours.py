@@ -10,6 +10,7 @@ import pytest
 from policies.decision import Action, Decision
 from policies.engine import decide, decide_for_callee
 from policies.quiet_hours import RULE, phones_kept_from, resting
+from policies.reasons import Why
 from policies.relations import per_phone_of
 from reputation.model import CallerKind, Facts, ListName, Person, Tie, Verification
 from reputation.quiet_hours import QuietHours, hour_at
@@ -147,7 +148,7 @@ def test_but_whoever_knows_the_caller(tie: Tie) -> None:
 
 def test_and_the_companys_contacts_and_allowlist_ring_them_all() -> None:
     assert kept_from(make_tie(Tie.CONTACT, None)) == ()
-    allowed = Decision(Action.ALLOW, "allowlist", "", step=4)
+    allowed = Decision(Action.ALLOW, "allowlist", Why(""), step=4)
     assert kept_from(decision=allowed) == ()
 
 

@@ -1,4 +1,4 @@
-"""The reasons of decisions: what the engine says can be taken apart again, and what others say is left alone."""
+"""The reasons of decisions: kept by their codes, and said in any language; what others wrote is left alone."""
 
 from __future__ import annotations
 
@@ -7,50 +7,69 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.decision import IncomingCall
-from policies.engine import decide, decide_for_callee
+from policies.engine import CAPS, decide, decide_for_callee
 from policies.loader import PRESETS, load_policy
-from policies.reasons import Reason, with_cap, wording_of
+from policies.policy import Policy
+from policies.reasons import BY_CODE, CODED, FailOpen, Ours, PresetReason, Reason, Why, capped, why_of, why_of_failure
 from reputation.model import Facts
 from reputation.wording import Wording
 from tests.builders import NOW
 from tests.policies.strategies import calls, facts
 
 POLICIES = [load_policy(name) for name in PRESETS]
-OF_PRESETS = frozenset(rule.reason for policy in POLICIES for rule in policy.rules)
+VERIFIED = Why(Reason.VERIFIED)
+APPEALED = Why(Reason.APPEALED, {"reference": "AP9E4100"})
 
 
 @given(call=calls(), known=facts(), policy=st.sampled_from(POLICIES))
-def test_every_reason_of_the_engine_is_one_of_ours(call: IncomingCall, known: Facts, policy: object) -> None:
-    for decision in (decide(call, known, policy, NOW), decide_for_callee(call, known, policy, NOW)):  # type: ignore[arg-type]
+def test_the_engine_keeps_codes_and_no_words(call: IncomingCall, known: Facts, policy: Policy) -> None:
+    for decision in (decide(call, known, policy, NOW), decide_for_callee(call, known, policy, NOW)):
         if decision is not None:
-            reason = with_cap(decision.reason, decision.capped_by)
-            wording = wording_of(reason, OF_PRESETS)
-            assert wording is not None, reason
-            assert str(wording) == reason
+            why = capped(decision.reason, decision.capped_by)
+            assert why.code in BY_CODE
+            assert why.kept.startswith(CODED)
+            assert why_of(why.kept) == why
+            assert (why.cap is None) == (decision.capped_by is None)
+
+
+def test_every_rule_of_a_preset_has_a_code() -> None:
+    told = {rule.reason.reason for policy in POLICIES for rule in policy.rules}
+    assert told == set(PresetReason)
+
+
+def test_every_failure_has_a_code() -> None:
+    assert [why_of_failure(one.value).reason for one in FailOpen] == list(FailOpen)
+
+
+def test_every_cap_is_kept() -> None:
+    for cap in CAPS:
+        why = capped(Why(Reason.DEFAULT), Why(cap.reason))
+        assert why_of(why.kept) == why
 
 
 @pytest.mark.parametrize(
-    ("reason", "wording"),
+    ("why", "kept", "words"),
     [
         pytest.param(
-            "+1900* is on the blocklist", Wording("{entry} is on the blocklist", {"entry": "+1900*"}), id="prefix"
+            Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}),
+            '{"code": "on-blocklist", "entry": "+1900*"}',
+            Wording("{entry} is on the blocklist", {"entry": "+1900*"}),
+            id="a-list",
         ),
+        pytest.param(Why("they sell lamps"), "they sell lamps", "they sell lamps", id="an-operators"),
         pytest.param(
-            "+12015550100-+12015550199 is on the allowlist",
-            Wording("{entry} is on the allowlist", {"entry": "+12015550100-+12015550199"}),
-            id="range",
-        ),
-        pytest.param(
-            "they sell lamps (the caller is verified)",
+            capped(Why("they sell lamps"), VERIFIED),
+            '{"code": "", "text": "they sell lamps", "cap": "verified"}',
             Wording("{reason} ({cap})", {"reason": "they sell lamps", "cap": Wording("the caller is verified")}),
             id="an-operators-with-our-cap",
         ),
         pytest.param(
-            "they sell (LED) lamps (an appeal is in force: AP9E4100)",
+            capped(Why(PresetReason.COMPLAINTS), APPEALED),
+            '{"code": "complaints", "reference": "AP9E4100", "cap": "appealed"}',
             Wording(
                 "{reason} ({cap})",
                 {
-                    "reason": "they sell (LED) lamps",
+                    "reason": Wording("others have complained about this number"),
                     "cap": Wording(
                         "{cap}: {reference}", {"cap": Wording("an appeal is in force"), "reference": "AP9E4100"}
                     ),
@@ -60,36 +79,43 @@ def test_every_reason_of_the_engine_is_one_of_ours(call: IncomingCall, known: Fa
         ),
     ],
 )
-def test_a_reason_is_taken_apart(reason: str, wording: Wording) -> None:
-    assert wording_of(reason) == wording
-    assert str(wording) == reason
+def test_a_reason_is_kept_and_said(why: Why, kept: str, words: str | Wording) -> None:
+    assert why.kept == kept
+    assert why_of(kept) == why
+    assert why.words == words
+    assert str(why) == str(words)
 
 
 @pytest.mark.parametrize(
-    "reason",
+    "kept",
     [
         "",
-        "blocked",
-        "the caller",
-        "they sell lamps",
-        "Acme is on the blocklist",
-        "+1900 is on the blocklist.",
-        "{entry} is on the blocklist",
-        "they sell lamps (cheap ones)",
-        "an appeal is in force: whatever",
-        " (the caller is verified)",
+        "no rule of the policy holds",
+        '{"code"',
+        '{"code": 7}',
+        '{"code": []}',
+        '{"code": ""}',
+        '{"code": "of-a-later-version", "entry": "+1"}',
+        '{"code": "default", "cap": "timed-out"}',
+        '{"code": "default", "cap": "nothing"}',
+        '{"code"}',
     ],
 )
-def test_what_an_operator_wrote_is_left_alone(reason: str) -> None:
-    assert wording_of(reason, OF_PRESETS) is None
+def test_what_no_table_has_stays_as_it_is(kept: str) -> None:
+    why = why_of(kept)
+    assert (why.code, str(why), why.kept) == ("", kept, kept)
+
+
+@pytest.mark.parametrize("kept", ['{"code": "on-blocklist"}', '{"code": "on-blocklist", "entry": 7}'])
+def test_what_is_missing_stops_nobody(kept: str) -> None:
+    assert str(why_of(kept)).endswith(" is on the blocklist")
 
 
 @given(
-    st.lists(
-        st.sampled_from([*Reason, *OF_PRESETS, "(", ")", " ", ": ", "AP9E4100", "+1201", "lamps"]), max_size=6
-    ).map("".join)
-    | st.text(max_size=60)
+    reason=st.sampled_from(list(BY_CODE.values())) | st.text(max_size=60),
+    about=st.dictionaries(st.sampled_from(["entry", "day", "reference"]), st.text(max_size=20)),
+    cap=st.none() | st.sampled_from(list(Reason)),
 )
-def test_whatever_it_is_the_english_stays_the_same(reason: str) -> None:
-    wording = wording_of(reason, OF_PRESETS)
-    assert wording is None or str(wording) == reason
+def test_whatever_is_kept_is_read_again(reason: Ours | str, about: dict[str, str], cap: Reason | None) -> None:
+    why = Why(reason, about if isinstance(reason, Ours) or cap else {}, cap)
+    assert str(why_of(why.kept)) == str(why)

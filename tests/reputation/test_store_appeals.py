@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from policies.decision import Action
 from policies.engine import decide as decide_call
+from policies.reasons import Reason, Why
 from reputation.appeals import (
     ATTACHMENT_BYTES,
     ATTACHMENTS,
@@ -207,7 +208,7 @@ def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connec
     reject = policy_ordering("reject")
     query = make_query(now=NOW + HOUR)
 
-    def decision() -> tuple[Action, str | None, Level]:
+    def decision() -> tuple[Action, Why | None, Level]:
         facts = facts_of(db, query)
         one = decide_call(make_call(CALLER), facts, reject, query.now)
         assert (one.capped_by is None) == ('"appeal"' not in vector_of(facts.reputation))
@@ -217,7 +218,7 @@ def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connec
     file(db)
     assert decision() == (Action.REJECT, None, Level.REJECT)
     take_step(db, "AP9E4100", AppealStep.ACCEPT, NOW)
-    capped = (Action.CHALLENGE, "an appeal is in force: AP9E4100")
+    capped = (Action.CHALLENGE, Why(Reason.APPEALED, {"reference": "AP9E4100"}))
     assert decision() == (*capped, Level.ROUTE)
     assert '"appeal": "AP9E4100"' in vector_of(facts_of(db, query).reputation)
     decide(db, "AP9E4100", DENY, NOW + 60)

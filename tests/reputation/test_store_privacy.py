@@ -59,6 +59,8 @@ NOT_ABOUT_CALLERS = {
     "list_digest",
     "challenge_result",
     "migration",
+    "old_reason",
+    "reason_backlog",
     "person",
     "expected_call",
     "wish",

@@ -148,6 +148,7 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
     from callsieve.calls.records import caller_words, ended_words, points_of
     from callsieve.cli.output import bold, lines, print_pairs, say, word
     from callsieve.text.times import when_exactly
+    from policies.reasons import why_of
 
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
@@ -157,7 +158,7 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
             ("action", word(record.action)),
             ("would be", word(record.would_be) if observed else ""),
             ("rule", record.rule),
-            ("reason", record.reason),
+            ("reason", str(why_of(record.reason))),
             ("policy", f"{record.policy}{' (observes only)' if observed else ''}"),
             ("caller", caller_words(record)),
             ("signed", record.auth_class.value),

@@ -171,10 +171,11 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
     from callsieve.calls.records import caller_words
     from callsieve.cli.output import dim, ordered
+    from policies.reasons import why_of
 
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
     about = f"  {one.id}  {caller_words(one)}{to}  "
-    return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {one.reason}"))
+    return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {why_of(one.reason)}"))
 
 
 def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 
 from callsieve.cli.options import print_json
+from policies.reasons import why_of
 from reputation.own.outbound_types import OutboundRecord
 
 COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+
+
+def outbound_as_json(record: OutboundRecord) -> dict[str, Any]:
+    """A decision of the outbound guard."""
+    why = why_of(record.reason)
+    return {**record._asdict(), "reason": str(why), "reason_code": why.code}
 
 
 def show_one(record: OutboundRecord, *, as_json: bool) -> None:
@@ -16,7 +25,7 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
     from callsieve.text.times import when, when_exactly
 
     if as_json:
-        print_json(record._asdict())
+        print_json(outbound_as_json(record))
         return
     say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
     say()
@@ -26,7 +35,7 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
             ("action", record.action),
             ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
             ("rule", record.rule),
-            ("reason", record.reason),
+            ("reason", str(why_of(record.reason))),
             ("better from", when(record.until) if record.until else ""),
             ("to", _called(record)),
             ("from", record.own_number or ""),
@@ -48,7 +57,9 @@ def _why(record: OutboundRecord) -> str:
 
     if record.rule == "default":
         return ""
-    return f"{record.rule}: {record.reason}" + (f"; better from {when(record.until)} on" if record.until else "")
+    return f"{record.rule}: {why_of(record.reason)}" + (
+        f"; better from {when(record.until)} on" if record.until else ""
+    )
 
 
 def _passage(action: str, would_be: str) -> Text:

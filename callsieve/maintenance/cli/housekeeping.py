@@ -66,7 +66,7 @@ def run(
                 done.append(report)
                 tick()
         if not dry_run:
-            note(db, Change("housekeeping run", after={report.job: _words(report.did) for report in done}))
+            note(db, Change("housekeeping run", after={report.job: report.did for report in done}))
     if as_json:
         print_json([report._asdict() for report in done])
         return

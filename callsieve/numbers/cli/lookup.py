@@ -210,9 +210,9 @@ def _now(known: Known) -> Iterator[Line]:
         yield "now", Text(f"the policy cannot be used: {clean(known.trouble)}", style="red")
         return
     decision, call = known.opinion.decision, known.opinion.call
-    text = Text.assemble(word(decision.would_be.word), f" by {decision.rule}: {clean(decision.reason)}")
+    text = Text.assemble(word(decision.would_be.word), f" by {decision.rule}: {clean(str(decision.reason))}")
     if decision.capped_by:
-        text.append(f"; no more, because {clean(decision.capped_by)}")
+        text.append(f"; no more, because {clean(str(decision.capped_by))}")
     yield "now", text
     trunk = f" on trunk {call.trunk}" if call.trunk else ""
     kind = "a call that its trunk vouches for" if call.trusted else "an unsigned call"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.calls.cli.outbound import _called, _passage, _why
+from callsieve.calls.cli.outbound import _called, _passage, _why, outbound_as_json
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -56,7 +56,7 @@ def decisions(
     with existing_store(loaded) as db:
         found = outbound_decisions(db, callee=callee, own_number=own_number, held=held, limit=last)
     if as_json:
-        print_json([one._asdict() for one in found])
+        print_json([outbound_as_json(one) for one in found])
     elif found:
         headings = ("time", "id", "to", "from", "by", "action")
         rows = [
@@ -111,7 +111,8 @@ def explain(
         steps = [{"step": title, "says": said} for title, said in looks]
         about = {"callee": callee, "own_number": own_number, "at": now, "observed": decision.observed}
         did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
-        print_json(about | did | {"reason": decision.reason, "until": decision.until, "steps": steps})
+        why = {"reason": str(decision.reason), "reason_code": decision.reason.code}
+        print_json(about | did | why | {"until": decision.until, "steps": steps})
         return
     zones = some(rules.hours.place_of(callee).zones, MOST_ZONES) if callee else ""
     say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when_there(now)}")

@@ -128,9 +128,9 @@ def _as_json(tried: dict[Path, list[Tried]]) -> dict[str, Any]:
             "action": one.decision.action.word,
             "would_be": one.decision.would_be.word,
             "rule": one.decision.rule,
-            "reason": one.decision.reason,
+            "reason": str(one.decision.reason),
             "step": one.decision.step,
-            "capped_by": one.decision.capped_by,
+            "capped_by": None if one.decision.capped_by is None else str(one.decision.capped_by),
         }
         for file, of_file in tried.items()
         for one in of_file

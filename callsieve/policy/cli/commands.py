@@ -181,7 +181,7 @@ def policy_as_json(policy: Policy) -> dict[str, object]:
                 "name": rule.name,
                 "when": [condition.text for condition in rule.when],
                 "action": rule.action.word,
-                "reason": rule.reason,
+                "reason": str(rule.reason),
                 "label": rule.label,
                 "ask": rule.ask,
             }
@@ -241,7 +241,7 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
 
 def _reason(rule: Rule) -> str:
     shown = f' (shown as "{rule.label}")' if rule.label else ""
-    return rule.reason + shown + (f" (asks for a {rule.ask})" if rule.ask else "")
+    return str(rule.reason) + shown + (f" (asks for a {rule.ask})" if rule.ask else "")
 
 
 def _else(policy: Policy) -> str:

@@ -127,7 +127,7 @@ def _show_changes(report: Report) -> None:
                 c.number or "no number",
                 Text.assemble(word(c.before), " → ", word(c.after)),
                 c.rule,
-                c.reason,
+                str(c.reason),
             )
             for c in report.first_changes
         ],

@@ -25,10 +25,9 @@ from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
-from callsieve.web.reasons import reasons_of_ours
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
-from policies.reasons import CAP_WITH_REFERENCE, CAPPED, Reason
+from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from reputation.appeals import Answer, Appeal, AppealState
 from reputation.explaining import SIGNAL_WORDS, parts_of
 from reputation.feature_codes import SWITCHES
@@ -72,7 +71,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         for file, line, message, *_ in extract_from_dir(str(ROOT / folder), METHODS, keywords=MARKS):
             for text in message if isinstance(message, tuple) else (message,):
                 yield f"{folder}/{file}:{line}", text
-    for text in (*Reason, CAPPED, CAP_WITH_REFERENCE, *reasons_of_ours()):
+    for text in (*CODES, CAPPED, CAP_WITH_REFERENCE):
         yield "a reason of ours", text
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name

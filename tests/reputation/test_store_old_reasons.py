@@ -1,0 +1,101 @@
+"""Reasons that older versions kept in words get their codes; what an administrator wrote stays."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from policies.reasons import CODES, PLACES, OutboundReason, Reason, Why, why_of
+from reputation.store import old_reasons
+from reputation.store.migrations import known_migrations, migrate
+from reputation.store.old_reasons import code_old_reasons
+from reputation.store.transaction import rehearsal, transaction
+
+BEFORE = """
+INSERT INTO decision (id, at, linkedid, caller_kind, auth_class, action, would_be, rule, reason, level, log_odds,
+                      vector, policy, elapsed_ms)
+VALUES (?, 1.0, '', 'number', 'none', 'allow', 'allow', 'x', ?, 'none', 0.0, '{}', 'x', 1.0)
+"""
+OUTBOUND = """
+INSERT INTO outbound_decision (id, at, linkedid, action, would_be, rule, reason, elapsed_ms)
+VALUES (?, 1.0, '', 'allow', 'allow', 'x', ?, 1.0)
+"""
+VALUES = {"entry": "+12015550100-+12015550199", "day": "2026-06-11", "calls": "17", "why": "35 of 753 (4.6%)"}
+OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES]
+CAPPED = [
+    Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}, Reason.VERIFIED),
+    Why("they sell (LED) lamps", {"reference": "AP9E4100"}, Reason.APPEALED),
+    Why(Reason.DEFAULT, {}, Reason.REDIALLED),
+]
+OTHERS = [
+    *("", "blocked", "they sell lamps", "Acme is on the blocklist", "+1900 is on the blocklist."),
+    *(
+        "they sell lamps (cheap ones)",
+        "they sell lamps (timed out)",
+        " (the caller is verified)",
+        "an appeal is in force: x",
+    ),
+]
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    """A store as it was before reasons had codes."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db, [one for one in known_migrations() if one.version < 23])
+        yield db
+
+
+def reasons(db: sqlite3.Connection, journal: str = "decision") -> list[str]:
+    return [reason for (reason,) in db.execute(f"SELECT reason FROM {journal} ORDER BY rowid")]
+
+
+def test_old_rows_get_their_codes(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(old_reasons, "ROWS_AT_ONCE", 7)
+    whys = OURS + CAPPED
+    db.executemany(BEFORE, [(f"D{place}", str(why)) for place, why in enumerate(whys)])
+    db.executemany(OUTBOUND, [(f"G{place}", str(why)) for place, why in enumerate(OURS)])
+    migrate(db)
+    assert reasons(db) == list(map(str, whys)), "nothing waits for them"
+    counts = {"decision": len(whys), "outbound_decision": len(OURS)}
+    assert code_old_reasons(db, rehearsal) == counts
+    assert reasons(db) == list(map(str, whys))
+    assert code_old_reasons(db, transaction) == counts
+    assert [why_of(kept) for kept in reasons(db)] == whys
+    assert [why_of(kept) for kept in reasons(db, "outbound_decision")] == OURS
+    assert code_old_reasons(db, transaction) == {}
+
+
+def test_what_others_wrote_stays(db: sqlite3.Connection) -> None:
+    db.executemany(BEFORE, [(f"D{place}", text) for place, text in enumerate(OTHERS)])
+    migrate(db)
+    assert code_old_reasons(db, transaction) == {"decision": 0}
+    assert reasons(db) == OTHERS
+
+
+def test_it_goes_on_where_it_was_cut_off(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(old_reasons, "ROWS_AT_ONCE", 2)
+    db.executemany(BEFORE, [(f"D{place}", str(Why(Reason.DEFAULT))) for place in range(5)])
+    migrate(db)
+
+    begun = iter([transaction(db)])  # the second comes to an end before it begins
+    with pytest.raises(StopIteration):
+        code_old_reasons(db, lambda _db: next(begun))
+    words, kept = str(Why(Reason.DEFAULT)), Why(Reason.DEFAULT).kept
+    assert reasons(db) == [words, words, words, kept, kept], "the newest first"
+    db.execute(BEFORE, ("NEW", "no rule of the policy holds"))  # by a daemon of the old version
+    assert code_old_reasons(db, transaction) == {"decision": 3}
+    assert reasons(db) == [kept] * 5 + [words]
+
+
+def test_a_new_store_has_nothing_to_bring_along() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        assert code_old_reasons(db, transaction) == {}
+
+
+def test_outbound_reasons_with_a_count_have_it() -> None:
+    assert str(Why(OutboundReason.PERSON_DAY, {"calls": "3"})) == "the person was called 3 times today already"
