@@ -74,5 +74,5 @@ def _said(key: str, one: Any) -> str | Wording:
     if key in OUR_WORDS and one != "block":
         return Wording(str(one))
     if isinstance(one, dict):
-        return ", ".join(f"{what} {figure}" for what, figure in one.items())
+        return ", ".join(f"{figure} {what}" for what, figure in one.items())
     return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

@@ -60,7 +60,10 @@ class RehearsalError(Exception):
 
 
 def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callable[[float], None]) -> dict[str, Any]:
-    """The report as JSON has it. `tell` gets the share that is done. PolicyError for a draft that cannot be used."""
+    """The report as JSON has it, and the reasons of its first changes. `tell` gets the share that is done.
+
+    PolicyError for a draft that cannot be used.
+    """
     running = policies_of(loaded)
     draft = PolicySet(draft_of(asked.draft, loaded), running.scopes)
     since = asked.now - asked.days * DAY_SECONDS
@@ -83,10 +86,8 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
         raise RehearsalError("there was no inbound call in these days that could be decided about again")
     names = [DRAFT, running_name(loaded)]
     report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
-    shown = report_as_json(report)
-    for row, change in zip(shown["changes"]["first"], report.first_changes, strict=True):
-        row["reason"] = change.reason.kept  # the console says it in the reader's language
-    return shown
+    # The console says the reasons in the reader's language.
+    return {**report_as_json(report), "reasons": [change.reason.kept for change in report.first_changes]}
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:
