@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from reputation.feature_codes import reporter_of
 from reputation.model import DecisionRecord, Tie
-from reputation.store.journal import decisions, search_decisions
+from reputation.store.journal import decisions, latest_for
 from reputation.store.marks import last_caller_of
 from reputation.store.personal_lists import friendly_tie_of
 
@@ -32,7 +32,7 @@ class LastCall:
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
     """The last call for the person of an endpoint, None when there was none."""
     person = reporter_of(db, endpoint)
-    meant = _meant_for(db, person, now)
+    meant = latest_for(db, person, now - LATELY_SECONDS)
     reached = last_caller_of(db, person)
     if reached is None:
         return None if meant is None else LastCall(meant.caller, meant)
@@ -40,11 +40,6 @@ def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall 
         return LastCall(meant.caller, meant)
     decision = next(iter(decisions(db, linkedid=reached.linkedid, limit=1)), None)
     return LastCall(reached.number, decision and _as_it_was_here(db, decision, person))
-
-
-def _meant_for(db: sqlite3.Connection, person: str, now: float) -> DecisionRecord | None:
-    wanted = dict.fromkeys(("caller", "did", "action", "rule", "until"))
-    return next(iter(search_decisions(db, {**wanted, "callee": person, "since": now - LATELY_SECONDS}, 1)), None)
 
 
 def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: str) -> DecisionRecord:

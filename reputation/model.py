@@ -315,6 +315,11 @@ class DecisionRecord:
     elapsed_ms: float
     caller_text: str = ""
 
+    @property
+    def observed(self) -> bool:
+        """Whether the call went on though something else was ordered."""
+        return self.action != self.would_be
+
 
 # How calls end, and what is learnt from it.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from callsieve.simulate import Opinion
 from policies.reasons import why_of
-from reputation.model import DecisionRecord, OutcomeRecord, Reputation
+from reputation.model import DecisionRecord, Family, OutcomeRecord, Reputation
+from reputation.scoring import families_of
 from reputation.store.audit import value_of
 
 
@@ -17,6 +19,28 @@ def caller_words(record: DecisionRecord) -> str:
         return record.caller
     shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
     return record.caller_kind.value + shown
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was known at a decision. `changes`: what would have made the level lower, and which it would have been then.
+
+    `appeal`: the reference of the one that was in force, empty for none.
+    """
+
+    families: tuple[Family, ...]
+    changes: tuple[tuple[str, str], ...]
+    appeal: str
+
+
+def evidence_of(record: DecisionRecord) -> Evidence | None:
+    """The evidence that the journal keeps with a decision; None where it is damaged."""
+    try:
+        vector = value_of(record.vector)
+        changes = tuple((str(one["what"]), str(one["level"])) for one in vector.get("would_change", ()))
+        return Evidence(families_of(record.vector), changes, str(vector.get("appeal", "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def decision_as_json(record: DecisionRecord) -> dict[str, Any]:

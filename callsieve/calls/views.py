@@ -9,32 +9,19 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from callsieve.calls.evidence_bars import Bar, bars_of
-from callsieve.text.times import TimeError, moment_of
-from policies.decision import ACTION_BY_WORD
+from callsieve.calls.records import evidence_of
+from callsieve.calls.search import FIELDS, typed_fields
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord, ListEntry, ListName, Mark, Person, Verdict
-from reputation.numbers import number_of
-from reputation.scoring import families_of
-from reputation.store.audit import value_of
-from reputation.store.calls import ENDINGS, Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
+from reputation.store.calls import Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
 from reputation.store.evidence_rows import marks_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import list_entries
 from reputation.store.people import all_people
+from reputation.wording import Wording
 
 PAGE_CALLS = 50
-ACTIONS = tuple(ACTION_BY_WORD)
-FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until")
 _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII)
-LONGEST = 80
-
-
-class FilterError(ValueError):
-    """What was typed into a field of the filter is none. `field` names it, the text says what is allowed."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +34,7 @@ class CallsShown:
     is_first: bool
     rules: tuple[str, ...]
     people: tuple[Person, ...]
-    problem: str = ""
+    problem: str | Wording = ""
 
     @property
     def is_filtered(self) -> bool:
@@ -72,11 +59,6 @@ class CallShown:
     damaged: bool
 
     @property
-    def observed(self) -> bool:
-        """Whether it went on though something else was ordered."""
-        return self.record.action != self.record.would_be
-
-    @property
     def was_stopped(self) -> bool:
         """Whether anything but allow was ordered: then it may have been wrong."""
         return self.record.would_be != "allow"
@@ -87,44 +69,19 @@ class CallShown:
         return any(entry.list_name is ListName.ALLOW for entry in self.listed)
 
 
-def wanted_of(typed: Mapping[str, str], region: str, now: float) -> Wanted:
-    """What is looked for, from what was typed. FilterError."""
-    text = {name: typed.get(name, "").strip()[:LONGEST] for name in FIELDS}
-    number = did = None
-    if text["number"]:
-        number = number_of(text["number"], region)
-        if number is None:
-            raise FilterError(
-                "number", "this is no telephone number: write it as +12015550123, or as it is dialled here"
-            )
-    if text["did"]:
-        did = number_of(text["did"], region) or text["did"]
-    for name, allowed in (("action", ACTIONS), ("ending", ENDINGS)):
-        if text[name] and text[name] not in allowed:
-            raise FilterError(name, f"there is only {', '.join(allowed)}")
-    return Wanted(
-        number=number,
-        callee=text["callee"] or None,
-        did=did,
-        action=text["action"] or None,
-        rule=text["rule"] or None,
-        since=_instant("since", text["since"], now),
-        until=_instant("until", text["until"], now),
-        ending=text["ending"] or None,
-    )
-
-
 def calls_shown(db: sqlite3.Connection, wanted: Wanted, typed: Mapping[str, str], after: Place | None) -> CallsShown:
     """The page of calls after that place."""
     found = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = found[:PAGE_CALLS]
     older = query_of(typed, calls[-1].place) if len(found) > PAGE_CALLS else None
-    return CallsShown(tuple(calls), _kept(typed), older, after is None, tuple(rules_seen(db)), tuple(all_people(db)))
+    return CallsShown(
+        tuple(calls), typed_fields(typed), older, after is None, tuple(rules_seen(db)), tuple(all_people(db))
+    )
 
 
-def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: str) -> CallsShown:
+def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: Wording) -> CallsShown:
     """The page when the filter cannot be used."""
-    return CallsShown((), _kept(typed), None, True, tuple(rules_seen(db)), tuple(all_people(db)), problem)
+    return CallsShown((), typed_fields(typed), None, True, tuple(rules_seen(db)), tuple(all_people(db)), problem)
 
 
 def query_of(typed: Mapping[str, str], place: Place | None = None) -> str:
@@ -146,38 +103,17 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None) -> Ca
     if record is None:
         return None
     others = decisions(db, linkedid=record.linkedid) if record.linkedid else []
-    bars, changes, damaged = _evidence(record.vector)
+    evidence = evidence_of(record)
     number = record.caller
     entries = [entry for entry in list_entries(db) if number and entry.first == number and entry.last is None]
     marks = [mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED] if number else []
     return CallShown(
         record=record,
-        bars=bars,
-        changes=changes,
+        bars=bars_of(evidence.families) if evidence else (),
+        changes=evidence.changes if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
         listed=tuple(entries),
         my_mark=next((mark for mark in marks if mark.reporter == extension), None),
-        damaged=damaged,
+        damaged=evidence is None,
     )
-
-
-def _evidence(vector: str) -> tuple[tuple[Bar, ...], tuple[tuple[str, str], ...], bool]:
-    """Bars, and (what, level) of what would have changed it; and whether the vector is damaged."""
-    try:
-        bars = bars_of(families_of(vector))
-        changes = tuple((str(one["what"]), str(one["level"])) for one in value_of(vector).get("would_change", ()))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return (), (), True
-    return bars, changes, False
-
-
-def _instant(field: str, text: str, now: float) -> float | None:
-    try:
-        return moment_of(text, now) if text else None
-    except TimeError as error:
-        raise FilterError(field, str(error)) from None
-
-
-def _kept(typed: Mapping[str, str]) -> Mapping[str, str]:
-    return {name: typed.get(name, "").strip()[:LONGEST] for name in FIELDS}

@@ -10,12 +10,12 @@ from reputation.wording import Wording
 REASON_CHARACTERS = 200
 
 
-def number_field(context: Context, text: str) -> str:
+def number_field(context: Context, text: str, field: str = "") -> str:
     """E.164 of a number; national ones are read by the region of the settings."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
-        raise Refused("bad-number", str(error)) from None
+        raise Refused("bad-number", str(error), field) from None
 
 
 def since_field(context: Context, text: str | None, field: str = "since") -> float:

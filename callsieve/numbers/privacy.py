@@ -7,7 +7,7 @@ clear_files                     afterwards, with the store closed: the bytes tha
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Loaded
 from reputation.store.erasure import clear_freed, erase_from_backups, files_naming
-from reputation.store.privacy import ERASE, EXPORT, erase_number, export_number
+from reputation.store.privacy import ERASE, erase_number, export_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,19 @@ class Stored:
     recordings: tuple[Path, ...]
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many rows, by table."""
+        return {table: len(rows) for table, rows in self.tables.items()}
+
+    @property
     def erasable(self) -> dict[str, int]:
-        """How many rows are erased, by table."""
-        return self._counts(ERASE)
+        """How many of them are erased."""
+        return {table: count for table, count in self.counts.items() if table in ERASE}
 
     @property
     def kept(self) -> dict[str, int]:
-        """How many rows stay, by table: what is known of a number of ours is about nobody who called."""
-        return self._counts(table for table in EXPORT if table not in ERASE)
-
-    def _counts(self, tables: Iterable[str]) -> dict[str, int]:
-        return {table: len(self.tables[table]) for table in tables}
+        """How many stay: what is known of a number of ours is about nobody who called."""
+        return {table: count for table, count in self.counts.items() if table not in ERASE}
 
 
 @dataclass(frozen=True, slots=True)

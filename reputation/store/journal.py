@@ -7,7 +7,7 @@ import logging
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -42,14 +42,7 @@ BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? 
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 OF_SPAN = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at, id"
 CALL_TIMES = "SELECT caller, at, linkedid FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
-SEARCH = """
-SELECT * FROM decision
- WHERE (:caller IS NULL OR caller = :caller) AND (:callee IS NULL OR callee = :callee)
-   AND (:did IS NULL OR did = :did) AND (:rule IS NULL OR rule = :rule)
-   AND (:action IS NULL OR action = :action OR would_be = :action)
-   AND (:since IS NULL OR at >= :since) AND (:until IS NULL OR at < :until)
- ORDER BY at DESC LIMIT :limit
-"""
+LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DESC LIMIT 1"
 
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
@@ -81,11 +74,9 @@ def decisions(
     return [_record(row) for row in rows]
 
 
-def search_decisions(
-    db: sqlite3.Connection, wanted: Mapping[str, str | float | None], limit: int
-) -> list[DecisionRecord]:
-    """Decisions with all that is wanted (caller, callee, did, action, rule, since, until), the latest first."""
-    return [_record(row) for row in db.execute(SEARCH, {**wanted, "limit": limit})]
+def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
+    """The latest decision since then about a call for this phone."""
+    return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:

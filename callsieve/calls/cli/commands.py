@@ -5,22 +5,30 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from callsieve.calls.cli import live
+from callsieve.calls.cli.outbound import show_one
+from callsieve.calls.disputes import cases_of, decided_since
+from callsieve.calls.records import caller_words, decision_as_json, ended_words, evidence_of, points_of
+from callsieve.calls.spoken_names import has_sound, of_decisions
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from callsieve.cli.output import Cell
-    from callsieve.settings import Loaded
-    from reputation.model import DecisionRecord
-    from reputation.own.outbound_types import OutboundRecord
-    from reputation.store.calls import Ending
+from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, print_pairs, print_table, say, word
+from callsieve.settings import Loaded
+from callsieve.text.number_entry import EntryError, number_from
+from callsieve.text.times import when, when_exactly
+from policies.reasons import why_of
+from reputation.explaining import sentence_of_families
+from reputation.ids import parse_id
+from reputation.model import DecisionRecord
+from reputation.own.outbound_types import OutboundRecord
+from reputation.store.calls import Ending, ending_of
+from reputation.store.journal import decision_of, decisions
+from reputation.store.outbound import outbound_decision_of
 
 MOST_SHOWN = 100_000
 # What the caller did when challenged, by ChallengeResult.
@@ -47,13 +55,6 @@ def show(
     """Show decisions: the latest, those about a caller, or one with all that is recorded of it; also one about a call
     that went out.
     """
-    from callsieve.calls.cli.outbound import show_one
-    from callsieve.calls.records import decision_as_json
-    from callsieve.calls.spoken_names import has_sound, of_decisions
-    from callsieve.cli.output import say
-    from reputation.store.calls import ending_of
-    from reputation.store.journal import decisions
-
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         if what is not None and (going_out := _going_out(db, what)) is not None:
@@ -78,24 +79,16 @@ def show(
 
 
 def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
-    from reputation.ids import parse_id
-    from reputation.store.journal import decision_of
-
     wanted = parse_id(text)
     return None if wanted is None else decision_of(db, wanted)
 
 
 def _going_out(db: sqlite3.Connection, text: str) -> OutboundRecord | None:
-    from reputation.ids import parse_id
-    from reputation.store.outbound import outbound_decision_of
-
     wanted = parse_id(text)
     return None if wanted is None else outbound_decision_of(db, wanted)
 
 
 def _caller(text: str, loaded: Loaded) -> str:
-    from callsieve.text.number_entry import EntryError, number_from
-
     try:
         return number_from(text, loaded.settings.numbers.region)
     except EntryError:
@@ -107,10 +100,6 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_table(records: Sequence[DecisionRecord]) -> None:
-    from callsieve.calls.records import caller_words, points_of
-    from callsieve.cli.output import dim, is_wide, ordered, print_table, say
-    from callsieve.text.times import when
-
     wide = is_wide()
     rows: list[list[Cell]] = []
     for one in records:
@@ -130,13 +119,11 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         *(["ms"] if wide else []),
     ]
     print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
-    if any(one.would_be != one.action for one in records):
+    if any(one.observed for one in records):
         say(dim("(In brackets: only observed, the call went on.)"))
 
 
 def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
-    from callsieve.calls.disputes import cases_of, decided_since
-
     return list(decided_since(cases_of(db, caller), at))
 
 
@@ -145,14 +132,9 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
 
     `said`: the recordings of the caller's name, or that there was nothing to be heard.
     """
-    from callsieve.calls.records import caller_words, ended_words, points_of
-    from callsieve.cli.output import bold, lines, print_pairs, say, word
-    from callsieve.text.times import when_exactly
-    from policies.reasons import why_of
-
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
-    observed = record.would_be != record.action
+    observed = record.observed
     print_pairs(
         [
             ("action", word(record.action)),
@@ -179,25 +161,17 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
 
 def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
     """The families of the evidence vector, what they say in words, and what would change it."""
-    from callsieve.cli.output import lines
-    from reputation.explaining import sentence_of_families
-    from reputation.scoring import families_of
-    from reputation.store.audit import value_of
-
-    try:
-        families = families_of(record.vector)
-    except ValueError:
+    evidence = evidence_of(record)
+    if evidence is None:
         return [("evidence", record.vector)]
     said = [
         f"{family.name} {family.log_odds:+.2f}: "
         + ", ".join(f"{count} {what}" for what, count in family.counts if count)
-        for family in families
+        for family in evidence.families
     ]
-    vector = value_of(record.vector)
-    changes = [f"{change['what']}: {change['level']}" for change in vector["would_change"]]
     return [
         ("evidence", lines(said) or "none"),
-        ("because", sentence_of_families(families)),
-        ("would change", lines(changes)),
-        ("appeal", f"{vector['appeal']} was in force" if "appeal" in vector else ""),
+        ("because", sentence_of_families(evidence.families)),
+        ("would change", lines([f"{what}: {level}" for what, level in evidence.changes])),
+        ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
     ]

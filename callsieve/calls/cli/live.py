@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import msgspec
 import typer
+from rich.text import Text
 
-from callsieve.calls.records import ended_words
-from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    existing_store,
-    number_option,
-    settings_of,
-    since_option,
-    until_option,
-)
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from reputation.model import DecisionRecord, OutcomeRecord
-    from reputation.store.audit import AuditRow
+from callsieve.calls.records import caller_words, decision_as_json, ended_words
+from callsieve.calls.search import wanted_of
+from callsieve.changes.describe import change_of
+from callsieve.cli.options import ConfigOption, JsonOption, escaped, existing_store, print_json, settings_of
+from callsieve.cli.output import dim, ordered, say
+from callsieve.cli.store import context_of
+from callsieve.text.times import when, when_exactly
+from policies.reasons import why_of
+from reputation.model import DecisionRecord, OutcomeRecord
+from reputation.store.audit import AuditRow, audit_rows
+from reputation.store.calls import find_calls
+from reputation.store.journal import decision_of, decisions
+from reputation.store.outcomes import outcome_of, outcomes
 
 LOOK_SECONDS = 0.5
 LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome is dated by its start: this far back a call may have begun
@@ -45,7 +44,10 @@ def search(
     ] = None,
     callee: Annotated[str | None, typer.Option("--callee", help="An extension.", show_default=False)] = None,
     did: Annotated[str | None, typer.Option("--did", help="The number dialled.", show_default=False)] = None,
-    action: Annotated[str | None, typer.Option("--action", help="Ordered, or would be.", show_default=False)] = None,
+    action: Annotated[
+        str | None,
+        typer.Option("--action", help="Ordered, or would be.", show_default=False),
+    ] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="That decided.", show_default=False)] = None,
     since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
     until: Annotated[str | None, typer.Option("--until", help="The same.", show_default=False)] = None,
@@ -54,30 +56,17 @@ def search(
     config: ConfigOption = None,
 ) -> None:
     """Find calls: what was decided about them and how they ended."""
-    from callsieve.cli.options import print_json
-    from callsieve.cli.output import say
-    from callsieve.text.times import when
-    from reputation.numbers import number_of
-    from reputation.store.journal import search_decisions
-
-    loaded, now = settings_of(config), time.time()
-    region = loaded.settings.numbers.region
-    wanted = {
-        "caller": number_option("--number", number, loaded),
-        "callee": callee,
-        "did": (number_of(did, region) or did) if did else None,
-        "action": _action(action),
-        "rule": rule,
-        "since": since_option("--since", since, now) if since else None,
-        "until": until_option("--until", until, now) if until else None,
-    }
+    typed = {"number": number, "callee": callee, "did": did, "action": action, "rule": rule}
+    loaded = settings_of(config)
+    wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until})
     with existing_store(loaded) as db:
-        found = [(one, _outcome(db, one.linkedid)) for one in search_decisions(db, wanted, last)]
+        found = [(decision_of(db, call.id), _outcome(db, call.linkedid)) for call in find_calls(db, wanted, None, last)]
     if as_json:
         print_json([_as_json(decision, outcome) for decision, outcome in found])
     elif not found:
         say("No call matches.")
     for decision, outcome in found if not as_json else ():
+        assert decision is not None
         say(when(decision.at), *_decided(decision))
         if outcome is not None:
             say("    ", ended_words(outcome))
@@ -104,9 +93,6 @@ def _as_they_happen(
     db: sqlite3.Connection, began: float, seconds: float | None
 ) -> Iterator[DecisionRecord | OutcomeRecord | AuditRow]:
     """Decisions, outcomes and what phones have said that come into the store from now on."""
-    from reputation.store.audit import audit_rows
-    from reputation.store.journal import decisions
-    from reputation.store.outcomes import outcomes
 
     def look() -> list[tuple[object, DecisionRecord | OutcomeRecord | AuditRow]]:
         """Each with what it is known by, the earliest of a kind first."""
@@ -135,13 +121,6 @@ def _is_feature_code(one: OutcomeRecord) -> bool:
 
 
 def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
-    import sys
-
-    import msgspec
-
-    from callsieve.cli.options import escaped
-    from reputation.model import DecisionRecord, OutcomeRecord
-
     decision = event if isinstance(event, DecisionRecord) else None
     outcome = event if isinstance(event, OutcomeRecord) else None
     row = _as_json(decision, outcome)
@@ -152,11 +131,6 @@ def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 
 
 def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
-    from callsieve.changes.describe import change_of
-    from callsieve.cli.output import say
-    from callsieve.text.times import when_exactly
-    from reputation.model import DecisionRecord, OutcomeRecord
-
     if isinstance(event, DecisionRecord):
         say(when_exactly(event.at)[11:19], *_decided(event))
     elif isinstance(event, OutcomeRecord):
@@ -169,31 +143,14 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
 
 
 def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
-    from callsieve.calls.records import caller_words
-    from callsieve.cli.output import dim, ordered
-    from policies.reasons import why_of
-
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
     about = f"  {one.id}  {caller_words(one)}{to}  "
     return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {why_of(one.reason)}"))
 
 
 def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
-    from reputation.store.outcomes import outcome_of
-
     return outcome_of(db, linkedid) if linkedid else None
 
 
 def _as_json(decision: DecisionRecord | None, outcome: OutcomeRecord | None) -> dict[str, Any]:
-    from callsieve.calls.records import decision_as_json
-
     return {"decision": decision_as_json(decision) if decision else None, "outcome": outcome}
-
-
-def _action(text: str | None) -> str | None:
-    from policies.decision import ACTION_BY_WORD
-    from policies.hints import nearest
-
-    if text is not None and text not in ACTION_BY_WORD:
-        raise CommandError(f"--action does not know {text[:40]!r}{nearest(text, ACTION_BY_WORD)}")
-    return text

@@ -7,6 +7,8 @@ from typing import Any
 from rich.text import Text
 
 from callsieve.cli.options import print_json
+from callsieve.cli.output import bold, print_pairs, say
+from callsieve.text.times import when, when_exactly
 from policies.reasons import why_of
 from reputation.own.outbound_types import OutboundRecord
 
@@ -21,9 +23,6 @@ def outbound_as_json(record: OutboundRecord) -> dict[str, Any]:
 
 def show_one(record: OutboundRecord, *, as_json: bool) -> None:
     """One decision with all that is kept of it."""
-    from callsieve.cli.output import bold, print_pairs, say
-    from callsieve.text.times import when, when_exactly
-
     if as_json:
         print_json(outbound_as_json(record))
         return
@@ -53,8 +52,6 @@ def _called(record: OutboundRecord) -> str:
 
 def _why(record: OutboundRecord) -> str:
     """The rule and its reason; nothing where nothing speaks against the call."""
-    from callsieve.text.times import when
-
     if record.rule == "default":
         return ""
     return f"{record.rule}: {why_of(record.reason)}" + (
@@ -64,7 +61,5 @@ def _why(record: OutboundRecord) -> str:
 
 def _passage(action: str, would_be: str) -> Text:
     """What was done; in brackets what would have been done where the guard only observed."""
-    from rich.text import Text
-
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")

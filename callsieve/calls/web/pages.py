@@ -5,20 +5,16 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from callsieve.calls.views import (
-    ACTIONS,
-    FilterError,
-    call_shown,
-    calls_shown,
-    nothing_shown,
-    place_of,
-    wanted_of,
-)
+from callsieve.calls.search import wanted_of
+from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
+from callsieve.changes.operation import Refused
 from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
+from policies.decision import ACTION_BY_WORD
 from reputation.store.calls import ENDINGS
 from reputation.users import Role
+from reputation.wording import Wording
 
 # What the fields of the filter are called on the page, where that is another word.
 LABELS = {"number": N_("caller"), "did": N_("number dialled"), "action": N_("decision")}
@@ -31,14 +27,14 @@ async def show(visit: Visit) -> Response:
     if typed.get("number") and not visit.sees_numbers:
         raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
     try:
-        wanted = wanted_of(typed, visit.desk.loaded.settings.numbers.region, visit.now)
-    except FilterError as error:
-        shown = await visit.read(
-            nothing_shown, typed, f"{visit.say(LABELS.get(error.field, error.field))}: {visit.say(str(error))}"
-        )
-        return visit.page(_template(visit), 422, calls=shown, actions=ACTIONS, endings=ENDINGS)
+        wanted = wanted_of(visit.context, typed)
+    except Refused as refused:
+        field = Wording(LABELS.get(refused.field, refused.field))
+        problem = Wording("{field}: {problem}", {"field": field, "problem": refused.words})
+        shown = await visit.read(nothing_shown, typed, problem)
+        return visit.page(_template(visit), 422, calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
     shown = await visit.read(calls_shown, wanted, typed, place_of(typed.get("after")))
-    return visit.page(_template(visit), calls=shown, actions=ACTIONS, endings=ENDINGS)
+    return visit.page(_template(visit), calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
 
 
 async def show_one(visit: Visit) -> Response:

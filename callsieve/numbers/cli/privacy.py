@@ -81,7 +81,7 @@ def export(
         print_json(document)
     else:
         _write(out, document)
-        say(f"{out}: all about {stored.number}: {_counts_in_words(stored.erasable | stored.kept)}")
+        say(f"{out}: all about {stored.number}: {_counts_in_words(stored.counts)}")
 
 
 def erase(

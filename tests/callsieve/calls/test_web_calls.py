@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls.views import ACTIONS, FIELDS, place_of, query_of
+from callsieve.calls.search import FIELDS
+from callsieve.calls.views import place_of, query_of
+from policies.decision import ACTION_BY_WORD
 from policies.reasons import CODES, PLACES, PresetReason, Reason, Why, why_of
 from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
 from reputation.store.audit import audit_rows
@@ -80,9 +82,9 @@ def test_calls_are_found_by_what_is_known_of_them(
 @pytest.mark.parametrize(
     ("query", "field", "problem"),
     [
-        ("number=abc", "caller", "this is no telephone number"),
-        ("action=explode", "decision", "there is only allow"),
-        ("ending=never", "how it ended", "there is only answered"),
+        ("number=abc", "caller", "is no telephone number"),
+        ("action=explode", "decision", "allowed: allow"),
+        ("ending=never", "how it ended", "allowed: answered"),
         ("since=yesterday", "from", "is no time"),
         ("until=2026-13-45", "until", "is no time"),
     ],
@@ -152,7 +154,7 @@ EVERYTHING = {
 @pytest.mark.parametrize(
     "wanted",
     [Wanted(), *(Wanted(**{name: value}) for name, value in EVERYTHING.items())]  # type: ignore[arg-type]
-    + [Wanted(action=word) for word in ACTIONS]
+    + [Wanted(action=word) for word in ACTION_BY_WORD]
     + [Wanted(ending=word) for word in ENDINGS]
     + [Wanted(rule="default"), Wanted(number=CALLER, action="warn"), Wanted(action="warn", since=1.0)],
     ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
