@@ -15,7 +15,7 @@ import msgspec
 
 from callsieve.text.times import when
 from reputation.marking import say_again, undo_mark
-from reputation.model import Identity, ListEntry, Mark
+from reputation.model import Did, Identity, ListEntry, Mark, Person
 from reputation.own.register import OwnNumber
 from reputation.store.audit import AuditRow, Change, value_of
 from reputation.store.audit_search import change_of_id, changed_at_once, latest_of, undone_at
@@ -34,6 +34,7 @@ from reputation.store.identities import identity_of, remove_identity, set_identi
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
+from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
 from reputation.store.reviews import (
     Correction,
@@ -45,6 +46,7 @@ from reputation.store.reviews import (
     review_of,
     undo_correction,
 )
+from reputation.store.sources import From, did_from, person_from
 from reputation.wording import Wording
 
 W = TypeVar("W", DoNotCall, Complaint)
@@ -58,9 +60,11 @@ COMPLAINTS = ("own complaint",)
 MARKS = ("mark", "unmark")
 REVIEWS = ("review done", "review undo")
 CORRECTIONS = ("review wrong",)
+PEOPLE = ("import people", "import dids", "import remove")
 OWNERS = ("reassigned add", "reassigned remove")
-# Changes of many things at once: a row for each, and a last one that sums them up and is about nothing by itself.
-IMPORTS = ("list import", "own import")
+# Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
+# contacts there is that one alone: what they brought or replaced is not kept.
+IMPORTS = ("list import", "own import", "import people", "import dids", "import remove")
 CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
 GONE = Wording("There is no such change, or it cannot be undone here.")
 # What an older version did not keep of a wish or a complaint: put back, it does not count.
@@ -149,6 +153,18 @@ OWNER = Kind(
     lambda db, epoch: lower_epoch(db, epoch.number),
     lambda db, epoch, _now: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
 )
+PERSON = Kind(
+    lambda _row, value: From(msgspec.convert(value, Person), value["source"]),
+    lambda db, one: person_from(db, one.one.extension),
+    lambda db, one: remove_person(db, one.one.extension),
+    lambda db, one, _now: upsert_people(db, [one.one], one.source),
+)
+DID = Kind(
+    lambda _row, value: From(msgspec.convert(value, Did), value["source"]),
+    lambda db, one: did_from(db, one.one.number),
+    lambda db, one: remove_did(db, one.one.number),
+    lambda db, one, _now: upsert_dids(db, [one.one], one.source),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -159,6 +175,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(REVIEWS, REVIEW),
     **dict.fromkeys(CORRECTIONS, CORRECTION),
     **dict.fromkeys(OWNERS, OWNER),
+    **dict.fromkeys(PEOPLE, PERSON),
 }
 
 
@@ -188,8 +205,8 @@ def undo(
         ids = [one.id for one in together]
         change.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
         change.after = _value(row.before)
-        rows = [one.row for one in together]
-        rows = [one for one in rows if (one.before or one.after) and not _sums_up(one)]
+        things = together[1:] if row.what in IMPORTS else together  # the latest first
+        rows = [one.row for one in things if one.row.before or one.row.after]
         if not rows:
             raise UndoError(GONE)
         for one in rows:
@@ -228,10 +245,6 @@ def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str |
     )
 
 
-def _sums_up(row: AuditRow) -> bool:
-    return row.what in IMPORTS and row.number is None and not row.name
-
-
 def _take_back(
     db: sqlite3.Connection, row: AuditRow, now: float, object_to: Callable[[sqlite3.Connection, Any], None]
 ) -> None:
@@ -249,6 +262,8 @@ def _take_back(
 def _kind_of(row: AuditRow) -> Kind:
     """What the row is about. People's own lists are changed by the same commands as the administrator's."""
     kind, value = KIND_BY_WHAT[row.what], _value(row.after) or _value(row.before) or {}
+    if kind is PERSON and "screen" in value:
+        return DID
     return PERSONAL if kind is ENTRY and "person" in value else kind
 
 

@@ -163,6 +163,11 @@ def _write(lines: Iterable[str]) -> None:
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
+def some(words: Sequence[str], most: int = 5) -> str:
+    """The first five, or as many as are asked for, and how many more there are."""
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 number`, `1,000 numbers`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -16,7 +16,6 @@ from reputation.model import Did, Person
 from reputation.numbers import number_of
 
 DID_COLUMNS = ("number", "group", "callee", "screen")
-MOST_ROWS = 20_000
 SCREENED = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 

@@ -36,6 +36,8 @@ PERSON_OF_ENDPOINT = """
 SELECT extension, endpoint, grp, language, name FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1
 """
 DIDS = "SELECT number, grp, callee, screen FROM did ORDER BY number"
+REMOVE_PERSON = "DELETE FROM person WHERE extension = ?"
+REMOVE_DID = "DELETE FROM did WHERE number = ?"
 OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER BY number"
 
 
@@ -88,6 +90,16 @@ def all_dids(db: sqlite3.Connection) -> list[Did]:
     """Every DID, by number."""
     rows = db.execute(DIDS)
     return [Did(number, group, callee, bool(screen)) for number, group, callee, screen in rows]
+
+
+def remove_person(db: sqlite3.Connection, extension: str) -> None:
+    """Takes out the person with this extension. Call it in a transaction."""
+    db.execute(REMOVE_PERSON, (extension,))
+
+
+def remove_did(db: sqlite3.Connection, number: str) -> None:
+    """Takes out this DID. Call it in a transaction."""
+    db.execute(REMOVE_DID, (number,))
 
 
 def own_numbers(db: sqlite3.Connection) -> list[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from reputation.model import Did, Person
 from reputation.store.people import SETTINGS
 
 CONTACT_SOURCES = "SELECT source, count(*) FROM contact GROUP BY source ORDER BY source"
 PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source <> ? GROUP BY source ORDER BY source"
 DID_SOURCES = "SELECT source, count(*) FROM did WHERE source <> ? GROUP BY source ORDER BY source"
+PEOPLE_FROM = "SELECT source, extension, endpoint, grp, language, name FROM person"
+DIDS_FROM = "SELECT source, number, grp, callee, screen FROM did"
 REMOVE_DIDS = "DELETE FROM did WHERE source = ? AND source <> ?"
 REMOVE_CONTACTS = "DELETE FROM contact WHERE source = ?"
 REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"
@@ -20,6 +24,42 @@ class NamedSource(NamedTuple):
 
     name: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """A person or a DID, and the import that it came from."""
+
+    one: Person | Did
+    source: str
+
+
+def people_from(db: sqlite3.Connection) -> dict[str, From]:
+    """Everybody, by extension."""
+    return {one[1]: _person_from(*one) for one in db.execute(PEOPLE_FROM)}
+
+
+def person_from(db: sqlite3.Connection, extension: str) -> From | None:
+    """The person with this extension."""
+    return next((_person_from(*one) for one in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
+
+
+def dids_from(db: sqlite3.Connection) -> dict[str, From]:
+    """Every DID, by number."""
+    return {one[1]: _did_from(*one) for one in db.execute(DIDS_FROM)}
+
+
+def did_from(db: sqlite3.Connection, number: str) -> From | None:
+    """This DID."""
+    return next((_did_from(*one) for one in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
+
+
+def _person_from(source: str, *person: str | None) -> From:
+    return From(Person(*person), source)  # type: ignore[arg-type]
+
+
+def _did_from(source: str, number: str, group: str | None, callee: str | None, screen: int) -> From:
+    return From(Did(number, group, callee, bool(screen)), source)
 
 
 def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:

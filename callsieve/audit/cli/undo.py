@@ -27,9 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
-    """Take back a change: of lists, identities, marks, reviews, owners, own numbers, wishes or complaints; an import
-    with all it brought.
-    """
+    """Take back a change, by its id in the audit; an import with all it brought."""
     from callsieve.changes.undo import KIND_BY_WHAT
 
     take_back(change_id, tuple(KIND_BY_WHAT), config)
@@ -48,7 +46,7 @@ def take_back(change_id: int, whats: tuple[str, ...], config: Path | None) -> No
     except UndoError as error:
         raise CommandError(str(error)) from None
     what = change.what.removeprefix("undo ")
-    things = ("entry", "entries") if what == "list import" else ("number", "numbers")
+    things = {"list import": ("entry", "entries"), "own import": ("number", "numbers")}.get(what, ("row", "rows"))
     subject = change.number or change.name
     about = f", {plural(count, *things)}" if what in IMPORTS else f" of {subject}" if subject else ""
     say(f"Undone: {what}{about}.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,15 +13,15 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import nothing_usable
 from callsieve.cli.options import settings_of
 from callsieve.imports.cli.number_import import store_numbers
+from callsieve.imports.cli.summary import Summary
+from callsieve.imports.rows import numbers_of_blacklist
 from callsieve.lists.cli.csv_import import Brought, print_brought, put_on_lists
+from callsieve.lists.operations import NOTE_CHARACTERS
+from callsieve.pbx.blacklist import FAMILY_COMMAND, SETTINGS, BlacklistLine, parse_blacklist
+from callsieve.pbx.cli_client import ConsoleError, console
+from callsieve.settings import Loaded
+from callsieve.text.csv_table import KEPT_PROBLEMS, Problem
 from reputation.model import EntryKind, ListEntry, ListName
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from callsieve.imports.cli.summary import Summary
-    from callsieve.pbx.blacklist import BlacklistLine
-    from callsieve.settings import Loaded
 
 AsBlocklistOption = Annotated[
     bool,
@@ -40,22 +41,16 @@ NOTE = "Asterisk's blacklist"
 
 def import_blacklist(loaded: Loaded, summary: Summary, verdict: str) -> None:
     """Its numbers as a source, read by the region of the settings."""
-    from callsieve.imports.rows import numbers_of_blacklist
-
     lines, summary.remarks = _blacklist(loaded)
     summary.read = len(lines)
     rows = numbers_of_blacklist(lines, loaded.settings.numbers.region, summary.refuse)
-    store_numbers(loaded, summary, verdict, rows, summary.problems)
+    store_numbers(loaded, summary, verdict, rows)
     if verdict == "spam":
         summary.remarks.append(EVIDENCE_ONLY)
 
 
 def block_blacklist(config: Path | None, *, dry_run: bool, as_json: bool) -> None:
     """Its numbers on the blocklist; an entry that is there already stays as it is."""
-    from callsieve.imports.rows import numbers_of_blacklist
-    from callsieve.lists.operations import NOTE_CHARACTERS
-    from callsieve.text.csv_table import KEPT_PROBLEMS, Problem
-
     loaded = settings_of(config)
     now = time.time()
     lines, remarks = _blacklist(loaded)
@@ -74,9 +69,6 @@ def block_blacklist(config: Path | None, *, dry_run: bool, as_json: bool) -> Non
 
 def _blacklist(loaded: Loaded) -> tuple[Sequence[BlacklistLine], list[str]]:
     """What `database show blacklist` lists, and what there is to say of it. CommandError when it is empty."""
-    from callsieve.pbx.blacklist import FAMILY_COMMAND, SETTINGS, parse_blacklist
-    from callsieve.pbx.cli_client import ConsoleError, console
-
     try:
         lines = list(parse_blacklist(console(loaded.settings, FAMILY_COMMAND)))
     except ConsoleError as error:

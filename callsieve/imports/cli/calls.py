@@ -5,23 +5,27 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import asdict
+from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.output import plural, say
 from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import changing, stores
+from callsieve.cli.store import context_of, stores
+from callsieve.imports import operations
+from callsieve.imports.call_history import History, HistoryError, Written, opened
+from callsieve.imports.cdr import Sides
+from callsieve.imports.operations import CallsRequest
+from callsieve.replay.history_file import EmptyLines
 from callsieve.settings import Loaded
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from callsieve.imports.call_history import History, Written
-    from callsieve.imports.cdr import Sides
+from callsieve.text.csv_table import DAMAGE, DAMAGED
+from callsieve.wiring import people_of, site_of
+from reputation.store.people import all_people
 
 
 def add_to(import_app: typer.Typer) -> None:
@@ -41,11 +45,6 @@ def import_calls(
     config: ConfigOption = None,
 ) -> None:
     """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
-    from callsieve.imports.call_history import HistoryError, opened, write_calls
-    from callsieve.replay.history_file import EmptyLines
-    from callsieve.text.csv_table import DAMAGE, DAMAGED
-    from callsieve.wiring import calling_hours_of
-
     loaded = settings_of(config)
     place = _zone(zone)
     started = time.monotonic()
@@ -55,10 +54,8 @@ def import_calls(
             opened(file, _sides(known, loaded), place) as history,
             meter(file) as tell,
         ):
-            with changing(written, "import calls", name=file.name):
-                """It takes many transactions: that it was begun is in the audit, even if it is broken off."""
             items = watched(iter(history), history.place or (lambda: history.bytes_read), tell)
-            result = write_calls(written, items, time.time, hours=calling_hours_of(loaded.settings))
+            result = operations.import_calls(written, context_of(loaded), CallsRequest(file.name, items))
     except HistoryError as error:
         raise CommandError(str(error)) from None
     except EmptyLines as error:
@@ -71,8 +68,6 @@ def import_calls(
 
 
 def _show(history: History, result: Written, seconds: float, *, dry_run: bool, as_json: bool) -> None:
-    from callsieve.cli.output import plural, say
-
     where = _where(history)
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
@@ -92,10 +87,6 @@ def _show(history: History, result: Written, seconds: float, *, dry_run: bool, a
 
 
 def _sides(db: sqlite3.Connection, loaded: Loaded) -> Sides:
-    from callsieve.imports.cdr import Sides
-    from callsieve.wiring import people_of, site_of
-    from reputation.store.people import all_people
-
     people = (*all_people(db), *people_of(loaded.settings))
     site = site_of(loaded.settings)
     phones = frozenset(person.endpoint for person in people if person.endpoint)

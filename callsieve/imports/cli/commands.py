@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import sqlite3
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, FileArgument, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import plural, print_table, say, say_undo, some
 from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import changing, note, stores
+from callsieve.cli.store import context_of, perform, stores
+from callsieve.imports import operations
 from callsieve.imports.cli import calls, feeds
 from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
-from callsieve.imports.cli.number_import import some, store_numbers
-from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_name
-from callsieve.imports.cli.summary import Kind, Summary, print_summary
+from callsieve.imports.cli.number_import import store_numbers
+from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_given
+from callsieve.imports.cli.summary import Summary, print_summary
+from callsieve.imports.operations import TOO_MANY, ContactsRequest, Kind, PeopleRequest, RemoveRequest
+from callsieve.imports.rows import (
+    CONTACT_COLUMNS,
+    NUMBER_COLUMNS,
+    PEOPLE_COLUMNS,
+    contacts_in,
+    numbers_in,
+    people_in,
+)
 from callsieve.text.csv_table import usable
-
-if TYPE_CHECKING:
-    from reputation.store.imports import ImportSource
-
-MOST_ROWS = 250_000  # contacts and people: they are written in one transaction
-TOO_MANY = "More than 250,000 rows: that is no list of contacts or people."
+from callsieve.text.times import when
+from reputation.store.imports import ImportSource, sources
+from reputation.store.sources import contact_sources, did_sources, people_sources
 
 
 class Origin(StrEnum):
@@ -62,8 +69,6 @@ def import_numbers_file(
     config: ConfigOption = None,
 ) -> None:
     """Import a list of numbers: evidence against them, or for them. Header: number[,category][,name][,note]."""
-    from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in
-
     if (file is None) == (origin is None):
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist:
@@ -75,14 +80,15 @@ def import_numbers_file(
         return
     loaded = settings_of(config)
     name = origin.value if source is None and origin is not None else source
-    summary = Summary(Kind.NUMBERS, source_name(name), dry_run)
+    summary = Summary(Kind.NUMBERS, source_given(name), dry_run)
     if file is None:
         import_blacklist(loaded, summary, verdict.value)
     else:
         with table_in(file, NUMBER_COLUMNS) as (table, bytes_read), meter(file) as tell:
             rows = watched(numbers_in(table, loaded.settings.numbers.region), bytes_read, tell)
-            usable = store_numbers(loaded, summary, verdict.value, rows, table.problems)
-            summary.take(table, summary.imported, usable)
+            summary.problems = table.problems
+            used = store_numbers(loaded, summary, verdict.value, rows)
+            summary.take(table, summary.imported, used)
     print_summary(summary, as_json=as_json)
 
 
@@ -94,27 +100,17 @@ def import_contacts(
     config: ConfigOption = None,
 ) -> None:
     """Import contacts, whose calls ring through: the company's, or one person's. Header: number,name[,person]."""
-    from callsieve.imports.rows import CONTACT_COLUMNS, contacts_in
-    from callsieve.wiring import people_of
-    from reputation.store.people import all_people
-    from reputation.store.personal_lists import replace_contacts
-    from reputation.store.sources import contact_sources
-
     loaded = settings_of(config)
-    summary = Summary(Kind.CONTACTS, source_name(source), dry_run)
+    summary = Summary(Kind.CONTACTS, source_given(source), dry_run)
     with table_in(file, CONTACT_COLUMNS) as (table, _):
-        contacts = usable(table, contacts_in(table, loaded.settings.numbers.region), MOST_ROWS, TOO_MANY)
-    by_key = {(contact.number, contact.person): contact for contact in contacts}
-    summary.take(table, len(by_key), len(contacts))
+        contacts = usable(table, contacts_in(table, loaded.settings.numbers.region), operations.MOST_ROWS, TOO_MANY)
     with stores(loaded, dry_run=dry_run) as (known, written):
-        extensions = {person.extension for person in (*all_people(known), *people_of(loaded.settings))}
-        summary.before = next((one.rows for one in contact_sources(known) if one.name == summary.source), None)
-        with changing(written, "import contacts", name=summary.source) as change:
-            change.before, change.after = _rows(summary.before), _rows(summary.imported)
-            replace_contacts(written, summary.source, by_key.values())
-    strangers = sorted({contact.person for contact in by_key.values() if contact.person} - extensions)
-    if strangers:
-        summary.remarks.append(f"nobody here has the extension {some(strangers)}")
+        request = ContactsRequest(summary.source, contacts, known)
+        done = operations.import_contacts(written, context_of(loaded), request)
+    summary.take(table, done.rows, len(contacts))
+    summary.before = done.before
+    if done.strangers:
+        summary.remarks.append(f"nobody here has the extension {some(done.strangers)}")
     print_summary(summary, as_json=as_json)
 
 
@@ -126,40 +122,27 @@ def import_people(
     config: ConfigOption = None,
 ) -> None:
     """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name]."""
-    from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
-    from reputation.store.people import SETTINGS, all_people, upsert_people
-
     loaded = settings_of(config)
-    summary = Summary(Kind.PEOPLE, source_name(source), dry_run)
-    if summary.source == SETTINGS:
-        raise CommandError(f"--source {summary.source} is a name of CallSieve's own: use another")
+    summary = Summary(Kind.PEOPLE, source_given(source), dry_run)
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
-        people = usable(table, people_in(table), MOST_ROWS, TOO_MANY)
-    by_extension = {person.extension: person for person in people}
-    summary.take(table, len(by_extension), len(people))
+        people = usable(table, people_in(table), operations.MOST_ROWS, TOO_MANY)
     with stores(loaded, dry_run=dry_run) as (_, written):
-        with changing(written, "import people", name=summary.source) as change:
-            change.after = _rows(summary.imported)
-            upsert_people(written, by_extension.values(), summary.source)
-        stored = {person.extension: person for person in all_people(written)}
-    of_settings = {person.extension for person in loaded.settings.person}
-    kept = sorted(e for e, person in by_extension.items() if e in of_settings or stored.get(e) != person)
-    if kept:
-        summary.remarks.append(f"the settings say who has {some(kept)}, and they win")
+        done = operations.import_people(written, context_of(loaded), PeopleRequest(summary.source, people))
+    summary.take(table, done.rows, len(people))
+    if done.kept:
+        summary.remarks.append(f"the settings say who has {some(done.kept)}, and they win")
     print_summary(summary, as_json=as_json)
+    if not as_json and not dry_run:
+        say_undo(done.change_id, config)
 
 
 def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show what was imported, and when."""
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import when
-    from reputation.store.imports import sources
-    from reputation.store.sources import contact_sources, people_sources
-
     with existing_store(settings_of(config)) as db:
         numbers = sources(db)
         others = [(Kind.CONTACTS, *one) for one in contact_sources(db)]
         others += [(Kind.PEOPLE, *one) for one in people_sources(db)]
+        others += [(Kind.DIDS, *one) for one in did_sources(db)]
     if as_json:
         rows = [_source_as_json(Kind.NUMBERS, one.name, one.numbers, one) for one in numbers]
         print_json(rows + [_source_as_json(*one) for one in others])
@@ -182,42 +165,7 @@ def remove_import(
     config: ConfigOption = None,
 ) -> None:
     """Remove an import with everything that it brought. The same file brings it back."""
-    from callsieve.cli.output import plural, say
-    from reputation.store.audit import Change
-    from reputation.store.imports import remove_source
-    from reputation.store.sources import remove_contacts, remove_people
-
-    with existing_store(settings_of(config)) as db:
-        found, count = _import_called(db, name, kind)
-        change = Change("import remove", name=name, before={"kind": found.value, "rows": count})
-        if found is Kind.NUMBERS:
-            remove_source(db, name, also=lambda: note(db, change))
-        else:
-            with changing(db, change.what, name=name) as changed:
-                changed.before = change.before
-                (remove_contacts if found is Kind.CONTACTS else remove_people)(db, name)
-    say(f"Removed {plural(count, 'row')} of {found.value}: the import {name}. The same file brings it back.")
-
-
-def _rows(count: int | None) -> dict[str, int] | None:
-    return None if count is None else {"rows": count}
-
-
-def _import_called(db: sqlite3.Connection, name: str, kind: Kind | None) -> tuple[Kind, int]:
-    """The one import of this name, and perhaps kind, and its rows."""
-    from policies.hints import nearest
-    from reputation.store.imports import sources
-    from reputation.store.sources import contact_sources, people_sources
-
-    there = {
-        Kind.NUMBERS: {one.name: one.numbers for one in sources(db)},
-        Kind.CONTACTS: dict(contact_sources(db)),
-        Kind.PEOPLE: dict(people_sources(db)),
-    }
-    found = [(one, names[name]) for one, names in there.items() if name in names and kind in (None, one)]
-    if not found:
-        names = {known for one, names in there.items() if kind in (None, one) for known in names}
-        raise CommandError(f"there is no import {name[:80]!r}{nearest(name, names) if names else ''}")
-    if len(found) > 1:
-        raise CommandError(f"there are {' and '.join(one for one, _ in found)} of this name: say which with --kind")
-    return found[0]
+    done = perform(settings_of(config), operations.remove, RemoveRequest(name, kind), existing=True)
+    say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file brings it back.")
+    if done.change_id is not None:
+        say_undo(done.change_id, config)

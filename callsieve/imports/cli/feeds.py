@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import csv
-import shlex
 import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from callsieve.changes.operation import Refused
 from callsieve.cli.errors import CommandError, os_trouble
 from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.output import print_table, say
 from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import SourceOption, Verdict, source_name
-from callsieve.imports.cli.summary import Kind, Summary, print_summary
+from callsieve.imports.cli.source import SourceOption, Verdict, source_given
+from callsieve.imports.cli.summary import Summary, print_summary
+from callsieve.imports.feed_health import Health, health_of, late_after_seconds
+from callsieve.imports.feeds import (
+    BARE_NUMBER,
+    CSV_COLUMNS,
+    FTC_COLUMNS,
+    Format,
+    feed_rows,
+    format_of,
+    merged_complaints,
+)
+from callsieve.imports.operations import Kind
 from callsieve.settings import Loaded
+from callsieve.text.times import span_words, when
+from policies.hints import nearest
 from reputation.store.errors import StoreError
-
-if TYPE_CHECKING:
-    from reputation.store.feeds import FeedSource
-    from reputation.store.imports import ImportedRow
+from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
+from reputation.store.imports import Feed, ImportedRow, last_of, sources
 
 # More is no list of telephone numbers; a small packed file can be any size unpacked.
 MOST_ROWS = 100_000_000
@@ -62,42 +75,15 @@ def import_feed(
     config: ConfigOption = None,
 ) -> None:
     """Import a feed: the FTC's complaints, CSV, or a list of numbers. It takes the place of the one before."""
-    from callsieve.imports.feed_health import REFUSED_SHARE
-    from callsieve.imports.feeds import (
-        BARE_NUMBER,
-        CSV_COLUMNS,
-        FTC_COLUMNS,
-        Format,
-        feed_rows,
-        format_of,
-        merged_complaints,
-    )
-    from reputation.store.imports import Feed, TooFewNumbers, last_of
-
     loaded = settings_of(config)
-    summary = Summary(Kind.NUMBERS, source_name(source), dry_run)
+    summary = Summary(Kind.NUMBERS, source_given(source), dry_run)
     ways = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
     with _failure_noted(loaded, summary), ways as (table, bytes_read), meter(file) as tell:
-        _check_verdict(loaded, summary.source, verdict)
-        summary.format = format_of(table)
-        rows = _bounded(feed_rows(table, loaded.settings.numbers.region, verdict.value))
-        merge = merged_complaints if summary.format is Format.FTC else last_of
-        try:
-            usable = store_numbers(
-                loaded,
-                summary,
-                verdict.value,
-                watched(rows, bytes_read, tell),
-                table.problems,
-                feed=Feed(summary.format, merge),
-                least_share=0.0 if accept_smaller else REFUSED_SHARE,
-            )
-        except TooFewNumbers as error:
-            raise CommandError(
-                f"{file} has {error.numbers:,} numbers, less than half of the {summary.before or 0:,} in force: is it "
-                "whole? --accept-smaller takes it. Nothing was changed"
-            ) from None
-        summary.take(table, summary.imported, usable)
+        summary.format, summary.problems = format_of(table), table.problems
+        rows = watched(_bounded(feed_rows(table, loaded.settings.numbers.region, verdict.value)), bytes_read, tell)
+        feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
+        used = store_numbers(loaded, summary, verdict.value, rows, feed, accept_smaller=accept_smaller)
+        summary.take(table, summary.imported, used)
     if summary.format is Format.FTC:
         summary.ignored_columns = ()  # they are known, and about the person who complained
     print_summary(summary, as_json=as_json)
@@ -105,8 +91,6 @@ def import_feed(
 
 def show_feeds(export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show each feed: how large and how old it is, and whether it still comes."""
-    from reputation.store.feeds import feed_sources
-
     if export is not None and as_json:
         raise CommandError("feeds: --export writes CSV: leave out --json")
     with existing_store(settings_of(config)) as db:
@@ -121,12 +105,6 @@ def show_feeds(export: ExportOption = None, as_json: JsonOption = False, config:
 
 
 def _show(feeds: list[FeedSource], now: float) -> None:
-    from rich.text import Text
-
-    from callsieve.cli.output import print_table, say
-    from callsieve.imports.feed_health import Health, health_of
-    from callsieve.text.times import span_words, when
-
     if not feeds:
         say("There is no feed: `callsieve import feed FILE --source NAME` brings one.")
         return
@@ -149,8 +127,6 @@ def _show(feeds: list[FeedSource], now: float) -> None:
 
 
 def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
-    from callsieve.imports.feed_health import health_of, late_after_seconds
-
     health = health_of(feed, now)
     return {
         **feed._asdict(),
@@ -163,11 +139,6 @@ def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
 
 def _export(db: sqlite3.Connection, name: str) -> None:
     """What the source lists on standard output, in the form that `import feed` reads."""
-    from callsieve.imports.feeds import CSV_COLUMNS
-    from policies.hints import nearest
-    from reputation.store.feeds import rows_of
-    from reputation.store.imports import sources
-
     verdicts = {one.name: one.verdict for one in sources(db)}
     if name not in verdicts:
         raise CommandError(f"there is no feed {name[:80]!r}{nearest(name, verdicts) if verdicts else ''}")
@@ -176,27 +147,12 @@ def _export(db: sqlite3.Connection, name: str) -> None:
     out.writerows((*row, verdicts[name]) for row in rows_of(db, name))
 
 
-def _check_verdict(loaded: Loaded, name: str, verdict: Verdict) -> None:
-    """A forgotten `--verdict ok` must not turn a list that speaks for numbers into one against them."""
-    from reputation.store.imports import sources
-
-    if not has_store(loaded):
-        return
-    with existing_store(loaded) as db:
-        before = next((one.verdict for one in sources(db) if one.name == name), verdict)
-    if before != verdict:
-        raise CommandError(
-            f"{name} has the verdict {before} and this import {verdict}: add --verdict {before}, or first "
-            f"`callsieve import remove {shlex.quote(name)}`"
-        )
-
-
 @contextmanager
 def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
     """Inside, an error is also noted with the feed, so that `callsieve feeds` and the doctor know of it."""
     try:
         yield
-    except (CommandError, StoreError) as error:
+    except (CommandError, Refused, StoreError) as error:
         _note_failure(loaded, summary, str(error))
         raise
     except OSError as error:
@@ -205,8 +161,6 @@ def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
 
 
 def _note_failure(loaded: Loaded, summary: Summary, why: str) -> None:
-    from reputation.store.feeds import record_failure
-
     if summary.dry_run:
         return
     with suppress(StoreError, CommandError, OSError):  # what matters is the error that is being noted

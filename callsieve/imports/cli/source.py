@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
+from callsieve.imports.operations import source_name
 
 SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
 SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
@@ -20,12 +21,8 @@ class Verdict(StrEnum):
     OK = "ok"
 
 
-def source_name(source: str | None) -> str:
-    """The name, when it is one. CommandError."""
-    from callsieve.imports.rows import NAME
-
+def source_given(source: str | None) -> str:
+    """The name of the source, which must be given and be one. CommandError, Refused."""
     if source is None:
         raise CommandError("import numbers: missing option --source NAME: what this list is called")
-    if not NAME.fullmatch(source):
-        raise CommandError(f"--source {source[:40]!r}: letters, digits, space, _, . and -, 64 at most")
-    return source
+    return source_name(source)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from callsieve.cli.errors import warn
 from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import print_json
 from callsieve.cli.output import plural, say
+from callsieve.imports.operations import Kind
 from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, Table
-
-
-class Kind(StrEnum):
-    """What an import brings."""
-
-    NUMBERS = "numbers"
-    CONTACTS = "contacts"
-    PEOPLE = "people"
 
 
 @dataclass(slots=True)

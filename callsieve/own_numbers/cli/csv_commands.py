@@ -12,9 +12,8 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_of_rows
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import plural, say, say_undo
+from callsieve.cli.output import plural, say, say_undo, some
 from callsieve.cli.store import context_of, stores
-from callsieve.imports.cli.number_import import some
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
 from callsieve.own_numbers.operations import bring_in
 from callsieve.system.files import naming

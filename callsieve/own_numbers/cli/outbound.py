@@ -18,8 +18,7 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import print_table, say
-from callsieve.imports.cli.number_import import some
+from callsieve.cli.output import print_table, say, some
 from callsieve.text.times import TimeError, instant_of, when, when_there
 from callsieve.wiring import outbound_rules_of
 from policies.outbound import OutgoingCall, day_of, explain_guard, guard

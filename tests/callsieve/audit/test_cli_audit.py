@@ -47,7 +47,6 @@ WRITING = {
     "import feed": "complaints.csv --source listed",
     "import calls": "history.jsonl",
     "import contacts": "crm.csv --source crm",
-    "import people": "people.csv --source hr",
     "import remove": "complaints",
     "policy activate": "strict",
     "emergency open": "",
@@ -58,9 +57,20 @@ WRITING = {
     "privacy erase": f"{CALLER} --yes",
 }
 # What is typed depends on what was printed, or comes from standard input: their rows are looked at in test_cli_appeal,
-# test_cli_reviews, test_cli_own, test_cli_users and test_cli_list_files; of what needs an Asterisk in test_install.
+# test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports and test_cli_list_files; of what needs an Asterisk in
+# test_install.
 WRITING_IN_THEIR_TURN = {
-    *("off", "on", "list import", "undo", "appeal prove", "identity prove", "review done", "review undo"),
+    *(
+        "off",
+        "on",
+        "import people",
+        "list import",
+        "undo",
+        "appeal prove",
+        "identity prove",
+        "review done",
+        "review undo",
+    ),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     "user reset-totp",

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from callsieve.cli import progress
-from callsieve.imports.cli import commands as imports
+from callsieve.imports import operations
+from reputation.model import Did
 from reputation.store.database import open_store
 from reputation.store.lists import list_entries
-from reputation.store.people import all_people
+from reputation.store.people import all_people, upsert_dids
 from reputation.store.personal_lists import Contact, contacts_of
+from reputation.store.sources import dids_from, people_from
 from tests.callsieve.program import Program, ended, one_line
 from tests.office import CALLER
 from tests.waiting import wait_until
@@ -277,9 +279,54 @@ def test_people_of_the_settings_win(callsieve: Program) -> None:
     assert "201" in one_line(result.err)
 
 
+def undo_latest(callsieve: Program) -> None:
+    callsieve.ok("undo", str(callsieve("audit", "--json").json[0]["id"]))
+
+
+def test_an_import_of_people_is_undone(callsieve: Program) -> None:
+    callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n"), "--source", "hr")
+    with open_store(callsieve.store) as db:
+        before = people_from(db)
+    more = callsieve.file("q.csv", "extension,name\n202,Bobby\n203,Carol\n")
+    callsieve.ok("import", "people", more, "--source", "crm")
+    undo_latest(callsieve)
+    with open_store(callsieve.store) as db:
+        assert people_from(db) == before
+
+
+def test_people_that_were_removed_are_put_back(callsieve: Program) -> None:
+    callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n203,Al\n"), "--source", "hr")
+    with open_store(callsieve.store) as db:
+        upsert_dids(db, [Did("+12025550111", "sales", None, False)], "hr")
+        before = people_from(db) | dids_from(db)
+    for kind in ("people", "dids"):
+        callsieve.ok("import", "remove", "hr", "--kind", kind)
+        undo_latest(callsieve)
+    with open_store(callsieve.store) as db:
+        assert people_from(db) | dids_from(db) == before
+
+
+def test_people_changed_since_an_import_stay(callsieve: Program) -> None:
+    for name in ("Bob", "Bobby"):
+        file = callsieve.file("p.csv", f"extension,name\n202,{name}\n")
+        callsieve.ok("import", "people", file, "--source", "hr")
+    first = callsieve("audit", "--json").json[2]
+    assert "changed again since" in callsieve.fails("undo", str(first["id"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("numbers", "number\n+12017421834\n"), ("contacts", "number\n+12017421834\n")]
+)
+def test_what_is_not_kept_is_not_undone(callsieve: Program, kind: str, rows: str) -> None:
+    callsieve.ok("import", kind, callsieve.file("x.csv", rows), "--source", "crm")
+    callsieve.fails("undo", str(callsieve("audit", "--json").json[0]["id"]))
+    callsieve.ok("import", "remove", "crm")
+    callsieve.fails("undo", str(callsieve("audit", "--json").json[0]["id"]))
+
+
 def test_the_settings_are_no_source_of_imported_people(callsieve: Program) -> None:
     file = callsieve.file("p.csv", "extension\n202\n")
-    assert "CallSieve's own" in callsieve.fails("import", "people", file, "--source", "settings")
+    assert "use another" in callsieve.fails("import", "people", file, "--source", "settings")
 
 
 def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
@@ -288,7 +335,7 @@ def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
 
 
 def test_a_file_of_numbers_is_no_list_of_contacts(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "MOST_ROWS", 10)
+    monkeypatch.setattr(operations, "MOST_ROWS", 10)
     assert "no list of contacts" in callsieve.fails(
         "import", "contacts", numbers_file(callsieve, 11), "--source", "crm"
     )

@@ -79,7 +79,8 @@ def test_a_file_of_any_size_is_bounded(callsieve: Program) -> None:
 
 
 def test_a_change_of_another_kind_is_not_undone(callsieve: Program) -> None:
-    callsieve.ok("mark", CALLER, "spam", "--as", "201")
+    callsieve.ok("db", "migrate")
+    callsieve.ok("privacy", "export", CALLER)
     [row] = callsieve("audit", "--json").json
     assert "cannot be undone" in callsieve.fails("undo", str(row["id"]))
 

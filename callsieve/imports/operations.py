@@ -1,0 +1,302 @@
+"""Bringing numbers, contacts, people and past calls into the store, and taking an import out again.
+
+import_numbers, import_contacts, import_people, import_calls, remove: operations (callsieve/changes/operation.py)
+
+Numbers and calls are written, and numbers removed, in many transactions: not from within one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from math import ceil
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.imports.call_history import Item, Written, write_calls
+from callsieve.imports.feed_health import REFUSED_SHARE
+from callsieve.imports.rows import NAME
+from callsieve.settings import Settings
+from callsieve.text.csv_table import Problem, nothing_usable
+from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
+from policies.hints import nearest
+from reputation.model import Did, Person
+from reputation.store import imports as number_store
+from reputation.store.audit import Change, add_audit
+from reputation.store.imports import LIST, Feed, ImportedRow, ImportSource, TooFewNumbers, remove_source, sources
+from reputation.store.people import SETTINGS, all_people, upsert_dids, upsert_people
+from reputation.store.personal_lists import Contact, replace_contacts
+from reputation.store.sources import (
+    From,
+    contact_sources,
+    did_sources,
+    dids_from,
+    people_from,
+    people_sources,
+    remove_contacts,
+    remove_dids,
+    remove_people,
+)
+from reputation.wording import Wording
+
+MOST_ROWS = 250_000  # of contacts, people and DIDs, which are written in one transaction
+TOO_MANY = Wording("More than 250,000 rows: that is no list of contacts, people or DIDs.")
+NO_SOURCE = Wording("Say what this import is called: letters, digits, space, _, . and -, 64 at most.")
+
+
+class Kind(StrEnum):
+    """What an import brings."""
+
+    NUMBERS = "numbers"
+    CONTACTS = "contacts"
+    PEOPLE = "people"
+    DIDS = "dids"
+
+
+class NumbersRequest(NamedTuple):
+    """The numbers of a list or `feed`, whose `rows` are read while they are stored.
+
+    `problems`: why rows were passed over, filled meanwhile. `known`: the store as it is; a dry run writes elsewhere.
+    """
+
+    source: str
+    verdict: str
+    rows: Iterable[ImportedRow]
+    problems: Sequence[Problem]
+    known: sqlite3.Connection
+    feed: Feed | None = None
+    accept_smaller: bool = False
+
+
+class NumbersImported(NamedTuple):
+    """`before`: how many the source had, None for a new one; `usable`: how many rows there were; `own`: our own."""
+
+    live: ImportSource
+    before: int | None
+    usable: int
+    own: frozenset[str]
+
+
+class ContactsRequest(NamedTuple):
+    """All contacts of a source. `known`: the store as it is; a dry run writes elsewhere."""
+
+    source: str
+    contacts: Sequence[Contact]
+    known: sqlite3.Connection
+
+
+class ContactsImported(NamedTuple):
+    """`before`: how many the source had; `strangers`: extensions of contacts that nobody here has."""
+
+    before: int | None
+    rows: int
+    strangers: list[str]
+
+
+class PeopleRequest(NamedTuple):
+    """Some people, or DIDs, of a source."""
+
+    source: str
+    rows: Sequence[Person] | Sequence[Did]
+    kind: Kind = Kind.PEOPLE
+
+
+class PeopleImported(NamedTuple):
+    """`rows`: how many there were, each extension or number once; `kept`: those that the settings say otherwise."""
+
+    change_id: int | None
+    rows: int
+    kept: list[str]
+
+
+class CallsRequest(NamedTuple):
+    """The calls of a file, which are read while they are stored."""
+
+    name: str
+    items: Iterable[Item]
+
+
+class RemoveRequest(NamedTuple):
+    """`kind` None: the only import of the name."""
+
+    name: str
+    kind: Kind | None = None
+
+
+class Removed(NamedTuple):
+    """`change_id` None: what the import brought is not kept."""
+
+    change_id: int | None
+    kind: Kind
+    rows: int
+
+
+def import_numbers(db: sqlite3.Connection, context: Context, request: NumbersRequest) -> NumbersImported:
+    """Makes the rows the numbers of the source, at once or not at all."""
+    source, known = source_name(request.source), request.known
+    before = next((one for one in sources(known) if one.name == source), None)
+    if request.feed and before and before.verdict != request.verdict:
+        words = f"{source} has the verdict {before.verdict} and this import {request.verdict}: say --verdict"
+        raise Refused("other-verdict", f"{words} {before.verdict}, or first remove the import")
+    least = (
+        ceil((before.numbers if before else 0) * REFUSED_SHARE) if request.feed and not request.accept_smaller else 0
+    )
+    counted = _Counted(known_own_numbers(known, context.loaded), request.problems)
+
+    def also(live: ImportSource) -> None:
+        with change(db, context, "import feed" if request.feed else "import numbers", name=source) as changed:
+            changed.before = _rows(before and before.numbers)
+            changed.after = {"verdict": request.verdict, "rows": live.numbers}
+
+    try:
+        terms = (request.feed or LIST)._replace(least=least)
+        live = number_store.import_numbers(db, source, request.verdict, counted.of(request.rows), also=also, feed=terms)
+    except TooFewNumbers as error:
+        words = f"{error.numbers:,} numbers, less than half of the {before.numbers if before else 0:,} in force"
+        raise Refused("feed-shrank", f"{words}: is the file whole? --accept-smaller takes it") from None
+    return NumbersImported(live, before and before.numbers, counted.rows, frozenset(counted.own))
+
+
+def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsRequest) -> ContactsImported:
+    """Makes the contacts those of the source."""
+    source, known = source_name(request.source), request.known
+    by_key = {(contact.number, contact.person): contact for contact in request.contacts}
+    before = next((one.rows for one in contact_sources(known) if one.name == source), None)
+    with change(db, context, "import contacts", name=source) as changed:
+        changed.before, changed.after = _rows(before), _rows(len(by_key))
+        replace_contacts(db, source, by_key.values())
+    extensions = {person.extension for person in (*all_people(known), *people_of(context.settings))}
+    named = {contact.person for contact in by_key.values() if contact.person}
+    return ContactsImported(before, len(by_key), sorted(named - extensions))
+
+
+def import_people(db: sqlite3.Connection, context: Context, request: PeopleRequest) -> PeopleImported:
+    """Adds people or DIDs, or brings them up to date; those that the settings name stay as they say."""
+    source, kind = source_name(request.source), request.kind
+    if source == SETTINGS:
+        words = Wording("{name} is a name of CallSieve's own: use another", {"name": SETTINGS})
+        raise Refused("bad-source", words, "source")
+    table = _TABLES[kind]
+    rows = {table.key(one): one for one in request.rows}
+    with change(db, context, f"import {kind}", name=source) as changed:
+        before = table.there(db)
+        table.write(db, rows.values(), source)
+        after = table.there(db)
+        _note_each(db, context, changed.what, {key: (before.get(key), after[key]) for key in rows})
+        changed.after = _rows(len(rows))
+    of_settings = {table.key(one) for one in table.of_settings(context.settings)}
+    kept = [key for key, one in rows.items() if key in of_settings or after[key].one != one]
+    return PeopleImported(changed.id, len(rows), sorted(kept))
+
+
+def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
+    """Learns from past calls. That it was begun is in the audit, even if it is broken off."""
+    with change(db, context, "import calls", name=request.name):
+        pass
+    return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
+
+
+def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> Removed:
+    """Takes an import out with all that it brought. People and DIDs are kept in the audit, the others are not."""
+    kind, count = _import_called(db, request)
+
+    def note() -> int | None:
+        with change(db, context, "import remove", name=request.name) as changed:
+            changed.before = {"kind": kind.value, "rows": count}
+            if kind is Kind.CONTACTS:
+                remove_contacts(db, request.name)
+            elif kind in _TABLES:
+                there = _TABLES[kind].there(db)
+                gone = {key: (one, None) for key, one in there.items() if one.source == request.name}
+                _note_each(db, context, changed.what, gone)
+                _TABLES[kind].remove(db, request.name)
+        return changed.id if kind in _TABLES else None
+
+    if kind is Kind.NUMBERS:
+        remove_source(db, request.name, also=note)
+        return Removed(None, kind, count)
+    return Removed(note(), kind, count)
+
+
+def source_name(source: str) -> str:
+    """The name of an import, when it is one. Refused."""
+    if not NAME.fullmatch(source):
+        raise Refused("bad-source", NO_SOURCE, "source")
+    return source
+
+
+class _Table(NamedTuple):
+    """Where people or DIDs are kept. `of_settings`: those that the settings name."""
+
+    key: Callable[[Any], str]
+    there: Callable[[sqlite3.Connection], dict[str, From]]
+    write: Callable[[sqlite3.Connection, Iterable[Any], str], None]
+    remove: Callable[[sqlite3.Connection, str], int]
+    of_settings: Callable[[Settings], Iterable[Any]]
+
+
+_TABLES = {
+    Kind.PEOPLE: _Table(attrgetter("extension"), people_from, upsert_people, remove_people, people_of),
+    Kind.DIDS: _Table(attrgetter("number"), dids_from, upsert_dids, remove_dids, dids_of),
+}
+
+
+class _Counted:
+    """Counts the rows that pass, and notes which of them are our own numbers."""
+
+    def __init__(self, own_numbers: frozenset[str], problems: Sequence[Problem]) -> None:
+        self.rows = 0
+        self.own: set[str] = set()
+        self._own_numbers = own_numbers
+        self._problems = problems
+
+    def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
+        """The rows. Refused at the end when there was none: nothing is no reason to drop what is in force."""
+        for row in rows:
+            self.rows += 1
+            if row[0] in self._own_numbers:
+                self.own.add(row[0])
+            yield row
+        if not self.rows:
+            raise Refused("nothing-usable", nothing_usable(self._problems))
+
+
+def _note_each(
+    db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
+) -> None:
+    """A row of the audit for each person or DID that was changed, from which it is put back."""
+    for key, (before, after) in rows.items():
+        if before != after:
+            number, name = (key, "") if key.startswith("+") else (None, key)
+            add_audit(db, Change(what, number, name, _kept(before), _kept(after)), context.actor, context.at)
+
+
+def _kept(one: From | None) -> dict[str, object] | None:
+    return {**asdict(one.one), "source": one.source} if one else None
+
+
+def _rows(count: int | None) -> dict[str, int] | None:
+    return None if count is None else {"rows": count}
+
+
+def _import_called(db: sqlite3.Connection, request: RemoveRequest) -> tuple[Kind, int]:
+    """The one import of this name, and perhaps kind, and its rows."""
+    name, kind = request
+    there = {
+        Kind.NUMBERS: {one.name: one.numbers for one in sources(db)},
+        Kind.CONTACTS: dict(contact_sources(db)),
+        Kind.PEOPLE: dict(people_sources(db)),
+        Kind.DIDS: dict(did_sources(db)),
+    }
+    found = [(one, names[name]) for one, names in there.items() if name in names and kind in (None, one)]
+    if not found:
+        names = {known for one, names in there.items() if kind in (None, one) for known in names}
+        raise Refused("no-such-import", f"there is no import {name[:80]!r}{nearest(name, names) if names else ''}")
+    if len(found) > 1:
+        kinds = " and ".join(one for one, _ in found)
+        raise Refused("several-imports", f"there are {kinds} of this name: say which with --kind")
+    return found[0]
