@@ -69,10 +69,11 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
     async def handle(visit: Visit) -> Response:
         number = number_in(visit)
         try:
-            await visit.perform(operation, request_of(number, visit.form))
+            done = await visit.perform(operation, request_of(number, visit.form))
         except Refused as refused:
             return await page_of_number(visit, said_of(refused))
-        return visit.go("/own" if operation is operations.remove else f"/own/{number}", said)
+        path = "/own" if operation is operations.remove else f"/own/{number}"
+        return visit.go(path, said if done.change_id is not None else "")
 
     return handle
 

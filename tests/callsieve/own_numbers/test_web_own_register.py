@@ -101,6 +101,16 @@ def test_a_registered_number_is_changed_where_told(
     assert changes_of(office)[0] == ("undo own add", "otto (console)", OWN)
 
 
+def test_a_form_that_changes_nothing_leaves_no_row(
+    office: Office, otto: Browser, put: Callable[..., OwnNumber]
+) -> None:
+    before = put(name="Acme", next_check_at=NOW + 9.25 * DAY)
+    fields = {name: field_of(otto.text(f"/own/{OWN}"), name) for name in ("name", "next_check")}
+    assert otto.post(f"/own/{OWN}/change", **fields).headers["location"] == f"/own/{OWN}"
+    assert there(office) == before
+    assert changes_of(office) == []
+
+
 @pytest.mark.parametrize(
     ("step", "fields", "was", "becomes"),
     [
