@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FAILURES_TO_OPEN = 5  # DESIGN section 6
+FAILURES_TO_OPEN = 5  # docs/failures.md
 REST_SECONDS = 2.0
 
 

@@ -1,7 +1,7 @@
 """From an AGI request to an IncomingCall: the edge where text from the network is read, once.
 
 Arguments that give trust are made by the dialplan from Asterisk's own facts; the rest came from SIP and was
-filtered there. The caller's number comes from the header block only (ASTERISK-FACTS section 2).
+filtered there. The caller's number comes from the header block only (docs/reference/asterisk.md).
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain", "outbo
 ASTERISK_WAITS_SECONDS = 0.6
 ANSWERING_SECONDS = 0.05
 
-# Upper bounds of the histogram of decision times: what is usual, and the deadlines (DESIGN sections 6 and 10).
+# Upper bounds of the histogram of decision times: what is usual, and the deadlines.
 BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
 

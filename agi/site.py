@@ -12,7 +12,7 @@ from agi.display import Display
 from policies.outbound import OutboundRules
 from policies.situation import ScreeningHours
 
-# What `[[trunk]] reject` takes -> SIP code (ASTERISK-FACTS section 3). 603: final, no other route is tried.
+# What `[[trunk]] reject` takes -> SIP code (docs/reference/asterisk.md). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
 

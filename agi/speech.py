@@ -197,7 +197,7 @@ def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
         yield from _of_family(family, speaks_for=speaks_for)
 
 
-# What one call showed, by its direction, the heaviest first (REPUTATION-MODEL section 3). None: said without a count.
+# What one call showed, by its direction, the heaviest first. None: said without a count.
 SIGNALS_AGAINST = (
     (SignalCategory.HUNG_UP_ON, "hung-up"),
     (SignalCategory.ONE_RING, "one-ring"),

@@ -69,7 +69,7 @@ class Feed:
 
 
 Evidence = Mapping[str, Callable[[str], bool]]
-# What REPUTATION-MODEL section 9 gives, in % of the complaints of the last day, and in hospitals of 2,390.
+# What was measured when the model was designed, in % of the complaints of the last day, and in hospitals of 2,390.
 EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1", "1"), "block, many": ("23.5", "0")}
 
 

@@ -10,7 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that a figure may be (or the least), from DESIGN section 10. `unit` is `x` when it bounds the ratio."""
+    """The most that a figure may be (or the least). `unit` is `x` when it bounds the ratio."""
 
     limit: float
     unit: str

@@ -70,7 +70,7 @@ class Decision:
 
     `action` is what to do; `would_be` what a policy in observe mode would have done (else the same), and
     `observed` whether it was in that mode;
-    `step` the step of the written precedence (DESIGN section 4) that decided, 0 for fail-open;
+    `step` the step of the written precedence (docs/policy-reference.md) that decided, 0 for fail-open;
     `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
     `label` the rule's own prefix for the display; `category` what imported sources call the number; `callee` the
     extension of the person the call is for, where known, and `language` that person's; `ask` what the rule wants a

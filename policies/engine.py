@@ -1,4 +1,4 @@
-"""The written precedence (DESIGN section 4) as a table of steps, and the one pure function that decides.
+"""The written precedence (docs/policy-reference.md) as a table of steps, and the one pure function that decides.
 
 A step looks at a case and either decides or passes. The first that decides wins; caps weaken only what a rule
 or the default orders. Read this file after policies/decision.py.
@@ -26,7 +26,7 @@ from policies.relations import (
 )
 from reputation.model import CallerKind, Facts, Imported, Level, Tie
 
-EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min (DESIGN section 4)
+EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
 CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
 
 
@@ -47,7 +47,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the precedence: its number in DESIGN section 4, a title, its rules, and what it does."""
+    """One step of the precedence: its number in docs/policy-reference.md, a title, its rules, and what it does."""
 
     number: int
     title: str

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from reputation.weights import DAY_SECONDS
 
-# REPUTATION-MODEL section 5.
+# docs/explanation/model.md, "Appeals".
 WORKING_DAYS = 3
 COOLING_OFF_DAYS = 30
 

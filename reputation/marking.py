@@ -2,7 +2,7 @@
 
     mark(db, Statement(...)) -> MarkResult     it is written, or it says in one line why not; never raises for a refusal
 
-Guard rails of REPUTATION-MODEL section 4. Run these functions in a transaction (`Store.write` is one).
+The guard rails are those of docs/explanation/model.md. Run these functions in a transaction (`Store.write` is one).
 """
 
 from __future__ import annotations

@@ -440,7 +440,7 @@ class OutcomeRecord:
 
 
 class SignalCategory(StrEnum):
-    """What one call showed (REPUTATION-MODEL section 3)."""
+    """What one call showed (docs/explanation/model.md)."""
 
     HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
     ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing

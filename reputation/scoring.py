@@ -117,7 +117,7 @@ def _level(
     weights: Weights,
     now: float,
 ) -> Level:
-    """The strongest level whose threshold is reached and whose other conditions hold (REPUTATION-MODEL section 4)."""
+    """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md)."""
     levels = weights.levels
     level = level_at(log_odds, levels)
     if level <= Level.WARN:

@@ -1,7 +1,7 @@
 """The one table of the model: every weight, half-life, cap and threshold, with the reason for its default.
 
-Settings may change any of them under `[reputation]` (docs/reputation.md lists them); what is written here is what
-REPUTATION-MODEL gives. Log-odds are natural. Half-lives are in days, everything else as its name says.
+Settings may change any of them under `[reputation]` (docs/reputation.md lists them); docs/explanation/model.md
+says how they are used. Log-odds are natural. Half-lives are in days, everything else as its name says.
 """
 
 from __future__ import annotations

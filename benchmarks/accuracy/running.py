@@ -18,7 +18,7 @@ from benchmarks.accuracy.parameters import STANDARD, Kind, Parameters, with_habi
 from benchmarks.accuracy.reading import Counts, Methods, measure_attacks, measure_office
 
 FIRST_SEED = 1001  # seeds below are for tuning, and are never published
-STANDARD_NAME = "as section 8 says"
+STANDARD_NAME = "the standard office"
 ABLATION_NAME = TWO_FAMILIES
 A_FIFTH = 5  # one seed in so many is also measured in harder offices, and without "one witness, one family"
 TABLE_COLLUDERS = (3, 10, 40)

@@ -68,7 +68,7 @@ def attack_cells(
 
 
 def methods_sheet(seeds: Sequence[Counts], without: Sequence[Counts]) -> Sheet:
-    """The table of REPUTATION-MODEL section 8."""
+    """This model beside others."""
     rows = [_method_row(seeds, name, MARKS) for name in (*BASELINES, MODEL)]
     rows.append(_method_row(seeds, MODEL, HANG_UPS, f"{MODEL}, colluders also hang up"))
     rows.append(_method_row(without, TWO_FAMILIES, HANG_UPS, f"{TWO_FAMILIES}, colluders also hang up"))

@@ -1,4 +1,4 @@
-"""Our own history of calls and marks, one JSON object a line (DESIGN section 8). A bad line costs that line.
+"""Our own history of calls and marks, one JSON object a line (docs/commands.md). A bad line costs that line.
 
     events_of(stream, history, site) -> Call | Mark ...
 

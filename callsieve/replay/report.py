@@ -181,7 +181,7 @@ def reason_of(decision: Decision) -> Why:
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
-    """One line of `--out` (DESIGN section 8). Of a policy that only observes, what it would have done."""
+    """One line of `--out` (docs/commands.md). Of a policy that only observes, what it would have done."""
     decision = judged.decisions[0]
     return {
         "call": judged.outcome.linkedid,

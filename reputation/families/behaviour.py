@@ -1,4 +1,4 @@
-"""What the calls of a number showed, by distinct callees (REPUTATION-MODEL section 3)."""
+"""What the calls of a number showed, by distinct callees (docs/explanation/model.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imported sources (REPUTATION-MODEL section 3): many that list a number are hardly more than two."""
+"""Imported sources (docs/explanation/model.md): many that list a number are hardly more than two."""
 
 from __future__ import annotations
 

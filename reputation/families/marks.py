@@ -1,4 +1,4 @@
-"""Marks of distinct people against all who answered (REPUTATION-MODEL section 3)."""
+"""Marks of distinct people against all who answered (docs/explanation/model.md)."""
 
 from __future__ import annotations
 

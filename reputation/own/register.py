@@ -8,7 +8,7 @@ from enum import StrEnum
 from reputation.wording import Places, Wording
 
 # How long a number rests before it is used again: lists of complaints and the displays of carriers forget a number that
-# is silent within about that time (DESIGN, issue 7).
+# is silent within about that time.
 REST_SECONDS = 45 * 86_400.0
 
 

@@ -1,4 +1,4 @@
-"""Emergency calls from this PBX: after one, screening is open for a while (DESIGN section 4)."""
+"""Emergency calls from this PBX: after one, screening is open for a while (docs/policy-reference.md)."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ SELECT * FROM (
 
 Row = tuple[Any, ...]
 
-# Exact beats prefix beats range (DESIGN section 4).
+# Exact beats prefix beats range.
 _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
 

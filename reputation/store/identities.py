@@ -6,7 +6,7 @@ import sqlite3
 
 from reputation.model import Identity
 
-LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (REPUTATION-MODEL section 3)
+LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (docs/explanation/model.md)
 CONTROL_LEVEL = 1  # whoever answers there gave a code back; who that is, nobody has checked
 
 SET = """

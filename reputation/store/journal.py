@@ -23,7 +23,7 @@ Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.1  # DESIGN section 5 allows 0.2
+FLUSH_SECONDS = 0.1  # docs/architecture.md promises 0.2
 BATCH = 500
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 10.0

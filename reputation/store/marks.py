@@ -94,7 +94,7 @@ def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
     """The class that a mark counts in: of its call, else of the last call from the number to the reporter, else of its
-    last call, else `unknown` (REPUTATION-MODEL section 2).
+    last call, else `unknown` (docs/explanation/model.md).
     """
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):

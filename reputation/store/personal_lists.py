@@ -33,7 +33,7 @@ WHERE excluded.at >= personal_entry.at
 """
 REMOVE_ENTRY = "DELETE FROM personal_entry WHERE person = ? AND number = ? RETURNING person, number, verdict, at"
 ENTRIES = "SELECT person, number, verdict, at FROM personal_entry WHERE person = ? ORDER BY number"
-EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours (DESIGN section 4)
+EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours
 EXPECT = """
 INSERT INTO expected_call (person, until) VALUES (?, ?)
 ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)

@@ -1,4 +1,4 @@
-"""How long things are kept (DESIGN section 5)."""
+"""How long things are kept (docs/operations.md, "Personal data")."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reputation.store.standing import refresh_all
 
 DAY = 86_400.0
 DECISION_DAYS = 90
-# A passed challenge caps the action for 30 days (DESIGN section 4, step 7).
+# A passed challenge caps the action for 30 days (docs/policy-reference.md).
 CHALLENGE_PASS_DAYS = 30
 EMERGENCY_DAYS = 90
 OUTCOME_DAYS = 30

@@ -45,7 +45,7 @@ async def text_of(inbox: Inbox) -> list[bytes]:
     return [packet.text.encode() for packet in await received(inbox)]
 
 
-# The defects of panoramisk, in the order of ASTERISK-FACTS.md.
+# The defects of panoramisk, each named beside its workaround.
 
 
 async def test_a_character_cut_between_two_chunks_is_whole() -> None:

@@ -33,7 +33,7 @@ from reputation.quiet_hours import QuietHours
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 
-# Everything that DESIGN section 7 shows, with values that are not the defaults.
+# Everything that docs/operations.md shows, with values that are not the defaults.
 EVERYTHING = """
 [agi]
 listen = "127.0.0.1:4574"

@@ -1,4 +1,4 @@
-"""The evidence model: figures of REPUTATION-MODEL and its properties (section 7), on the pure functions."""
+"""The evidence model: figures of docs/explanation/model.md and its properties, on the pure functions."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_a_failed_signature_alone_can_challenge() -> None:
     assert judged(many(9, auth_class=FALSE), circumstances=circumstances).level is Level.CHALLENGE
 
 
-# Properties (section 7) ------------------------------------------------------------------------------------
+# Properties ------------------------------------------------------------------------------------
 
 people = st.sampled_from([str(n) for n in range(201, 209)])
 times = st.integers(0, 60 * 24).map(lambda hours: NOW - 3600.0 * hours)

@@ -1,4 +1,4 @@
-"""What the rows add up to is kept beside them, and is always what a fold over all rows gives (REPUTATION-MODEL 7)."""
+"""What the rows add up to is kept beside them, and is always what a fold over all rows gives."""
 
 from __future__ import annotations
 

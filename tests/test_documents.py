@@ -1,0 +1,61 @@
+"""What documents and code point to is in the repository."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CITED = re.compile(r"[\w./-]*\w\.md\b")
+SOURCES = ("*.py", "*.conf", "asterisk-conf/*.toml", "*.html", "*.sql", "Makefile")
+
+
+@cache
+def files(*patterns: str) -> tuple[Path, ...]:
+    """Those that git knows or is about to."""
+    listed = subprocess.check_output(
+        ("git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns), cwd=ROOT, text=True
+    )
+    return tuple(ROOT / line for line in listed.splitlines() if (ROOT / line).is_file())
+
+
+@cache
+def anchors_of(page: Path) -> frozenset[str]:
+    """What GitHub makes of the headings."""
+    headings = HEADING.findall(CODE_BLOCK.sub("", page.read_text()))
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    """Links of the page to files or headings that are not there."""
+    for link in LINK.findall(CODE_BLOCK.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            yield link
+
+
+@pytest.mark.parametrize("page", files("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert list(broken_links(page)) == []
+
+
+def test_every_document_that_code_cites_is_here() -> None:
+    missing = {
+        f"{file.relative_to(ROOT)}: {cited}"
+        for file in files(*SOURCES)
+        if "tests" not in file.parts
+        for cited in CITED.findall(file.read_text())
+        if not (ROOT / cited).exists() and not list(ROOT.glob(f"docs/**/{cited}"))
+    }
+    assert missing == set()
