@@ -243,6 +243,14 @@ def test_explain_takes_what_a_call_can_be(callsieve: Program, options: list[str]
     assert (found["action"], found["rule"]) == (action, rule)
 
 
+@pytest.mark.parametrize(("matches", "rule"), [("false", "withheld"), ("true", "blocklist")])
+def test_explain_matches_a_withheld_number_as_a_call_does(callsieve: Program, matches: str, rule: str) -> None:
+    settings = callsieve.config.read_text().replace("[numbers]", f"[numbers]\nmatch_withheld = {matches}")
+    callsieve.config.write_text(settings)
+    callsieve.ok("list", "add", "block", CALLER)
+    assert callsieve("policy", "explain", "--caller", CALLER, "--withheld", "--json").json["rule"] == rule
+
+
 def test_explain_at_another_time(callsieve: Program) -> None:
     policy_file(
         callsieve,
