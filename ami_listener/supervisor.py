@@ -22,10 +22,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ami_listener.backoff import delay_seconds
 from ami_listener.connection import Account, Connection, connect
 from ami_listener.errors import AmiError, Kind, Trouble
 from ami_listener.event_queue import Gap, Inbox, Notice
+from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("ami_listener.supervisor")
 
@@ -35,8 +35,21 @@ _NEEDS_SOMEBODY = frozenset({Kind.NO_HOST, Kind.NOT_AMI, Kind.LOGIN_REFUSED, Kin
 # Asking again at once is no use, and an offence if it is the secret.
 _REFUSALS = frozenset({Kind.LOGIN_REFUSED, Kind.BAD_LOGIN})
 
+# Asterisk may ban an address that tries a wrong secret again and again, and its log would fill.
+REFUSED_LOGIN_SECONDS = 60.0
+
 # A connection that lasted this long was a good one: the next failure is the first in a row.
 STABLE_SECONDS = 10.0
+
+
+def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = False) -> float:
+    """The wait after the `failures`-th failure in a row, from 1; `chance` in 0..1 spreads it over its second half.
+
+    Never long: every second without Asterisk is calls not seen. After a refused login never less than a minute.
+    """
+    if login_refused:
+        return REFUSED_LOGIN_SECONDS * (1 + chance / 10)
+    return wait_seconds(failures) * (1 + chance) / 2
 
 
 class State(StrEnum):
@@ -158,7 +171,7 @@ class AmiListener:
             failures += 1
             in_doubt = self._login_in_doubt and error.kind is not Kind.STOPPING
             refused = error.kind in _REFUSALS or in_doubt
-            seconds = delay_seconds(failures, self._chance(), login_refused=refused)
+            seconds = reconnect_seconds(failures, self._chance(), login_refused=refused)
             self._note(error.kind, error.detail)
             self._state = State.WAITING
             logger.debug("connecting again in %.1f s", seconds)

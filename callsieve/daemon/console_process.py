@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable
 
 from callsieve.settings import Loaded
+from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("callsieve.daemon.console_process")
 
 FIRST_RETRY_SECONDS = 2.0
-LAST_RETRY_SECONDS = 300.0
+LONGEST_RETRY_SECONDS = 300.0
 WELL_AFTER_SECONDS = 60.0
 END_SECONDS = 1.0
 
@@ -25,16 +26,17 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
     loaded = load()
     if not loaded.settings.web.enabled:
         return
-    retry_seconds = FIRST_RETRY_SECONDS
+    failures = 0
     loop = asyncio.get_running_loop()
     while True:
         began = loop.time()
         code = await _run(loaded)
         if loop.time() - began > WELL_AFTER_SECONDS:
-            retry_seconds = FIRST_RETRY_SECONDS
-        logger.warning("the console ended with %s: again in %.0f s; calls are not affected", code, retry_seconds)
-        await asyncio.sleep(retry_seconds)
-        retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+            failures = 0
+        failures += 1
+        seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        logger.warning("the console ended with %s: again in %.0f s; calls are not affected", code, seconds)
+        await asyncio.sleep(seconds)
 
 
 async def _run(loaded: Loaded) -> int:

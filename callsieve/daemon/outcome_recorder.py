@@ -27,6 +27,7 @@ from ami_listener.supervisor import AmiListener
 from ami_listener.tracker import CallTracker
 from callsieve.daemon.store_supervisor import Keeper
 from callsieve.settings import Ami
+from reputation.backoff import wait_seconds
 from reputation.feature_codes import mark_call
 from reputation.model import OutcomeRecord
 from reputation.numbers import is_emergency
@@ -43,7 +44,6 @@ FLUSH_SECONDS = 0.2
 TICK_SECONDS = 1.0
 SETTLE_SECONDS = 30.0
 FIRST_RETRY_SECONDS = 1.0
-LAST_RETRY_SECONDS = 10.0
 
 
 class Learning:
@@ -201,7 +201,7 @@ class Learning:
 
 async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:
     """Runs it again and again, so long apart; after a failure, which never ends it, ever longer."""
-    retry_seconds = FIRST_RETRY_SECONDS
+    failures = 0
     while True:
         try:
             await part()
@@ -210,8 +210,8 @@ async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None
                 logger.debug("the store does not take what was learnt: %s", error)
             else:
                 logger.exception("a part of learning failed and is tried again")
-            await asyncio.sleep(max(seconds, retry_seconds))
-            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+            failures += 1
+            await asyncio.sleep(max(seconds, wait_seconds(failures, FIRST_RETRY_SECONDS)))
         else:
             await asyncio.sleep(seconds)
-            retry_seconds = FIRST_RETRY_SECONDS
+            failures = 0

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from reputation.backoff import LONGEST_SECONDS, wait_seconds
 from reputation.feature_codes import obey_code
 from reputation.last_call import LastCall, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
@@ -38,8 +39,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 LOOK_SECONDS = 1.0  # how often the files are looked at
-FIRST_RETRY_SECONDS = 0.5
-LAST_RETRY_SECONDS = 10.0
 
 
 class Keeper:
@@ -196,8 +195,8 @@ class Keeper:
             try:
                 await (self._reopen() if self._wanted.is_set() else self._look_at_files())
             except Exception:
-                logger.exception("keeping the store open failed: again in %.0f s", LAST_RETRY_SECONDS)
-                await asyncio.sleep(LAST_RETRY_SECONDS)
+                logger.exception("keeping the store open failed: again in %.0f s", LONGEST_SECONDS)
+                await asyncio.sleep(LONGEST_SECONDS)
 
     async def _reopen(self) -> None:
         if self._store is not None:
@@ -207,10 +206,10 @@ class Keeper:
                 await self._close_store()
                 logger.error("the store is damaged, calls are not screened: %s", self.trouble)
             await self._recover()
-        retry_seconds = FIRST_RETRY_SECONDS
+        failures = 0
         while not (await self._open() or await self._open()):  # at once again after a recovery
-            await asyncio.sleep(retry_seconds)
-            retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+            failures += 1
+            await asyncio.sleep(wait_seconds(failures))
         self._wanted.clear()
         logger.warning("the store is open again")
 

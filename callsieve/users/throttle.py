@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from reputation.backoff import wait_seconds
+
 FREE_TRIES = 5
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 900.0
@@ -37,8 +39,8 @@ class Throttle:
         failures = self._of(key, now)
         if failures is None or failures.count < self._free_tries:
             return 0.0
-        wait = FIRST_WAIT_SECONDS * 2.0 ** min(failures.count - self._free_tries, 10)
-        return max(0.0, failures.at + min(wait, LONGEST_WAIT_SECONDS) - now)
+        wait = wait_seconds(failures.count - self._free_tries + 1, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS)
+        return max(0.0, failures.at + wait - now)
 
     def failed(self, key: str, now: float) -> None:
         """Another failure."""

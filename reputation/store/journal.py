@@ -13,6 +13,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
+from reputation.backoff import wait_seconds
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1  # docs/architecture.md promises 0.2
 BATCH = 500
-FIRST_RETRY_SECONDS = 0.5
-LAST_RETRY_SECONDS = 10.0
 
 _columns_of = attrgetter(*(field.name for field in fields(DecisionRecord)))
 
@@ -182,15 +181,15 @@ class Journal:
             logger.warning("journal: %d decisions were not written at the end", len(self._ring))
 
     async def _run(self) -> None:
-        retry_seconds = FIRST_RETRY_SECONDS
+        failures = 0
         while True:
             await self._filled.wait()
             await asyncio.sleep(FLUSH_SECONDS)  # lets a batch gather
             if await self._flush():
-                retry_seconds = FIRST_RETRY_SECONDS
+                failures = 0
             else:
-                await asyncio.sleep(retry_seconds)
-                retry_seconds = min(2 * retry_seconds, LAST_RETRY_SECONDS)
+                failures += 1
+                await asyncio.sleep(wait_seconds(failures))
 
     async def _flush(self) -> bool:
         """Writes one batch. False when the store did not take it; then it is back in the ring."""

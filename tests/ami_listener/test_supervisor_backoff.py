@@ -7,24 +7,29 @@ import socket
 
 import pytest
 
-from ami_listener.backoff import LONGEST_SECONDS, delay_seconds
 from ami_listener.errors import Kind, Trouble, error_of
+from ami_listener.supervisor import reconnect_seconds
+from reputation.backoff import LONGEST_SECONDS, wait_seconds
 
 
 @pytest.mark.parametrize(("failures", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1), (3, 1, 2), (5, 4, 8), (6, 5, 10)])
 def test_the_wait_doubles_and_chance_spreads_it(failures: int, least: float, most: float) -> None:
-    assert (delay_seconds(failures, 0.0), delay_seconds(failures, 1.0)) == (least, most)
-    assert least < delay_seconds(failures, 0.5) < most
+    assert (reconnect_seconds(failures, 0.0), reconnect_seconds(failures, 1.0)) == (least, most)
+    assert least < reconnect_seconds(failures, 0.5) < most
 
 
 def test_the_wait_has_an_end_however_long_it_goes_on() -> None:
-    assert delay_seconds(10**9, 1.0) == LONGEST_SECONDS
+    assert reconnect_seconds(10**9, 1.0) == LONGEST_SECONDS
+
+
+def test_where_the_wait_begins_and_ends_is_the_askers() -> None:
+    assert [wait_seconds(failures, 2.0, 15.0) for failures in (1, 2, 3, 4, 1000)] == [2, 4, 8, 15, 15]
 
 
 @pytest.mark.parametrize("failures", [1, 2, 1000])
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_after_a_refused_login_a_minute_passes(failures: int, chance: float) -> None:
-    assert 60.0 <= delay_seconds(failures, chance, login_refused=True) <= 66.0
+    assert 60.0 <= reconnect_seconds(failures, chance, login_refused=True) <= 66.0
 
 
 @pytest.mark.parametrize(
