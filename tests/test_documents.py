@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`([\w./-]+\.py)`")
 CITED = re.compile(r"[\w./-]*\w\.md\b")
 SOURCES = ("*.py", "*.conf", "asterisk-conf/*.toml", "*.html", "*.sql", "Makefile")
 
@@ -59,3 +60,10 @@ def test_every_document_that_code_cites_is_here() -> None:
         if not (ROOT / cited).exists() and not list(ROOT.glob(f"docs/**/{cited}"))
     }
     assert missing == set()
+
+
+@pytest.mark.parametrize("page", files("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_here(page: Path) -> None:
+    there = {str(file.relative_to(ROOT)) for file in files()}
+    named = set(NAMED.findall(page.read_text()))
+    assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in there)} == set()
