@@ -15,7 +15,7 @@ from math import inf, nextafter
 from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
 from reputation.scoring import VERIFIED_LEVEL
-from reputation.store.evidence_rows import marks_of
+from reputation.store.evidence_rows import live_marks_of, marks_of
 from reputation.store.identities import identity_of
 from reputation.store.marks import (
     add_mark,
@@ -92,7 +92,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     refusal = _refusal(db, statement, number)
     if number is None or refusal:
         return MarkResult(MarkStatus.REFUSED, refusal, number)
-    before = _live_marks(db, number, statement.reporter)
+    before = live_marks_of(db, number, statement.reporter)
     person = person_of(db, statement.reporter)
     written = Mark(
         number=number,
@@ -121,7 +121,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     """Takes back all that the person said about the number, and the block that came with it. Never refused."""
     number = _number_of(statement)
-    before = _live_marks(db, number, statement.reporter) if number else []
+    before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
         what = f"{statement.reporter} has not marked {number or 'this'}: there is nothing to take back"
         return MarkResult(MarkStatus.NOTHING, what, number)
@@ -146,7 +146,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
         channel=MarkChannel.EXTENSION,
         linkedid=last.linkedid,
     )
-    said = next(iter(_live_marks(db, last.number, person)), None)
+    said = next(iter(live_marks_of(db, last.number, person)), None)
     if said is not None and said.verdict is verdict and 0 <= at - said.at <= UNDO_SECONDS:
         return unmark(db, statement)
     return mark(db, statement)
@@ -168,12 +168,6 @@ def say_again(db: sqlite3.Connection, mark: Mark, at: float) -> None:
 
 def _number_of(statement: Statement) -> str | None:
     return number_of(statement.number, statement.region)
-
-
-def _live_marks(db: sqlite3.Connection, number: str, reporter: str) -> list[Mark]:
-    """What the person says about the number as of now, the latest first: one a class."""
-    marks = marks_of(db, number)
-    return [one for one in marks if one.reporter == reporter and one.verdict is not Verdict.RETRACTED]
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:

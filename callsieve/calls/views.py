@@ -12,11 +12,11 @@ from callsieve.calls.evidence_bars import Bar, bars_of
 from callsieve.calls.records import evidence_of
 from callsieve.calls.search import FIELDS, typed_fields
 from reputation.ids import parse_id
-from reputation.model import DecisionRecord, ListEntry, ListName, Mark, Person, Verdict
+from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
 from reputation.store.calls import Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
-from reputation.store.evidence_rows import marks_of
+from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
-from reputation.store.lists import list_entries
+from reputation.store.lists import entry_there
 from reputation.store.people import all_people
 from reputation.wording import Wording
 
@@ -44,7 +44,7 @@ class CallsShown:
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """One call. `others`: more decisions about it, for single phones; `listed`: its number's own entries of the lists.
+    """One call. `others`: more decisions about it, for single phones; `is_allowed_now`: its number is on the allowlist.
 
     `my_mark` is what the visitor's person says about the number; `changes` what would have made the level lower.
     """
@@ -54,7 +54,7 @@ class CallShown:
     changes: tuple[tuple[str, str], ...]
     ending: Ending
     others: tuple[DecisionRecord, ...]
-    listed: tuple[ListEntry, ...]
+    is_allowed_now: bool
     my_mark: Mark | None
     damaged: bool
 
@@ -62,11 +62,6 @@ class CallShown:
     def was_stopped(self) -> bool:
         """Whether anything but allow was ordered: then it may have been wrong."""
         return self.record.would_be != "allow"
-
-    @property
-    def is_allowed_now(self) -> bool:
-        """Whether the number is on the allowlist."""
-        return any(entry.list_name is ListName.ALLOW for entry in self.listed)
 
 
 def calls_shown(db: sqlite3.Connection, wanted: Wanted, typed: Mapping[str, str], after: Place | None) -> CallsShown:
@@ -96,7 +91,7 @@ def place_of(text: str | None) -> Place | None:
     return Place(float(found[1]), found[2]) if found else None
 
 
-def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None) -> CallShown | None:
+def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: float) -> CallShown | None:
     """The call of a decision; None when there is no such decision. `extension`: the visitor's person."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
@@ -105,15 +100,15 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None) -> Ca
     others = decisions(db, linkedid=record.linkedid) if record.linkedid else []
     evidence = evidence_of(record)
     number = record.caller
-    entries = [entry for entry in list_entries(db) if number and entry.first == number and entry.last is None]
-    marks = [mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED] if number else []
+    allowed = entry_there(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, number)) if number else None
+    my_marks = live_marks_of(db, number, extension) if number and extension else []
     return CallShown(
         record=record,
         bars=bars_of(evidence.families) if evidence else (),
         changes=evidence.changes if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
-        listed=tuple(entries),
-        my_mark=next((mark for mark in marks if mark.reporter == extension), None),
+        is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > now),
+        my_mark=next(iter(my_marks), None),
         damaged=evidence is None,
     )

@@ -31,22 +31,27 @@ from reputation.model import (
     Reputation,
     Signal,
     Tie,
-    Verdict,
 )
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.scoring import vector_of
 from reputation.store.audit import value_of
 from reputation.store.challenges import latest_challenge_pass
-from reputation.store.evidence_rows import marks_of, rows_of, signals_of
+from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
-from reputation.wording import Wording
+from reputation.wording import Places, Wording
 
 SHOWN_DECISIONS = 5
+TIES = {
+    "allow": Wording("on the own allowlist of"),
+    "block": Wording("on the own blocklist of"),
+    "contact": Wording("contact of"),
+    "talked": Wording("called by"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,18 @@ class PersonalFact:
     person: Person | None
     name: str | None = None
     at: float | None = None
+
+    @property
+    def tie(self) -> Wording:
+        """What it is, before `who`."""
+        return TIES[self.what]
+
+    @property
+    def who(self) -> str | Wording:
+        """`201 (Bob)`, or that it is the company."""
+        if self.person is None:
+            return Wording("the company")
+        return f"{self.person.extension} ({self.person.name})" if self.person.name else self.person.extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,17 @@ class Known:
     history: tuple[Point, ...] = ()
     lower_in: tuple[int, Level] | None = None
     trouble: str = ""
+
+    @property
+    def about(self) -> Wording:
+        """`US, mobile`; or that nobody can have the number."""
+        if not is_valid(self.number):
+            return Wording("in no allocated block")
+        places: Places = {
+            "country": country_of(self.number) or Wording("no country"),
+            "kind": Wording(number_type_of(self.number).value),
+        }
+        return Wording("{country}, {kind}", places)
 
     @property
     def sentence(self) -> str:
@@ -124,7 +152,7 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
             (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
         ),
         decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
-        marks=tuple(mark for mark in marks_of(db, number) if mark.verdict is not Verdict.RETRACTED),
+        marks=tuple(live_marks_of(db, number)),
         cases=cases,
         signals=tuple(signals_of(db, number)),
         outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from callsieve.calls.evidence_bars import Bar, bars_of
 from callsieve.numbers.profile import Known, known_of
 from callsieve.settings import Loaded
-from reputation.model import AuthClass, ListEntry, ListName, Mark
-from reputation.numbers import country_of, is_valid, number_type_of
+from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import Call, Wanted, find_calls
@@ -51,7 +50,6 @@ class NumberShown:
     """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
 
     known: Known
-    about: str
     bars: tuple[Bar, ...]
     witnesses: tuple[Witness, ...]
     classes: tuple[ClassShown, ...]
@@ -89,24 +87,17 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(
         known=known,
-        about=_about(number),
         bars=bars_of(known.facts.reputation.families),
         witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
         classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
         calls=tuple(find_calls(db, Wanted(number=number), None, SHOWN_CALLS)),
-        own_entries=tuple(entry for entry in known.entries if entry.first == number and entry.last is None),
+        own_entries=tuple(entry for entry in known.entries if entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
         wish=do_not_call_of(db, number),
         bad_near=tuple(bad_numbers_near(db, number)),
         callers_near=tuple(callers_near(db, number, now - NEAR_DAYS * DAY_SECONDS)),
         changes=tuple(audit_rows(db, number, SHOWN_CHANGES)),
     )
-
-
-def _about(number: str) -> str:
-    if not is_valid(number):
-        return "in no allocated block"
-    return f"{country_of(number) or 'no country'}; {number_type_of(number).value}"
 
 
 def _witnesses(db: sqlite3.Connection, known: Known) -> Iterator[Witness]:

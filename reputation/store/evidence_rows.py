@@ -41,6 +41,12 @@ def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
     return [mark_from(row) for row in db.execute(MARKS, (number,))]
 
 
+def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[Mark]:
+    """The same as of now, of all people or one: what was taken back is not said any more."""
+    said = (one for one in marks_of(db, number) if reporter in (None, one.reporter))
+    return [one for one in said if one.verdict is not Verdict.RETRACTED]
+
+
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
     """What counts of the number's signals, the latest first: "not spam" among them, and no call-back that a one-ring
     call asked for.

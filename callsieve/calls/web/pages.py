@@ -39,7 +39,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Response:
     """One call, by the id of its decision."""
-    shown = await visit.read(call_shown, visit.path("call"), visit.me.extension)
+    shown = await visit.read(call_shown, visit.path("call"), visit.me.extension, visit.now)
     if shown is None:
         raise NotThere
     return visit.page("calls/call.html", call=shown)

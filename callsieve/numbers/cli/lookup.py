@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
+from rich.text import Text
 
+from callsieve.calls.disputes import appeal_in_words
+from callsieve.calls.records import ended_words, points_of
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
+from callsieve.cli.sparkline import line_chart
+from callsieve.lists.operations import action_of
+from callsieve.numbers.profile import Known, known_as_json, known_of
+from callsieve.text.times import ago, day, when
+from reputation.model import Reputation
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from callsieve.numbers.profile import Known, PersonalFact
-
-    Line = tuple[str, str | Text]
-
+Line = tuple[str, str | Text]
 T = TypeVar("T")
 
-# What ties a number to one of ours, and what is said of when.
-WORDS_BY_FACT = {
-    "allow": "on the allowlist of {who}",
-    "block": "on the blocklist of {who}",
-    "contact": "contact of {who}",
-    "talked": "called by {who}, who talked",
-}
 LABEL = 12  # columns of the names on the left
 
 
@@ -40,8 +37,6 @@ def lookup(
     config: ConfigOption = None,
 ) -> None:
     """Show all that is known about a number, and what would be decided about a call from it now."""
-    from callsieve.numbers.profile import known_as_json, known_of
-
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -53,12 +48,7 @@ def lookup(
 
 
 def _show(known: Known) -> None:
-    from callsieve.cli.output import bold, dim, print_pairs, say
-    from reputation.numbers import country_of, is_valid, number_type_of
-
-    kind = number_type_of(known.number).value
-    about = f"{country_of(known.number) or 'no country'}, {kind}" if is_valid(known.number) else "in no allocated block"
-    say(bold(known.number), "  ", dim(about))
+    say(bold(known.number), "  ", dim(str(known.about)))
     say(known.sentence)
     say()
     parts = (_reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
@@ -69,10 +59,6 @@ def _show(known: Known) -> None:
 
 
 def _reputation(known: Known) -> Iterator[Line]:
-    from rich.text import Text
-
-    from callsieve.cli.output import plural, word
-
     reputation = known.facts.reputation
     yield (
         "reputation",
@@ -96,12 +82,6 @@ def _reputation(known: Known) -> Iterator[Line]:
 
 def _history(known: Known) -> Iterator[Line]:
     """How the evidence of now came, a bar a day."""
-    from rich.text import Text
-
-    from callsieve.cli.sparkline import line_chart
-    from callsieve.text.times import day
-    from reputation.model import Reputation
-
     if all(point.log_odds == 0 for point in known.history):
         return
     highest = max(known.history, key=lambda point: point.log_odds)
@@ -112,22 +92,14 @@ def _history(known: Known) -> Iterator[Line]:
 
 
 def _sources(known: Known) -> Iterator[Line]:
-    from callsieve.text.times import ago
-
     for label, row in _labelled("imported", known.facts.imported):
         about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
         yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
 
 
 def _lists(known: Known) -> Iterator[Line]:
-    from rich.text import Text
-
-    from callsieve.cli.output import clean, word
-    from callsieve.text.times import when
-
     for label, entry in _labelled("lists", known.entries):
-        action = entry.action or ("allow" if entry.list_name.value == "allow" else "reject")
-        text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action))
+        text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action_of(entry)))
         if entry.note:
             text.append(f' "{clean(entry.note)}"')
         text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
@@ -135,10 +107,8 @@ def _lists(known: Known) -> Iterator[Line]:
 
 
 def _people(known: Known) -> Iterator[Line]:
-    from callsieve.text.times import when
-
     for label, fact in _labelled("people", known.personal):
-        text = WORDS_BY_FACT[fact.what].format(who=_who(fact))
+        text = f"{fact.tie} {fact.who}"
         text += f' as "{fact.name}"' if fact.name else ""
         yield label, text + (f" {'on' if fact.what == 'talked' else 'since'} {when(fact.at)}" if fact.at else "")
     expecting = sorted({tie.person for tie in known.facts.ties if tie.tie == "expected" and tie.person})
@@ -148,11 +118,6 @@ def _people(known: Known) -> Iterator[Line]:
 
 def _learnt(known: Known) -> Iterator[Line]:
     """What people said, what calls showed, and how the latest ended."""
-    from collections import Counter
-
-    from callsieve.calls.records import ended_words
-    from callsieve.text.times import ago, when
-
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
         case = known.cases.case_against(mark)
@@ -168,9 +133,6 @@ def _learnt(known: Known) -> Iterator[Line]:
 
 def _cases(known: Known) -> Iterator[Line]:
     """What people here have decided about it, and what waits for them."""
-    from callsieve.calls.disputes import appeal_in_words
-    from callsieve.text.times import when
-
     cases = known.cases
     for label, epoch in _labelled("reassigned", cases.epochs):
         yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
@@ -182,15 +144,7 @@ def _cases(known: Known) -> Iterator[Line]:
         yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
 
 
-def _who(fact: PersonalFact) -> str:
-    if fact.person is None:
-        return "the company"
-    return f"{fact.person.extension} ({fact.person.name})" if fact.person.name else fact.person.extension
-
-
 def _caller(known: Known) -> Iterator[Line]:
-    from callsieve.text.times import ago, when
-
     identity = known.facts.identity
     if identity:
         note = f": {known.identity_note}" if known.identity_note else ""
@@ -202,10 +156,6 @@ def _caller(known: Known) -> Iterator[Line]:
 
 
 def _now(known: Known) -> Iterator[Line]:
-    from rich.text import Text
-
-    from callsieve.cli.output import clean, word
-
     if known.opinion is None:
         yield "now", Text(f"the policy cannot be used: {clean(known.trouble)}", style="red")
         return
@@ -221,10 +171,6 @@ def _now(known: Known) -> Iterator[Line]:
 
 
 def _show_decisions(known: Known) -> None:
-    from callsieve.calls.records import points_of
-    from callsieve.cli.output import ordered, print_table
-    from callsieve.text.times import when
-
     rows = (
         (
             when(record.at),

@@ -59,7 +59,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
         "feeds       +1.50  1 spam",
         'ftc: spam, scam, "Joe", warranty (',
         'blocklist +1201*: warn "New Jersey" since ',
-        "on the blocklist of 201 since ",
+        "on the own blocklist of 201 since ",
         'contact of the company as "Acme"',
         'contact of 201 as "Joe at Acme"',
         "a call, from anybody, by 201",
