@@ -192,7 +192,7 @@ def steady(printed: str) -> str:
         (r"[\d.]+ kB", "SIZE"),
         (r"\b[0-9A-HJKMNP-TV-Z]{8}\b", "ID"),
         (r"\b\d{3} \d{3}\b", "CODE"),
-        (r"callsieve (own )?undo \d+", r"callsieve \1undo CHANGE"),
+        (r"callsieve undo \d+", "callsieve undo CHANGE"),
         (r"^ +\d+  DATE", "CHANGE  DATE"),
         (r" +$", ""),
         (r"  +", "  "),

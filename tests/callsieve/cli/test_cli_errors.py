@@ -56,7 +56,6 @@ READING = [
     pytest.param(("own", "use", OWN), id="own-use"),
     pytest.param(("own", "retire", OWN), id="own-retire"),
     pytest.param(("own", "remove", OWN), id="own-remove"),
-    pytest.param(("own", "undo", "1"), id="own-undo"),
     pytest.param(("undo", "1"), id="undo"),
     pytest.param(("own", "export"), id="own-export"),
     pytest.param(("own", "guidance", "--out", "{numbers}.html"), id="own-guidance"),
