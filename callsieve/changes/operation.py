@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+from callsieve.changes.names import CHANGES
 from callsieve.settings import Loaded, Settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.transaction import transaction
@@ -72,6 +73,7 @@ def change(
     `what` is the command that does it; `number` or `name` is what it is about. Inside of another transaction (the
     console's, an import's) it is a part of that.
     """
+    assert what == "undo" or what in CHANGES, f"callsieve/changes/names.py does not know {what!r}"
     changed = Change(what, number, name)
     with whole(db):
         yield changed

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.changes.undo import IDENTITIES, LISTS, Latest, latest_changes
+from callsieve.changes.names import IDENTITIES, LISTS
+from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.operations import action_of
 from reputation.model import Identity, ListEntry, ListName
 from reputation.store.identities import all_identities

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import ceil
 from urllib.parse import quote
 
-from callsieve.changes.undo import COMPLAINTS, REGISTER, Latest, latest_changes
+from callsieve.changes.names import COMPLAINTS, REGISTER
+from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
 from callsieve.own_numbers.fields import FIELDS, Kind
 from callsieve.own_numbers.figures import grade_words

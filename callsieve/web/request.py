@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Context
+from callsieve.changes.undo import UndoRequest, undo
 from callsieve.emergency import Window
 from callsieve.text.csv_table import FIELD_CHARACTERS, Table, TableError
 from callsieve.web.desk import Desk, Health
@@ -228,3 +229,8 @@ def number_in_form(visit: Visit, key: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise NotThere
     return int(text)
+
+
+async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
+    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given."""
+    await visit.perform(undo, UndoRequest(number_in_form(visit, "id"), whats, number))

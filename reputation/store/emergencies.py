@@ -28,6 +28,12 @@ def close_window(db: sqlite3.Connection, at: float) -> None:
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
 
 
+def reopen_window(db: sqlite3.Connection, at: float) -> None:
+    """It was closed in error: what opened it at this instant does so again, until its window ends."""
+    db.execute("DELETE FROM emergency_close")
+    record_emergency(db, at, who="")
+
+
 def latest_emergency(db: sqlite3.Connection) -> float | None:
     """When the latest emergency call was made."""
     (at,) = db.execute("SELECT max(at) FROM emergency_call").fetchone()

@@ -6,13 +6,12 @@ import sqlite3
 
 from starlette.responses import Response
 
+from callsieve.changes.names import IDENTITIES
 from callsieve.changes.operation import Refused
-from callsieve.changes.undo import IDENTITIES
 from callsieve.identities.operations import IdentityError, checked_identity
 from callsieve.lists.views import IdentitiesShown, identities_shown
-from callsieve.lists.web.pages import take_back_named
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import Visit
+from callsieve.web.request import Visit, take_back_named
 from callsieve.web.routes import Page
 from reputation.model import Identity
 from reputation.store.audit import Change

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from starlette.responses import Response
 
+from callsieve.changes.names import LISTS
 from callsieve.changes.operation import Refused
-from callsieve.changes.undo import IMPORTS, LISTS, UndoError, undo
 from callsieve.lists import operations
 from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
-from callsieve.lists.operations import EntryRequest, objections
+from callsieve.lists.operations import EntryRequest
 from callsieve.lists.views import ListsShown, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, TableError, usable
-from callsieve.text.number_entry import covers_country
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit, as_file, number_in_form, uploaded_table
+from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
-from callsieve.web.words import N_
-from reputation.model import EntryKind, ListEntry, ListName
+from reputation.model import EntryKind, ListName
 from reputation.store.lists import list_entries
 from reputation.users import Role
 from reputation.wording import Wording
 
 UPLOAD_BYTES = 1 << 20
-ADMINISTRATORS = N_("Only an administrator can add this.")
 
 
 async def show(visit: Visit) -> Response:
@@ -87,27 +82,6 @@ async def take_file(visit: Visit) -> Response:
     problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
     return visit.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
-
-
-async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
-    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given.
-
-    Nobody does by undoing what they may not do: others than administrators import nothing, and force nothing.
-    """
-    change_id, now, context = number_in_form(visit, "id"), visit.now, visit.context
-
-    def object_to(db: sqlite3.Connection, before: object) -> None:
-        if isinstance(before, ListEntry) and (covers_country(before) or objections(db, context, before)):
-            raise Refused("refused", ADMINISTRATORS)
-
-    if visit.role >= Role.ADMINISTRATOR:
-        write = undo(change_id, whats, now, number)
-    else:
-        write = undo(change_id, tuple(what for what in whats if what not in IMPORTS), now, number, object_to)
-    try:
-        await visit.change("undo", write)
-    except UndoError as error:
-        raise Refused("refused", error.words) from None
 
 
 def _list_named(word: str) -> ListName:

@@ -43,7 +43,8 @@ def open_window(config: ConfigOption = None) -> None:
     loaded, is_broken = settings_even_broken(config)
     minutes = loaded.settings.emergency.window_minutes
     now = time.time()
-    with _store(loaded, is_broken) as db, changing(db, "emergency open", at=now):
+    with _store(loaded, is_broken) as db, changing(db, "emergency open", at=now) as change:
+        change.after = {"opened_at": now}
         record_emergency(db, now, who="")
     renew_stored(loaded, "emergency window")
     if minutes:

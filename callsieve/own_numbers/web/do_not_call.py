@@ -6,16 +6,15 @@ from math import isfinite
 
 from starlette.responses import Response
 
+from callsieve.changes.names import WISHES
 from callsieve.changes.operation import Refused
-from callsieve.changes.undo import WISHES
-from callsieve.lists.web.pages import take_back_named
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import do_not_call as operations
 from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
 from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.views_do_not_call import wishes_shown
 from callsieve.own_numbers.web.pages import page_of_number, said_of
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotThere, Visit, take_back_named
 from callsieve.web.routes import Page
 from reputation.numbers import number_of
 from reputation.users import Role

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from callsieve.changes.names import COMPLAINTS, REGISTER
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.undo import COMPLAINTS, REGISTER
-from callsieve.lists.web.pages import take_back_named
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
@@ -22,7 +21,7 @@ from callsieve.own_numbers.operations import Changed, CheckRequest, NumberReques
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.csv_table import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit, as_file, uploaded_table
+from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
 from reputation.store.own_register import register_of
 from reputation.users import Role

@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 from httpx2 import Response
 
+from callsieve.changes.undo import NOT_KEPT
 from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
 from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, Table, as_text
@@ -398,7 +399,7 @@ def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto:
     old = {"number": NUMBER, "name": "Acme", "level": 2, "expires_at": NOW + DAY}
     console.office.write(add_audit, Change("identity remove", NUMBER, before=old), "joe", NOW)
     answer = otto.post("/identities/undo", id=undo_of(otto.text("/identities")))
-    assert "cannot be undone here" in answer.text
+    assert str(NOT_KEPT) in answer.text
     assert console.office.read(all_identities) == []
 
 

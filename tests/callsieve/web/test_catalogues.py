@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 from callsieve.changes.describe import NOT_SHOWN
-from callsieve.changes.undo import KIND_BY_WHAT
+from callsieve.changes.names import CHANGES, UNDOABLE
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
@@ -30,7 +29,6 @@ from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from reputation.appeals import Answer, Appeal, AppealState
 from reputation.explaining import SIGNAL_WORDS, parts_of
-from reputation.feature_codes import SWITCHES
 from reputation.model import EntryKind, Family, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
 from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import Complaint, DoNotCall
@@ -55,9 +53,6 @@ MARKS = {
     "_Words": (1, 2),
     "listed": (2,),
 }
-# What names a change in the audit, and its how manieth argument does so.
-WHAT = re.compile("[a-z-]+(?: [a-z-]+)*")
-CHANGES = {"changing": 1, "change": 0, "Change": 0, "note": 0, "note_done": 1}
 
 
 @cache
@@ -75,29 +70,14 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "a reason of ours", text
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
-    yield from whats_of_changes()
-    for what in KIND_BY_WHAT:
-        yield "what can be undone", f"undo {what}"
+    for what in (*CHANGES, *(f"undo {what}" for what in UNDOABLE)):
+        yield "a change", what
     for field in fields_of_changes() - NOT_SHOWN:
         yield "a field of a change", f"{field.removesuffix('_at').replace('_', ' ')} {{value}}"
     for word in (*ListName, *EntryKind, *Verdict, *MarkChannel, *AppealState, *State, *Answer, *ACTION_BY_WORD):
         yield "a word of a change", word
-    for switch in SWITCHES.values():
-        yield from (("what a phone switches", switch.wished), ("what a phone switches", switch.dropped))
     for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
         yield "a rule of ours", name
-
-
-def whats_of_changes() -> Iterator[tuple[str, str]]:
-    """What the commands, the console and the phones call what they do."""
-    for path in (path for folder in ("callsieve", "reputation") for path in (ROOT / folder).rglob("*.py")):
-        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
-            place = CHANGES.get(
-                call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            )
-            for part in ast.walk(call.args[place]) if place is not None and len(call.args) > place else ():
-                if isinstance(part, ast.Constant) and isinstance(part.value, str) and WHAT.fullmatch(part.value):
-                    yield f"{path.name}:{call.lineno}", part.value
 
 
 def fields_of_changes() -> set[str]:

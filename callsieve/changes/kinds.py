@@ -1,0 +1,237 @@
+"""How each kind of change is undone: what the audit keeps of it, what stands there now, and what puts it back.
+
+KIND_BY_WHAT["list add"].put_back(db, context, entry)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from callsieve.changes.names import (
+    COMPLAINTS,
+    CORRECTIONS,
+    IDENTITIES,
+    LISTS,
+    MARKS,
+    OWNERS,
+    PEOPLE,
+    REGISTER,
+    REVIEWS,
+    WINDOW,
+    WISHES,
+)
+from callsieve.changes.operation import Context, Refused
+from reputation.marking import say_again, undo_mark
+from reputation.model import Did, Identity, ListEntry, Mark, Person
+from reputation.own.register import OwnNumber
+from reputation.store.audit import AuditRow
+from reputation.store.do_not_call import (
+    Complaint,
+    DoNotCall,
+    add_complaint,
+    add_do_not_call,
+    complaint_of,
+    do_not_call_of,
+    remove_complaint,
+    remove_do_not_call,
+)
+from reputation.store.emergencies import close_window, opened_and_closed_at, reopen_window
+from reputation.store.evidence_rows import marks_of
+from reputation.store.identities import identity_of, remove_identity, set_identity
+from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
+from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
+from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.store.reviews import (
+    Correction,
+    Review,
+    correct,
+    correction_of,
+    forget_review,
+    review,
+    review_of,
+    undo_correction,
+)
+from reputation.store.sources import From, did_from, person_from
+from reputation.store.users import all_users, remove_user, set_role, user_of
+from reputation.users import ROLE_BY_WORD, Role, is_last_administrator
+from reputation.wording import Wording
+
+W = TypeVar("W", DoNotCall, Complaint)
+
+# What an older version did not keep of a wish or a complaint: put back, it does not count.
+SETTLED = {"is_of_called": False}
+LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
+
+
+class Kind(NamedTuple):
+    """Something that is changed. `read`: it, from a row of the audit and one side of that.
+
+    `there`: what stands now where the one given stood, or would stand; None: nothing. `put_back` replaces what is
+    there where `remove` cannot.
+    """
+
+    read: Callable[[AuditRow, dict[str, Any]], Any]
+    there: Callable[[sqlite3.Connection, Context, Any], Any]
+    remove: Callable[[sqlite3.Connection, Context, Any], object]
+    put_back: Callable[[sqlite3.Connection, Context, Any], object]
+
+
+class UserRole(NamedTuple):
+    """A user of the console, by name."""
+
+    name: str
+    role: Role
+
+
+def give_role(db: sqlite3.Connection, user: UserRole) -> None:
+    """Another role. Refused when nobody would be left who could let anybody in."""
+    if user.role < Role.ADMINISTRATOR:
+        _keep_an_administrator(db, user.name)
+    set_role(db, user.name, user.role)
+
+
+def take_away(db: sqlite3.Connection, name: str) -> None:
+    """Removes the user. Refused for the last administrator, unless nobody else is left behind."""
+    if len(all_users(db)) > 1:
+        _keep_an_administrator(db, name)
+    remove_user(db, name)
+
+
+def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
+    user = user_of(db, name)
+    if user is not None and is_last_administrator(user, all_users(db)):
+        raise Refused("last-administrator", LAST_ADMINISTRATOR)
+
+
+def _role_of(db: sqlite3.Connection, name: str) -> UserRole | None:
+    user = user_of(db, name)
+    return UserRole(name, user.role) if user else None
+
+
+def _as_settled(found: W | None, one: W) -> W | None:
+    """What stands there; whether it counts is settled once, so it is no change."""
+    return found and found._replace(is_of_called=one.is_of_called)
+
+
+def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
+    """The person's mark of this class; a retraction where something else was said before is one, too."""
+    said = (one for one in marks_of(db, mark.number) if one.reporter == mark.reporter)
+    return next((one for one in said if one.auth_class is mark.auth_class), None)
+
+
+ENTRY = Kind(
+    lambda _row, value: msgspec.convert(value, ListEntry),
+    lambda db, _, entry: entry_there(db, entry),
+    lambda db, _, entry: remove_entry(db, entry),
+    lambda db, _, entry: add_entry(db, entry),
+)
+PERSONAL = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in PersonalEntry._fields], PersonalEntry),
+    lambda db, _, entry: next((one for one in personal_entries(db, entry.person) if one.number == entry.number), None),
+    lambda db, _, entry: remove_personal_entry(db, entry.person, entry.number),
+    lambda db, _, entry: set_personal_entry(db, entry),
+)
+IDENTITY = Kind(
+    lambda _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none goes without its proof
+    lambda db, _, identity: identity_of(db, identity.number),
+    lambda db, _, identity: remove_identity(db, identity.number),
+    lambda db, context, identity: set_identity(db, identity, context.at),
+)
+OWN_NUMBER = Kind(
+    lambda _row, value: msgspec.convert(value, OwnNumber),
+    lambda db, _, own: own_of(db, own.number),
+    lambda db, _, own: remove_own(db, own.number),
+    lambda db, _, own: put_own(db, own),
+)
+WISH = Kind(
+    lambda _row, value: msgspec.convert([(SETTLED | value)[field] for field in DoNotCall._fields], DoNotCall),
+    lambda db, _, wish: _as_settled(do_not_call_of(db, wish.number), wish),
+    lambda db, _, wish: remove_do_not_call(db, wish.number),
+    lambda db, _, wish: add_do_not_call(db, wish),
+)
+COMPLAINT = Kind(
+    lambda row, value: msgspec.convert(
+        [row.number, *((SETTLED | value)[key] for key in ("from", "at", "note", "is_of_called"))], Complaint
+    ),
+    lambda db, _, one: _as_settled(complaint_of(db, one.own_number, one.number, one.at), one),
+    lambda db, _, one: remove_complaint(db, one.own_number, one.number, one.at),
+    lambda db, _, one: add_complaint(db, one),
+)
+MARK = Kind(
+    lambda _row, value: msgspec.convert(value, Mark),
+    lambda db, _, mark: _last_word(db, mark),
+    lambda db, _, mark: undo_mark(db, mark),
+    lambda db, context, mark: say_again(db, mark, context.at),
+)
+REVIEW = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Review._fields], Review),
+    lambda db, _, one: review_of(db, one.number),
+    lambda db, _, one: forget_review(db, one.number),
+    lambda db, _, one: review(db, *one),
+)
+CORRECTION = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Correction._fields], Correction),
+    lambda db, _, one: correction_of(db, one.case_id),
+    lambda db, _, one: undo_correction(db, one.case_id),
+    lambda db, context, one: correct(db, one, context.at),
+)
+OWNER = Kind(
+    lambda _row, value: msgspec.convert([value[field] for field in Epoch._fields], Epoch),
+    lambda db, _, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
+    lambda db, _, epoch: lower_epoch(db, epoch.number),
+    lambda db, _, epoch: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
+)
+PERSON = Kind(
+    lambda _row, value: From(msgspec.convert(value, Person), value["source"]),
+    lambda db, _, one: person_from(db, one.one.extension),
+    lambda db, _, one: remove_person(db, one.one.extension),
+    lambda db, _, one: upsert_people(db, [one.one], one.source),
+)
+DID = Kind(
+    lambda _row, value: From(msgspec.convert(value, Did), value["source"]),
+    lambda db, _, one: did_from(db, one.one.number),
+    lambda db, _, one: remove_did(db, one.one.number),
+    lambda db, _, one: upsert_dids(db, [one.one], one.source),
+)
+USER = Kind(
+    lambda row, value: UserRole(row.name, ROLE_BY_WORD[value["role"]]),
+    lambda db, _, user: _role_of(db, user.name),
+    lambda db, _, user: take_away(db, user.name),
+    lambda db, _, user: give_role(db, user),
+)
+# What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
+EMERGENCY_WINDOW = Kind(
+    lambda _row, value: float(value["opened_at"]),
+    lambda db, context, _: opened_and_closed_at(db, context.at)[0],
+    lambda db, context, _: close_window(db, context.at),
+    lambda db, _, opened_at: reopen_window(db, opened_at),
+)
+KIND_BY_WHAT = {
+    **dict.fromkeys(LISTS, ENTRY),
+    **dict.fromkeys(IDENTITIES, IDENTITY),
+    **dict.fromkeys(REGISTER, OWN_NUMBER),
+    **dict.fromkeys(WISHES, WISH),
+    **dict.fromkeys(COMPLAINTS, COMPLAINT),
+    **dict.fromkeys(MARKS, MARK),
+    **dict.fromkeys(REVIEWS, REVIEW),
+    **dict.fromkeys(CORRECTIONS, CORRECTION),
+    **dict.fromkeys(OWNERS, OWNER),
+    **dict.fromkeys(PEOPLE, PERSON),
+    **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
+    "user add": USER,
+    "user role": USER._replace(remove=lambda *_: None),
+}
+
+
+def kind_of(row: AuditRow, value: dict[str, Any]) -> Kind:
+    """What the row is about. People's own lists are changed by the same commands as the administrator's."""
+    kind = KIND_BY_WHAT[row.what]
+    if kind is PERSON and "screen" in value:
+        return DID
+    return PERSONAL if kind is ENTRY and "person" in value else kind

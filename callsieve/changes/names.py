@@ -1,0 +1,80 @@
+"""What can be changed: the name of every change, which is the command that makes it, and the way back if there is none.
+
+How the others are undone is in callsieve/changes/kinds.py. A new change belongs in one of these tables.
+"""
+
+from __future__ import annotations
+
+LISTS = ("list add", "list remove", "list import")
+IDENTITIES = ("identity add", "identity remove")
+REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
+WISHES = ("own dnc add", "own dnc remove")
+COMPLAINTS = ("own complaint",)
+MARKS = ("mark", "unmark")
+REVIEWS = ("review done", "review undo")
+CORRECTIONS = ("review wrong",)
+OWNERS = ("reassigned add", "reassigned remove")
+PEOPLE = ("import people", "import dids", "import remove")
+USERS = ("user add", "user role")
+WINDOW = ("emergency open", "emergency close")
+UNDOABLE = (
+    *LISTS,
+    *IDENTITIES,
+    *REGISTER,
+    *WISHES,
+    *COMPLAINTS,
+    *MARKS,
+    *REVIEWS,
+    *CORRECTIONS,
+    *OWNERS,
+    *PEOPLE,
+    *USERS,
+    *WINDOW,
+)
+
+# Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
+# contacts there is that one alone: what they brought or replaced is not kept.
+IMPORTS = ("list import", "own import", *PEOPLE)
+
+NOTHING = "It took data out and changed nothing."
+NOT_KEPT = "What was there before is not kept."
+SECRET = "What was there before is a secret, which is not kept."
+SENT = "The code was sent."
+BY_APPEAL = "An appeal goes one step back: callsieve appeal undo REFERENCE."
+BY_PHONE = "Dial the code again on that phone."
+# What `callsieve undo` answers.
+FINAL = {
+    "appeal open": "An appeal that was filed is ended: callsieve appeal withdraw REFERENCE.",
+    "appeal code": SENT,
+    "appeal prove": NOT_KEPT,
+    "appeal evidence": "Evidence stays with its appeal.",
+    "appeal evidence download": NOTHING,
+    **dict.fromkeys(("appeal accept", "appeal decide", "appeal withdraw", "appeal undo"), BY_APPEAL),
+    "db backup": NOTHING,
+    "db check accept": "A backup has the lists as they were: callsieve db restore.",
+    "did export": NOTHING,
+    "emergency call": "End the window: callsieve emergency close.",
+    **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
+    "housekeeping run": "What was past its time is gone; a backup may have it.",
+    "identity code": SENT,
+    "identity prove": NOT_KEPT,
+    "import calls": NOT_KEPT,
+    "import contacts": NOT_KEPT,
+    "import feed": NOT_KEPT,
+    "import numbers": NOT_KEPT,
+    "list export": NOTHING,
+    "log out": "The sessions are over.",
+    "login": "It changed nothing.",
+    "off": "Switch screening on again: callsieve on.",
+    "on": "Switch screening off again: callsieve off.",
+    "own export": NOTHING,
+    "people export": NOTHING,
+    "policy activate": "Activate the other policy again: callsieve policy activate NAME.",
+    "privacy erase": "What was erased is gone; a backup from before may have it.",
+    "privacy export": NOTHING,
+    "user password": SECRET,
+    "user remove": "A removed user is added again: callsieve user add NAME.",
+    "user reset-totp": SECRET,
+    "user totp": SECRET,
+}
+CHANGES = frozenset((*UNDOABLE, *FINAL))

@@ -1,0 +1,117 @@
+"""Undoing: every kind of change is in the table, with its way back or the reason why there is none."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.kinds import KIND_BY_WHAT
+from callsieve.changes.names import FINAL, UNDOABLE
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoRequest, undo
+from reputation.store.audit import Change, add_audit
+from reputation.store.emergencies import close_window, opened_and_closed_at, record_emergency
+from reputation.store.users import add_user, remove_user, set_role, user_of
+from reputation.users import ConsoleUser, Role
+from tests.office import Office
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def context_of(office: Office, role: Role = Role.ADMINISTRATOR, at: float = NOW) -> Context:
+    return Context("joe", role, at, office.load())
+
+
+def code_of(office: Office, change_id: int, role: Role = Role.ADMINISTRATOR) -> str:
+    with pytest.raises(Refused) as refused:
+        office.write(undo, context_of(office, role), UndoRequest(change_id))
+    return refused.value.code
+
+
+def note(db: sqlite3.Connection, what: str, name: str = "", before: object = None, after: object = None) -> int:
+    row = Change(what, name=name, before=before, after=after)
+    add_audit(db, row, "joe", NOW)
+    assert row.id is not None
+    return row.id
+
+
+def add_users(db: sqlite3.Connection, **roles: Role) -> None:
+    for name, role in roles.items():
+        add_user(db, ConsoleUser(name, role, None, NOW, NOW), "hash")
+
+
+def test_every_change_has_its_way_back_or_a_reason() -> None:
+    assert set(KIND_BY_WHAT) == set(UNDOABLE)
+    assert not set(UNDOABLE) & set(FINAL)
+
+
+def test_a_change_that_is_not_in_the_table_is_a_bug(office: Office) -> None:
+    def paint(db: sqlite3.Connection) -> None:
+        with change(db, context_of(office), "fence paint"):
+            """Nothing."""
+
+    with pytest.raises(AssertionError):
+        office.write(paint)
+
+
+@pytest.mark.parametrize("what", ["privacy erase", "user remove", "off", "undo list add"])
+def test_what_cannot_be_undone_is_refused(office: Office, what: str) -> None:
+    change_id = office.write(note, what, "ada", {"role": "viewer"})
+    assert code_of(office, change_id) == "cannot-undo"
+    assert code_of(office, change_id + 1) == "no-such-change"
+
+
+def test_a_role_is_given_back_once(office: Office) -> None:
+    office.write(lambda db: add_users(db, ada=Role.ADMINISTRATOR, bob=Role.OPERATOR))
+    change_id = office.write(note, "user role", "bob", {"role": "viewer"}, {"role": "operator"})
+    done = office.write(undo, context_of(office), UndoRequest(change_id))
+    assert (done.what, done.subject, done.things) == ("user role", "bob", 1)
+    assert office.read(user_of, "bob").role is Role.VIEWER  # type: ignore[union-attr]
+    assert code_of(office, change_id) == "undone-already"
+
+
+def test_a_role_that_was_changed_again_stays(office: Office) -> None:
+    office.write(lambda db: add_users(db, ada=Role.ADMINISTRATOR, bob=Role.OPERATOR))
+    change_id = office.write(note, "user role", "bob", {"role": "viewer"}, {"role": "operator"})
+    office.write(set_role, "bob", Role.ADMINISTRATOR)
+    assert code_of(office, change_id) == "changed-since"
+    office.write(remove_user, "bob")
+    assert code_of(office, change_id) == "changed-since"
+
+
+def test_the_last_administrator_keeps_the_role(office: Office) -> None:
+    office.write(lambda db: add_users(db, ada=Role.ADMINISTRATOR, bob=Role.OPERATOR))
+    role = office.write(note, "user role", "ada", {"role": "viewer"}, {"role": "administrator"})
+    added = office.write(note, "user add", "ada", None, {"role": "administrator"})
+    assert code_of(office, role) == code_of(office, added) == "last-administrator"
+    office.write(set_role, "bob", Role.ADMINISTRATOR)
+    office.write(undo, context_of(office), UndoRequest(added))
+    assert office.read(user_of, "ada") is None
+
+
+def test_a_window_is_open_again_until_its_end(office: Office) -> None:
+    office.write(record_emergency, NOW - 60)
+    change_id = office.write(note, "emergency close", "", {"opened_at": NOW - 60})
+    office.write(close_window, NOW)
+    office.write(undo, context_of(office, at=NOW + 5), UndoRequest(change_id))
+    assert office.read(opened_and_closed_at, NOW + 5) == (NOW - 60, None)
+
+
+def test_a_window_opened_in_error_is_closed(office: Office) -> None:
+    office.write(record_emergency, NOW - 5)
+    change_id = office.write(note, "emergency open", "", None, {"opened_at": NOW - 5})
+    office.write(undo, context_of(office), UndoRequest(change_id))
+    assert office.read(opened_and_closed_at, NOW) == (None, NOW)
+
+
+def test_only_administrators_undo_an_import(office: Office) -> None:
+    change_id = office.write(note, "list import", "", None, {"entries": 1})
+    assert code_of(office, change_id, Role.OPERATOR) == "administrators-only"
+    assert code_of(office, change_id) == "cannot-undo"
