@@ -73,12 +73,3 @@ def test_the_code_names_a_field_in_its_list_only() -> None:
         if path.suffix in (".py", ".html") and re.search(r"\bowner\b", path.read_text())
     }
     assert found == {"callsieve/own_numbers/fields.py", "reputation/own/register.py"}
-
-
-def test_the_recipe_names_files_that_are_there() -> None:
-    recipe = (
-        (ROOT / "CONTRIBUTING.md").read_text().partition("**Add a field to own numbers**")[2].partition("\n\nNames")[0]
-    )
-    paths = re.findall(r"^- .*?`([a-z_/A-Z.]+)`", recipe, re.M)
-    assert [path for path in paths if not (ROOT / path).exists()] == []
-    assert len(paths) == 5
