@@ -36,7 +36,7 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
             ("rule", record.rule),
             ("reason", str(why_of(record.reason))),
             ("better from", when(record.until) if record.until else ""),
-            ("to", _called(record)),
+            ("to", callee_words(record)),
             ("from", record.own_number or ""),
             ("by", record.person or ""),
             ("linkedid", record.linkedid),
@@ -45,12 +45,12 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
     )
 
 
-def _called(record: OutboundRecord) -> str:
+def callee_words(record: OutboundRecord) -> str:
     """Whom the call is to, as far as it is kept."""
     return record.callee or ("emergency" if record.rule == "emergency" else "no number")
 
 
-def _why(record: OutboundRecord) -> str:
+def rule_words(record: OutboundRecord) -> str:
     """The rule and its reason; nothing where nothing speaks against the call."""
     if record.rule == "default":
         return ""
@@ -59,7 +59,7 @@ def _why(record: OutboundRecord) -> str:
     )
 
 
-def _passage(action: str, would_be: str) -> Text:
+def passage_words(action: str, would_be: str) -> Text:
     """What was done; in brackets what would have been done where the guard only observed."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.calls.cli.outbound import _called, _passage, _why, outbound_as_json
+from callsieve.calls.cli.outbound import callee_words, outbound_as_json, passage_words, rule_words
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -62,14 +62,14 @@ def decisions(
             (
                 when(one.at)[len("2026-") :],
                 one.id,
-                _called(one),
+                callee_words(one),
                 one.own_number or "",
                 one.person or "",
-                _passage(one.action, one.would_be),
+                passage_words(one.action, one.would_be),
             )
             for one in found
         ]
-        print_table(headings, rows, keep=range(len(headings)), below=list(map(_why, found)))
+        print_table(headings, rows, keep=range(len(headings)), below=list(map(rule_words, found)))
     elif held or callee or own_number:
         say("No decision matches.")
     else:
