@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.model import AuthClass, Change, Family, Identity, Imported, Level, Reputation, SignalCategory
+from reputation.model import AuthClass, Change, Family, Happening, Identity, Imported, Level, Reputation, SignalCategory
 from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Weights
@@ -22,7 +22,7 @@ from reputation.wording import Wording
 
 # The longest that `days_until_lower` looks ahead: how long evidence is kept.
 HORIZON_DAYS = 365
-MORE_ANSWERS = 10
+MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(
@@ -79,7 +79,7 @@ def days_until_lower(
 _LISTED = {verdict: Imported("", verdict) for verdict in ("spam", "ok")}
 _verdict = attrgetter("verdict")
 
-Happening = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
+Happens = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
 
 
 def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
@@ -126,13 +126,20 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
     return replace(evidence, imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
 
 
-_HAPPENINGS: tuple[tuple[str, Happening], ...] = (
-    (f"{MORE_ANSWERS} more people answer and do not mark it", _answered),
-    ("one of us calls it back and talks for 30 s", _called_back),
-    ("no imported source lists it any more", _unlisted),
-    ("its owner is verified", _verified),
-    ("an appeal is upheld", _upheld),
+_HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (
+    (Happening.ANSWERED, _answered),
+    (Happening.CALLED_BACK, _called_back),
+    (Happening.UNLISTED, _unlisted),
+    (Happening.VERIFIED, _verified),
+    (Happening.UPHELD, _upheld),
 )
+
+_WORDS = {happening.code: happening.value for happening in Happening}
+
+
+def words_of_happening(code: str) -> str:
+    """What would change it, as the journal has it, in words; rows of older versions have the words."""
+    return _WORDS.get(code, code)
 
 
 def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:

@@ -92,10 +92,25 @@ class Family:
     counts: tuple[tuple[str, int], ...] = ()
 
 
+class Happening(StrEnum):
+    """What can happen to a number that would make its level lower. The journal keeps the codes."""
+
+    ANSWERED = "10 more people answer and do not mark it"
+    CALLED_BACK = "one of us calls it back and talks for 30 s"
+    UNLISTED = "no imported source lists it any more"
+    VERIFIED = "its owner is verified"
+    UPHELD = "an appeal is upheld"
+
+    @property
+    def code(self) -> str:
+        """`called-back`."""
+        return self._name_.lower().replace("_", "-")
+
+
 class Change(NamedTuple):
     """Something that would make a level lower, and what the reputation would be then."""
 
-    what: str
+    what: Happening
     level: Level
     log_odds: float
 

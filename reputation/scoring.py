@@ -160,7 +160,7 @@ def vector_of(reputation: Reputation) -> str:
             {"family": family.name, "log_odds": round(family.log_odds, 6), "counts": dict(family.counts)}
             for family in reputation.families
         ],
-        "would_change": [{"what": change.what, "level": change.level.word} for change in reputation.would_change],
+        "would_change": [{"what": change.what.code, "level": change.level.word} for change in reputation.would_change],
     }
     if reputation.appeal is not None:
         vector["appeal"] = reputation.appeal

@@ -8,6 +8,7 @@ from typing import Any
 
 from callsieve.simulate import Opinion
 from policies.reasons import why_of
+from reputation.explaining import words_of_happening
 from reputation.model import DecisionRecord, Family, OutcomeRecord, Reputation
 from reputation.scoring import families_of
 from reputation.store.audit import value_of
@@ -37,7 +38,8 @@ def evidence_of(record: DecisionRecord) -> Evidence | None:
     """The evidence that the journal keeps with a decision; None where it is damaged."""
     try:
         vector = value_of(record.vector)
-        changes = tuple((str(one["what"]), str(one["level"])) for one in vector.get("would_change", ()))
+        told = vector_as_json(record.vector).get("would_change", ())
+        changes = tuple((str(one["what"]), str(one["level"])) for one in told)
         return Evidence(families_of(record.vector), changes, str(vector.get("appeal", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -47,8 +49,18 @@ def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
     """A decision of the journal, its evidence vector as a value."""
     fields = {name: getattr(record, name) for name in record.__slots__}
     why = why_of(record.reason)
-    shown = {"reason": str(why), "reason_code": why.code, "vector": value_of(record.vector)}
+    shown = {"reason": str(why), "reason_code": why.code, "vector": vector_as_json(record.vector)}
     return {**fields, **shown, "points": points_of(record)}
+
+
+def vector_as_json(text: str) -> Any:
+    """A vector of the journal, with what would change it in words."""
+    vector = value_of(text)
+    try:
+        changes = [one | {"what": words_of_happening(one["what"])} for one in vector["would_change"]]
+    except (TypeError, KeyError):  # it is damaged, and shown as it is
+        return vector
+    return {**vector, "would_change": changes}
 
 
 def opinion_as_json(opinion: Opinion) -> dict[str, Any]:

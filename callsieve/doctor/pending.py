@@ -106,16 +106,14 @@ def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
         way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
         return warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
     if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
-        when = Wording(ago(unsound.at, now))
+        when = ago(unsound.at, now)
         return fail(
             Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
         )
     if late:
-        about: Places = {"jobs": ", ".join(late), "when": Wording(ago(found[late[0]].at, now))}
+        about: Places = {"jobs": ", ".join(late), "when": ago(found[late[0]].at, now)}
         way_out = Wording("callsieve housekeeping run; does the daemon run?")
         return warn(Wording("late: {jobs}, last {when}", about), way_out)
     latest = max(found.values(), key=lambda report: report.at)
     removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
-    return ok(
-        Wording("{when}; past their time: {removed:,}", {"when": Wording(ago(latest.at, now)), "removed": removed})
-    )
+    return ok(Wording("{when}; past their time: {removed:,}", {"when": ago(latest.at, now), "removed": removed}))

@@ -313,7 +313,7 @@ def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
         )
     if not feeds:
         return ok(NONE)
-    oldest = Wording(span_words(max(0.0, now - min(feed.imported_at for feed in feeds))))
+    oldest = span_words(max(0.0, now - min(feed.imported_at for feed in feeds)))
     return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
 
 

@@ -179,7 +179,7 @@ def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -
     if isinstance(stored, Wording):
         found.append(Check(NAME, Status.WARN, stored, WAY_OUT, now))
     elif stored.is_old(now):
-        when = Wording(ago(stored.at, now))
+        when = ago(stored.at, now)
         found.append(
             Check(
                 NAME, Status.WARN, Wording("what only root may see was looked at {when}", {"when": when}), WAY_OUT, now

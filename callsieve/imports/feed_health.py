@@ -49,13 +49,13 @@ class FeedHealth:
 def health_of(feed: FeedSource, now: float) -> FeedHealth:
     """How the feed is at that time."""
     if feed.failed_at is not None and feed.failed_at >= feed.imported_at:
-        failed: Places = {"when": Wording(ago(feed.failed_at, now)), "failure": feed.failure or ""}
+        failed: Places = {"when": ago(feed.failed_at, now), "failure": feed.failure or ""}
         return FeedHealth(Health.FAILED, Wording("{when}, {failure}", failed))
     late_after = late_after_seconds(feed)
     if now - feed.imported_at > late_after:
         if not feed.every_seconds:
             return FeedHealth(Health.STALE, Wording("it came but once"))
-        usual = Wording(span_words(EARLY * feed.every_seconds))
+        usual = span_words(EARLY * feed.every_seconds)
         return FeedHealth(Health.STALE, Wording("it used to come every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
         return FeedHealth(Health.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callsieve.calls.disputes import Cases, cases_as_json, cases_of
-from callsieve.calls.records import decision_as_json, opinion_as_json
+from callsieve.calls.records import decision_as_json, opinion_as_json, vector_as_json
 from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
@@ -34,7 +34,6 @@ from reputation.model import (
 )
 from reputation.numbers import country_of, is_valid, number_type_of
 from reputation.scoring import vector_of
-from reputation.store.audit import value_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
@@ -228,5 +227,5 @@ def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
         "log_odds": reputation.log_odds,
         "points": reputation.points,
         "level": reputation.level.word,
-        **value_of(vector_of(reputation)),
+        **vector_as_json(vector_of(reputation)),
     }

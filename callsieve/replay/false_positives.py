@@ -14,6 +14,7 @@ from typing import NamedTuple
 from reputation.model import Direction, Identity, OutcomeRecord
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import is_call_back, is_long_talk
+from reputation.wording import Wording
 
 STOPPED = frozenset({"challenge", "route", "reject"})
 WARNED = frozenset({"warn"})
@@ -35,7 +36,7 @@ class Mistake:
     actions: dict[str, int]
     rules: dict[str, int]
     last_at: float
-    why: tuple[str, ...]
+    why: tuple[Wording, ...]
 
     @property
     def calls(self) -> int:
@@ -124,19 +125,19 @@ def _mistake(number: str, of: _Of, long_talks: Callable[[str], int], known: Know
     # What speaks for the number at any time speaks for all of its calls; a call-back for those before it.
     actions = of.actions if why else of.called_back
     if of.called_back:
-        why.insert(0, "we called it back later and talked")
+        why.insert(0, Wording("we called it back later and talked"))
     if not why:
         return None
     return Mistake(number, dict(actions.most_common()), dict(of.rules.most_common()), of.last_at, tuple(why))
 
 
-def _words_for(known: Known) -> Iterator[str]:
+def _words_for(known: Known) -> Iterator[Wording]:
     if known.is_contact:
-        yield "it is a contact of somebody here"
+        yield Wording("it is a contact of somebody here")
     if known.identity is not None and known.identity.level >= VERIFIED_LEVEL:
-        yield f"it is verified as {known.identity.name}"
+        yield Wording("it is verified as {name}", {"name": known.identity.name})
 
 
-def _words_of_talks(people: int) -> Iterator[str]:
+def _words_of_talks(people: int) -> Iterator[Wording]:
     if people >= MANY_TALKERS:
-        yield f"{people} of us talked with it for more than a minute"
+        yield Wording("{people} of us talked with it for more than a minute", {"people": people})

@@ -254,7 +254,7 @@ def mistakes_as_json(mistakes: Sequence[Mistake]) -> dict[str, Any]:
         "calls": count_of(mistakes),
         "numbers": [
             {"number": m.number, "calls": m.calls, "actions": m.actions, "rules": m.rules, "last_at": m.last_at}
-            | {"why": m.why}
+            | {"why": list(map(str, m.why))}
             for m in mistakes
         ],
     }

@@ -87,7 +87,12 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
     names = [DRAFT, running_name(loaded)]
     report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
     # The console says the reasons in the reader's language.
-    return {**report_as_json(report), "reasons": [change.reason.kept for change in report.first_changes]}
+    told = {
+        "reasons": [change.reason.kept for change in report.first_changes],
+        "why": [one.why for one in report.mistakes],
+        "why_warned": [one.why for one in report.warned_mistakes],
+    }
+    return report_as_json(report) | told
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:

@@ -18,6 +18,7 @@ import msgspec
 
 from callsieve.replay.trial import MOST_SECONDS, Asked
 from callsieve.settings import Loaded
+from reputation.wording import Wording
 
 LINE_BYTES = 4 << 20  # a report of many mistakes
 WAIT_SECONDS = MOST_SECONDS * 4  # behind all others it may get only a part of the processor
@@ -101,8 +102,16 @@ async def _follow(rehearsal: Rehearsal, process: asyncio.subprocess.Process, ask
     async for line in process.stdout:
         said = msgspec.json.decode(line)
         rehearsal.share = said.get("share", rehearsal.share)
-        rehearsal.report = said.get("report")
+        rehearsal.report = _with_wordings(said.get("report"))
         rehearsal.problem = said.get("problem", "")
     if not rehearsal.is_over:
         spent = -(process.returncode or await process.wait()) == signal.SIGXCPU  # what the process may use is used up
         rehearsal.problem = TOOK_TOO_LONG.format(MOST_SECONDS) if spent else FAILED
+
+
+def _with_wordings(report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The report with its texts as values again: JSON had their parts."""
+    if report is None:
+        return None
+    said = {key: [[Wording(**one) for one in why] for why in report[key]] for key in ("why", "why_warned")}
+    return {**report, **said}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from reputation.wording import Wording
+
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 LONGEST_SECONDS = 100 * 365 * 86400
 
@@ -17,7 +19,7 @@ _SPAN = re.compile(r"([0-9]{1,9}) ?([smhdwy])")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 # What an amount of time is called, from the largest unit down.
-_UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
@@ -101,17 +103,21 @@ def iso_with_zone(at: float) -> str:
         return ""
 
 
-def span_words(seconds: float) -> str:
+def span_words(seconds: float) -> Wording:
     """`3 d`, `2 h`, `40 s`: the largest whole unit."""
-    size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, "s"))
-    return f"{int(abs(seconds) // size)} {unit}"
+    return _counted(seconds, "{count} ")
 
 
-def ago(at: float, now: float) -> str:
+def ago(at: float, now: float) -> Wording:
     """`3 d ago`, `in 2 h`, `just now`."""
     if abs(now - at) < 1:
-        return "just now"
-    return f"{span_words(now - at)} ago" if at < now else f"in {span_words(at - now)}"
+        return Wording("just now")
+    return _counted(now - at, "{count} ", " ago") if at < now else _counted(at - now, "in {count} ")
+
+
+def _counted(seconds: float, before: str, after: str = "") -> Wording:
+    size, unit = next(((size, unit) for size, unit in UNITS if abs(seconds) >= size), UNITS[-1])
+    return Wording(f"{before}{unit}{after}", {"count": int(abs(seconds) // size)})
 
 
 def _end_of_day(text: str) -> float | None:

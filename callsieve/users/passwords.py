@@ -11,22 +11,33 @@ from functools import lru_cache
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from reputation.wording import Wording
+
 SHORTEST = 12
 LONGEST = 256  # hashing time does not depend on it; a megabyte is no password
+
+LENGTH = Wording(
+    "a password has {shortest} to {longest} characters: some words in a row are a good one",
+    {"shortest": SHORTEST, "longest": LONGEST},
+)
 
 HASHER = PasswordHasher()
 
 
 class PasswordError(ValueError):
-    """The password cannot be taken. The text says what is allowed."""
+    """The password cannot be taken. `words` say what is allowed."""
+
+    def __init__(self, words: Wording) -> None:
+        super().__init__(str(words))
+        self.words = words
 
 
 def hashed(password: str, *, name: str = "") -> str:
     """What is stored. PasswordError for one that is too short, too long, or the user's own name."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise PasswordError(f"a password has {SHORTEST} to {LONGEST} characters: some words in a row are a good one")
+        raise PasswordError(LENGTH)
     if len(set(password)) < 5 or (name and password.lower().strip() in (name.lower(), name.lower() * 2)):
-        raise PasswordError("this password would be guessed at once: take some words in a row")
+        raise PasswordError(Wording("this password would be guessed at once: take some words in a row"))
     return HASHER.hash(password)
 
 

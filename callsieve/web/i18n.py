@@ -1,14 +1,12 @@
 """What the console says, in the languages that it has: gettext catalogues in `locale/`, shipped compiled.
 
 A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
-`python -m tests.callsieve.web.test_catalogues` compiles them. A text with figures is a `Wording`. What is finished
-English all the same (an age, what would change a reputation) is looked up without its digits and ids: "{} min ago".
+`python -m tests.callsieve.web.test_catalogues` compiles them. A text with figures is a `Wording`.
 """
 
 from __future__ import annotations
 
 import gettext
-import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -18,8 +16,6 @@ ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "zh": "中文"}
 # As browsers and screen readers want it in <html lang>.
 TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
-# What differs from one such text to the next: numbers, and the ids of decisions and appeals.
-_DIGITS = re.compile(r"\b(?=[A-Z]*[0-9])[0-9A-HJKMNP-TV-Z]{8}\b|[0-9]+")
 
 
 @cache
@@ -58,19 +54,5 @@ def _accepted(header: str) -> Iterable[str]:
 
 
 def translated(text: str, catalogue: gettext.NullTranslations) -> str:
-    """A text of ours; of one that was put together the parts, told apart by "; ", and their digits do not count."""
-    whole = catalogue.gettext(text) if text else ""
-    if whole != text:
-        return whole
-    return "; ".join(_part(part, catalogue) for part in text.split("; "))
-
-
-def _part(part: str, catalogue: gettext.NullTranslations) -> str:
-    if not part:
-        return ""
-    direct = catalogue.gettext(part)
-    if direct != part:
-        return direct
-    pattern, numbers = _DIGITS.sub("{}", part), _DIGITS.findall(part)
-    found = catalogue.gettext(pattern)
-    return found.format(*numbers) if found != pattern and found.count("{}") == len(numbers) else part
+    """A text of ours."""
+    return catalogue.gettext(text) if text else ""

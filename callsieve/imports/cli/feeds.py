@@ -115,7 +115,7 @@ def _show(feeds: list[FeedSource], now: float) -> None:
             feed.verdict,
             f"{feed.numbers:,}",
             when(feed.imported_at),
-            span_words(max(0.0, now - feed.imported_at)),
+            str(span_words(max(0.0, now - feed.imported_at))),
             Text(health.health, style="green" if health.health is Health.OK else "yellow"),
         )
         for feed, health in found

@@ -207,7 +207,7 @@ def _show_check(found: dict[str, Any]) -> None:
             ("schema", f"waits for {', '.join(waiting)}: `callsieve db migrate`" if waiting else "up to date"),
             ("daemon", "running" if found["daemon_running"] else "not running"),
             ("backups", f"{found['backup_count']} in {found['backups']}"),
-            ("last backup", "none yet: `callsieve db backup`" if last is None else ago(last, time.time())),
+            ("last backup", "none yet: `callsieve db backup`" if last is None else str(ago(last, time.time()))),
         ]
     )
 

@@ -153,4 +153,4 @@ def show_mistakes(mistakes: Sequence[Mistake], of: int, what: str, actions: str 
 
 def _row_of(mistake: Mistake) -> tuple[Cell, ...]:
     actions = Text(", ").join(word(action) for action in mistake.actions)
-    return mistake.number, f"{mistake.calls:,}", actions, ", ".join(mistake.rules), "; ".join(mistake.why)
+    return mistake.number, f"{mistake.calls:,}", actions, ", ".join(mistake.rules), "; ".join(map(str, mistake.why))

@@ -16,6 +16,7 @@ from callsieve.web.words import N_
 from reputation.store.audit import Change
 from reputation.store.users import end_other_sessions, sessions_of, set_password
 from reputation.users import ConsoleUser, Role, Session
+from reputation.wording import Wording
 
 WRONG = N_("The present password is wrong. Nothing was changed.")
 DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
@@ -30,7 +31,7 @@ class AccountShown:
     here: str
 
 
-async def show(visit: Visit, problem: str = "", status: int = 422) -> Response:
+async def show(visit: Visit, problem: str | Wording = "", status: int = 422) -> Response:
     """The page."""
     sessions = await visit.read(sessions_of, visit.me.name)
     shown = AccountShown(visit.me, tuple(sessions), visit.here.token)
@@ -44,13 +45,13 @@ async def change_password(visit: Visit) -> Response:
         if await look_at_password(visit, name, visit.form.get("present", "")) is None:
             return await show(visit, WRONG)
     except TooManyTriesError as error:
-        return await show(visit, str(error), 429)
+        return await show(visit, error.words, 429)
     if visit.form.get("new") != visit.form.get("again"):
         return await show(visit, DIFFERENT)
     try:
         fresh = await visit.desk.hashing(lambda: hashed(visit.form.get("new", ""), name=name))
     except PasswordError as error:
-        return await show(visit, str(error))
+        return await show(visit, error.words)
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         change.after = {"password": "changed"}

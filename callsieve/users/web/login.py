@@ -35,6 +35,7 @@ from reputation.store.users import (
     start_session,
 )
 from reputation.users import Role, Session
+from reputation.wording import Wording
 
 logger = logging.getLogger("callsieve.web")
 
@@ -59,7 +60,7 @@ async def log_in(visit: Visit) -> Response:
     try:
         stored = await look_at_password(visit, name, password)
     except TooManyTriesError as error:
-        return await _form(visit, target, str(error), name, 429)
+        return await _form(visit, target, error.words, name, 429)
     if stored is None:
         logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
         return await _form(visit, target, WRONG, name, 401)
@@ -77,7 +78,7 @@ async def _second_step(visit: Visit) -> Response:
     try:
         step = await look_at_code(visit, half.name, visit.form.get("code", ""))
     except TooManyTriesError as error:
-        return _code_form(visit, half, str(error), 429)
+        return _code_form(visit, half, error.words, 429)
     if step is None:
         logger.warning("console: %s does not log in from %s: wrong code", half.name, visit.address)
         return _code_form(visit, half, WRONG_CODE, 401)
@@ -139,14 +140,14 @@ async def prefer(visit: Visit) -> Response:
     return response
 
 
-def _code_form(visit: Visit, half: HalfLogin, problem: str = "", status: int = 200) -> Response:
+def _code_form(visit: Visit, half: HalfLogin, problem: str | Wording = "", status: int = 200) -> Response:
     ticket = visit.desk.service(HalfLogins).keep(half)
     response = visit.page("users/login_code.html", status, ticket=ticket, problem=problem)
     set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
     return response
 
 
-async def _form(visit: Visit, target: str, problem: str = "", name: str = "", status: int = 200) -> Response:
+async def _form(visit: Visit, target: str, problem: str | Wording = "", name: str = "", status: int = 200) -> Response:
     has_users = bool(await visit.read(all_users))
     response = visit.page("users/login.html", status, target=target, problem=problem, name=name, has_users=has_users)
     set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)

@@ -26,6 +26,7 @@ from reputation.store.users import (
     user_of,
 )
 from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, is_last_administrator
+from reputation.wording import Wording
 
 NO_NAME = N_("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
 TAKEN = N_("There is a user of this name already.")
@@ -68,7 +69,7 @@ async def add(visit: Visit) -> Response:
     try:
         password = await visit.desk.hashing(lambda: hashed(form.get("password", ""), name=name))
     except PasswordError as error:
-        return await _page(visit, str(error))
+        return await _page(visit, error.words)
     user = ConsoleUser(name, role, person, now, now)
     ours = {one.extension for one in people_of(visit.desk.loaded.settings)}
 
@@ -108,7 +109,7 @@ async def reset(visit: Visit) -> Response:
     try:
         password = await visit.desk.hashing(lambda: hashed(visit.form.get("password", ""), name=name))
     except PasswordError as error:
-        return await _page(visit, str(error))
+        return await _page(visit, error.words)
 
     def write(db: sqlite3.Connection, change: Change) -> None:
         user = _other(db, visit)
@@ -156,7 +157,7 @@ def users_shown(db: sqlite3.Connection, ours: tuple[str, ...]) -> UsersShown:
     return UsersShown(tuple(users), tuple(sorted(extensions)))
 
 
-async def _page(visit: Visit, problem: str = "") -> Response:
+async def _page(visit: Visit, problem: str | Wording = "") -> Response:
     ours = tuple(one.extension for one in people_of(visit.desk.loaded.settings))
     shown = await visit.read(users_shown, ours)
     typed = {key: visit.form.get(key, "") for key in ("name", "role", "person")}

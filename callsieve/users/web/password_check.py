@@ -15,16 +15,19 @@ from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_
 from callsieve.web.connections import network_of
 from callsieve.web.request import Visit
 from callsieve.web.tokens import browser_of, browser_token
-from callsieve.web.words import N_
 from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME
+from reputation.wording import Wording
 
 TRIES_OF_AN_ADDRESS = 20  # many people may share one
-WAIT = N_("Too many attempts. Try again in {} s.")
 
 
 class TooManyTriesError(Exception):
-    """Nobody has looked: it was tried too often. The text says how long to wait."""
+    """Nobody has looked: it was tried too often. `words` say how long to wait."""
+
+    def __init__(self, seconds: int) -> None:
+        self.words = Wording("Too many attempts. Try again in {seconds} s.", {"seconds": seconds})
+        super().__init__(str(self.words))
 
 
 class LoginTries:
@@ -50,7 +53,7 @@ class Try:
             self._keys.append((visit.desk.service(LoginTries).of_address, network_of(visit.address)))
         wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in self._keys)
         if wait > 0:
-            raise TooManyTriesError(WAIT.format(int(wait) + 1))
+            raise TooManyTriesError(int(wait) + 1)
         for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
             throttle.failed(key, visit.now)
 

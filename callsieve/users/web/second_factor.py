@@ -15,6 +15,7 @@ from callsieve.web.words import N_
 from reputation.store.audit import Change
 from reputation.store.users import SecondFactor, accept_step, second_factor_of, set_second_factor
 from reputation.users import Role
+from reputation.wording import Wording
 
 WRONG = N_("The password or the code is wrong. Nothing was changed.")
 ON_ALREADY = N_("The second factor is on already.")
@@ -36,7 +37,7 @@ async def turn_on(visit: Visit) -> Response:
     try:
         password = await look_at_password(visit, name, visit.form.get("present", ""))
     except TooManyTriesError as error:
-        return _page(visit, secret, str(error), 429)
+        return _page(visit, secret, error.words, 429)
     step = step_of(secret, visit.form.get("code", ""), visit.now)
     if password is None or step is None:
         return _page(visit, secret, WRONG)
@@ -59,7 +60,7 @@ async def turn_off(visit: Visit) -> Response:
         password = await look_at_password(visit, name, visit.form.get("present", ""))
         step = await look_at_code(visit, name, visit.form.get("code", "")) if password is not None else None
     except TooManyTriesError as error:
-        return _page(visit, "", str(error), 429)
+        return _page(visit, "", error.words, 429)
     if password is None or step is None:
         return _page(visit, "", WRONG)
 
@@ -73,7 +74,7 @@ async def turn_off(visit: Visit) -> Response:
     return visit.go("/account", "second-factor-off")
 
 
-def _page(visit: Visit, secret: str, problem: str = "", status: int = 422) -> Response:
+def _page(visit: Visit, secret: str, problem: str | Wording = "", status: int = 422) -> Response:
     address = address_of(secret, visit.me.name) if secret else ""
     return visit.page(
         "users/second_factor.html", status if problem else 200, secret=secret, address=address, problem=problem

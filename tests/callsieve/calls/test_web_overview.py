@@ -20,9 +20,10 @@ from callsieve.doctor.finding import Check, Status
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.main.console_app import make_app
 from callsieve.main.console_context import make_desk
+from callsieve.text.times import ago
 from callsieve.web.cache import STALE_SECONDS, Kept
 from callsieve.web.desk import Desk
-from callsieve.web.i18n import translated, translations_of
+from callsieve.web.i18n import translations_of
 from callsieve.web.store_client import Shelf
 from callsieve.web.tokens import hash_of, new_token
 from reputation.model import Direction, Disposition, OutcomeRecord
@@ -410,7 +411,7 @@ def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None
         console.wait_for_health()
         office.clock.now = time.time()
         page = console.browser("viewer").text("/health", headers={"accept-language": "zh"})
-    said = translated("4 min ago", translations_of("zh"))
+    said = ago(0, 240).said(translations_of("zh").gettext)
     (found,) = [detail for detail in details_of(page) if said in detail]
     assert until.said(translations_of("zh").gettext) in found
     banner = re.search(r'<p class="banner off">(.*?)</p>', page)

@@ -569,7 +569,7 @@ def test_probable_mistakes(after: list[dict[str, Any]], known: Known | None, why
     report = report_of(*BLOCKED, *after, known=known)
     assert report["stopped"] == 1
     numbers = report["probable_mistakes"]["numbers"]
-    assert [(m["number"], m["calls"], m["why"]) for m in numbers] == ([(CALLER, 1, (why,))] if why else [])
+    assert [(m["number"], m["calls"], m["why"]) for m in numbers] == ([(CALLER, 1, [why])] if why else [])
 
 
 def test_a_call_back_says_nothing_of_later_calls() -> None:

@@ -19,6 +19,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
+from reputation.wording import Wording
 from tests.reputation.store_builders import DAY, NOW, make_mark, make_outcome, make_record
 
 HOUR = 3600.0
@@ -120,7 +121,7 @@ def test_rules_and_callers_the_most_calls_first(db: sqlite3.Connection) -> None:
 )
 def test_probable_mistakes(db: sqlite3.Connection, after: list[OutcomeRecord], why: str | None) -> None:
     found = summed(db, decided(4, "challenge"), decided(4, "warn", caller=OTHER), *after)
-    assert [(one.number, one.why) for one in found.mistakes] == ([(CALLER, (why,))] if why else [])
+    assert [(one.number, *map(str, one.why)) for one in found.mistakes] == ([(CALLER, why)] if why else [])
     assert found.warned_mistakes == []
 
 
@@ -128,7 +129,9 @@ def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connecti
     with transaction(db):
         set_identity(db, Identity(CALLER, "Acme Bank", 2, NOW + DAY), NOW - DAY)
     found = summed(db, decided(4, "warn"))
-    assert [(one.number, one.why) for one in found.warned_mistakes] == [(CALLER, ("it is verified as Acme Bank",))]
+    assert [(one.number, *one.why) for one in found.warned_mistakes] == [
+        (CALLER, Wording("it is verified as {name}", {"name": "Acme Bank"}))
+    ]
 
 
 def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connection) -> None:

@@ -23,13 +23,14 @@ from callsieve.changes.names import CHANGES, UNDOABLE
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
+from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from reputation.appeals import Answer, Appeal, AppealState
 from reputation.explaining import SIGNAL_WORDS, parts_of
-from reputation.model import EntryKind, Family, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
+from reputation.model import EntryKind, Family, Happening, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
 from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
@@ -68,6 +69,10 @@ def _texts() -> Iterator[tuple[str, str]]:
                 yield f"{folder}/{file}:{line}", text
     for text in (*CODES, CAPPED, CAP_WITH_REFERENCE):
         yield "a reason of ours", text
+    for _, unit in UNITS:
+        yield from (("a span", form) for form in (f"{{count}} {unit}", f"{{count}} {unit} ago", f"in {{count}} {unit}"))
+    for happening in Happening:
+        yield "what would change a reputation", happening.value
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
     for what in (*CHANGES, *(f"undo {what}" for what in UNDOABLE)):
@@ -158,7 +163,8 @@ def test_the_catalogues_are_compiled() -> None:
 def test_texts_of_counts_are_translated() -> None:
     chinese = translations_of("zh")
     assert translated("Log in", chinese) == "登录"
-    assert translated("3 min ago", chinese) == "3 分钟前"
+    assert ago(0, 180).said(chinese.gettext) == "3 分钟前"
+    assert span_words(90 * 86_400).said(chinese.gettext) == "90 天"
     for count in (1, 3):
         for category in SIGNAL_WORDS:
             for part in parts_of(Family("behaviour", 1.0, ((category, count),))):
