@@ -1,4 +1,4 @@
-"""The window after an emergency call from here, in which nothing is screened: whether it is open, opening and closing.
+"""The window after an emergency call from here, in which nothing is screened: whether it is open.
 
 The dialplan writes each emergency call down in Asterisk's database and sends it with every call, so that it counts
 where the daemon was not told. A closing is an instant in the store; emergency calls from before it count no more,
@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from callsieve.settings import Settings
 from callsieve.text.times import when
 from reputation.emergency_window import counts_after_closing
-from reputation.store.audit import Change
 from reputation.store.audit_search import latest_of
-from reputation.store.emergencies import close_window, opened_and_closed_at
+from reputation.store.emergencies import opened_and_closed_at
 from reputation.wording import Wording
 
 
@@ -59,9 +58,3 @@ def window_of(db: sqlite3.Connection, settings: Settings, now: float, asterisk_a
     by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
     opened_by = by_hand[0].row.who if by_hand and by_hand[0].row.at == since else ""
     return Window(since, 60.0 * settings.emergency.window_minutes, closed_at, now, opened_by)
-
-
-def close_now(db: sqlite3.Connection, change: Change, window: Window) -> None:
-    """Closes it: what opened it does so no more."""
-    change.before = {"opened_at": window.since} if window.is_open else None
-    close_window(db, window.now)

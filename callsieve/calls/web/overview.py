@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from callsieve.calls.emergency_window import close_window
 from callsieve.calls.live import Live
 from callsieve.calls.views_overview import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
-from callsieve.emergency import close_now
 from callsieve.web.access import stranger, with_session
 from callsieve.web.request import Visit
 from callsieve.web.routes import Page
@@ -100,9 +100,7 @@ def event_of(visit: Visit, call: Call) -> str:
 
 async def close_emergency_window(visit: Visit) -> Response:
     """Calls are screened again, until the next emergency call from here."""
-    window = visit.window
-    assert window is not None
-    await visit.change("emergency close", lambda db, change: close_now(db, change, window))
+    await visit.perform(close_window, None)
     return visit.go("/", "window-closed")
 
 

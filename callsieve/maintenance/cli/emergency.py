@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import AbstractContextManager, suppress
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
 import typer
 
+from agi.parsing import instant_of
+from callsieve.calls import emergency_window
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    any_store,
-    existing_store,
-    print_json,
-    settings_even_broken,
-)
-from callsieve.cli.store import changing
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_even_broken
+from callsieve.cli.output import say
+from callsieve.cli.store import perform
 from callsieve.doctor.cli.commands import renew_stored
-
-if TYPE_CHECKING:
-    from callsieve.settings import Loaded, Settings
+from callsieve.emergency import window_of
+from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, database_get
+from callsieve.settings import Settings
+from callsieve.text.times import when
+from reputation.emergency_window import counts_after_closing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,47 +32,28 @@ def add_to(app: typer.Typer) -> None:
 
 def open_window(config: ConfigOption = None) -> None:
     """Open the window now, as an emergency call from here does: every call goes on until it ends."""
-    from callsieve.cli.output import say
-    from callsieve.text.times import when
-    from reputation.store.emergencies import record_emergency
-
     loaded, is_broken = settings_even_broken(config)
-    minutes = loaded.settings.emergency.window_minutes
-    now = time.time()
-    with _store(loaded, is_broken) as db, changing(db, "emergency open", at=now) as change:
-        change.after = {"opened_at": now}
-        record_emergency(db, now, who="")
+    window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
     renew_stored(loaded, "emergency window")
-    if minutes:
-        say(f"Open until {when(now + 60 * minutes)}: no call is screened. To end that: callsieve emergency close")
+    if window.is_open and window.until is not None:
+        say(f"Open until {when(window.until)}: no call is screened. To end that: callsieve emergency close")
     else:
         say("Recorded; but [emergency] window_minutes is 0, so nothing is open.")
 
 
 def close(config: ConfigOption = None) -> None:
     """Close the window: calls are screened again, until the next emergency call from here."""
-    from callsieve.cli.output import say
-    from callsieve.emergency import close_now, window_of
-
     loaded, is_broken = settings_even_broken(config)
-    now = time.time()
     asterisk_at = _known_to_asterisk(loaded.settings)
-    with _store(loaded, is_broken) as db:
-        window = window_of(db, loaded.settings, now, asterisk_at)
-        with changing(db, "emergency close", at=now) as change:
-            close_now(db, change, window)
+    window = perform(loaded, emergency_window.close_window, asterisk_at, existing=is_broken)
     if asterisk_at is not None:
-        _forget_if_later(loaded.settings, asterisk_at, now)
+        _forget_if_later(loaded.settings, asterisk_at, window.now)
     renew_stored(loaded, "emergency window")
     say("Closed: calls are screened again." if window.is_open else "Closed; it was not open.")
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show whether the window is open, by our store and, where Asterisk answers, by its own database."""
-    from callsieve.cli.output import say
-    from callsieve.emergency import window_of
-    from callsieve.text.times import when
-
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -95,16 +72,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say("Closed. No emergency call is recorded.")
 
 
-def _store(loaded: Loaded, is_broken: bool) -> AbstractContextManager[sqlite3.Connection]:
-    """The store; with broken settings none is made, since the daemon's may be elsewhere."""
-    return existing_store(loaded) if is_broken else any_store(loaded)
-
-
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
     """A call of the very second, or of a clock that was ahead, would open the window again: Asterisk forgets it."""
-    from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del
-    from reputation.emergency_window import counts_after_closing
-
     if not counts_after_closing(asterisk_at, closed_at):
         return
     try:
@@ -115,9 +84,6 @@ def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -
 
 def _known_to_asterisk(settings: Settings) -> float | None:
     """The last emergency call that the dialplan wrote down, of which we were perhaps not told."""
-    from agi.parsing import instant_of
-    from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_get
-
     with suppress(ConsoleError):
         return instant_of(database_get(settings, EMERGENCY_KEY) or "")
     return None
