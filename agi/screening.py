@@ -22,7 +22,7 @@ from agi.breaker import Breaker
 from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
-from agi.site import Site, endpoint_of
+from agi.site import Site
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, day_of, guard
@@ -31,6 +31,7 @@ from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
 from policies.situation import Lately, query_of, situation_of
+from reputation.channels import endpoint_of
 from reputation.feature_codes import CODES
 from reputation.last_call import LastCall
 from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
@@ -11,18 +10,11 @@ from functools import lru_cache
 from agi.display import Display
 from policies.outbound import OutboundRules
 from policies.situation import ScreeningHours
+from reputation.channels import endpoint_of
 
 # What `[[trunk]] reject` takes -> SIP code (docs/reference/asterisk.md). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
-
-# `PJSIP/201`: how the phone of an extension is named.
-_PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
-
-
-def is_phone_name(endpoint: str) -> bool:
-    """Whether an endpoint is named as phones are; where nobody has described a trunk, that is what tells them apart."""
-    return _PHONE.match(endpoint) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +75,6 @@ class Site:
     def reject_on(self, trunk: str | None) -> str:
         """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT."""
         return next((known.reject for known in self.trunks if known.name == trunk), "603")
-
-
-def endpoint_of(channel: str) -> str:
-    """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
-    return channel.rpartition("-")[0] or channel
-
-
-def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
-    """The endpoint of a channel that no `[[trunk]]` describes, where that is none of our `phones` nor named as one."""
-    endpoint = endpoint_of(channel)
-    return None if endpoint in phones or is_phone_name(endpoint) else endpoint
 
 
 @lru_cache(maxsize=1024)

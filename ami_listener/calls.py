@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ami_listener.asterisk_words import UNANSWERED_BY_CAUSE, disposition_of
 from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
 from reputation.model import EndedBy
 
@@ -15,24 +16,6 @@ RANG_LIMIT = 64
 
 # Channel technologies with no person at their end: Asterisk's own plumbing.
 _NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
-
-# Q.850 cause of a channel that was hung up before it was answered. Anything else is FAILED.
-UNANSWERED_BY_CAUSE = {
-    16: Disposition.NO_ANSWER,
-    17: Disposition.BUSY,
-    18: Disposition.NO_ANSWER,
-    19: Disposition.NO_ANSWER,
-    21: Disposition.REJECTED,
-    26: Disposition.NO_ANSWER,  # answered elsewhere
-}
-
-# DialStatus of a channel that nobody at its end hung up. Anything else is FAILED.
-UNANSWERED_BY_STATUS = {
-    "NOANSWER": Disposition.NO_ANSWER,
-    "CANCEL": Disposition.NO_ANSWER,
-    "ABORT": Disposition.NO_ANSWER,
-    "BUSY": Disposition.BUSY,
-}
 
 # When several phones were called in vain, the first of these that any of them gave is the call's.
 _VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposition.FAILED)
@@ -51,11 +34,6 @@ def kind_of(channel_name: str, trunk: str | None) -> Kind:
     if trunk is not None:
         return Kind.TRUNK
     return Kind.NOBODY if channel_name.partition("/")[0] in _NOBODY else Kind.PHONE
-
-
-def endpoint_of(channel_name: str) -> str:
-    """`PJSIP/carrier-0000001a` -> `PJSIP/carrier`."""
-    return channel_name.rpartition("-")[0] or channel_name
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +160,7 @@ class Call:
         """Nobody took the call there."""
         self.stop_ringing(channel, at)
         if channel.kind is not Kind.NOBODY and not channel.up:
-            self.vain.add(channel.refused or UNANSWERED_BY_STATUS.get(status, Disposition.FAILED))
+            self.vain.add(channel.refused or disposition_of(status) or Disposition.FAILED)
 
     def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
         """The far end of a channel wants to end it: who that is, and whether it is the whole call, is told here.

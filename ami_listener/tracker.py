@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from ami_listener import events
 from ami_listener.bridges import Bridges
-from ami_listener.calls import Call, Channel, Kind, endpoint_of, kind_of, outcome_of
+from ami_listener.calls import Call, Channel, Kind, kind_of, outcome_of
 from ami_listener.carrier_retries import Offers, may_be_offered_again, merge
 from ami_listener.events import ChannelRef, Event
 from ami_listener.outcome import Direction, Outcome, Presentation
+from reputation.channels import endpoint_of
 
 CALLS_LIMIT = 10_000
 AGE_LIMIT_SECONDS = 24 * 3600.0

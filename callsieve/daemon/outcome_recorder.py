@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from agi.site import Site, endpoint_of, undescribed_trunk
+from agi.site import Site
 from ami_listener.calls import Kind, kind_of
 from ami_listener.connection import Account
 from ami_listener.event_queue import Gap, Notice, Received
@@ -28,6 +28,7 @@ from ami_listener.tracker import CallTracker
 from callsieve.daemon.store_supervisor import Keeper
 from callsieve.settings import Ami
 from reputation.backoff import wait_seconds
+from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.feature_codes import mark_call
 from reputation.model import OutcomeRecord
 from reputation.numbers import is_emergency

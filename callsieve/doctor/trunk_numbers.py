@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from agi.site import is_phone_name
 from callsieve.doctor.finding import Ground
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.pbx.cli_output import Dialplan, endpoint_context_in, iax_users_in, identified_in
 from callsieve.pbx.config_files import walk
 from callsieve.pbx.dialplan_text import example_of, split_outside_brackets, substituted
 from callsieve.settings import Settings, TrunkTable
+from reputation.channels import is_phone_name
 from reputation.numbers import number_of, ways_to_dial
 
 TRUNKS_ASKED = 50

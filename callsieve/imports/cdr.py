@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 
-from agi.site import Trunk, endpoint_of, undescribed_trunk
+from agi.site import Trunk
+from ami_listener.asterisk_words import disposition_of
+from ami_listener.outcome_record import DISPOSITIONS
+from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.numbers import caller_of, number_of
 
@@ -27,19 +30,6 @@ CSV_COLUMNS = (
     *("peeraccount", "linkedid", "sequence"),
 )
 LEAST_COLUMNS = 15  # up to the disposition
-# cdr.h: AST_CDR_NOANSWER and so on are bits where a back end writes the number.
-DISPOSITIONS = {
-    "ANSWERED": Disposition.ANSWERED,
-    "NO ANSWER": Disposition.NO_ANSWER,
-    "BUSY": Disposition.BUSY,
-    "FAILED": Disposition.FAILED,
-    "CONGESTION": Disposition.FAILED,
-    "8": Disposition.ANSWERED,
-    "0": Disposition.NO_ANSWER,
-    "4": Disposition.BUSY,
-    "2": Disposition.FAILED,
-    "16": Disposition.FAILED,
-}
 # Applications that connect the caller with a phone. What VoiceMail or a menu answered is no talk with anybody.
 CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
 OPEN_CALLS = 5000  # rows of one call lie this close together
@@ -109,7 +99,7 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
     The instant is that of the uniqueid where it has one, because the text of a CDR says no time zone: it is `zone`'s,
     or for None this machine's.
     """
-    disposition = DISPOSITIONS.get(fields.get("disposition", "").strip().upper())
+    disposition = disposition_of(fields.get("disposition", ""))
     unique = fields.get("uniqueid", "").strip()
     at = _instant(unique, fields.get("start") or fields.get("calldate") or "", zone)
     duration, talk = _seconds(fields.get("duration", "")), _seconds(fields.get("billsec", ""))
@@ -126,7 +116,7 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
         app=fields.get("lastapp", "").strip().lower(),
         duration=duration,
         talk=talk,
-        disposition=disposition,
+        disposition=DISPOSITIONS[disposition],
         did=fields.get("did", "").strip(),
     )
 
