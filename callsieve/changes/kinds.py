@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from callsieve.changes.names import (
+    ACTIVATION,
     COMPLAINTS,
     CORRECTIONS,
     IDENTITIES,
@@ -25,6 +26,9 @@ from callsieve.changes.names import (
     WISHES,
 )
 from callsieve.changes.operation import Context, Refused
+from callsieve.policy_selection import activate, running_name
+from policies.loader import load_policy
+from policies.policy import PolicyError
 from reputation.marking import say_again, undo_mark
 from reputation.model import Did, Identity, ListEntry, Mark, Person
 from reputation.own.register import OwnNumber
@@ -112,6 +116,23 @@ def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
 def _role_of(db: sqlite3.Connection, name: str) -> UserRole | None:
     user = user_of(db, name)
     return UserRole(name, user.role) if user else None
+
+
+def _running(context: Context) -> str | None:
+    """The policy in force; None where that cannot be told."""
+    try:
+        return running_name(context.loaded)
+    except PolicyError:
+        return None
+
+
+def _activate(context: Context, name: str) -> None:
+    """Puts the policy in force again, if it can still be used."""
+    try:
+        load_policy(name, context.loaded.policy_directories)
+        activate(context.loaded, name)
+    except (PolicyError, OSError) as error:
+        raise Refused("unusable-policy", str(error)) from None
 
 
 def _as_settled(found: W | None, one: W) -> W | None:
@@ -212,6 +233,12 @@ EMERGENCY_WINDOW = Kind(
     lambda db, context, _: close_window(db, context.at),
     lambda db, _, opened_at: reopen_window(db, opened_at),
 )
+POLICY = Kind(
+    lambda _row, value: str(value["policy"]),
+    lambda _db, context, _: _running(context),
+    lambda *_: None,  # the one before takes its place
+    lambda _db, context, name: _activate(context, name),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -223,6 +250,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(CORRECTIONS, CORRECTION),
     **dict.fromkeys(OWNERS, OWNER),
     **dict.fromkeys(PEOPLE, PERSON),
+    **dict.fromkeys(ACTIVATION, POLICY),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),

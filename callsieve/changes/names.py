@@ -15,6 +15,7 @@ REVIEWS = ("review done", "review undo")
 CORRECTIONS = ("review wrong",)
 OWNERS = ("reassigned add", "reassigned remove")
 PEOPLE = ("import people", "import dids", "import remove")
+ACTIVATION = ("policy activate",)
 USERS = ("user add", "user role")
 WINDOW = ("emergency open", "emergency close")
 UNDOABLE = (
@@ -28,6 +29,7 @@ UNDOABLE = (
     *CORRECTIONS,
     *OWNERS,
     *PEOPLE,
+    *ACTIVATION,
     *USERS,
     *WINDOW,
 )
@@ -69,7 +71,6 @@ FINAL = {
     "on": "Switch screening off again: callsieve off.",
     "own export": NOTHING,
     "people export": NOTHING,
-    "policy activate": "Activate the other policy again: callsieve policy activate NAME.",
     "privacy erase": "What was erased is gone; a backup from before may have it.",
     "privacy export": NOTHING,
     "user password": SECRET,

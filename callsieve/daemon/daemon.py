@@ -32,8 +32,7 @@ from callsieve.daemon.recompute import keep_folded
 from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import Keeper
 from callsieve.daemon.trusted_users import obeyed_users
-from callsieve.policy.activation import as_activated
-from callsieve.policy_selection import is_activation, watched_files
+from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
 from callsieve.wiring import policies_of, regions_of, site_of

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from callsieve.policy_selection import _is_file, policy_called, text_of
+from callsieve.policy_selection import is_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
-
-if TYPE_CHECKING:
-    pass
+from callsieve.wiring import dids_of
+from policies.loader import PRESETS, load_policy, read_policy
+from policies.policy import PolicyError
+from reputation.store.imports import sources
+from reputation.store.people import all_dids, all_people
 
 
 def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str]]:
     """Name, where it is, and what is wrong with it; presets first. `but`: not these."""
-    from policies.loader import PRESETS
-    from policies.policy import PolicyError
-
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -46,9 +44,6 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 def running_or_settings(loaded: Loaded) -> str:
     """As far as it can be told: where it cannot, `check` and `doctor` say so."""
-    from callsieve.policy_selection import running_name
-    from policies.policy import PolicyError
-
     try:
         return running_name(loaded)
     except PolicyError:
@@ -57,18 +52,13 @@ def running_or_settings(loaded: Loaded) -> str:
 
 def names_to_check(loaded: Loaded) -> list[str]:
     """All files, and what the settings name."""
-    from policies.loader import PRESETS
-
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     return sorted(used | {name for name, _, _ in policies_there(loaded) if name not in PRESETS})
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
     """Everything that is wrong with the file of a policy; nothing when there is no such file."""
-    from policies.loader import load_policy, read_policy
-    from policies.policy import PolicyError
-
-    places = [Path(name)] if _is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
+    places = [Path(name)] if is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
     file = next((path for path in places if path.is_file()), None)
     if file is None:
         return []
@@ -83,10 +73,6 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
     """What conditions may name; sources and groups only as far as the store can be asked."""
-    from callsieve.wiring import dids_of
-    from reputation.store.imports import sources
-    from reputation.store.people import all_dids, all_people
-
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {did.group for did in settings.did}
     known = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from callsieve.policy.activation import make_folder
-from callsieve.policy_selection import FOLDER
+from callsieve.policy_selection import FOLDER, make_folder
 from callsieve.settings import Loaded
 from callsieve.system.files import complete_file
 from policies.loader import PRESETS, policy_text

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from callsieve.policy.activation import Version, versions_of, without_head
 from callsieve.policy.catalogue import in_force, known_names, policies_there, running_or_settings
+from callsieve.policy.versions import Version, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded

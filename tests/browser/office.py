@@ -13,8 +13,8 @@ from pathlib import Path
 from callsieve.doctor.finding import Check, fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.install.install import TRUNK_LINES
-from callsieve.policy.activation import add_version
 from callsieve.policy.drafts import keep_draft
+from callsieve.policy.versions import add_version
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from reputation.appeals import Appeal, AppealStep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,12 +17,12 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import dim, is_wide, plural, print_table, say, say_undo, word
+from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, say_undo, word
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
 from callsieve.lists.cli import csv_import
 from callsieve.lists.entry_json import entry_as_json, is_over
-from callsieve.lists.operations import LOOK_BACK_DAYS, action_of, names_of_people, person_text
+from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import coverage, covers
@@ -30,10 +30,6 @@ from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
 from reputation.store.lists import list_entries
 from reputation.store.personal_lists import personal_entries
-
-if TYPE_CHECKING:
-    from callsieve.cli.output import Cell
-    from callsieve.lists.operations import Added
 
 SOON_SECONDS = 2 * 86400
 

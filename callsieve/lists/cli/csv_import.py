@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,16 +16,11 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings
 from callsieve.cli.output import plural, say, say_undo
 from callsieve.cli.store import context_of, stores
 from callsieve.lists.csv_file import COLUMNS, entries_in
-from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY, bring_in
+from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY, Imported, bring_in
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
+from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, usable
 from reputation.model import ListEntry, ListName
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from callsieve.lists.operations import Imported
-    from callsieve.settings import Loaded
 
 
 @dataclass(slots=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.output import bold, dim, plural, say
+from callsieve.policy.catalogue import policies_there
+from callsieve.policy_selection import policy_called, text_of
 from callsieve.settings import Loaded
-
-if TYPE_CHECKING:
-    from policies.cases import Trial, Tried
-    from policies.policy import Policy, PolicySet
+from callsieve.wiring import policies_of
+from policies.cases import MAX_BYTES, Trial, Tried, parse_trials, run_trial
+from policies.hints import nearest
+from policies.policy import Policy, PolicyError, PolicySet
 
 
 def add_to(group: typer.Typer) -> None:
@@ -42,11 +46,6 @@ def try_cases(
 
 def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict[Path, list[Tried]]:
     """Every file is read before anything is tried."""
-    from callsieve.policy_selection import policy_called
-    from callsieve.wiring import policies_of
-    from policies.cases import run_trial
-    from policies.policy import PolicyError
-
     loaded = settings_of(config)
     window = 60.0 * loaded.settings.emergency.window_minutes
     read = {file: _cases_in(file, loaded) for file in files}
@@ -61,12 +60,6 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
 
 
 def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
-    from callsieve.policy.catalogue import policies_there
-    from callsieve.policy_selection import text_of
-    from policies.cases import MAX_BYTES, parse_trials
-    from policies.hints import nearest
-    from policies.policy import PolicyError
-
     settings, name = loaded.settings, str(file)
     try:
         return parse_trials(text_of(file, MAX_BYTES), name, settings.numbers.region, settings.reputation.levels)
@@ -82,8 +75,6 @@ def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
 
 
 def _show(tried: dict[Path, list[Tried]]) -> None:
-    from callsieve.cli.output import bold, plural, say
-
     for file, of_file in tried.items():
         if len(tried) > 1:
             say(bold(file.name))
@@ -96,10 +87,6 @@ def _show(tried: dict[Path, list[Tried]]) -> None:
 
 
 def _show_one(one: Tried) -> None:
-    from rich.text import Text
-
-    from callsieve.cli.output import dim, say
-
     decision = one.decision
     if not one.differs:
         say(Text("ok    ", "green"), one.name)

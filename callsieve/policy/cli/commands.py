@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from callsieve.calls.records import opinion_as_json
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, word
+from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
 from callsieve.policy.cli import activation, cases
+from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
+from callsieve.policy_selection import policy_called, running_name
 from callsieve.settings import Loaded
+from callsieve.simulate import Opinion, Ours, Question, QuestionError, call_of, opinion_of, situation_about
+from callsieve.text.times import TimeError, instant_of, when
+from callsieve.wiring import policies_of, site_of
+from policies.decision import IncomingCall
+from policies.engine import CAPS, STEPS
+from policies.explanation import PASSES
+from policies.lint import unknown_names
+from policies.policy import Policy, PolicyError, PolicySet, Rule
+from policies.situation import Situation, situation_of
 from reputation.model import Attestation, Facts, Verification
-
-if TYPE_CHECKING:
-    from callsieve.cli.output import Cell
-    from callsieve.simulate import Opinion, Question
-    from policies.decision import IncomingCall
-    from policies.policy import Policy, PolicySet, Rule
-    from policies.situation import Situation
 
 NameArgument = Annotated[
     str | None,
@@ -41,11 +49,6 @@ def add_to(app: typer.Typer) -> None:
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show which policies there are, and which are in force for which calls."""
-    from rich.text import Text
-
-    from callsieve.cli.output import print_table
-    from callsieve.policy.catalogue import in_force, policies_there
-
     loaded = settings_of(config)
     rows = [
         {"name": name, "where": where, "in_force_for": in_force(name, loaded), "problem": problem}
@@ -67,13 +70,6 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
     """Check a policy, or all of them: every error is named. Exit code 2 when one cannot be used."""
-    from callsieve.cli.output import plural, say
-    from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check
-    from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
-    from callsieve.policy_selection import policy_called
-    from policies.lint import unknown_names
-    from policies.policy import PolicyError
-
     loaded = settings_of(config)
     names = names_to_check(loaded) if name is None else [name]
     with existing_store(loaded) if has_store(loaded) else nullcontext() as db:
@@ -99,10 +95,6 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the rules of a policy in the order in which they are tried, and what comes before them."""
-    from callsieve.cli.output import bold, dim, lines, print_table, say, word
-    from callsieve.policy_selection import policy_called, running_name
-    from policies.engine import CAPS, STEPS
-
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
@@ -148,11 +140,6 @@ def explain_call(
     config: ConfigOption = None,
 ) -> None:
     """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
-    from callsieve.calls.records import opinion_as_json
-    from callsieve.policy_selection import policy_called
-    from callsieve.simulate import Question, QuestionError, call_of, opinion_of
-    from callsieve.wiring import policies_of, site_of
-
     loaded = settings_of(config)
     now = _instant(at)
     question = Question(caller, did, trunk, callee, attestation, verification, withheld, callback, diverted_from)
@@ -194,8 +181,6 @@ def policy_as_json(policy: Policy) -> dict[str, object]:
 
 
 def _instant(at: str | None) -> float:
-    from callsieve.text.times import TimeError, instant_of
-
     try:
         return time.time() if at is None else instant_of(at, time.time())
     except TimeError as error:
@@ -203,9 +188,6 @@ def _instant(at: str | None) -> float:
 
 
 def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Situation:
-    from callsieve.simulate import Ours, situation_about
-    from policies.situation import situation_of
-
     ours = Ours.of(loaded.settings)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
@@ -215,10 +197,6 @@ def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: floa
 
 
 def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
-    from callsieve.cli.output import bold, dim, print_table, say, word
-    from callsieve.text.times import when
-    from policies.explanation import PASSES
-
     call, decision = opinion.call, opinion.decision
     trunk = f" on trunk {call.trunk}" if call.trunk else ""
     did = f" to {call.did}" if call.did else ""

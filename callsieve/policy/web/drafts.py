@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
-from callsieve.policy.activation import add_version
+from callsieve.policy import operations
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, first_draft, keep_draft
+from callsieve.policy.operations import DraftRequest, writing
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
-from callsieve.policy.web.pages import take
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import Rehearsal, Rehearsals
-from callsieve.text.times import when
 from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.loader import policy_text
 from policies.policy import PolicyError
-from reputation.store.audit import Change
 from reputation.store.retention import OUTCOME_DAYS
 from reputation.users import Role
 
 DAYS = (1, 7, 14, OUTCOME_DAYS)
 USUAL_DAYS = 7
 BUSY = N_("Somebody tries a draft at the moment: wait for it, or stop it on the page of the trial.")
-CHANGED = N_("The draft has changed since it was tried or shown. Look at it again, then activate it.")
-NO_DRAFT = N_("You have no draft. Begin one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +72,14 @@ async def try_out(visit: Visit) -> Response:
     _keep(visit, text)
     days = visit.form.get("days", "")
     if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= OUTCOME_DAYS:
-        raise Refused("refused", f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
+        raise Refused("bad-days", f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
     try:
         policy_of_draft(text, loaded)
     except PolicyError:
         return await _editor(visit, text, is_kept=True, status=422)
     rehearsal = Rehearsal(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
     if not visit.desk.service(Rehearsals).start(loaded, rehearsal, text):
-        raise Refused("refused", BUSY)
+        raise Refused("busy", BUSY)
     return visit.go("/policies/trial")
 
 
@@ -105,29 +100,10 @@ async def stop(visit: Visit) -> Response:
 
 async def put_in_force(visit: Visit) -> Response:
     """The draft becomes the next version, and is in force within two seconds."""
-    loaded, note = visit.desk.loaded, visit.form.get("note", "")
-    text = draft_of(loaded, visit.me.name)
-    if text is None:
-        raise Refused("refused", NO_DRAFT)
-    if digest_of(text) != visit.form.get("digest") or ("text" in visit.form and _typed(visit) != text):
-        raise Refused("refused", CHANGED)
-    try:
-        policy_of_draft(text, loaded)
-    except PolicyError as error:
-        raise Refused("refused", str(error)) from None
-    before, now = running_or_settings(loaded), visit.now
-
-    def write(_db: sqlite3.Connection, change: Change) -> None:
-        try:
-            name = add_version(loaded, text, visit.me.name, when(now), note)
-        except OSError as error:
-            raise Refused("refused", f"{error.filename or loaded.state}: {error.strerror}") from None
-        change.name = name
-        change.before, change.after = {"policy": before}, {"policy": name, "note": note.strip()[:200]}
-        take(loaded, name)
-
-    await visit.change("policy activate", write)
-    drop_draft(loaded, visit.me.name)
+    form = visit.form
+    typed = _typed(visit) if "text" in form else None
+    request = DraftRequest(visit.me.name, form.get("digest", ""), form.get("note", ""), typed)
+    await visit.perform(operations.activate_draft, request)
     return visit.go("/policies", "policy-activated")
 
 
@@ -154,14 +130,12 @@ def _typed(visit: Visit) -> str:
     try:
         return as_typed(visit.form.get("text", ""))
     except PolicyError as error:
-        raise Refused("refused", str(error)) from None
+        raise Refused("draft-too-large", str(error)) from None
 
 
 def _keep(visit: Visit, text: str) -> None:
-    try:
+    with writing(visit.desk.loaded):
         keep_draft(visit.desk.loaded, visit.me.name, text)
-    except OSError as error:
-        raise Refused("refused", f"{error.filename or visit.desk.loaded.state}: {error.strerror}") from None
 
 
 PAGES = (

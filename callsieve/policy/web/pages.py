@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
-from callsieve.policy.activation import activate, versions_of
+from callsieve.policy import operations
 from callsieve.policy.catalogue import running_or_settings
+from callsieve.policy.versions import versions_of
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
 from callsieve.settings import Loaded
 from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
-from callsieve.web.words import N_
-from policies.loader import NAME, load_policy, policy_text
+from policies.loader import NAME, policy_text
 from policies.policy import PolicyError
-from reputation.store.audit import Change
 from reputation.users import Role
-
-SAME = N_("This policy is in force already.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +52,8 @@ async def compare(visit: Visit) -> Response:
 
 async def put_in_force(visit: Visit) -> Response:
     """Another policy that there is already: an earlier version, a preset, a file. Empty: that of the settings."""
-    loaded, name = visit.desk.loaded, visit.form.get("name", "")
-    wanted = name or loaded.settings.policy.name
-    try:
-        load_policy(wanted, loaded.policy_directories)
-    except PolicyError as error:
-        raise Refused("refused", str(error)) from None
-
-    def write(_db: sqlite3.Connection, change: Change) -> None:
-        before = running_or_settings(loaded)
-        if before == wanted:
-            raise Refused("refused", SAME)
-        change.before, change.after = {"policy": before}, {"policy": wanted}
-        take(loaded, wanted)
-
-    await visit.change("policy activate", write, name=wanted)
+    await visit.perform(operations.activate, visit.form.get("name", ""))
     return visit.go("/policies", "policy-activated")
-
-
-def take(loaded: Loaded, name: str) -> None:
-    """Puts the policy in force. Refused when the files cannot be written."""
-    try:
-        activate(loaded, name)
-    except OSError as error:
-        raise Refused(
-            "refused", f"{error.filename or loaded.state}: {error.strerror}: the console cannot write there"
-        ) from None
 
 
 def _named(name: str, loaded: Loaded) -> PolicyShown:

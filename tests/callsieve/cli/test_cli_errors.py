@@ -17,7 +17,7 @@ import pytest
 from callsieve import settings
 from callsieve.main.cli import all_commands
 from callsieve.numbers import profile
-from callsieve.policy.activation import activate
+from callsieve.policy_selection import activate
 from callsieve.settings import load_settings
 from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program, make_record, one_line

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.policy.activation import activate, add_version, versions_of, without_head
 from callsieve.policy.catalogue import policies_there
-from callsieve.policy_selection import activated_of, running_name, watched_files
+from callsieve.policy.versions import add_version, versions_of, without_head
+from callsieve.policy_selection import activate, activated_of, running_name, watched_files
 from callsieve.settings import Loaded, load_settings
 from callsieve.wiring import policies_of
 from lab.daemon import Daemon
@@ -148,16 +148,44 @@ def test_an_activation_is_in_force_before_a_reload(tmp_path: Path) -> None:
 
 def test_the_command_activates_and_leaves_a_row(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
-    out = callsieve.ok("policy", "activate", "strict")
-    assert "strict is in force. To go back:\n  callsieve policy activate\n" in out
+    callsieve.ok("policy", "activate", "strict")
     assert callsieve("policy", "list", "--json").json[3]["in_force_for"] == ["all calls"]
     assert callsieve.ok("policy", "show").startswith("strict")
-    assert "callsieve policy activate strict" in callsieve.ok("policy", "activate")
+    callsieve.ok("policy", "activate")
     rows = callsieve("audit", "--json").json
     assert [(row["what"], row["before"], row["after"]) for row in rows] == [
         ("policy activate", {"policy": "strict"}, {"policy": "cautious"}),
         ("policy activate", {"policy": "cautious"}, {"policy": "strict"}),
     ]
+
+
+def test_an_activation_is_undone(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.ok("policy", "activate", "strict")
+    (change,) = callsieve("audit", "--json").json
+    callsieve.ok("undo", str(change["id"]))
+    assert callsieve.ok("policy", "show").startswith("cautious")
+    assert "undone already" in callsieve.fails("undo", str(change["id"]))
+
+
+def test_only_the_latest_activation_is_undone(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    for name in ("strict", "balanced"):
+        callsieve.ok("policy", "activate", name)
+    latest, first = callsieve("audit", "--json").json
+    assert "changed again since" in callsieve.fails("undo", str(first["id"]))
+    assert callsieve.ok("policy", "show").startswith("balanced")
+    callsieve.ok("undo", str(latest["id"]))
+    assert callsieve.ok("policy", "show").startswith("strict")
+
+
+def test_activating_mends_a_damaged_file(loaded: Loaded, tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    callsieve.ok("policy", "activate", "strict")
+    pointer = next(tmp_path.glob("**/policies/activated"))
+    pointer.write_text("{")
+    callsieve.ok("policy", "activate")
+    assert callsieve.ok("policy", "show").startswith("cautious")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../strict", "/etc/passwd", "a" * 100])

@@ -1,0 +1,87 @@
+"""Putting a policy in force: one that there is already, or a draft as the next version.
+
+activate, activate_draft: operations (callsieve/changes/operation.py)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from callsieve import policy_selection
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.policy.catalogue import running_or_settings
+from callsieve.policy.drafts import digest_of, draft_of, drop_draft
+from callsieve.policy.versions import NOTE_CHARACTERS, add_version
+from callsieve.replay.trial import draft_of as policy_of_draft
+from callsieve.settings import Loaded
+from callsieve.text.times import when
+from policies.loader import load_policy
+from policies.policy import Policy, PolicyError
+from reputation.wording import Wording
+
+
+class DraftRequest(NamedTuple):
+    """The draft of a user. `digest`: of the text that was looked at; `typed`: what the form holds, None: no text."""
+
+    user: str
+    digest: str
+    note: str = ""
+    typed: str | None = None
+
+
+class Activation(NamedTuple):
+    """What is in force now."""
+
+    change_id: int | None
+    policy: Policy
+
+
+def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
+    """Puts a preset, a version or a file in force for the PBX; empty: what the settings name. It takes two seconds.
+
+    Also where it is in force already: a daemon that has not read the settings yet takes their name with it.
+    """
+    loaded = context.loaded
+    policy = _usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories))
+    with change(db, context, "policy activate", name=policy.name) as changed:
+        changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": policy.name}
+        with writing(loaded):
+            policy_selection.activate(loaded, policy.name)
+    return Activation(changed.id, policy)
+
+
+def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> Activation:
+    """Makes the draft the next version and puts that in force; it is no draft any more."""
+    loaded, text = context.loaded, draft_of(context.loaded, request.user)
+    if text is None:
+        raise Refused("no-draft", Wording("You have no draft. Begin one."))
+    if digest_of(text) != request.digest or request.typed not in (None, text):
+        words = "The draft has changed since it was tried or shown. Look at it again, then activate it."
+        raise Refused("draft-changed", Wording(words))
+    policy = _usable(lambda: policy_of_draft(text, loaded))
+    with change(db, context, "policy activate") as changed, writing(loaded):
+        changed.name = add_version(loaded, text, request.user, when(context.at), request.note)
+        note = request.note.strip()[:NOTE_CHARACTERS]
+        changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
+        policy_selection.activate(loaded, changed.name)
+    drop_draft(loaded, request.user)
+    return Activation(changed.id, policy)
+
+
+@contextmanager
+def writing(loaded: Loaded) -> Iterator[None]:
+    """Inside, a file beside the store that cannot be written is Refused."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused("cannot-write", f"{error.filename or loaded.state}: {error.strerror}") from None
+
+
+def _usable(load: Callable[[], Policy]) -> Policy:
+    try:
+        return load()
+    except PolicyError as error:
+        raise Refused("unusable-policy", str(error)) from None
