@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.settings import Settings
 from callsieve.text.number_entry import (
@@ -18,7 +19,6 @@ from callsieve.text.number_entry import (
     coverage,
     covers,
     covers_country,
-    number_from,
     objection_to_part,
     objections_to,
     parse_entry,
@@ -160,7 +160,7 @@ def remove(db: sqlite3.Connection, context: Context, request: EntryRequest) -> A
 
 def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
     """Puts a number on a person's own list, for that person's calls alone."""
-    number = _number(context.settings, request.number)
+    number = number_field(context, request.number)
     part = objection_to_part(ListEntry(request.list_name, EntryKind.EXACT, number))
     if part and not request.force:
         raise Refused("objections", part[0])
@@ -178,7 +178,7 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
 
 def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
     """Takes a number off a person's own list."""
-    number = _number(context.settings, request.number)
+    number = number_field(context, request.number)
     with change(db, context, "list remove", number) as changed:
         there = [one for one in personal_entries(db, request.person) if one.number == number]
         if not there or there[0].verdict is not request.list_name:
@@ -306,13 +306,6 @@ def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry 
 def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
     """How many calls of the last days the entry would have matched."""
     return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))
-
-
-def _number(settings: Settings, text: str) -> str:
-    try:
-        return number_from(text, settings.numbers.region)
-    except EntryError as error:
-        raise Refused("bad-number", str(error)) from None
 
 
 def _not_listed(text: str, list_name: ListName, whose: str = "") -> Refused:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.own_numbers.fields import one_line
-from callsieve.own_numbers.operations import number_of_request
 from callsieve.text.times import day
 from callsieve.wiring import known_own_numbers
 from reputation.store.do_not_call import (
@@ -69,8 +69,8 @@ class ComplaintChange(NamedTuple):
 
 def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) -> WishChange:
     """Nobody here is to call the number again."""
-    number = number_of_request(context, request.number)
-    own = number_of_request(context, request.after, "after") if request.after is not None else ""
+    number = number_field(context, request.number)
+    own = number_field(context, request.after, "after") if request.after is not None else ""
     note = one_line("note", request.note)
     _check_not_ours(db, context, number)
     with whole(db):
@@ -87,7 +87,7 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
 
 def unlist(db: sqlite3.Connection, context: Context, number: str) -> WishChange:
     """The number may be called again."""
-    number = number_of_request(context, number)
+    number = number_field(context, number)
     with change(db, context, "own dnc remove", number) as changed:
         wish = remove_do_not_call(db, number)
         if wish is None:
@@ -98,8 +98,8 @@ def unlist(db: sqlite3.Connection, context: Context, number: str) -> WishChange:
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
     """Records a complaint about a number of ours. It counts if that number called its sender within 28 days."""
-    own = number_of_request(context, request.own_number)
-    sender = number_of_request(context, request.sender, "from") if request.sender is not None else ""
+    own = number_field(context, request.own_number)
+    sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
     _check_not_ours(db, context, sender, "from")
     complaint = Complaint(own, sender, context.at, note, was_called(db, own, sender, context.at))
@@ -111,8 +111,8 @@ def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest
 
 def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeBackRequest) -> ComplaintChange:
     """A complaint was none."""
-    own = number_of_request(context, request.own_number)
-    sender = number_of_request(context, request.sender, "from") if request.sender else request.sender
+    own = number_field(context, request.own_number)
+    sender = number_field(context, request.sender, "from") if request.sender else request.sender
     with change(db, context, "own complaint", own) as changed:
         removed = remove_complaint(db, own, sender, request.at)
         if removed is None:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of
 from callsieve.settings import Settings
-from callsieve.text.number_entry import EntryError, number_from
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
 from reputation.store.audit import Change, add_audit
 from reputation.store.own_register import own_of, put_own, remove_own
@@ -79,7 +79,7 @@ class Imported(NamedTuple):
 
 def add(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
     """Registers a number; nothing is changed of one that is registered, unless that is asked for."""
-    number = number_of_request(context, request.number)
+    number = number_field(context, request.number)
     with whole(db):
         before = own_of(db, number)
         if before is not None and not request.update:
@@ -116,7 +116,7 @@ def retire(db: sqlite3.Connection, context: Context, number: str) -> Changed:
 
 def remove(db: sqlite3.Connection, context: Context, number: str) -> Changed:
     """Takes a number out of the register."""
-    number = number_of_request(context, number)
+    number = number_field(context, number)
     with change(db, context, "own remove", number) as changed:
         changed.before = before = registered(db, number)
         remove_own(db, number)
@@ -151,14 +151,6 @@ def new_number(number: str, now: float) -> OwnNumber:
     return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now, ""))
 
 
-def number_of_request(context: Context, text: str, option: str = "") -> str:
-    """E.164 of a number that was typed. Refused."""
-    try:
-        return number_from(text, context.settings.numbers.region)
-    except EntryError as error:
-        raise Refused("bad-number", str(error), option) from None
-
-
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
     """Names of trunks that the settings do not know: a misspelling, most of the time."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
@@ -176,7 +168,7 @@ def _step(
     db: sqlite3.Connection, context: Context, what: str, number: str, step: Callable[[OwnNumber], OwnNumber]
 ) -> Changed:
     """A registered number as the step leaves it."""
-    number = number_of_request(context, number)
+    number = number_field(context, number)
     with whole(db):
         before = registered(db, number)
         try:
