@@ -101,10 +101,15 @@ def give_role(db: sqlite3.Connection, user: UserRole) -> None:
 
 
 def take_away(db: sqlite3.Connection, name: str) -> None:
-    """Removes the user. Refused for the last administrator, unless nobody else is left behind."""
+    """Removes the user. Refused where they must stay."""
+    check_may_go(db, name)
+    remove_user(db, name)
+
+
+def check_may_go(db: sqlite3.Connection, name: str) -> None:
+    """Refused for the last administrator, unless nobody else is left behind."""
     if len(all_users(db)) > 1:
         _keep_an_administrator(db, name)
-    remove_user(db, name)
 
 
 def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:

@@ -32,12 +32,14 @@ class Context:
     """Who asks, when, and under which settings.
 
     `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
+    `user`: the user of the console, by name; empty for who asks elsewhere.
     """
 
     actor: str
     role: Role
     at: float
     loaded: Loaded
+    user: str = ""
 
     @property
     def settings(self) -> Settings:

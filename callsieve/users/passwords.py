@@ -11,6 +11,7 @@ from functools import lru_cache
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from callsieve.changes.operation import Refused
 from reputation.wording import Wording
 
 SHORTEST = 12
@@ -24,20 +25,12 @@ LENGTH = Wording(
 HASHER = PasswordHasher()
 
 
-class PasswordError(ValueError):
-    """The password cannot be taken. `words` say what is allowed."""
-
-    def __init__(self, words: Wording) -> None:
-        super().__init__(str(words))
-        self.words = words
-
-
 def hashed(password: str, *, name: str = "") -> str:
-    """What is stored. PasswordError for one that is too short, too long, or the user's own name."""
+    """What is stored. Refused for one that is too short, too long, or the user's own name."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise PasswordError(LENGTH)
+        raise Refused("bad-password", LENGTH)
     if len(set(password)) < 5 or (name and password.lower().strip() in (name.lower(), name.lower() * 2)):
-        raise PasswordError(Wording("this password would be guessed at once: take some words in a row"))
+        raise Refused("bad-password", Wording("this password would be guessed at once: take some words in a row"))
     return HASHER.hash(password)
 
 

@@ -137,7 +137,7 @@ class Visit:
     @property
     def context(self) -> Context:
         """Who asks, when, and under which settings, for operations."""
-        return Context(self.who, self.role, self.now, self.desk.loaded)
+        return Context(self.who, self.role, self.now, self.desk.loaded, self.user.name if self.user else "")
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
-from callsieve.users.passwords import PasswordError, hashed
+from callsieve.users import operations
+from callsieve.users.operations import OwnPassword
+from callsieve.users.passwords import hashed
 from callsieve.users.web.password_check import TooManyTriesError, look_at_password, remember_browser
 from callsieve.web.request import Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
-from reputation.store.audit import Change
-from reputation.store.users import end_other_sessions, sessions_of, set_password
+from reputation.store.users import sessions_of
 from reputation.users import ConsoleUser, Role, Session
 from reputation.wording import Wording
 
@@ -40,7 +40,7 @@ async def show(visit: Visit, problem: str | Wording = "", status: int = 422) -> 
 
 async def change_password(visit: Visit) -> Response:
     """Another password, for who knows the present one."""
-    name, here, now = visit.me.name, visit.here.token, visit.now
+    name = visit.me.name
     try:
         if await look_at_password(visit, name, visit.form.get("present", "")) is None:
             return await show(visit, WRONG)
@@ -50,14 +50,9 @@ async def change_password(visit: Visit) -> Response:
         return await show(visit, DIFFERENT)
     try:
         fresh = await visit.desk.hashing(lambda: hashed(visit.form.get("new", ""), name=name))
-    except PasswordError as error:
-        return await show(visit, error.words)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.after = {"password": "changed"}
-        set_password(db, name, fresh, now, but=here)
-
-    await visit.change("user password", write, name=name)
+    except Refused as refused:
+        return await show(visit, refused.words)
+    await visit.perform(operations.change_own_password, OwnPassword(fresh, visit.here.token))
     response = visit.go("/account", "password")
     remember_browser(response, visit, name, fresh)
     return response
@@ -65,16 +60,7 @@ async def change_password(visit: Visit) -> Response:
 
 async def end_others(visit: Visit) -> Response:
     """Logged out everywhere but here."""
-    name, here = visit.me.name, visit.here.token
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        ended = end_other_sessions(db, name, here)
-        if not ended:
-            raise Refused("refused", N_("You are logged in nowhere else."))
-        change.before = {"sessions": ended + 1}
-        change.after = {"sessions": 1}
-
-    await visit.change("log out", write, name=name)
+    await visit.perform(operations.log_out_elsewhere, visit.here.token)
     return visit.go("/account", "others-out")
 
 

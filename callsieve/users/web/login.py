@@ -7,8 +7,9 @@ import sqlite3
 
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
 from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin, HalfLogins
-from callsieve.users.passwords import PasswordError, hashed, is_outdated
+from callsieve.users.passwords import hashed, is_outdated
 from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password, remember_browser
 from callsieve.web.access import (
     COOKIE,
@@ -117,7 +118,7 @@ async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> 
 def _hashed_again(password: str, stored: str) -> str | None:
     try:
         return hashed(password) if is_outdated(stored) else None
-    except PasswordError:  # one from before there was a least length
+    except Refused:  # one from before there was a least length
         return None
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
+from callsieve.users import operations
+from callsieve.users.operations import OwnSecondFactor
 from callsieve.users.second_factor import address_of, is_secret, new_secret, step_of
 from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password
 from callsieve.web.request import Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
-from reputation.store.audit import Change
-from reputation.store.users import SecondFactor, accept_step, second_factor_of, set_second_factor
+from reputation.store.users import SecondFactor
 from reputation.users import Role
 from reputation.wording import Wording
 
 WRONG = N_("The password or the code is wrong. Nothing was changed.")
-ON_ALREADY = N_("The second factor is on already.")
-CHANGED = N_("Something changed meanwhile. Nothing was done: try again.")
 
 
 async def show(visit: Visit) -> Response:
@@ -29,9 +26,9 @@ async def show(visit: Visit) -> Response:
 
 async def turn_on(visit: Visit) -> Response:
     """In force from now on, for who knows the password and has put the secret into an app."""
-    name, here, secret = visit.me.name, visit.here.token, visit.form.get("secret", "")
+    name, secret = visit.me.name, visit.form.get("secret", "")
     if visit.me.has_second_factor:
-        raise Refused("refused", ON_ALREADY)
+        raise Refused("on-already", operations.ON_ALREADY)
     if not is_secret(secret):
         return _page(visit, new_secret(), WRONG)
     try:
@@ -41,21 +38,14 @@ async def turn_on(visit: Visit) -> Response:
     step = step_of(secret, visit.form.get("code", ""), visit.now)
     if password is None or step is None:
         return _page(visit, secret, WRONG)
-    factor = SecondFactor(secret, step)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        if second_factor_of(db, name) is not None:
-            raise Refused("refused", ON_ALREADY)
-        change.after = {"second_factor": "turned on"}
-        set_second_factor(db, name, factor, but=here)
-
-    await visit.change("user totp", write, name=name)
+    request = OwnSecondFactor(visit.here.token, SecondFactor(secret, step))
+    await visit.perform(operations.turn_on_second_factor, request)
     return visit.go("/account", "second-factor-on")
 
 
 async def turn_off(visit: Visit) -> Response:
     """The password alone is asked for from now on."""
-    name, here = visit.me.name, visit.here.token
+    name = visit.me.name
     try:
         password = await look_at_password(visit, name, visit.form.get("present", ""))
         step = await look_at_code(visit, name, visit.form.get("code", "")) if password is not None else None
@@ -64,13 +54,8 @@ async def turn_off(visit: Visit) -> Response:
     if password is None or step is None:
         return _page(visit, "", WRONG)
 
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        if not accept_step(db, name, password, step):
-            raise Refused("refused", CHANGED)
-        change.after = {"second_factor": "turned off"}
-        set_second_factor(db, name, None, but=here)
-
-    await visit.change("user totp", write, name=name)
+    request = OwnSecondFactor(visit.here.token, password=password, step=step)
+    await visit.perform(operations.turn_off_second_factor, request)
     return visit.go("/account", "second-factor-off")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from callsieve.changes.kinds import LAST_ADMINISTRATOR
+from callsieve.changes.operation import Refused
 from callsieve.cli import store
 from callsieve.users.cli import commands as users
-from callsieve.users.passwords import LONGEST, PasswordError, hashed, is_outdated, is_password
+from callsieve.users.operations import NO_NAME, NO_PERSON, NO_SECOND_FACTOR, TAKEN
+from callsieve.users.passwords import LONGEST, hashed, is_outdated, is_password
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import (
@@ -63,9 +64,9 @@ def test_a_user_is_added_shown_changed_and_removed(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("user", "add", "a b"), "'a b' is no name"),
+        (("user", "add", "a b"), str(NO_NAME)),
         (("user", "add", "ada", "--role", "admin"), "'admin'"),
-        (("user", "add", "ada", "--person", "999"), "--person 999"),
+        (("user", "add", "ada", "--person", "999"), f"--person: {NO_PERSON}"),
         (("user", "add", "ada"), "12 to 256"),
     ],
 )
@@ -78,7 +79,7 @@ def test_what_cannot_be_added_is_said_in_one_line(callsieve: Program, arguments:
 
 def test_a_name_is_taken_once(callsieve: Program) -> None:
     assert piped(callsieve, "user", "add", "ada").code == 0
-    assert "'ada' already" in piped(callsieve, "user", "add", "ada").err
+    assert str(TAKEN) in piped(callsieve, "user", "add", "ada").err
 
 
 def test_a_user_who_is_not_there_is_said(callsieve: Program) -> None:
@@ -88,7 +89,7 @@ def test_a_user_who_is_not_there_is_said(callsieve: Program) -> None:
 
 def test_a_second_factor_is_reset_without_showing_its_secret(callsieve: Program) -> None:
     assert piped(callsieve, "user", "add", "ada").code == 0
-    assert "ada has no second factor" in callsieve.fails("user", "reset-totp", "ada")
+    assert str(NO_SECOND_FACTOR) in callsieve.fails("user", "reset-totp", "ada")
     with open_store(callsieve.store) as db, transaction(db):
         set_second_factor(db, "ada", SecondFactor("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 1))
     (shown,) = callsieve("user", "list", "--json").json
@@ -107,18 +108,19 @@ def test_the_last_administrator_stays_one(callsieve: Program, others: tuple[str,
     assert piped(callsieve, "user", "add", "ada", "--role", "administrator").code == 0
     for name in others:
         assert piped(callsieve, "user", "add", name, "--role", "viewer").code == 0
-    assert "last administrator" in callsieve.fails("user", "role", "ada", "viewer")
+    assert str(LAST_ADMINISTRATOR) in callsieve.fails("user", "role", "ada", "viewer")
     callsieve.ok("user", "role", "ada", "administrator")
     if others:
-        assert "last administrator" in callsieve.fails("user", "remove", "ada", "--yes")
+        assert str(LAST_ADMINISTRATOR) in callsieve.fails("user", "remove", "ada", "--yes")
     else:
         assert "may not use" in callsieve.ok("user", "remove", "ada", "--yes")
 
 
 @pytest.mark.parametrize("password", ["short", "a" * 12, "x" * (LONGEST + 1), "adalovelaceadalovelace"])
 def test_a_password_that_is_guessed_at_once_is_refused(password: str) -> None:
-    with pytest.raises(PasswordError):
+    with pytest.raises(Refused) as refused:
         hashed(password, name="adalovelace")
+    assert refused.value.code == "bad-password"
 
 
 def test_a_password_is_known_again_by_its_hash_alone() -> None:
@@ -142,21 +144,19 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
     """Another connection commits its change last thing before the command's own transaction begins."""
     for name in ("ada", "bob"):
         assert piped(callsieve, "user", "add", name, "--role", "administrator").code == 0
-    begin = store.changing
+    perform = store.perform
 
-    @contextmanager
-    def others_first(*arguments: Any, **more: Any) -> Iterator[Any]:
+    def others_first(*arguments: Any, **more: Any) -> Any:
         with open_store(callsieve.store) as db, transaction(db):
             set_role(db, "bob", Role.VIEWER)
             if words[0] == "password":
                 remove_user(db, "ada")
             if words[0] == "add":
                 add_user(db, ConsoleUser("eve", Role.OPERATOR, None, 0.0, 0.0), "hash")
-        with begin(*arguments, **more) as change:
-            yield change
+        return perform(*arguments, **more)
 
-    monkeypatch.setattr(users, "changing", others_first)
-    says = {"password": "there is no user", "add": "already"}.get(words[0], "the last administrator")
+    monkeypatch.setattr(users, "perform", others_first)
+    says = {"password": "there is no user", "add": str(TAKEN)}.get(words[0], str(LAST_ADMINISTRATOR))
     result = piped(callsieve, "user", *words)
     assert (result.code, result.out) == (2, "")
     assert says in one_line(result.err)

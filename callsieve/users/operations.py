@@ -1,0 +1,207 @@
+"""Who may use the console: users added, changed and removed, and what they change about themselves.
+
+Passwords come as hashes (callsieve/users/passwords.py): hashing takes too long for a transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from callsieve.changes.kinds import UserRole, check_may_go, give_role, take_away
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.wiring import people_of
+from policies.hints import nearest
+from reputation.store.people import all_people
+from reputation.store.users import (
+    SecondFactor,
+    accept_step,
+    add_user,
+    all_users,
+    end_other_sessions,
+    second_factor_of,
+    set_password,
+    set_second_factor,
+    user_of,
+)
+from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role
+from reputation.wording import Wording
+
+NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
+TAKEN = Wording("There is a user of this name already.")
+ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
+NO_SECOND_FACTOR = Wording("This user has no second factor.")
+NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
+ON_ALREADY = Wording("The second factor is on already.")
+CHANGED = Wording("Something changed meanwhile. Nothing was done: try again.")
+NOWHERE_ELSE = Wording("You are logged in nowhere else.")
+
+
+class NewUser(NamedTuple):
+    """Somebody to be let in. `person`: the extension in whose name they mark numbers. `password`: its hash."""
+
+    name: str
+    role: str = "viewer"
+    person: str | None = None
+    password: str = ""
+
+
+class RoleRequest(NamedTuple):
+    """Another role, by its word."""
+
+    name: str
+    role: str
+
+
+class PasswordRequest(NamedTuple):
+    """Another password, as its hash."""
+
+    name: str
+    password: str
+
+
+class OwnPassword(NamedTuple):
+    """Another password of who asks, as its hash. `session`: the token of the one that stays."""
+
+    password: str
+    session: str
+
+
+class OwnSecondFactor(NamedTuple):
+    """A second factor of who asks, or the accepted step of the one that goes, with the hash of the password."""
+
+    session: str
+    factor: SecondFactor | None = None
+    password: str = ""
+    step: int = 0
+
+
+class RoleChange(NamedTuple):
+    """`before`: the role until now."""
+
+    change_id: int | None
+    role: Role
+    before: Role
+
+
+def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Role:
+    """The role of a user who can be added, before anybody is asked for a password. Changes nothing."""
+    if not NAME.fullmatch(request.name):
+        raise Refused("bad-name", NO_NAME)
+    role = _role(request.role)
+    if user_of(db, request.name):
+        raise Refused("name-taken", TAKEN)
+    people = {one.extension for one in (*all_people(db), *people_of(context.settings))}
+    if request.person is not None and request.person not in people:
+        raise Refused("unknown-person", NO_PERSON, "person")
+    return role
+
+
+def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChange:
+    """Lets somebody use the console."""
+    with change(db, context, "user add", name=request.name) as changed:
+        role = check_new(db, context, request)
+        user = ConsoleUser(request.name, role, request.person, context.at, context.at)
+        changed.after = _as_json(user)
+        add_user(db, user, request.password)
+    return RoleChange(changed.id, role, role)
+
+
+def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) -> RoleChange:
+    """Gives somebody another role; they have to log in again."""
+    role = _role(request.role)
+    with change(db, context, "user role", name=request.name) as changed:
+        user = other_user(db, context, request.name)
+        changed.before, changed.after = {"role": user.role.word}, {"role": role.word}
+        give_role(db, UserRole(user.name, role))
+    return RoleChange(changed.id, role, user.role)
+
+
+def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> None:
+    """Sets another password; whoever is logged in with the old one is out."""
+    with change(db, context, "user password", name=request.name) as changed:
+        other_user(db, context, request.name)
+        changed.after = {"password": "changed"}
+        set_password(db, request.name, request.password, context.at)
+
+
+def reset_second_factor(db: sqlite3.Connection, context: Context, name: str) -> None:
+    """Takes the second factor from somebody who has lost it; all their sessions are over."""
+    with change(db, context, "user reset-totp", name=name) as changed:
+        if not other_user(db, context, name).has_second_factor:
+            raise Refused("no-second-factor", NO_SECOND_FACTOR)
+        changed.after = {"second_factor": "turned off"}
+        set_second_factor(db, name, None)
+
+
+def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
+    """The user, who may be removed. Changes nothing."""
+    user = other_user(db, context, name)
+    check_may_go(db, name)
+    return user
+
+
+def remove(db: sqlite3.Connection, context: Context, name: str) -> None:
+    """Takes the console away from somebody; all their sessions are over."""
+    with change(db, context, "user remove", name=name) as changed:
+        changed.before = _as_json(other_user(db, context, name))
+        take_away(db, name)
+
+
+def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
+    """The user of this name, who is not the one who asks."""
+    users = {one.name: one for one in all_users(db)}
+    if name not in users:
+        hint = nearest(name, users) if users else ""
+        raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
+    if name == context.user:
+        raise Refused("oneself", ONESELF)
+    return users[name]
+
+
+# What users change about themselves, who have said their password just now.
+
+
+def change_own_password(db: sqlite3.Connection, context: Context, request: OwnPassword) -> None:
+    """Another password; all other sessions are over."""
+    with change(db, context, "user password", name=context.user) as changed:
+        changed.after = {"password": "changed"}
+        set_password(db, context.user, request.password, context.at, but=request.session)
+
+
+def turn_on_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
+    """The login asks for a code from now on; all other sessions are over."""
+    with change(db, context, "user totp", name=context.user) as changed:
+        if second_factor_of(db, context.user) is not None:
+            raise Refused("on-already", ON_ALREADY)
+        changed.after = {"second_factor": "turned on"}
+        set_second_factor(db, context.user, request.factor, but=request.session)
+
+
+def turn_off_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
+    """The login asks for the password alone from now on; all other sessions are over."""
+    with change(db, context, "user totp", name=context.user) as changed:
+        if not accept_step(db, context.user, request.password, request.step):
+            raise Refused("changed-since", CHANGED)
+        changed.after = {"second_factor": "turned off"}
+        set_second_factor(db, context.user, None, but=request.session)
+
+
+def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) -> None:
+    """Ends all sessions of who asks but this one."""
+    with change(db, context, "log out", name=context.user) as changed:
+        ended = end_other_sessions(db, context.user, session)
+        if not ended:
+            raise Refused("nowhere-else", NOWHERE_ELSE)
+        changed.before, changed.after = {"sessions": ended + 1}, {"sessions": 1}
+
+
+def _role(word: str) -> Role:
+    if word not in ROLE_BY_WORD:
+        words = f"there is no role {word[:40]!r}{nearest(word, ROLE_BY_WORD)}: {', '.join(ROLE_BY_WORD)}"
+        raise Refused("unknown-role", words)
+    return ROLE_BY_WORD[word]
+
+
+def _as_json(user: ConsoleUser) -> dict[str, object]:
+    return {"name": user.name, "role": user.role.word, "person": user.extension}
