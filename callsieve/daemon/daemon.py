@@ -31,6 +31,7 @@ from callsieve.daemon.dialplan_watch import watch_dialplan
 from callsieve.daemon.recompute import keep_folded
 from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
 from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
@@ -243,8 +244,6 @@ class Daemon:
 
     async def _tell(self) -> None:
         """Says how it goes, for the console and /metrics. Off the loop: a disk that stalls holds up no call."""
-        from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
-
         started_at = time.time()
         while True:
             with suppress(OSError):

@@ -14,6 +14,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, settings_even_broken
 from callsieve.cli.store import note_done
 from callsieve.doctor.cli.commands import renew_stored
+from callsieve.pbx.cli_client import FOR_EVER, OFF_KEY, ConsoleError, database_del, database_put, off_until, until_words
 
 SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -33,8 +34,6 @@ def add_to(app: typer.Typer) -> None:
 
 def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     """Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead."""
-    from callsieve.pbx.cli_client import FOR_EVER, OFF_KEY, ConsoleError, database_put, until_words
-
     now = time.time()
     until = FOR_EVER if duration is None else int(now) + parse_duration(duration)
     loaded, _ = settings_even_broken(config)
@@ -49,8 +48,6 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
 
 def on(config: ConfigOption = None) -> None:
     """Switch screening on again."""
-    from callsieve.pbx.cli_client import OFF_KEY, ConsoleError, database_del, off_until
-
     loaded, _ = settings_even_broken(config)
     try:
         until = off_until(loaded.settings)
