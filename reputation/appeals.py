@@ -17,6 +17,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
 
 # docs/explanation/model.md, "Appeals".
 WORKING_DAYS = 3
@@ -68,7 +69,12 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """What was asked cannot be done. One line that says why."""
+    """What was asked cannot be done. `code` is for scripts and tests; `words` say why, in one line."""
+
+    def __init__(self, code: str, words: str | Wording) -> None:
+        super().__init__(str(words))
+        self.code = code
+        self.words = words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,7 @@ def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, ca
     """The appeal after the step. AppealError when it cannot be taken."""
     state = NEXT.get((appeal.state, step))
     if state is None:
-        raise AppealError(_why_not(appeal, step))
+        raise _why_not(appeal)
     if state is AppealState.IN_FORCE:
         in_force_at = at if appeal.in_force_at is None else appeal.in_force_at
         proven = appeal.proven or step is AppealStep.PROVE
@@ -106,28 +112,17 @@ def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, ca
     return replace(appeal, state=state, closed_at=at, reason=reason, category_only=category_only)
 
 
-def undone(appeal: Appeal) -> Appeal:
-    """The appeal as it was before its last step, for whoever took that in error. AppealError: there is none to undo."""
-    if appeal.state not in LIVE:
-        before = AppealState.OPEN if appeal.in_force_at is None else AppealState.IN_FORCE
-        return replace(appeal, state=before, closed_at=None, reason="", category_only=False)
-    if appeal.state is AppealState.IN_FORCE and not appeal.proven:
-        return replace(appeal, state=AppealState.OPEN, in_force_at=None)
-    if appeal.proven:
-        raise AppealError(f"control of {appeal.number} was proven: that cannot be undone, but withdrawn or decided")
-    raise AppealError(f"nothing was done about appeal {appeal.reference} yet that could be undone")
-
-
 def checked(appeal: Appeal) -> Appeal:
     """The appeal with its texts trimmed. AppealError says what is missing or too long."""
     name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
-    for what, text in (("name", name), ("contact", contact)):
-        if not text:
-            raise AppealError(f"the {what} is empty: say who appeals, and how the answer reaches them")
-        if len(text) > LINE_CHARACTERS or not text.isprintable():
-            raise AppealError(f"the {what} must be one line of at most {LINE_CHARACTERS} characters")
+    if not name or not contact:
+        raise AppealError("nobody", Wording("say who appeals, and how the answer reaches them"))
+    if any(len(text) > LINE_CHARACTERS or not text.isprintable() for text in (name, contact)):
+        words = Wording("name and contact are one line each, of at most {most} characters", {"most": LINE_CHARACTERS})
+        raise AppealError("bad-text", words)
     if len(statement) > STATEMENT_CHARACTERS:
-        raise AppealError(f"the statement is longer than {STATEMENT_CHARACTERS:,} characters: attach it as a file")
+        words = Wording("the statement is longer than {most:,} characters: attach it", {"most": STATEMENT_CHARACTERS})
+        raise AppealError("too-long", words)
     return replace(appeal, name=name, contact=contact, statement=statement)
 
 
@@ -135,36 +130,39 @@ def checked_reason(reason: str) -> str:
     """The reason of a decision, trimmed: the owner gets to read it. AppealError when there is none."""
     reason = reason.strip()
     if not reason:
-        raise AppealError("a decision needs a reason: whoever appealed gets to read it")
+        raise AppealError("no-reason", Wording("a decision needs a reason: whoever appealed gets to read it"))
     if len(reason) > STATEMENT_CHARACTERS:
-        raise AppealError(f"the reason is longer than {STATEMENT_CHARACTERS:,} characters")
+        words = Wording("the reason is longer than {most:,} characters", {"most": STATEMENT_CHARACTERS})
+        raise AppealError("too-long", words)
     return reason
 
 
-def _why_not(appeal: Appeal, step: AppealStep) -> str:
+def _why_not(appeal: Appeal) -> AppealError:
+    """Why a step cannot be taken."""
+    about = {"reference": appeal.reference}
     if appeal.state not in LIVE:
-        return f"appeal {appeal.reference} is {appeal.state}: that is final"
+        return AppealError("closed", Wording("appeal {reference} is closed already", about))
     if appeal.state is AppealState.OPEN:
-        return (
-            f"appeal {appeal.reference} is not in force yet, so it cannot be decided: accept it, have control of the "
-            "number proven, or withdraw it"
-        )
-    return f"appeal {appeal.reference} is in force already"
+        words = Wording("appeal {reference} is not in force yet: accept it or have control of the number proven", about)
+        return AppealError("not-in-force", words)
+    return AppealError("in-force", Wording("appeal {reference} is in force already", about))
 
 
-def refusal(earlier: Iterable[Appeal], now: float) -> str:
-    """Why no new appeal of the number can be opened, in one line; empty when one can."""
+def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
+    """Why no new appeal of the number can be opened; None when one can."""
     for appeal in earlier:
+        about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
-            return f"appeal {appeal.reference} of {appeal.number} is {appeal.state} already"
+            return AppealError("appealed", Wording("appeal {reference} of {number} is not decided yet", about))
         again_at = free_again_at(appeal)
         if again_at is not None and now < again_at:
             days = -int(-(again_at - now) // DAY_SECONDS)
-            return (
-                f"appeal {appeal.reference} of {appeal.number} was denied: the next one can be opened in "
-                f"{days} {'day' if days == 1 else 'days'}"
+            words = Wording(
+                "appeal {reference} of {number} was denied: days until the next one can be filed: {days}",
+                {**about, "days": days},
             )
-    return ""
+            return AppealError("denied-lately", words)
+    return None
 
 
 def free_again_at(appeal: Appeal) -> float | None:

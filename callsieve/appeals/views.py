@@ -1,11 +1,20 @@
-"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do."""
+"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do.
+
+And an appeal as JSON.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
+import msgspec
+
+from callsieve.changes.describe import value_of_side
+from callsieve.changes.names import APPEALS
+from callsieve.changes.undo import latest_changes
 from callsieve.numbers.views import NumberShown, number_shown
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours, Question, call_of
@@ -48,6 +57,7 @@ class CaseShown:
     """One appeal. `number` is all that its number's page has; `marks` are those that are judged, by `reporters`.
 
     `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back.
+    `undo_id`: the change that made it what it is, where that can be undone.
     """
 
     appeal: Appeal
@@ -60,6 +70,7 @@ class CaseShown:
     reporters: tuple[str, ...]
     if_upheld: Reputation
     has_code: bool
+    undo_id: int | None
 
     @property
     def is_live(self) -> bool:
@@ -99,7 +110,13 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
         reporters=tuple(sorted({mark.reporter for mark in marks})),
         if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
         has_code=code_of(db, reference) is not None,
+        undo_id=_undo_id(db, appeal),
     )
+
+
+def appeal_as_json(appeal: Appeal, now: float) -> dict[str, Any]:
+    """An appeal for scripts, with its deadline."""
+    return {**msgspec.to_builtins(appeal), "due_at": due_at(appeal), "overdue": is_overdue(appeal, now)}
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
@@ -127,3 +144,9 @@ def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, no
 
 def _queued(appeals: Iterable[Appeal], now: float) -> tuple[Queued, ...]:
     return tuple(Queued(one, due_at(one), is_overdue(one, now)) for one in appeals)
+
+
+def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
+    latest = latest_changes(db, APPEALS, appeal.number)
+    as_it_is = msgspec.to_builtins(appeal)
+    return next((one.id for one in latest if one.can_undo and value_of_side(one.row.after) == as_it_is), None)

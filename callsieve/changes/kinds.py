@@ -13,6 +13,7 @@ import msgspec
 
 from callsieve.changes.names import (
     ACTIVATION,
+    APPEALS,
     COMPLAINTS,
     CORRECTIONS,
     IDENTITIES,
@@ -29,9 +30,12 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.policy_selection import activate, running_name
 from policies.loader import load_policy
 from policies.policy import PolicyError
+from reputation.appeals import Appeal, AppealError
 from reputation.marking import say_again, undo_mark
 from reputation.model import Did, Identity, ListEntry, Mark, Person
 from reputation.own.register import OwnNumber
+from reputation.store.appeals import appeal_of
+from reputation.store.appeals import put_back as put_back_appeal
 from reputation.store.audit import AuditRow
 from reputation.store.do_not_call import (
     Complaint,
@@ -140,6 +144,14 @@ def _activate(context: Context, name: str) -> None:
         raise Refused("unusable-policy", str(error)) from None
 
 
+def put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
+    """The appeal as it was. Refused while the number has another one."""
+    try:
+        put_back_appeal(db, appeal)
+    except AppealError as error:
+        raise Refused(error.code, error.words) from None
+
+
 def _as_settled(found: W | None, one: W) -> W | None:
     """What stands there; whether it counts is settled once, so it is no change."""
     return found and found._replace(is_of_called=one.is_of_called)
@@ -231,6 +243,12 @@ USER = Kind(
     lambda db, _, user: take_away(db, user.name),
     lambda db, _, user: give_role(db, user),
 )
+APPEAL = Kind(
+    lambda _row, value: msgspec.convert(value, Appeal),
+    lambda db, _, appeal: appeal_of(db, appeal.reference),
+    lambda *_: None,  # what it was takes its place
+    lambda db, _, appeal: put_back(db, appeal),
+)
 # What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
 EMERGENCY_WINDOW = Kind(
     lambda _row, value: float(value["opened_at"]),
@@ -256,6 +274,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(OWNERS, OWNER),
     **dict.fromkeys(PEOPLE, PERSON),
     **dict.fromkeys(ACTIVATION, POLICY),
+    **dict.fromkeys(APPEALS, APPEAL),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),

@@ -17,6 +17,7 @@ OWNERS = ("reassigned add", "reassigned remove")
 PEOPLE = ("import people", "import dids", "import remove")
 ACTIVATION = ("policy activate",)
 USERS = ("user add", "user role")
+APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
 WINDOW = ("emergency open", "emergency close")
 UNDOABLE = (
     *LISTS,
@@ -31,6 +32,7 @@ UNDOABLE = (
     *PEOPLE,
     *ACTIVATION,
     *USERS,
+    *APPEALS,
     *WINDOW,
 )
 
@@ -42,16 +44,16 @@ NOTHING = "It took data out and changed nothing."
 NOT_KEPT = "What was there before is not kept."
 SECRET = "What was there before is a secret, which is not kept."
 SENT = "The code was sent."
-BY_APPEAL = "An appeal goes one step back: callsieve appeal undo REFERENCE."
+PROOF = "A proof stays; the appeal is decided, or ended: callsieve appeal withdraw REFERENCE."
 BY_PHONE = "Dial the code again on that phone."
 # What `callsieve undo` answers.
 FINAL = {
     "appeal open": "An appeal that was filed is ended: callsieve appeal withdraw REFERENCE.",
     "appeal code": SENT,
-    "appeal prove": NOT_KEPT,
+    "appeal prove": PROOF,
     "appeal evidence": "Evidence stays with its appeal.",
     "appeal evidence download": NOTHING,
-    **dict.fromkeys(("appeal accept", "appeal decide", "appeal withdraw", "appeal undo"), BY_APPEAL),
+    "appeal undo": "Make the change again.",  # of an older version
     "db backup": NOTHING,
     "db check accept": "A backup has the lists as they were: callsieve db restore.",
     "did export": NOTHING,
@@ -59,7 +61,7 @@ FINAL = {
     **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
     "housekeeping run": "What was past its time is gone; a backup may have it.",
     "identity code": SENT,
-    "identity prove": NOT_KEPT,
+    "identity prove": "A proof stays; a wrong identity is removed: callsieve identity remove NUMBER.",
     "import calls": NOT_KEPT,
     "import contacts": NOT_KEPT,
     "import feed": NOT_KEPT,

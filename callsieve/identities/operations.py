@@ -1,46 +1,159 @@
-"""Recording who a number belongs to: what may be said of it, and for how long. The command and the console share it."""
+"""Recording who a number belongs to, and how well that is proven.
+
+add, remove, make_code, prove: operations (callsieve/changes/operation.py)
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sqlite3
+from typing import NamedTuple
 
+from callsieve.changes.fields import number_field
+from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import TimeError, expiry_of
+from reputation.appeals import Answer, new_code
 from reputation.model import Identity
-from reputation.store.identities import LASTS_SECONDS
+from reputation.store.call_backs import keep_code, try_code
+from reputation.store.identities import LASTS_SECONDS, identity_of, note_control, remove_identity, set_identity
 from reputation.wording import Wording
 
 DEFAULT = "365d"
 SLACK_SECONDS = 2 * 86_400.0  # a leap day, and the end of a day that is named
 TEXT_CHARACTERS = 200
+LEVELS = (1, 2)
 PROVEN = 2  # the level that needs a note on how it was proven
 NAMELESS = Wording("Say who the number belongs to.")
 UNPROVEN = Wording("Level 2 needs a note: how it was proven (documents seen, number called back).")
 LINES = Wording("Name and note are one line each, of at most 200 characters.")
 TOO_LONG = Wording("After 12 months at the latest it is to be proven again.")
+PROOF = "gave the code of a call-back back"
+# Why a code is not accepted. Of these only a wrong one is counted.
+NOT_PROVEN = {
+    Answer.WRONG: Wording("This is not the code. After five wrong ones another has to be made."),
+    Answer.EXPIRED: Wording("The code is older than a day: make another one."),
+    Answer.SPENT: Wording("Five wrong codes were given, so it does not count any more: make another one."),
+    Answer.NONE: Wording("No code was made: make one, call the number and say it."),
+}
 
 
-class IdentityError(ValueError):
-    """It cannot be recorded so. `option` is what is wrong, and `words` say why."""
+class IdentityRequest(NamedTuple):
+    """Whose a number is, as somebody typed it. `expires` empty: as long as may be."""
 
-    def __init__(self, option: str, words: str | Wording) -> None:
-        super().__init__(f"{option}: {words}")
-        self.option, self.words = option, words
+    number: str
+    name: str
+    level: int
+    note: str = ""
+    expires: str = ""
 
 
-def checked_identity(typed: Identity, expires: str, now: float) -> Identity:
-    """What was typed, as it is recorded; `expires` empty: as long as may be. IdentityError."""
-    name, note = typed.name.strip(), typed.note.strip()
-    for option, text in (("name", name), ("note", note)):
-        if len(text) > TEXT_CHARACTERS or not text.isprintable():
-            raise IdentityError(option, LINES)
-    if not name:
-        raise IdentityError("name", NAMELESS)
-    if typed.level >= PROVEN and not note:
-        raise IdentityError("note", UNPROVEN)
+class ProofRequest(NamedTuple):
+    """The code as it was given back, by somebody who says to be `name`."""
+
+    number: str
+    code: str
+    name: str
+
+
+class Recorded(NamedTuple):
+    """`identity`: the one that is recorded now, or is removed; `replaced`: the one that was there."""
+
+    change_id: int | None
+    identity: Identity
+    replaced: Identity | None = None
+
+
+class CodeMade(NamedTuple):
+    """A code, to be said in a call to the number. `about`: an appeal's reference, or the number again."""
+
+    about: str
+    number: str
+    code: str
+
+    @property
+    def spoken(self) -> str:
+        """The code as it is read out."""
+        return f"{self.code[:3]} {self.code[3:]}"
+
+
+def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> Recorded:
+    """Records who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
+    identity = _identity(context, request)
+    with change(db, context, "identity add", identity.number) as changed:
+        changed.before = before = identity_of(db, identity.number)
+        changed.after = identity
+        set_identity(db, identity, context.at)
+    return Recorded(changed.id, identity, before)
+
+
+def remove(db: sqlite3.Connection, context: Context, typed: str) -> Recorded:
+    """Forgets who a number belongs to."""
+    number = number_field(context, typed)
+    with change(db, context, "identity remove", number) as changed:
+        changed.before = removed = remove_identity(db, number)
+        if removed is None:
+            words = Wording("It is not recorded who {number} belongs to.", {"number": number})
+            raise Refused("not-recorded", words)
+    return Recorded(changed.id, removed)
+
+
+def make_code(db: sqlite3.Connection, context: Context, typed: str) -> CodeMade:
+    """Makes a code for a call-back. It counts for a day, and one that was made before does not any more."""
+    number = number_field(context, typed)
+    made = CodeMade(number, number, new_code())
+    with change(db, context, "identity code", number):
+        keep_code(db, number, number, made.code, context.at)
+    return made
+
+
+def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
+    """Takes the code that was given back: whoever has it controls the number, which is level 1 for 12 months.
+
+    A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
+    """
+    number, name = number_field(context, request.number), _name(request.name)
+    with change(db, context, "identity prove", number) as changed:
+        if (answer := try_code(db, number, request.code, context.at)) is not Answer.RIGHT:
+            changed.after = {"answer": answer}
+            return wrong_code(answer)
+        changed.before = identity_of(db, number)
+        changed.after = identity = note_control(db, number, name, context.at, PROOF)
+    return identity
+
+
+def wrong_code(answer: Answer) -> Refused:
+    """That the code is wrong, for an operation to return. Refused, where there is no code that it could be."""
+    refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
+    if answer is Answer.WRONG:
+        return refused
+    raise refused
+
+
+def _identity(context: Context, request: IdentityRequest) -> Identity:
+    """What was typed, as it is recorded."""
+    number, level = number_field(context, request.number), request.level
+    name, note = _name(request.name), _line("note", request.note)
+    if level not in LEVELS:
+        raise Refused("bad-level", Wording("There are levels 1 and 2."), "level")
+    if level == PROVEN and not note:
+        raise Refused("no-note", UNPROVEN, "note")
     try:
-        expires_at = expiry_of(expires.strip() or DEFAULT, now)
+        expires_at = expiry_of(request.expires.strip() or DEFAULT, context.at)
     except TimeError as error:
-        raise IdentityError("expires", str(error)) from None
-    if expires_at > now + LASTS_SECONDS + SLACK_SECONDS:
-        raise IdentityError("expires", TOO_LONG)
-    return replace(typed, name=name, note=note, expires_at=expires_at)
+        raise Refused("bad-time", str(error), "expires") from None
+    if expires_at > context.at + LASTS_SECONDS + SLACK_SECONDS:
+        raise Refused("too-late", TOO_LONG, "expires")
+    return Identity(number, name, level, expires_at, note)
+
+
+def _name(typed: str) -> str:
+    name = _line("name", typed)
+    if not name:
+        raise Refused("no-name", NAMELESS, "name")
+    return name
+
+
+def _line(field: str, typed: str) -> str:
+    text = typed.strip()
+    if len(text) > TEXT_CHARACTERS or not text.isprintable():
+        raise Refused("bad-text", LINES, field)
+    return text

@@ -1,15 +1,14 @@
-"""What the pages of the lists and of identities show."""
+"""What the page of the lists shows."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.changes.names import IDENTITIES, LISTS
+from callsieve.changes.names import LISTS
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.operations import action_of
-from reputation.model import Identity, ListEntry, ListName
-from reputation.store.identities import all_identities
+from reputation.model import ListEntry, ListName
 from reputation.store.lists import list_entries
 
 MOST_SHOWN = 500
@@ -34,24 +33,6 @@ class ListsShown:
     latest: tuple[Latest, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityShown:
-    """An identity, and whether it counts no longer."""
-
-    identity: Identity
-    is_over: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IdentitiesShown:
-    """The page. `all`: how many there are."""
-
-    identities: tuple[IdentityShown, ...]
-    found: int
-    all: int
-    latest: tuple[Latest, ...]
-
-
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, now: float) -> ListsShown:
     """The entries of a list, or of both, that have the text in them or in their note."""
     everything = list_entries(db)
@@ -61,14 +42,6 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, n
         for one in found[:MOST_SHOWN]
     )
     return ListsShown(tuple(shown), len(found), len(everything), latest_changes(db, LISTS))
-
-
-def identities_shown(db: sqlite3.Connection, text: str, now: float) -> IdentitiesShown:
-    """The identities that have the text in their number or name."""
-    everything = all_identities(db)
-    found = [one for one in everything if has_text(text, one.number, one.name)]
-    shown = (IdentityShown(one, one.expires_at <= now) for one in found[:MOST_SHOWN])
-    return IdentitiesShown(tuple(shown), len(found), len(everything), latest_changes(db, IDENTITIES))
 
 
 def has_text(text: str, *fields: str) -> bool:

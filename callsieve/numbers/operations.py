@@ -9,7 +9,6 @@ All of them are operations (callsieve/changes/operation.py).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from typing import NamedTuple
 
 from callsieve.changes.fields import number_field, reason_field, since_field
@@ -18,19 +17,14 @@ from callsieve.lists.operations import names_of_people
 from callsieve.text.times import when
 from policies.hints import nearest
 from reputation import marking
-from reputation.appeals import Appeal, AppealError
 from reputation.ids import new_id
 from reputation.marking import MarkResult, MarkStatus, Statement
 from reputation.model import Identity, MarkChannel, Verdict
 from reputation.store import reviews
-from reputation.store.appeals import open_appeal
-from reputation.store.audit import Change
 from reputation.store.identities import identity_of
 from reputation.store.ownership import Epoch, epoch_of, lower_epoch, raise_epoch
 from reputation.store.reviews import Correction, Review, numbers_to_review, reporters_of, review_of
 from reputation.wording import Places, Wording
-
-Write = Callable[[sqlite3.Connection, Change], None]
 
 CODE_BY_STATUS = {MarkStatus.REFUSED: "not-to-be-marked", MarkStatus.NOTHING: "not-marked"}
 
@@ -206,15 +200,3 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
 def _has_ended(before: Identity | None, after: Identity | None, now: float) -> bool:
     """Whether the identity counts no longer, and did until now."""
     return before is not None and after is not None and after.expires_at < min(before.expires_at, now + 1)
-
-
-def file_appeal(appeal: Appeal) -> Write:
-    """An appeal that somebody made by telephone or mail; it has no effect until it is proven or accepted."""
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        try:
-            change.after = open_appeal(db, appeal)
-        except AppealError as error:
-            raise Refused("refused", str(error)) from None
-
-    return write

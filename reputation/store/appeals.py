@@ -1,9 +1,9 @@
 """Appeals in the store: filed, proven or accepted, decided, and undone where somebody erred.
 
-    open_appeal(db, appeal)                           AppealError says in one line why not
+    open_appeal(db, appeal)                           AppealError says why not
     take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
     decide(db, reference, Ruling(...), at)            upheld or denied: with it go the marks, and the trust in reporters
-    undo_step(db, reference)                          as it was before
+    put_back(db, appeal)                              as it was before
 
 The states are reputation/appeals.py. An appeal in force counts at the next call: the one read asks for it. Run these in
 a transaction (`Store.write` is one).
@@ -26,7 +26,6 @@ from reputation.appeals import (
     due_at,
     refusal,
     stepped,
-    undone,
 )
 from reputation.model import AuthClass, Verdict
 from reputation.store.call_backs import try_code
@@ -35,6 +34,7 @@ from reputation.store.identities import note_control
 from reputation.store.ownership import epoch_of
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
+from reputation.wording import Wording
 
 COLUMNS = (
     "reference, number, name, contact, opened_at, statement, decision_id, state, proven, in_force_at, closed_at, "
@@ -69,9 +69,8 @@ class Decided(NamedTuple):
 def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
     """Files it. AppealError where the number has one already, or may not appeal again yet."""
     appeal = checked(appeal)
-    why_not = refusal(appeals_of(db, appeal.number), appeal.opened_at)
-    if why_not:
-        raise AppealError(why_not)
+    if (error := refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
+        raise error
     db.execute(ADD, _row(appeal))
     return appeal
 
@@ -99,7 +98,7 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[Appeal]:
 
 def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: float, reason: str = "") -> Appeal:
     """Accepts it, takes control of the number as proven, or withdraws it. AppealError where that cannot be."""
-    appeal = stepped(_known(db, reference), step, at, reason.strip())
+    appeal = stepped(_known(db, reference), step, at, reason.strip() and checked_reason(reason))
     _store(db, appeal)
     return appeal
 
@@ -135,18 +134,19 @@ def decide(db: sqlite3.Connection, reference: str, ruling: Ruling, at: float) ->
     return Decided(appeal, () if appeal.category_only else reporters)
 
 
-def undo_step(db: sqlite3.Connection, reference: str) -> Appeal:
-    """Takes the last step back: a decision with all that followed from it, a withdrawal, an acceptance. AppealError."""
-    before = _known(db, reference)
-    appeal = undone(before)
-    others = [one for one in appeals_of(db, appeal.number) if one.reference != reference and one.state in LIVE]
+def put_back(db: sqlite3.Connection, before: Appeal) -> None:
+    """The appeal is as it was before its last step, without what followed from a decision. AppealError: the number has
+    another one since.
+    """
+    others = [one for one in appeals_of(db, before.number) if one.reference != before.reference and one.state in LIVE]
     if others:
-        raise AppealError(f"appeal {others[0].reference} of {appeal.number} is {others[0].state}: withdraw that first")
-    _store(db, appeal)
-    if before.state in (AppealState.UPHELD, AppealState.DENIED):
-        remove_tombstones(db, reference)
-        unsettle_case(db, reference)
-    return appeal
+        words = Wording(
+            "appeal {reference} of the number is not decided yet: withdraw it first", {"reference": others[0].reference}
+        )
+        raise AppealError("appealed", words)
+    _store(db, before)
+    remove_tombstones(db, before.reference)
+    unsettle_case(db, before.reference)
 
 
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
 def _known(db: sqlite3.Connection, reference: str) -> Appeal:
     appeal = appeal_of(db, reference)
     if appeal is None:
-        raise AppealError(f"there is no appeal {reference}")
+        raise AppealError("no-such-appeal", Wording("there is no appeal {reference}", {"reference": reference}))
     return appeal
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, LINE_CHARACTERS, AppealError
+from reputation.wording import Wording
 
 ADD = """
 INSERT INTO attachment (appeal, place, name, added_at, added_by, digest, content)
@@ -41,16 +42,18 @@ def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float
     """Adds it to the appeal; what is there already is not added again. AppealError: too large, or too many."""
     name = "".join(filter(str.isprintable, new.name)).strip()[:LINE_CHARACTERS] or "unnamed"
     if not new.content:
-        raise AppealError(f"{name} is empty: there is nothing to attach")
+        raise AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))
     if len(new.content) > ATTACHMENT_BYTES:
-        raise AppealError(f"{name} is larger than {ATTACHMENT_BYTES >> 20} MB: attach the part that matters")
+        words = Wording("{file} is larger than 1 MB: attach the part that matters", {"file": name})
+        raise AppealError("file-too-large", words)
     there = attachments_of(db, reference)
     digest = hashlib.sha256(new.content).hexdigest()
     known = next((one for one in there if one.digest == digest), None)
     if known is not None:
         return known
     if len(there) >= ATTACHMENTS:
-        raise AppealError(f"appeal {reference} has {ATTACHMENTS} attachments already, which is the limit")
+        words = Wording("an appeal has at most {most} attachments", {"most": ATTACHMENTS})
+        raise AppealError("too-many-files", words)
     about = {"appeal": reference, "name": name, "at": at, "by": new.added_by, "digest": digest, "content": new.content}
     db.execute(ADD, about)
     return attachments_of(db, reference)[-1]

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from callsieve.appeals.cli.tables import AppealArgument, found
+from callsieve.appeals.cli.tables import AppealArgument
+from callsieve.appeals.operations import EvidencePlace, EvidenceRequest, appeal_about, attach, detach
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.store import changing, who
+from callsieve.cli.output import say
+from callsieve.cli.store import context_of
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for, open_named
-
-if TYPE_CHECKING:
-    from reputation.appeals import Appeal
-    from reputation.store.attachments import NewAttachment
+from reputation.appeals import ATTACHMENT_BYTES
+from reputation.store.attachments import attachments_of, content_of
 
 
 def evidence(
@@ -36,69 +35,37 @@ def evidence(
     config: ConfigOption = None,
 ) -> None:
     """Attach files and statements to an appeal, take them out again, or show which there are."""
-    from callsieve.cli.output import say
-    from reputation.store.attachments import attachments_of
-
     loaded = settings_of(config)
-    new = [_read(path) for path in files or []]
+    context = context_of(loaded)
+    new = [(path.name, _read(path)) for path in files or []]
     if statement is not None:
-        new.append(_statement(statement))
+        new.append(("statement.txt", statement.strip().encode()))
     with existing_store(loaded) as db:
-        one = found(db, appeal, loaded)
+        reference = appeal_about(db, context, appeal).reference
         if new:
-            _attach(db, one, new)
+            attach(db, context, EvidenceRequest(reference, tuple(new)))
         if remove is not None:
-            _remove(db, one, remove)
-        attached = attachments_of(db, one.reference)
+            detach(db, context, EvidencePlace(reference, remove))
+        attached = attachments_of(db, reference)
         if export is not None:
-            _export(db, one.reference, export)
+            _export(db, reference, export)
     if as_json:
         print_json([attachment._asdict() for attachment in attached])
         return
     for attachment in attached:
         say(f"{attachment.place}  {attachment.name}  {attachment.size:,} bytes, by {attachment.added_by}")
     if not attached:
-        say(f"Nothing is attached to appeal {one.reference}.")
+        say(f"Nothing is attached to appeal {reference}.")
 
 
-def _attach(db: sqlite3.Connection, appeal: Appeal, new: list[NewAttachment]) -> None:
-    from callsieve.appeals.cli.errors import refused_in_one_line
-    from reputation.store.attachments import attach
-
-    with refused_in_one_line(), changing(db, "appeal evidence", appeal.number) as change:
-        attached = [attach(db, appeal.reference, one, time.time()) for one in new]
-        change.after = {"attached": ", ".join(one.name for one in attached)}
-
-
-def _remove(db: sqlite3.Connection, appeal: Appeal, place: int) -> None:
-    from reputation.store.attachments import detach
-
-    with changing(db, "appeal evidence", appeal.number) as change:
-        gone = detach(db, appeal.reference, place)
-        if gone is None:
-            raise CommandError(f"appeal {appeal.reference} has no evidence {place}: `callsieve appeal evidence`")
-        change.before = {"attached": gone.name, "digest": gone.digest}
-
-
-def _read(path: Path) -> NewAttachment:
+def _read(path: Path) -> bytes:
     """The file, as far as it may be attached: one byte more is read, so that the store can refuse it."""
-    from reputation.appeals import ATTACHMENT_BYTES
-    from reputation.store.attachments import NewAttachment
-
     with open_named(path) as file:
-        return NewAttachment(path.name, file.read(ATTACHMENT_BYTES + 1), who())
-
-
-def _statement(text: str) -> NewAttachment:
-    from reputation.store.attachments import NewAttachment
-
-    return NewAttachment("statement.txt", text.strip().encode(), who())
+        return file.read(ATTACHMENT_BYTES + 1)
 
 
 def _export(db: sqlite3.Connection, reference: str, directory: Path) -> None:
     """Each in a file of its own. Names are those of strangers: only their last part counts, behind a number."""
-    from reputation.store.attachments import attachments_of, content_of
-
     with acting_for(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for one in attachments_of(db, reference):

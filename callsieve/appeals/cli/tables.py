@@ -4,48 +4,33 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
-
-if TYPE_CHECKING:
-    from callsieve.cli.output import Cell
-    from callsieve.settings import Loaded
-    from reputation.appeals import Appeal
-    from reputation.model import Mark
-    from reputation.store.attachments import Attachment
-    from reputation.store.tombstones import Tombstone
+from callsieve.appeals.operations import appeal_about
+from callsieve.appeals.views import appeal_as_json
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import Cell, bold, lines, print_pairs, print_table, say
+from callsieve.cli.store import context_of
+from callsieve.numbers.profile import known_of
+from callsieve.settings import Loaded
+from callsieve.text.times import day, when
+from reputation.appeals import Appeal, due_at, is_overdue
+from reputation.model import Mark, Verdict
+from reputation.store.appeals import all_appeals, appeals_to_decide
+from reputation.store.attachments import Attachment, attachments_of
+from reputation.store.evidence_rows import marks_of
+from reputation.store.tombstones import Tombstone, tombstones_of
 
 AppealArgument = Annotated[
     str, typer.Argument(metavar="APPEAL", help="Its reference, or the number for its latest.", show_default=False)
 ]
 
 
-def found(db: sqlite3.Connection, text: str, loaded: Loaded) -> Appeal:
-    """The appeal of that reference, else the latest of that number. CommandError: there is none."""
-    from reputation.ids import parse_id
-    from reputation.store.appeals import appeal_of, appeals_of
-
-    reference = parse_id(text)
-    appeal = None if reference is None else appeal_of(db, reference)
-    if appeal is None and reference is not None and not reference.isdecimal():
-        raise CommandError(f"there is no appeal {reference}: `callsieve appeal list --all`")
-    if appeal is None:
-        number = number_argument(text, loaded)
-        appeal = next(iter(appeals_of(db, number)), None)
-        if appeal is None:
-            raise CommandError(f"there is no appeal of {number}: `callsieve appeal open` files one")
-    return appeal
-
-
 def in_force(appeal: Appeal) -> str:
     """What it means that it is."""
-    from callsieve.text.times import when
-    from reputation.appeals import due_at
-
     due = due_at(appeal)
     until = f" It is to be decided until {when(due - 1)}." if due is not None else ""
     return f"Appeal {appeal.reference} is in force: calls of {appeal.number} are challenged at most.{until}"
@@ -57,15 +42,11 @@ def show_list(
     config: ConfigOption = None,
 ) -> None:
     """Show the appeals that wait for somebody: those in force by their deadline, then those that are only filed."""
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import day
-    from reputation.store.appeals import all_appeals, appeals_to_decide
-
     now = time.time()
     with existing_store(settings_of(config)) as db:
         appeals = all_appeals(db) if all_of_them else appeals_to_decide(db)
     if as_json:
-        print_json([as_json_value(appeal, now) for appeal in appeals])
+        print_json([appeal_as_json(appeal, now) for appeal in appeals])
     elif appeals:
         print_table(
             ("appeal", "number", "of", "is", "decide by", "filed"),
@@ -81,23 +62,16 @@ def show_list(
 
 def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show all of one appeal: who says what, what was shown for it, and whose marks it is about."""
-    from callsieve.cli.output import bold, lines, print_pairs, say
-    from callsieve.text.times import when
-    from reputation.model import Verdict
-    from reputation.store.attachments import attachments_of
-    from reputation.store.evidence_rows import marks_of
-    from reputation.store.tombstones import tombstones_of
-
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
-        one = found(db, appeal, loaded)
+        one = appeal_about(db, context_of(loaded), appeal)
         attachments = attachments_of(db, one.reference)
         marks = [mark for mark in marks_of(db, one.number) if mark.verdict is Verdict.SPAM]
         stones = tombstones_of(db, one.number)
-        known = known_now(db, loaded, one.number)
+        known = known_now(db, loaded, one.number, now)
     if as_json:
         shown = [attachment._asdict() for attachment in attachments]
-        print_json({**as_json_value(one, now), "attachments": shown, "marks": marks})
+        print_json({**appeal_as_json(one, now), "attachments": shown, "marks": marks})
         return
     say(bold(one.reference), f"  appeal of {one.number}")
     say()
@@ -119,28 +93,13 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
     )
 
 
-def known_now(db: sqlite3.Connection, loaded: Loaded, number: str) -> str:
+def known_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> str:
     """What an ordinary call of the number would meet, and why, in one line."""
-    from callsieve.numbers.profile import known_of
-
-    known = known_of(db, loaded, number, time.time())
+    known = known_of(db, loaded, number, now)
     return f"level {known.facts.reputation.level.word}. {known.sentence}"
 
 
-def as_json_value(appeal: Appeal, now: float) -> dict[str, Any]:
-    """An appeal for scripts, with its deadline."""
-    from reputation.appeals import due_at, is_overdue
-
-    fields = {name: getattr(appeal, name) for name in appeal.__slots__}
-    return {**fields, "due_at": due_at(appeal), "overdue": is_overdue(appeal, now)}
-
-
 def _deadline(appeal: Appeal, now: float) -> Cell:
-    from rich.text import Text
-
-    from callsieve.text.times import day
-    from reputation.appeals import due_at, is_overdue
-
     due = due_at(appeal)
     if due is None:
         return ""
@@ -149,14 +108,10 @@ def _deadline(appeal: Appeal, now: float) -> Cell:
 
 
 def _mark(mark: Mark, stones: list[Tombstone]) -> str:
-    from callsieve.text.times import when
-
     wrong = ", found wrong" if any(stone.covers(mark.reporter, mark.at) for stone in stones) else ""
     return f"{mark.category or 'spam'} by {mark.reporter}, {when(mark.at)} ({mark.auth_class.value}{wrong})"
 
 
 def _attachment(one: Attachment) -> str:
-    from callsieve.text.times import when
-
     size = f"{one.size:,} bytes" if one.size < 1024 else f"{one.size / 1024:,.0f} kB"
     return f"{one.place}: {one.name}, {size}, by {one.added_by}, {when(one.added_at)}"

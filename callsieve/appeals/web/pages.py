@@ -9,33 +9,34 @@ from typing import TYPE_CHECKING, TypeVar
 
 from starlette.responses import Response
 
+from callsieve.appeals import operations
+from callsieve.appeals.operations import (
+    AppealRequest,
+    CodeRequest,
+    EvidencePlace,
+    EvidenceRequest,
+    RulingRequest,
+    WithdrawRequest,
+)
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
-from callsieve.changes.operation import Refused
-from callsieve.web.request import NotThere, Visit, as_file
+from callsieve.changes.names import APPEALS
+from callsieve.changes.operation import Context, Refused
+from callsieve.numbers.web.pages import number_in
+from callsieve.web.request import NotThere, Visit, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
-from callsieve.web.words import N_
-from reputation.appeals import ATTACHMENT_BYTES, Answer, Appeal, AppealError, AppealStep, new_code, stepped
+from reputation.appeals import ATTACHMENT_BYTES
 from reputation.ids import parse_id
-from reputation.store.appeals import Ruling, appeal_of, decide, prove, take_step, undo_step
-from reputation.store.attachments import NewAttachment, attach, attachments_of, content_of, detach
-from reputation.store.audit import Change
-from reputation.store.call_backs import keep_code
+from reputation.store.attachments import attachments_of, content_of
 from reputation.users import Role
 
 if TYPE_CHECKING:
     from callsieve.web.routes import Handler
 
+R = TypeVar("R")
 T = TypeVar("T")
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
-RULINGS = {"uphold": True, "deny": False}
-NO_RULING = N_("Say who is right: uphold or deny.")
-NO_EVIDENCE = N_("Choose a file, or write down what was said.")
-NOT_PROVEN = {
-    Answer.WRONG: N_("This is not the code. After five wrong ones another has to be made."),
-    Answer.EXPIRED: N_("The code is older than a day: make another one."),
-    Answer.SPENT: N_("Five wrong codes were given, so it does not count any more: make another one."),
-    Answer.NONE: N_("No code was made: make one, call the number and say it."),
-}
+SAID = {"uphold": "appeal-upheld", "deny": "appeal-denied"}
+NOT_THERE = ("no-such-appeal", "no-such-evidence")
 _PLAIN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -49,98 +50,71 @@ async def show(visit: Visit) -> Response:
     return visit.page("appeals/appeal.html", case=await _case(visit), code="")
 
 
-def step(what: AppealStep, said: str) -> Handler:
-    """Accepts it, or withdraws it."""
+async def file(visit: Visit) -> Response:
+    """Files an appeal for whoever called or wrote, from the page of the number or of a call."""
+    number, form = number_in(visit), visit.form
+    name, contact, statement = (form.get(key, "") for key in ("name", "contact", "statement"))
+    request = AppealRequest(number, name, contact, statement, form.get("decision") or None)
+    await visit.perform(operations.file, request)
+    return visit.go(local_path(form.get("back"), f"/numbers/{number}").partition("?")[0], "appealed")
 
-    async def handle(visit: Visit) -> Response:
-        reason = visit.form.get("reason", "")[:4000]
-        return await _change(visit, f"appeal {what}", lambda db, ref: take_step(db, ref, what, visit.now, reason), said)
 
-    return handle
+async def accept(visit: Visit) -> Response:
+    """Takes it as it is."""
+    return await _done(visit, operations.accept, _reference(visit), "appeal-accepted")
+
+
+async def withdraw(visit: Visit) -> Response:
+    """Ends it without a decision."""
+    request = WithdrawRequest(_reference(visit), visit.form.get("reason", ""))
+    return await _done(visit, operations.withdraw, request, "appeal-withdrawn")
 
 
 async def make_code(visit: Visit) -> Response:
     """A code for a call-back, which is shown this once."""
-    reference, now, made = _reference(visit), visit.now, new_code()
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        appeal = _known(db, reference)
-        change.number = appeal.number
-        _allowed(lambda: stepped(appeal, AppealStep.PROVE, now))
-        keep_code(db, reference, appeal.number, made, now)
-
-    await visit.change("appeal code", write)
-    return visit.page("appeals/appeal.html", case=await _case(visit), code=f"{made[:3]} {made[3:]}")
+    made = await _perform(visit, operations.make_code, _reference(visit))
+    return visit.page("appeals/appeal.html", case=await _case(visit), code=made.spoken)
 
 
-async def prove_control(visit: Visit) -> Response:
-    """The code that was given back: control of the number is proven. A wrong one is counted, and in the audit."""
-    reference, text = _reference(visit), visit.form.get("code", "")[:40]
-
-    def write(db: sqlite3.Connection, change: Change) -> Answer:
-        before = _known(db, reference)
-        change.number = before.number
-        answer = _allowed(lambda: prove(db, reference, text, visit.now))
-        right = answer is Answer.RIGHT
-        change.before, change.after = (before, appeal_of(db, reference)) if right else (None, {"answer": answer})
-        return answer
-
-    answer = await visit.change("appeal prove", write)
-    if answer is not Answer.RIGHT:
-        raise Refused("refused", NOT_PROVEN[answer])
-    return visit.go(f"/appeals/{reference}", "appeal-proven")
+async def prove(visit: Visit) -> Response:
+    """The code that was given back: control of the number is proven."""
+    request = CodeRequest(_reference(visit), visit.form.get("code", "")[:40])
+    proven = await _perform(visit, operations.prove, request)
+    if isinstance(proven, Refused):
+        raise proven
+    return visit.go(f"/appeals/{proven.reference}", "appeal-proven")
 
 
-async def rule(visit: Visit) -> Response:
-    """Upheld or denied, with a reason."""
+async def decide(visit: Visit) -> Response:
+    """Upheld or denied, with a reason. That only the category was wrong is asked for where it is upheld."""
     form = visit.form
-    if form.get("ruling") not in RULINGS:
-        raise Refused("refused", NO_RULING)
-    upheld = RULINGS[form["ruling"]]
-    ruling = Ruling(upheld, form.get("reason", "")[:5000], upheld and bool(form.get("category_only")))
-    said = "appeal-upheld" if upheld else "appeal-denied"
-    return await _change(visit, "appeal decide", lambda db, ref: decide(db, ref, ruling, visit.now).appeal, said)
+    ruling = form.get("ruling", "")
+    category_only = ruling == "uphold" and bool(form.get("category_only"))
+    request = RulingRequest(_reference(visit), ruling, form.get("reason", ""), category_only)
+    return await _done(visit, operations.decide, request, SAID.get(ruling, ""))
 
 
 async def take_back(visit: Visit) -> Response:
     """What was last done about it, undone with all its effects."""
-    return await _change(visit, "appeal undo", undo_step, "undone")
+    case = await _case(visit)
+    await take_back_named(visit, APPEALS, case.appeal.number)
+    return visit.go(f"/appeals/{case.appeal.reference}", "undone")
 
 
-async def add_evidence(visit: Visit) -> Response:
+async def attach(visit: Visit) -> Response:
     """A file or a statement."""
-    reference, form = _reference(visit), visit.form
-    content, name = visit.files.get("file", b""), form.get("name", "").strip() or "file"
+    form = visit.form
+    content, name = visit.files.get("file", b""), "file"
     if not content:
-        content, name = (
-            form.get("text", "").strip().encode("utf-8", "replace"),
-            form.get("name", "").strip() or "statement.txt",
-        )
-    if not content:
-        raise Refused("refused", NO_EVIDENCE)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.number = _known(db, reference).number
-        new = NewAttachment(name, content, visit.who)
-        change.after = {"attached": _allowed(lambda: attach(db, reference, new, visit.now)).name}
-
-    await visit.change("appeal evidence", write)
-    return visit.go(f"/appeals/{reference}", "evidence-added")
+        content, name = form.get("text", "").strip().encode("utf-8", "replace"), "statement.txt"
+    files = ((form.get("name", "").strip() or name, content),) if content else ()
+    return await _done(visit, operations.attach, EvidenceRequest(_reference(visit), files), "evidence-added")
 
 
-async def remove_evidence(visit: Visit) -> Response:
+async def detach(visit: Visit) -> Response:
     """One piece of evidence removed for good."""
-    reference, place = _reference(visit), _place(visit.form.get("place", ""))
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.number = _known(db, reference).number
-        gone = detach(db, reference, place)
-        if gone is None:
-            raise NotThere
-        change.before = {"attached": gone.name, "digest": gone.digest}
-
-    await visit.change("appeal evidence", write)
-    return visit.go(f"/appeals/{reference}", "evidence-gone")
+    request = EvidencePlace(_reference(visit), _place(visit.form.get("place", "")))
+    return await _done(visit, operations.detach, request, "evidence-gone")
 
 
 async def fetch_evidence(visit: Visit) -> Response:
@@ -156,30 +130,22 @@ async def fetch_evidence(visit: Visit) -> Response:
     return as_file(content, f"{reference}-{place}-{plain}", "application/octet-stream")
 
 
-async def _change(visit: Visit, what: str, do: Callable[[sqlite3.Connection, str], Appeal], said: str) -> Response:
-    reference = _reference(visit)
-
-    def write(db: sqlite3.Connection, change: Change) -> None:
-        change.before = before = _known(db, reference)
-        change.number = before.number
-        change.after = _allowed(lambda: do(db, reference))
-
-    await visit.change(what, write)
-    return visit.go(f"/appeals/{reference}", said)
-
-
-def _allowed(do: Callable[[], T]) -> T:
+async def _perform(visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
+    """What the operation returns. What is not there is no page."""
     try:
-        return do()
-    except AppealError as error:
-        raise Refused("refused", str(error)) from None
+        return await visit.perform(operation, request)
+    except Refused as refused:
+        if refused.code in NOT_THERE:
+            raise NotThere from None
+        raise
 
 
-def _known(db: sqlite3.Connection, reference: str) -> Appeal:
-    appeal = appeal_of(db, reference)
-    if appeal is None:
-        raise NotThere
-    return appeal
+async def _done(
+    visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
+) -> Response:
+    """Performs it, and goes back to the case."""
+    await _perform(visit, operation, request)
+    return visit.go(f"/appeals/{_reference(visit)}", said)
 
 
 async def _case(visit: Visit) -> CaseShown:
@@ -203,17 +169,18 @@ def _place(text: str) -> int:
 
 
 _STEPS: tuple[tuple[str, Handler, int], ...] = (
-    ("accept", step(AppealStep.ACCEPT, "appeal-accepted"), 0),
-    ("withdraw", step(AppealStep.WITHDRAW, "appeal-withdrawn"), 0),
+    ("accept", accept, 0),
+    ("withdraw", withdraw, 0),
     ("code", make_code, 0),
-    ("prove", prove_control, 0),
-    ("decide", rule, 0),
+    ("prove", prove, 0),
+    ("decide", decide, 0),
     ("undo", take_back, 0),
-    ("evidence", add_evidence, UPLOAD_BYTES),
-    ("evidence/remove", remove_evidence, 0),
+    ("evidence", attach, UPLOAD_BYTES),
+    ("evidence/remove", detach, 0),
 )
 PAGES = (
     Page("GET", "/appeals", show_queue, Role.VIEWER),
+    Page("POST", "/numbers/{number}/appeal", file, Role.OPERATOR),
     Page("GET", "/appeals/{reference}", show, Role.OPERATOR),
     Page("GET", "/appeals/{reference}/evidence/{place}", fetch_evidence, Role.OPERATOR),
     *(

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import shlex
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    any_store,
-    existing_store,
-    number_argument,
-    print_json,
-    settings_of,
-)
-from callsieve.cli.store import changing
-from callsieve.identities.cli import proof
+from callsieve.changes.operation import Refused
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command, say_undo
+from callsieve.cli.store import perform
+from callsieve.identities import operations
+from callsieve.identities.operations import IdentityRequest, ProofRequest
+from callsieve.identities.views import identity_as_json
+from callsieve.text.times import ago, day, when
 from reputation.model import Identity
+from reputation.store.identities import all_identities, identities_due
+
+DUE_DAYS = 30
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
@@ -30,10 +28,10 @@ def add_to(app: typer.Typer) -> None:
     """Add `identity add`, `code`, `prove`, `show`, `due` and `remove`."""
     group = typer.Typer(help="Who a number belongs to, and how well that is proven.", no_args_is_help=True)
     group.command("add")(add)
-    group.command("code")(proof.code)
-    group.command("prove")(proof.prove)
+    group.command("code")(code)
+    group.command("prove")(prove)
     group.command("show")(show)
-    group.command("due")(proof.due)
+    group.command("due")(due)
     group.command("remove")(remove)
     app.add_typer(group, name="identity")
 
@@ -52,30 +50,38 @@ def add(
     ],
     note: Annotated[str, typer.Option(help="How it was proven; level 2 needs it.")] = "",
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="180d or 2026-12-31; 12 months if not given, and at most.")
-    ] = None,
+        str, typer.Option(metavar="TIME", help="180d or 2026-12-31; 12 months if not given, and at most.")
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
-    from callsieve.cli.output import say
-    from callsieve.identities.operations import IdentityError, checked_identity
-    from callsieve.text.times import when
-    from reputation.store.identities import identity_of, set_identity
-
-    loaded = settings_of(config)
-    now = time.time()
-    e164 = number_argument(number, loaded)
-    try:
-        identity = checked_identity(Identity(e164, name, level, now, note), expires or "", now)
-    except IdentityError as error:
-        raise CommandError(f"--{error}") from None
-    with any_store(loaded) as db, changing(db, "identity add", e164) as change:
-        change.before = before = identity_of(db, e164)
-        change.after = identity
-        set_identity(db, identity, now)
-    say(f"{e164} belongs to {identity.name}, level {level}, until {when(identity.expires_at)}.")
-    if before is not None:
+    done = perform(settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires))
+    _say_identity(done.identity)
+    if (before := done.replaced) is not None:
         say(f"Before, it was {before.name}, level {before.level}, until {when(before.expires_at)}.")
+    say_undo(done.change_id, config)
+
+
+def code(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Make a code for a call-back: call the number, say the code, and let its owner give it back."""
+    made = perform(settings_of(config), operations.make_code, number)
+    say("The code is ", bold(made.spoken), ". It counts for a day, and no other any more.")
+    say(f"Call {made.number} and say it. When its owner gives it back:")
+    words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
+    say_command(shlex.join([*words, "--config", str(config)] if config else words))
+
+
+def prove(
+    number: NumberArgument,
+    code: Annotated[str, typer.Argument(help="As it was given back: six digits.", show_default=False)],
+    name: Annotated[str, typer.Option(help="Who its owner says to be; nobody has checked it.", show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months."""
+    proven = perform(settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True)
+    if isinstance(proven, Refused):
+        raise proven
+    _say_identity(proven)
 
 
 def show(
@@ -84,69 +90,50 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show who numbers belong to."""
-    from callsieve.cli.output import dim, print_table, say
-    from callsieve.text.times import day
-    from reputation.store.identities import all_identities
-
-    loaded = settings_of(config)
+    loaded, now = settings_of(config), time.time()
     e164 = None if number is None else number_argument(number, loaded)
-    now = time.time()
     with existing_store(loaded) as db:
         found = [one for one in all_identities(db) if e164 in (None, one.number)]
     if as_json:
-        print_json(
-            [
-                {
-                    "number": one.number,
-                    "name": one.name,
-                    "level": one.level,
-                    "expires_at": one.expires_at,
-                    "expired": one.expires_at <= now,
-                    "note": one.note,
-                }
-                for one in found
-            ]
-        )
+        print_json([identity_as_json(one, now) for one in found])
     elif found:
-        print_table(
-            ("number", "name", "level", "until", "proven by"),
-            (
-                (
-                    one.number,
-                    one.name,
-                    str(one.level),
-                    dim("expired") if one.expires_at <= now else day(one.expires_at),
-                    one.note,
-                )
-                for one in found
-            ),
-            keep=(0, 2, 3),
-        )
+        rows = ([*_cells(one, now), one.note] for one in found)
+        print_table(("number", "name", "level", "until", "proven by"), rows, keep=(0, 2, 3))
     else:
         say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")
 
 
+def due(
+    within: Annotated[
+        int, typer.Option(min=0, max=365, metavar="DAYS", help="That end within so many days.")
+    ] = DUE_DAYS,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the identities that have ended or soon will: to be proven again, or they count no longer."""
+    now = time.time()
+    with existing_store(settings_of(config)) as db:
+        found = identities_due(db, now + within * 86_400.0)
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = ([*_cells(one, now), str(ago(one.expires_at, now))] for one in found)
+        print_table(("number", "name", "level", "until", ""), rows, keep=(0, 2, 3, 4))
+    else:
+        say(f"No identity ends within {within} days.")
+
+
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Forget who a number belongs to, and print the command that puts it back."""
-    from callsieve.cli.output import say, say_command
-    from reputation.store.identities import remove_identity
-
-    loaded = settings_of(config)
-    e164 = number_argument(number, loaded)
-    with existing_store(loaded) as db, changing(db, "identity remove", e164) as change:
-        change.before = removed = remove_identity(db, e164)
-        if removed is None:
-            raise CommandError(f"it is not recorded who {e164} belongs to: `callsieve identity show`")
-    say(f"It is forgotten that {e164} belongs to {removed.name}. To put it back:")
-    say_command(undo(removed, config, time.time()))
+    """Forget who a number belongs to."""
+    done = perform(settings_of(config), operations.remove, number, existing=True)
+    say(f"It is forgotten that {done.identity.number} belongs to {done.identity.name}.")
+    say_undo(done.change_id, config)
 
 
-def undo(identity: Identity, config: Path | None, now: float) -> str:
-    """The command that records the identity again."""
-    from callsieve.text.times import iso
+def _say_identity(one: Identity) -> None:
+    say(f"{one.number} belongs to {one.name}, level {one.level}, until {when(one.expires_at)}.")
 
-    words = ["callsieve", "identity", "add", identity.number, "--name", identity.name, "--level", str(identity.level)]
-    words += ["--note", identity.note] if identity.note else []
-    words += ["--expires", iso(identity.expires_at)] if identity.expires_at > now else []
-    words += ["--config", str(config)] if config else []
-    return shlex.join(words)
+
+def _cells(one: Identity, now: float) -> list[Cell]:
+    until = dim("expired") if one.expires_at <= now else day(one.expires_at)
+    return [one.number, one.name, str(one.level), until]

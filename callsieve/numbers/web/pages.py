@@ -9,13 +9,11 @@ from starlette.responses import Response
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
 from callsieve.numbers import operations
-from callsieve.numbers.operations import MarkRequest, OwnerRequest, file_appeal
+from callsieve.numbers.operations import MarkRequest, OwnerRequest
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.request import NotThere, Visit, local_path
 from callsieve.web.routes import Page
-from reputation.appeals import Appeal
-from reputation.ids import new_id, parse_id
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
 
@@ -114,22 +112,6 @@ async def keep_owner(visit: Visit) -> Response:
     return _back(visit, "same-owner")
 
 
-async def appeal(visit: Visit) -> Response:
-    """Files an appeal for whoever called or wrote."""
-    number, form = number_in(visit), visit.form
-    filed = Appeal(
-        reference=new_id(),
-        number=number,
-        name=form.get("name", ""),
-        contact=form.get("contact", ""),
-        opened_at=visit.now,
-        statement=form.get("statement", ""),
-        decision_id=parse_id(form.get("decision", "")),
-    )
-    await visit.change("appeal open", file_appeal(filed), number)
-    return _back(visit, "appealed")
-
-
 def _back(visit: Visit, said: str) -> Response:
     """To the page that the form was on: the number's, or a call's."""
     back = local_path(visit.form.get("back"), f"/numbers/{visit.path('number')}")
@@ -145,7 +127,6 @@ _ACTIONS: tuple[tuple[str, Handler, Role], ...] = (
     ("unmark", marking(Verdict.RETRACTED, "unmarked"), Role.OPERATOR),
     ("review", review, Role.OPERATOR),
     ("unreview", unreview, Role.OPERATOR),
-    ("appeal", appeal, Role.OPERATOR),
     ("owner", change_owner, Role.ADMINISTRATOR),
     ("same-owner", keep_owner, Role.ADMINISTRATOR),
 )

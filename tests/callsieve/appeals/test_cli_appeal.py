@@ -76,13 +76,14 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == -0.5  # who proved control, level 1
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
-    assert "upheld" in callsieve.ok(*undo_of(out))
+    callsieve.ok(*undo_of(out))
+    assert appeal_of(callsieve)["state"] == "in force"
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] > 1
-    out = callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
-    assert "in 30 days" in callsieve.fails("appeal", "open", CALLER, *FILED)
+    callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
+    assert ": 30" in callsieve.fails("appeal", "open", CALLER, *FILED)
     rows = callsieve("audit", CALLER, "--json").json
-    did = ["open", "code", "prove", "prove", "decide", "undo", "decide"]
-    assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [f"appeal {what}" for what in did]
+    did = [*(f"appeal {what}" for what in ("open", "code", "prove", "prove", "decide")), "undo appeal decide"]
+    assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [*did, "appeal decide"]
 
 
 def test_what_is_overdue_says_so(callsieve: Program) -> None:
@@ -99,7 +100,7 @@ def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> Non
     assert appeal_of(callsieve)["state"] == "in force"
     callsieve.ok(*undo_of(out))
     assert appeal_of(callsieve)["state"] == "open"
-    assert "nothing was done" in callsieve.fails("appeal", "undo", reference)
+    assert "undone already" in callsieve.fails(*undo_of(out))
     out = callsieve.ok("appeal", "withdraw", CALLER, "--reason", "filed by somebody else")
     assert callsieve.ok("appeal", "list").startswith("No appeal waits for anybody")
     assert "withdrawn" in callsieve.ok("appeal", "list", "--all")
@@ -113,7 +114,8 @@ def test_an_appeal_may_be_about_a_decision(callsieve: Program) -> None:
     assert "decision 7KQ2M4XA" in callsieve.ok("appeal", "show", CALLER)
     for wrong in ("7KQ2M4XA", "7"):
         says = callsieve.fails("appeal", "open", "+12017421835", *FILED, "--decision", wrong)
-        assert f"there is no decision '{wrong}' about +12017421835" in says
+        assert says.startswith("--decision: ")
+        assert f"{wrong} about +12017421835" in says
 
 
 def test_scripts_file_appeals_and_read_what_is_attached(callsieve: Program) -> None:
@@ -146,13 +148,12 @@ def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param(["open", CALLER, "--name", " ", "--contact", "x"], "the name is empty", id="nobody"),
         pytest.param(["open", "911", *FILED], "emergency number", id="emergency-number"),
         pytest.param(["show", "AAAAAAAA"], "AAAAAAAA", id="no-such-appeal"),
-        pytest.param(["show", CALLER], "there is no appeal of", id="none-of-the-number"),
+        pytest.param(["show", CALLER], CALLER, id="none-of-the-number"),
         pytest.param(["accept", "x"], "no telephone number", id="neither-id-nor-number"),
         pytest.param(["decide", CALLER, "maybe", "--reason", "x"], "uphold or deny", id="no-ruling"),
-        pytest.param(["decide", CALLER, "deny", "--reason", "x", "--category-only"], "not with deny", id="of-what"),
+        pytest.param(["decide", CALLER, "deny", "--reason", "x", "--category-only"], "--category-only: ", id="of-what"),
         pytest.param(["decide", CALLER, "uphold"], "'--reason'", id="no-reason"),
     ],
 )
@@ -163,9 +164,7 @@ def test_what_cannot_be_is_one_line(callsieve: Program, arguments: list[str], sa
 def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
     file(callsieve)
     assert "is not in force yet" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
-    assert "no code was made" in callsieve.fails("appeal", "prove", CALLER, "031415")
-    callsieve.ok("appeal", "accept", CALLER)
-    assert "needs a reason" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", " ")
+    assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("No code was made")
     exported = callsieve("privacy", "export", CALLER).json["tables"]
     assert [one["name"] for one in exported["appeal"]] == ["Acme Ltd"]
     assert "1 appeal," in callsieve.ok("privacy", "erase", CALLER, "--yes")

@@ -375,7 +375,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
 ELSEWHERE = {
     "test_cli_appeal.py": (
         *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
-        *("appeal decide", "appeal withdraw", "appeal undo"),
+        *("appeal decide", "appeal withdraw"),
     ),
     "test_cli_own_guard.py": ("own decisions", "own explain"),
     "test_cli_reviews.py": (

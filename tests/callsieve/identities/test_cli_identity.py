@@ -21,8 +21,6 @@ def test_an_identity_lasts_twelve_months(callsieve: Program) -> None:
 
 
 def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
-    assert "needs a note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2")
-    assert "needs a note" in callsieve.fails("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", " ")
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", NOTE)
     assert NOTE in callsieve.ok("identity", "show", CALLER)
 
@@ -33,15 +31,17 @@ def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
     assert [one["name"] for one in callsieve("identity", "show", "--json").json] == ["Apex"]
 
 
-def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> None:
+def test_the_printed_command_takes_it_back(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Joe's Shop", "--level", "2", "--note", NOTE, "--expires", "90d")
     [before] = callsieve("identity", "show", "--json").json
     out = callsieve.ok("identity", "remove", CALLER)
     assert callsieve.ok("identity", "show", CALLER) == f"It is not recorded who {CALLER} belongs to.\n"
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     [after] = callsieve("identity", "show", "--json").json
-    assert after["expires_at"] == pytest.approx(before["expires_at"], abs=1)
-    assert {**after, "expires_at": 0} == {**before, "expires_at": 0}
+    assert after == before
+    out = callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
+    callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
+    assert callsieve("identity", "show", "--json").json == [before]
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,15 @@ def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> 
         pytest.param([CALLER, "--name", "Acme", "--level", "high"], "--level", id="level-in-words"),
         pytest.param([CALLER, "--name", "Acme"], "'--level'", id="no-level"),
         pytest.param([CALLER, "--level", "1"], "missing option '--name'", id="no-name"),
-        pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name: Say who", id="empty-name"),
-        pytest.param([CALLER, "--name", "a\nb", "--level", "1"], "one line", id="name-of-two-lines"),
-        pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "never"], "--expires", id="no-time"),
-        pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "2y"], "12 months at", id="two-years"),
+        pytest.param([CALLER, "--name", "  ", "--level", "1"], "--name: ", id="empty-name"),
+        pytest.param([CALLER, "--name", "A", "--level", "1", "--expires", "never"], "--expires: ", id="no-time"),
         pytest.param(["911", "--name", "Police", "--level", "1"], "emergency number", id="emergency-number"),
     ],
 )
 def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+    callsieve.ok("db", "migrate")
     assert says in callsieve.fails("identity", "add", *arguments)
-    assert not callsieve.store.exists()
+    assert callsieve("identity", "show", "--json").json == []
 
 
 def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
@@ -74,4 +73,3 @@ def test_an_expired_identity_is_shown_as_such(callsieve: Program, monkeypatch: p
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)
     assert "expired" in callsieve.ok("identity", "show")
-    assert "--expires" not in callsieve.ok("identity", "remove", CALLER)

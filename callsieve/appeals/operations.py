@@ -1,0 +1,214 @@
+"""Appeals of number owners, from their filing to their decision.
+
+file, accept, make_code, prove, decide, withdraw, attach, detach: operations (callsieve/changes/operation.py)
+
+An appeal is named by its reference, or by the number for the latest of that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from callsieve.changes.fields import number_field
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.identities.operations import CodeMade, wrong_code
+from reputation.appeals import Answer, Appeal, AppealError, AppealStep, new_code, stepped
+from reputation.ids import new_id, parse_id
+from reputation.store import appeals as store
+from reputation.store.appeals import Ruling, appeal_of, appeals_of
+from reputation.store.attachments import Attachment, NewAttachment
+from reputation.store.attachments import attach as attach_one
+from reputation.store.attachments import detach as detach_one
+from reputation.store.call_backs import keep_code
+from reputation.store.journal import decision_of
+from reputation.wording import Wording
+
+RULINGS = {"uphold": True, "deny": False}
+
+
+class AppealRequest(NamedTuple):
+    """What somebody files, by telephone or mail. `decision`: the id of the one that it is about."""
+
+    number: str
+    name: str
+    contact: str
+    statement: str = ""
+    decision: str | None = None
+
+
+class CodeRequest(NamedTuple):
+    """The code of a call-back, as it was given back."""
+
+    about: str
+    code: str
+
+
+class RulingRequest(NamedTuple):
+    """Who is right: `uphold` or `deny`. `category_only`: the marks were right but for their category."""
+
+    about: str
+    ruling: str
+    reason: str
+    category_only: bool = False
+
+
+class WithdrawRequest(NamedTuple):
+    """Why an appeal ends without a decision."""
+
+    about: str
+    reason: str = ""
+
+
+class EvidenceRequest(NamedTuple):
+    """What is shown for an appeal: names and contents."""
+
+    about: str
+    files: tuple[tuple[str, bytes], ...]
+
+
+class EvidencePlace(NamedTuple):
+    """A piece of evidence: the first is 1."""
+
+    about: str
+    place: int
+
+
+class AppealChange(NamedTuple):
+    """An appeal as it is now. `reporters`: whose trust follows a decision."""
+
+    change_id: int | None
+    appeal: Appeal
+    reporters: tuple[str, ...] = ()
+
+
+def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> AppealChange:
+    """Files an appeal. It has no effect until control of the number is proven or somebody accepts it."""
+    number = number_field(context, request.number)
+    appeal = Appeal(
+        reference=new_id(),
+        number=number,
+        name=request.name,
+        contact=request.contact,
+        opened_at=context.at,
+        statement=request.statement,
+        decision_id=_decision_about(db, number, request.decision) if request.decision else None,
+    )
+    with change(db, context, "appeal open", number) as changed, _refusing():
+        changed.after = filed = store.open_appeal(db, appeal)
+    return AppealChange(changed.id, filed)
+
+
+def accept(db: sqlite3.Connection, context: Context, about: str) -> AppealChange:
+    """Takes an appeal as it is: it is in force, and no call of the number is rejected until it is decided."""
+    return _step(db, context, AppealStep.ACCEPT, WithdrawRequest(about))
+
+
+def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest) -> AppealChange:
+    """Ends an appeal without a decision."""
+    return _step(db, context, AppealStep.WITHDRAW, request)
+
+
+def make_code(db: sqlite3.Connection, context: Context, about: str) -> CodeMade:
+    """Makes a code for a call-back. It counts for a day, and one that was made before does not any more."""
+    appeal = appeal_about(db, context, about)
+    made = CodeMade(appeal.reference, appeal.number, new_code())
+    with change(db, context, "appeal code", appeal.number), _refusing():
+        stepped(appeal, AppealStep.PROVE, context.at)
+        keep_code(db, appeal.reference, appeal.number, made.code, context.at)
+    return made
+
+
+def prove(db: sqlite3.Connection, context: Context, request: CodeRequest) -> Appeal | Refused:
+    """Takes the code that was given back: control of the number is proven, and the appeal is in force.
+
+    A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
+    """
+    before = appeal_about(db, context, request.about)
+    with change(db, context, "appeal prove", before.number) as changed, _refusing():
+        answer = store.prove(db, before.reference, request.code, context.at)
+        if answer is not Answer.RIGHT:
+            changed.after = {"answer": answer}
+            return wrong_code(answer)
+        changed.before = before
+        changed.after = proven = appeal_about(db, context, before.reference)
+    return proven
+
+
+def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
+    """Decides an appeal. Upheld, all spam marks of the number until now count as never made."""
+    if request.ruling not in RULINGS:
+        raise Refused("unknown-ruling", Wording("Say who is right: uphold or deny."))
+    upheld = RULINGS[request.ruling]
+    if request.category_only and not upheld:
+        words = Wording("this is a way to uphold an appeal: leave it out, or uphold it")
+        raise Refused("denied-category", words, "category-only")
+    before = appeal_about(db, context, request.about)
+    with change(db, context, "appeal decide", before.number) as changed, _refusing():
+        ruling = Ruling(upheld, request.reason, request.category_only)
+        appeal, reporters = store.decide(db, before.reference, ruling, context.at)
+        changed.before, changed.after = before, appeal
+    return AppealChange(changed.id, appeal, reporters)
+
+
+def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> Appeal:
+    """Attaches files and statements, all or none."""
+    if not request.files:
+        raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
+    appeal = appeal_about(db, context, request.about)
+    new = [NewAttachment(name, content, context.actor) for name, content in request.files]
+    with change(db, context, "appeal evidence", appeal.number) as changed, _refusing():
+        attached = [attach_one(db, appeal.reference, one, context.at) for one in new]
+        changed.after = {"attached": ", ".join(one.name for one in attached)}
+    return appeal
+
+
+def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> Attachment:
+    """Removes a piece of evidence for good."""
+    appeal = appeal_about(db, context, request.about)
+    with change(db, context, "appeal evidence", appeal.number) as changed:
+        gone = detach_one(db, appeal.reference, request.place)
+        if gone is None:
+            words = Wording("the appeal has no evidence {place}", {"place": request.place})
+            raise Refused("no-such-evidence", words)
+        changed.before = {"attached": gone.name, "digest": gone.digest}
+    return gone
+
+
+def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
+    """The appeal of that reference, else the latest of that number. Refused: there is none."""
+    reference = parse_id(text)
+    appeal = None if reference is None else appeal_of(db, reference)
+    if appeal is None and (reference is None or reference.isdecimal()):
+        appeal = next(iter(appeals_of(db, number_field(context, text))), None)
+    if appeal is None:
+        raise Refused("no-such-appeal", Wording("there is no appeal {reference}", {"reference": text[:40]}))
+    return appeal
+
+
+def _step(db: sqlite3.Connection, context: Context, step: AppealStep, request: WithdrawRequest) -> AppealChange:
+    before = appeal_about(db, context, request.about)
+    with change(db, context, f"appeal {step}", before.number) as changed, _refusing():
+        changed.before = before
+        changed.after = after = store.take_step(db, before.reference, step, context.at, request.reason)
+    return AppealChange(changed.id, after)
+
+
+def _decision_about(db: sqlite3.Connection, number: str, text: str) -> str:
+    wanted = parse_id(text)
+    decided = None if wanted is None else decision_of(db, wanted)
+    if decided is None or decided.caller != number:
+        words = Wording("there is no decision {id} about {number}", {"id": text[:40], "number": number})
+        raise Refused("no-such-decision", words, "decision")
+    return decided.id
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the store does not allow, as a Refused."""
+    try:
+        yield
+    except AppealError as error:
+        raise Refused(error.code, error.words) from None

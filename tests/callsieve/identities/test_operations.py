@@ -1,0 +1,90 @@
+"""Recording who a number belongs to, whoever asks: written and audited, or refused with a code."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.identities.operations import IdentityRequest, ProofRequest, add, make_code, prove, remove
+from callsieve.settings import Loaded, Settings
+from reputation.appeals import CODE_SECONDS, CODE_TRIES
+from reputation.store.audit import audit_rows
+from reputation.store.database import open_store
+from reputation.store.identities import all_identities
+from reputation.users import Role
+from tests.office import CALLER
+
+AT = 1_790_000_000.0
+LOADED = Loaded(settings=Settings(), file=None, state=Path("unused"))
+ACME = IdentityRequest(CALLER, "Acme", 1)
+PROOF = ProofRequest(CALLER, "000000", "Acme")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as db:
+        yield db
+
+
+def context(at: float = AT) -> Context:
+    return Context("joe", Role.ADMINISTRATOR, at, LOADED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "code", "field"),
+    [
+        pytest.param(add, ACME._replace(number="911"), "bad-number", "", id="emergency-number"),
+        pytest.param(add, ACME._replace(name=" "), "no-name", "name", id="nobody"),
+        pytest.param(add, ACME._replace(name="a\nb"), "bad-text", "name", id="name-of-two-lines"),
+        pytest.param(add, ACME._replace(note="x" * 201), "bad-text", "note", id="long-note"),
+        pytest.param(add, ACME._replace(level=3), "bad-level", "level", id="no-such-level"),
+        pytest.param(add, ACME._replace(level=2, note=" "), "no-note", "note", id="level-2-without-its-proof"),
+        pytest.param(add, ACME._replace(expires="never"), "bad-time", "expires", id="no-time"),
+        pytest.param(add, ACME._replace(expires="2y"), "too-late", "expires", id="two-years"),
+        pytest.param(remove, CALLER, "not-recorded", "", id="not-recorded"),
+        pytest.param(make_code, "x", "bad-number", "", id="no-number-to-call"),
+        pytest.param(prove, PROOF, "code-none", "", id="no-code"),
+        pytest.param(prove, PROOF._replace(name=""), "no-name", "name", id="proven-by-nobody"),
+    ],
+)
+def test_what_is_refused_has_a_code_and_changes_nothing(
+    db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str, field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        operation(db, context(), request_)
+    assert (refused.value.code, refused.value.field) == (code, field)
+    assert (audit_rows(db), all_identities(db)) == ([], [])
+
+
+def test_what_was_recorded_before_is_told(db: sqlite3.Connection) -> None:
+    first = add(db, context(), ACME)
+    second = add(db, context(AT + 60), ACME._replace(name="Apex"))
+    assert (first.replaced, second.replaced) == (None, first.identity)
+    assert remove(db, context(), CALLER).identity == second.identity
+
+
+def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
+    made = make_code(db, context(), CALLER)
+    wrong = PROOF._replace(code="000000" if made.code != "000000" else "000001")
+    for _ in range(CODE_TRIES):
+        refused = prove(db, context(), wrong)
+        assert isinstance(refused, Refused)
+        assert refused.code == "code-wrong"
+    with pytest.raises(Refused) as spent:
+        prove(db, context(), PROOF._replace(code=made.code))
+    assert spent.value.code == "code-spent"
+    assert [row.what for row in audit_rows(db)] == [*["identity prove"] * CODE_TRIES, "identity code"]
+
+
+def test_a_code_counts_for_a_day(db: sqlite3.Connection) -> None:
+    proof = PROOF._replace(code=make_code(db, context(), CALLER).spoken)
+    with pytest.raises(Refused) as old:
+        prove(db, context(AT + CODE_SECONDS), proof)
+    assert old.value.code == "code-expired"
+    proven = prove(db, context(AT + CODE_SECONDS - 1), proof)
+    assert [proven] == all_identities(db)
