@@ -53,6 +53,7 @@ def callsieve(tmp_path: Path) -> Program:
         pytest.param([], ["BBBBBBBB", "AAAAAAAA"], id="all, the latest first"),
         pytest.param(["--number", CALLER], ["AAAAAAAA"], id="by caller"),
         pytest.param(["--callee", "202"], ["BBBBBBBB"], id="by callee"),
+        pytest.param(["--callee", "201"], ["AAAAAAAA"], id="by who answered"),
         pytest.param(["--rule", "default"], ["AAAAAAAA"], id="by rule"),
         pytest.param(["--action", "allow"], ["AAAAAAAA"], id="by action"),
         pytest.param(["--until", "2020-01-01T00:00"], [], id="by time"),
@@ -66,6 +67,13 @@ def callsieve(tmp_path: Path) -> Program:
 def test_search_finds(callsieve: Program, options: list[str], found: list[str]) -> None:
     rows = json.loads(callsieve.ok("calls", "search", *options, "--json"))
     assert [row["decision"]["id"] for row in rows] == found
+
+
+def test_search_asks_for_what_the_policy_ordered(callsieve: Program) -> None:
+    callsieve.add_decisions(make_record("CCCCCCCC", linkedid="c3", action="allow", would_be="route"))
+    for action, found in (("route", "CCCCCCCC"), ("allow", "AAAAAAAA")):
+        rows = callsieve("calls", "search", "--action", action, "--json").json
+        assert [row["decision"]["id"] for row in rows] == [found]
 
 
 def test_search_shows_how_a_call_ended(callsieve: Program) -> None:
