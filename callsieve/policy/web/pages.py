@@ -63,7 +63,7 @@ def _named(name: str, loaded: Loaded) -> PolicyShown:
         return policy_named(name, loaded)
     except PolicyError as error:
         if name in {version.name for version in versions_of(loaded)}:
-            raise Refused("refused", str(error)) from None
+            raise Refused("unusable-policy", str(error)) from None
         raise NotThere from None
 
 

@@ -1,0 +1,109 @@
+"""Bringing things in and taking them out: what is refused, by its code, and what a change leaves in the audit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.imports import operations
+from callsieve.imports.operations import (
+    ContactsRequest,
+    Kind,
+    NumbersRequest,
+    PeopleRequest,
+    RemoveRequest,
+)
+from reputation.model import Did, Person
+from reputation.store.audit import audit_rows
+from reputation.store.imports import Feed, sources
+from reputation.store.people import all_dids, all_people
+from reputation.store.personal_lists import Contact
+from reputation.users import Role
+from tests.office import Office
+
+NOW = 1_800_000_000.0
+NUMBERS = ("+12015550101", "+12015550102", "+12015550103", "+12015550104")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+@pytest.fixture
+def context(office: Office) -> Context:
+    return Context("joe", Role.ADMINISTRATOR, NOW, office.load())
+
+
+def feed(office: Office, context: Context, numbers: Sequence[str], verdict: str = "spam", smaller: bool = False) -> str:
+    """The code that it is refused with, or what became of it."""
+
+    def bring(db: sqlite3.Connection) -> int:
+        rows = ((number, None, None, None) for number in numbers)
+        request = NumbersRequest("ftc", verdict, rows, [], db, Feed("CSV"), smaller)
+        return operations.import_numbers(db, context, request).live.numbers
+
+    try:
+        return f"{office.read(bring)} numbers"
+    except Refused as refused:
+        return refused.code
+
+
+def test_a_feed_is_refused_by_what_is_in_force(office: Office, context: Context) -> None:
+    assert feed(office, context, NUMBERS) == "4 numbers"
+    assert feed(office, context, NUMBERS, verdict="ok") == "other-verdict"
+    assert feed(office, context, NUMBERS[:1]) == "feed-shrank"
+    assert feed(office, context, ()) == "nothing-usable"
+    assert [one.numbers for one in office.read(sources)] == [4]
+    assert feed(office, context, NUMBERS[:2]) == "2 numbers"
+    assert feed(office, context, (), smaller=True) == "nothing-usable"
+    assert [row.what for row in office.read(audit_rows)] == ["import feed", "import feed"]
+
+
+@pytest.mark.parametrize("kind", [Kind.PEOPLE, Kind.DIDS])
+@pytest.mark.parametrize("source", ["", "settings", "../x", "x" * 65])
+def test_not_every_text_names_a_source(office: Office, context: Context, kind: Kind, source: str) -> None:
+    rows = [Did(NUMBERS[0])] if kind is Kind.DIDS else [Person("301")]
+    with pytest.raises(Refused) as refused:
+        office.write(operations.import_people, context, PeopleRequest(source, rows, kind))
+    assert (refused.value.code, refused.value.field) == ("bad-source", "source")
+    assert office.read(audit_rows) == []
+
+
+def test_the_last_row_of_a_person_counts(office: Office, context: Context) -> None:
+    people = [Person("301", "PJSIP/301", name="Wei"), Person("301", "PJSIP/301", name="Mei")]
+    for rows in (["301", "hr"], ["hr"]):
+        done = office.write(operations.import_people, context, PeopleRequest("hr", people))
+        assert (done.rows, done.kept) == (1, [])
+        assert [row.name for row in reversed(office.read(audit_rows))][-len(rows) :] == rows
+    assert [(one.extension, one.name) for one in office.read(all_people)] == [("301", "Mei")]
+
+
+def test_one_import_of_several_is_removed(office: Office, context: Context) -> None:
+    office.write(operations.import_people, context, PeopleRequest("hr", [Person("301")]))
+    office.write(operations.import_people, context, PeopleRequest("hr", [Did(NUMBERS[0])], Kind.DIDS))
+    for request, code in (
+        (RemoveRequest("hr"), "several-imports"),
+        (RemoveRequest("crm"), "no-such-import"),
+        (RemoveRequest("hr", Kind.NUMBERS), "no-such-import"),
+        (RemoveRequest("settings", Kind.PEOPLE), "no-such-import"),
+    ):
+        with pytest.raises(Refused) as refused:
+            office.write(operations.remove, context, request)
+        assert refused.value.code == code
+    done = office.write(operations.remove, context, RemoveRequest("hr", Kind.DIDS))
+    assert (done.kind, done.rows) == (Kind.DIDS, 1)
+    assert (office.read(all_dids), len(office.read(all_people))) == ([], 1)
+
+
+def test_contacts_of_nobody_here_are_told(office: Office, context: Context) -> None:
+    def bring(db: sqlite3.Connection) -> operations.ContactsImported:
+        contacts = [Contact(NUMBERS[0], "Carol", "999"), Contact(NUMBERS[0], "Caro", "999"), Contact(NUMBERS[1])]
+        return operations.import_contacts(db, context, ContactsRequest("crm", contacts, db))
+
+    assert office.write(bring) == (None, 2, ["999"])
+    assert office.write(bring) == (2, 2, ["999"])
