@@ -99,8 +99,11 @@ BY_CODE: Mapping[str, Ours] = {
     for table in (Reason, PresetReason, FailOpen, OutboundReason)
     for one in table
 }
-CODES = {reason: code for code, reason in BY_CODE.items()}
-PLACES = {reason: tuple(name for _, name, *_ in Formatter().parse(reason.value) if name) for reason in CODES}
+CODES: Mapping[str, str] = {reason: code for code, reason in BY_CODE.items()}
+PLACES: Mapping[str, tuple[str, ...]] = {
+    reason: tuple(name for _, name, *_ in Formatter().parse(reason) if name) for reason in CODES
+}
+KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
 CODED = '{"code"'  # how what has a code begins in the journal
 _OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
 _OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
@@ -120,13 +123,13 @@ class Why:
     @property
     def code(self) -> str:
         """The code; "" for what an administrator wrote."""
-        return CODES[self.reason] if isinstance(self.reason, Ours) else ""
+        return CODES[self.reason] if isinstance(self.reason, StrEnum) else ""
 
     @property
     def words(self) -> str | Wording:
         """What can be said in any language; what an administrator wrote is a text, and is not."""
         words: str | Wording = self.reason
-        if isinstance(self.reason, Ours):
+        if isinstance(self.reason, StrEnum):
             words = Wording(self.reason.value, {name: self.about.get(name, "?") for name in PLACES[self.reason]})
         if self.cap is None:
             return self._with_reference(words)
@@ -138,8 +141,8 @@ class Why:
 
         With a cap, the administrator's words are `text`.
         """
-        if not self.code and self.cap is None:
-            return str(self.reason)
+        if self.cap is None and not self.about:  # nearly every call
+            return KEPT[self.reason] if isinstance(self.reason, StrEnum) else self.reason
         told = {"code": self.code, **self.about}
         if not self.code:
             told["text"] = str(self.reason)
@@ -152,7 +155,7 @@ class Why:
         return words if reference is None else Wording(CAP_WITH_REFERENCE, {"cap": words, "reference": reference})
 
     def __str__(self) -> str:
-        return str(self.words)
+        return str(self.words if self.cap is not None or self.about else self.reason)
 
 
 def capped(why: Why, cap: Why | None) -> Why:

@@ -114,6 +114,34 @@ def test_one_in_json_has_its_evidence_as_a_value(callsieve: Program) -> None:
     assert found["points"] == 7
 
 
+@pytest.mark.parametrize(
+    ("kept", "code", "words"),
+    [
+        pytest.param(
+            '{"code": "on-blocklist", "entry": "+1900*"}', "on-blocklist", "+1900* is on the blocklist", id="ours"
+        ),
+        pytest.param("no rule of the policy holds", "", "no rule of the policy holds", id="of-an-older-version"),
+        pytest.param('{"code": "of-a-newer"}', "", '{"code": "of-a-newer"}', id="of-a-newer-version"),
+    ],
+)
+def test_a_reason_has_a_code_and_words(tmp_path: Path, kept: str, code: str, words: str) -> None:
+    program = Program(tmp_path)
+    program.add_decisions(make_record("AAAAAAAA", at=time.time(), reason=kept))
+    found = program("calls", "show", "AAAAAAAA", "--json").json
+    assert (found["reason_code"], found["reason"]) == (code, words)
+    assert words in program.ok("calls", "show", "AAAAAAAA")
+
+
+def test_what_would_change_it_has_words(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    changes = [{"what": "upheld", "level": "none"}, {"what": "its owner is verified", "level": "none"}]
+    vector = json.dumps({"families": [], "would_change": changes})
+    program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
+    found = program("calls", "show", "AAAAAAAA", "--json").json["vector"]["would_change"]
+    assert [one["what"] for one in found] == ["an appeal is upheld", "its owner is verified"]
+    assert "an appeal is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
+
+
 def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
     assert "not json" in callsieve.ok("calls", "show", "0123456X")
 

@@ -123,13 +123,14 @@ def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], 
 
 def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
     assert "has decided nothing" in callsieve.ok("own", "decisions")
-    held = make_let_out(2, NOW + 1, would_be="hold", rule="hours", reason="it is no time to call", until=NOW + 60)
+    held = make_let_out(2, NOW + 1, would_be="hold", rule="hours", reason='{"code": "bad-hours"}', until=NOW + 60)
     with open_store(callsieve.store) as db, transaction(db):
         record_outbound(db, [make_let_out(1), held])
     out = callsieve.ok("own", "decisions")
     assert "(hold)" in out
     assert "2025-12-29 09:21" in out
-    assert [one["id"] for one in callsieve("own", "decisions", "--json").json] == ["D2", "D1"]
+    found = callsieve("own", "decisions", "--json").json
+    assert [(one["id"], one["reason_code"]) for one in found] == [("D2", "bad-hours"), ("D1", "")]
     assert [one["id"] for one in callsieve("own", "decisions", CALLEE, "--held", "--json").json] == ["D2"]
     assert callsieve("own", "decisions", "--from", "+442071838759", "--json").json == []
 
