@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
+from callsieve.changes.describe import change_of, value_of_side
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.output import print_table, say
+from callsieve.text.times import when
+from reputation.store.audit_search import Wanted, search_audit
 
 MOST_SHOWN = 10_000
 
@@ -23,11 +27,6 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show who changed what and when: lists, marks, identities, appeals, imports. The latest first."""
-    from callsieve.changes.describe import change_of, value_of_side
-    from callsieve.cli.output import print_table, say
-    from callsieve.text.times import when
-    from reputation.store.audit_search import Wanted, search_audit
-
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:

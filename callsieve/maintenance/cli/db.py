@@ -28,7 +28,24 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
+from callsieve.cli.output import plural, print_pairs, say
+from callsieve.cli.store import changing, note_done
 from callsieve.system.privileges import acting_for, open_named
+from callsieve.text.times import ago, when
+from reputation.store.backup import (
+    backups_of,
+    copy_store,
+    last_good_backup,
+    make_backup,
+    open_backup,
+    problem_of,
+    problem_of_backup,
+)
+from reputation.store.database import backup_directory, connect, open_store
+from reputation.store.digests import accept_lists, changed_lists
+from reputation.store.errors import StoreError, store_errors
+from reputation.store.migrations import known_migrations, migrate, pending
+from reputation.store.recovery import quarantined_of, restore
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONNECT_SECONDS = 1.0
@@ -46,10 +63,6 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate_store(config: ConfigOption = None) -> None:
     """Bring the store up to date, or make it. `serve` does that by itself."""
-    from callsieve.cli.output import plural, say
-    from reputation.store.database import open_store
-    from reputation.store.migrations import known_migrations, migrate, pending
-
     loaded = settings_of(config)
     if not has_store(loaded):
         with any_store(loaded):
@@ -69,11 +82,6 @@ def check(
     config: ConfigOption = None,
 ) -> None:
     """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
-    from reputation.store.backup import backups_of, problem_of
-    from reputation.store.database import backup_directory, open_store
-    from reputation.store.digests import changed_lists
-    from reputation.store.migrations import pending
-
     loaded = settings_of(config)
     if not has_store(loaded):
         with existing_store(loaded):
@@ -112,9 +120,6 @@ def check(
 
 
 def _accept(db: sqlite3.Connection, changed: list[str]) -> None:
-    from callsieve.cli.store import changing
-    from reputation.store.digests import accept_lists
-
     with changing(db, "db check accept") as change:
         change.after = {"lists": changed}
         accept_lists(db)
@@ -128,10 +133,6 @@ def backup(
     config: ConfigOption = None,
 ) -> None:
     """Copy the store while it is in use, and check the copy."""
-    from callsieve.cli.output import say
-    from callsieve.cli.store import note_done
-    from reputation.store.backup import make_backup
-
     loaded = settings_of(config)
     with existing_store(loaded):
         """Says when there is none, or when it cannot be used."""
@@ -154,10 +155,6 @@ def restore_backup(
     config: ConfigOption = None,
 ) -> None:
     """Put a backup in the place of the store. The daemon must be stopped; the store as it was is kept."""
-    from callsieve.cli.output import say
-    from callsieve.text.times import when
-    from reputation.store.recovery import quarantined_of, restore
-
     loaded = settings_of(config)
     path = loaded.store_path
     if is_daemon_live(loaded.socket_path):
@@ -195,9 +192,6 @@ def is_daemon_live(path: Path) -> bool:
 
 
 def _show_check(found: dict[str, Any]) -> None:
-    from callsieve.cli.output import print_pairs
-    from callsieve.text.times import ago
-
     waiting = found["pending_migrations"]
     last = found["last_backup_at"]
     print_pairs(
@@ -216,10 +210,6 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
     """A checked copy at a place of the administrator's choice; a file that is there goes only by force, and only when
     all is well.
     """
-    from reputation.store.backup import copy_store, problem_of_backup
-    from reputation.store.database import connect
-    from reputation.store.errors import store_errors
-
     with acting_for(file):
         if file.is_dir():
             raise CommandError(f"{file}: this is a directory: name the file")
@@ -264,9 +254,6 @@ def _readable(backup: Path, state: Path) -> Iterator[Path]:
 
 
 def _backup_to_restore(path: Path, file: Path | None) -> Path:
-    from reputation.store.backup import last_good_backup
-    from reputation.store.database import backup_directory
-
     chosen = file or last_good_backup(path)
     if chosen is None:
         raise CommandError(f"there is no good backup in {backup_directory(path)}: name one (callsieve db restore FILE)")
@@ -280,10 +267,6 @@ def _backup_to_restore(path: Path, file: Path | None) -> Path:
 
 def _verify(backup: Path) -> None:
     """CommandError unless the backup is sound, ours, and not of a newer CallSieve."""
-    from reputation.store.backup import open_backup, problem_of_backup
-    from reputation.store.errors import StoreError
-    from reputation.store.migrations import pending
-
     try:
         problem = problem_of_backup(backup)
     except StoreError as error:

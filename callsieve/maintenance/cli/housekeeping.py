@@ -16,7 +16,15 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
+from callsieve.cli.output import plural, print_table, say
+from callsieve.cli.progress import counted
 from callsieve.cli.store import note
+from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
+from callsieve.text.times import when
+from reputation.store.audit import Change
+from reputation.store.backup import has_backup_of_today, make_backup
+from reputation.store.clock import DAY, believe, leap_of
+from reputation.store.housekeeping import JOBS, reports, run_jobs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,11 +58,6 @@ def run(
     config: ConfigOption = None,
 ) -> None:
     """Run all jobs now, and say what each did: what is past its time goes, what waits for somebody is counted."""
-    from callsieve.cli.output import say
-    from callsieve.cli.progress import counted
-    from reputation.store.audit import Change
-    from reputation.store.housekeeping import JOBS, run_jobs
-
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         now = time.time()
@@ -77,10 +80,6 @@ def run(
 
 def _make_sure(db: sqlite3.Connection, path: Path, now: float, *, yes: bool) -> None:
     """That the clock is right, and that there is a backup: what is removed is gone."""
-    from callsieve.text.times import when
-    from reputation.store.backup import has_backup_of_today, make_backup
-    from reputation.store.clock import DAY, believe, leap_of
-
     if leap := leap_of(db, now):
         question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
         if not confirmed(question, yes=yes):
@@ -92,9 +91,6 @@ def _make_sure(db: sqlite3.Connection, path: Path, now: float, *, yes: bool) -> 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show when each job ran last and what it did. The daemon runs them by itself."""
-    from callsieve.cli.output import say
-    from reputation.store.housekeeping import reports
-
     with existing_store(settings_of(config)) as db:
         found = reports(db)
     if as_json:
@@ -106,18 +102,12 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _show(found: Sequence[Report]) -> None:
-    from callsieve.cli.output import print_table
-    from callsieve.text.times import when
-
     rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in found)
     print_table(("job", "ran", "took", "did"), rows, keep=(0, 1, 2))
 
 
 def _words(did: Mapping[str, int]) -> str:
     """Tables by what they hold; the other words are people's already."""
-    from callsieve.cli.output import plural
-    from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
-
     words = WHAT_BY_TABLE | WORDS
     said = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
     return ", ".join(said) or "nothing"
