@@ -12,14 +12,16 @@ a transaction (`Store.write` is one).
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields
 from typing import Any, NamedTuple
+
+import msgspec
 
 from reputation.appeals import (
     LIVE,
     Answer,
     Appeal,
     AppealError,
-    AppealState,
     AppealStep,
     checked,
     checked_reason,
@@ -36,14 +38,13 @@ from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
 from reputation.wording import Wording
 
-COLUMNS = (
-    "reference, number, name, contact, opened_at, statement, decision_id, state, proven, in_force_at, closed_at, "
-    "reason, category_only"
-)
-ADD = f"INSERT INTO appeal ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FIELDS = [one.name for one in fields(Appeal)]  # the columns, by the same names
+COLUMNS = ", ".join(FIELDS)
+ADD = f"INSERT INTO appeal ({COLUMNS}) VALUES (:{', :'.join(FIELDS)})"
 SET = """
-UPDATE appeal SET state = ?, proven = ?, in_force_at = ?, closed_at = ?, reason = ?, category_only = ?
- WHERE reference = ?
+UPDATE appeal SET state = :state, proven = :proven, in_force_at = :in_force_at, closed_at = :closed_at,
+                  reason = :reason, category_only = :category_only
+ WHERE reference = :reference
 """
 BY_REFERENCE = f"SELECT {COLUMNS} FROM appeal WHERE reference = ?"
 OF_NUMBER = f"SELECT {COLUMNS} FROM appeal WHERE number = ? ORDER BY opened_at DESC, reference"
@@ -71,7 +72,7 @@ def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
     appeal = checked(appeal)
     if (error := refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
-    db.execute(ADD, _row(appeal))
+    db.execute(ADD, msgspec.to_builtins(appeal))
     return appeal
 
 
@@ -176,32 +177,8 @@ def _known(db: sqlite3.Connection, reference: str) -> Appeal:
 
 
 def _store(db: sqlite3.Connection, appeal: Appeal) -> None:
-    times = (appeal.in_force_at, appeal.closed_at)
-    db.execute(SET, (appeal.state.value, appeal.proven, *times, appeal.reason, appeal.category_only, appeal.reference))
-
-
-def _row(appeal: Appeal) -> tuple[object, ...]:
-    filed = (appeal.reference, appeal.number, appeal.name, appeal.contact, appeal.opened_at)
-    said = (appeal.statement, appeal.decision_id)
-    state = (appeal.state.value, appeal.proven, appeal.in_force_at, appeal.closed_at)
-    return (*filed, *said, *state, appeal.reason, appeal.category_only)
+    db.execute(SET, msgspec.to_builtins(appeal))
 
 
 def _appeal(row: tuple[Any, ...]) -> Appeal:
-    reference, number, name, contact, opened_at, statement, decision_id, state, proven, *times, reason, category = row
-    in_force_at, closed_at = times
-    return Appeal(
-        reference=reference,
-        number=number,
-        name=name,
-        contact=contact,
-        opened_at=opened_at,
-        statement=statement,
-        decision_id=decision_id,
-        state=AppealState(state),
-        proven=bool(proven),
-        in_force_at=in_force_at,
-        closed_at=closed_at,
-        reason=reason,
-        category_only=bool(category),
-    )
+    return msgspec.convert(dict(zip(FIELDS, row, strict=True)), Appeal, strict=False)  # SQLite has no booleans
