@@ -15,7 +15,15 @@ from rich.text import Text
 from callsieve.calls.records import caller_words, decision_as_json, ended_words
 from callsieve.calls.search import wanted_of
 from callsieve.changes.describe import change_of
-from callsieve.cli.options import ConfigOption, JsonOption, escaped, existing_store, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    escaped,
+    existing_store,
+    number_option,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import dim, ordered, say
 from callsieve.cli.store import context_of
 from callsieve.text.times import when, when_exactly
@@ -56,8 +64,9 @@ def search(
     config: ConfigOption = None,
 ) -> None:
     """Find calls: what was decided about them and how they ended."""
-    typed = {"number": number, "callee": callee, "did": did, "action": action, "rule": rule}
     loaded = settings_of(config)
+    caller = number_option("--number", number, loaded)  # an empty one is a slip, not every number
+    typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
     wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until})
     with existing_store(loaded) as db:
         found = [(decision_of(db, call.id), _outcome(db, call.linkedid)) for call in find_calls(db, wanted, None, last)]

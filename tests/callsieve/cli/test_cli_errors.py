@@ -16,7 +16,7 @@ import pytest
 
 from callsieve import settings
 from callsieve.main.cli import all_commands
-from callsieve.numbers import profile
+from callsieve.numbers.cli import lookup
 from callsieve.policy_selection import activate
 from callsieve.settings import load_settings
 from lab.programs import COMMAND_LINE
@@ -365,7 +365,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(profile, "known_of", broken)
+    monkeypatch.setattr(lookup, "known_of", broken)
     callsieve.ok("db", "migrate")
     with pytest.raises(ZeroDivisionError):
         callsieve("lookup", CALLER)
