@@ -87,8 +87,8 @@ def import_numbers_file(
         with table_in(file, NUMBER_COLUMNS) as (table, bytes_read), meter(file) as tell:
             rows = watched(numbers_in(table, loaded.settings.numbers.region), bytes_read, tell)
             summary.problems = table.problems
-            used = store_numbers(loaded, summary, verdict.value, rows)
-            summary.take(table, summary.imported, used)
+            store_numbers(loaded, summary, verdict.value, rows)
+            summary.take(table)
     print_summary(summary, as_json=as_json)
 
 
@@ -107,8 +107,8 @@ def import_contacts(
     with stores(loaded, dry_run=dry_run) as (known, written):
         request = ContactsRequest(summary.source, contacts, known)
         done = operations.import_contacts(written, context_of(loaded), request)
-    summary.take(table, done.rows, len(contacts))
-    summary.before = done.before
+    summary.take(table)
+    summary.before, summary.imported, summary.duplicates = done.before, done.rows, len(contacts) - done.rows
     if done.strangers:
         summary.remarks.append(f"nobody here has the extension {some(done.strangers)}")
     print_summary(summary, as_json=as_json)
@@ -128,7 +128,8 @@ def import_people(
         people = usable(table, people_in(table), operations.MOST_ROWS, TOO_MANY)
     with stores(loaded, dry_run=dry_run) as (_, written):
         done = operations.import_people(written, context_of(loaded), PeopleRequest(summary.source, people))
-    summary.take(table, done.rows, len(people))
+    summary.take(table)
+    summary.imported, summary.duplicates = done.rows, len(people) - done.rows
     if done.kept:
         summary.remarks.append(f"the settings say who has {some(done.kept)}, and they win")
     print_summary(summary, as_json=as_json)

@@ -82,8 +82,8 @@ def import_feed(
         summary.format, summary.problems = format_of(table), table.problems
         rows = watched(_bounded(feed_rows(table, loaded.settings.numbers.region, verdict.value)), bytes_read, tell)
         feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
-        used = store_numbers(loaded, summary, verdict.value, rows, feed, accept_smaller=accept_smaller)
-        summary.take(table, summary.imported, used)
+        store_numbers(loaded, summary, verdict.value, rows, feed, accept_smaller=accept_smaller)
+        summary.take(table)
     if summary.format is Format.FTC:
         summary.ignored_columns = ()  # they are known, and about the person who complained
     print_summary(summary, as_json=as_json)

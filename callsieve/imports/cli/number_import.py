@@ -23,8 +23,8 @@ def store_numbers(
     feed: Feed | None = None,
     *,
     accept_smaller: bool = False,
-) -> int:
-    """Makes the rows the numbers of the source, at once or not at all; returns how many could be used.
+) -> None:
+    """Makes the rows the numbers of the source, at once or not at all.
 
     `summary.problems` is what the rows were refused for, filled while they are read.
     """
@@ -43,4 +43,3 @@ def store_numbers(
     summary.seconds = time.monotonic() - started
     if done.own and verdict == "spam":
         summary.remarks.append(f"our own numbers are listed: {some(sorted(done.own))}: have them taken off")
-    return done.usable

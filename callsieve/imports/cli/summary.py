@@ -46,10 +46,9 @@ class Summary:
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(Problem(0, problem))
 
-    def take(self, table: Table, imported: int, usable: int) -> None:
-        """The counts of a table that was read to its end, of whose rows `usable` could be used."""
+    def take(self, table: Table) -> None:
+        """The counts of a table that was read to its end."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
-        self.imported, self.duplicates = imported, usable - imported
         self.problems, self.ignored_columns = table.problems, table.ignored
 
 

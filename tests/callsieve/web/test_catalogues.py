@@ -30,7 +30,19 @@ from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from reputation.appeals import Answer, Appeal, AppealState
 from reputation.explaining import SIGNAL_WORDS, parts_of
-from reputation.model import EntryKind, Family, Happening, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
+from reputation.model import (
+    Did,
+    EntryKind,
+    Family,
+    Happening,
+    Identity,
+    ListEntry,
+    ListName,
+    Mark,
+    MarkChannel,
+    Person,
+    Verdict,
+)
 from reputation.own.register import OwnNumber, State
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
@@ -88,11 +100,16 @@ def _texts() -> Iterator[tuple[str, str]]:
 def fields_of_changes() -> set[str]:
     """The fields of all that is kept as it was and is."""
     kept: tuple[Any, ...] = (ListEntry, PersonalEntry, Identity, OwnNumber, Mark, DoNotCall, Complaint, Appeal, Review)
-    names = {name for one in (*kept, Epoch) for name in getattr(one, "_fields", None) or one.__dataclass_fields__}
+    names = {
+        name
+        for one in (*kept, Epoch, Person, Did)
+        for name in getattr(one, "_fields", None) or one.__dataclass_fields__
+    }
     return names - {"at", "added_at", "is_of_called"} | {
         "role",
         "extension",
         "rows",
+        "source",
         "policy",
         "attached",
         "password",
