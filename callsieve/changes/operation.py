@@ -61,6 +61,12 @@ class Refused(Exception):
         self.field = field
 
 
+def note(db: sqlite3.Connection, context: Context, done: Change) -> None:
+    """Operation: the row of the audit alone, for what takes data out, or was done elsewhere than in the store."""
+    with change(db, context, done.what, done.number, done.name) as changed:
+        changed.after = done.after
+
+
 def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
     """All of the block or nothing, what it reads and what it writes; inside of another transaction a part of that."""
     return nullcontext() if db.in_transaction else transaction(db)

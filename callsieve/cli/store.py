@@ -15,15 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from callsieve.changes.operation import Context
+from callsieve.changes.operation import Context, note
 from callsieve.cli.errors import warn
 from callsieve.cli.options import any_store, existing_store, has_store
 from callsieve.settings import Loaded
-from reputation.store.audit import Change, add_audit
+from reputation.store.audit import Change
 from reputation.store.backup import copy_store
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.transaction import transaction
 from reputation.users import Role
 
 R = TypeVar("R")
@@ -67,31 +66,11 @@ def perform(
         return operation(db, context_of(loaded), request)
 
 
-@contextmanager
-def changing(
-    db: sqlite3.Connection, what: str, number: str | None = None, name: str = "", *, at: float | None = None
-) -> Iterator[Change]:
-    """All of the block or nothing, with the row of the audit that the block fills in. `what` is the command.
-
-    `at`: the instant of the row, for one that belongs to others; else now.
-    """
-    change = Change(what, number, name)
-    with transaction(db):
-        yield change
-        note(db, change, at)
-
-
-def note(db: sqlite3.Connection, change: Change, at: float | None = None) -> None:
-    """The row of the audit, for what makes its own transactions."""
-    add_audit(db, change, who(), time.time() if at is None else at)
-
-
 def note_done(loaded: Loaded, what: str, name: str = "") -> None:
     """The row of the audit for what was done already, elsewhere than in the store: one that fails undoes nothing."""
     try:
         if has_store(loaded):
-            with existing_store(loaded) as db:
-                note(db, Change(what, name=name))
+            perform(loaded, note, Change(what, name=name), existing=True)
     except (StoreError, OSError) as error:
         warn(f"it is not in the audit: {error}")
 

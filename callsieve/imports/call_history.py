@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agi.site import Site
+from callsieve.changes.operation import whole
 from callsieve.imports.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
 from callsieve.replay.history_file import Event, Reading, events_of, lines_of
 from callsieve.system.privileges import acting_for, open_named
@@ -29,7 +30,6 @@ from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
-from reputation.store.transaction import transaction
 
 BATCH = 1000
 REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in; and whose marks wait for them
@@ -107,12 +107,12 @@ def write_calls(
     items = iter(items)
     total = 0
     while batch := list(islice(items, BATCH)):
-        with transaction(db):
+        with whole(db):
             _write(db, batch, clock(), hours, written)
         total += len(batch)
         tell(total)
         time.sleep(PAUSE_SECONDS)
-    with transaction(db):
+    with whole(db):
         written.signals += len(settle_outcomes(db, clock()))
     return written
 

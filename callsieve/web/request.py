@@ -27,7 +27,6 @@ from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
-from reputation.store.audit import Change, add_audit
 from reputation.users import ConsoleUser, Role, Session
 from reputation.wording import Wording
 
@@ -117,23 +116,6 @@ class Visit:
         """What `fn(db, *args)` returns. StoreError."""
         return await self.desk.shelf.read(fn, *args)
 
-    async def change(
-        self, what: str, write: Callable[[sqlite3.Connection, Change], T], number: str | None = None, name: str = ""
-    ) -> T:
-        """All of `write` or nothing, with the row of the audit whose `before` and `after` it fills in.
-
-        `what` is the command that does the same; `number` or `name` what it is about. A Refused undoes it all.
-        """
-        who, now = self.who, self.now
-
-        def both(db: sqlite3.Connection) -> T:
-            change = Change(what, number, name)
-            result = write(db, change)
-            add_audit(db, change, who, now)
-            return result
-
-        return await self.desk.shelf.write(both)
-
     @property
     def context(self) -> Context:
         """Who asks, when, and under which settings, for operations."""
@@ -142,10 +124,6 @@ class Visit:
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""
         return await self.desk.shelf.write(operation, self.context, request)
-
-    async def note(self, what: str, number: str | None = None, name: str = "") -> None:
-        """A row of the audit for what changes nothing, but takes data out. StoreError: it is not done then."""
-        await self.change(what, lambda _db, _change: None, number, name)
 
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
         """The template with what it shows, and what all pages show."""

@@ -20,13 +20,14 @@ from callsieve.appeals.operations import (
 )
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
 from callsieve.changes.names import APPEALS
-from callsieve.changes.operation import Context, Refused
+from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotThere, Visit, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.ids import parse_id
 from reputation.store.attachments import attachments_of, content_of
+from reputation.store.audit import Change
 from reputation.users import Role
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ async def fetch_evidence(visit: Visit) -> Response:
     content = await visit.read(content_of, reference, place)
     if one is None or content is None:
         raise NotThere
-    await visit.note("appeal evidence download", name=f"{reference} {one.name}")
+    await visit.perform(note, Change("appeal evidence download", name=f"{reference} {one.name}"))
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
     return as_file(content, f"{reference}-{place}-{plain}", "application/octet-stream")
 

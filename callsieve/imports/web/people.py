@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from callsieve.changes.operation import Refused
+from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
 from callsieve.imports.operations import MOST_ROWS, TOO_MANY, Kind, PeopleRequest, RemoveRequest, source_name
 from callsieve.imports.people_csv import DID_COLUMNS, dids_as_csv, dids_in, people_as_csv
@@ -22,6 +22,7 @@ from callsieve.web.request import Visit, as_file, uploaded_table
 from callsieve.web.routes import Page
 from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
+from reputation.store.audit import Change
 from reputation.store.people import all_dids, all_people
 from reputation.store.sources import NamedSource, did_sources, people_sources
 from reputation.users import Role
@@ -60,13 +61,13 @@ async def show(visit: Visit) -> Response:
 
 async def export_people(visit: Visit) -> Response:
     """Our people as a file."""
-    await visit.note("people export")
+    await visit.perform(note, Change("people export"))
     return as_file(people_as_csv(await visit.read(all_people)), f"callsieve-people-{day(visit.now)}.csv")
 
 
 async def export_dids(visit: Visit) -> Response:
     """Our DIDs as a file."""
-    await visit.note("did export")
+    await visit.perform(note, Change("did export"))
     return as_file(dids_as_csv(await visit.read(all_dids)), f"callsieve-dids-{day(visit.now)}.csv")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from callsieve.changes.names import LISTS
-from callsieve.changes.operation import Refused
+from callsieve.changes.operation import Refused, note
 from callsieve.lists import operations
 from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
 from callsieve.lists.operations import EntryRequest
@@ -15,6 +15,7 @@ from callsieve.text.times import day
 from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
 from reputation.model import EntryKind, ListName
+from reputation.store.audit import Change
 from reputation.store.lists import list_entries
 from reputation.users import Role
 from reputation.wording import Wording
@@ -64,7 +65,7 @@ async def take_back(visit: Visit) -> Response:
 async def export(visit: Visit) -> Response:
     """Both lists as a file."""
     text = list_as_csv(await visit.read(list_entries))
-    await visit.note("list export")
+    await visit.perform(note, Change("list export"))
     return as_file(text, f"callsieve-lists-{day(visit.now)}.csv")
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from callsieve.changes.operation import Context, change
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -29,7 +30,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import plural, print_pairs, say
-from callsieve.cli.store import changing, note_done
+from callsieve.cli.store import context_of, note_done
 from callsieve.system.privileges import acting_for, open_named
 from callsieve.text.times import ago, when
 from reputation.store.backup import (
@@ -91,7 +92,7 @@ def check(
         problem = problem_of(db)
         changed = [] if problem else changed_lists(db)
         if accept and changed:
-            _accept(db, changed)
+            _accept(db, context_of(loaded), changed)
             changed = []
         waiting = [] if problem else [migration.name for migration in pending(db)]
     backups = backups_of(path)
@@ -119,9 +120,9 @@ def check(
         raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` puts the last good backup in place")
 
 
-def _accept(db: sqlite3.Connection, changed: list[str]) -> None:
-    with changing(db, "db check accept") as change:
-        change.after = {"lists": changed}
+def _accept(db: sqlite3.Connection, context: Context, changed: list[str]) -> None:
+    with change(db, context, "db check accept") as accepted:
+        accepted.after = {"lists": changed}
         accept_lists(db)
 
 

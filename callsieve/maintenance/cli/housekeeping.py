@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -18,7 +19,7 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.progress import counted
-from callsieve.cli.store import note
+from callsieve.cli.store import context_of
 from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
 from callsieve.text.times import when
 from reputation.store.audit import Change
@@ -69,7 +70,7 @@ def run(
                 done.append(report)
                 tick()
         if not dry_run:
-            note(db, Change("housekeeping run", after={report.job: report.did for report in done}))
+            note(db, context_of(loaded), Change("housekeeping run", after={report.job: report.did for report in done}))
     if as_json:
         print_json([report._asdict() for report in done])
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from callsieve.changes.names import COMPLAINTS, REGISTER
-from callsieve.changes.operation import Context, Refused
+from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
@@ -23,6 +23,7 @@ from callsieve.text.csv_table import TableError
 from callsieve.text.times import day
 from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
+from reputation.store.audit import Change
 from reputation.store.own_register import register_of
 from reputation.users import Role
 from reputation.wording import Wording
@@ -92,7 +93,7 @@ async def take_back_here(visit: Visit) -> Response:
 
 async def export(visit: Visit) -> Response:
     """The register as a file."""
-    await visit.note("own export")
+    await visit.perform(note, Change("own export"))
     return as_file(register_as_csv(await visit.read(register_of)), f"callsieve-own-numbers-{day(visit.now)}.csv")
 
 
