@@ -39,6 +39,8 @@ UNDOABLE = (
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", *PEOPLE)
+# Nobody does by undoing what they may not do.
+ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS)
 
 NOTHING = "It took data out and changed nothing."
 NOT_KEPT = "What was there before is not kept."

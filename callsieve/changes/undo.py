@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from callsieve.changes.kinds import kind_of
-from callsieve.changes.names import FINAL, IMPORTS, UNDOABLE
+from callsieve.changes.names import ADMINISTRATORS_ONLY, FINAL, IMPORTS, UNDOABLE
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.number_entry import covers_country, objections_to
 from callsieve.text.times import when
@@ -112,7 +112,7 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> K
         raise Refused("cannot-undo", f"'{what}' cannot be undone. {why}")
     if (at := undone_at(db, kept)) is not None:
         raise Refused("undone-already", Wording("It was undone already, at {time}.", {"time": when(at)}))
-    if what in IMPORTS and context.role < Role.ADMINISTRATOR:
+    if what in ADMINISTRATORS_ONLY and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
     return kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_a_draft_in_force_is_no_draft_and_is_undone(office: Office, context: Con
     assert done.change_id is not None
     office.write(undo, context, UndoRequest(done.change_id))
     assert running_name(context.loaded) == "cautious"
+
+
+def test_only_administrators_undo_an_activation(office: Office, context: Context) -> None:
+    done = office.write(activate, context, "strict")
+    assert done.change_id is not None
+    with pytest.raises(Refused) as refused:
+        office.write(undo, replace(context, role=Role.OPERATOR), UndoRequest(done.change_id))
+    assert refused.value.code == "administrators-only"
+    assert running_name(context.loaded) == "strict"
 
 
 def test_where_nothing_can_be_written_it_is_refused(office: Office, context: Context) -> None:
