@@ -1,6 +1,6 @@
 """Appeals of number owners, from their filing to their decision.
 
-file, accept, make_code, prove, decide, withdraw, attach, detach: operations (callsieve/changes/operation.py)
+file, accept, make_code, prove, decide, withdraw, attach, detach, fetch: operations (callsieve/changes/operation.py)
 
 An appeal is named by its reference, or by the number for the latest of that.
 """
@@ -19,7 +19,7 @@ from reputation.appeals import Answer, Appeal, AppealError, AppealStep, new_code
 from reputation.ids import new_id, parse_id
 from reputation.store import appeals as store
 from reputation.store.appeals import Ruling, appeal_of, appeals_of
-from reputation.store.attachments import Attachment, NewAttachment
+from reputation.store.attachments import Attachment, NewAttachment, attachments_of, content_of
 from reputation.store.attachments import attach as attach_one
 from reputation.store.attachments import detach as detach_one
 from reputation.store.call_backs import keep_code
@@ -171,10 +171,20 @@ def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> 
     with change(db, context, "appeal evidence", appeal.number) as changed:
         gone = detach_one(db, appeal.reference, request.place)
         if gone is None:
-            words = Wording("the appeal has no evidence {place}", {"place": request.place})
-            raise Refused("no-such-evidence", words)
+            raise _no_evidence(request.place)
         changed.before = {"attached": gone.name, "digest": gone.digest}
     return gone
+
+
+def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> tuple[Attachment, bytes]:
+    """A piece of evidence, to be taken out."""
+    appeal = appeal_about(db, context, request.about)
+    one = next((one for one in attachments_of(db, appeal.reference) if one.place == request.place), None)
+    content = content_of(db, appeal.reference, request.place)
+    if one is None or content is None:
+        raise _no_evidence(request.place)
+    with change(db, context, "appeal evidence download", name=f"{appeal.reference} {one.name}"):
+        return one, content
 
 
 def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
@@ -194,6 +204,10 @@ def _step(db: sqlite3.Connection, context: Context, step: AppealStep, request: W
         changed.before = before
         changed.after = after = store.take_step(db, before.reference, step, context.at, request.reason)
     return AppealChange(changed.id, after)
+
+
+def _no_evidence(place: int) -> Refused:
+    return Refused("no-such-evidence", Wording("the appeal has no evidence {place}", {"place": place}))
 
 
 def _decision_about(db: sqlite3.Connection, number: str, text: str) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from callsieve.appeals.cli.tables import AppealArgument
-from callsieve.appeals.operations import EvidencePlace, EvidenceRequest, appeal_about, attach, detach
+from callsieve.appeals.operations import EvidencePlace, EvidenceRequest, appeal_about, attach, detach, fetch
+from callsieve.changes.operation import Context
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import say
@@ -18,7 +19,7 @@ from callsieve.cli.store import context_of
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for, open_named
 from reputation.appeals import ATTACHMENT_BYTES
-from reputation.store.attachments import attachments_of, content_of
+from reputation.store.attachments import attachments_of
 
 
 def evidence(
@@ -48,7 +49,7 @@ def evidence(
             detach(db, context, EvidencePlace(reference, remove))
         attached = attachments_of(db, reference)
         if export is not None:
-            _export(db, reference, export)
+            _export(db, context, reference, export)
     if as_json:
         print_json([attachment._asdict() for attachment in attached])
         return
@@ -64,14 +65,14 @@ def _read(path: Path) -> bytes:
         return file.read(ATTACHMENT_BYTES + 1)
 
 
-def _export(db: sqlite3.Connection, reference: str, directory: Path) -> None:
+def _export(db: sqlite3.Connection, context: Context, reference: str, directory: Path) -> None:
     """Each in a file of its own. Names are those of strangers: only their last part counts, behind a number."""
     with acting_for(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for one in attachments_of(db, reference):
+    for there in attachments_of(db, reference):
+        one, content = fetch(db, context, EvidencePlace(reference, there.place))
         plain = "".join(c if c.isalnum() or c in ".-_ " else "_" for c in one.name)
         path = directory / f"{reference}-{one.place}-{plain}"
-        content = content_of(db, reference, one.place) or b""
         try:
             with acting_for(path):
                 handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

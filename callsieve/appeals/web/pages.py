@@ -20,14 +20,12 @@ from callsieve.appeals.operations import (
 )
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
 from callsieve.changes.names import APPEALS
-from callsieve.changes.operation import Context, Refused, note
+from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotThere, Visit, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.ids import parse_id
-from reputation.store.attachments import attachments_of, content_of
-from reputation.store.audit import Change
 from reputation.users import Role
 
 if TYPE_CHECKING:
@@ -120,15 +118,10 @@ async def detach(visit: Visit) -> Response:
 
 async def fetch_evidence(visit: Visit) -> Response:
     """A file for the browser to keep, never to show: it is a stranger's."""
-    reference, place = _reference(visit), _place(visit.path("place"))
-    there = await visit.read(attachments_of, reference)
-    one = next((one for one in there if one.place == place), None)
-    content = await visit.read(content_of, reference, place)
-    if one is None or content is None:
-        raise NotThere
-    await visit.perform(note, Change("appeal evidence download", name=f"{reference} {one.name}"))
+    request = EvidencePlace(_reference(visit), _place(visit.path("place")))
+    one, content = await _perform(visit, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
-    return as_file(content, f"{reference}-{place}-{plain}", "application/octet-stream")
+    return as_file(content, f"{request.about}-{one.place}-{plain}", "application/octet-stream")
 
 
 async def _perform(visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:

@@ -185,6 +185,8 @@ def test_evidence_goes_in_and_out(callsieve: Program) -> None:
     written = sorted(folder.iterdir())
     assert [path.read_bytes() for path in written] == [b"\xff\x00records", b"It was their own bank."]
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
+    whats = [row["what"] for row in callsieve("audit", "--json").json]
+    assert whats == ["appeal evidence download", "appeal evidence download", "appeal evidence", "appeal open"]
     assert "another directory" in callsieve.fails("appeal", "evidence", CALLER, "--export", folder)
     assert callsieve.ok("appeal", "evidence", CALLER, "--remove", "1").startswith("2  statement.txt")
     assert "has no evidence 1" in callsieve.fails("appeal", "evidence", CALLER, "--remove", "1")
