@@ -25,6 +25,12 @@ WITH_THEIR_FIELD = {
 }
 
 
+def name_of(what: str) -> Wording:
+    """What was done: `list add`, or `undo list add` of one that was undone."""
+    undone = what.removeprefix("undo ")
+    return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
+
+
 def change_of(row: AuditRow) -> str | Wording:
     """The change of a row: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after))

@@ -14,7 +14,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixL
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from callsieve.changes.describe import change_of
+from callsieve.changes.describe import change_of, name_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from policies.reasons import Why, why_of
@@ -84,6 +84,7 @@ FILTERS: Mapping[str, Any] = {
     "when": when,
     "day": day,
     "change": change_of,
+    "name": name_of,
     "when_exactly": when_exactly,
     "iso": iso,
     "clock": lambda at: when_exactly(at)[11:19],

@@ -19,7 +19,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 from callsieve.changes.describe import NOT_SHOWN
-from callsieve.changes.names import CHANGES, UNDOABLE
+from callsieve.changes.names import CHANGES
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
@@ -87,7 +87,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "what would change a reputation", happening.value
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
-    for what in (*CHANGES, *(f"undo {what}" for what in UNDOABLE)):
+    for what in CHANGES:
         yield "a change", what
     for field in fields_of_changes() - NOT_SHOWN:
         yield "a field of a change", f"{field.removesuffix('_at').replace('_', ' ')} {{value}}"
