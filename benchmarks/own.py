@@ -22,6 +22,7 @@ from benchmarks.workbench import Workbench
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
+from reputation.store.own_days import count_call
 from reputation.store.own_health import own_health
 from reputation.store.transaction import transaction
 
@@ -104,8 +105,6 @@ def run(calls: int, folder: Path) -> dict[str, float]:
 
 def counting_seconds(folder: Path, calls: int) -> float:
     """Only the counting of so many calls, in a store of its own."""
-    from reputation.store.own_days import count_call
-
     outcomes = list(calls_of(0, calls))
     with open_store(folder / "counting.db") as db:
         began = time.process_time()

@@ -63,8 +63,6 @@ def _json(value: object) -> str | None:
 
 def value_of(text: str) -> Any:
     """The value of JSON text of ours; the text itself when it is damaged."""
-    import msgspec
-
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
