@@ -66,11 +66,16 @@ class RowsRead(Protocol):
 
 def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
     """Names what was passed over, cut or not read."""
-    for problem in rows.problems:
-        warn(f"skipped {problem}")
-    if rows.skipped > len(rows.problems):
-        warn(f"skipped {plural(rows.skipped - len(rows.problems), 'more row')}")
+    warn_of_skipped(rows.problems, rows.skipped)
     if rows.cut:
         warn(f"cut {plural(rows.cut, 'field')} longer than {longest:,} characters")
     if rows.ignored:
         warn(f"did not read the columns {', '.join(rows.ignored[:10])}")
+
+
+def warn_of_skipped(problems: Sequence[Problem], skipped: int) -> None:
+    """Names the first rows that were passed over, and how many more there were."""
+    for problem in problems:
+        warn(f"skipped {problem}")
+    if skipped > len(problems):
+        warn(f"skipped {plural(skipped - len(problems), 'more row')}")

@@ -15,7 +15,7 @@ import msgspec
 
 from agi.parsing import did_of
 from agi.site import Site
-from callsieve.text.csv_table import EMPTY_LINES
+from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, Problem
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -32,7 +32,6 @@ from reputation.model import (
 )
 from reputation.numbers import caller_of, number_of
 
-KEPT_PROBLEMS = 10
 LINE_BYTES = 64 * 1024  # below what the csv module takes as one field
 SOURCE = "history"
 
@@ -65,19 +64,19 @@ class EmptyLines(ValueError):
 
 @dataclass(slots=True)
 class Reading:
-    """How far a file is read. `line` is that of the last row; `problems` keeps the first ten, with their lines."""
+    """How far a file is read. `line` is that of the last row, 0 in a database; `problems` keeps the first ten."""
 
     read: int = 0
     skipped: int = 0
     bytes_read: int = 0
     line: int = 0
-    problems: list[tuple[int, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
         """The row that was read last is passed over."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append((self.line or self.read, problem))
+            self.problems.append(Problem(self.line, problem) if self.line else Problem(self.read, problem, "row"))
 
 
 def events_of(stream: BinaryIO, reading: Reading, site: Site) -> Iterator[Event]:

@@ -220,7 +220,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
         "lines": {
             "read": report.reading.read,
             "skipped": report.reading.skipped,
-            "problems": [{"line": line, "problem": problem} for line, problem in report.reading.problems],
+            "problems": [{"line": one.line, "problem": one.text} for one in report.reading.problems],
         },
         "calls": report.calls,
         "calls_without_number": report.without_number,

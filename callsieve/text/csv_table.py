@@ -65,13 +65,17 @@ class TableError(ValueError):
 
 
 class Problem(NamedTuple):
-    """A row that was passed over: its line in the file, counted from 1, and why. Line 0: it is in no file."""
+    """A row that was passed over: its line in the file, counted from 1, and why. Line 0: it is in no file.
+
+    `unit`: what is counted, `row` where the file has no lines.
+    """
 
     line: int
     text: str
+    unit: str = "line"
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text}" if self.line else self.text
+        return f"{self.unit} {self.line}: {self.text}" if self.line else self.text
 
 
 class Table:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.errors import CommandError
+from callsieve.cli.input_file import DryRunOption, warn_of_skipped
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import plural, say
 from callsieve.cli.progress import meter, watched
@@ -40,7 +41,7 @@ def import_calls(
     zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Whose time CDRs without a uniqueid are in; else this machine's.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -63,21 +64,18 @@ def import_calls(
     except DAMAGE:
         raise CommandError(f"{file}: {DAMAGED}") from None
     if not (result.new or result.known or result.marks):
-        raise CommandError(f"{file}: not one call can be used{_first_problem(history)}. Nothing was changed")
+        why = f": {history.problems[0]}" if history.problems else ""
+        raise CommandError(f"{file}: not one call can be used{why}. Nothing was changed")
     _show(history, result, time.monotonic() - started, dry_run=dry_run, as_json=as_json)
 
 
 def _show(history: History, result: Written, seconds: float, *, dry_run: bool, as_json: bool) -> None:
-    where = _where(history)
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
-        problems = [{where: number, "problem": problem} for number, problem in history.problems]
+        problems = [{one.unit: one.line, "problem": one.text} for one in history.problems]
         print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
         return
-    for number, problem in history.problems:
-        warn(f"skipped {where} {number}: {problem}")
-    if history.skipped > len(history.problems):
-        warn(f"skipped {plural(history.skipped - len(history.problems), f'more {where}')}")
+    warn_of_skipped(history.problems, history.skipped)
     learnt = f"{'would learn' if dry_run else 'learnt'} from {plural(result.new, 'call')}"
     parts = [f"{plural(history.read, 'row')} read", f"{result.known:,} calls known before"]
     parts += [plural(result.signals, "signal"), plural(result.marks, "mark"), f"{seconds:.1f} s"]
@@ -106,12 +104,3 @@ def _zone(name: str | None) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise CommandError(f"--zone {name[:40]!r}: no time zone; write it as Europe/London or UTC") from None
-
-
-def _where(history: History) -> str:
-    """What a number in `problems` counts: lines of a text, or rows of a table."""
-    return "line" if history.line else "row"
-
-
-def _first_problem(history: History) -> str:
-    return f": {_where(history)} {history.problems[0][0]}: {history.problems[0][1]}" if history.problems else ""

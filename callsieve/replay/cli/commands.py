@@ -94,7 +94,8 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
         except EmptyLines as error:
             raise CommandError(f"{file}: {error}") from None
         if not tally.calls:
-            raise CommandError(f"{file}: not one inbound call can be replayed{_first_problem(reading)}")
+            why = f": {reading.problems[0]}" if reading.problems else ""
+            raise CommandError(f"{file}: not one inbound call can be replayed{why}")
         names = [name for name, _ in chosen]
         seconds = time.monotonic() - started
         return tally.report(file.name, names, replay, reading, known_in(replay), ground.notes, seconds)
@@ -159,7 +160,3 @@ def _check(path: Path, history: Path) -> None:
 
 def _complete(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
     return nullcontext() if path is None else complete_file(path, PRIVATE)
-
-
-def _first_problem(reading: Reading) -> str:
-    return f": line {reading.problems[0][0]}: {reading.problems[0][1]}" if reading.problems else ""

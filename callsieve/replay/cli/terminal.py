@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from callsieve.cli.errors import warn
+from callsieve.cli.input_file import warn_of_skipped
 from callsieve.cli.output import COLOURS, bold, console, dim, plural, print_table, say, word
 from callsieve.replay.false_positives import count_of
 from callsieve.replay.report import ACTIONS
@@ -27,7 +27,7 @@ BLOCK = {"allow": "·", "tag": "░", "warn": "▒", "challenge": "▓", "route"
 
 def show_report(report: Report, written: Sequence[Path]) -> None:
     """All of it; what was passed over goes to standard error."""
-    _show_problems(report)
+    warn_of_skipped(report.reading.problems, report.reading.skipped)
     _show_head(report)
     say()
     _show_actions(report)
@@ -44,14 +44,6 @@ def show_report(report: Report, written: Sequence[Path]) -> None:
         say(dim(note))
     for path in written:
         say(f"Written: {path}")
-
-
-def _show_problems(report: Report) -> None:
-    reading = report.reading
-    for line, problem in reading.problems:
-        warn(f"skipped line {line}: {problem}")
-    if reading.skipped > len(reading.problems):
-        warn(f"skipped {plural(reading.skipped - len(reading.problems), 'more line')}")
 
 
 def _show_head(report: Report) -> None:

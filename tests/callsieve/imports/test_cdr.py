@@ -292,7 +292,7 @@ class TestFiles:
         found, history = read(path)
         assert [one.linkedid for one in found] == ["1767258007.1", "1767258009.7"]
         assert (history.kind, history.read, history.skipped) == ("cdr-csv", 4, 2)
-        assert [row for row, _ in history.problems] == [2, 3]
+        assert [one.line for one in history.problems] == [2, 3]
         assert history.bytes_read == path.stat().st_size
 
     def test_names_that_are_no_text(self, tmp_path: Path) -> None:
@@ -484,7 +484,7 @@ class TestTheCommand:
 
     def test_many_problems_are_counted(self, callsieve: Program) -> None:
         file = callsieve.file("history.jsonl", lines(OUTBOUND) + "{}\n" * 12)
-        assert "skipped 2 more lines" in callsieve("import", "calls", file).err
+        assert "skipped 2 more rows" in callsieve("import", "calls", file).err
 
     @pytest.mark.parametrize(
         ("name", "content", "arguments", "says"),

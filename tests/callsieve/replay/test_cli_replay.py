@@ -90,7 +90,7 @@ def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> Non
     result = callsieve("replay", history)
     assert result.code == 0
     assert result.err.startswith("callsieve: skipped line 1: JSON")
-    assert result.err.endswith("callsieve: skipped 3 more lines\n")
+    assert result.err.endswith("callsieve: skipped 3 more rows\n")
 
 
 @pytest.mark.parametrize(

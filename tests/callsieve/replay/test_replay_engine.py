@@ -19,6 +19,7 @@ from callsieve.replay.false_positives import Known
 from callsieve.replay.history_file import LINE_BYTES, Event, Reading, events_of
 from callsieve.replay.report import Tally, line_of, periods_of, report_as_json
 from callsieve.simulate import Ours
+from callsieve.text.csv_table import Problem
 from policies.loader import load_policy
 from reputation.marking import Statement, mark
 from reputation.model import (
@@ -483,7 +484,7 @@ def test_a_bad_line_costs_that_line(raw: bytes, problem: str) -> None:
     found = events_in(b"\n" + raw + lines(GOOD), reading)
     assert [event.outcome.linkedid for event in found if not isinstance(event, Mark)] == ["good"]
     assert (reading.read, reading.skipped) == (2, 1)
-    [(line, text)] = reading.problems
+    [(line, text, _)] = reading.problems
     assert line == 2
     assert problem in text
 
@@ -521,7 +522,7 @@ def test_what_is_out_of_order_is_refused(events: tuple[dict[str, Any], ...], pro
     replay = Replay([load_policy("strict")], OURS)
     found = list(judgements(events_of(io.BytesIO(lines(*events)), reading, SITE), replay, reading))
     assert len(found) == 1
-    assert reading.problems == [(2, problem)]
+    assert reading.problems == [Problem(2, problem)]
 
 
 # The report.
