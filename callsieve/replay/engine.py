@@ -21,7 +21,7 @@ from callsieve.simulate import Ours
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy, PolicySet
-from policies.situation import NOTHING_LATELY, Lately, situation_of
+from policies.situation import situation_of
 from reputation.memory_store import Ledger
 from reputation.model import (
     Caller,
@@ -133,11 +133,9 @@ class Replay:
         )
         facts, at = self._facts(call, outcome), outcome.at
         self.marks.add_call(outcome)
-        lately = NOTHING_LATELY
         if number is not None:
-            lately = Lately(self._velocity.calls(number, at), self._velocity.block_calls(number, at))
             self._velocity.add(number, at)
-        situation = situation_of(call, facts, at, self._ours.hours, lately)
+        situation = situation_of(call, facts, at, self._ours.hours)
         return Judged(outcome, tuple([decide(*situation.under(policies)) for policies in self._policies]))
 
     def _facts(self, call: IncomingCall, outcome: OutcomeRecord) -> Facts:
@@ -170,6 +168,8 @@ class Replay:
             one_ring_at=self.ledger.one_ring_at(number, at),
             own_number=number in self._ours.own_numbers or number in self._ours.dids,
             reputation=reputation_of(evidence, circumstances, self._weights, at),
+            recent_calls=self._velocity.calls(number, at),
+            recent_block_calls=self._velocity.block_calls(number, at),
         )
 
     def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:
