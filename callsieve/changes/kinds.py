@@ -74,6 +74,7 @@ W = TypeVar("W", DoNotCall, Complaint)
 
 # What an older version did not keep of a wish or a complaint: put back, it does not count.
 SETTLED = {"is_of_called": False}
+ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
 LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
 
 
@@ -97,17 +98,25 @@ class UserRole(NamedTuple):
     role: Role
 
 
-def give_role(db: sqlite3.Connection, user: UserRole) -> None:
+def give_role(db: sqlite3.Connection, context: Context, user: UserRole) -> None:
     """Another role. Refused when nobody would be left who could let anybody in."""
+    check_other(context, user.name)
     if user.role < Role.ADMINISTRATOR:
         _keep_an_administrator(db, user.name)
     set_role(db, user.name, user.role)
 
 
-def take_away(db: sqlite3.Connection, name: str) -> None:
+def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
     """Removes the user. Refused where they must stay."""
+    check_other(context, name)
     check_may_go(db, name)
     remove_user(db, name)
+
+
+def check_other(context: Context, name: str) -> None:
+    """Refused for who asks."""
+    if name == context.user:
+        raise Refused("oneself", ONESELF)
 
 
 def check_may_go(db: sqlite3.Connection, name: str) -> None:
@@ -240,8 +249,8 @@ DID = Kind(
 USER = Kind(
     lambda row, value: UserRole(row.name, ROLE_BY_WORD[value["role"]]),
     lambda db, _, user: _role_of(db, user.name),
-    lambda db, _, user: take_away(db, user.name),
-    lambda db, _, user: give_role(db, user),
+    lambda db, context, user: take_away(db, context, user.name),
+    lambda db, context, user: give_role(db, context, user),
 )
 APPEAL = Kind(
     lambda _row, value: msgspec.convert(value, Appeal),

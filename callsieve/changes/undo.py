@@ -89,14 +89,13 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str | None = None) -> tuple[Latest, ...]:
     """The latest changes of these kinds, and what was undone of them; all, or those of one number."""
     found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST, number)
-    return tuple(
-        Latest(
-            one.id,
-            one.row,
-            one.row.what in whats and bool(one.row.before or one.row.after) and undone_at(db, one) is None,
-        )
-        for one in found
-    )
+    return tuple(Latest(one.id, one.row, can_undo(db, one)) for one in found)
+
+
+def can_undo(db: sqlite3.Connection, change: KeptChange) -> bool:
+    """Whether it is worth trying: it is not final, undone already, or emptied by the erasure of a number."""
+    row = change.row
+    return row.what in UNDOABLE and bool(row.before or row.after) and undone_at(db, change) is None
 
 
 def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> KeptChange:

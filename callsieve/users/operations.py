@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from callsieve.changes.kinds import UserRole, check_may_go, give_role, take_away
+from callsieve.changes.kinds import UserRole, check_may_go, check_other, give_role, take_away
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.wiring import people_of
 from policies.hints import nearest
@@ -29,7 +29,6 @@ from reputation.wording import Wording
 
 NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
 TAKEN = Wording("There is a user of this name already.")
-ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
 NO_SECOND_FACTOR = Wording("This user has no second factor.")
 NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
 ON_ALREADY = Wording("The second factor is on already.")
@@ -113,7 +112,7 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
     with change(db, context, "user role", name=request.name) as changed:
         user = other_user(db, context, request.name)
         changed.before, changed.after = {"role": user.role.word}, {"role": role.word}
-        give_role(db, UserRole(user.name, role))
+        give_role(db, context, UserRole(user.name, role))
     return RoleChange(changed.id, role, user.role)
 
 
@@ -145,7 +144,7 @@ def remove(db: sqlite3.Connection, context: Context, name: str) -> None:
     """Takes the console away from somebody; all their sessions are over."""
     with change(db, context, "user remove", name=name) as changed:
         changed.before = _as_json(other_user(db, context, name))
-        take_away(db, name)
+        take_away(db, context, name)
 
 
 def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
@@ -154,8 +153,7 @@ def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUs
     if name not in users:
         hint = nearest(name, users) if users else ""
         raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
-    if name == context.user:
-        raise Refused("oneself", ONESELF)
+    check_other(context, name)
     return users[name]
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.changes.describe import value_of_side
+from callsieve.changes.names import UNDOABLE
+from callsieve.changes.undo import can_undo
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import Visit
+from callsieve.web.request import Visit, take_back_named
 from callsieve.web.routes import Page
 from reputation.store.audit import AuditRow
 from reputation.store.audit_search import Wanted, search_audit, what_was_changed, who_changed
@@ -24,7 +26,9 @@ LONGEST = 200
 class ChangeShown:
     """One change; `before` and `after` line by line, for those who want all of it."""
 
+    id: int
     row: AuditRow
+    can_undo: bool
     before: str
     after: str
 
@@ -54,12 +58,20 @@ async def show(visit: Visit) -> Response:
     return visit.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
 
 
+async def take_back(visit: Visit) -> Response:
+    """A change undone, of whatever kind."""
+    await take_back_named(visit, UNDOABLE)
+    return visit.go("/audit", "undone")
+
+
 def audit_shown(db: sqlite3.Connection, wanted: Wanted) -> AuditShown:
     """What the page shows; one row more than it has room for tells whether there are older ones."""
     found = search_audit(db, wanted)
     shown = found[:PAGE_ROWS]
     older = shown[-1].id if len(found) > PAGE_ROWS else None
-    changes = tuple(ChangeShown(one.row, _lines(one.row.before), _lines(one.row.after)) for one in shown)
+    changes = tuple(
+        ChangeShown(one.id, one.row, can_undo(db, one), _lines(one.row.before), _lines(one.row.after)) for one in shown
+    )
     return AuditShown(changes, older, tuple(who_changed(db)), tuple(what_was_changed(db)))
 
 
@@ -76,4 +88,7 @@ def _about(text: str, region: str) -> str | None:
         return text
 
 
-PAGES = (Page("GET", "/audit", show, Role.ADMINISTRATOR),)
+PAGES = (
+    Page("GET", "/audit", show, Role.ADMINISTRATOR),
+    Page("POST", "/audit/undo", take_back, Role.ADMINISTRATOR),
+)

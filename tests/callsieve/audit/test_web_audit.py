@@ -8,7 +8,9 @@ import pytest
 
 from callsieve.audit.web.pages import PAGE_ROWS
 from reputation.store.audit import Change, add_audit
-from tests.callsieve.browsing import NOW, Browser, Console
+from reputation.store.users import user_of
+from reputation.users import Role
+from tests.callsieve.browsing import NOW, Browser, Console, undo_of
 from tests.integration.test_hostile import PAYLOADS
 
 NUMBER = "+12015550123"
@@ -50,6 +52,16 @@ def test_changes_are_found_by_who_what_and_about_what(console: Console, ada: Bro
     ):
         assert rows_of(ada.text(f"/audit?{query}")) == count, query
     assert "No change matches." in ada.text("/audit?who=nobody")
+
+
+def test_a_change_of_any_kind_is_undone_by_a_click(console: Console, ada: Browser) -> None:
+    assert "/audit/undo" not in ada.text("/audit")
+    ada.done("/users/vera/role", role="operator")
+    ada.done("/audit/undo", id=undo_of(ada.text("/audit")))
+    vera = console.office.read(user_of, "vera")
+    assert vera is not None
+    assert vera.role is Role.VIEWER
+    assert "/audit/undo" not in ada.text("/audit")
 
 
 def test_older_changes_are_a_page_away_and_none_is_lost(console: Console, ada: Browser) -> None:

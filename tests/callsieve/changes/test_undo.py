@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_the_last_administrator_keeps_the_role(office: Office) -> None:
     office.write(set_role, "bob", Role.ADMINISTRATOR)
     office.write(undo, context_of(office), UndoRequest(added))
     assert office.read(user_of, "ada") is None
+
+
+def test_nobody_undoes_the_role_that_they_have(office: Office) -> None:
+    office.write(lambda db: add_users(db, ada=Role.ADMINISTRATOR, bob=Role.ADMINISTRATOR))
+    change_id = office.write(note, "user role", "ada", {"role": "viewer"}, {"role": "administrator"})
+    with pytest.raises(Refused) as refused:
+        office.write(undo, replace(context_of(office), user="ada"), UndoRequest(change_id))
+    assert refused.value.code == "oneself"
 
 
 def test_a_window_is_open_again_until_its_end(office: Office) -> None:

@@ -18,7 +18,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
-from callsieve.changes.describe import NOT_SHOWN
+from callsieve.changes.describe import NOT_SHOWN, name_of
 from callsieve.changes.names import CHANGES
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
@@ -180,6 +180,7 @@ def test_the_catalogues_are_compiled() -> None:
 def test_texts_of_counts_are_translated() -> None:
     chinese = translations_of("zh")
     assert translated("Log in", chinese) == "登录"
+    assert name_of("undo list add").said(chinese.gettext) == "撤销加入名单"
     assert ago(0, 180).said(chinese.gettext) == "3 分钟前"
     assert span_words(90 * 86_400).said(chinese.gettext) == "90 天"
     for count in (1, 3):
