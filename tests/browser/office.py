@@ -17,6 +17,7 @@ from callsieve.policy.drafts import keep_draft
 from callsieve.policy.versions import add_version
 from callsieve.settings import Loaded
 from callsieve.text.times import when
+from policies.reasons import PresetReason, Reason, Why
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import (
     AuthClass,
@@ -66,11 +67,11 @@ CALLS = 240
 BY_ACTION = {"allow": 82, "tag": 7, "warn": 6, "challenge": 3, "reject": 2}
 LOG_ODDS = {"allow": 0.0, "tag": 1.7, "warn": 3.3, "challenge": 4.9, "reject": 7.2}
 REASONS = {
-    "allow": "no rule holds",
-    "tag": "there is some evidence against this number",
-    "warn": "others have complained about this number",
-    "challenge": "strong evidence against this number, some of it from how its calls went",
-    "reject": "the number is on the blocklist",
+    "allow": Why(Reason.DEFAULT).kept,
+    "tag": Why(PresetReason.SOME_EVIDENCE).kept,
+    "warn": Why(PresetReason.COMPLAINTS).kept,
+    "challenge": Why(PresetReason.STRONG_EVIDENCE).kept,
+    "reject": Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}).kept,
 }
 DRAFT = """\
 extends = "cautious"

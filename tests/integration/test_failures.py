@@ -24,7 +24,7 @@ from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
-from policies.reasons import Why
+from policies.reasons import Why, why_of
 from policies.relations import PerPhone
 from reputation.store.backup import make_backup
 from reputation.store.people import all_dids, all_people
@@ -218,7 +218,7 @@ def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -
 
 
 def fail_opens(pbx: ScreenedPbx) -> list[str]:
-    return [record.reason for record in journal(pbx.daemon.store) if record.rule == "fail-open"]
+    return [why_of(record.reason).code for record in journal(pbx.daemon.store) if record.rule == "fail-open"]
 
 
 def test_locked_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
@@ -274,7 +274,7 @@ def test_more_calls_in_flight_than_the_limit(record_delay: RecordDelay) -> None:
         record_delay(result.ringing_seconds)
         assert (result.ringing_seconds or 9) < AT_ONCE
         db.execute("ROLLBACK")
-        wait_until(lambda: "too many calls" in fail_opens(pbx), "the count in the journal")
+        wait_until(lambda: "over-limit" in fail_opens(pbx), "the count in the journal")
 
 
 @contextmanager
