@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ami_listener.calls import Call, Channel, Kind
+from ami_listener.calls import Call, CallKind, Channel
 
 
 class Bridges:
@@ -68,7 +68,7 @@ class Bridges:
         if outside is None or outside.bridge is None:
             return False
         others = [member for member in self._members.get(outside.bridge, {}).values() if member is not outside]
-        if any(member.kind is not Kind.NOBODY for member in others):
+        if any(member.kind is not CallKind.NOBODY for member in others):
             return True
         behind = (channel for channel in call.channels.values() if channel is not outside)
-        return bool(others) and any(channel.bridge and channel.kind is not Kind.NOBODY for channel in behind)
+        return bool(others) and any(channel.bridge and channel.kind is not CallKind.NOBODY for channel in behind)

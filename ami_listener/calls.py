@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ami_listener.asterisk_words import UNANSWERED_BY_CAUSE, disposition_of
-from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
 from reputation.model import EndedBy
 
 RANG_LIMIT = 64
@@ -18,10 +18,10 @@ RANG_LIMIT = 64
 _NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
 
 # When several phones were called in vain, the first of these that any of them gave is the call's.
-_VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposition.FAILED)
+_VAIN = (CallDisposition.NO_ANSWER, CallDisposition.REJECTED, CallDisposition.BUSY, CallDisposition.FAILED)
 
 
-class Kind(Enum):
+class CallKind(Enum):
     """What is at the far end of a channel."""
 
     TRUNK = 1
@@ -29,11 +29,11 @@ class Kind(Enum):
     NOBODY = 3
 
 
-def kind_of(channel_name: str, trunk: str | None) -> Kind:
+def kind_of(channel_name: str, trunk: str | None) -> CallKind:
     """The kind of a channel; `trunk` is the name of the trunk it belongs to."""
     if trunk is not None:
-        return Kind.TRUNK
-    return Kind.NOBODY if channel_name.partition("/")[0] in _NOBODY else Kind.PHONE
+        return CallKind.TRUNK
+    return CallKind.NOBODY if channel_name.partition("/")[0] in _NOBODY else CallKind.PHONE
 
 
 @dataclass(slots=True, eq=False)
@@ -46,13 +46,13 @@ class Channel:
     uniqueid: str
     linkedid: str
     endpoint: str
-    kind: Kind
+    kind: CallKind
     trunk: str | None
     call: Call
     bridge: str | None = None
     up: bool = False
     ringing: bool = False
-    refused: Disposition | None = None
+    refused: CallDisposition | None = None
     left: bool = False
 
 
@@ -69,7 +69,7 @@ class Call:
     main: Channel | None = None
     outside: Channel | None = None
     channels: dict[str, Channel] = field(default_factory=dict)
-    direction: Direction = Direction.UNKNOWN
+    direction: CallDirection = CallDirection.UNKNOWN
     trunk: str | None = None
     did: str = ""
     caller: str = ""
@@ -86,7 +86,7 @@ class Call:
     forked_to: int = 0
     first_ring_at: float | None = None
     silent_at: float | None = None
-    vain: set[Disposition] = field(default_factory=set)
+    vain: set[CallDisposition] = field(default_factory=set)
     talking_since: float | None = None
     talked: bool = False
     talk_seconds: float = 0.0
@@ -108,25 +108,25 @@ class Call:
         """The channel that called is known now, and with it which way the call goes."""
         self.main = self.outside = main
         self.caller, self.caller_name = caller, caller_name
-        if main.kind is Kind.TRUNK:
-            self.direction, self.trunk, self.did = Direction.INBOUND, main.trunk, exten
+        if main.kind is CallKind.TRUNK:
+            self.direction, self.trunk, self.did = CallDirection.INBOUND, main.trunk, exten
         else:
-            self.direction, self.dialled = Direction.INTERNAL, exten
+            self.direction, self.dialled = CallDirection.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
         """A channel is being called; one on a trunk leads out of the house."""
-        if dest.kind is not Kind.TRUNK:
+        if dest.kind is not CallKind.TRUNK:
             return
-        if self.direction is Direction.INBOUND:
+        if self.direction is CallDirection.INBOUND:
             self.forwarded_to = number
             self.transferred = self.transferred or self.answered_at is not None
-        elif self.direction is not Direction.UNKNOWN and self.answered_at is None:
-            self.direction, self.trunk = Direction.OUTBOUND, dest.trunk
+        elif self.direction is not CallDirection.UNKNOWN and self.answered_at is None:
+            self.direction, self.trunk = CallDirection.OUTBOUND, dest.trunk
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
         """It rings at the end of a channel."""
-        if channel.ringing or channel.up or channel.kind is Kind.NOBODY:
+        if channel.ringing or channel.up or channel.kind is CallKind.NOBODY:
             return
         self.left_by = None
         channel.ringing = True
@@ -146,21 +146,21 @@ class Call:
         """Somebody took the call there."""
         self.stop_ringing(channel, at)
         channel.up = True
-        if channel.kind is Kind.NOBODY:
+        if channel.kind is CallKind.NOBODY:
             return
         self._note_phone(channel)
         self.forked_to = max(self.forked_to, 1)
         if self.answered_at is None:
             self.answered_at, self.answered_by = at, channel.endpoint
-            self.answered_outside = channel.kind is Kind.TRUNK
-        if self.direction is Direction.OUTBOUND and channel.kind is Kind.TRUNK:
+            self.answered_outside = channel.kind is CallKind.TRUNK
+        if self.direction is CallDirection.OUTBOUND and channel.kind is CallKind.TRUNK:
             self.outside = channel
 
     def end_dial(self, channel: Channel, status: str, at: float) -> None:
         """Nobody took the call there."""
         self.stop_ringing(channel, at)
-        if channel.kind is not Kind.NOBODY and not channel.up:
-            self.vain.add(channel.refused or disposition_of(status) or Disposition.FAILED)
+        if channel.kind is not CallKind.NOBODY and not channel.up:
+            self.vain.add(channel.refused or disposition_of(status) or CallDisposition.FAILED)
 
     def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
         """The far end of a channel wants to end it: who that is, and whether it is the whole call, is told here.
@@ -172,12 +172,12 @@ class Call:
             gave_up = sip_code == 487 or (sip_code is None and cause in (None, 0, 16, 127))
             self.ended_by = self.ended_by or (EndedBy.CALLER if gave_up else EndedBy.SYSTEM)
         elif not channel.up:
-            channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, Disposition.FAILED)
+            channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, CallDisposition.FAILED)
         elif channel is self.main or (self.talking_since is not None and self._is_heard(channel)):
             self.ended_by = self.ended_by or self._side_of(channel)
         else:
             channel.left = True
-            if not self.talked and channel.kind is not Kind.NOBODY:
+            if not self.talked and channel.kind is not CallKind.NOBODY:
                 self.left_by = self._side_of(channel)
 
     def set_talking(self, talking: bool, at: float) -> None:
@@ -192,15 +192,15 @@ class Call:
             self.talking_since = None
 
     def _is_heard(self, channel: Channel) -> bool:
-        return channel.bridge is not None and channel.kind is not Kind.NOBODY
+        return channel.bridge is not None and channel.kind is not CallKind.NOBODY
 
     def _side_of(self, channel: Channel) -> EndedBy:
-        if self.direction is Direction.OUTBOUND:
+        if self.direction is CallDirection.OUTBOUND:
             return EndedBy.CALLEE if channel is self.outside else EndedBy.CALLER
         return EndedBy.CALLER if channel is self.main else EndedBy.CALLEE
 
     def _note_phone(self, channel: Channel) -> None:
-        if channel.kind is Kind.PHONE and channel.endpoint not in self.rang and len(self.rang) < RANG_LIMIT:
+        if channel.kind is CallKind.PHONE and channel.endpoint not in self.rang and len(self.rang) < RANG_LIMIT:
             self.rang.append(channel.endpoint)
 
 
@@ -219,7 +219,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         complete=call.complete,
         caller=call.caller,
         caller_name=call.caller_name,
-        placed_by=call.main.endpoint if call.main and call.main.kind is Kind.PHONE else None,
+        placed_by=call.main.endpoint if call.main and call.main.kind is CallKind.PHONE else None,
         presentation=call.presentation,
         trunk=call.trunk,
         did=call.did,
@@ -235,7 +235,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         ended_by=_ended_by(call, disposition),
         queue=call.queue,
         forwarded_to=call.forwarded_to if call.answered_outside else None,
-        answered_by_pbx=call.main_was_up and disposition is not Disposition.ANSWERED,
+        answered_by_pbx=call.main_was_up and disposition is not CallDisposition.ANSWERED,
         voicemail_left=call.voicemail_left,
         transferred=call.transferred,
         picked_up=call.picked_up,
@@ -248,22 +248,22 @@ def _seconds(start: float | None, end: float) -> float:
     return 0.0 if start is None else max(0.0, end - start)
 
 
-def _disposition_of(call: Call) -> Disposition:
+def _disposition_of(call: Call) -> CallDisposition:
     if call.answered_by is not None or call.talked:
-        return Disposition.ANSWERED
+        return CallDisposition.ANSWERED
     for disposition in _VAIN:
         if disposition in call.vain:
             return disposition
     if call.main_was_up:
-        return Disposition.PBX
+        return CallDisposition.PBX
     if not call.complete:
-        return Disposition.UNKNOWN
+        return CallDisposition.UNKNOWN
     if call.ended_by is EndedBy.CALLER:
-        return Disposition.NO_ANSWER
-    return Disposition.REFUSED if call.direction is Direction.INBOUND else Disposition.FAILED
+        return CallDisposition.NO_ANSWER
+    return CallDisposition.REFUSED if call.direction is CallDirection.INBOUND else CallDisposition.FAILED
 
 
-def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
+def _ended_by(call: Call, disposition: CallDisposition) -> EndedBy | None:
     """Nobody asked for it: Asterisk did, unless a phone had declined. Of a call not seen whole we do not know."""
     if call.ended_by is not None:
         return call.ended_by
@@ -271,5 +271,5 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
         return None
     if call.left_by is not None and not call.talked and call.queue is None:  # a queue would try somebody else
         return call.left_by
-    declined = disposition in (Disposition.BUSY, Disposition.REJECTED) and not call.main_was_up
+    declined = disposition in (CallDisposition.BUSY, CallDisposition.REJECTED) and not call.main_was_up
     return EndedBy.CALLEE if declined else EndedBy.SYSTEM

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ami_listener.outcome import Direction, Disposition, Outcome
+from ami_listener.outcome import CallDirection, CallDisposition, Outcome
 from reputation.model import EndedBy
 
 OFFER_SECONDS = 30.0
@@ -21,7 +21,13 @@ Key = tuple[str, str, str | None]
 
 # What a caller hears nothing of, and a carrier may try to do better.
 _FAILED = frozenset(
-    {Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJECTED, Disposition.FAILED, Disposition.REFUSED}
+    {
+        CallDisposition.NO_ANSWER,
+        CallDisposition.BUSY,
+        CallDisposition.REJECTED,
+        CallDisposition.FAILED,
+        CallDisposition.REFUSED,
+    }
 )
 
 
@@ -34,7 +40,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
     """Whether the carrier may try once more; not when the PBX had answered (voicemail), nor a call seen in part."""
     return (
         outcome.complete
-        and outcome.direction is Direction.INBOUND
+        and outcome.direction is CallDirection.INBOUND
         and outcome.disposition in _FAILED
         and not outcome.answered_by_pbx
         and outcome.ended_by is not EndedBy.CALLER
@@ -57,7 +63,7 @@ def merge(earlier: Outcome, later: Outcome) -> Outcome:
 
 
 @dataclass(slots=True)
-class Offers:
+class CarrierRetries:
     """Outcomes held back, the oldest first. Bounded: beyond HELD_LIMIT the oldest is let go."""
 
     _held: dict[Key, Outcome] = field(default_factory=dict)

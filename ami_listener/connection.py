@@ -30,8 +30,8 @@ from typing import Any, cast
 from panoramisk.actions import Action
 from panoramisk.manager import Manager
 
-from ami_listener.errors import AmiError, Kind, error_of
-from ami_listener.event_queue import Inbox
+from ami_listener.errors import AmiError, TroubleKind, error_of
+from ami_listener.event_queue import EventQueue
 from ami_listener.framing import Packet, PacketReader
 
 # What is learnt from: calls, their records, feature codes, queues. Nothing else is sent to us.
@@ -65,7 +65,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """The fields of the response to an action."""
 
     response: Mapping[str, str]
@@ -82,7 +82,7 @@ class Answer:
 class AmiProtocol(asyncio.Protocol):
     """What panoramisk's Manager holds as its protocol: it calls `send` and `close`, and sets attributes we ignore."""
 
-    def __init__(self, inbox: Inbox, clock: Callable[[], float]) -> None:
+    def __init__(self, inbox: EventQueue, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
         self.greeted: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[AmiError] = loop.create_future()
@@ -92,7 +92,7 @@ class AmiProtocol(asyncio.Protocol):
         self._clock = clock
         self._first_line = b""
         self._reader = PacketReader()
-        self._asked: dict[str, asyncio.Future[Answer]] = {}  # by ActionID
+        self._asked: dict[str, asyncio.Future[Response]] = {}  # by ActionID
         self._transport: asyncio.Transport | None = None
 
     # Called by the event loop.
@@ -111,16 +111,16 @@ class AmiProtocol(asyncio.Protocol):
             if _ACTION_ID not in packet.text or not self._take_answer(packet):
                 self._inbox.put(packet, at)
         if self._reader.dropped:
-            self.fail(AmiError(Kind.NOT_AMI, "a packet of more than 1 MiB"))
+            self.fail(AmiError(TroubleKind.NOT_AMI, "a packet of more than 1 MiB"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         # `exc` is an OSError or None; a bare end of file says nothing more.
         detail = exc.strerror if isinstance(exc, OSError) and exc.strerror else ""
-        self.fail(AmiError(Kind.LOST, detail))
+        self.fail(AmiError(TroubleKind.LOST, detail))
 
     # Called by Manager.
 
-    def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Answer]:
+    def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
         """Write one of our actions; its future gets the answer, or nothing if the connection is lost before.
 
         ValueError, without the values: they may be the secret.
@@ -134,7 +134,7 @@ class AmiProtocol(asyncio.Protocol):
         self._asked[str(numbered.id)] = numbered.future
         if self._transport is not None and not self.lost.done():
             self._transport.write(str(numbered).encode())
-        return cast("asyncio.Future[Answer]", numbered.future)
+        return cast("asyncio.Future[Response]", numbered.future)
 
     def close(self) -> None:
         """End the connection at once: what is not written yet is of no use any more."""
@@ -154,12 +154,12 @@ class AmiProtocol(asyncio.Protocol):
         line, end, rest = (self._first_line + data).partition(b"\r\n")
         self._first_line = line
         if not line.startswith(GREETING[: len(line)]) or len(line) > GREETING_LIMIT:
-            self.fail(AmiError(Kind.NOT_AMI))
+            self.fail(AmiError(TroubleKind.NOT_AMI))
         elif end and line.startswith(GREETING):
             self.greeted.set_result(None)
             return rest
         elif end:
-            self.fail(AmiError(Kind.NOT_AMI))
+            self.fail(AmiError(TroubleKind.NOT_AMI))
         return b""
 
     def _take_answer(self, packet: Packet) -> bool:
@@ -171,7 +171,7 @@ class AmiProtocol(asyncio.Protocol):
         if done is None:
             return False
         if not done.done():
-            done.set_result(Answer(fields))
+            done.set_result(Response(fields))
         return True
 
 
@@ -197,27 +197,27 @@ class Connection:
         """When something was last received, or the connection was made."""
         return self._protocol.heard_at
 
-    def ask(self, action: str, **values: str) -> asyncio.Future[Answer]:
+    def ask(self, action: str, **values: str) -> asyncio.Future[Response]:
         """Send an action. ValueError if it is not one of ours."""
-        return cast("asyncio.Future[Answer]", self._manager.send_action({"Action": action, **values}))
+        return cast("asyncio.Future[Response]", self._manager.send_action({"Action": action, **values}))
 
     async def greeting(self, seconds: float) -> None:
         """Wait until Asterisk has said who it is: nobody else gets our secret. AmiError."""
-        await self.wait_for(self._protocol.greeted, seconds, Kind.SILENT)
+        await self.wait_for(self._protocol.greeted, seconds, TroubleKind.SILENT)
 
     async def log_in(self, account: Account, seconds: float) -> None:
         """Log in. AmiError; after a refusal or no answer the secret may have been a wrong one."""
         try:
             asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
         except ValueError:
-            raise AmiError(Kind.BAD_LOGIN) from None  # whose context would have the secret
-        answer = await self.wait_for(asked, seconds, Kind.SILENT)
+            raise AmiError(TroubleKind.BAD_LOGIN) from None  # whose context would have the secret
+        answer = await self.wait_for(asked, seconds, TroubleKind.SILENT)
         if answer.message == SHUTTING_DOWN:
-            raise AmiError(Kind.STOPPING)
+            raise AmiError(TroubleKind.STOPPING)
         if not answer.succeeded:
-            raise AmiError(Kind.LOGIN_REFUSED, answer.message)
+            raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
-    async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: Kind) -> Any:
+    async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
         """The future's result; AmiError if the connection is lost before, or of `kind` when it takes too long."""
         await self.either(future, seconds)
         if future.done():
@@ -232,16 +232,16 @@ class Connection:
     async def log_off(self) -> None:
         """Say good-bye, and end it within half a second whether or not it is heard."""
         with contextlib.suppress(AmiError):
-            await self.wait_for(self.ask("Logoff"), LOGOFF_SECONDS, Kind.DEAF)
+            await self.wait_for(self.ask("Logoff"), LOGOFF_SECONDS, TroubleKind.DEAF)
         self.abort()
 
     def abort(self) -> None:
         """End it at once. What is read from now on is not looked at."""
-        self._protocol.fail(AmiError(Kind.LOST, "we closed it"))
+        self._protocol.fail(AmiError(TroubleKind.LOST, "we closed it"))
         self._manager.close()
 
 
-async def connect(account: Account, inbox: Inbox, clock: Callable[[], float]) -> Connection:
+async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float]) -> Connection:
     """Open a connection, to the first address of the host that takes it; not yet logged in. AmiError."""
     loop = asyncio.get_running_loop()
     manager = Manager(
@@ -266,7 +266,7 @@ async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[a
     except OSError as reason:
         raise error_of(reason) from None
     except UnicodeError:  # a label that is empty or too long
-        raise AmiError(Kind.NO_HOST) from None
+        raise AmiError(TroubleKind.NO_HOST) from None
     for *_, address in addresses:
         try:
             return await loop.create_connection(factory, str(address[0]), account.port)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class TroubleKind(Enum):
     """Why there is no connection, or why one ended. The value is words and the way out."""
 
     NO_HOST = ("no such host", "correct [ami] host")
@@ -41,7 +41,7 @@ class Kind(Enum):
 
 
 # errno of a connection that was not made -> why. Anything else is UNREACHABLE.
-_KIND_BY_ERRNO = {errno.ECONNREFUSED: Kind.REFUSED, errno.ETIMEDOUT: Kind.TIMED_OUT}
+_KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: TroubleKind.TIMED_OUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Trouble:
     """What is wrong, where (host:port), and what the system said if it adds something. `at`: when the outage began."""
 
     at: float
-    kind: Kind
+    kind: TroubleKind
     where: str
     detail: str = ""
 
@@ -61,7 +61,7 @@ class Trouble:
 class AmiError(Exception):
     """The connection is over, or was not made. The detail is for people, and never has a secret in it."""
 
-    def __init__(self, kind: Kind, detail: str = "") -> None:
+    def __init__(self, kind: TroubleKind, detail: str = "") -> None:
         super().__init__(kind.words, detail)
         self.kind = kind
         self.detail = detail
@@ -70,8 +70,8 @@ class AmiError(Exception):
 def error_of(error: OSError) -> AmiError:
     """What the system said, as ours."""
     if isinstance(error, socket.gaierror):
-        return AmiError(Kind.NO_HOST)
+        return AmiError(TroubleKind.NO_HOST)
     if isinstance(error, TimeoutError):
-        return AmiError(Kind.TIMED_OUT)
-    kind = _KIND_BY_ERRNO.get(error.errno or 0, Kind.UNREACHABLE)
-    return AmiError(kind, "" if kind is not Kind.UNREACHABLE else error.strerror or type(error).__name__)
+        return AmiError(TroubleKind.TIMED_OUT)
+    kind = _KIND_BY_ERRNO.get(error.errno or 0, TroubleKind.UNREACHABLE)
+    return AmiError(kind, "" if kind is not TroubleKind.UNREACHABLE else error.strerror or type(error).__name__)

@@ -43,7 +43,7 @@ class Gap:
 Notice = Received | Gap
 
 
-class Inbox:
+class EventQueue:
     """`put...` in, `notices` out. `limit` is the size of what waits, in characters of its packets."""
 
     def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from reputation.model import EndedBy
 
 
-class Direction(StrEnum):
+class CallDirection(StrEnum):
     """Seen from this PBX. UNKNOWN: we came in so late that the call's first channel was never seen."""
 
     INBOUND = "inbound"
@@ -17,7 +17,7 @@ class Direction(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Disposition(StrEnum):
+class CallDisposition(StrEnum):
     """What became of it. Only ANSWERED means that people talked."""
 
     ANSWERED = "answered"
@@ -57,8 +57,8 @@ class Outcome:
     linkedid: str
     at: float
     ended_at: float
-    direction: Direction
-    disposition: Disposition
+    direction: CallDirection
+    disposition: CallDisposition
     complete: bool
     caller: str = ""
     caller_name: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
 from reputation import model
 from reputation.model import CallerKind, OutcomeRecord
 from reputation.numbers import caller_of, number_of
@@ -13,19 +13,19 @@ RegionOf = Callable[[str | None], str]
 
 # What the tracker tells apart and the store does not: a call that no phone rang for says nothing about the caller.
 DISPOSITIONS = {
-    Disposition.ANSWERED: model.Disposition.ANSWERED,
-    Disposition.NO_ANSWER: model.Disposition.NO_ANSWER,
-    Disposition.BUSY: model.Disposition.BUSY,
-    Disposition.REJECTED: model.Disposition.REJECTED,
-    Disposition.FAILED: model.Disposition.FAILED,
-    Disposition.REFUSED: model.Disposition.FAILED,
-    Disposition.PBX: model.Disposition.FAILED,
-    Disposition.UNKNOWN: model.Disposition.FAILED,
+    CallDisposition.ANSWERED: model.Disposition.ANSWERED,
+    CallDisposition.NO_ANSWER: model.Disposition.NO_ANSWER,
+    CallDisposition.BUSY: model.Disposition.BUSY,
+    CallDisposition.REJECTED: model.Disposition.REJECTED,
+    CallDisposition.FAILED: model.Disposition.FAILED,
+    CallDisposition.REFUSED: model.Disposition.FAILED,
+    CallDisposition.PBX: model.Disposition.FAILED,
+    CallDisposition.UNKNOWN: model.Disposition.FAILED,
 }
 DIRECTIONS = {
-    Direction.INBOUND: model.Direction.INBOUND,
-    Direction.OUTBOUND: model.Direction.OUTBOUND,
-    Direction.INTERNAL: model.Direction.INTERNAL,
+    CallDirection.INBOUND: model.Direction.INBOUND,
+    CallDirection.OUTBOUND: model.Direction.OUTBOUND,
+    CallDirection.INTERNAL: model.Direction.INTERNAL,
 }
 # CALLERID(num-pres) as numbers.caller_of reads it.
 PRESENTATIONS = {Presentation.WITHHELD: "prohib"}
@@ -68,7 +68,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         transferred=outcome.transferred or outcome.picked_up or outcome.forwarded_to is not None,
         parked=outcome.parked,
         conference=outcome.conference,
-        complete=outcome.complete and outcome.disposition is not Disposition.UNKNOWN,
+        complete=outcome.complete and outcome.disposition is not CallDisposition.UNKNOWN,
     )
 
 

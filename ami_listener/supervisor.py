@@ -23,17 +23,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ami_listener.connection import Account, Connection, connect
-from ami_listener.errors import AmiError, Kind, Trouble
-from ami_listener.event_queue import Gap, Inbox, Notice
+from ami_listener.errors import AmiError, Trouble, TroubleKind
+from ami_listener.event_queue import EventQueue, Gap, Notice
 from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("ami_listener.supervisor")
 
 # Troubles that do not end by themselves: somebody must be told, even in the middle of an outage.
-_NEEDS_SOMEBODY = frozenset({Kind.NO_HOST, Kind.NOT_AMI, Kind.LOGIN_REFUSED, Kind.BAD_LOGIN})
+_NEEDS_SOMEBODY = frozenset(
+    {TroubleKind.NO_HOST, TroubleKind.NOT_AMI, TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN}
+)
 
 # Asking again at once is no use, and an offence if it is the secret.
-_REFUSALS = frozenset({Kind.LOGIN_REFUSED, Kind.BAD_LOGIN})
+_REFUSALS = frozenset({TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN})
 
 # Asterisk may ban an address that tries a wrong secret again and again, and its log would fill.
 REFUSED_LOGIN_SECONDS = 60.0
@@ -52,7 +54,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
     return wait_seconds(failures) * (1 + chance) / 2
 
 
-class State(StrEnum):
+class ListenerState(StrEnum):
     """Where the listener is; see the table above."""
 
     CONNECTING = "connecting"
@@ -79,10 +81,10 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ListenerStatus:
     """What doctor and metrics show. `behind_seconds` is the age of the oldest event that waits to be looked at."""
 
-    state: State
+    state: ListenerState
     connected_since: float | None
     last_event_at: float | None
     events: int
@@ -106,18 +108,18 @@ class AmiListener:
         account: Account,
         *,
         pace: Pace | None = None,
-        inbox: Inbox | None = None,
+        inbox: EventQueue | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._account = account
         self._pace = pace or Pace()
-        self._inbox = inbox or Inbox()
+        self._inbox = inbox or EventQueue()
         self._clock = clock
         self._chance = chance
         self._sleep = sleep
-        self._state = State.CLOSED
+        self._state = ListenerState.CLOSED
         self._task: asyncio.Task[None] | None = None
         self._connects = 0
         self._connected_since: float | None = None
@@ -127,10 +129,10 @@ class AmiListener:
         self._login_in_doubt = False
 
     @property
-    def status(self) -> Status:
+    def status(self) -> ListenerStatus:
         now, inbox = self._clock(), self._inbox
         oldest_at = inbox.oldest_at
-        return Status(
+        return ListenerStatus(
             state=self._state,
             connected_since=self._connected_since,
             last_event_at=inbox.received_at,
@@ -153,7 +155,7 @@ class AmiListener:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._state = State.CLOSED
+        self._state = ListenerState.CLOSED
         self._inbox.close()
 
     def notices(self) -> AsyncIterator[Notice]:
@@ -169,11 +171,11 @@ class AmiListener:
             if since is not None and now - since >= STABLE_SECONDS:
                 failures = 0
             failures += 1
-            in_doubt = self._login_in_doubt and error.kind is not Kind.STOPPING
+            in_doubt = self._login_in_doubt and error.kind is not TroubleKind.STOPPING
             refused = error.kind in _REFUSALS or in_doubt
             seconds = reconnect_seconds(failures, self._chance(), login_refused=refused)
             self._note(error.kind, error.detail)
-            self._state = State.WAITING
+            self._state = ListenerState.WAITING
             logger.debug("connecting again in %.1f s", seconds)
             await self._sleep(seconds)
 
@@ -189,29 +191,29 @@ class AmiListener:
         except AmiError as error:
             reason = error
         except asyncio.CancelledError:
-            if connection is not None and self._state is State.LISTENING:
+            if connection is not None and self._state is ListenerState.LISTENING:
                 await connection.log_off()
             raise
         except Exception:  # the outermost point: whatever happened, connect again
             logger.exception("the connection to Asterisk's manager interface failed")
-            reason = AmiError(Kind.FAILED)
+            reason = AmiError(TroubleKind.FAILED)
         finally:
             if connection is not None:
                 connection.abort()
-        if connection is not None and self._state is State.LISTENING:
+        if connection is not None and self._state is ListenerState.LISTENING:
             self._inbox.put_gap(Gap(self._clock(), connection.heard_at, reason.kind.words))
         return reason
 
     async def _connect(self) -> Connection:
-        self._state = State.CONNECTING
+        self._state = ListenerState.CONNECTING
         try:
             async with asyncio.timeout(self._pace.connect_seconds):
                 return await connect(self._account, self._inbox, self._clock)
         except TimeoutError:
-            raise AmiError(Kind.TIMED_OUT) from None
+            raise AmiError(TroubleKind.TIMED_OUT) from None
 
     async def _log_in(self, connection: Connection) -> None:
-        self._state = State.LOGGING_IN
+        self._state = ListenerState.LOGGING_IN
         await connection.greeting(self._pace.login_seconds)
         self._login_in_doubt = not self._login_works
         self._login_works = False
@@ -221,7 +223,7 @@ class AmiListener:
 
     def _listening(self) -> None:
         now = self._clock()
-        self._state = State.LISTENING
+        self._state = ListenerState.LISTENING
         self._connects += 1
         self._connected_since = now
         trouble, self._trouble = self._trouble, None
@@ -250,9 +252,9 @@ class AmiListener:
             heard = connection.received_bytes
             if silent_slices == pace.slices:
                 break
-        raise AmiError(Kind.DEAF)
+        raise AmiError(TroubleKind.DEAF)
 
-    def _note(self, kind: Kind, detail: str) -> None:
+    def _note(self, kind: TroubleKind, detail: str) -> None:
         """Remember what went wrong. One WARNING for an outage, and one for each thing that somebody must mend."""
         before = self._trouble
         since = self._clock() if before is None else before.at

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from ami_listener import events
 from ami_listener.bridges import Bridges
-from ami_listener.calls import Call, Channel, Kind, kind_of, outcome_of
-from ami_listener.carrier_retries import Offers, may_be_offered_again, merge
+from ami_listener.calls import Call, CallKind, Channel, kind_of, outcome_of
+from ami_listener.carrier_retries import CarrierRetries, may_be_offered_again, merge
 from ami_listener.events import ChannelRef, Event
-from ami_listener.outcome import Direction, Outcome, Presentation
+from ami_listener.outcome import CallDirection, Outcome, Presentation
 from reputation.channels import endpoint_of
 
 CALLS_LIMIT = 10_000
@@ -54,7 +54,7 @@ class CallTracker:
         self._channels: dict[str, Channel] = {}
         self._bridges = Bridges(calls_limit)
         self._mailboxes: dict[str, int] = {}
-        self._offers = Offers()
+        self._offers = CarrierRetries()
         self._ended: list[Outcome] = []
 
     @property
@@ -140,7 +140,7 @@ class CallTracker:
     def _move(self, channel: Channel, target: Call | None) -> None:
         """A channel is part of another call now. The outside caller of a call never is: his call stays his own."""
         old = channel.call
-        if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
+        if target is None or target is old or (channel is old.main and old.direction is not CallDirection.INTERNAL):
             return
         del old.channels[channel.uniqueid]
         old.ringing -= channel.ringing
@@ -202,10 +202,10 @@ class CallTracker:
             return
         call = self._open(ref.linkedid, at)
         channel = self._add(ref, call)
-        if event.placed and channel.kind is Kind.TRUNK:
+        if event.placed and channel.kind is CallKind.TRUNK:
             return  # Originate or a call file: nobody has called us, and nothing says who is called
         call.begin(channel, event.caller, event.caller_name, event.exten)
-        if call.direction is Direction.INBOUND and event.caller:
+        if call.direction is CallDirection.INBOUND and event.caller:
             call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
 
     def _on_new_state(self, event: events.NewState, at: float) -> None:
@@ -225,7 +225,7 @@ class CallTracker:
     def _note_presentation(self, channel: Channel, presentation: Presentation) -> None:
         """Of an inbound caller's number; what was withheld once stays so."""
         call = channel.call
-        if channel is call.main and channel.kind is Kind.TRUNK and call.presentation is not Presentation.WITHHELD:
+        if channel is call.main and channel.kind is CallKind.TRUNK and call.presentation is not Presentation.WITHHELD:
             call.presentation = call.presentation if presentation is Presentation.UNKNOWN else presentation
 
     def _on_dial_begin(self, event: events.DialBegin, at: float) -> None:

@@ -27,7 +27,7 @@ from lab.ports import free_port
 from lab.programs import CONSOLE
 from reputation.ids import ALPHABET
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Direction, Disposition, OutcomeRecord
-from reputation.store.calls import Wanted, find_calls
+from reputation.store.calls import CallFilter, find_calls
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcomes
@@ -109,7 +109,7 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
             add_user(db, ConsoleUser("bench", Role.OPERATOR, "201", now, now), "no password")
             session = Session(hash_of(token), "bench", now, now, "127.0.0.1", "benchmark")
             start_session(db, session, Lifetime(3600.0, 86400.0))
-        (call,) = find_calls(db, Wanted(action="warn"), None, 1)
+        (call,) = find_calls(db, CallFilter(action="warn"), None, 1)
     about = {"call": call.id, "number": quote(call.caller or ""), "after": f"{now - 40 * 86400:.1f}"}
     return {name: path.format(**about) for name, path in PAGES.items()}, token
 

@@ -20,7 +20,7 @@ from reputation.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class EmergencyWindow:
     """`since`: what opened it last, None if nothing did since it was closed; `opened_by`: who did it by hand."""
 
     since: float | None
@@ -50,11 +50,13 @@ class Window:
         return Wording("opened by an emergency call at {since}, until {until}", about)
 
 
-def window_of(db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None) -> Window:
+def window_of(
+    db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
+) -> EmergencyWindow:
     """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
     since, closed_at = opened_and_closed_at(db, now)
     if asterisk_at is not None and counts_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
     by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
     opened_by = by_hand[0].row.who if by_hand and by_hand[0].row.at == since else ""
-    return Window(since, 60.0 * settings.emergency.window_minutes, closed_at, now, opened_by)
+    return EmergencyWindow(since, 60.0 * settings.emergency.window_minutes, closed_at, now, opened_by)

@@ -77,11 +77,11 @@ class SettingsUnreadable(SettingsError):
     """This user may not read the file: nothing is known of what is in it."""
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: fixed keys, each with a default or required."""
 
 
-class Agi(Table, frozen=True):
+class Agi(SettingsTable, frozen=True):
     """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well.
 
     `key`: who sends it along may, too. For containers, where the kernel does not say who asks.
@@ -95,13 +95,13 @@ class Agi(Table, frozen=True):
     key: Key = ""
 
 
-class StoreTable(Table, frozen=True):
+class StoreTable(SettingsTable, frozen=True):
     """Where what we know is kept."""
 
     path: str = "callsieve.db"
 
 
-class Ami(Table, frozen=True):
+class Ami(SettingsTable, frozen=True):
     """Where Asterisk tells how calls end. An empty user name: no listener."""
 
     host: str = "127.0.0.1"
@@ -110,7 +110,7 @@ class Ami(Table, frozen=True):
     secret: str = ""
 
 
-class Numbers(Table, frozen=True):
+class Numbers(SettingsTable, frozen=True):
     """How national numbers are read, unless the trunk says otherwise.
 
     `match_withheld`: blocklists match the number that a trunk delivers of a caller who withholds it.
@@ -120,13 +120,13 @@ class Numbers(Table, frozen=True):
     match_withheld: bool = False
 
 
-class PolicyTable(Table, frozen=True):
+class PolicyTable(SettingsTable, frozen=True):
     """The policy of the whole PBX: a preset or a file in `policies/`."""
 
     name: str = "cautious"
 
 
-class Actions(Table, frozen=True):
+class Actions(SettingsTable, frozen=True):
     """What a caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail, else on.
 
     `ask`: what a challenge asks for where the rule does not say; `language`: what is spoken where the caller's country
@@ -139,7 +139,7 @@ class Actions(Table, frozen=True):
     appeal: bool = False
 
 
-class DisplayTable(Table, frozen=True):
+class DisplayTable(SettingsTable, frozen=True):
     """What phones show before a caller's name: the language of who is not known yet, how long a line is, own texts."""
 
     language: Literal["en", "zh"] = "en"
@@ -148,13 +148,13 @@ class DisplayTable(Table, frozen=True):
     zh: dict[str, str] = {}
 
 
-class Emergency(Table, frozen=True):
+class Emergency(SettingsTable, frozen=True):
     """How long screening stays open after an emergency call from here."""
 
     window_minutes: Minutes = 120
 
 
-class Outbound(Table, frozen=True):
+class Outbound(SettingsTable, frozen=True):
     """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back."""
 
     observe: bool = True
@@ -170,7 +170,7 @@ class Outbound(Table, frozen=True):
     calls_per_young_number_day: CallLimit = 100
 
 
-class HoursTable(Table, frozen=True):
+class HoursTable(SettingsTable, frozen=True):
     """When people of a region may be called, in the place of what is known of it. Empty: never."""
 
     region: str
@@ -179,7 +179,7 @@ class HoursTable(Table, frozen=True):
     sunday: str = ""
 
 
-class Web(Table, frozen=True):
+class Web(SettingsTable, frozen=True):
     """The console. `hosts`: the names that browsers reach it by; `proxies`: who may say for whom they ask."""
 
     listen: str = "127.0.0.1:8480"
@@ -191,7 +191,7 @@ class Web(Table, frozen=True):
     session_hours: SessionHours = 12
 
 
-class AsteriskTable(Table, frozen=True):
+class AsteriskTable(SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
     `etc` is where its configuration is: `asterisk install` writes there, and the daemon looks where calls are sent.
@@ -201,7 +201,7 @@ class AsteriskTable(Table, frozen=True):
     etc: str = "/etc/asterisk"
 
 
-class TrunkTable(Table, frozen=True):
+class TrunkTable(SettingsTable, frozen=True):
     """A trunk; `reject` is how a call is turned away on it."""
 
     name: Name
@@ -212,7 +212,7 @@ class TrunkTable(Table, frozen=True):
     reject: Literal["603", "607", "608", "busy", "not-in-service"] = "603"
 
 
-class DidTable(Table, frozen=True):
+class DidTable(SettingsTable, frozen=True):
     """A number of ours that callers dial; `screen = false` for fax, alarm and lift."""
 
     number: str
@@ -221,7 +221,7 @@ class DidTable(Table, frozen=True):
     screen: bool = True
 
 
-class PersonTable(Table, frozen=True):
+class PersonTable(SettingsTable, frozen=True):
     """Someone of ours. `quiet_hours` as in `22-7`: else those of [reputation.quiet], for whoever wants some."""
 
     extension: Extension
@@ -232,7 +232,7 @@ class PersonTable(Table, frozen=True):
     quiet_hours: Hours | None = None
 
 
-class ScopeTable(Table, frozen=True):
+class ScopeTable(SettingsTable, frozen=True):
     """A policy for part of the calls: exactly one of `did`, `trunk`, `group`."""
 
     policy: str
@@ -241,7 +241,7 @@ class ScopeTable(Table, frozen=True):
     group: str | None = None
 
 
-class Settings(Table, frozen=True):
+class Settings(SettingsTable, frozen=True):
     """Everything in the file."""
 
     agi: Agi = Agi()

@@ -20,7 +20,7 @@ from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_condition
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.files import open_regular
 from policies.hints import nearest, shown
-from policies.policy import Condition, Policy, PolicyError, Problem, Problems, Rule, TooManyProblems
+from policies.policy import Condition, Policy, PolicyError, PolicyProblem, Problems, Rule, TooManyProblems
 from policies.positions import places_of
 from policies.reasons import Why, why_of_rule
 
@@ -103,7 +103,7 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
     return policy
 
 
-def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[Problem]]:
+def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
     """The policy, or all that is wrong with the text, in its order."""
     problems = Problems()
     policy = None
@@ -113,9 +113,9 @@ def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, l
         with suppress(TooManyProblems):
             policy = _policy_from(table, name, base_of, problems)
     except PolicyError as error:
-        return None, [Problem(str(error))]
+        return None, [PolicyProblem(str(error))]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        return None, [Problem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=_line_told(str(error), text))]
+        return None, [PolicyProblem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=_line_told(str(error), text))]
     if not problems:
         return policy, []
     found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]

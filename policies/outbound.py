@@ -16,15 +16,15 @@ from policies.reasons import OutboundReason, Why
 from reputation.own.grades import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
+    CalledPlace,
     CallingHours,
-    Place,
     is_good_time,
     local_date_number,
     next_good_time,
     next_morning,
 )
 from reputation.own.outbound_types import OutboundFacts
-from reputation.own.register import State
+from reputation.own.register import NumberState
 
 
 class Passage(IntEnum):
@@ -96,7 +96,7 @@ class _Case:
     call: OutgoingCall
     facts: OutboundFacts
     rules: OutboundRules
-    place: Place
+    place: CalledPlace
     now: float
 
     @property
@@ -143,9 +143,9 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 
 def _resting(case: _Case) -> _Ruling | None:
     facts = case.facts
-    if not case.rules.resting or facts.state in (None, State.ACTIVE):
+    if not case.rules.resting or facts.state in (None, NumberState.ACTIVE):
         return None
-    if facts.state is State.RETIRED:
+    if facts.state is NumberState.RETIRED:
         return _Ruling(Passage.REFUSE, "retired", Why(OutboundReason.RETIRED))
     until = {"day": case.rules.day(facts.rests_until or case.now)}
     return _Ruling(Passage.REFUSE, "resting", Why(OutboundReason.RESTING, until))
@@ -258,7 +258,7 @@ def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
 
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
     hours = rules.hours
-    return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else Place((), hours.usual), now)
+    return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else CalledPlace((), hours.usual), now)
 
 
 def _counted(reason: OutboundReason, calls: int) -> Why:

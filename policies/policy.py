@@ -16,7 +16,7 @@ class PolicyError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PolicyProblem:
     """One thing that is wrong with a policy's text. `path`: of the key that it is about, as TOML nests them."""
 
     text: str
@@ -27,14 +27,14 @@ class Problem:
         return self.text if self.line is None else f"line {self.line}: {self.text}"
 
 
-class Problems(list[Problem]):
+class Problems(list[PolicyProblem]):
     """Those that are found while a text is read; reading goes on after each, up to MOST of them."""
 
     MOST = 50
 
     def add(self, text: str, path: tuple[str | int, ...]) -> None:
         """One more. TooManyProblems after the last that anybody would read."""
-        self.append(Problem(text, path))
+        self.append(PolicyProblem(text, path))
         if len(self) >= self.MOST:
             raise TooManyProblems
 

@@ -31,15 +31,15 @@ TOKEN = re.compile(
 
 
 @dataclass(slots=True)
-class Place:
+class Position:
     """A value: its line, counted from 1, and what is in it, by key or by position in a list."""
 
     line: int
-    parts: dict[Step, Place] = field(default_factory=dict)
+    parts: dict[Step, Position] = field(default_factory=dict)
 
-    def part(self, step: Step, line: int) -> Place:
+    def part(self, step: Step, line: int) -> Position:
         """What is in it there; new if it is met for the first time."""
-        return self.parts.setdefault(step, Place(line))
+        return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:
         """The line of what is there, or of the last that is met on the way."""
@@ -51,7 +51,7 @@ class Place:
         return place.line
 
 
-def places_of(text: str) -> Place:
+def places_of(text: str) -> Position:
     """The tree of all keys. PolicyError for one of more than MAX_PARTS parts."""
     return _Scanner().scan(text)
 
@@ -60,7 +60,7 @@ def places_of(text: str) -> Place:
 class _Open:
     """A list or an inline table that is not closed yet. `count`: the values of a list before this one."""
 
-    place: Place
+    place: Position
     is_list: bool
     count: int = 0
 
@@ -69,13 +69,13 @@ class _Scanner:
     """`keys`: those of the key that is being read, None while a value is; `open`: what surrounds it."""
 
     def __init__(self) -> None:
-        self.root = self.table = Place(1)
+        self.root = self.table = Position(1)
         self.value = self.root
         self.open: list[_Open] = []
         self.keys: list[str] | None = []
         self.brackets = 0  # of a header
 
-    def scan(self, text: str) -> Place:
+    def scan(self, text: str) -> Position:
         for token, line in _tokens(text):
             if token == "\n":
                 if not self.open:
@@ -124,7 +124,7 @@ class _Scanner:
         self.open.pop()
         self.keys = None
 
-    def _table_of(self, keys: list[str], line: int) -> Place:
+    def _table_of(self, keys: list[str], line: int) -> Position:
         """The table that a header begins: of `[[rule]]` the next one."""
         place = self.root
         for key in keys[:-1]:
@@ -133,7 +133,7 @@ class _Scanner:
         return last.part(len(last.parts), line) if self.brackets > 1 else _latest(last)
 
 
-def _latest(place: Place) -> Place:
+def _latest(place: Position) -> Position:
     """Of a list of tables the last."""
     return place.parts.get(len(place.parts) - 1, place)
 

@@ -195,7 +195,7 @@ def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
 # The code of a call-back: an operator calls the number and says it; whoever answers gives it back with the appeal.
 
 
-class Answer(StrEnum):
+class ProofAnswer(StrEnum):
     """What an answered code is worth."""
 
     RIGHT = "right"
@@ -225,12 +225,12 @@ def digest_of(code: str, reference: str) -> bytes:
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
-def answer_of(code: Code | None, text: str, reference: str, now: float) -> Answer:
+def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
     """Whether the text is the code, within a day and five tries."""
     if code is None:
-        return Answer.NONE
+        return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:
-        return Answer.EXPIRED
+        return ProofAnswer.EXPIRED
     if code.tries >= CODE_TRIES:
-        return Answer.SPENT
-    return Answer.RIGHT if hmac.compare_digest(digest_of(text, reference), code.digest) else Answer.WRONG
+        return ProofAnswer.SPENT
+    return ProofAnswer.RIGHT if hmac.compare_digest(digest_of(text, reference), code.digest) else ProofAnswer.WRONG

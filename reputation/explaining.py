@@ -14,7 +14,17 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.model import AuthClass, Change, Family, Happening, Identity, Imported, Level, Reputation, SignalCategory
+from reputation.model import (
+    AuthClass,
+    Family,
+    Happening,
+    Identity,
+    Imported,
+    Level,
+    LevelChange,
+    Reputation,
+    SignalCategory,
+)
 from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Weights
@@ -46,12 +56,14 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 @lru_cache(maxsize=256)
-def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> tuple[Change, ...]:
+def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> tuple[LevelChange, ...]:
     """What would change it, at any time: nothing of it fades. A call asks this of every number on a list."""
     return would_change(evidence, circumstances, weights, 0.0)
 
 
-def would_change(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Change, ...]:
+def would_change(
+    evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[LevelChange, ...]:
     """Of the things that can happen to a number those that would make its level lower, the least first."""
     level = reputation_of(evidence, circumstances, weights, now).level
     found = []
@@ -60,7 +72,7 @@ def would_change(evidence: Evidence, circumstances: Circumstances, weights: Weig
         if changed is not None:
             after = reputation_of(changed, circumstances, weights, now)
             if after.level < level:
-                found.append(Change(what, after.level, after.log_odds))
+                found.append(LevelChange(what, after.level, after.log_odds))
     return tuple(found)
 
 

@@ -55,7 +55,7 @@ class _Known:
     standings: dict[AuthClass, Standing | None] = field(default_factory=dict)
 
 
-class Ledger:
+class MemoryStore:
     """What calls and marks have shown so far. Of one epoch; `trust` is that in a reporter."""
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:

@@ -107,7 +107,7 @@ class Happening(StrEnum):
         return self._name_.lower().replace("_", "-")
 
 
-class Change(NamedTuple):
+class LevelChange(NamedTuple):
     """Something that would make a level lower, and what the reputation would be then."""
 
     what: Happening
@@ -126,7 +126,7 @@ class Reputation:
     log_odds: float = 0.0
     level: Level = Level.NONE
     families: tuple[Family, ...] = ()
-    would_change: tuple[Change, ...] = ()
+    would_change: tuple[LevelChange, ...] = ()
     appeal: str | None = None
 
     @property

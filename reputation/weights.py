@@ -28,11 +28,11 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 Hour = Annotated[int, Meta(ge=0, le=24)]
 
 
-class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the settings below `[reputation]`. With `dict=True` it keeps what is derived of it."""
 
 
-class ChannelWeights(Table, frozen=True):
+class ChannelWeights(WeightsTable, frozen=True):
     """How much a mark counts by the way it came: who dials from a handset took the call."""
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
@@ -40,7 +40,7 @@ class ChannelWeights(Table, frozen=True):
     cli: Annotated[float, Meta(ge=0, le=1)] = 1.0  # an administrator, for a person who told so
 
 
-class MarkWeights(Table, frozen=True, dict=True):
+class MarkWeights(WeightsTable, frozen=True, dict=True):
     """Marks of people, against all those who answered and did not mark."""
 
     half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
@@ -68,7 +68,7 @@ class MarkWeights(Table, frozen=True, dict=True):
         return float(getattr(self.channels, channel.value))
 
 
-class BehaviourWeights(Table, frozen=True, dict=True):
+class BehaviourWeights(WeightsTable, frozen=True, dict=True):
     """What calls showed, per distinct callee and category. Keys are the categories with `_` for `-`."""
 
     half_life_days: Days = 14.0  # rotating spam repeats with a half-life of 5 days, callers' habits last longer
@@ -91,7 +91,7 @@ class BehaviourWeights(Table, frozen=True, dict=True):
         return {**weights, SignalCategory.NOT_SPAM: self.called_back}
 
 
-class BlockWeights(Table, frozen=True):
+class BlockWeights(WeightsTable, frozen=True):
     """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more."""
 
     days: Days = 60.0
@@ -102,7 +102,7 @@ class BlockWeights(Table, frozen=True):
     bad_from: Threshold = 2.9  # marks, behaviour and feeds together: the level of a warning
 
 
-class FeedWeights(Table, frozen=True):
+class FeedWeights(WeightsTable, frozen=True):
     """Imported sources. A list of numbers alone is weak: it covers 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
@@ -110,7 +110,7 @@ class FeedWeights(Table, frozen=True):
     allow: ForFine = -1.5
 
 
-class AttestationWeights(Table, frozen=True):
+class AttestationWeights(WeightsTable, frozen=True):
     """What the network says of this one call (TransNexus SHAKEN statistics)."""
 
     verified_a: Weight = -0.5
@@ -119,7 +119,7 @@ class AttestationWeights(Table, frozen=True):
     failed: Weight = 1.5
 
 
-class QuietWeights(Table, frozen=True):
+class QuietWeights(WeightsTable, frozen=True):
     """An unknown caller in the quiet hours of the callee, from `first_hour` until before `last_hour`.
 
     `time_zone` as in `Europe/London`; empty: that of the machine.
@@ -131,7 +131,7 @@ class QuietWeights(Table, frozen=True):
     time_zone: str = ""
 
 
-class IdentityWeights(Table, frozen=True):
+class IdentityWeights(WeightsTable, frozen=True):
     """Proven owners: how much it speaks for the caller, and how little marks may then do."""
 
     level_1: ForFine = -0.5
@@ -142,14 +142,14 @@ class IdentityWeights(Table, frozen=True):
     marks_contamination_3: Share = 0.20  # marks bounded at +1.6
 
 
-class AppealWeights(Table, frozen=True):
+class AppealWeights(WeightsTable, frozen=True):
     """After an appeal was upheld, marks are doubted for a while."""
 
     marks_contamination: Share = 0.20
     days: Days = 90.0
 
 
-class TrustWeights(Table, frozen=True):
+class TrustWeights(WeightsTable, frozen=True):
     """Trust in a reporter, from settled cases only: Beta(agree, disagree) against what is expected of anybody."""
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
@@ -157,7 +157,7 @@ class TrustWeights(Table, frozen=True):
     least: Annotated[float, Meta(ge=0, le=1)] = 0.1
 
 
-class Thresholds(Table, frozen=True, dict=True):
+class Thresholds(WeightsTable, frozen=True, dict=True):
     """From which log-odds each level is justified (Wald, beta 0.1), and what reject needs besides."""
 
     tag: Threshold = 1.5  # alpha 20 %
@@ -177,7 +177,7 @@ class Thresholds(Table, frozen=True, dict=True):
         return tuple((getattr(self, level.word), level) for level in reversed(Level) if level is not Level.NONE)
 
 
-class Weights(Table, frozen=True, eq=False):
+class Weights(WeightsTable, frozen=True, eq=False):
     """All of it. Compared by identity: one is made when the settings are read, and results are kept by it."""
 
     marks: MarkWeights = MarkWeights()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from benchmarks.accuracy.office import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Disposition, Level, Mark, OutcomeRecord, Verdict
 from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
 from reputation.signals import LONG_TALK_SECONDS
@@ -34,7 +34,7 @@ class Model:
     """CallSieve: marks, behaviour and relationship; no block, no feeds, no attestation, no quiet hours."""
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
-        self._ledger = Ledger(weights)
+        self._ledger = MemoryStore(weights)
         self._weights = weights
 
     def learn(self, outcome: OutcomeRecord) -> object:

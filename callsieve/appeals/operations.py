@@ -15,10 +15,10 @@ from typing import NamedTuple
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.identities.operations import CodeMade, wrong_code
-from reputation.appeals import Answer, Appeal, AppealError, AppealStep, new_code, stepped
+from reputation.appeals import Appeal, AppealError, AppealStep, ProofAnswer, new_code, stepped
 from reputation.ids import new_id, parse_id
 from reputation.store import appeals as store
-from reputation.store.appeals import Ruling, appeal_of, appeals_of
+from reputation.store.appeals import AppealRuling, appeal_of, appeals_of
 from reputation.store.attachments import Attachment, NewAttachment, attachments_of, content_of
 from reputation.store.attachments import attach as attach_one
 from reputation.store.attachments import detach as detach_one
@@ -129,7 +129,7 @@ def prove(db: sqlite3.Connection, context: Context, request: CodeRequest) -> App
     before = appeal_about(db, context, request.about)
     with change(db, context, "appeal prove", before.number) as changed, _refusing():
         answer = store.prove(db, before.reference, request.code, context.at)
-        if answer is not Answer.RIGHT:
+        if answer is not ProofAnswer.RIGHT:
             changed.after = {"answer": answer}
             return wrong_code(answer)
         changed.before = before
@@ -147,7 +147,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
         raise Refused("denied-category", words, "category-only")
     before = appeal_about(db, context, request.about)
     with change(db, context, "appeal decide", before.number) as changed, _refusing():
-        ruling = Ruling(upheld, request.reason, request.category_only)
+        ruling = AppealRuling(upheld, request.reason, request.category_only)
         appeal, reporters = store.decide(db, before.reference, ruling, context.at)
         changed.before, changed.after = before, appeal
     return AppealChange(changed.id, appeal, reporters)

@@ -18,7 +18,7 @@ from reputation.wording import Places, Wording
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class Disputes:
     """All of it, of one number, the latest first. `bursts` wait for a review; `reviewed` is the last one."""
 
     appeals: tuple[Appeal, ...] = ()
@@ -33,9 +33,9 @@ class Cases:
         return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
 
 
-def cases_of(db: sqlite3.Connection, number: str) -> Cases:
+def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
     """What was decided about the number."""
-    return Cases(
+    return Disputes(
         tuple(appeals_of(db, number)),
         tuple(tombstones_of(db, number)),
         tuple(epochs_of(db, number)),
@@ -44,7 +44,7 @@ def cases_of(db: sqlite3.Connection, number: str) -> Cases:
     )
 
 
-def cases_as_json(cases: Cases) -> dict[str, Any]:
+def disputes_as_json(cases: Disputes) -> dict[str, Any]:
     """All of it for scripts."""
     return {
         "appeals": list(cases.appeals),
@@ -67,7 +67,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
     return Wording("{reference} of {name}: {state}", about)
 
 
-def decided_since(cases: Cases, at: float) -> Iterator[str]:
+def decided_since(cases: Disputes, at: float) -> Iterator[str]:
     """What has happened to the number after that instant, so that a decision of then would be another one now."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at

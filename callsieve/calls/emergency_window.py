@@ -8,11 +8,11 @@ from __future__ import annotations
 import sqlite3
 
 from callsieve.changes.operation import Context, change
-from callsieve.emergency import Window, window_of
+from callsieve.emergency import EmergencyWindow, window_of
 from reputation.store import emergencies
 
 
-def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> Window:
+def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> EmergencyWindow:
     """Opens it now, as an emergency call from here does."""
     with change(db, context, "emergency open") as changed:
         changed.after = {"opened_at": context.at}
@@ -20,7 +20,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
     return window_of(db, context.settings, context.at)
 
 
-def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> Window:
+def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
     """Closes it: what opened it does so no more. What it was until then.
 
     `asterisk_at`: the emergency call that Asterisk's database knows.

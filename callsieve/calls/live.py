@@ -12,8 +12,8 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from callsieve.web.store_client import Shelf
-from reputation.store.calls import Call, Wanted, calls_of_ids, find_calls
+from callsieve.web.store_client import StoreClient
+from reputation.store.calls import CallFilter, CallRow, calls_of_ids, find_calls
 from reputation.store.errors import StoreError
 
 logger = logging.getLogger("callsieve.web")
@@ -27,13 +27,13 @@ MOST_WATCHERS = 100
 MOST_OF_USER = 6  # as many as a browser opens
 
 
-class Live:
+class LiveCalls:
     """Looks as long as somebody watches."""
 
-    def __init__(self, shelf: Shelf, clock: Callable[[], float]) -> None:
+    def __init__(self, shelf: StoreClient, clock: Callable[[], float]) -> None:
         self._shelf = shelf
         self._clock = clock
-        self._watchers: dict[asyncio.Queue[Call], str] = {}
+        self._watchers: dict[asyncio.Queue[CallRow], str] = {}
         self._told: OrderedDict[str, bool] = OrderedDict()  # by id: whether it is known how the call ended
         self._task: asyncio.Task[None] | None = None
 
@@ -42,9 +42,9 @@ class Live:
         return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
 
     @asynccontextmanager
-    async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[Call]]:
+    async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[CallRow]]:
         """A queue of calls from now on. Who does not read it misses the oldest."""
-        queue: asyncio.Queue[Call] = asyncio.Queue(MOST_WAITING)
+        queue: asyncio.Queue[CallRow] = asyncio.Queue(MOST_WAITING)
         self._watchers[queue] = user
         if self._task is None or self._task.done():
             self._told.clear()
@@ -84,7 +84,7 @@ class Live:
         while len(self._told) > MOST_OPEN + MOST_NEW:
             self._told.popitem(last=False)
 
-    def tell(self, call: Call) -> None:
+    def tell(self, call: CallRow) -> None:
         """Puts a call into the queues of all who watch."""
         for queue in self._watchers:
             if queue.full():
@@ -92,8 +92,8 @@ class Live:
             queue.put_nowait(call)
 
 
-def _news(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[Call]:
+def _news(db: sqlite3.Connection, since: float, still_open: list[str]) -> list[CallRow]:
     """The latest calls, and those whose end was not known before, the latest first; each once."""
-    latest = find_calls(db, Wanted(since=since), None, MOST_NEW)
+    latest = find_calls(db, CallFilter(since=since), None, MOST_NEW)
     older = calls_of_ids(db, still_open) if still_open else []
     return list({call.id: call for call in (*latest, *older)}.values())

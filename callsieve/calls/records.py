@@ -23,7 +23,7 @@ def caller_words(record: DecisionRecord) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ShownEvidence:
     """What was known at a decision. `changes`: what would have made the level lower, and which it would have been then.
 
     `appeal`: the reference of the one that was in force, empty for none.
@@ -34,13 +34,13 @@ class Evidence:
     appeal: str
 
 
-def evidence_of(record: DecisionRecord) -> Evidence | None:
+def evidence_of(record: DecisionRecord) -> ShownEvidence | None:
     """The evidence that the journal keeps with a decision; None where it is damaged."""
     try:
         vector = value_of(record.vector)
         told = vector_as_json(record.vector).get("would_change", ())
         changes = tuple((str(one["what"]), str(one["level"])) for one in told)
-        return Evidence(families_of(record.vector), changes, str(vector.get("appeal", "")))
+        return ShownEvidence(families_of(record.vector), changes, str(vector.get("appeal", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

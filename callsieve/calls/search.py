@@ -10,7 +10,7 @@ from callsieve.text.times import TimeError, moment_of
 from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
 from reputation.numbers import number_of
-from reputation.store.calls import ENDINGS, Wanted
+from reputation.store.calls import ENDINGS, CallFilter
 
 FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until")
 LONGEST = 80
@@ -21,10 +21,10 @@ def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
-def wanted_of(context: Context, typed: Mapping[str, str | None]) -> Wanted:
+def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
     """What is looked for. Refused names the field."""
     text = typed_fields(typed)
-    return Wanted(
+    return CallFilter(
         number=number_field(context, text["number"], "number") if text["number"] else None,
         callee=text["callee"] or None,
         did=(number_of(text["did"], context.settings.numbers.region) or text["did"]) if text["did"] else None,

@@ -13,7 +13,7 @@ from callsieve.calls.records import evidence_of
 from callsieve.calls.search import FIELDS, typed_fields
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
-from reputation.store.calls import Call, Ending, Place, Wanted, ending_of, find_calls, rules_seen
+from reputation.store.calls import CallCursor, CallFilter, CallRow, Ending, ending_of, find_calls, rules_seen
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import entry_there
@@ -28,7 +28,7 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 class CallsShown:
     """One page of calls. `typed` is what stands in the filter; `older` the query of the next page, None at the end."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[CallRow, ...]
     typed: Mapping[str, str]
     older: str | None
     is_first: bool
@@ -64,7 +64,9 @@ class CallShown:
         return self.record.would_be != "allow"
 
 
-def calls_shown(db: sqlite3.Connection, wanted: Wanted, typed: Mapping[str, str], after: Place | None) -> CallsShown:
+def calls_shown(
+    db: sqlite3.Connection, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
+) -> CallsShown:
     """The page of calls after that place."""
     found = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = found[:PAGE_CALLS]
@@ -79,16 +81,16 @@ def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: Wor
     return CallsShown((), typed_fields(typed), None, True, tuple(rules_seen(db)), tuple(all_people(db)), problem)
 
 
-def query_of(typed: Mapping[str, str], place: Place | None = None) -> str:
+def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
     """The query of a page of calls, for a link."""
     fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
     return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
 
 
-def place_of(text: str | None) -> Place | None:
+def place_of(text: str | None) -> CallCursor | None:
     """The place in a link; None for the first page, and for what is none."""
     found = _PLACE.fullmatch(text or "")
-    return Place(float(found[1]), found[2]) if found else None
+    return CallCursor(float(found[1]), found[2]) if found else None
 
 
 def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: float) -> CallShown | None:

@@ -10,9 +10,9 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from callsieve.replay.false_positives import STOPPED, WARNED, Mistake, Stops, Talks, call_back_number
+from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
-from callsieve.web.cache import Kept
+from callsieve.web.cache import Cache
 from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD
 from reputation.model import DecisionRecord, OutcomeRecord
@@ -42,10 +42,10 @@ class ActivityCache:
     """The figures of each span: counting them takes a while, and everybody who looks sees the same."""
 
     def __init__(self) -> None:
-        self.kept: Kept[ActivityShown] = Kept(ACTIVITY_SECONDS)
+        self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
 
 
-class Span(NamedTuple):
+class ActivitySpan(NamedTuple):
     """How far back, and in which steps; seconds."""
 
     word: str
@@ -57,14 +57,14 @@ class Span(NamedTuple):
 SPANS = {
     span.word: span
     for span in (
-        Span("day", N_("24 hours"), DAY_SECONDS, 3600.0),
-        Span("week", N_("7 days"), 7 * DAY_SECONDS, 6 * 3600.0),
-        Span("month", N_("30 days"), 30 * DAY_SECONDS, DAY_SECONDS),
+        ActivitySpan("day", N_("24 hours"), DAY_SECONDS, 3600.0),
+        ActivitySpan("week", N_("7 days"), 7 * DAY_SECONDS, 6 * 3600.0),
+        ActivitySpan("month", N_("30 days"), 30 * DAY_SECONDS, DAY_SECONDS),
     )
 }
 
 
-class Step(NamedTuple):
+class ActivityStep(NamedTuple):
     """One step of time: how often each action was ordered."""
 
     at: float
@@ -78,10 +78,10 @@ class ActivityShown:
     """
 
     at: float
-    span: Span
-    steps: tuple[Step, ...]
+    span: ActivitySpan
+    steps: tuple[ActivityStep, ...]
     totals: Counter[str]
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[FalsePositive, ...]
     rising: tuple[Rising, ...]
     blocks: tuple[Block, ...]
 
@@ -101,7 +101,7 @@ class ActivityShown:
         return sum(mistake.calls for mistake in self.mistakes)
 
 
-def activity_shown(db: sqlite3.Connection, span: Span, now: float) -> ActivityShown:
+def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float) -> ActivityShown:
     """The figures up to now. Steps begin at whole ones, so that they stay what they are as time goes on."""
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
@@ -109,7 +109,7 @@ def activity_shown(db: sqlite3.Connection, span: Span, now: float) -> ActivitySh
     counted: dict[int, Counter[str]] = {}
     for count in counts_over(db, since, now + 60, span.step):
         counted.setdefault(count.step, Counter())[count.action] += count.calls
-    steps = tuple(Step(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
+    steps = tuple(ActivityStep(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
     return ActivityShown(
         at=now,
         span=span,
@@ -121,7 +121,7 @@ def activity_shown(db: sqlite3.Connection, span: Span, now: float) -> ActivitySh
     )
 
 
-def probable_mistakes(db: sqlite3.Connection, since: float) -> list[Mistake]:
+def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
     """Numbers that were stopped or warned of since then, and somebody of ours wanted to hear from, most calls first."""
     stops, talks = Stops(STOPPED | WARNED), Talks()
     for number in stopped_but_known(db, since, MOST_SUSPECTS):

@@ -78,7 +78,7 @@ ONESELF = Wording("Another administrator does that: nobody takes the console awa
 LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
 
 
-class Kind(NamedTuple):
+class UndoKind(NamedTuple):
     """Something that is changed. `read`: it, from a row of the audit and one side of that.
 
     `there`: what stands now where the one given stood, or would stand; None: nothing. `put_back` replaces what is
@@ -172,37 +172,37 @@ def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
     return next((one for one in said if one.auth_class is mark.auth_class), None)
 
 
-ENTRY = Kind(
+ENTRY = UndoKind(
     lambda _row, value: msgspec.convert(value, ListEntry),
     lambda db, _, entry: entry_there(db, entry),
     lambda db, _, entry: remove_entry(db, entry),
     lambda db, _, entry: add_entry(db, entry),
 )
-PERSONAL = Kind(
+PERSONAL = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in PersonalEntry._fields], PersonalEntry),
     lambda db, _, entry: next((one for one in personal_entries(db, entry.person) if one.number == entry.number), None),
     lambda db, _, entry: remove_personal_entry(db, entry.person, entry.number),
     lambda db, _, entry: set_personal_entry(db, entry),
 )
-IDENTITY = Kind(
+IDENTITY = UndoKind(
     lambda _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none goes without its proof
     lambda db, _, identity: identity_of(db, identity.number),
     lambda db, _, identity: remove_identity(db, identity.number),
     lambda db, context, identity: set_identity(db, identity, context.at),
 )
-OWN_NUMBER = Kind(
+OWN_NUMBER = UndoKind(
     lambda _row, value: msgspec.convert(value, OwnNumber),
     lambda db, _, own: own_of(db, own.number),
     lambda db, _, own: remove_own(db, own.number),
     lambda db, _, own: put_own(db, own),
 )
-WISH = Kind(
+WISH = UndoKind(
     lambda _row, value: msgspec.convert([(SETTLED | value)[field] for field in DoNotCall._fields], DoNotCall),
     lambda db, _, wish: _as_settled(do_not_call_of(db, wish.number), wish),
     lambda db, _, wish: remove_do_not_call(db, wish.number),
     lambda db, _, wish: add_do_not_call(db, wish),
 )
-COMPLAINT = Kind(
+COMPLAINT = UndoKind(
     lambda row, value: msgspec.convert(
         [row.number, *((SETTLED | value)[key] for key in ("from", "at", "note", "is_of_called"))], Complaint
     ),
@@ -210,62 +210,62 @@ COMPLAINT = Kind(
     lambda db, _, one: remove_complaint(db, one.own_number, one.number, one.at),
     lambda db, _, one: add_complaint(db, one),
 )
-MARK = Kind(
+MARK = UndoKind(
     lambda _row, value: msgspec.convert(value, Mark),
     lambda db, _, mark: _last_word(db, mark),
     lambda db, _, mark: undo_mark(db, mark),
     lambda db, context, mark: say_again(db, mark, context.at),
 )
-REVIEW = Kind(
+REVIEW = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in Review._fields], Review),
     lambda db, _, one: review_of(db, one.number),
     lambda db, _, one: forget_review(db, one.number),
     lambda db, _, one: review(db, *one),
 )
-CORRECTION = Kind(
+CORRECTION = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in Correction._fields], Correction),
     lambda db, _, one: correction_of(db, one.case_id),
     lambda db, _, one: undo_correction(db, one.case_id),
     lambda db, context, one: correct(db, one, context.at),
 )
-OWNER = Kind(
+OWNER = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in Epoch._fields], Epoch),
     lambda db, _, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
     lambda db, _, epoch: lower_epoch(db, epoch.number),
     lambda db, _, epoch: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
 )
-PERSON = Kind(
+PERSON = UndoKind(
     lambda _row, value: From(msgspec.convert(value, Person), value["source"]),
     lambda db, _, one: person_from(db, one.one.extension),
     lambda db, _, one: remove_person(db, one.one.extension),
     lambda db, _, one: upsert_people(db, [one.one], one.source),
 )
-DID = Kind(
+DID = UndoKind(
     lambda _row, value: From(msgspec.convert(value, Did), value["source"]),
     lambda db, _, one: did_from(db, one.one.number),
     lambda db, _, one: remove_did(db, one.one.number),
     lambda db, _, one: upsert_dids(db, [one.one], one.source),
 )
-USER = Kind(
+USER = UndoKind(
     lambda row, value: UserRole(row.name, ROLE_BY_WORD[value["role"]]),
     lambda db, _, user: _role_of(db, user.name),
     lambda db, context, user: take_away(db, context, user.name),
     lambda db, context, user: give_role(db, context, user),
 )
-APPEAL = Kind(
+APPEAL = UndoKind(
     lambda _row, value: msgspec.convert(value, Appeal),
     lambda db, _, appeal: appeal_of(db, appeal.reference),
     lambda *_: None,  # what it was takes its place
     lambda db, _, appeal: put_back(db, appeal),
 )
 # What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
-EMERGENCY_WINDOW = Kind(
+EMERGENCY_WINDOW = UndoKind(
     lambda _row, value: float(value["opened_at"]),
     lambda db, context, _: opened_and_closed_at(db, context.at)[0],
     lambda db, context, _: close_window(db, context.at),
     lambda db, _, opened_at: reopen_window(db, opened_at),
 )
-POLICY = Kind(
+POLICY = UndoKind(
     lambda _row, value: str(value["policy"]),
     lambda _db, context, _: _running(context),
     lambda *_: None,  # the one before takes its place
@@ -290,7 +290,7 @@ KIND_BY_WHAT = {
 }
 
 
-def kind_of(row: AuditRow, value: dict[str, Any]) -> Kind:
+def kind_of(row: AuditRow, value: dict[str, Any]) -> UndoKind:
     """What the row is about. People's own lists are changed by the same commands as the administrator's."""
     kind = KIND_BY_WHAT[row.what]
     if kind is PERSON and "screen" in value:

@@ -15,7 +15,7 @@ from callsieve.cli.output import plural
 from callsieve.system.files import naming
 from callsieve.system.privileges import open_named
 from callsieve.text import csv_table
-from callsieve.text.csv_table import DAMAGE, DAMAGED, FIELD_CHARACTERS, Problem, Table, TableError, unpacked
+from callsieve.text.csv_table import DAMAGE, DAMAGED, FIELD_CHARACTERS, CsvTable, RowProblem, TableError, unpacked
 
 if TYPE_CHECKING:
     import re
@@ -33,13 +33,13 @@ def table_in(
     others: Sequence[Sequence[str]] = (),
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
-) -> Iterator[tuple[Table, Callable[[], int]]]:
+) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
     """The table in the file and how many bytes of the file are read; its errors as ours."""
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
         try:
-            table = Table(stream, columns, name, others=others, bare=bare, longest=longest)
+            table = CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
             yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
         except TableError as error:
             raise CommandError(str(error)) from None
@@ -47,7 +47,7 @@ def table_in(
             raise CommandError(f"{name}: {DAMAGED}") from None
 
 
-def nothing_usable(problems: Sequence[Problem]) -> CommandError:
+def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
     """The error for a table of which nothing can be used."""
     return CommandError(f"{csv_table.nothing_usable(problems)}. Nothing was changed")
 
@@ -57,7 +57,7 @@ class RowsRead(Protocol):
 
     skipped: int
     cut: int
-    problems: list[Problem]
+    problems: list[RowProblem]
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
         warn(f"did not read the columns {', '.join(rows.ignored[:10])}")
 
 
-def warn_of_skipped(problems: Sequence[Problem], skipped: int) -> None:
+def warn_of_skipped(problems: Sequence[RowProblem], skipped: int) -> None:
     """Names the first rows that were passed over, and how many more there were."""
     for problem in problems:
         warn(f"skipped {problem}")

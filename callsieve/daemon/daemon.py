@@ -30,7 +30,7 @@ from callsieve.daemon.console_process import keep_console
 from callsieve.daemon.dialplan_watch import watch_dialplan
 from callsieve.daemon.recompute import keep_folded
 from callsieve.daemon.settings_sync import keep_settings, recall
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
 from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.policy_selection import as_activated, is_activation, watched_files
@@ -46,7 +46,7 @@ from reputation.store.errors import StoreError
 from reputation.weights import Weights
 
 if TYPE_CHECKING:
-    from callsieve.daemon.outcome_recorder import Learning
+    from callsieve.daemon.outcome_recorder import OutcomeRecorder
 
 logger = logging.getLogger("callsieve.daemon.daemon")
 
@@ -70,7 +70,7 @@ class Daemon:
         self._ended_parts: list[str] = []
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
-        self.keeper = Keeper(self._loaded.store_path, settings.reputation, self._settings_differ)
+        self.keeper = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)
         self.screening = Screening(
             site=site_of(settings),
             policies=self._first_policies(),
@@ -187,10 +187,10 @@ class Daemon:
             logger.info("the outbound guard %s", guard)
         systemd.ready()
 
-    def _listener(self, settings: Ami) -> Learning:
-        from callsieve.daemon.outcome_recorder import Learning  # what nobody needs costs no start-up time
+    def _listener(self, settings: Ami) -> OutcomeRecorder:
+        from callsieve.daemon.outcome_recorder import OutcomeRecorder  # what nobody needs costs no start-up time
 
-        return Learning(settings, lambda: self.screening.site, self.keeper)
+        return OutcomeRecorder(settings, lambda: self.screening.site, self.keeper)
 
     def _first_policies(self) -> PolicySet:
         try:

@@ -16,16 +16,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from agi.site import Site
-from ami_listener.calls import Kind, kind_of
+from ami_listener.calls import CallKind, kind_of
 from ami_listener.connection import Account
 from ami_listener.event_queue import Gap, Notice, Received
 from ami_listener.events import KeyPressed
-from ami_listener.outcome import Direction, Outcome
+from ami_listener.outcome import CallDirection, Outcome
 from ami_listener.outcome_record import record_of
 from ami_listener.parsing import at_of, parse_event, parse_key
 from ami_listener.supervisor import AmiListener
 from ami_listener.tracker import CallTracker
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import Ami
 from reputation.backoff import wait_seconds
 from reputation.channels import endpoint_of, undescribed_trunk
@@ -47,10 +47,10 @@ SETTLE_SECONDS = 30.0
 FIRST_RETRY_SECONDS = 1.0
 
 
-class Learning:
+class OutcomeRecorder:
     """The AMI listener, the tracker and the writer of outcomes. Started by `start`, ended by `close`."""
 
-    def __init__(self, settings: Ami, site: Callable[[], Site], keeper: Keeper) -> None:
+    def __init__(self, settings: Ami, site: Callable[[], Site], keeper: StoreSupervisor) -> None:
         self._site = site
         self._keeper = keeper
         self.listener = AmiListener(Account(settings.host, settings.port, settings.username, settings.secret))
@@ -104,7 +104,7 @@ class Learning:
     def _trunk_of(self, channel: str) -> str | None:
         """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
         site = self._site()
-        if site.trunks or kind_of(channel, None) is Kind.NOBODY:
+        if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
         return undescribed_trunk(channel, self._phones)
 
@@ -151,7 +151,7 @@ class Learning:
                 self._queue.popleft()
                 self.dropped += 1
             self._queue.append(record)
-            if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
+            if outcome.direction is CallDirection.OUTBOUND and is_emergency(outcome.dialled, site.region):
                 logger.warning("an emergency call was made from here: screening stays open")
                 self._emergencies.append(outcome.ended_at)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from reputation.store.errors import StoreError
 from reputation.store.standing import fold_next, use_weights
 
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
 RETRY_SECONDS = 10.0
 
 
-async def keep_folded(keeper: Keeper, changed: asyncio.Event) -> None:
+async def keep_folded(keeper: StoreSupervisor, changed: asyncio.Event) -> None:
     """Until cancelled. `changed` is set when `keeper.weights` are others, or the store is another one."""
     while True:
         changed.clear()
@@ -29,7 +29,7 @@ async def keep_folded(keeper: Keeper, changed: asyncio.Event) -> None:
             await changed.wait()
 
 
-async def fold(keeper: Keeper) -> int:
+async def fold(keeper: StoreSupervisor) -> int:
     """Folds what is still to be folded with the keeper's weights, and returns how many numbers that were."""
     await keeper.write(use_weights, keeper.weights)
     total = 0

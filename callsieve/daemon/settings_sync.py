@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
 
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of
 from reputation.model import Did, Person
@@ -25,7 +25,7 @@ logger = logging.getLogger("callsieve.daemon.settings_sync")
 RETRY_SECONDS = 5.0
 
 
-async def keep_settings(keeper: Keeper, settings: Callable[[], Settings], due: asyncio.Event) -> None:
+async def keep_settings(keeper: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
     """Until cancelled: the people and numbers of the settings, whenever `due` is set.
 
     Without them nobody is known, and a line that is not to be screened is.
@@ -39,7 +39,7 @@ async def keep_settings(keeper: Keeper, settings: Callable[[], Settings], due: a
             due.set()
 
 
-async def recall(keeper: Keeper, velocity: Velocity, started_at: float) -> None:
+async def recall(keeper: StoreSupervisor, velocity: Velocity, started_at: float) -> None:
     """Who called in the hour before the start; later calls are counted as they come."""
     times: list[tuple[str, float]] = []
     since = started_at - WINDOW_SECONDS

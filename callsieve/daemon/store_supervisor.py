@@ -41,7 +41,7 @@ Ts = TypeVarTuple("Ts")
 LOOK_SECONDS = 1.0  # how often the files are looked at
 
 
-class Keeper:
+class StoreSupervisor:
     """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
 
     `weights` is what reputations are made with; it is replaced as a whole at a reload. `opened` is called for each

@@ -20,8 +20,8 @@ from policies.files import open_regular
 if TYPE_CHECKING:
     from agi.screening import Screening
     from agi.server import AgiServer
-    from callsieve.daemon.outcome_recorder import Learning
-    from callsieve.daemon.store_supervisor import Keeper
+    from callsieve.daemon.outcome_recorder import OutcomeRecorder
+    from callsieve.daemon.store_supervisor import StoreSupervisor
 
 NAME = "daemon.json"
 EVERY_SECONDS = 5.0
@@ -84,9 +84,9 @@ class Observed(Protocol):
     @property
     def screening(self) -> Screening: ...
     @property
-    def keeper(self) -> Keeper: ...
+    def keeper(self) -> StoreSupervisor: ...
     @property
-    def learning(self) -> Learning | None: ...
+    def learning(self) -> OutcomeRecorder | None: ...
     def trouble(self) -> str: ...
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from callsieve.doctor.finding import Finding, Ground, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
 from callsieve.pbx.cli_client import START_ASTERISK, ConsoleError, NotAllowed, NotRunning, parse_off, until_words
-from callsieve.pbx.cli_output import Version
+from callsieve.pbx.cli_output import AsteriskVersion
 from reputation.wording import Places, Wording, listed
 
 OLDEST = 18
@@ -27,7 +27,7 @@ class Advisory:
     module: str
     fixed: tuple[tuple[int, ...], ...]
 
-    def concerns(self, version: Version) -> bool:
+    def concerns(self, version: AsteriskVersion) -> bool:
         """Whether this release has the hole. Certified releases are not in the table: do not ask."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
@@ -84,7 +84,7 @@ OPTIONAL: Mapping[str, str | Wording] = {"res_stir_shaken": Wording("attestation
 ALTERNATIVES = {"app_voicemail": ("app_voicemail", "app_voicemail_imap", "app_voicemail_odbc")}
 
 
-def is_reachable(ground: Ground) -> Finding:
+def is_reachable(ground: CheckContext) -> Finding:
     """Asterisk answers, and is a release that we know."""
     try:
         version = ground.version
@@ -109,7 +109,7 @@ def is_reachable(ground: Ground) -> Finding:
     return ok(version.text)
 
 
-def is_safe(ground: Ground) -> Finding:
+def is_safe(ground: CheckContext) -> Finding:
     """No known hole in what we use."""
     version = ground.version
     if version is None or version.certified:
@@ -126,7 +126,7 @@ def is_safe(ground: Ground) -> Finding:
     return ok(Wording("none that concerns what we use"))
 
 
-def has_modules(ground: Ground) -> Finding:
+def has_modules(ground: CheckContext) -> Finding:
     """The modules that our dialplan needs are there."""
     loaded = ground.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
@@ -146,7 +146,7 @@ def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dic
     return {name: text for name, text in wanted.items() if not loaded & set(ALTERNATIVES.get(name, (name,)))}
 
 
-def can_reject(ground: Ground) -> Finding:
+def can_reject(ground: CheckContext) -> Finding:
     """Rejected calls get the SIP code that the trunk is set to."""
     if "info about application" in ground.ask("core show application PJSIPHangup").lower():
         return ok(Wording("PJSIPHangup is there"))
@@ -158,7 +158,7 @@ def can_reject(ground: Ground) -> Finding:
     )
 
 
-def is_on(ground: Ground) -> Finding:
+def is_on(ground: CheckContext) -> Finding:
     """Screening is not switched off."""
     until = parse_off(ground.ask("database get callsieve off"))
     if until is not None and until > ground.now:

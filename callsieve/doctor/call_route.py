@@ -1,6 +1,6 @@
 """Which steps of the dialplan a call runs, and whether one of them screens it. Pure.
 
-    verdict_on(lookup, "2071838750", "from-carrier") -> Verdict(Screening.NOT_SCREENED, "from-carrier,...,1 Dial(...)")
+    verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 
 The rules are those of main/pbx.c: per priority the first match that has it counts, so one pattern can supply a step of
 another; a context's own matches come before its switches, and those before its includes. What is computed while the
@@ -41,13 +41,13 @@ JUMPS = {"goto": "goto", "gotoif": "goto", "gotoiftime": "goto", "gosub": "gosub
 _APPLICATION = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
 
 
-class Screening(StrEnum):
+class RouteScreening(StrEnum):
     SCREENED = "screened"
     NOT_SCREENED = "not screened"
     CANNOT_TELL = "cannot tell"
 
 
-class Why(StrEnum):
+class RouteReason(StrEnum):
     """Why a call is not screened, or why that cannot be told."""
 
     TAKEN = "taken"  # an application connects or ends the call
@@ -61,12 +61,12 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RouteVerdict:
     """`where` is the step that decides it; `nowhere`, for a screened call, where it goes on to and nothing is there."""
 
-    screening: Screening
+    screening: RouteScreening
     where: str = ""
-    why: Why | None = None
+    why: RouteReason | None = None
     nowhere: str = ""
 
 
@@ -99,11 +99,11 @@ class _Call:
     jumps: int = 0
     screened: bool = False
 
-    def ends(self, screening: Screening, why: Why, where: str) -> Verdict:
+    def ends(self, screening: RouteScreening, why: RouteReason, where: str) -> RouteVerdict:
         """The verdict where nothing more is to be followed."""
         if not self.screened:
-            return Verdict(screening, where, why)
-        return Verdict(Screening.SCREENED, nowhere=where if why is Why.MISSING else "")
+            return RouteVerdict(screening, where, why)
+        return RouteVerdict(RouteScreening.SCREENED, nowhere=where if why is RouteReason.MISSING else "")
 
     @property
     def has_arrived(self) -> bool:
@@ -117,7 +117,9 @@ class _Call:
         return replace(self, at=spot, jumps=self.jumps + 1, returns=self.returns if returns is None else returns)
 
 
-def verdict_on(lookup: Lookup, extension: str, context: str, variables: Mapping[str, str] | None = None) -> Verdict:
+def verdict_on(
+    lookup: Lookup, extension: str, context: str, variables: Mapping[str, str] | None = None
+) -> RouteVerdict:
     """Whether a call to this extension of this context is screened. `variables` are the dialplan's globals."""
     return _Walk(lookup, variables or {}).verdict(_Call(Spot(context, extension)))
 
@@ -130,30 +132,30 @@ class _Walk:
         self._variables = variables
         self._steps = 0
         self._depth = 0
-        self._seen: dict[object, Verdict] = {}
+        self._seen: dict[object, RouteVerdict] = {}
 
-    def verdict(self, call: _Call) -> Verdict:
+    def verdict(self, call: _Call) -> RouteVerdict:
         """What becomes of a call from here. Branches that meet again are followed once."""
         key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
         if key not in self._seen:
             self._depth += 1
             verdict = self._followed(call)
             self._depth -= 1
-            if verdict.why is Why.LONG:
+            if verdict.why is RouteReason.LONG:
                 return verdict  # by another way it may be nearer
             self._seen[key] = verdict
         return self._seen[key]
 
-    def _followed(self, call: _Call) -> Verdict:
-        after: _Call | Verdict = call
+    def _followed(self, call: _Call) -> RouteVerdict:
+        after: _Call | RouteVerdict = call
         while isinstance(after, _Call):
             call, self._steps = after, self._steps + 1
             if call.jumps > MOST_JUMPS or self._steps > MOST_STEPS or self._depth > MOST_BRANCHES:
-                return call.ends(Screening.CANNOT_TELL, Why.LONG, str(call.at))
+                return call.ends(RouteScreening.CANNOT_TELL, RouteReason.LONG, str(call.at))
             after = self._after(call)
         return after
 
-    def _after(self, call: _Call) -> _Call | Verdict:
+    def _after(self, call: _Call) -> _Call | RouteVerdict:
         """Where a call is after one step, or what became of it."""
         matches = self._lookup(call.at.extension, call.at.context)
         if isinstance(call.at.priority, str):
@@ -163,35 +165,37 @@ class _Walk:
         priority = int(call.at.priority)
         suppliers = list(_until_certain(m for m in matches if m.is_switch or priority in m.applications))
         if suppliers and call.has_arrived:
-            return Verdict(Screening.SCREENED)
+            return RouteVerdict(RouteScreening.SCREENED)
         options = [self._at(call, match) for match in suppliers]
         if not suppliers or suppliers[-1].sometimes or suppliers[-1].is_switch:
             options.append(self._without_step(call))
         return self._either(options, str(call.at))
 
-    def _without_step(self, call: _Call) -> _Call | Verdict:
+    def _without_step(self, call: _Call) -> _Call | RouteVerdict:
         spot = call.at
         if spot.priority == 1 and call.jumps and spot.extension != "i" and self._lookup("i", spot.context):
             return call.to(replace(spot, extension="i"))
-        return call.ends(Screening.NOT_SCREENED, Why.MISSING if spot.priority == 1 else Why.ENDS, str(spot))
+        return call.ends(
+            RouteScreening.NOT_SCREENED, RouteReason.MISSING if spot.priority == 1 else RouteReason.ENDS, str(spot)
+        )
 
-    def _at(self, call: _Call, match: Match) -> _Call | Verdict:
+    def _at(self, call: _Call, match: Match) -> _Call | RouteVerdict:
         if match.is_switch:
-            return call.ends(Screening.CANNOT_TELL, Why.SWITCH, f"{match.context} (switch)")
+            return call.ends(RouteScreening.CANNOT_TELL, RouteReason.SWITCH, f"{match.context} (switch)")
         return self._run(call, match.applications[int(call.at.priority)])
 
-    def _run(self, call: _Call, application: str) -> _Call | Verdict:
+    def _run(self, call: _Call, application: str) -> _Call | RouteVerdict:
         parts = _APPLICATION.fullmatch(application.strip())
         name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
         where = f"{call.at} {application}"
         if name in TAKE_THE_CALL:
             ours = call.at.context.startswith("callsieve")
-            return call.ends(Screening.NOT_SCREENED, Why.REFUSED if ours else Why.TAKEN, where)
+            return call.ends(RouteScreening.NOT_SCREENED, RouteReason.REFUSED if ours else RouteReason.TAKEN, where)
         if name in DECIDE_ELSEWHERE:
-            return call.ends(Screening.CANNOT_TELL, Why.COMPUTED, where)
+            return call.ends(RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, where)
         if name == "return":
             if not call.returns:
-                return call.ends(Screening.NOT_SCREENED, Why.ENDS, where)
+                return call.ends(RouteScreening.NOT_SCREENED, RouteReason.ENDS, where)
             return replace(call, at=call.returns[-1], returns=call.returns[:-1])
         if name in ("exec", "tryexec"):
             return self._run(call, arguments)
@@ -202,14 +206,14 @@ class _Walk:
             return self._either([self._jump(call, target, jump, where) for target in targets], where)
         return (self._with_variable(call, arguments) if name == "set" else call).on()
 
-    def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | Verdict:
+    def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | RouteVerdict:
         """A Goto or Gosub; one without a target goes on."""
         if not target:
             return call.on()
         known = self._known(call, _without_arguments(target) if kind == "gosub" else target)
         spot = None if known is None else _target(call.at, known)
         if spot is None:
-            return call.ends(Screening.CANNOT_TELL, Why.COMPUTED, where)
+            return call.ends(RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, where)
         if kind == "goto":
             return call.to(spot)
         if spot == SCREEN:
@@ -240,7 +244,7 @@ class _Walk:
         name, _, text = assignment.partition("=")
         return replace(call, changed={**call.changed, name.strip().lstrip("_"): self._known(call, text)})
 
-    def _either(self, options: Sequence[_Call | Verdict], where: str) -> _Call | Verdict:
+    def _either(self, options: Sequence[_Call | RouteVerdict], where: str) -> _Call | RouteVerdict:
         """What holds whichever way the call goes."""
         if len(options) == 1:
             return options[0]
@@ -266,13 +270,13 @@ def _until_certain(matches: Iterable[Match]) -> Iterator[Match]:
             return
 
 
-def _agreed(verdicts: Sequence[Verdict], where: str) -> Verdict:
+def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
     """What holds whichever way the call goes."""
     kinds = {verdict.screening for verdict in verdicts}
-    if Screening.CANNOT_TELL in kinds:
-        return next(verdict for verdict in verdicts if verdict.screening is Screening.CANNOT_TELL)
+    if RouteScreening.CANNOT_TELL in kinds:
+        return next(verdict for verdict in verdicts if verdict.screening is RouteScreening.CANNOT_TELL)
     if len(kinds) > 1:
-        return Verdict(Screening.CANNOT_TELL, where, Why.DEPENDS)
+        return RouteVerdict(RouteScreening.CANNOT_TELL, where, RouteReason.DEPENDS)
     return next((verdict for verdict in verdicts if not verdict.nowhere), verdicts[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.calls.spoken_names import FOLDER, MAX_FILES, files_in
-from callsieve.doctor.finding import Finding, Ground, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, ok, unknown, warn
 from callsieve.settings import Loaded
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
@@ -12,7 +12,7 @@ from reputation.wording import Places, Wording
 NAME = "name"
 
 
-def can_record(ground: Ground) -> Finding:
+def can_record(ground: CheckContext) -> Finding:
     """Without it, who is to be asked for a name is asked for a digit."""
     try:
         wanted = asks_for_names(ground.loaded)

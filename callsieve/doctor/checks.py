@@ -23,13 +23,11 @@ from callsieve.doctor import (
     service,
     voicemail,
 )
-from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, Check, Finding, Ground, Status, unknown
+from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, Check, CheckContext, Finding, unknown
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import SettingsError
 from callsieve.system.privileges import as_root
 from reputation.wording import Wording
-
-__all__ = ["CHECKS", "Check", "Ground", "Status", "examine"]
 
 # What looks at Asterisk and the machine only, and may have to be root for that. All else may look into the state
 # directory, and so has the rights of its owner.
@@ -55,7 +53,7 @@ OF_THE_MACHINE = frozenset(
     }
 )
 # In the order in which a call meets them: Asterisk, its dialplan, the daemon, what the daemon knows.
-CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("Asterisk", asterisk.is_reachable),
     ("advisories", asterisk.is_safe),
     ("control socket", control_socket.is_closed),
@@ -94,7 +92,7 @@ CHECKS: tuple[tuple[str, Callable[[Ground], Finding]], ...] = (
 )
 
 
-def examine(ground: Ground, *only: str) -> Iterator[Check]:
+def examine(ground: CheckContext, *only: str) -> Iterator[Check]:
     """All checks, one after the other; or those of these names."""
     for name, check in CHECKS:
         if only and name not in only:

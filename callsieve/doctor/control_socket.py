@@ -6,7 +6,7 @@ import grp
 import re
 from pathlib import Path
 
-from callsieve.doctor.finding import Finding, Ground, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, ok, unknown, warn
 from callsieve.pbx.cli_output import setting_in
 from callsieve.pbx.config_files import read_text
 from reputation.wording import Places, Wording
@@ -16,7 +16,7 @@ _CLOSED = re.compile(r"^InaccessiblePaths=-?(\S+)$", re.MULTILINE)
 _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 
-def is_closed(ground: Ground) -> Finding:
+def is_closed(ground: CheckContext) -> Finding:
     """Neither everybody nor the service may use it."""
     folder = setting_in(ground.ask("core show settings"), "Run/Sockets directory")
     if folder is None:

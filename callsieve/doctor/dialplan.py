@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from callsieve.doctor.finding import Finding, Ground, differs, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, differs, fail, ok, unknown, warn
 from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT
 from callsieve.install.install import TRUNK_LINES, dialplan_text
@@ -22,7 +22,7 @@ from callsieve.install.plan import (
     packaged_dialplan,
 )
 from callsieve.pbx.cli_client import ConsoleError
-from callsieve.pbx.cli_output import Dialplan, Step, features_in, globals_in
+from callsieve.pbx.cli_output import Dialplan, DialplanStep, features_in, globals_in
 from callsieve.pbx.config_files import lines_of, read_text, walk
 from callsieve.settings import SettingsError
 from reputation.wording import Places, Wording, listed
@@ -39,7 +39,7 @@ INSTALL = "callsieve asterisk install"
 RELOAD = 'asterisk -rx "dialplan reload"'
 
 
-def others(dialplan: Dialplan) -> list[Step]:
+def others(dialplan: Dialplan) -> list[DialplanStep]:
     """The steps that are not ours."""
     return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
 
@@ -49,7 +49,7 @@ def askers(dialplan: Dialplan) -> frozenset[str]:
     return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
 
 
-def is_loaded(ground: Ground) -> Finding:
+def is_loaded(ground: CheckContext) -> Finding:
     """Asterisk has all of our contexts, as this version has them."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
@@ -65,14 +65,14 @@ def is_loaded(ground: Ground) -> Finding:
     return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), way_out)
 
 
-def _is_installed(ground: Ground) -> bool:
+def _is_installed(ground: CheckContext) -> bool:
     place = ground.place
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
     paths = [place.dialplan / name for name in DIALPLAN_FILES]
     return all(path.exists() and is_included(place.etc, lines, path) for path in paths)
 
 
-def _same_version(ground: Ground, count: int) -> Finding:
+def _same_version(ground: CheckContext, count: int) -> Finding:
     path = ground.place.dialplan / "callsieve.conf"
     text = read_text(path)
     agi = agi_of(text or "")
@@ -96,7 +96,7 @@ def _same_version(ground: Ground, count: int) -> Finding:
     return ok(Wording("{count} contexts are loaded", {"count": count}))
 
 
-def asks_us(ground: Ground) -> Finding:
+def asks_us(ground: CheckContext) -> Finding:
     """The dialplan asks where the daemon of these settings answers."""
     asked = _asked(ground)
     if asked is None:
@@ -112,7 +112,7 @@ def asks_us(ground: Ground) -> Finding:
     return ok(asked)
 
 
-def _asked(ground: Ground) -> str | None:
+def _asked(ground: CheckContext) -> str | None:
     """What Asterisk's dialplan asks; what its files say where Asterisk cannot be asked."""
     try:
         there = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
@@ -129,7 +129,7 @@ def _default_agi(dialplan: Dialplan) -> str | None:
     return next((agi for agi in found if agi is not None), None)
 
 
-def _classic(ground: Ground) -> Finding:
+def _classic(ground: CheckContext) -> Finding:
     """The classic scripts are there and go to our socket."""
     directory, socket = ground.place.agi_bin, ground.loaded.socket_path
     if directory is None:
@@ -145,7 +145,7 @@ def _classic(ground: Ground) -> Finding:
     return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
-def reaches_phones(ground: Ground) -> Finding:
+def reaches_phones(ground: CheckContext) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
     if askers(ground.dialplan) == {TRUNK_CONTEXT}:
@@ -159,7 +159,7 @@ def reaches_phones(ground: Ground) -> Finding:
     )
 
 
-def hears_of_emergencies(ground: Ground) -> Finding:
+def hears_of_emergencies(ground: CheckContext) -> Finding:
     """Emergency calls open the window in which nobody who calls back is turned away."""
     if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
         return ok(Wording("open the window for those who call back"))
@@ -171,7 +171,7 @@ def hears_of_emergencies(ground: Ground) -> Finding:
     )
 
 
-def has_free_codes(ground: Ground) -> Finding:
+def has_free_codes(ground: CheckContext) -> Finding:
     """Nobody else uses our feature codes."""
     features = features_in(ground.ask("features show"))
     clashes = [
@@ -197,7 +197,7 @@ def has_free_codes(ground: Ground) -> Finding:
     return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
 
 
-def code_clashes(steps: Iterable[Step]) -> list[Wording]:
+def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
     """The extensions that our codes would reach: exact ones, and patterns that ask for at least a first key."""
     found: dict[tuple[str, str], Wording] = {}
     for step in steps:

@@ -8,9 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from callsieve.install.plan import Place
+from callsieve.install.plan import InstallPaths
 from callsieve.pbx.cli_client import ConsoleError, NotRunning
-from callsieve.pbx.cli_output import Dialplan, Version, dialplan_in, modules_in, setting_in, version_in
+from callsieve.pbx.cli_output import AsteriskVersion, Dialplan, dialplan_in, modules_in, setting_in, version_in
 from callsieve.settings import Loaded, SettingsError
 from reputation.wording import Wording, listed
 
@@ -20,7 +20,7 @@ HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """`fail`: calls are not screened, or something is unsafe. `warn`: they are, but not as well as they could."""
 
     OK = "ok"
@@ -33,7 +33,7 @@ class Status(StrEnum):
 class Finding:
     """What a check found, and the way out if that is not as it should be."""
 
-    status: Status
+    status: CheckStatus
     detail: str | Wording
     way_out: str | Wording = ""
 
@@ -46,7 +46,7 @@ class Check:
     """
 
     name: str
-    status: Status
+    status: CheckStatus
     detail: str | Wording
     way_out: str | Wording = ""
     at: float = 0.0
@@ -60,7 +60,7 @@ def gathered(checks: Iterable[Check]) -> list[Check]:
         unmade = [check for check in lines if check.detail == reason]
         if unmade:
             names = listed([Wording(check.name) for check in unmade], "{some}, {more}")
-            line = Check(heading, Status.UNKNOWN, names, at=unmade[0].at)
+            line = Check(heading, CheckStatus.UNKNOWN, names, at=unmade[0].at)
             lines = [line if check is unmade[0] else check for check in lines if check not in unmade[1:]]
     return lines
 
@@ -77,26 +77,26 @@ def differs(install: str) -> Wording:
 
 def ok(detail: str | Wording) -> Finding:
     """All is well."""
-    return Finding(Status.OK, detail)
+    return Finding(CheckStatus.OK, detail)
 
 
 def warn(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """Calls are screened, but something is less than it could be."""
-    return Finding(Status.WARN, detail, way_out)
+    return Finding(CheckStatus.WARN, detail, way_out)
 
 
 def fail(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """Calls are not screened, or something is unsafe."""
-    return Finding(Status.FAIL, detail, way_out)
+    return Finding(CheckStatus.FAIL, detail, way_out)
 
 
 def unknown(detail: str | Wording, way_out: str | Wording = "") -> Finding:
     """It could not be found out."""
-    return Finding(Status.UNKNOWN, detail, way_out)
+    return Finding(CheckStatus.UNKNOWN, detail, way_out)
 
 
 @dataclass
-class Ground:
+class CheckContext:
     """What the checks look at. Asterisk is asked each thing once, and no more after it failed to answer.
 
     `read`: the settings, or what is wrong with them; `console` raises ConsoleError; `now` is in epoch seconds.
@@ -139,7 +139,7 @@ class Ground:
         return False
 
     @cached_property
-    def version(self) -> Version | None:
+    def version(self) -> AsteriskVersion | None:
         return version_in(self.ask("core show version"))
 
     @cached_property
@@ -151,14 +151,14 @@ class Ground:
         return dialplan_in(self.ask("dialplan show"))
 
     @cached_property
-    def place(self) -> Place:
+    def place(self) -> InstallPaths:
         """Where Asterisk says its files are; the usual place when it cannot be asked."""
         try:
             said = self.ask("core show settings")
         except ConsoleError:
-            return Place(Path(self.loaded.settings.asterisk.etc), 0)
+            return InstallPaths(Path(self.loaded.settings.asterisk.etc), 0)
         agi_bin = setting_in(said, "AGI Scripts directory")
-        return Place(
+        return InstallPaths(
             Path(setting_in(said, "Configuration directory") or self.loaded.settings.asterisk.etc),
             0,
             Path(agi_bin) if agi_bin else None,

@@ -6,7 +6,7 @@ import socket
 import time
 from contextlib import closing
 
-from callsieve.doctor.finding import NOT_ASKED, Finding, Ground, differs, fail, ok, unknown, warn
+from callsieve.doctor.finding import NOT_ASKED, CheckContext, Finding, differs, fail, ok, unknown, warn
 from callsieve.pbx.cli_output import permissions_in
 from reputation.wording import Places, Wording
 
@@ -21,7 +21,7 @@ ANOTHER = Wording("choose another")
 NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
-def has_user(ground: Ground) -> Finding:
+def has_user(ground: CheckContext) -> Finding:
     """The manager user is there, may do what it needs and no more, and its file is private."""
     name = ground.loaded.settings.ami.username
     if not name:
@@ -48,7 +48,7 @@ def has_user(ground: Ground) -> Finding:
     return ok(Wording("{user} may listen, and has no right to write", {"user": name}))
 
 
-def can_log_in(ground: Ground) -> Finding:
+def can_log_in(ground: CheckContext) -> Finding:
     """Asterisk takes the name and secret of these settings."""
     ami = ground.loaded.settings.ami
     if not ami.username:

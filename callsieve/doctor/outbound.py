@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from callsieve.doctor.dialplan import INSTALL, others
-from callsieve.doctor.finding import Finding, Ground, ok, warn
+from callsieve.doctor.finding import CheckContext, Finding, ok, warn
 from callsieve.install.freepbx import GUARD_CONTEXT, GUARD_LINE, HOOK, calls_by_macro
-from callsieve.pbx.cli_output import Step
+from callsieve.pbx.cli_output import DialplanStep
 from reputation.wording import Wording
 
 _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{GUARD_CONTEXT}),s,1")
 _EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
 
 
-def guards_calls(ground: Ground) -> Finding:
+def guards_calls(ground: CheckContext) -> Finding:
     """The outbound guard is asked; where it is not, whether that was to be expected."""
     steps = others(ground.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
@@ -30,7 +30,7 @@ def guards_calls(ground: Ground) -> Finding:
     )
 
 
-def _on_freepbx(steps: list[Step], *, is_asked: bool) -> Finding:
+def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
     if is_asked:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 from agi.parsing import instant_of
-from callsieve.doctor.finding import NONE, Finding, Ground, Status, and_more, fail, ok, warn
+from callsieve.doctor.finding import NONE, CheckContext, CheckStatus, Finding, and_more, fail, ok, warn
 from callsieve.doctor.service import told_by_store
-from callsieve.emergency import Window, window_of
+from callsieve.emergency import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
 from callsieve.text.times import ago
 from reputation.appeals import AppealState, is_overdue
@@ -24,7 +24,7 @@ DUE_SECONDS = 14 * 86_400.0
 LATE_SECONDS = 2 * 86_400.0
 
 
-def screens_now(ground: Ground) -> Finding:
+def screens_now(ground: CheckContext) -> Finding:
     """The window after an emergency call is closed, by the store and by Asterisk's database."""
 
     def judged(asterisk_at: float | None) -> Finding:
@@ -34,33 +34,33 @@ def screens_now(ground: Ground) -> Finding:
     try:
         said = ground.ask(f"database get {FAMILY} {EMERGENCY_KEY}")
     except ConsoleError:
-        if (found := judged(None)).status is Status.OK:
+        if (found := judged(None)).status is CheckStatus.OK:
             raise
         return found
     return judged(instant_of(value_in(said) or ""))
 
 
-def has_no_appeal_overdue(ground: Ground) -> Finding:
+def has_no_appeal_overdue(ground: CheckContext) -> Finding:
     """Who appeals gets a decision within three working days."""
     return told_by_store(ground, _judged_appeals)
 
 
-def has_no_marks_to_review(ground: Ground) -> Finding:
+def has_no_marks_to_review(ground: CheckContext) -> Finding:
     """Bursts of marks weigh nothing until somebody has looked."""
     return told_by_store(ground, _judged_bursts)
 
 
-def has_no_identity_due(ground: Ground) -> Finding:
+def has_no_identity_due(ground: CheckContext) -> Finding:
     """Identities are proven again before they end."""
     return told_by_store(ground, _judged_identities)
 
 
-def keeps_house(ground: Ground) -> Finding:
+def keeps_house(ground: CheckContext) -> Finding:
     """What is past its time goes: the daemon sees to it every hour."""
     return told_by_store(ground, _judged_housekeeping)
 
 
-def _judged_window(window: Window) -> Finding:
+def _judged_window(window: EmergencyWindow) -> Finding:
     if window.is_open:
         return warn(Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close")
     return ok(window.said)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agi.speech import LANGUAGES
-from callsieve.doctor.finding import Finding, Ground, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
 from callsieve.prompts.catalogue import PromptError, own_directories, prompts_of
-from callsieve.prompts.files import State, files_of, recordings_of, sounds_of_asterisk
+from callsieve.prompts.files import PromptState, files_of, recordings_of, sounds_of_asterisk
 from reputation.wording import Places, Wording, listed
 
 BUILD = "callsieve prompts build"
@@ -23,7 +23,7 @@ WITHOUT = (
 )
 
 
-def are_built(ground: Ground) -> Finding:
+def are_built(ground: CheckContext) -> Finding:
     """Without them nobody is warned by voice, and Asterisk's own sounds say the rest, in their own words."""
     own = own_directories(ground.loaded)
     troubles: list[Wording] = []
@@ -37,7 +37,7 @@ def are_built(ground: Ground) -> Finding:
         for language in LANGUAGES:
             prompts = prompts_of(language, own)
             files = files_of(prompts, recordings_of(language, prompts, own), sounds)
-            for state in (State.MISSING, State.OUTDATED):
+            for state in (PromptState.MISSING, PromptState.OUTDATED):
                 if count := sum(file.state is state for file in files):
                     how: Places = {
                         "language": language,
@@ -46,7 +46,7 @@ def are_built(ground: Ground) -> Finding:
                         "state": Wording(state.value),
                     }
                     troubles.append(Wording("{language}: {count} of {all} {state}", how))
-            missing |= {file.key.partition("-")[0] for file in files if file.state is State.MISSING}
+            missing |= {file.key.partition("-")[0] for file in files if file.state is PromptState.MISSING}
             built += len(files)
     except PromptError as error:
         return fail(str(error))

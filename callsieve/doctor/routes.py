@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from callsieve.doctor.call_route import Screening, Verdict, Why, verdict_on
+from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
 from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
-from callsieve.doctor.finding import Finding, Ground, and_more, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import read_of_store
-from callsieve.doctor.trunk_numbers import Number, Trunk, freepbx_sends_us_calls, numbers_to_try, trunks_of
+from callsieve.doctor.trunk_numbers import FoundTrunk, Number, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
 from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
@@ -24,13 +24,13 @@ TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"Connectivity > Trunks > pjsip Settings > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
 WORDS = {
-    Why.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
-    Why.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
-    Why.MISSING: Wording("{number} from {trunk}: there is no {step}"),
-    Why.COMPUTED: Wording("{number} from {trunk}: where {step} goes is known only during a call"),
-    Why.DEPENDS: Wording("{number} from {trunk}: some calls are screened and some are not, from {step} on"),
-    Why.SWITCH: Wording("{number} from {trunk}: another server or a database is asked in {step}"),
-    Why.LONG: Wording("{number} from {trunk}: more than 10 jumps, the last to {step}"),
+    RouteReason.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
+    RouteReason.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
+    RouteReason.MISSING: Wording("{number} from {trunk}: there is no {step}"),
+    RouteReason.COMPUTED: Wording("{number} from {trunk}: where {step} goes is known only during a call"),
+    RouteReason.DEPENDS: Wording("{number} from {trunk}: some calls are screened and some are not, from {step} on"),
+    RouteReason.SWITCH: Wording("{number} from {trunk}: another server or a database is asked in {step}"),
+    RouteReason.LONG: Wording("{number} from {trunk}: more than 10 jumps, the last to {step}"),
 }
 _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
@@ -42,7 +42,7 @@ class _EnoughAsked(Exception):
 class Extensions:
     """What matches an extension in a context, as Asterisk's console says. Each is asked once, and so many in all."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: CheckContext) -> None:
         self._ground = ground
         self._found: dict[tuple[str, str], list[Match]] = {}
         self._orders: dict[str, list[tuple[str, bool]]] = {}
@@ -102,7 +102,7 @@ class Survey:
     left_out: int = 0
 
 
-def are_screened(ground: Ground) -> Finding:
+def are_screened(ground: CheckContext) -> Finding:
     """Calls from each trunk to each number are screened."""
     asking = sorted(askers(ground.dialplan))
     trunks = trunks_of(ground)
@@ -134,7 +134,7 @@ def are_screened(ground: Ground) -> Finding:
     return ok(about)
 
 
-def are_known(ground: Ground) -> Finding:
+def are_known(ground: CheckContext) -> Finding:
     """Each number could be followed to the end, and leads somewhere."""
     survey = survey_of(ground, trunks_of(ground))
     if survey.unclear:
@@ -154,7 +154,7 @@ def are_known(ground: Ground) -> Finding:
     return ok(about)
 
 
-def survey_of(ground: Ground, trunks: Sequence[Trunk]) -> Survey:
+def survey_of(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> Survey:
     """Follow each number from each trunk's context. ConsoleError."""
     extensions, survey = Extensions(ground), Survey()
     variables = globals_in(ground.ask("dialplan show globals"))
@@ -184,31 +184,31 @@ def survey_of(ground: Ground, trunks: Sequence[Trunk]) -> Survey:
     return survey
 
 
-def _verdict(extensions: Extensions, number: Number, context: str, variables: dict[str, str]) -> Verdict | None:
+def _verdict(extensions: Extensions, number: Number, context: str, variables: dict[str, str]) -> RouteVerdict | None:
     """The least reassuring of its forms that the context takes; None when it takes none."""
     found = {form: extensions.matches(form, context) for form in number.forms}
     taken = [form for form, matches in found.items() if any(m.is_switch or 1 in m.applications for m in matches)]
     verdicts = [verdict_on(extensions.matches, form, context, variables) for form in taken]
-    verdicts = [verdict for verdict in verdicts if verdict.why is not Why.REFUSED]
-    order = (Screening.NOT_SCREENED, Screening.CANNOT_TELL, Screening.SCREENED)
+    verdicts = [verdict for verdict in verdicts if verdict.why is not RouteReason.REFUSED]
+    order = (RouteScreening.NOT_SCREENED, RouteScreening.CANNOT_TELL, RouteScreening.SCREENED)
     return min(verdicts, key=lambda verdict: (order.index(verdict.screening), bool(verdict.nowhere)), default=None)
 
 
-def _note(survey: Survey, number: Number, trunk: Trunk, verdict: Verdict) -> None:
+def _note(survey: Survey, number: Number, trunk: FoundTrunk, verdict: RouteVerdict) -> None:
     survey.followed += 1
     about: Places = {"number": number.name, "trunk": trunk.name, "step": verdict.where or verdict.nowhere}
     if verdict.why is not None:
         said = Wording(WORDS[verdict.why].template, about)
-        if verdict.screening is Screening.CANNOT_TELL:
+        if verdict.screening is RouteScreening.CANNOT_TELL:
             survey.unclear.append(said)
         else:
             survey.unscreened.append(said)
             survey.bypassing.add(trunk.name)
     elif verdict.nowhere and not number.name.startswith("_"):
-        survey.nowhere.append(Wording(WORDS[Why.MISSING].template, about))
+        survey.nowhere.append(Wording(WORDS[RouteReason.MISSING].template, about))
 
 
-def _way_out(ground: Ground, trunks: Sequence[Trunk]) -> str | Wording:
+def _way_out(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> str | Wording:
     """The front context: one change of `context=` for a trunk."""
     if TRUNK_CONTEXT in ground.dialplan.contexts:
         return ON_FREEPBX

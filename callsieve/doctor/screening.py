@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
+from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
 from callsieve.text.times import when
@@ -26,7 +26,7 @@ YOUNG_SECONDS = 7 * DAY
 FEW_DECISIONS = 500
 
 
-def are_decided(ground: Ground) -> Finding:
+def are_decided(ground: CheckContext) -> Finding:
     """The inbound calls of the last days, since screening was switched on, have a decision each."""
     try:
         off = parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}")) or 0
@@ -37,7 +37,7 @@ def are_decided(ground: Ground) -> Finding:
     return told_by_store(ground, lambda db, now: _judged_calls(db, now, on_since=float(off)))
 
 
-def may_act(ground: Ground) -> Finding:
+def may_act(ground: CheckContext) -> Finding:
     """A policy that does more than observe has seen enough calls here."""
     try:
         policies = policies_of(ground.loaded)

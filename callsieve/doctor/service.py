@@ -18,10 +18,10 @@ from typing import TypeVar
 
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
-from ami_listener.errors import Kind
+from ami_listener.errors import TroubleKind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
-from callsieve.doctor.finding import NONE, Finding, Ground, and_more, fail, ok, unknown, warn
-from callsieve.imports.feed_health import Health, health_of
+from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
+from callsieve.imports.feed_health import FeedStatus, health_of
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
 from callsieve.system.files import naming
@@ -54,14 +54,14 @@ START = Wording("systemctl start callsieve, or callsieve serve")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StatusAnswer:
     """What the daemon said to `/status`, and how long it took in milliseconds."""
 
     variables: dict[str, str]
     milliseconds: float
 
 
-def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
+def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
     """Ask the daemon how it is, in a way that no other FastAGI server acts on. `connect` is given seconds. OSError."""
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
@@ -76,10 +76,10 @@ def ask_status(connect: Callable[[float], socket.socket]) -> Answer:
             said += chunk
         milliseconds = 1000 * (time.monotonic() - began)
         connection.sendall(b"200 result=1\n" * said.count(b"\n"))
-    return Answer(variables_in(said), milliseconds)
+    return StatusAnswer(variables_in(said), milliseconds)
 
 
-def daemon_answers(ground: Ground) -> Finding:
+def daemon_answers(ground: CheckContext) -> Finding:
     """The daemon answers on its FastAGI port, and says that all is well."""
     listen = ground.loaded.settings.agi.listen
     address = address_of(listen)
@@ -102,7 +102,7 @@ def daemon_answers(ground: Ground) -> Finding:
     return _judged(ground, answer, listen, holder_of(address[1]))
 
 
-def socket_answers(ground: Ground) -> Finding:
+def socket_answers(ground: CheckContext) -> Finding:
     """The same over the Unix socket, which the classic script uses."""
     path = ground.loaded.socket_path
     where: Places = {"file": str(path)}
@@ -136,7 +136,7 @@ def socket_answers(ground: Ground) -> Finding:
     return _judged(ground, answer, str(path), "another process")
 
 
-def is_asked_by_asterisk(ground: Ground) -> Finding:
+def is_asked_by_asterisk(ground: CheckContext) -> Finding:
     """Nobody on this machine but Asterisk, root and the service asked the daemon for anything since its start."""
     told = read_telemetry(ground.loaded.state)
     if told is None or not is_fresh(told, ground.now):
@@ -153,13 +153,13 @@ def is_asked_by_asterisk(ground: Ground) -> Finding:
 def _without_ami(reason: str, ami: Ami) -> str:
     """What the daemon says is wrong, but for its connection to Asterisk: that is down, as the check of it says."""
     where = f"{ami.host}:{ami.port}"
-    for kind in Kind:
+    for kind in TroubleKind:
         said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.way_out}")
         reason = re.sub(said, "", reason)
     return reason.strip("; ")
 
 
-def _judged(ground: Ground, answer: Answer, where: str, holder: str) -> Finding:
+def _judged(ground: CheckContext, answer: StatusAnswer, where: str, holder: str) -> Finding:
     rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
     if ground.is_asterisk_down:
         reason = _without_ami(reason, ground.loaded.settings.ami)
@@ -177,7 +177,7 @@ def _judged(ground: Ground, answer: Answer, where: str, holder: str) -> Finding:
     return fail(Wording("{holder} answers on {where}, and is not CallSieve", {**about, "holder": holder}), another)
 
 
-def settings_are_private(ground: Ground) -> Finding:
+def settings_are_private(ground: CheckContext) -> Finding:
     """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
     if isinstance(ground.read, SettingsUnreadable):
         return unknown(str(ground.read), Wording("run this as root"))
@@ -227,7 +227,7 @@ def _may_read(file: Path, user: str, group: str) -> bool:
     return may(file.parent, 0o1) and may(file, 0o4)
 
 
-def policy_loads(ground: Ground) -> Finding:
+def policy_loads(ground: CheckContext) -> Finding:
     """The policy, and those of its scopes, can be used."""
     try:
         policies = policies_of(ground.loaded)
@@ -241,7 +241,7 @@ def policy_loads(ground: Ground) -> Finding:
     return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
 
 
-def store_opens(ground: Ground) -> Finding:
+def store_opens(ground: CheckContext) -> Finding:
     """The store opens, is of this version, and has room to grow."""
     path = ground.loaded.store_path
     if not path.exists():
@@ -283,7 +283,7 @@ def _with_room(path: Path, size: int, free: int) -> Finding:
     return ok(about)
 
 
-def has_backup(ground: Ground) -> Finding:
+def has_backup(ground: CheckContext) -> Finding:
     """There is a backup of yesterday or today."""
     path = ground.loaded.store_path
     backups = backups_of(path)
@@ -298,14 +298,14 @@ def has_backup(ground: Ground) -> Finding:
     return ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
 
 
-def has_fresh_feeds(ground: Ground) -> Finding:
+def has_fresh_feeds(ground: CheckContext) -> Finding:
     """Feeds still come, and are as large as they used to be."""
     return told_by_store(ground, _judged_feeds)
 
 
 def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
     feeds = feed_sources(db)
-    ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not Health.OK]
+    ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not FeedStatus.OK]
     if ill:
         feed, health = ill[0]
         return warn(
@@ -317,7 +317,7 @@ def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
     return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
 
 
-def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
+def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
     """What `judge` finds in the store at this time, if there is one and it can be read."""
     path = ground.loaded.store_path
     if not path.exists():
@@ -331,7 +331,7 @@ def told_by_store(ground: Ground, judge: Callable[[sqlite3.Connection, float], F
         return unknown(str(error))
 
 
-def knows_us(ground: Ground) -> Finding:
+def knows_us(ground: CheckContext) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
     settings = ground.loaded.settings
     counts = (
@@ -349,14 +349,14 @@ def knows_us(ground: Ground) -> Finding:
     return ok(words)
 
 
-def _has_people(ground: Ground) -> bool:
+def _has_people(ground: CheckContext) -> bool:
     """Whether any of our people are known, from the settings or an import."""
     if ground.loaded.settings.person:
         return True
     return bool(read_of_store(ground, all_people))
 
 
-def read_of_store(ground: Ground, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
+def read_of_store(ground: CheckContext, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
     """What the store has; nothing where it cannot be read."""
     try:
         with _read_only(ground.loaded.store_path) as db:

@@ -18,7 +18,7 @@ from string import Formatter
 
 import msgspec
 
-from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.text.times import ago
 from callsieve.version import program_version
 from reputation.wording import Wording
@@ -172,23 +172,27 @@ def _check_fits(text: str | Wording) -> None:
 def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -> list[Check]:
     """The checks that we made; for what we could not find out, what root found, and a warning where that is old."""
     made = list(checks)
-    if all(check.status is not Status.UNKNOWN for check in made):
+    if all(check.status is not CheckStatus.UNKNOWN for check in made):
         return made
     known = {} if isinstance(stored, Wording) else {check.name: check for check in stored.checks}
     found = [_better(check, known.get(check.name)) for check in made]
     if isinstance(stored, Wording):
-        found.append(Check(NAME, Status.WARN, stored, WAY_OUT, now))
+        found.append(Check(NAME, CheckStatus.WARN, stored, WAY_OUT, now))
     elif stored.is_old(now):
         when = ago(stored.at, now)
         found.append(
             Check(
-                NAME, Status.WARN, Wording("what only root may see was looked at {when}", {"when": when}), WAY_OUT, now
+                NAME,
+                CheckStatus.WARN,
+                Wording("what only root may see was looked at {when}", {"when": when}),
+                WAY_OUT,
+                now,
             )
         )
     return found
 
 
 def _better(made: Check, stored: Check | None) -> Check:
-    if made.status is not Status.UNKNOWN or stored is None or stored.status is Status.UNKNOWN:
+    if made.status is not CheckStatus.UNKNOWN or stored is None or stored.status is CheckStatus.UNKNOWN:
         return made
     return replace(stored, stored=True)

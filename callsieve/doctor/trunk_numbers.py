@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from callsieve.doctor.finding import Ground
+from callsieve.doctor.finding import CheckContext
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.pbx.cli_output import Dialplan, endpoint_context_in, iax_users_in, identified_in
 from callsieve.pbx.config_files import walk
@@ -29,7 +29,7 @@ _NOBODYS = frozenset({"guest", "anonymous"})
 
 
 @dataclass(frozen=True, slots=True)
-class Trunk:
+class FoundTrunk:
     """A trunk and the context that its calls arrive in; None where that was not found."""
 
     name: str
@@ -49,11 +49,13 @@ class Number:
     is_named: bool = False
 
 
-def trunks_of(ground: Ground) -> list[Trunk]:
+def trunks_of(ground: CheckContext) -> list[FoundTrunk]:
     """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
     named = islice(ground.loaded.settings.trunk, TRUNKS_ASKED)
-    trunks = [Trunk(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(ground)
-    return trunks or ([Trunk("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
+    trunks = [FoundTrunk(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(
+        ground
+    )
+    return trunks or ([FoundTrunk("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
@@ -61,7 +63,7 @@ def freepbx_sends_us_calls(etc: Path) -> bool:
     return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
-def _context_of(ground: Ground, table: TrunkTable) -> str | None:
+def _context_of(ground: CheckContext, table: TrunkTable) -> str | None:
     match = _CHANNELS.fullmatch(table.channels)
     if match and match[1] == "PJSIP":
         return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[2]}"))
@@ -71,7 +73,7 @@ def _context_of(ground: Ground, table: TrunkTable) -> str | None:
     return contexts.pop() if len(contexts) == 1 else None
 
 
-def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
+def _trunks_of_asterisk(ground: CheckContext) -> list[FoundTrunk]:
     """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
     people = ground.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
@@ -79,21 +81,22 @@ def _trunks_of_asterisk(ground: Ground) -> list[Trunk]:
     identified = identified_in(ground.ask("pjsip show endpoints"))
     names = [name for name in identified if name not in phones and not is_phone_name(f"PJSIP/{name}")]
     trunks = [
-        Trunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}"))) for name in names[:TRUNKS_ASKED]
+        FoundTrunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")))
+        for name in names[:TRUNKS_ASKED]
     ]
     if "chan_iax2" in ground.modules:
-        trunks += [Trunk(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
+        trunks += [FoundTrunk(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
     if "chan_dahdi" in ground.modules:
-        trunks += [Trunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
+        trunks += [FoundTrunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
     return trunks
 
 
-def _iax_contexts(ground: Ground) -> dict[str, str | None]:
+def _iax_contexts(ground: CheckContext) -> dict[str, str | None]:
     """The context of each IAX2 user; None where several may be meant."""
     return {name: _uncut(context, ground) for name, context in iax_users_in(ground.ask("iax2 show users")).items()}
 
 
-def _uncut(context: str, ground: Ground) -> str | None:
+def _uncut(context: str, ground: CheckContext) -> str | None:
     """The one loaded context that begins so, for a name that Asterisk may have cut to the width of its column."""
     if len(context) < IAX_COLUMN:
         return context
@@ -118,7 +121,7 @@ def dahdi_contexts(etc: Path) -> list[str]:
 
 
 def numbers_to_try(
-    ground: Ground, trunk: Trunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
+    ground: CheckContext, trunk: FoundTrunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
 ) -> list[Number]:
     """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
 

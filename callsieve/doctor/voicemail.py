@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from callsieve.doctor.finding import Finding, Ground, Status, and_more, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding, and_more, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
 from callsieve.policy.stopped_calls import STOPPING_WORDS, WAY_OUT, stops_calls
@@ -17,7 +17,7 @@ from reputation.store.people import all_dids
 from reputation.wording import Wording
 
 
-def takes_stopped_calls(ground: Ground) -> Finding:
+def takes_stopped_calls(ground: CheckContext) -> Finding:
     """Calls that are routed, or fail a challenge, have somewhere to go."""
     try:
         policies = policies_of(ground.loaded)
@@ -39,16 +39,16 @@ def takes_stopped_calls(ground: Ground) -> Finding:
     return told_by_store(ground, judge)
 
 
-def _has_stopping_entry(ground: Ground) -> bool:
+def _has_stopping_entry(ground: CheckContext) -> bool:
     """Whether a list entry challenges or routes calls. False if the store cannot be read: its own check says so."""
 
     def judge(db: sqlite3.Connection, now: float) -> Finding:
         return warn("") if has_entry_with(db, STOPPING_WORDS, now) else ok("")
 
-    return told_by_store(ground, judge).status is Status.WARN
+    return told_by_store(ground, judge).status is CheckStatus.WARN
 
 
-def _judged_route(ground: Ground, route: str) -> Finding:
+def _judged_route(ground: CheckContext, route: str) -> Finding:
     context, extension, _ = route.split(",")
     if dialplan_in(ground.ask(f"dialplan show {extension}@{context}")).steps:
         return ok(route)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from callsieve.doctor.checks import Check, Ground, Status, examine
-from callsieve.doctor.finding import gathered
+from callsieve.doctor.checks import examine
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
 from callsieve.doctor.stored_findings import completed, read_findings
 from callsieve.pbx.cli_client import NotAllowed
 from callsieve.settings import Loaded
@@ -22,11 +22,11 @@ WATCHED_SECONDS = 120.0  # nobody looks for so long: nothing is checked
 
 OFF_SWITCH = "off switch"
 EMERGENCY_WINDOW = "emergency window"
-WORST_FIRST = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.OK)
+WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SystemHealth:
     """What the checks found at an instant; none before the first time."""
 
     at: float = 0.0
@@ -38,10 +38,10 @@ class Health:
         return bool(self.checks)
 
     @property
-    def worst(self) -> Status:
+    def worst(self) -> CheckStatus:
         """The worst of all."""
         found = {check.status for check in self.checks}
-        return next((status for status in WORST_FIRST if status in found), Status.UNKNOWN)
+        return next((status for status in WORST_FIRST if status in found), CheckStatus.UNKNOWN)
 
     @property
     def worst_first(self) -> tuple[Check, ...]:
@@ -51,7 +51,7 @@ class Health:
     @property
     def ill(self) -> int:
         """How many need a look."""
-        return sum(check.status in (Status.FAIL, Status.WARN) for check in self.checks)
+        return sum(check.status in (CheckStatus.FAIL, CheckStatus.WARN) for check in self.checks)
 
     def of(self, name: str) -> Check | None:
         """The check of this name."""
@@ -69,7 +69,7 @@ class Health:
 
     def _warning_of(self, name: str) -> Check | None:
         check = self.of(name)
-        return check if check is not None and check.status is Status.WARN else None
+        return check if check is not None and check.status is CheckStatus.WARN else None
 
 
 class HealthWatch:
@@ -77,12 +77,12 @@ class HealthWatch:
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
-        self._latest = Health()
+        self._latest = SystemHealth()
         self._asked_at = time.monotonic()
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def latest(self) -> Health:
+    def latest(self) -> SystemHealth:
         """What was seen last. Asking keeps it looking."""
         self._asked_at = time.monotonic()
         if self._task is None or self._task.done():
@@ -101,11 +101,13 @@ class HealthWatch:
             self._latest = await asyncio.to_thread(self._look)
             await asyncio.sleep(EVERY_SECONDS)
 
-    def _look(self) -> Health:
+    def _look(self) -> SystemHealth:
         loaded = self._load()
         now = time.time()
         stored = read_findings(loaded.findings_path)
-        return Health(now, tuple(gathered(completed(examine(Ground(loaded, _not_asked, now)), stored, now))))
+        return SystemHealth(
+            now, tuple(gathered(completed(examine(CheckContext(loaded, _not_asked, now)), stored, now)))
+        )
 
 
 def _not_asked(_command: str) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import TimeError, expiry_of
-from reputation.appeals import Answer, new_code
+from reputation.appeals import ProofAnswer, new_code
 from reputation.model import Identity
 from reputation.store.call_backs import keep_code, try_code
 from reputation.store.identities import LASTS_SECONDS, identity_of, note_control, remove_identity, set_identity
@@ -29,10 +29,10 @@ TOO_LONG = Wording("After 12 months at the latest it is to be proven again.")
 PROOF = "gave the code of a call-back back"
 # Why a code is not accepted. Of these only a wrong one is counted.
 NOT_PROVEN = {
-    Answer.WRONG: Wording("This is not the code. After five wrong ones another has to be made."),
-    Answer.EXPIRED: Wording("The code is older than a day: make another one."),
-    Answer.SPENT: Wording("Five wrong codes were given, so it does not count any more: make another one."),
-    Answer.NONE: Wording("No code was made: make one, call the number and say it."),
+    ProofAnswer.WRONG: Wording("This is not the code. After five wrong ones another has to be made."),
+    ProofAnswer.EXPIRED: Wording("The code is older than a day: make another one."),
+    ProofAnswer.SPENT: Wording("Five wrong codes were given, so it does not count any more: make another one."),
+    ProofAnswer.NONE: Wording("No code was made: make one, call the number and say it."),
 }
 
 
@@ -54,7 +54,7 @@ class ProofRequest(NamedTuple):
     name: str
 
 
-class Recorded(NamedTuple):
+class IdentityChange(NamedTuple):
     """`identity`: the one that is recorded now, or is removed; `replaced`: the one that was there."""
 
     change_id: int | None
@@ -75,17 +75,17 @@ class CodeMade(NamedTuple):
         return f"{self.code[:3]} {self.code[3:]}"
 
 
-def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> Recorded:
+def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
     """Records who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
         changed.after = identity
         set_identity(db, identity, context.at)
-    return Recorded(changed.id, identity, before)
+    return IdentityChange(changed.id, identity, before)
 
 
-def remove(db: sqlite3.Connection, context: Context, typed: str) -> Recorded:
+def remove(db: sqlite3.Connection, context: Context, typed: str) -> IdentityChange:
     """Forgets who a number belongs to."""
     number = number_field(context, typed)
     with change(db, context, "identity remove", number) as changed:
@@ -93,7 +93,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: str) -> Recorded:
         if removed is None:
             words = Wording("It is not recorded who {number} belongs to.", {"number": number})
             raise Refused("not-recorded", words)
-    return Recorded(changed.id, removed)
+    return IdentityChange(changed.id, removed)
 
 
 def make_code(db: sqlite3.Connection, context: Context, typed: str) -> CodeMade:
@@ -112,7 +112,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
     """
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
-        if (answer := try_code(db, number, request.code, context.at)) is not Answer.RIGHT:
+        if (answer := try_code(db, number, request.code, context.at)) is not ProofAnswer.RIGHT:
             changed.after = {"answer": answer}
             return wrong_code(answer)
         changed.before = identity_of(db, number)
@@ -120,10 +120,10 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
     return identity
 
 
-def wrong_code(answer: Answer) -> Refused:
+def wrong_code(answer: ProofAnswer) -> Refused:
     """That the code is wrong, for an operation to return. Refused, where there is no code that it could be."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
-    if answer is Answer.WRONG:
+    if answer is ProofAnswer.WRONG:
         return refused
     raise refused
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from agi.site import Site
 from callsieve.changes.operation import whole
 from callsieve.imports.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
-from callsieve.replay.history_file import Event, Reading, events_of, lines_of
+from callsieve.replay.history_file import Event, HistoryReader, events_of, lines_of
 from callsieve.system.privileges import acting_for, open_named
 from callsieve.text.csv_table import unpacked
 from reputation.model import AuthClass, Mark, OutcomeRecord
@@ -45,7 +45,7 @@ class HistoryError(ValueError):
 
 
 @dataclass(slots=True)
-class History(Reading):
+class History(HistoryReader):
     """What was read of a file so far; iterate over it once. `place`: how far in the file, where that is packed."""
 
     items: Iterator[Item] = field(default_factory=lambda: iter(()))

@@ -20,7 +20,7 @@ SHRANK_SHARE = 0.75
 REFUSED_SHARE = 0.5
 
 
-class Health(StrEnum):
+class FeedStatus(StrEnum):
     """How a feed is; the worst that is true of it."""
 
     OK = "ok"
@@ -33,7 +33,7 @@ class Health(StrEnum):
 class FeedHealth:
     """How the feed is, and in a few words why; no words where it is well."""
 
-    health: Health
+    health: FeedStatus
     detail: str | Wording = ""
 
     def __str__(self) -> str:
@@ -50,16 +50,16 @@ def health_of(feed: FeedSource, now: float) -> FeedHealth:
     """How the feed is at that time."""
     if feed.failed_at is not None and feed.failed_at >= feed.imported_at:
         failed: Places = {"when": ago(feed.failed_at, now), "failure": feed.failure or ""}
-        return FeedHealth(Health.FAILED, Wording("{when}, {failure}", failed))
+        return FeedHealth(FeedStatus.FAILED, Wording("{when}, {failure}", failed))
     late_after = late_after_seconds(feed)
     if now - feed.imported_at > late_after:
         if not feed.every_seconds:
-            return FeedHealth(Health.STALE, Wording("it came but once"))
+            return FeedHealth(FeedStatus.STALE, Wording("it came but once"))
         usual = span_words(EARLY * feed.every_seconds)
-        return FeedHealth(Health.STALE, Wording("it used to come every {span}", {"span": usual}))
+        return FeedHealth(FeedStatus.STALE, Wording("it used to come every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
-        return FeedHealth(Health.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
-    return FeedHealth(Health.OK)
+        return FeedHealth(FeedStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
+    return FeedHealth(FeedStatus.OK)
 
 
 def late_after_seconds(feed: FeedSource) -> float:

@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from callsieve.imports.rows import NUMBER_COLUMNS, number_row
-from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import CsvTable
 from reputation.store.imports import ImportedRow
 
 CSV_COLUMNS = (*NUMBER_COLUMNS, "verdict")
@@ -59,19 +59,19 @@ class Format(StrEnum):
     LIST = "a list"
 
 
-def format_of(table: Table) -> Format:
+def format_of(table: CsvTable) -> Format:
     """What the table is, whose columns are known by now."""
     if table.is_bare:
         return Format.LIST
     return Format.FTC if table.columns[0] == FTC_COLUMNS[0] else Format.CSV
 
 
-def feed_rows(table: Table, region: str, verdict: str) -> Iterator[ImportedRow]:
+def feed_rows(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
     """The rows of a feed of any format. What cannot be used is refused with a reason."""
     return complaints_in(table) if format_of(table) is Format.FTC else _numbers_in(table, region, verdict)
 
 
-def _numbers_in(table: Table, region: str, verdict: str) -> Iterator[ImportedRow]:
+def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
     for number, category, name, note, said in table:
         if said and said.lower() != verdict:
             table.refuse(f"has the verdict {said[:20]!r}, and the import has --verdict {verdict}")
@@ -79,7 +79,7 @@ def _numbers_in(table: Table, region: str, verdict: str) -> Iterator[ImportedRow
             yield row
 
 
-def complaints_in(table: Table) -> Iterator[ImportedRow]:
+def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
     """A row for each complaint, for `merged_complaints`: number, category, "Y" for a recording or robot, its day."""
     for raw, created, subject, robocall in table:
         number = us_number(raw)

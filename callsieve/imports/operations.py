@@ -21,7 +21,7 @@ from callsieve.imports.call_history import Item, Written, write_calls
 from callsieve.imports.feed_health import REFUSED_SHARE
 from callsieve.imports.rows import NAME
 from callsieve.settings import Settings
-from callsieve.text.csv_table import Problem, nothing_usable
+from callsieve.text.csv_table import RowProblem, nothing_usable
 from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
 from policies.hints import nearest
 from reputation.model import Did, Person
@@ -48,7 +48,7 @@ TOO_MANY = Wording("More than 250,000 rows: that is no list of contacts, people 
 NO_SOURCE = Wording("Say what this import is called: letters, digits, space, _, . and -, 64 at most.")
 
 
-class Kind(StrEnum):
+class ImportKind(StrEnum):
     """What an import brings."""
 
     NUMBERS = "numbers"
@@ -66,7 +66,7 @@ class NumbersRequest(NamedTuple):
     source: str
     verdict: str
     rows: Iterable[ImportedRow]
-    problems: Sequence[Problem]
+    problems: Sequence[RowProblem]
     known: sqlite3.Connection
     feed: Feed | None = None
     accept_smaller: bool = False
@@ -102,7 +102,7 @@ class PeopleRequest(NamedTuple):
 
     source: str
     rows: Sequence[Person] | Sequence[Did]
-    kind: Kind = Kind.PEOPLE
+    kind: ImportKind = ImportKind.PEOPLE
 
 
 class PeopleImported(NamedTuple):
@@ -124,14 +124,14 @@ class RemoveRequest(NamedTuple):
     """`kind` None: the only import of the name."""
 
     name: str
-    kind: Kind | None = None
+    kind: ImportKind | None = None
 
 
 class Removed(NamedTuple):
     """`change_id` None: what the import brought is not kept."""
 
     change_id: int | None
-    kind: Kind
+    kind: ImportKind
     rows: int
 
 
@@ -207,7 +207,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
     def note() -> int | None:
         with change(db, context, "import remove", name=request.name) as changed:
             changed.before = {"kind": kind.value, "rows": count}
-            if kind is Kind.CONTACTS:
+            if kind is ImportKind.CONTACTS:
                 remove_contacts(db, request.name)
             elif kind in _TABLES:
                 there = _TABLES[kind].there(db)
@@ -216,7 +216,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
                 _TABLES[kind].remove(db, request.name)
         return changed.id if kind in _TABLES else None
 
-    if kind is Kind.NUMBERS:
+    if kind is ImportKind.NUMBERS:
         remove_source(db, request.name, also=note)
         return Removed(None, kind, count)
     return Removed(note(), kind, count)
@@ -240,15 +240,15 @@ class _Table(NamedTuple):
 
 
 _TABLES = {
-    Kind.PEOPLE: _Table(attrgetter("extension"), people_from, upsert_people, remove_people, people_of),
-    Kind.DIDS: _Table(attrgetter("number"), dids_from, upsert_dids, remove_dids, dids_of),
+    ImportKind.PEOPLE: _Table(attrgetter("extension"), people_from, upsert_people, remove_people, people_of),
+    ImportKind.DIDS: _Table(attrgetter("number"), dids_from, upsert_dids, remove_dids, dids_of),
 }
 
 
 class _Counted:
     """Counts the rows that pass, and notes which of them are our own numbers."""
 
-    def __init__(self, own_numbers: frozenset[str], problems: Sequence[Problem]) -> None:
+    def __init__(self, own_numbers: frozenset[str], problems: Sequence[RowProblem]) -> None:
         self.rows = 0
         self.own: set[str] = set()
         self._own_numbers = own_numbers
@@ -283,14 +283,14 @@ def _rows(count: int | None) -> dict[str, int] | None:
     return None if count is None else {"rows": count}
 
 
-def _import_called(db: sqlite3.Connection, request: RemoveRequest) -> tuple[Kind, int]:
+def _import_called(db: sqlite3.Connection, request: RemoveRequest) -> tuple[ImportKind, int]:
     """The one import of this name, and perhaps kind, and its rows."""
     name, kind = request
     there = {
-        Kind.NUMBERS: {one.name: one.numbers for one in sources(db)},
-        Kind.CONTACTS: dict(contact_sources(db)),
-        Kind.PEOPLE: dict(people_sources(db)),
-        Kind.DIDS: dict(did_sources(db)),
+        ImportKind.NUMBERS: {one.name: one.numbers for one in sources(db)},
+        ImportKind.CONTACTS: dict(contact_sources(db)),
+        ImportKind.PEOPLE: dict(people_sources(db)),
+        ImportKind.DIDS: dict(did_sources(db)),
     }
     found = [(one, names[name]) for one, names in there.items() if name in names and kind in (None, one)]
     if not found:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS
-from callsieve.text.csv_table import Table, as_text
+from callsieve.text.csv_table import CsvTable, as_text
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 
@@ -31,7 +31,7 @@ def dids_as_csv(dids: Iterable[Did]) -> str:
     return _as_csv(DID_COLUMNS, rows)
 
 
-def dids_in(table: Table, region: str) -> Iterator[Did]:
+def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
     """The DIDs of a file. What cannot be used is refused with a reason."""
     for raw, group, callee, word in table:
         number = number_of(raw, region)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from callsieve.text.csv_table import FIELD_CHARACTERS, Table
+from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from reputation.model import Person
 from reputation.numbers import number_of
 from reputation.store.imports import ImportedRow
@@ -24,14 +24,14 @@ _ENDPOINT = re.compile(r"[A-Za-z0-9_]{1,20}/[A-Za-z0-9_.@+-]{1,80}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
 
-def numbers_in(table: Table, region: str) -> Iterator[ImportedRow]:
+def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
     """Numbers that are possible, as E.164."""
     for number, category, name, note in table:
         if row := number_row(table, region, number, category, name, note):
             yield row
 
 
-def number_row(table: Table, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
+def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
     """The row of a number, None when it is refused. Policies compare categories, so their case does not count."""
     e164 = number_of(number, region)
     if e164 is None:
@@ -40,7 +40,7 @@ def number_row(table: Table, region: str, number: str, category: str, name: str,
     return e164, category.lower() or None, name or None, note or None
 
 
-def contacts_in(table: Table, region: str) -> Iterator[Contact]:
+def contacts_in(table: CsvTable, region: str) -> Iterator[Contact]:
     """Contacts; without a person they are everybody's."""
     for number, name, person in table:
         e164 = number_of(number, region)
@@ -52,7 +52,7 @@ def contacts_in(table: Table, region: str) -> Iterator[Contact]:
             yield Contact(e164, name or None, person or None)
 
 
-def people_in(table: Table) -> Iterator[Person]:
+def people_in(table: CsvTable) -> Iterator[Person]:
     """People; an endpoint that is not given is PJSIP's of the extension, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = _problem_of_person(extension, endpoint, group, language)

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from callsieve.install.plan import SERVICE_USER, Change, InstallError, Plan
+from callsieve.install.plan import SERVICE_USER, FileChange, InstallError, InstallPlan
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import SERVICE_STATE
 from callsieve.system.files import _give, complete_file
@@ -14,7 +14,7 @@ from callsieve.system.files import _give, complete_file
 NEW_MODE = 0o644
 
 
-def write(plan: Plan) -> None:
+def write(plan: InstallPlan) -> None:
     """Make the changes, in order. InstallError or OSError at the first that cannot be made.
 
     What was written by then stays: no file needs one that comes after it, and the next run goes on from there.
@@ -42,12 +42,12 @@ def make_user(name: str, group: str) -> None:
         raise InstallError(f"the user {name} could not be made: {done.stderr.strip() or done.returncode}")
 
 
-def _check_unchanged(change: Change) -> None:
+def _check_unchanged(change: FileChange) -> None:
     if read_text(change.path) != change.before:
         raise InstallError(f"{change.path}: somebody changed it meanwhile: run the command again")
 
 
-def _write_one(change: Change) -> None:
+def _write_one(change: FileChange) -> None:
     if change.after is None:
         change.path.unlink()
         return

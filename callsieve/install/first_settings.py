@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from callsieve.install.manager_user import PRIVATE_MODE, toml_text
-from callsieve.install.plan import Change, Place
+from callsieve.install.plan import FileChange, InstallPaths
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Loaded
 
@@ -27,7 +27,7 @@ etc = {etc}
 """
 
 
-def plan_settings(place: Place, loaded: Loaded, ami: list[str]) -> list[Change]:
+def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str]) -> list[FileChange]:
     """The settings file with the [ami] table at its end. A file that is there keeps all that it says."""
     file = loaded.settings_file
     before = read_text(file)
@@ -36,10 +36,10 @@ def plan_settings(place: Place, loaded: Loaded, ami: list[str]) -> list[Change]:
     begun = _new_text(place, loaded) if before is None else before
     table = "".join(f"{line}\n" for line in ami)
     mode, group = _private(file, place.group)
-    return [Change(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
+    return [FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
 
 
-def _new_text(place: Place, loaded: Loaded) -> str:
+def _new_text(place: InstallPaths, loaded: Loaded) -> str:
     """A first month only watches: a policy that acts is a decision of the administrator's, made on what was seen."""
     settings = loaded.settings
     text = NEW_FILE.format(region=toml_text(settings.numbers.region))

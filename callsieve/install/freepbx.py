@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from callsieve.install.plan import Place
+from callsieve.install.plan import InstallPaths
 from callsieve.pbx.config_files import Line, walk
 
 HOOK = "macro-dialout-trunk-predial-hook"
@@ -57,7 +57,7 @@ def calls_by_macro(context: str, application: str) -> bool:
     return _ROUTE.fullmatch(context) is not None and _BY_MACRO.search(application) is not None
 
 
-def find_hook(place: Place) -> Hook:
+def find_hook(place: InstallPaths) -> Hook:
     """What the files say. The empty one of FreePBX itself, in extensions.conf, is in nobody's way."""
     own = place.etc / "extensions.conf"
     other: Line | None = None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from callsieve.install.plan import FREEPBX_FILES, FRONT_FILE, InstallError, Place, packaged
+from callsieve.install.plan import FREEPBX_FILES, FRONT_FILE, InstallError, InstallPaths, packaged
 from callsieve.pbx.config_files import lines_of, read_text, walk
 from policies.hints import nearest
 
@@ -33,14 +33,14 @@ def front_text(contexts: Sequence[str]) -> str:
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
 
-def installed_contexts(place: Place) -> tuple[str, ...]:
+def installed_contexts(place: InstallPaths) -> tuple[str, ...]:
     """The contexts that the installed file goes on to, in its order."""
     path = place.dialplan / FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
 
 
-def check_context(place: Place, context: str) -> None:
+def check_context(place: InstallPaths, context: str) -> None:
     """InstallError unless a front context can be made for this name, and there is such a context to go on to."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
         raise InstallError(f"--inbound {context!r}: name the context that your trunks arrive in now, as from-trunk")
@@ -60,12 +60,12 @@ def _our_contexts() -> frozenset[str]:
     return frozenset(line.section for line in lines if line.section)
 
 
-def _contexts_of(place: Place) -> list[str]:
+def _contexts_of(place: InstallPaths) -> list[str]:
     """The contexts of other people's dialplan, in the order of the files."""
     lines = walk(place.etc, place.etc / "extensions.conf")
     found = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
     return list(dict.fromkeys(name for name in found if name not in ("general", "globals")))
 
 
-def _may_be_elsewhere(place: Place, context: str) -> bool:
+def _may_be_elsewhere(place: InstallPaths, context: str) -> bool:
     return any(context in (read_text(place.etc / name) or "") for name in _OTHER_LANGUAGES)

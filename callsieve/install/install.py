@@ -26,24 +26,20 @@ from callsieve.install.plan import (
     SERVICE_USER,
     SYSTEM_UNITS,
     USUAL_GROUP,
-    Change,
+    FileChange,
     InstallError,
-    Place,
-    Plan,
+    InstallPaths,
+    InstallPlan,
     asked_for,
-    asterisk_conf,
     changes_something,
     is_included,
     is_ours,
     own_file,
     packaged,
     packaged_dialplan,
-    place_of,
 )
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
-
-__all__ = ["InstallError", "Place", "Plan", "Wanted", "asterisk_conf", "place_of", "plan_install"]
 
 # What asterisk-conf/callsieve.conf asks when nothing else is set.
 MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4578"
@@ -54,7 +50,7 @@ TRUNK_LINES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InstallRequest:
     """What to install. `new_secret` is for the manager user, if there is no secret yet.
 
     `inbound` names the contexts that trunks arrive in now, which get a front context each.
@@ -69,7 +65,7 @@ class Wanted:
     ami: bool = True
 
 
-def plan_install(place: Place, wanted: Wanted) -> Plan:
+def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
     hook = find_hook(place) if wanted.freepbx else Hook()
     fronts = _front_contexts(place, wanted)
@@ -81,14 +77,14 @@ def plan_install(place: Place, wanted: Wanted) -> Plan:
     # What is included comes before what includes it: Asterisk may read its files at any moment.
     changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
     changes += [*manager.changes, *settings]
-    return Plan(
+    return InstallPlan(
         changes=tuple(change for change in changes if changes_something(change)),
         remarks=(*manager.remarks, *_settings_remarks(settings, wanted), *_readability(place, wanted), *hook.remarks),
         new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
 
 
-def _settings_remarks(settings: list[Change], wanted: Wanted) -> list[str]:
+def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> list[str]:
     return [region_remark(wanted.loaded)] if any(change.before is None for change in settings) else []
 
 
@@ -101,7 +97,7 @@ def has_user() -> bool:
     return True
 
 
-def _front_contexts(place: Place, wanted: Wanted) -> tuple[str, ...]:
+def _front_contexts(place: InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
     """Those that are installed stay: a trunk may arrive in any of them."""
     if wanted.freepbx and wanted.inbound:
         raise InstallError("--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve")
@@ -110,19 +106,21 @@ def _front_contexts(place: Place, wanted: Wanted) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
 
 
-def _manager(place: Place, wanted: Wanted) -> ManagerPlan:
+def _manager(place: InstallPaths, wanted: InstallRequest) -> ManagerPlan:
     if not wanted.ami:
         return ManagerPlan([], [], [])
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 
-def _dialplan_files(wanted: Wanted, hook: Hook, fronts: tuple[str, ...]) -> tuple[str, ...]:
+def _dialplan_files(wanted: InstallRequest, hook: Hook, fronts: tuple[str, ...]) -> tuple[str, ...]:
     files = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
     ours = (name for name in files if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
     return (*ours, FRONT_FILE) if fronts else tuple(ours)
 
 
-def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: tuple[str, ...]) -> list[Change]:
+def _our_dialplan(
+    place: InstallPaths, wanted: InstallRequest, names: tuple[str, ...], fronts: tuple[str, ...]
+) -> list[FileChange]:
     agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
     key = "" if wanted.classic else wanted.loaded.settings.agi.key
     texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi, key) for name in names}
@@ -131,7 +129,7 @@ def _our_dialplan(place: Place, wanted: Wanted, names: tuple[str, ...], fronts: 
     path = place.dialplan / FREEPBX_HOOK_FILE
     before = read_text(path)
     if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):
-        files.append(Change(path, before, None))  # somebody has a hook of his own now
+        files.append(FileChange(path, before, None))  # somebody has a hook of his own now
     return files
 
 
@@ -153,7 +151,7 @@ def with_key(text: str, key: str) -> str:
     return text
 
 
-def _include_of_dialplan(place: Place, freepbx: bool, names: tuple[str, ...]) -> Change:
+def _include_of_dialplan(place: InstallPaths, freepbx: bool, names: tuple[str, ...]) -> FileChange:
     target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
     missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
@@ -161,18 +159,18 @@ def _include_of_dialplan(place: Place, freepbx: bool, names: tuple[str, ...]) ->
     if before is None:
         raise InstallError(f"{target} is not there: --freepbx is for FreePBX only")
     if not missing:
-        return Change(target, before, before)
+        return FileChange(target, before, before)
     if freepbx and not is_included(place.etc, lines, target):
         raise InstallError(f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx")
     patterns = ["*.conf"] if len(missing) == len(names) else missing
     added = [f'#include "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
-    return Change(target, before, with_lines(before, added), copied=True)
+    return FileChange(target, before, with_lines(before, added), copied=True)
 
 
 # The classic script
 
 
-def _our_agi(place: Place, wanted: Wanted) -> list[Change]:
+def _our_agi(place: InstallPaths, wanted: InstallRequest) -> list[FileChange]:
     if not wanted.classic:
         return []
     if place.agi_bin is None:
@@ -198,13 +196,13 @@ def relay_path() -> Path:
     return Path(spec.origin).resolve()
 
 
-def classic_socket(place: Place, wanted: Wanted) -> Path:
+def classic_socket(place: InstallPaths, wanted: InstallRequest) -> Path:
     """The daemon's Unix socket: the service's own state directory when there is, or will be, a service."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
 
-def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
+def _readability(place: InstallPaths, wanted: InstallRequest) -> Iterator[str]:
     """What Asterisk's user, or the service, could not reach."""
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
@@ -222,7 +220,7 @@ def _readability(place: Place, wanted: Wanted) -> Iterator[str]:
 # systemd
 
 
-def _units(place: Place, wanted: Wanted) -> list[Change]:
+def _units(place: InstallPaths, wanted: InstallRequest) -> list[FileChange]:
     group = service_group(place)
     return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in place.unit_files]
 
@@ -239,7 +237,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 
-def service_group(place: Place) -> str:
+def service_group(place: InstallPaths) -> str:
     """The group that Asterisk reads its files by, as far as /etc says; the usual one else. A number has no name."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP

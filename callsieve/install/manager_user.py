@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from callsieve.install.plan import OUR_MANAGER, Change, InstallError, Place, is_included, own_file, packaged
+from callsieve.install.plan import OUR_MANAGER, FileChange, InstallError, InstallPaths, is_included, own_file, packaged
 from callsieve.pbx.config_files import Line, read_text, walk, with_lines
 from callsieve.settings import Ami, Loaded
 
@@ -20,12 +20,12 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 class ManagerPlan(NamedTuple):
     """What to change in Asterisk, the lines for our own settings, and remarks for the administrator."""
 
-    changes: list[Change]
+    changes: list[FileChange]
     settings: list[str]
     remarks: list[str]
 
 
-def plan_manager(place: Place, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
+def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
     """The manager user. Its secret is `new_secret` if there is none yet. InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
@@ -64,11 +64,11 @@ def manager_text(template: str, user: str, secret: str) -> str:
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 
-def _include_of_manager(place: Place, target: Path, lines: list[Line]) -> Change:
+def _include_of_manager(place: InstallPaths, target: Path, lines: list[Line]) -> FileChange:
     before = read_text(target)
     if is_included(place.etc, lines, place.manager):
-        return Change(target, before, before)
-    return Change(target, before, with_lines(before, [f'#include "{OUR_MANAGER}"']), copied=before is not None)
+        return FileChange(target, before, before)
+    return FileChange(target, before, with_lines(before, [f'#include "{OUR_MANAGER}"']), copied=before is not None)
 
 
 def _general(lines: list[Line], key: str) -> str:
@@ -90,7 +90,7 @@ def _port(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else DEFAULT_PORT
 
 
-def _ami_table(place: Place, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
+def _ami_table(place: InstallPaths, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
     """The other end of the manager user: the lines of [ami] for our own settings, none where there is one. Remarks."""
     ami = loaded.settings.ami
     file = loaded.settings_file

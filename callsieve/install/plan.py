@@ -40,7 +40,7 @@ class InstallError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """One file. `before` is None for a new one, `after` for one that goes; `mode` None keeps what it has, or 0644.
 
     `group` (a gid) None keeps the group. With `copied` the file as it was stays beside it.
@@ -60,20 +60,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class InstallPlan:
     """What to do, in order; directories that go if nothing else is in them; remarks for the administrator.
 
     `new_user` is the group of the service's user, which is made first; empty: there is nobody to make.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     new_user: str = ""
     remarks: tuple[str, ...] = ()
     directories: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InstallPaths:
     """Where things are. `agi_bin` is None when nobody knows; `group` is the gid that Asterisk reads its files by."""
 
     etc: Path
@@ -108,7 +108,7 @@ def asterisk_conf() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
 
-def place_of(etc: Path, agi_bin: Path | None, units: Path) -> Place:
+def place_of(etc: Path, agi_bin: Path | None, units: Path) -> InstallPaths:
     """The place of an Asterisk whose configuration is in `etc`. InstallError when that is no such directory."""
     if not (etc / "extensions.conf").is_file():
         raise InstallError(f"{etc}/extensions.conf is not there: --etc names the directory of Asterisk's configuration")
@@ -116,7 +116,7 @@ def place_of(etc: Path, agi_bin: Path | None, units: Path) -> Place:
     # Root's own group is of no use to an Asterisk, or a service of ours, that runs as another user: then the group of
     # the owner, or the usual one.
     group = status.st_gid or _primary_group_of(status.st_uid) or _usual_group()
-    return Place(etc, group, agi_bin, units)
+    return InstallPaths(etc, group, agi_bin, units)
 
 
 def _primary_group_of(uid: int) -> int:
@@ -164,7 +164,7 @@ def asked_for(template: str) -> list[str]:
     return sorted(set(_ASKED.findall(template)))
 
 
-def changes_something(change: Change) -> bool:
+def changes_something(change: FileChange) -> bool:
     """Whether there is anything to do: another text, or a mode that gives others too much or too little."""
     if change.before != change.after:
         return True
@@ -174,10 +174,10 @@ def changes_something(change: Change) -> bool:
     return bool(mode & ~change.mode & 0o007 or change.mode & ~mode & 0o111)
 
 
-def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> Change:
+def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> FileChange:
     """A file of ours. What somebody else had in its place is kept beside it."""
     before = read_text(path)
-    return Change(path, before, text, mode, group, copied=before is not None and not is_ours(before))
+    return FileChange(path, before, text, mode, group, copied=before is not None and not is_ours(before))
 
 
 def is_ours(text: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of, installed_contexts
-from callsieve.install.plan import Place, Plan
+from callsieve.install.plan import InstallPaths, InstallPlan
 from callsieve.install.uninstall import uses_of
 from callsieve.pbx.config_files import Line
 from callsieve.settings import Loaded, Settings
@@ -26,7 +26,7 @@ _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class InstallStep:
     """Something that the administrator does: what for, and the commands or lines to copy."""
 
     title: str
@@ -34,8 +34,8 @@ class Step:
 
 
 def steps_after_install(
-    plan: Plan, place: Place, settings: Settings, *, freepbx: bool, new_service: bool, reloaded: bool
-) -> list[Step]:
+    plan: InstallPlan, place: InstallPaths, settings: Settings, *, freepbx: bool, new_service: bool, reloaded: bool
+) -> list[InstallStep]:
     """In order. `new_service`: there was no unit before.
 
     Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
@@ -46,52 +46,52 @@ def steps_after_install(
         steps += [] if uses_of(place) else [_connect_freepbx()]
     else:
         steps += _connect(place, settings)
-    return [*steps, Step("See that all is well", (DOCTOR,))] if steps else []
+    return [*steps, InstallStep("See that all is well", (DOCTOR,))] if steps else []
 
 
-def _start(plan: Plan, place: Place, *, new_service: bool) -> list[Step]:
+def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool) -> list[InstallStep]:
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
     if units and new_service:
-        return [Step("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {UNITS_STARTED}"))]
+        return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {UNITS_STARTED}"))]
     if units:
-        return [Step("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve"))]
+        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve"))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
-        return [Step("Let the daemon read its settings", ("systemctl restart callsieve",))]
+        return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
     return []
 
 
-def _reload(settings: Settings) -> Step:
+def _reload(settings: Settings) -> InstallStep:
     commands = (asterisk_command(settings, command) for command in ("dialplan reload", "manager reload"))
-    return Step("Let Asterisk read its files", tuple(commands))
+    return InstallStep("Let Asterisk read its files", tuple(commands))
 
 
-def _connect(place: Place, settings: Settings) -> list[Step]:
+def _connect(place: InstallPaths, settings: Settings) -> list[InstallStep]:
     """The front contexts that no trunk arrives in yet; the way to one where nothing asks us at all."""
     used, fronts = uses_of(place), [front_context_of(name) for name in installed_contexts(place)]
     if not fronts and not used:
         name = "Name the context that your trunks arrive in now, from-trunk for example"
-        return [Step(name, (f"{INBOUND} from-trunk",))]
+        return [InstallStep(name, (f"{INBOUND} from-trunk",))]
     lines = [f"context = {front}" for front in fronts if not any(_arrives_in(front, line) for line in used)]
     if not lines:
         return []
     reload = asterisk_command(settings, "module reload res_pjsip.so")
-    return [Step(f"Send your trunks through CallSieve: in {_TRUNKS_ARE_IN}, for each trunk", (*lines, reload))]
+    return [InstallStep(f"Send your trunks through CallSieve: in {_TRUNKS_ARE_IN}, for each trunk", (*lines, reload))]
 
 
 def _arrives_in(front: str, line: Line) -> bool:
     return re.search(rf"=\s*>?\s*{re.escape(front)}$", line.text) is not None
 
 
-def _connect_freepbx() -> Step:
-    return Step("For each trunk, Connectivity > Trunks > pjsip Settings > Context", (TRUNK_CONTEXT,))
+def _connect_freepbx() -> InstallStep:
+    return InstallStep("For each trunk, Connectivity > Trunks > pjsip Settings > Context", (TRUNK_CONTEXT,))
 
 
-def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[Step]:
+def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
     """What Asterisk and systemd still have in memory."""
     steps = [] if reloaded else [_reload(settings)]
     forget = asterisk_command(settings, "database deltree callsieve")
-    return [*steps, Step("Forget the off switch and the last emergency call", (forget,))]
+    return [*steps, InstallStep("Forget the off switch and the last emergency call", (forget,))]
 
 
 def asterisk_command(settings: Settings, command: str) -> str:

@@ -11,10 +11,10 @@ from callsieve.install.plan import (
     FREEPBX_FILES,
     FRONT_FILE,
     OUR_AGI,
-    Change,
+    FileChange,
     InstallError,
-    Place,
-    Plan,
+    InstallPaths,
+    InstallPlan,
     agi_of,
     copy_of,
     is_ours,
@@ -34,7 +34,7 @@ MOST_NAMED = 8
 ENDPOINTS_ASKED = 300
 
 
-def plan_uninstall(place: Place) -> Plan:
+def plan_uninstall(place: InstallPaths) -> InstallPlan:
     """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
     if users := uses_of(place):
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
@@ -47,7 +47,7 @@ def plan_uninstall(place: Place) -> Plan:
     directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
     if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
         directories.append(place.manager.parent)
-    return Plan(tuple(changes), directories=tuple(directories))
+    return InstallPlan(tuple(changes), directories=tuple(directories))
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
@@ -73,7 +73,7 @@ def _is_ours(context: str) -> bool:
     return context.startswith("callsieve-") or context == TRUNK_CONTEXT
 
 
-def uses_of(place: Place) -> list[Line]:
+def uses_of(place: InstallPaths) -> list[Line]:
     """The lines of other people's files that need ours. None: no call is screened."""
     return [
         line
@@ -83,7 +83,7 @@ def uses_of(place: Place) -> list[Line]:
     ]
 
 
-def _lines_of(place: Place, name: str) -> Iterator[Line]:
+def _lines_of(place: InstallPaths, name: str) -> Iterator[Line]:
     path = place.etc / name
     if name.endswith(".conf"):
         yield from walk(place.etc, path)
@@ -93,7 +93,7 @@ def _lines_of(place: Place, name: str) -> Iterator[Line]:
             yield Line(path, number, text.strip())
 
 
-def _restored(path: Path) -> Iterator[Change]:
+def _restored(path: Path) -> Iterator[FileChange]:
     """A shared file without our lines; its copy goes when it says the same."""
     before = read_text(path)
     if before is None:
@@ -101,12 +101,12 @@ def _restored(path: Path) -> Iterator[Change]:
     after, copy = without_our_lines(before), copy_of(path)
     copied = read_text(copy)
     if after != before:
-        yield Change(path, before, after if after or copied is not None else None)
+        yield FileChange(path, before, after if after or copied is not None else None)
     if copied is not None and copied == after:
-        yield Change(copy, copied, None)
+        yield FileChange(copy, copied, None)
 
 
-def _our_files(place: Place) -> Iterator[Path]:
+def _our_files(place: InstallPaths) -> Iterator[Path]:
     yield from (place.dialplan / name for name in reversed((*FREEPBX_FILES, FRONT_FILE)))
     yield place.manager
     yield from place.unit_files
@@ -114,18 +114,18 @@ def _our_files(place: Place) -> Iterator[Path]:
         yield from sorted((place.agi_bin / OUR_AGI).glob("*"))
 
 
-def _removed(path: Path) -> Iterator[Change]:
+def _removed(path: Path) -> Iterator[FileChange]:
     """A file of ours goes, and what was in its place before comes back."""
     before, copied = read_text(path), read_text(copy_of(path))
     if before is not None and is_ours(before):
         copy = copy_of(path)
         if copied is None:
-            yield Change(path, before, None)
+            yield FileChange(path, before, None)
         else:
-            yield Change(path, before, copied, copy.stat().st_mode & 0o777)
-            yield Change(copy, copied, None)
+            yield FileChange(path, before, copied, copy.stat().st_mode & 0o777)
+            yield FileChange(copy, copied, None)
 
 
-def is_classic_installed(place: Place) -> bool:
+def is_classic_installed(place: InstallPaths) -> bool:
     """Whether the installed dialplan starts the classic script."""
     return agi_of(read_text(place.dialplan / "callsieve.conf") or "") == OUR_AGI

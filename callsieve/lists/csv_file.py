@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from callsieve.changes.operation import Refused
 from callsieve.lists.operations import EntryRequest, entry_of
 from callsieve.settings import Settings
-from callsieve.text.csv_table import FORMULAS, Table, as_text
+from callsieve.text.csv_table import FORMULAS, CsvTable, as_text
 from callsieve.text.times import iso
 from reputation.model import ListEntry, ListName
 
@@ -28,7 +28,7 @@ def list_as_csv(entries: Iterable[ListEntry]) -> str:
     return out.getvalue()
 
 
-def entries_in(table: Table, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
+def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
     """The entries of a file. `list_name`: where a row does not say it. What cannot be used is refused with a reason."""
     for text, word, action, note, expires in table:
         try:

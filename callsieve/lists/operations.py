@@ -105,7 +105,7 @@ class Preview:
         return bool(self.objections) or covers_country(self.entry)
 
 
-class Plan(NamedTuple):
+class ListImportPlan(NamedTuple):
     """What a file changes: the entries to be put on lists, `replaced` of them in the place of one that is there.
 
     `unchanged`: those that are there as the file has them.
@@ -116,11 +116,11 @@ class Plan(NamedTuple):
     unchanged: int
 
 
-class Imported(NamedTuple):
+class ListImport(NamedTuple):
     """What became of the entries of a file. `change_id` None: all of it was there already, and nothing was changed."""
 
     change_id: int | None
-    plan: Plan
+    plan: ListImportPlan
     refused: tuple[str, ...]
 
 
@@ -188,7 +188,9 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalR
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 
 
-def bring_in(db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False) -> Imported:
+def bring_in(
+    db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
+) -> ListImport:
     """Puts the entries of a file on their lists, each with a row of its own in the audit, and a row that sums them up:
     undoing that one takes all of it back. Entries that something speaks against are left out and named.
 
@@ -203,14 +205,14 @@ def bring_in(db: sqlite3.Connection, context: Context, entries: Sequence[ListEnt
     if refused and not plan.entries and not plan.unchanged:
         raise Refused("nothing-usable", Wording("not one row can be used: {why}", {"why": refused[0]}))
     if not plan.entries:
-        return Imported(None, plan, refused)
+        return ListImport(None, plan, refused)
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
             row = Change("list import", *subject_of(entry), entry_there(db, entry), entry)
             add_entry(db, entry)
             add_audit(db, row, context.actor, context.at)
         changed.after = {"entries": len(plan.entries), "replaced": plan.replaced}
-    return Imported(changed.id, plan, refused)
+    return ListImport(changed.id, plan, refused)
 
 
 # What an entry is.
@@ -255,13 +257,13 @@ def subject_of(entry: ListEntry) -> tuple[str | None, str]:
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
-def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> Plan:
+def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> ListImportPlan:
     """What the entries change; of several that match the same numbers the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
     found = [(entry_there(db, entry), entry) for entry in last.values()]
     told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
     replaced = sum(before is not None for before, _ in told)
-    return Plan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
+    return ListImportPlan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:

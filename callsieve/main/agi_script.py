@@ -40,7 +40,7 @@ def _standalone(config: Path | None) -> None:
     from agi.protocol import Request
     from agi.screening import Screening
     from agi.standalone import run_standalone
-    from callsieve.daemon.store_supervisor import Keeper
+    from callsieve.daemon.store_supervisor import StoreSupervisor
     from callsieve.system.privileges import served_settings
     from callsieve.wiring import policies_of, site_of
     from reputation.ids import new_id
@@ -48,7 +48,7 @@ def _standalone(config: Path | None) -> None:
     logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
     loaded = served_settings(config)
     deadline_seconds = loaded.settings.agi.deadline_ms / 1000
-    keeper = Keeper(loaded.store_path)
+    keeper = StoreSupervisor(loaded.store_path)
     screening = Screening(
         site=site_of(loaded.settings),
         policies=policies_of(loaded),

@@ -36,7 +36,7 @@ from callsieve.users.web import pages as users
 from callsieve.web.access import error_page, guarded, stranger
 from callsieve.web.desk import Desk
 from callsieve.web.routes import Page
-from callsieve.web.security_headers import Hardening
+from callsieve.web.security_headers import SecurityHeaders
 
 # In the order of the navigation; each has its own table.
 _PARTS = (
@@ -81,4 +81,4 @@ def make_app(desk: Desk) -> ASGIApp:
         exception_handlers={HTTPException: not_found},
     )
     web = desk.loaded.settings.web
-    return Hardening(app, web.hosts, https_only=web.behind_proxy)
+    return SecurityHeaders(app, web.hosts, https_only=web.behind_proxy)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from callsieve.calls.disputes import appeal_in_words
-from callsieve.calls.live import Live
+from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import ActivityCache
 from callsieve.doctor.watch import HealthWatch
-from callsieve.replay.trial_jobs import Rehearsals
+from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
 from callsieve.users.half_logins import HalfLogins
 from callsieve.users.web.password_check import LoginTries
@@ -31,5 +31,5 @@ def make_templates() -> Templates:
 def make_desk(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> Desk:
     """The desk of a console with these settings."""
     desk = Desk(load, make_templates(), HealthWatch(load), clock)
-    desk.provide(Live(desk.shelf, clock), ActivityCache(), Rehearsals(), HalfLogins(), LoginTries())
+    desk.provide(LiveCalls(desk.shelf, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
     return desk

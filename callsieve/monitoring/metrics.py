@@ -16,9 +16,9 @@ from prometheus_client.registry import Collector
 
 from agi.screening import BUCKETS_MS
 from callsieve.daemon.telemetry import Telemetry, is_fresh
-from callsieve.doctor.finding import Status
+from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
-from callsieve.imports.feed_health import Health, health_of
+from callsieve.imports.feed_health import FeedStatus, health_of
 from policies.decision import FAIL_OPEN_RULE
 from reputation.store.feeds import FeedSource
 
@@ -144,7 +144,7 @@ def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
     for feed in store.feeds:
         age.add_metric([feed.name], now - feed.imported_at)
         numbers.add_metric([feed.name], feed.numbers)
-        healthy.add_metric([feed.name], float(health_of(feed, now).health is Health.OK))
+        healthy.add_metric([feed.name], float(health_of(feed, now).health is FeedStatus.OK))
     yield from (age, numbers, healthy)
 
 
@@ -152,7 +152,7 @@ def _doctor(findings: Findings | None, now: float) -> Iterator[Metric]:
     if findings is None:
         return
     checks = GaugeMetricFamily(f"{PREFIX}doctor_checks", "Checks of the doctor, by what root found.", labels=["status"])
-    for status in Status:
+    for status in CheckStatus:
         checks.add_metric([status.value], sum(check.status is status for check in findings.checks))
     yield checks
     yield _gauge("doctor_age_seconds", "Since the doctor looked as root.", now - findings.at)

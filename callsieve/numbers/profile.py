@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from callsieve.calls.disputes import Cases, cases_as_json, cases_of
+from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
 from callsieve.calls.records import decision_as_json, opinion_as_json, vector_as_json
 from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
@@ -79,7 +79,7 @@ class PersonalFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Profile:
     """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
 
     `marks` are all that people say; those that have a case against them (`cases`) do not count.
@@ -95,7 +95,7 @@ class Known:
     passes: tuple[tuple[AuthClass, float], ...]
     decisions: tuple[DecisionRecord, ...]
     marks: tuple[Mark, ...]
-    cases: Cases
+    cases: Disputes
     signals: tuple[Signal, ...]
     outcomes: tuple[OutcomeRecord, ...]
     opinion: Opinion | None
@@ -125,7 +125,7 @@ class Known:
         return said_of(self.facts)
 
 
-def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Known:
+def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = Ours.of(loaded.settings)
@@ -134,13 +134,13 @@ def known_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     asked = evidence_of(db, query_of(call, now, None), ours.weights)
     judged = (*asked, ours.weights, now)
     rows = export_number(db, number, ("personal_entry", "contact", "identity"))
-    cases = cases_of(db, number)
+    cases = disputes_of(db, number)
     opinion, trouble = None, ""
     try:
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
-    return Known(
+    return Profile(
         number=number,
         at=now,
         facts=facts,
@@ -183,7 +183,7 @@ def _person(db: sqlite3.Connection, extension: str) -> Person:
 # As JSON: keys are stable, instants UTC seconds.
 
 
-def known_as_json(known: Known) -> dict[str, Any]:
+def profile_as_json(known: Profile) -> dict[str, Any]:
     """All of it for scripts."""
     facts = known.facts
     return {
@@ -212,7 +212,7 @@ def known_as_json(known: Known) -> dict[str, Any]:
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
         "calls_within_the_hour": len(facts.recent_calls),
         "marks": list(known.marks),
-        **cases_as_json(known.cases),
+        **disputes_as_json(known.cases),
         "signals": list(known.signals),
         "outcomes": list(known.outcomes),
         "decisions": [decision_as_json(record) for record in known.decisions],

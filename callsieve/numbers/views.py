@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from callsieve.calls.evidence_bars import Bar, bars_of
-from callsieve.numbers.profile import Known, known_of
+from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
-from reputation.store.calls import Call, Wanted, find_calls
+from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.evidence_rows import answered_of
 from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
@@ -49,11 +49,11 @@ class ClassShown:
 class NumberShown:
     """The page. `own_entries`: those of the lists that name this one number; `wish`: that it is not to be called."""
 
-    known: Known
+    known: Profile
     bars: tuple[Bar, ...]
     witnesses: tuple[Witness, ...]
     classes: tuple[ClassShown, ...]
-    calls: tuple[Call, ...]
+    calls: tuple[CallRow, ...]
     own_entries: tuple[ListEntry, ...]
     my_mark: Mark | None
     wish: DoNotCall | None
@@ -83,14 +83,14 @@ class NumberShown:
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
     """All about the number. `extension`: the visitor's person, whose own mark can be taken back."""
-    known = known_of(db, loaded, number, now)
+    known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(
         known=known,
         bars=bars_of(known.facts.reputation.families),
         witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
         classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
-        calls=tuple(find_calls(db, Wanted(number=number), None, SHOWN_CALLS)),
+        calls=tuple(find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)),
         own_entries=tuple(entry for entry in known.entries if entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
         wish=do_not_call_of(db, number),
@@ -100,7 +100,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
     )
 
 
-def _witnesses(db: sqlite3.Connection, known: Known) -> Iterator[Witness]:
+def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
     """Every row of evidence, with who and when."""
     for mark in known.marks:
         case = known.cases.case_against(mark)

@@ -11,20 +11,20 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
 from callsieve.changes.operation import Refused
-from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, Kind, parsed
+from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, FieldKind, parsed
 from callsieve.own_numbers.operations import Given
-from callsieve.text.csv_table import Table, TableError, nothing_usable
+from callsieve.text.csv_table import CsvTable, TableError, nothing_usable
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
 from reputation.numbers import number_of
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 
 COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")
-STATES = {state.value: state for state in State}
+STATES = {state.value: state for state in NumberState}
 LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
-def own_numbers_in(table: Table, region: str, now: float) -> dict[str, Given]:
+def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
     """Own numbers, and what the file says of each: a column that it does not have says nothing, an empty field that
     there is none. A row with something that cannot be read is refused as a whole, and the second of a number too.
     TableError: not one row can be used.
@@ -72,7 +72,7 @@ def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Giv
 
 def _value(field: Field, text: str, now: float) -> object:
     """As it is typed elsewhere, but a time may be overdue, or none."""
-    if field.kind is Kind.TIME:
+    if field.kind is FieldKind.TIME:
         if not text:
             return None
         with suppress(TimeError):

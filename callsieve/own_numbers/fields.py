@@ -28,7 +28,7 @@ Typed = Mapping[str, str | Sequence[str] | None]
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a field holds: one line, several lines, or when something is to be done."""
 
     TEXT = auto()
@@ -45,7 +45,7 @@ class Field(NamedTuple):
     name: str
     heading: Wording
     label: Wording
-    kind: Kind = Kind.TEXT
+    kind: FieldKind = FieldKind.TEXT
     option: str = ""
 
     @property
@@ -56,24 +56,24 @@ class Field(NamedTuple):
     @property
     def attribute(self) -> str:
         """The field of OwnNumber."""
-        return f"{self.name}_at" if self.kind is Kind.TIME else self.name
+        return f"{self.name}_at" if self.kind is FieldKind.TIME else self.name
 
     @property
     def is_list(self) -> bool:
         """Whether it may hold several texts."""
-        return self.kind is Kind.LIST
+        return self.kind is FieldKind.LIST
 
     def shown(self, own: OwnNumber, now: float) -> str | Wording:
         """The value for people to read; empty for none."""
         value = getattr(own, self.attribute)
-        if self.kind is Kind.TIME:
+        if self.kind is FieldKind.TIME:
             return _due_words(value, now)
         return ", ".join(value) if self.is_list else str(value)
 
     def typed(self, own: OwnNumber) -> str:
         """The value as it would be typed into the form: several texts are lines."""
         value = getattr(own, self.attribute)
-        if self.kind is Kind.TIME:
+        if self.kind is FieldKind.TIME:
             return NEVER if value is None else day(value)
         return "\n".join(value) if self.is_list else str(value)
 
@@ -82,14 +82,14 @@ FIELDS = (
     Field("name", Wording("name"), Wording("Name that people called are to see")),
     Field("purpose", Wording("purpose"), Wording("What its calls are about")),
     Field("owner", Wording("owner"), Wording("Who of us answers for it")),
-    Field("trunks", Wording("trunks"), Wording("Trunks it goes out on"), Kind.LIST, "trunk"),
-    Field("documents", Wording("documents"), Wording("Documents that prove it is ours"), Kind.LIST, "document"),
-    Field("registered", Wording("registered at"), Wording("Where it is known under our name"), Kind.LIST),
+    Field("trunks", Wording("trunks"), Wording("Trunks it goes out on"), FieldKind.LIST, "trunk"),
+    Field("documents", Wording("documents"), Wording("Documents that prove it is ours"), FieldKind.LIST, "document"),
+    Field("registered", Wording("registered at"), Wording("Where it is known under our name"), FieldKind.LIST),
     Field(
         "next_check",
         Wording("next check"),
         Wording("When to look again (180d, 2026-12-31, never)"),
-        Kind.TIME,
+        FieldKind.TIME,
         "next-check",
     ),
 )
@@ -100,7 +100,7 @@ def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
     found: dict[str, object] = {}
     for field in FIELDS:
         value = typed.get(field.name)
-        if value is None or (field.kind is Kind.TIME and value == field.typed(own)):
+        if value is None or (field.kind is FieldKind.TIME and value == field.typed(own)):
             continue
         found[field.attribute] = parsed(field, value, now)
     return replace(own, **found)  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def parsed(field: Field, typed: str | Sequence[str], now: float) -> object:
     """The value that was typed. Refused."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)
-    return next_check_of(typed, now, field.option_name) if field.kind is Kind.TIME else one_line(field.name, typed)
+    return next_check_of(typed, now, field.option_name) if field.kind is FieldKind.TIME else one_line(field.name, typed)
 
 
 def one_line(option: str, text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from reputation.own.figures import Window, percent
+from reputation.own.figures import FiguresWindow, percent
 from reputation.own.grades import Grade
 from reputation.own.health import LIMIT_BY_MEASURE
 from reputation.wording import Wording
@@ -27,11 +27,11 @@ def share_words(part: int | None, whole: int) -> str:
     return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
-def _of(part: str, whole: str) -> Callable[[Window], str]:
+def _of(part: str, whole: str) -> Callable[[FiguresWindow], str]:
     return lambda window: share_words(getattr(window, part), getattr(window, whole))
 
 
-def _a_day(window: Window) -> Wording:
+def _a_day(window: FiguresWindow) -> Wording:
     return Wording("{average:.1f}, at most {most}", {"average": window.calls_per_person_day, "most": window.most})
 
 
@@ -39,7 +39,7 @@ class Measure(NamedTuple):
     """One line of the figures. `limit`: the measure of `reputation.own.health.LIMITS` that is judged by it."""
 
     words: str
-    show: Callable[[Window], str | Wording]
+    show: Callable[[FiguresWindow], str | Wording]
     limit: str = ""
 
 

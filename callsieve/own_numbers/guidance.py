@@ -20,9 +20,9 @@ from callsieve.own_numbers.figures import share_words
 from callsieve.settings import Settings
 from callsieve.text.times import day
 from callsieve.web.rendering import document_of
-from reputation.own.figures import MONTH, Window, percent
-from reputation.own.health import Health
-from reputation.own.register import State
+from reputation.own.figures import MONTH, FiguresWindow, percent
+from reputation.own.health import NumberHealth
+from reputation.own.register import NumberState
 from reputation.store.do_not_call import count_do_not_call
 from reputation.store.own_days import calling_numbers
 from reputation.store.own_health import own_health
@@ -54,7 +54,7 @@ class Company:
     people may be called.
     """
 
-    numbers: Sequence[Health]
+    numbers: Sequence[NumberHealth]
     registered: int = 0
     due: int = 0
     do_not_call: int = 0
@@ -69,7 +69,7 @@ class Company:
 def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Company:
     """The company's own figures. Up to half a second for each number that calls a lot."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
-    register = {own.number: own for own in register_of(db) if own.state is not State.RETIRED}
+    register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
     return Company(
         numbers=[own_health(db, number, now, settings.reputation) for number in numbers],
@@ -140,7 +140,7 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
     }
 
 
-def _number(health: Health) -> dict[str, Any]:
+def _number(health: NumberHealth) -> dict[str, Any]:
     """A row of the table; figures by the names of their headings."""
     month = _month(health)
     return {
@@ -181,5 +181,5 @@ def _worst(company: Company, measures: Sequence[str]) -> str:
     )
 
 
-def _month(health: Health) -> Window:
+def _month(health: NumberHealth) -> FiguresWindow:
     return health.windows[-1]

@@ -62,7 +62,7 @@ class Changed(NamedTuple):
     before: OwnNumber | None
 
 
-class Imported(NamedTuple):
+class RegisterImport(NamedTuple):
     """What became of the numbers of a file. `change_id` None: all of it was there already, and nothing was changed.
 
     `unknown_trunks`: those that the settings do not know.
@@ -123,7 +123,7 @@ def remove(db: sqlite3.Connection, context: Context, number: str) -> Changed:
     return Changed(changed.id, before, before)
 
 
-def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given]) -> Imported:
+def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given]) -> RegisterImport:
     """Registers the numbers of a file, each with a row of its own in the audit, and a row that sums them up: undoing
     that one takes all of it back.
 
@@ -132,7 +132,7 @@ def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given
     with whole(db):
         owns = _told(db, found, context.at)
         if not owns:
-            return Imported(None, 0, 0)
+            return RegisterImport(None, 0, 0)
         added = sum(was is None for was, _ in owns)
         with change(db, context, "own import") as changed:
             for was, own in owns:
@@ -140,7 +140,7 @@ def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given
                 add_audit(db, Change("own import", own.number, before=was, after=own), context.actor, context.at)
             changed.after = {"added": added, "changed": len(owns) - added}
     unknown = unknown_trunks((own for _, own in owns), context.settings)
-    return Imported(changed.id, added, len(owns) - added, tuple(unknown))
+    return RegisterImport(changed.id, added, len(owns) - added, tuple(unknown))
 
 
 # What a number is.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from callsieve.changes.names import COMPLAINTS, REGISTER
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
-from callsieve.own_numbers.fields import FIELDS, Kind
+from callsieve.own_numbers.fields import FIELDS, FieldKind
 from callsieve.own_numbers.figures import grade_words
 from callsieve.own_numbers.operations import SEEN_SECONDS, unknown_trunks
 from callsieve.own_numbers.views_do_not_call import ComplaintsShown, complaints_shown
@@ -18,7 +18,7 @@ from callsieve.own_numbers.views_figures import GRADE_STATES, DayBar, Row, days_
 from callsieve.settings import Loaded
 from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
-from reputation.own.health import Health
+from reputation.own.health import NumberHealth
 from reputation.own.register import OwnNumber
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
@@ -77,7 +77,7 @@ class OneShown:
     number: str
     own: OwnNumber | None
     facts: tuple[tuple[Wording, str | Wording], ...]
-    health: Health
+    health: NumberHealth
     grade: Wording
     state: str
     rows: tuple[Row, ...]
@@ -142,7 +142,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
 
 
 def _texts_of(own: OwnNumber) -> list[str]:
-    return [getattr(own, field.name) for field in FIELDS if field.kind is Kind.TEXT]
+    return [getattr(own, field.name) for field in FIELDS if field.kind is FieldKind.TEXT]
 
 
 def _path_of(due: Due, own: OwnNumber | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from callsieve.changes.names import WISHES
 from callsieve.changes.undo import Latest, latest_changes
 from reputation.own.figures import MONTH
-from reputation.own.register import State
+from reputation.own.register import NumberState
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -54,7 +54,7 @@ class ComplaintsShown:
 def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> WishesShown:
     """Those with the text in one of their fields, or of this number."""
     wishes, found = find_do_not_call(db, text, number, MOST_SHOWN)
-    ours = tuple(own.number for own in register_of(db) if own.state is not State.RETIRED)
+    ours = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
     return WishesShown(tuple(wishes), found, count_do_not_call(db), ours, latest_changes(db, WISHES))
 
 

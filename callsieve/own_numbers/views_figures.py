@@ -11,7 +11,7 @@ from callsieve.web.words import N_
 from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import MONTH, percent, window_of_day
 from reputation.own.grades import Grade
-from reputation.own.health import LIMIT_BY_MEASURE, Health, above_limits
+from reputation.own.health import LIMIT_BY_MEASURE, NumberHealth, above_limits
 from reputation.wording import Wording
 
 GRADE_STATES: dict[Grade | None, str] = {
@@ -75,7 +75,7 @@ TRENDS = (
 )
 
 
-def rows_of(health: Health) -> tuple[Row, ...]:
+def rows_of(health: NumberHealth) -> tuple[Row, ...]:
     """All figures, and which of them are above their limits."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
@@ -91,7 +91,7 @@ def rows_of(health: Health) -> tuple[Row, ...]:
     )
 
 
-def days_of(health: Health) -> tuple[DayBar, ...]:
+def days_of(health: NumberHealth) -> tuple[DayBar, ...]:
     """The days with calls of the last four weeks."""
     days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
     most = max((day.attempts for day in days), default=1)
@@ -109,7 +109,7 @@ def days_of(health: Health) -> tuple[DayBar, ...]:
     )
 
 
-def _shares(health: Health, day: OwnDay, full: Mapping[str, float]) -> tuple[ShareBar, ...]:
+def _shares(health: NumberHealth, day: OwnDay, full: Mapping[str, float]) -> tuple[ShareBar, ...]:
     above = above_limits(health.facts, window_of_day(day))
     return tuple(
         ShareBar(

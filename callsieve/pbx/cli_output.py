@@ -22,7 +22,7 @@ _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class AsteriskVersion:
     """A release of Asterisk, (22, 10, 1) for instance. `certified` ones have fixes of their own."""
 
     text: str
@@ -35,7 +35,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DialplanStep:
     """A priority of the dialplan: `application` is what runs, with its arguments."""
 
     context: str
@@ -52,7 +52,7 @@ class Dialplan:
     """
 
     contexts: frozenset[str]
-    steps: tuple[Step, ...]
+    steps: tuple[DialplanStep, ...]
     includes: tuple[tuple[str, str], ...]
     timed: frozenset[tuple[str, str]] = frozenset()
     switches: frozenset[str] = frozenset()
@@ -84,14 +84,16 @@ class Match:
     labels: dict[str, int] = field(default_factory=dict)
 
 
-def version_in(output: str) -> Version | None:
+def version_in(output: str) -> AsteriskVersion | None:
     """`core show version`."""
     match = _VERSION.search(output)
     if match is None:
         return None
     numbers = tuple(int(part) for part in match["numbers"].split("."))
     text = match[0].removeprefix("Asterisk ")
-    return Version(text, numbers, certified=match["cert"] is not None or (match["kind"] or "").startswith("cert"))
+    return AsteriskVersion(
+        text, numbers, certified=match["cert"] is not None or (match["kind"] or "").startswith("cert")
+    )
 
 
 def setting_in(output: str, name: str) -> str | None:
@@ -108,7 +110,7 @@ def modules_in(output: str) -> frozenset[str]:
 def dialplan_in(output: str) -> Dialplan:
     """`dialplan show`, all of it."""
     contexts: list[str] = []
-    steps: list[Step] = []
+    steps: list[DialplanStep] = []
     includes: list[tuple[str, str]] = []
     timed: set[tuple[str, str]] = set()
     switches: set[str] = set()
@@ -124,9 +126,9 @@ def dialplan_in(output: str) -> Dialplan:
             switches.add(context)
         elif match := _EXTENSION.match(line):
             extension = match[1]
-            steps.append(Step(context, extension, _SOURCE.sub("", match[2]).rstrip()))
+            steps.append(DialplanStep(context, extension, _SOURCE.sub("", match[2]).rstrip()))
         elif context and (match := _PRIORITY.match(line)):
-            steps.append(Step(context, extension, _SOURCE.sub("", match[1]).rstrip()))
+            steps.append(DialplanStep(context, extension, _SOURCE.sub("", match[1]).rstrip()))
     return Dialplan(frozenset(contexts), tuple(steps), tuple(includes), frozenset(timed), frozenset(switches))
 
 

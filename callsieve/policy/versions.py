@@ -23,7 +23,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class PolicyVersion:
     """A policy that was written in the console. `head`: who wrote it when, and why."""
 
     number: int
@@ -51,16 +51,16 @@ def without_head(text: str) -> str:
     return rest if _HEAD.fullmatch(first.rstrip("\r")) else text
 
 
-def versions_of(loaded: Loaded) -> list[Version]:
+def versions_of(loaded: Loaded) -> list[PolicyVersion]:
     """The versions that there are, the latest first."""
     return sorted(_versions(pointer_file(loaded).parent), key=lambda one: -one.number)
 
 
-def _versions(folder: Path) -> Iterator[Version]:
+def _versions(folder: Path) -> Iterator[PolicyVersion]:
     for path in folder.glob("console-*.toml"):
         found = _VERSION.fullmatch(path.stem)
         if found is None:
             continue
         with suppress(OSError), open_regular(path) as file:
             head = _HEAD.fullmatch(file.readline(1000).decode("utf-8", "replace").rstrip("\r\n"))
-            yield Version(int(found[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))
+            yield PolicyVersion(int(found[1]), path.stem, *((head[1], head[2], head[3] or "") if head else ()))

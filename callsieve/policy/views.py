@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from callsieve.policy.catalogue import in_force, known_names, policies_there, running_or_settings
-from callsieve.policy.versions import Version, versions_of, without_head
+from callsieve.policy.versions import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded
 from policies.engine import CAPS, STEPS
 from policies.lint import unknown_names
 from policies.loader import load_policy, policy_text, read_policy
-from policies.policy import Policy, PolicyError, Problem
+from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
 
 DIFF_LINES = 3
@@ -72,7 +72,7 @@ class PoliciesShown:
     activated: bool
     scopes: tuple[tuple[str, str], ...]
     others: tuple[OtherPolicy, ...]
-    versions: tuple[Version, ...]
+    versions: tuple[PolicyVersion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _diff_lines(lines: Sequence[str]) -> list[DiffLine]:
     return [DiffLine(kinds.get(line[:1], "same"), line) for line in lines]
 
 
-def _found(text: str, problem: Problem) -> Found:
+def _found(text: str, problem: PolicyProblem) -> Found:
     lines, line = text.split("\n"), problem.line
     return Found(problem.text, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
 

@@ -36,7 +36,7 @@ FILE_BYTES = 20 << 20
 FILE_MODE = 0o644
 
 
-class State(StrEnum):
+class PromptState(StrEnum):
     """How a prompt's file is: `by hand` is one that we did not make."""
 
     BUILT = "built"
@@ -52,7 +52,7 @@ class PromptFile:
 
     source: Source
     path: Path
-    state: State
+    state: PromptState
     seconds: float | None = None
 
     @property
@@ -108,21 +108,21 @@ def _file_of(source: Source, sounds: Path) -> PromptFile:
         with open_regular(path) as file:
             content = file.read() if path.stat().st_size <= FILE_BYTES else b""
     except FileNotFoundError:
-        return PromptFile(source, path, State.MISSING)
+        return PromptFile(source, path, PromptState.MISSING)
     return PromptFile(source, path, _state_of(source, note_in(content[:HEAD_BYTES])), seconds_of(content))
 
 
-def _state_of(source: Source, note: str | None) -> State:
+def _state_of(source: Source, note: str | None) -> PromptState:
     if note is None or not note.startswith("callsieve "):
-        return State.BY_HAND
+        return PromptState.BY_HAND
     if note != source.note:
-        return State.OUTDATED
-    return State.RECORDED if source.recording else State.BUILT
+        return PromptState.OUTDATED
+    return PromptState.RECORDED if source.recording else PromptState.BUILT
 
 
 def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptFile]:
     """Those that a build makes: what is missing or made from something else. With `force` all of them."""
-    return [file for file in files if force or file.state in (State.MISSING, State.OUTDATED)]
+    return [file for file in files if force or file.state in (PromptState.MISSING, PromptState.OUTDATED)]
 
 
 def build(files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None) -> None:
@@ -143,7 +143,7 @@ def build(files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callabl
 
 def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
     """Takes away the files that we made, and the directories that are then empty. Returns what was taken away."""
-    ours = [file for file in files if file.state not in (State.MISSING, State.BY_HAND)]
+    ours = [file for file in files if file.state not in (PromptState.MISSING, PromptState.BY_HAND)]
     for file in ours:
         file.path.unlink(missing_ok=True)
     for directory in {file.path.parent for file in files}:
@@ -184,7 +184,7 @@ def _check_whispers(files: Sequence[PromptFile], contents: Mapping[Path, bytes])
 def _size_of(file: PromptFile, contents: Mapping[Path, bytes]) -> int:
     if file.path in contents:
         return len(contents[file.path])
-    return 0 if file.state is State.MISSING else file.path.stat().st_size
+    return 0 if file.state is PromptState.MISSING else file.path.stat().st_size
 
 
 def _seconds(size: int) -> float:

@@ -10,21 +10,21 @@ from functools import partial
 from typing import NamedTuple
 
 from callsieve.replay.engine import Replay
-from callsieve.replay.false_positives import Known
+from callsieve.replay.false_positives import KnownCallers
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from reputation.store.as_of import Background, background_of
 from reputation.store.people import all_dids, all_people, own_numbers
 
 
-class Ground(NamedTuple):
+class ReplayContext(NamedTuple):
     """`background_of` is asked once for each number."""
 
     ours: Ours
     background_of: Callable[[str], Background]
 
 
-def ground_of(db: sqlite3.Connection, loaded: Loaded) -> Ground:
+def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
     """From the settings, which win, and from the store."""
     ours = Ours.of(loaded.settings)
     everybody = Ours(
@@ -34,14 +34,14 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> Ground:
         ours.weights,
         ours.hours,
     )
-    return Ground(everybody, partial(background_of, db))
+    return ReplayContext(everybody, partial(background_of, db))
 
 
-def known_in(replay: Replay) -> Callable[[str], Known]:
+def known_in(replay: Replay) -> Callable[[str], KnownCallers]:
     """What speaks for a number, of what the replay has read."""
 
-    def known_of(number: str) -> Known:
+    def known_of(number: str) -> KnownCallers:
         background = replay.background(number)
-        return Known(bool(background.contacts), background.identity)
+        return KnownCallers(bool(background.contacts), background.identity)
 
     return known_of

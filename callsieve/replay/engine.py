@@ -15,14 +15,14 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from callsieve.replay.history_file import Call, Event, Reading
+from callsieve.replay.history_file import Event, HistoryReader, PastCall
 from callsieve.replay.marks import Marks
 from callsieve.simulate import Ours
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy, PolicySet
 from policies.situation import situation_of
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import (
     Caller,
     Did,
@@ -69,7 +69,7 @@ class Replay:
         ours: Ours = NOBODYS,
         background_of: Callable[[str], Background] = nothing_of,
     ) -> None:
-        self.ledger = Ledger(ours.weights)
+        self.ledger = MemoryStore(ours.weights)
         self.marks = Marks(
             self.ledger, ours.own_numbers | ours.dids.keys(), lambda n: bool(self.background(n).contacts)
         )
@@ -90,7 +90,7 @@ class Replay:
         at = event.at if isinstance(event, Mark) else event.outcome.at
         if at < self._at:
             return BACKWARDS
-        return TWICE if isinstance(event, Call) and self.marks.knows(event.outcome.linkedid) else ""
+        return TWICE if isinstance(event, PastCall) and self.marks.knows(event.outcome.linkedid) else ""
 
     def take(self, event: Event) -> Judged | None:
         """The next event; the decisions if it is an inbound call."""
@@ -120,7 +120,7 @@ class Replay:
         while self._lessons and self._lessons[0][0] <= at:
             self.ledger.learn(heappop(self._lessons)[2])
 
-    def _judged(self, event: Call, outcome: OutcomeRecord) -> Judged:
+    def _judged(self, event: PastCall, outcome: OutcomeRecord) -> Judged:
         number = outcome.caller
         call = IncomingCall(
             linkedid=outcome.linkedid,
@@ -236,7 +236,9 @@ class Replay:
         return person.extension if person else who
 
 
-def judgements(events: Iterable[Event], replay: Replay, reading: Reading) -> Iterator[tuple[Event, Judged | None]]:
+def judgements(
+    events: Iterable[Event], replay: Replay, reading: HistoryReader
+) -> Iterator[tuple[Event, Judged | None]]:
     """Each event that can be taken, and what was decided about it; the others are refused in the reading."""
     for event in events:
         problem = replay.problem(event)

@@ -21,7 +21,7 @@ WARNED = frozenset({"warn"})
 MANY_TALKERS = 2
 
 
-class Known(NamedTuple):
+class KnownCallers(NamedTuple):
     """What the store says for a number."""
 
     is_contact: bool = False
@@ -29,7 +29,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class FalsePositive:
     """A number whose calls should perhaps have gone through. `actions` and `rules` count those calls, `why` says so."""
 
     number: str
@@ -82,7 +82,9 @@ class Stops:
         if of is not None:
             of.called_back = of.actions.copy()
 
-    def mistakes(self, long_talks: Callable[[str], int], known_of: Callable[[str], Known]) -> list[Mistake]:
+    def mistakes(
+        self, long_talks: Callable[[str], int], known_of: Callable[[str], KnownCallers]
+    ) -> list[FalsePositive]:
         """The numbers that something speaks for, most calls first. `long_talks`: with how many of us it talked long."""
         found = [
             mistake
@@ -115,12 +117,12 @@ def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float],
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None
 
 
-def count_of(mistakes: Iterable[Mistake]) -> int:
+def count_of(mistakes: Iterable[FalsePositive]) -> int:
     """How many calls they are."""
     return sum(mistake.calls for mistake in mistakes)
 
 
-def _mistake(number: str, of: _Of, long_talks: Callable[[str], int], known: Known) -> Mistake | None:
+def _mistake(number: str, of: _Of, long_talks: Callable[[str], int], known: KnownCallers) -> FalsePositive | None:
     why = [*_words_for(known), *_words_of_talks(long_talks(number))]
     # What speaks for the number at any time speaks for all of its calls; a call-back for those before it.
     actions = of.actions if why else of.called_back
@@ -128,10 +130,10 @@ def _mistake(number: str, of: _Of, long_talks: Callable[[str], int], known: Know
         why.insert(0, Wording("we called it back later and talked"))
     if not why:
         return None
-    return Mistake(number, dict(actions.most_common()), dict(of.rules.most_common()), of.last_at, tuple(why))
+    return FalsePositive(number, dict(actions.most_common()), dict(of.rules.most_common()), of.last_at, tuple(why))
 
 
-def _words_for(known: Known) -> Iterator[Wording]:
+def _words_for(known: KnownCallers) -> Iterator[Wording]:
     if known.is_contact:
         yield Wording("it is a contact of somebody here")
     if known.identity is not None and known.identity.level >= VERIFIED_LEVEL:

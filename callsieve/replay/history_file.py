@@ -1,6 +1,6 @@
 """Our own history of calls and marks, one JSON object a line (docs/commands.md). A bad line costs that line.
 
-    events_of(stream, history, site) -> Call | Mark ...
+    events_of(stream, history, site) -> PastCall | Mark ...
 
 Whoever wrote the file is not trusted: lines, texts and numbers are bounded, and nothing in it can steer a terminal.
 """
@@ -15,7 +15,7 @@ import msgspec
 
 from agi.parsing import did_of
 from agi.site import Site
-from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, Problem
+from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, RowProblem
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -46,7 +46,7 @@ Network = Annotated[str, msgspec.Meta(max_length=1024)]  # what the network said
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PastCall:
     """A call of the past: how it ended, and what the network said of it when it began."""
 
     outcome: OutcomeRecord
@@ -55,7 +55,7 @@ class Call:
     trusted: bool = False
 
 
-Event = Call | Mark
+Event = PastCall | Mark
 
 
 class EmptyLines(ValueError):
@@ -63,23 +63,23 @@ class EmptyLines(ValueError):
 
 
 @dataclass(slots=True)
-class Reading:
+class HistoryReader:
     """How far a file is read. `line` is that of the last row, 0 in a database; `problems` keeps the first ten."""
 
     read: int = 0
     skipped: int = 0
     bytes_read: int = 0
     line: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
         """The row that was read last is passed over."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append(Problem(self.line, problem) if self.line else Problem(self.read, problem, "row"))
+            self.problems.append(RowProblem(self.line, problem) if self.line else RowProblem(self.read, problem, "row"))
 
 
-def events_of(stream: BinaryIO, reading: Reading, site: Site) -> Iterator[Event]:
+def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
     """The events of the lines, as they stand. Marks have the class `unknown`: who reads on knows that of their call.
 
     Attestation A without a word about verification counts as verified.
@@ -108,7 +108,7 @@ def events_of(stream: BinaryIO, reading: Reading, site: Site) -> Iterator[Event]
                 told, trunk.region if trunk else site.region, trusted=trunk is not None and trunk.trusted
             )
         else:
-            yield Call(_outbound_from(told, site.region))
+            yield PastCall(_outbound_from(told, site.region))
 
 
 class _Inbound(msgspec.Struct, tag="inbound", frozen=True):
@@ -159,7 +159,7 @@ _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 _FROM_THE_NETWORK = frozenset({"caller", "number"})
 
 
-def lines_of(stream: BinaryIO, reading: Reading) -> Iterator[bytes]:
+def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
     """Line by line, but for empty ones; one that is too long is refused without being kept. EmptyLines."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
@@ -197,7 +197,7 @@ _VERIFICATION = {None: Verification.NONE, "passed": Verification.PASSED, "failed
 _ENDED_BY = {None: None, "caller": EndedBy.CALLER, "callee": EndedBy.CALLEE, "system": EndedBy.SYSTEM}
 
 
-def _inbound_from(told: _Inbound, region: str, *, trusted: bool) -> Call:
+def _inbound_from(told: _Inbound, region: str, *, trusted: bool) -> PastCall:
     caller = caller_of(told.caller or "", region)
     attestation = _ATTESTATION[told.attestation]
     verification = _VERIFICATION["passed" if told.attestation == "A" and not told.verification else told.verification]
@@ -221,7 +221,7 @@ def _inbound_from(told: _Inbound, region: str, *, trusted: bool) -> Call:
         auth_class=auth_class_of(attestation, verification, trusted),
         action=told.shown,
     )
-    return Call(outcome, attestation, verification, trusted)
+    return PastCall(outcome, attestation, verification, trusted)
 
 
 def _outbound_from(told: _Outbound, region: str) -> OutcomeRecord:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from reputation.marking import DAY_SECONDS, MARKS_A_DAY
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Mark, OutcomeRecord, Verdict
 
 OWN_NUMBER = "one of our own numbers"
@@ -22,7 +22,7 @@ TOO_MANY = f"more than {MARKS_A_DAY} numbers within a day"
 class Marks:
     """What people have said so far, and which calls it can be about. `refused` counts by the reason."""
 
-    def __init__(self, ledger: Ledger, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
+    def __init__(self, ledger: MemoryStore, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
         self.taken = 0
         self.refused: Counter[str] = Counter()
         self._ledger = ledger

@@ -10,8 +10,16 @@ from functools import lru_cache
 from typing import Any
 
 from callsieve.replay.engine import Judged, Replay
-from callsieve.replay.false_positives import WARNED, Known, Mistake, Stops, Talks, call_back_number, count_of
-from callsieve.replay.history_file import Event, Reading
+from callsieve.replay.false_positives import (
+    WARNED,
+    FalsePositive,
+    KnownCallers,
+    Stops,
+    Talks,
+    call_back_number,
+    count_of,
+)
+from callsieve.replay.history_file import Event, HistoryReader
 from policies.decision import Action, Decision
 from policies.reasons import Why, capped
 from reputation.model import Mark
@@ -36,7 +44,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedDecision:
     """A call on which the two policies differ: before is what the one compared with does."""
 
     call: str
@@ -49,13 +57,13 @@ class Change:
 
 
 @dataclass(slots=True)
-class Report:
+class ReplayReport:
     """All that is shown. `actions` and `periods` are the policy's, `against_*` those of the one compared with."""
 
     history: str
     policy: str
     against: str | None
-    reading: Reading
+    reading: HistoryReader
     first_at: float | None
     last_at: float
     seconds: float
@@ -69,16 +77,16 @@ class Report:
     periods: list[Period]
     weekly: bool
     changes: Counter[tuple[str, str]]
-    first_changes: list[Change]
+    first_changes: list[ChangedDecision]
     stopped: int
     warned: int
-    mistakes: list[Mistake]
-    warned_mistakes: list[Mistake]
+    mistakes: list[FalsePositive]
+    warned_mistakes: list[FalsePositive]
     notes: list[str]
 
 
 @dataclass(slots=True)
-class Tally:
+class ActionCounts:
     """Adds up a replay while it goes on. `most_changes`: how many single changes are kept."""
 
     calls: int = 0
@@ -91,7 +99,7 @@ class Tally:
     against: Counter[str] = field(default_factory=Counter)
     days: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    first_changes: list[Change] = field(default_factory=list)
+    first_changes: list[ChangedDecision] = field(default_factory=list)
     stops: Stops = field(default_factory=Stops)
     warnings: Stops = field(default_factory=lambda: Stops(WARNED))
     talks: Talks = field(default_factory=Talks)
@@ -118,14 +126,14 @@ class Tally:
         history: str,
         policies: Sequence[str],
         replay: Replay,
-        reading: Reading,
-        known_of: Callable[[str], Known],
+        reading: HistoryReader,
+        known_of: Callable[[str], KnownCallers],
         notes: Sequence[str],
         seconds: float,
-    ) -> Report:
+    ) -> ReplayReport:
         """What it adds up to. `policies`: how they are called, as many as were replayed."""
         periods, weekly = periods_of(self.days)
-        return Report(
+        return ReplayReport(
             history=history,
             policy=policies[0],
             against=policies[1] if len(policies) > 1 else None,
@@ -172,7 +180,7 @@ class Tally:
         self.changes[before, after] += 1
         if len(self.first_changes) < self.most_changes:
             said = (before, after, decision.rule, reason_of(decision))
-            self.first_changes.append(Change(outcome.linkedid, outcome.at, outcome.caller, *said))
+            self.first_changes.append(ChangedDecision(outcome.linkedid, outcome.at, outcome.caller, *said))
 
 
 def reason_of(decision: Decision) -> Why:
@@ -208,7 +216,7 @@ def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
     return [Period(monday + timedelta(weeks=number), actions) for number, actions in enumerate(weeks)], True
 
 
-def report_as_json(report: Report) -> dict[str, Any]:
+def report_as_json(report: ReplayReport) -> dict[str, Any]:
     """The report for scripts."""
     return {
         "history": report.history,
@@ -248,7 +256,7 @@ def report_as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def mistakes_as_json(mistakes: Sequence[Mistake]) -> dict[str, Any]:
+def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
     """Probable mistakes for scripts."""
     return {
         "calls": count_of(mistakes),

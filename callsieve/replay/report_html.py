@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from callsieve.replay.report import ACTIONS, Period, Report
+from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.bars import cells_of
 from callsieve.web.rendering import document_of
 
@@ -13,7 +13,7 @@ SHOWN_MISTAKES = 200
 BAR_CELLS = 300  # what there is gets one at least, and can be seen
 
 
-def page_of(report: Report, made_at: float) -> str:
+def page_of(report: ReplayReport, made_at: float) -> str:
     """The whole page."""
     most = max((period.actions.total() for period in report.periods), default=0) or 1
     shown = {

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from heapq import merge
 
-from callsieve.replay.history_file import Call, Event
+from callsieve.replay.history_file import Event, PastCall
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -49,15 +49,15 @@ def at_of(event: Event) -> float:
     return event.at if isinstance(event, Mark) else event.outcome.at
 
 
-def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> Call:
+def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
     """The call as it began."""
     if outcome.direction is not Direction.INBOUND or outcome.auth_class is AuthClass.UNKNOWN:
-        return Call(outcome)
+        return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
     said = _said(record)
     if outcome.auth_class is AuthClass.AUTHENTICATED:
-        return Call(outcome, *said) if said == _SAID["A"] else Call(outcome, trusted=True)
-    return Call(outcome, *(said or _SAID["B"]))
+        return PastCall(outcome, *said) if said == _SAID["A"] else PastCall(outcome, trusted=True)
+    return PastCall(outcome, *(said or _SAID["B"]))
 
 
 def _said(record: DecisionRecord | None) -> tuple[Attestation, Verification] | None:

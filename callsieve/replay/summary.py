@@ -1,6 +1,6 @@
 """What happened in a span of days, or in observe mode would have: the journal, how calls ended, and what people said.
 
-summary_of(db, since, until) -> Summary        one value that the terminal, `--json` and the console show
+summary_of(db, since, until) -> PeriodSummary        one value that the terminal, `--json` and the console show
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from heapq import merge
 from typing import Any
 
-from callsieve.replay.false_positives import WARNED, Known, Mistake, Stops, Talks, call_back_number
+from callsieve.replay.false_positives import WARNED, FalsePositive, KnownCallers, Stops, Talks, call_back_number
 from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json, periods_of
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
@@ -60,7 +60,7 @@ class LetThrough:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class PeriodSummary:
     """All that is shown of the calls from `since` until before `until`. Actions are those without observe mode.
 
     `observed`: calls that went on though something else was ordered, because the policy only observes. `stopped` and
@@ -80,8 +80,8 @@ class Summary:
     weekly: bool
     stopped: int
     warned: int
-    mistakes: list[Mistake]
-    warned_mistakes: list[Mistake]
+    mistakes: list[FalsePositive]
+    warned_mistakes: list[FalsePositive]
     rules: list[RuleCount]
     callers: list[CallerCount]
     let_through: list[LetThrough]
@@ -94,7 +94,7 @@ class Summary:
     slow_ms: float
 
 
-def summary_of(db: sqlite3.Connection, since: float, until: float) -> Summary:
+def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSummary:
     """The calls that began from `since` until before `until`, in one pass over the journal and the outcomes."""
     tally = _Tally(until)
     for event in _in_order(first_decisions(db, since, until), outcomes_between(db, since, until)):
@@ -105,10 +105,10 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> Summary:
     return tally.summary(db, since, marks_between(db, since, until))
 
 
-def summary_as_json(summary: Summary) -> dict[str, Any]:
+def summary_as_json(summary: PeriodSummary) -> dict[str, Any]:
     """The summary for scripts."""
     told_otherwise = {"mistakes", "warned_mistakes", "weekly"}
-    return {name: getattr(summary, name) for name in Summary.__slots__ if name not in told_otherwise} | {
+    return {name: getattr(summary, name) for name in PeriodSummary.__slots__ if name not in told_otherwise} | {
         "actions": counts_of(summary.actions),
         "by": "week" if summary.weekly else "day",
         "periods": [{"first": one.first.isoformat(), **counts_of(one.actions)} for one in summary.periods],
@@ -192,12 +192,12 @@ class _Tally:
         if one.direction is Direction.INBOUND and one.source == LIVE and is_over and not one.is_to_nobody:
             self.should_be_decided.add(one.linkedid)
 
-    def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> Summary:
+    def summary(self, db: sqlite3.Connection, since: float, marks: Sequence[Mark]) -> PeriodSummary:
         """What it adds up to."""
         periods, weekly = periods_of(self.days)
         known_of = partial(known_in_store, db)
         times = sorted(self.elapsed_ms)
-        return Summary(
+        return PeriodSummary(
             since=since,
             until=self.until,
             calls=self.actions.total(),
@@ -253,10 +253,10 @@ class _Tally:
         return sorted(found, key=lambda one: (-one.calls, one.number))[:MOST_LISTED]
 
 
-def known_in_store(db: sqlite3.Connection, number: str) -> Known:
+def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
     """What speaks for a number at any time."""
     background = background_of(db, number)
-    return Known(bool(background.contacts), background.identity)
+    return KnownCallers(bool(background.contacts), background.identity)
 
 
 def _quantile(times: Sequence[float], share: float) -> float:

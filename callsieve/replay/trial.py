@@ -25,8 +25,8 @@ import msgspec
 from callsieve.policy_selection import running_name
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements
-from callsieve.replay.history_file import Reading
-from callsieve.replay.report import Tally, report_as_json
+from callsieve.replay.history_file import HistoryReader
+from callsieve.replay.report import ActionCounts, report_as_json
 from callsieve.replay.store_history import at_of, events_of_store
 from callsieve.settings import Loaded, SettingsError, load_settings
 from callsieve.wiring import policies_of
@@ -55,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     now: float
 
 
-class RehearsalError(Exception):
+class TrialError(Exception):
     """It cannot be done. One line that says why."""
 
 
@@ -69,7 +69,7 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
     since = asked.now - asked.days * DAY_SECONDS
     ground = ground_of(db, loaded)
     replay = Replay([draft, running], ground.ours, ground.background_of)
-    reading, tally, first_at = Reading(), Tally(most_changes=MOST_CHANGES), None
+    reading, tally, first_at = HistoryReader(), ActionCounts(most_changes=MOST_CHANGES), None
     began = told_at = time.monotonic()
     for event, judged in judgements(events_of_store(db, asked.now), replay, reading):
         reading.read += 1
@@ -81,9 +81,9 @@ def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callab
             told_at = time.monotonic()
             tell((at - first_at) / max(1.0, asked.now - first_at))
         if reading.read >= MOST_EVENTS:
-            raise RehearsalError(f"more than {MOST_EVENTS:,} calls and marks: use `callsieve replay` for so many")
+            raise TrialError(f"more than {MOST_EVENTS:,} calls and marks: use `callsieve replay` for so many")
     if not tally.calls:
-        raise RehearsalError("there was no inbound call in these days that could be decided about again")
+        raise TrialError("there was no inbound call in these days that could be decided about again")
     names = [DRAFT, running_name(loaded)]
     report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
     # The console says the reasons in the reader's language.
@@ -116,7 +116,7 @@ def main() -> None:
         with open_store(loaded.store_path, migrated=False) as db:
             db.execute("PRAGMA query_only = ON")
             _say({"report": rehearsed(db, loaded, asked, lambda share: _say({"share": round(share, 3)}))})
-    except (RehearsalError, PolicyError, SettingsError, StoreError) as error:
+    except (TrialError, PolicyError, SettingsError, StoreError) as error:
         _say({"problem": str(error)})
     except MemoryError:
         _say({"problem": f"more than {MOST_BYTES >> 30} GB of memory would be needed: take fewer days"})

@@ -1,7 +1,7 @@
 """Drafts over the last days, one at a time, each in a process of its own: pages only look how far it is.
 
 started = await rehearsals.start(loaded, Draft(...))     Refused while another one runs
-rehearsals.latest -> Rehearsal | None                    `share` grows; then `report` or `problem`
+rehearsals.latest -> TrialJob | None                    `share` grows; then `report` or `problem`
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAILED = "it ended without a report; the console's log says more"
 
 
 @dataclass(slots=True)
-class Rehearsal:
+class TrialJob:
     """One of them. `digest` is that of the draft, `share` how much is done; at the end `report` or `problem`."""
 
     who: str
@@ -45,11 +45,11 @@ class Rehearsal:
         return self.report is not None or bool(self.problem)
 
 
-class Rehearsals:
+class TrialJobs:
     """The running one, or the last."""
 
     def __init__(self) -> None:
-        self.latest: Rehearsal | None = None
+        self.latest: TrialJob | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -57,7 +57,7 @@ class Rehearsals:
         """Whether one is."""
         return self._task is not None and not self._task.done()
 
-    def start(self, loaded: Loaded, rehearsal: Rehearsal, draft: str) -> bool:
+    def start(self, loaded: Loaded, rehearsal: TrialJob, draft: str) -> bool:
         """Begins it; False while another one runs."""
         if self.is_running:
             return False
@@ -74,7 +74,7 @@ class Rehearsals:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-async def _run(rehearsal: Rehearsal, asked: Asked) -> None:
+async def _run(rehearsal: TrialJob, asked: Asked) -> None:
     pipe = asyncio.subprocess.PIPE
     words = (sys.executable, "-P", "-m", "callsieve.replay.trial")
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=LINE_BYTES)
@@ -92,7 +92,7 @@ async def _run(rehearsal: Rehearsal, asked: Asked) -> None:
         await process.wait()
 
 
-async def _follow(rehearsal: Rehearsal, process: asyncio.subprocess.Process, asked: bytes) -> None:
+async def _follow(rehearsal: TrialJob, process: asyncio.subprocess.Process, asked: bytes) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     with suppress(BrokenPipeError, ConnectionResetError):

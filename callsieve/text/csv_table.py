@@ -64,7 +64,7 @@ class TableError(ValueError):
         self.words = words
 
 
-class Problem(NamedTuple):
+class RowProblem(NamedTuple):
     """A row that was passed over: its line in the file, counted from 1, and why. Line 0: it is in no file.
 
     `unit`: what is counted, `row` where the file has no lines.
@@ -78,7 +78,7 @@ class Problem(NamedTuple):
         return f"{self.unit} {self.line}: {self.text}" if self.line else self.text
 
 
-class Table:
+class CsvTable:
     """A table being read, row by row. Each row is a tuple in the order of `columns`; what is missing is empty text.
 
     `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
@@ -102,7 +102,7 @@ class Table:
         characters.
         """
         self.read = self.skipped = self.cut = self.bytes_read = 0
-        self.problems: list[Problem] = []
+        self.problems: list[RowProblem] = []
         self._empty = 0
         self._stream = stream
         self._name = name
@@ -153,7 +153,7 @@ class Table:
         """The row that was read last is passed over, for this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append(Problem(self._line, problem))
+            self.problems.append(RowProblem(self._line, problem))
 
     def _count_empty(self) -> None:
         self._empty += 1
@@ -280,7 +280,7 @@ class Table:
                 raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
 
 
-def usable(table: Table, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
+def usable(table: CsvTable, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
     """All rows made of the table. TableError: not one can be used, or there are more than `most`: `too_many`."""
     found = list(islice(rows, most + 1))
     if not found:
@@ -290,7 +290,7 @@ def usable(table: Table, rows: Iterable[T], most: int, too_many: str | Wording) 
     return found
 
 
-def nothing_usable(problems: Sequence[Problem]) -> Wording:
+def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
     """What is said of rows of which not one can be used."""
     why = str(problems[0]) if problems else Wording("there is none")
     return Wording("not one row can be used: {why}", {"why": why})

@@ -15,7 +15,7 @@ logger = logging.getLogger("callsieve.web")
 STALE_SECONDS = 3600.0
 
 
-class Kept(Generic[T]):
+class Cache(Generic[T]):
     """Values by key, of which there must be few. Fresh for `seconds`; then the old one is still given, while a new one
     is found in the background, until it is STALE_SECONDS old: then whoever asks waits.
     """

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
 from callsieve.policy_selection import watched_files
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.rendering import Templates
-from callsieve.web.store_client import Shelf
+from callsieve.web.store_client import StoreClient
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
@@ -39,7 +39,7 @@ class Notice(Protocol):
     def detail(self) -> str | Wording: ...
 
 
-class Health(Protocol):
+class HealthNotices(Protocol):
     """What every page says of the health of the system: screening is off, the emergency window is open."""
 
     @property
@@ -55,7 +55,7 @@ class HealthSource(Protocol):
     """Whatever looks at the health in the background."""
 
     @property
-    def latest(self) -> Health: ...
+    def latest(self) -> HealthNotices: ...
     async def close(self) -> None: ...
 
 
@@ -79,8 +79,8 @@ class Desk:
         self.policy_trouble = ""
         self._read_policies()
         self.clock = clock
-        self.shelf = Shelf(self._loaded.store_path)
-        self.slow_shelf = Shelf(
+        self.shelf = StoreClient(self._loaded.store_path)
+        self.slow_shelf = StoreClient(
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
         self.templates = templates

@@ -12,7 +12,7 @@ Saids = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavigationItem:
     """An entry of the navigation. `label` is English; the catalogues translate it."""
 
     path: str
@@ -20,20 +20,20 @@ class Place:
     role: Role = Role.VIEWER
 
 
-PLACES: tuple[Place, ...] = (
-    Place("/", N_("Overview")),
-    Place("/calls", N_("Calls")),
-    Place("/numbers", N_("Numbers"), Role.OPERATOR),
-    Place("/policies", N_("Policies")),
-    Place("/lists", N_("Lists")),
-    Place("/identities", N_("Identities")),
-    Place("/own", N_("Own numbers"), Role.OPERATOR),
-    Place("/appeals", N_("Appeals")),
-    Place("/feeds", N_("Feeds")),
-    Place("/people", N_("People")),
-    Place("/users", N_("Users"), Role.ADMINISTRATOR),
-    Place("/audit", N_("Audit"), Role.ADMINISTRATOR),
-    Place("/account", N_("My account")),
+PLACES: tuple[NavigationItem, ...] = (
+    NavigationItem("/", N_("Overview")),
+    NavigationItem("/calls", N_("Calls")),
+    NavigationItem("/numbers", N_("Numbers"), Role.OPERATOR),
+    NavigationItem("/policies", N_("Policies")),
+    NavigationItem("/lists", N_("Lists")),
+    NavigationItem("/identities", N_("Identities")),
+    NavigationItem("/own", N_("Own numbers"), Role.OPERATOR),
+    NavigationItem("/appeals", N_("Appeals")),
+    NavigationItem("/feeds", N_("Feeds")),
+    NavigationItem("/people", N_("People")),
+    NavigationItem("/users", N_("Users"), Role.ADMINISTRATOR),
+    NavigationItem("/audit", N_("Audit"), Role.ADMINISTRATOR),
+    NavigationItem("/account", N_("My account")),
 )
 
 SAIDS: Saids = {

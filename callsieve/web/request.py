@@ -20,9 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
-from callsieve.emergency import Window
-from callsieve.text.csv_table import FIELD_CHARACTERS, Table, TableError
-from callsieve.web.desk import Desk, Health
+from callsieve.emergency import EmergencyWindow
+from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, TableError
+from callsieve.web.desk import Desk, HealthNotices
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import PLACES, SAIDS
 from callsieve.web.tokens import form_token
@@ -61,7 +61,7 @@ class Visit:
     theme: str
     user: ConsoleUser | None = None
     session: Session | None = None
-    window: Window | None = None
+    window: EmergencyWindow | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ class Visit:
         }
 
 
-def _open_window(window: Window, health: Health) -> str | Wording:
+def _open_window(window: EmergencyWindow, health: HealthNotices) -> str | Wording:
     """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
     if window.is_open:
         return window.said
@@ -193,12 +193,12 @@ def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def uploaded_table(visit: Visit, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> Table:
+def uploaded_table(visit: Visit, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:
     """The table in the file that the form carries. TableError: it is none, or no file was chosen."""
     raw = visit.files.get("file", b"")
     if not raw:
         raise TableError(EMPTY)
-    return Table(io.BytesIO(raw), columns, "the file", longest=longest)
+    return CsvTable(io.BytesIO(raw), columns, "the file", longest=longest)
 
 
 def number_in_form(visit: Visit, key: str) -> int:

@@ -43,7 +43,7 @@ def policy_with(style: str) -> str:
     return POLICY.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
 
 
-class Hardening:
+class SecurityHeaders:
     """Around the whole application. An answer that has a policy of its own (`policy_with`) keeps it."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, https_only: bool = False) -> None:

@@ -21,7 +21,7 @@ Ts = TypeVarTuple("Ts")
 READ_SECONDS = 8.0  # with what waits before it: on a busy machine a late page is better than none
 
 
-class Shelf:
+class StoreClient:
     """The store at a path. `read` and `write` raise StoreError for whatever it cannot do."""
 
     def __init__(self, path: Path, read_seconds: float = READ_SECONDS) -> None:

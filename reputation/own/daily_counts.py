@@ -20,7 +20,7 @@ MANY_CALLS = 3  # to one person on one day
 NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJECTED})
 
 
-class Tally(NamedTuple):
+class DailyCounts(NamedTuple):
     """One call. All but the first three are 0 or 1; `abandoned`: we gave up too early, before or after the answer."""
 
     number: str
@@ -58,7 +58,7 @@ class OwnDay(NamedTuple):
     talk_seconds: float = 0.0
 
 
-def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Tally | None:
+def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
     """What the call adds; None for one that is not outbound, not seen whole, or has no whole number on a side."""
     own, callee = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or callee is None:
@@ -67,7 +67,7 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Tall
         return None
     place = hours.place_of(callee)
     answered = outcome.disposition is Disposition.ANSWERED
-    return Tally(
+    return DailyCounts(
         number=own,
         callee=callee,
         day=local_date_number(place, outcome.at),

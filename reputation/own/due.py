@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 from reputation.wording import Wording
 
 
@@ -34,7 +34,7 @@ def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: f
     found = [Due(one.number, 0.0, _stranger(one.calls, is_retired=one.number in ours)) for one in strangers]
     for own in register:
         rests_until = own.rests_until
-        if own.state is not State.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
+        if own.state is not NumberState.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
             found.append(Due(own.number, own.next_check_at, _to_check(own)))
         if rests_until is not None and rests_until <= until:
             found.append(Due(own.number, rests_until, Wording("has rested for 45 days: it may be used again")))

@@ -19,7 +19,7 @@ def percent(share: float) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class FiguresWindow:
     """The last so many days in sum. `people` are distinct over all of them, `person_days` on each day by itself.
 
     `unwanted`: people it called who complained, or said that they do not want to be called again; None of a single day,
@@ -72,24 +72,24 @@ class HealthFacts:
     strangers: int = 0
 
 
-def window_of(facts: HealthFacts, days: int) -> Window:
+def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
     """The sums of the last so many days."""
     within = _sums([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
-def window_of_day(day: OwnDay) -> Window:
+def window_of_day(day: OwnDay) -> FiguresWindow:
     """One day by itself."""
     return replace(_sums([day]), days=1, people=day.people)
 
 
-def _sums(days: Sequence[OwnDay]) -> Window:
+def _sums(days: Sequence[OwnDay]) -> FiguresWindow:
     """What the days add up to, but for what is distinct over all of them."""
 
     def total(name: str) -> int:
         return int(sum(getattr(day, name) for day in days))
 
-    return Window(
+    return FiguresWindow(
         days=len(days),
         attempts=total("attempts"),
         answered=total("answered"),

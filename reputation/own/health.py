@@ -1,6 +1,6 @@
 """How an own number is doing: what its days add up to, a grade, and the reasons in words. Pure.
 
-    health_of(facts) -> Health        facts: days, distinct people, complaints, and the called people's view
+    health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
 The thresholds are LIMITS, and nothing else; docs/own-numbers.md has the same table.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reputation.model import Level
 from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import WEEK, WINDOWS, HealthFacts, Window, baseline_of, percent, window_of
+from reputation.own.figures import WEEK, WINDOWS, FiguresWindow, HealthFacts, baseline_of, percent, window_of
 from reputation.own.grades import YOUNG_DAYS, Grade
 from reputation.wording import Wording
 
@@ -26,7 +26,7 @@ LEAST_CASES = 3
 SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "unwanted"})
 
 
-class Reason(NamedTuple):
+class HealthReason(NamedTuple):
     """Why a number is not healthy: which measure, how bad that is, and in words."""
 
     measure: str
@@ -35,21 +35,21 @@ class Reason(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class NumberHealth:
     """How the number is doing. `judged`: the window that the shares were judged over; `notes`: what does not count.
 
     `grade` is None where it made too few calls to say anything.
     """
 
     facts: HealthFacts
-    windows: tuple[Window, ...]
-    judged: Window
+    windows: tuple[FiguresWindow, ...]
+    judged: FiguresWindow
     grade: Grade | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[HealthReason, ...]
     notes: tuple[Wording, ...]
 
 
-class Reading(NamedTuple):
+class HealthReading(NamedTuple):
     """What a measure shows. `cases`: how many calls or people stand behind it."""
 
     value: float
@@ -59,7 +59,7 @@ class Reading(NamedTuple):
 
 class _Case(NamedTuple):
     facts: HealthFacts
-    window: Window
+    window: FiguresWindow
     busiest: OwnDay | None
 
 
@@ -69,11 +69,11 @@ class Limit(NamedTuple):
     measure: str
     watch: float
     at_risk: float
-    read: Callable[[_Case], Reading | None]
+    read: Callable[[_Case], HealthReading | None]
     source: str
 
 
-def health_of(facts: HealthFacts) -> Health:
+def health_of(facts: HealthFacts) -> NumberHealth:
     """The grade is that of the worst reason; below WATCH_SAMPLE calls there is none."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
@@ -83,7 +83,7 @@ def health_of(facts: HealthFacts) -> Health:
     reasons = [reason for limit in LIMITS if (reason := _judged(limit, case)) is not None]
     worst = max((reason.grade for reason in reasons), key=list(Grade).index, default=Grade.HEALTHY)
     reasons.sort(key=lambda reason: -list(Grade).index(reason.grade))
-    return Health(
+    return NumberHealth(
         facts=facts,
         windows=windows,
         judged=judged,
@@ -93,14 +93,14 @@ def health_of(facts: HealthFacts) -> Health:
     )
 
 
-def above_limits(facts: HealthFacts, window: Window) -> dict[str, Grade]:
+def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:
     """Which of SHARES are above their limits in a window, by the same law as the grade; a day may be a window."""
     case = _Case(facts, window, None)
     found = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
     return {reason.measure: reason.grade for reason in found if reason is not None}
 
 
-def _judged(limit: Limit, case: _Case) -> Reason | None:
+def _judged(limit: Limit, case: _Case) -> HealthReason | None:
     attempts = case.window.attempts
     if attempts < WATCH_SAMPLE:
         return None
@@ -108,22 +108,24 @@ def _judged(limit: Limit, case: _Case) -> Reason | None:
     if reading is None or reading.cases < LEAST_CASES or reading.value < limit.watch:
         return None
     is_risk = reading.value >= limit.at_risk and attempts >= RISK_SAMPLE
-    return Reason(limit.measure, Grade.AT_RISK if is_risk else Grade.WATCH, reading.words)
+    return HealthReason(limit.measure, Grade.AT_RISK if is_risk else Grade.WATCH, reading.words)
 
 
-def _share(part: str, whole: str, template: str) -> Callable[[_Case], Reading | None]:
+def _share(part: str, whole: str, template: str) -> Callable[[_Case], HealthReading | None]:
     """How much the one figure of a window is of the other."""
 
-    def read(case: _Case) -> Reading | None:
+    def read(case: _Case) -> HealthReading | None:
         some, of = getattr(case.window, part), getattr(case.window, whole)
         if not of or some is None:
             return None
-        return Reading(some / of, some, Wording(template, {"share": percent(some / of), "part": some, "whole": of}))
+        return HealthReading(
+            some / of, some, Wording(template, {"share": percent(some / of), "part": some, "whole": of})
+        )
 
     return read
 
 
-def _young(case: _Case) -> Reading | None:
+def _young(case: _Case) -> HealthReading | None:
     """Young only once calls have been counted for longer: else every number would be, after an installation."""
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:
@@ -136,10 +138,10 @@ def _young(case: _Case) -> Reading | None:
         words = Wording("{calls:,} calls on one day, {days} days after its first one", {"calls": calls, "days": age})
     else:
         words = Wording("{calls:,} calls on one day, the first on which it called", {"calls": calls})
-    return Reading(calls, calls, words)
+    return HealthReading(calls, calls, words)
 
 
-def _spike(case: _Case) -> Reading | None:
+def _spike(case: _Case) -> HealthReading | None:
     busiest = case.busiest
     usual = baseline_of(case.facts.days, busiest.day) if busiest else None
     if busiest is None or not usual or busiest.attempts < RISK_SAMPLE:
@@ -149,10 +151,10 @@ def _spike(case: _Case) -> Reading | None:
         "{calls:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})",
         {"calls": busiest.attempts, "times": times, "usual": usual},
     )
-    return Reading(times, busiest.attempts, words)
+    return HealthReading(times, busiest.attempts, words)
 
 
-def _burst(case: _Case) -> Reading | None:
+def _burst(case: _Case) -> HealthReading | None:
     """A number that was silent, and then was not."""
     busiest = case.busiest
     if busiest is None:
@@ -165,10 +167,10 @@ def _burst(case: _Case) -> Reading | None:
         return None
     places = {"calls": busiest.attempts, "days": silent}
     words = Wording("{calls:,} calls on one day after {days} days without any", places)
-    return Reading(busiest.attempts, busiest.attempts, words)
+    return HealthReading(busiest.attempts, busiest.attempts, words)
 
 
-def _seen(case: _Case) -> Reading | None:
+def _seen(case: _Case) -> HealthReading | None:
     view = case.facts.view
     if view is None:
         return None
@@ -176,7 +178,7 @@ def _seen(case: _Case) -> Reading | None:
         "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
         {"level": Wording(view.level.word), "points": view.points},
     )
-    return Reading(float(view.level), case.window.attempts, words)
+    return HealthReading(float(view.level), case.window.attempts, words)
 
 
 # From where on a number is in danger of being marked. Where nothing is cited, the figure is ours (docs/own-numbers.md).
@@ -245,7 +247,7 @@ LIMITS = (
 LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}
 
 
-def _notes(facts: HealthFacts, month: Window) -> list[Wording]:
+def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
     notes = []
     if month.attempts < WATCH_SAMPLE:
         few = {"calls": month.attempts, "least": WATCH_SAMPLE}

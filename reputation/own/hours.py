@@ -1,6 +1,6 @@
 """When people may be called, by the clock where they are. Pure; zones and countries come from the number itself.
 
-    AS_INSTALLED.place_of("+33123456789") -> Place(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
+    AS_INSTALLED.place_of("+33123456789") -> CalledPlace(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
     next_good_time(place, now) -> the earliest instant at which it is a good time everywhere the number may be
 
 By the wall clock: what daylight saving does to it is zoneinfo's business.
@@ -23,7 +23,7 @@ DAYS_AHEAD = 9  # nobody may be closed for longer
 SATURDAY, SUNDAY = 5, 6
 
 
-class Span(NamedTuple):
+class HourSpan(NamedTuple):
     """From a minute of the day until before another: 480 to 1260 is eight until nine in the evening."""
 
     first: int
@@ -34,26 +34,26 @@ class Span(NamedTuple):
 class Hours:
     """When people may be called. `source` says who says so."""
 
-    weekdays: tuple[Span, ...]
-    saturday: tuple[Span, ...]
-    sunday: tuple[Span, ...]
+    weekdays: tuple[HourSpan, ...]
+    saturday: tuple[HourSpan, ...]
+    sunday: tuple[HourSpan, ...]
     source: str = field(default="", compare=False)
 
-    def on(self, weekday: int) -> tuple[Span, ...]:
+    def on(self, weekday: int) -> tuple[HourSpan, ...]:
         """The spans of a day; 0 is Monday."""
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(weekday, self.weekdays)
 
 
 def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
     """The same every day."""
-    spans = (Span(60 * first_hour, 60 * last_hour),)
+    spans = (HourSpan(60 * first_hour, 60 * last_hour),)
     return Hours(spans, spans, spans, source)
 
 
 _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 
 
-def parse_spans(text: str) -> tuple[Span, ...]:
+def parse_spans(text: str) -> tuple[HourSpan, ...]:
     """`10:00-13:00 14:00-20:00`; empty text: never. ValueError for what is no such thing."""
     spans = []
     for word in text.split():
@@ -61,7 +61,7 @@ def parse_spans(text: str) -> tuple[Span, ...]:
         first, last = (60 * int(match[1]) + int(match[2]), 60 * int(match[3]) + int(match[4])) if match else (0, 0)
         if not first < last <= 24 * 60:
             raise ValueError(f"{word[:40]!r} is no span of a day: write it as 09:00-20:00")
-        spans.append(Span(first, last))
+        spans.append(HourSpan(first, last))
     return tuple(spans)
 
 
@@ -83,7 +83,7 @@ LOCAL_HOURS: Mapping[str, Hours] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CalledPlace:
     """Where a called person may be, and when people may be called there. `zones` is empty when nobody knows."""
 
     zones: tuple[str, ...]
@@ -102,16 +102,16 @@ class CallingHours:
     local: Mapping[str, Hours] = field(default_factory=lambda: LOCAL_HOURS)
     home_zones: tuple[str, ...] = ()
 
-    def place_of(self, e164: str) -> Place:
+    def place_of(self, e164: str) -> CalledPlace:
         """Where a called person may be, and when people may be called there."""
         zones = time_zones_of(e164) or self.home_zones
-        return Place(zones, self.local.get(country_of(e164) or "", self.usual))
+        return CalledPlace(zones, self.local.get(country_of(e164) or "", self.usual))
 
 
 AS_INSTALLED = CallingHours()
 
 
-def local_date_number(place: Place, at: float) -> int:
+def local_date_number(place: CalledPlace, at: float) -> int:
     """The called person's day, as days since 1970-01-01; UTC's where the zone is not known."""
     zone = _zone(place.zones[0]) if place.zones else None
     return datetime.fromtimestamp(at, zone or UTC).date().toordinal() - _EPOCH
@@ -120,12 +120,12 @@ def local_date_number(place: Place, at: float) -> int:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).date().toordinal()
 
 
-def is_surely_outside(place: Place, at: float) -> bool:
+def is_surely_outside(place: CalledPlace, at: float) -> bool:
     """Whether it is a bad time wherever the number may be. Of a number in no known zone nobody can say so."""
     return bool(place.zones) and not any(is_open(place.hours, zone, at) for zone in place.zones)
 
 
-def is_good_time(place: Place, at: float) -> bool:
+def is_good_time(place: CalledPlace, at: float) -> bool:
     """Whether it is a good time everywhere the number may be; where that is never so, somewhere."""
     if not place.zones:
         return True
@@ -133,14 +133,14 @@ def is_good_time(place: Place, at: float) -> bool:
     return all(opened) or (any(opened) and not _is_ever_good(place, int(at // DAY_SECONDS)))
 
 
-def next_good_time(place: Place, at: float) -> float | None:
+def next_good_time(place: CalledPlace, at: float) -> float | None:
     """The earliest good time from then on: `at` itself if it is one. None: not within nine days."""
     if is_good_time(place, at):
         return at
     return next((opening for opening in _openings(place, at) if is_good_time(place, opening)), None)
 
 
-def next_morning(place: Place, at: float) -> float | None:
+def next_morning(place: CalledPlace, at: float) -> float | None:
     """The first good time of the called person's next day."""
     zone = _zone(place.zones[0]) if place.zones else None
     tomorrow = datetime.fromtimestamp(at, zone or UTC).date() + timedelta(days=1)
@@ -159,7 +159,7 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_ever_good(place: Place, day: int) -> bool:
+def _is_ever_good(place: CalledPlace, day: int) -> bool:
     """Whether all zones are ever open at once around this day (since 1970): those of toll-free numbers never are."""
     zones = place.zones
     return any(
@@ -167,7 +167,7 @@ def _is_ever_good(place: Place, day: int) -> bool:
     )
 
 
-def _openings(place: Place, at: float) -> list[float]:
+def _openings(place: CalledPlace, at: float) -> list[float]:
     """When a span begins in one of the zones, in order, from then on."""
     return sorted({opening for zone in place.zones for opening in _openings_in(place.hours, zone, at)})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reputation.own.grades import Grade
-from reputation.own.register import State
+from reputation.own.register import NumberState
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class OutboundFacts:
     """
 
     unwanted_at: float | None = None
-    state: State | None = None
+    state: NumberState | None = None
     rests_until: float | None = None
     grade: Grade | None = None
     graded_at: float | None = None

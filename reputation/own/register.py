@@ -12,7 +12,7 @@ from reputation.wording import Places, Wording
 REST_SECONDS = 45 * 86_400.0
 
 
-class State(StrEnum):
+class NumberState(StrEnum):
     """Whether a number may be called out from."""
 
     ACTIVE = "active"
@@ -47,40 +47,40 @@ class OwnNumber:
     registered: tuple[str, ...] = ()
     next_check_at: float | None = None
     checked_at: float | None = None
-    state: State = State.ACTIVE
+    state: NumberState = NumberState.ACTIVE
     since: float = 0.0
     added_at: float = 0.0
 
     @property
     def rests_until(self) -> float | None:
         """When a resting number may be used again; None where it does not rest."""
-        return self.since + REST_SECONDS if self.state is State.RESTING else None
+        return self.since + REST_SECONDS if self.state is NumberState.RESTING else None
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
     """The number rests from now on."""
-    if own.state is not State.ACTIVE:
+    if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
-    return replace(own, state=State.RESTING, since=at)
+    return replace(own, state=NumberState.RESTING, since=at)
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
     """The number is in use again; `early` before it has rested for long enough."""
-    if own.state is State.ACTIVE:
+    if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is active already", {"number": own.number}))
     until = own.rests_until
     if until is not None and at < until and not early:
         places: Places = {"number": own.number, "days": (until - at) / 86_400}
         raise RegisterError("rests-still", Wording("{number} has to rest for {days:.0f} more days", places))
-    return replace(own, state=State.ACTIVE, since=at)
+    return replace(own, state=NumberState.ACTIVE, since=at)
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
     """The number is given back."""
-    if own.state is State.RETIRED:
+    if own.state is NumberState.RETIRED:
         raise RegisterError("retired-already", Wording("{number} is retired already", {"number": own.number}))
-    return replace(own, state=State.RETIRED, since=at)
+    return replace(own, state=NumberState.RETIRED, since=at)
 
 
 def checked(own: OwnNumber, at: float, next_check_at: float | None) -> OwnNumber:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reputation.families.marks import NAME as MARKS
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -64,7 +64,7 @@ def view_of(
     want to be called again, and when: to them it is a mark. Those who answered and said nothing weigh against such
     marks, as everywhere in the model, but by themselves they do not speak for us: what they say, they say to others.
     """
-    ledger = Ledger(weights)
+    ledger = MemoryStore(weights)
     for outcome in outcomes:
         seen = turned_round(outcome, number)
         if seen is not None:

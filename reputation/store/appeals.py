@@ -19,10 +19,10 @@ import msgspec
 
 from reputation.appeals import (
     LIVE,
-    Answer,
     Appeal,
     AppealError,
     AppealStep,
+    ProofAnswer,
     checked,
     checked_reason,
     due_at,
@@ -52,7 +52,7 @@ ALL = f"SELECT {COLUMNS} FROM appeal ORDER BY opened_at DESC, reference"
 ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in force') ORDER BY opened_at, reference"
 
 
-class Ruling(NamedTuple):
+class AppealRuling(NamedTuple):
     """How an appeal is decided. `category_only`: the marks were right but for their category."""
 
     upheld: bool
@@ -104,7 +104,7 @@ def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: floa
     return appeal
 
 
-def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Answer:
+def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> ProofAnswer:
     """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs). That is
     an identity of level 1, too.
 
@@ -112,13 +112,13 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Answe
     """
     appeal = stepped(_known(db, reference), AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
-    if answer is Answer.RIGHT:
+    if answer is ProofAnswer.RIGHT:
         _store(db, appeal)
         note_control(db, appeal.number, appeal.name, at, f"gave the code of a call-back back, for appeal {reference}")
     return answer
 
 
-def decide(db: sqlite3.Connection, reference: str, ruling: Ruling, at: float) -> Decided:
+def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
     """Upheld: all spam marks of the number that were made until now count as never made, whoever sends them again, and
     the trust in who made them sinks. Denied: it rises. AppealError where it cannot be decided.
     """

@@ -25,7 +25,7 @@ SELECT max(at) FROM audit WHERE what = :what AND id > :id
 WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
-class Wanted(NamedTuple):
+class AuditFilter(NamedTuple):
     """What is looked for; None: any. `about`: a number or name; `before`: only older than the change of this id."""
 
     who: str | None = None
@@ -42,7 +42,7 @@ class KeptChange(NamedTuple):
     row: AuditRow
 
 
-def search_audit(db: sqlite3.Connection, wanted: Wanted) -> list[KeptChange]:
+def search_audit(db: sqlite3.Connection, wanted: AuditFilter) -> list[KeptChange]:
     """The changes, the latest first."""
     return [_kept(row) for row in db.execute(SEARCH, wanted._asdict())]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from reputation.appeals import Answer, Code, answer_of, digest_of
+from reputation.appeals import Code, ProofAnswer, answer_of, digest_of
 
 MAKE = """
 INSERT INTO call_back_code (about, number, digest, made_at, tries) VALUES (?, ?, ?, ?, 0)
@@ -29,11 +29,11 @@ def code_of(db: sqlite3.Connection, about: str) -> Code | None:
     return next((Code(*row) for row in db.execute(OF, (about,))), None)
 
 
-def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> Answer:
+def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> ProofAnswer:
     """Whether the text is the code. A right one is used up, a wrong one is counted: keep the transaction."""
     answer = answer_of(code_of(db, about), text, about, at)
-    if answer is Answer.RIGHT:
+    if answer is ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))
-    elif answer is Answer.WRONG:
+    elif answer is ProofAnswer.WRONG:
         db.execute(TRIED, (about,))
     return answer

@@ -24,7 +24,7 @@ VOICEMAIL = "voicemail"
 ENDINGS = (*(one.value for one in Disposition), VOICEMAIL)
 
 
-class Wanted(NamedTuple):
+class CallFilter(NamedTuple):
     """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
 
     `action` is what was ordered, or would have been if the policy did not only observe.
@@ -40,7 +40,7 @@ class Wanted(NamedTuple):
     ending: str | None = None
 
 
-class Place(NamedTuple):
+class CallCursor(NamedTuple):
     """Where a page begins: after this call."""
 
     at: float
@@ -63,7 +63,7 @@ def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
     return Ending(outcome, told or challenge_result_of(db, linkedid))
 
 
-class Call(NamedTuple):
+class CallRow(NamedTuple):
     """A decision, and how the call ended if that is known by now (`disposition` None: it is not)."""
 
     id: str
@@ -93,9 +93,9 @@ class Call(NamedTuple):
         return self.action != self.would_be
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CallCursor:
         """Its place in the order."""
-        return Place(self.at, self.id)
+        return CallCursor(self.at, self.id)
 
 
 _SELECT = """
@@ -127,19 +127,19 @@ _COMMON_ENDINGS = frozenset({Disposition.ANSWERED.value, Disposition.NO_ANSWER.v
 _AFTER = "(d.at, d.id) < (:after_at, :after_id)"
 
 
-def find_calls(db: sqlite3.Connection, wanted: Wanted, after: Place | None, limit: int) -> list[Call]:
+def find_calls(db: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None, limit: int) -> list[CallRow]:
     """The next calls with all that is wanted, the latest first."""
     sql, parameters = statement(wanted, after, limit)
-    return [Call(*row) for row in db.execute(sql, parameters)]
+    return [CallRow(*row) for row in db.execute(sql, parameters)]
 
 
-def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[Call]:
+def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
     """The calls of these decisions, the latest first."""
     sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
-    return [Call(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
+    return [CallRow(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
 
 
-def statement(wanted: Wanted, after: Place | None, limit: int) -> tuple[str, dict[str, object]]:
+def statement(wanted: CallFilter, after: CallCursor | None, limit: int) -> tuple[str, dict[str, object]]:
     """The SQL for it, and its parameters."""
     asked = {name: value for name, value in wanted._asdict().items() if value is not None}
     clauses = [_CLAUSES[name] for name in asked if name != "ending"] + _ending_clauses(wanted.ending)

@@ -66,7 +66,7 @@ Begin = Callable[[sqlite3.Connection], AbstractContextManager[None]]
 Counts = dict[str, int]
 
 
-class Report(NamedTuple):
+class HousekeepingReport(NamedTuple):
     """What a job did when it ran last: counts, those of 0 left out."""
 
     job: str
@@ -152,9 +152,11 @@ JOBS = (
 )
 
 
-def reports(db: sqlite3.Connection) -> list[Report]:
+def reports(db: sqlite3.Connection) -> list[HousekeepingReport]:
     """What each job did when it ran last, in their order."""
-    found = {job: Report(job, at, seconds, json.loads(did)) for job, at, seconds, did in db.execute(REPORTS)}
+    found = {
+        job: HousekeepingReport(job, at, seconds, json.loads(did)) for job, at, seconds, did in db.execute(REPORTS)
+    }
     return [found[job.name] for job in JOBS if job.name in found]
 
 
@@ -164,7 +166,9 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
     return [job for job in JOBS if not 0 <= now - ran_at.get(job.name, -DAY) < job.every_seconds - EARLY_SECONDS]
 
 
-def run_jobs(db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False) -> Iterator[Report]:
+def run_jobs(
+    db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
+) -> Iterator[HousekeepingReport]:
     """Runs each and says what it did. In a dry run it is done and undone again, and nothing is recorded.
 
     It makes its own transactions: run it on a connection of `open_store`.
@@ -173,7 +177,7 @@ def run_jobs(db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run
         began = time.monotonic()
         counts = job.run(db, now, rehearsal if dry_run else transaction)
         did = {what: count for what, count in counts.items() if count}
-        report = Report(job.name, now, round(time.monotonic() - began, 3), did)
+        report = HousekeepingReport(job.name, now, round(time.monotonic() - began, 3), did)
         if not dry_run:
             with transaction(db):
                 db.execute(RECORD, (report.job, report.at, report.seconds, json.dumps(did)))
@@ -182,7 +186,7 @@ def run_jobs(db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run
         truncate_wal(db)  # where it cannot be emptied now, the next run does
 
 
-def in_words(report: Report) -> str:
+def in_words(report: HousekeepingReport) -> str:
     """`retention: 12 decision, 3 outcome`, for the log."""
     return f"{report.job}: {', '.join(f'{count} {what}' for what, count in report.did.items()) or 'nothing'}"
 

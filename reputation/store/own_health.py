@@ -12,7 +12,7 @@ import msgspec
 from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
-from reputation.own.health import WATCH_SAMPLE, Health, health_of
+from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
 from reputation.own.self_assessment import view_of
 from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
@@ -33,7 +33,7 @@ SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ?
 """
 
 
-def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Health:
+def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> NumberHealth:
     """How the number is doing."""
     yesterday = int(now // DAY_SECONDS) - 1
     since_day = yesterday - HISTORY_DAYS
@@ -89,7 +89,7 @@ def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weigh
     return _graded(own_health(db, number, now, weights), now)
 
 
-def _graded(health: Health, now: float) -> Graded:
+def _graded(health: NumberHealth, now: float) -> Graded:
     return Graded(now, health.grade, tuple(reason.words for reason in health.reasons))
 
 

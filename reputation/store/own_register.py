@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 
 REGISTER = "register"  # the source of an own number that only the register names
 
@@ -50,7 +50,7 @@ def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
     """Adds the number, or makes it exactly this. Call it in a transaction."""
     values = ((name, getattr(own, name)) for name in _FIELDS)
     db.execute(PUT, [_stored(name, value) for name, value in values])
-    db.execute(UNNAME_OURS if own.state is State.RETIRED else NAME_OURS, (own.number,))
+    db.execute(UNNAME_OURS if own.state is NumberState.RETIRED else NAME_OURS, (own.number,))
 
 
 def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
@@ -89,4 +89,4 @@ def _own(row: tuple[Any, ...]) -> OwnNumber:
     values = dict(zip(_FIELDS, row, strict=True))
     for name in _LISTS:
         values[name] = tuple(json.loads(values[name]))
-    return OwnNumber(**values | {"state": State(values["state"])})
+    return OwnNumber(**values | {"state": NumberState(values["state"])})

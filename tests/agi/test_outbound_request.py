@@ -14,7 +14,7 @@ from agi.screening import Screening
 from agi.site import Site
 from policies.outbound import OutboundRules
 from reputation.own.outbound_types import OutboundFacts
-from reputation.own.register import State
+from reputation.own.register import NumberState
 from reputation.store.errors import StoreError
 from tests.agi.test_quoting import commands_in
 from tests.agi.test_screening import HOSTILE
@@ -111,7 +111,7 @@ async def test_an_emergency_number_is_one_with_the_trunks_prefix(dialled: str, s
 
 @pytest.mark.parametrize("dialled", ["911", "112"])
 async def test_an_emergency_call_is_not_even_looked_up(dialled: str) -> None:
-    screening, memory = make_guard(NIGHT, facts=OutboundFacts(unwanted_at=1.0, state=State.RESTING))
+    screening, memory = make_guard(NIGHT, facts=OutboundFacts(unwanted_at=1.0, state=NumberState.RESTING))
     memory.failure = StoreError("gone")
     assert (await answer(screening, make_request(dialled)))["CALLSIEVE_OUTBOUND"] == "allow"
     assert memory.outbound_queries == []

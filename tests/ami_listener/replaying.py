@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ami_listener.framing import Packet, PacketReader
-from ami_listener.outcome import Direction, Disposition, Outcome, Presentation
+from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
 from ami_listener.parsing import parse_event
 from ami_listener.tracker import CallTracker
 from lab.recorder import Chunk, load_recording
@@ -19,7 +19,7 @@ from reputation.model import EndedBy
 FOLDER = Path(__file__).parent.parent / "recordings"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ami"))
 _WORDS = {
-    "direction": Direction, "disposition": Disposition, "ended_by": EndedBy, "presentation": Presentation,
+    "direction": CallDirection, "disposition": CallDisposition, "ended_by": EndedBy, "presentation": Presentation,
 }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ami_listener.connection import EVENTS, Account, Connection, connect
-from ami_listener.errors import AmiError, Kind
-from ami_listener.event_queue import Inbox, Received
+from ami_listener.errors import AmiError, TroubleKind
+from ami_listener.event_queue import EventQueue, Received
 from ami_listener.framing import Packet
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
@@ -22,10 +22,10 @@ CHANNEL = b"PJSIP/201-00000001"
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[FakeManager, Inbox, Connection]]:
+async def connected() -> AsyncIterator[tuple[FakeManager, EventQueue, Connection]]:
     """A connection that is greeted and logged in."""
     async with managing() as manager:
-        inbox = Inbox()
+        inbox = EventQueue()
         connection = await connect(manager.account, inbox, time.time)
         try:
             await connection.greeting(2)
@@ -35,13 +35,13 @@ async def connected() -> AsyncIterator[tuple[FakeManager, Inbox, Connection]]:
             connection.abort()
 
 
-async def received(inbox: Inbox) -> list[Packet]:
+async def received(inbox: EventQueue) -> list[Packet]:
     """All that waits, at the end."""
     inbox.close()
     return [notice.packet async for notice in inbox.notices() if isinstance(notice, Received)]
 
 
-async def text_of(inbox: Inbox) -> list[bytes]:
+async def text_of(inbox: EventQueue) -> list[bytes]:
     return [packet.text.encode() for packet in await received(inbox)]
 
 
@@ -61,7 +61,7 @@ async def test_a_character_cut_between_two_chunks_is_whole() -> None:
 async def test_a_packet_without_end_ends_the_connection() -> None:
     async with connected() as (manager, inbox, connection):
         manager.send(EVENT + END + b"x" * 4_000_000)
-        assert (await asyncio.wait_for(connection.lost, 20)).kind is Kind.NOT_AMI
+        assert (await asyncio.wait_for(connection.lost, 20)).kind is TroubleKind.NOT_AMI
         assert connection.received_bytes < 2_000_000
         assert await text_of(inbox) == [EVENT]
 
@@ -78,7 +78,7 @@ async def test_nothing_is_asked_and_nobody_connects_unless_told_to(monkeypatch: 
     monkeypatch.setattr(loop, "call_later", noted)
     async with connected() as (manager, _, connection):
         manager.writers[-1].transport.abort()
-        assert (await connection.lost).kind is Kind.LOST
+        assert (await connection.lost).kind is TroubleKind.LOST
         connection.abort()
         await asyncio.sleep(0)
     assert later, "panoramisk does so as it connects"
@@ -90,9 +90,9 @@ async def test_a_refused_connection_is_not_tried_again(monkeypatch: pytest.Monke
     later: list[float] = []
     monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda seconds, *_: later.append(seconds))
     with pytest.raises(AmiError) as caught:
-        await connect(Account("127.0.0.1", 1, "callsieve", SECRET), Inbox(), time.time)
+        await connect(Account("127.0.0.1", 1, "callsieve", SECRET), EventQueue(), time.time)
     await asyncio.sleep(0)
-    assert (caught.value.kind, later) == (Kind.REFUSED, [])
+    assert (caught.value.kind, later) == (TroubleKind.REFUSED, [])
 
 
 async def test_an_action_without_an_answer_is_not_sent_again() -> None:
@@ -105,7 +105,7 @@ async def test_an_action_without_an_answer_is_not_sent_again() -> None:
         second = await connect(manager.account, inbox, time.time)
         await second.greeting(2)
         await second.log_in(manager.account, 2)
-        await second.wait_for(second.ask("Ping"), 2, Kind.DEAF)
+        await second.wait_for(second.ask("Ping"), 2, TroubleKind.DEAF)
         second.abort()
         assert manager.names() == ["Login", "Ping", "Login", "Ping"]
         assert not asked.done()
@@ -155,7 +155,7 @@ async def test_a_login_asks_only_for_events_that_are_learnt_from() -> None:
 async def test_the_greeting_may_come_in_pieces() -> None:
     async with managing() as manager:
         greeting, manager.greeting = manager.greeting, b""
-        connection = await connect(manager.account, Inbox(), time.time)
+        connection = await connect(manager.account, EventQueue(), time.time)
         await until(lambda: manager.writers)
         greeted = asyncio.create_task(connection.greeting(2))
         for byte in greeting:
@@ -172,23 +172,23 @@ async def test_the_greeting_may_come_in_pieces() -> None:
 async def test_nobody_but_asterisk_gets_the_secret(greeting: bytes) -> None:
     async with managing() as manager:
         manager.greeting = greeting
-        connection = await connect(manager.account, Inbox(), time.time)
+        connection = await connect(manager.account, EventQueue(), time.time)
         with pytest.raises(AmiError) as caught:
             await connection.greeting(0.1)
         connection.abort()
-        assert caught.value.kind is (Kind.NOT_AMI if greeting else Kind.SILENT)
+        assert caught.value.kind is (TroubleKind.NOT_AMI if greeting else TroubleKind.SILENT)
         assert manager.actions == []
 
 
 @pytest.mark.parametrize("value", [f"{SECRET}\r\nAction: Command", f"{SECRET}\n", f"{SECRET}\0"])
 async def test_a_secret_cannot_add_an_action_and_is_not_in_the_error(value: str) -> None:
     async with managing() as manager:
-        connection = await connect(manager.account, Inbox(), time.time)
+        connection = await connect(manager.account, EventQueue(), time.time)
         await connection.greeting(2)
         with pytest.raises(AmiError) as caught:
             await connection.log_in(Account("127.0.0.1", manager.port, "callsieve", value), 2)
         connection.abort()
-        assert caught.value.kind is Kind.BAD_LOGIN
+        assert caught.value.kind is TroubleKind.BAD_LOGIN
         assert caught.value.__suppress_context__
         assert SECRET not in repr(caught.value)
         assert manager.actions == []
@@ -199,11 +199,11 @@ async def test_the_secret_is_never_logged(caplog: pytest.LogCaptureFixture, monk
     monkeypatch.setattr(FakeManager, "secret", "another", raising=False)
     async with managing() as manager:
         manager.secret = "another"
-        connection = await connect(manager.account, Inbox(), time.time)
+        connection = await connect(manager.account, EventQueue(), time.time)
         await connection.greeting(2)
         with pytest.raises(AmiError) as caught:
             await connection.log_in(manager.account, 2)
-        assert (caught.value.kind, caught.value.detail) == (Kind.LOGIN_REFUSED, "Authentication failed")
+        assert (caught.value.kind, caught.value.detail) == (TroubleKind.LOGIN_REFUSED, "Authentication failed")
         connection.abort()
         assert SECRET not in repr(manager.account)
     assert SECRET not in caplog.text
@@ -245,15 +245,15 @@ async def test_an_end_has_a_reason_and_everything_before_it_is_there(how: Callab
         manager.send(EVENT + END)
         await until(lambda: inbox.waiting)
         how(manager)
-        assert (await asyncio.wait_for(connection.lost, 20)).kind is Kind.LOST
+        assert (await asyncio.wait_for(connection.lost, 20)).kind is TroubleKind.LOST
 
 
 async def test_a_wait_ends_with_the_connection() -> None:
     async with connected() as (manager, _, connection):
         manager.hangs_up_on = {"Ping"}
         with pytest.raises(AmiError) as caught:
-            await connection.wait_for(connection.ask("Ping"), 5, Kind.DEAF)
-        assert caught.value.kind is Kind.LOST
+            await connection.wait_for(connection.ask("Ping"), 5, TroubleKind.DEAF)
+        assert caught.value.kind is TroubleKind.LOST
 
 
 async def test_good_bye_is_said_but_not_waited_for_long() -> None:
@@ -267,16 +267,16 @@ async def test_good_bye_is_said_but_not_waited_for_long() -> None:
 @pytest.mark.parametrize(
     ("host", "kind"),
     [
-        pytest.param("no-such-host.invalid", Kind.NO_HOST, id="unknown-name"),
-        pytest.param("a..b", Kind.NO_HOST, id="no-name-at-all"),
-        pytest.param("127.0.0.1", Kind.REFUSED, id="nobody-there"),
-        pytest.param("localhost", Kind.REFUSED, id="nobody-at-any-address"),
-        pytest.param("255.255.255.255", Kind.UNREACHABLE, id="no-way-there"),
+        pytest.param("no-such-host.invalid", TroubleKind.NO_HOST, id="unknown-name"),
+        pytest.param("a..b", TroubleKind.NO_HOST, id="no-name-at-all"),
+        pytest.param("127.0.0.1", TroubleKind.REFUSED, id="nobody-there"),
+        pytest.param("localhost", TroubleKind.REFUSED, id="nobody-at-any-address"),
+        pytest.param("255.255.255.255", TroubleKind.UNREACHABLE, id="no-way-there"),
     ],
 )
-async def test_a_connection_that_cannot_be_made_says_why(host: str, kind: Kind) -> None:
+async def test_a_connection_that_cannot_be_made_says_why(host: str, kind: TroubleKind) -> None:
     with pytest.raises(AmiError) as caught:
-        await asyncio.wait_for(connect(Account(host, 1, "callsieve", SECRET), Inbox(), time.time), 20)
+        await asyncio.wait_for(connect(Account(host, 1, "callsieve", SECRET), EventQueue(), time.time), 20)
     assert caught.value.kind is kind
     assert kind.words
     assert kind.way_out

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ami_listener.event_queue import Gap, Inbox, Notice, Received
+from ami_listener.event_queue import EventQueue, Gap, Notice, Received
 from ami_listener.framing import Packet
 from tests.waiting import until
 
@@ -15,13 +15,13 @@ HUNDRED = Packet("x" * 100, "")
 EVENT = Packet("Event: Newchannel", "Newchannel")
 
 
-async def all_of(inbox: Inbox) -> list[Notice]:
+async def all_of(inbox: EventQueue) -> list[Notice]:
     inbox.close()
     return [notice async for notice in inbox.notices()]
 
 
 async def test_everything_comes_out_in_order() -> None:
-    inbox = Inbox()
+    inbox = EventQueue()
     inbox.put(EVENT, 1.0)
     inbox.put_gap(Gap(3.0, 2.0, "lost"))
     inbox.put(EVENT, 5.0)
@@ -35,7 +35,7 @@ async def test_everything_comes_out_in_order() -> None:
 
 
 async def test_what_does_not_fit_is_counted_and_marked() -> None:
-    inbox = Inbox(limit=300)
+    inbox = EventQueue(limit=300)
     for at in range(10):
         inbox.put(HUNDRED, at)
     assert (inbox.dropped, inbox.gaps) == (7, 1)
@@ -45,7 +45,7 @@ async def test_what_does_not_fit_is_counted_and_marked() -> None:
 
 
 async def test_after_a_loss_packets_are_taken_again_when_half_is_empty() -> None:
-    inbox = Inbox(limit=400)
+    inbox = EventQueue(limit=400)
     for at in range(5):
         inbox.put(HUNDRED, at)
     notices = inbox.notices()
@@ -59,7 +59,7 @@ async def test_after_a_loss_packets_are_taken_again_when_half_is_empty() -> None
 
 
 async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
-    inbox = Inbox()
+    inbox = EventQueue()
     seen = []
 
     async def consume() -> None:
@@ -78,7 +78,7 @@ async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
 
 
 async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
-    inbox = Inbox()
+    inbox = EventQueue()
     for at in range(100_000):
         inbox.put(EVENT, at)
     others, longest = 0, 0.0
@@ -100,7 +100,7 @@ async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
 
 @pytest.mark.parametrize("size", [1, 17, 300])
 async def test_the_bound_is_in_characters(size: int) -> None:
-    inbox = Inbox(limit=3000)
+    inbox = EventQueue(limit=3000)
     for at in range(4000):
         inbox.put(Packet("x" * size, ""), at)
     assert sum(len(notice.packet.text) for notice in await all_of(inbox) if isinstance(notice, Received)) <= 3000

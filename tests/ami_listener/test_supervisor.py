@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from ami_listener.errors import Kind
-from ami_listener.event_queue import Gap, Inbox, Notice, Received
+from ami_listener.errors import TroubleKind
+from ami_listener.event_queue import EventQueue, Gap, Notice, Received
 from ami_listener.framing import Packet
-from ami_listener.supervisor import STABLE_SECONDS, AmiListener, Pace, State
+from ami_listener.supervisor import STABLE_SECONDS, AmiListener, ListenerState, Pace
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
 
@@ -51,7 +51,7 @@ async def listening(manager: FakeManager, **more: Any) -> AsyncIterator[tuple[Am
     finally:
         await asyncio.wait_for(listener.close(), 20)
         await asyncio.wait_for(consumer, 20)
-        assert listener.status.state is State.CLOSED
+        assert listener.status.state is ListenerState.CLOSED
 
 
 def kinds_of(seen: list[Notice]) -> list[type[Notice]]:
@@ -70,7 +70,7 @@ async def test_it_logs_in_and_passes_events_on() -> None:
             await until(lambda: seen)
             status = listener.status
             assert kinds_of(seen) == [Received]
-            assert (status.state, status.events, status.connects, status.gaps) == (State.LISTENING, 1, 1, 0)
+            assert (status.state, status.events, status.connects, status.gaps) == (ListenerState.LISTENING, 1, 1, 0)
             assert status.connected_since is not None
             assert status.last_event_at is not None
             assert status.connected_since <= status.last_event_at <= time.time()
@@ -92,9 +92,9 @@ async def test_a_lost_connection_is_a_gap(caplog: pytest.LogCaptureFixture) -> N
         assert isinstance(gap, Gap)
         assert seen[0].at <= gap.since <= gap.at
         status = listener.status
-        assert (status.state, status.connects, status.gaps, status.trouble) == (State.LISTENING, 2, 1, None)
+        assert (status.state, status.connects, status.gaps, status.trouble) == (ListenerState.LISTENING, 2, 1, None)
         assert status.last_trouble is not None
-        assert status.last_trouble.kind is Kind.LOST
+        assert status.last_trouble.kind is TroubleKind.LOST
     lines = [
         (record.levelname, record.message.partition(": ")[2]) for record in caplog.records if "127" in record.message
     ]
@@ -109,9 +109,9 @@ async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
         manager.deaf_for = {"Ping"}
         await until(lambda: Gap in kinds_of(seen))
         assert listener.status.last_trouble is not None
-        assert listener.status.last_trouble.kind is Kind.DEAF
+        assert listener.status.last_trouble.kind is TroubleKind.DEAF
         manager.deaf_for = set()
-        await until(lambda: listener.status.state is State.LISTENING)
+        await until(lambda: listener.status.state is ListenerState.LISTENING)
 
 
 def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
@@ -130,7 +130,7 @@ async def test_an_answer_behind_many_events_is_waited_for() -> None:
         lasted = time.monotonic() - began
         assert 0.9 * QUICK.answer_seconds * QUICK.patience / 2 < lasted < 30
         assert listener.status.last_trouble is not None
-        assert listener.status.last_trouble.kind is Kind.DEAF
+        assert listener.status.last_trouble.kind is TroubleKind.DEAF
 
 
 async def test_a_process_held_up_does_not_blame_the_other_side() -> None:
@@ -150,7 +150,7 @@ async def test_an_asterisk_that_stops_is_no_wrong_secret() -> None:
         async with listening(manager, sleep=waits) as (listener, _):
             await until(lambda: len(manager.logins) == 2)
             assert listener.status.trouble is not None
-            assert listener.status.trouble.kind is Kind.STOPPING
+            assert listener.status.trouble.kind is TroubleKind.STOPPING
             assert max(waits.seconds) < 60
             manager.is_stopping = False
             await until(lambda: listener.status.connects)
@@ -164,7 +164,7 @@ async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFi
             await until(lambda: len(manager.logins) == 5)
             assert min(waits.seconds) >= 60
             assert listener.status.trouble is not None
-            assert listener.status.trouble.kind is Kind.LOGIN_REFUSED
+            assert listener.status.trouble.kind is TroubleKind.LOGIN_REFUSED
             manager.secret = SECRET
             await until(lambda: listener.status.connects)
             assert kinds_of(seen) == []  # there was nothing to miss
@@ -184,7 +184,7 @@ async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -
         async with listening(manager, sleep=waits) as (listener, _):
             await until(lambda: len(manager.logins) == 2)
             assert min(waits.seconds) >= 60
-            assert listener.status.state in (State.LOGGING_IN, State.WAITING)
+            assert listener.status.state in (ListenerState.LOGGING_IN, ListenerState.WAITING)
 
 
 async def test_a_login_that_has_worked_is_tried_again_soon() -> None:
@@ -207,7 +207,7 @@ async def test_a_secret_with_control_characters_is_never_sent() -> None:
         listener.start()
         await until(lambda: len(waits.seconds) == 2)
         assert listener.status.trouble is not None
-        assert listener.status.trouble.kind is Kind.BAD_LOGIN
+        assert listener.status.trouble.kind is TroubleKind.BAD_LOGIN
         await listener.close()
         assert (manager.actions, min(waits.seconds) >= 60) == ([], True)
 
@@ -240,7 +240,7 @@ async def test_a_host_that_takes_no_connection_is_given_up() -> None:
     async with managing() as manager, listening(manager, pace=Pace(connect_seconds=0)) as (listener, _):
         await until(lambda: listener.status.trouble)
         assert listener.status.trouble is not None
-        assert listener.status.trouble.kind is Kind.TIMED_OUT
+        assert listener.status.trouble.kind is TroubleKind.TIMED_OUT
 
 
 async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -251,7 +251,7 @@ async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytes
         await until(lambda: gaps_of(seen))
         manager.greeting = b""
         manager.writers[-1].transport.abort()
-        await until(lambda: listener.status.trouble and listener.status.trouble.kind is Kind.SILENT)
+        await until(lambda: listener.status.trouble and listener.status.trouble.kind is TroubleKind.SILENT)
     after = [record.levelname for record in caplog.records[1:]]
     assert "WARNING" in after
     assert after[-1] == "INFO"
@@ -263,12 +263,12 @@ async def test_what_is_not_asterisk_is_named() -> None:
         async with listening(manager) as (listener, _):
             await until(lambda: listener.status.trouble)
             assert listener.status.trouble is not None
-            assert listener.status.trouble.kind is Kind.NOT_AMI
+            assert listener.status.trouble.kind is TroubleKind.NOT_AMI
             assert manager.actions == []
 
 
 async def test_a_stalled_consumer_stalls_nobody_and_leaves_a_gap() -> None:
-    inbox = Inbox(limit=100 * len(EVENT))
+    inbox = EventQueue(limit=100 * len(EVENT))
     async with managing() as manager:
         listener = AmiListener(manager.account, pace=QUICK, inbox=inbox, sleep=Waits())
         listener.start()
@@ -299,19 +299,19 @@ async def test_a_defect_of_ours_is_logged_and_does_not_end_it(caplog: pytest.Log
     assert "TypeError" in caplog.text
 
 
-@pytest.mark.parametrize("state", list(State))
-async def test_it_can_be_closed_in_every_state(state: State) -> None:
+@pytest.mark.parametrize("state", list(ListenerState))
+async def test_it_can_be_closed_in_every_state(state: ListenerState) -> None:
     async with managing() as manager:
-        if state is State.LOGGING_IN:
+        if state is ListenerState.LOGGING_IN:
             manager.deaf_for = {"Login"}
-        elif state is State.WAITING:
+        elif state is ListenerState.WAITING:
             manager.hangs_up_on = {"Login"}
         manager.deaf_for |= {"Logoff"}
         listener = AmiListener(manager.account, pace=Pace())
-        if state is not State.CLOSED:
+        if state is not ListenerState.CLOSED:
             listener.start()
             await asyncio.sleep(0)
-            if state is not State.CONNECTING:  # which it is now
+            if state is not ListenerState.CONNECTING:  # which it is now
                 await until(lambda: listener.status.state is state)
         assert listener.status.state is state
         await asyncio.wait_for(listener.close(), 20)

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from ami_listener.errors import Kind, Trouble, error_of
+from ami_listener.errors import Trouble, TroubleKind, error_of
 from ami_listener.supervisor import reconnect_seconds
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
 
@@ -35,21 +35,21 @@ def test_after_a_refused_login_a_minute_passes(failures: int, chance: float) -> 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        pytest.param(ConnectionRefusedError(errno.ECONNREFUSED, "refused"), Kind.REFUSED, id="refused"),
-        pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), Kind.NO_HOST, id="no-such-host"),
-        pytest.param(TimeoutError(errno.ETIMEDOUT, "timed out"), Kind.TIMED_OUT, id="timed-out"),
-        pytest.param(OSError(errno.EHOSTUNREACH, "no route"), Kind.UNREACHABLE, id="no-route"),
-        pytest.param(OSError("something"), Kind.UNREACHABLE, id="without-a-number"),
+        pytest.param(ConnectionRefusedError(errno.ECONNREFUSED, "refused"), TroubleKind.REFUSED, id="refused"),
+        pytest.param(socket.gaierror(socket.EAI_NONAME, "unknown"), TroubleKind.NO_HOST, id="no-such-host"),
+        pytest.param(TimeoutError(errno.ETIMEDOUT, "timed out"), TroubleKind.TIMED_OUT, id="timed-out"),
+        pytest.param(OSError(errno.EHOSTUNREACH, "no route"), TroubleKind.UNREACHABLE, id="no-route"),
+        pytest.param(OSError("something"), TroubleKind.UNREACHABLE, id="without-a-number"),
     ],
 )
-def test_what_the_system_says_is_a_trouble_of_ours(error: OSError, kind: Kind) -> None:
+def test_what_the_system_says_is_a_trouble_of_ours(error: OSError, kind: TroubleKind) -> None:
     assert error_of(error).kind is kind
 
 
 def test_every_trouble_has_words_of_its_own_and_a_way_out() -> None:
-    assert len({kind.words for kind in Kind}) == len({kind.way_out for kind in Kind}) == len(Kind)
+    assert len({kind.words for kind in TroubleKind}) == len({kind.way_out for kind in TroubleKind}) == len(TroubleKind)
 
 
 def test_a_trouble_reads_as_one_line() -> None:
-    assert str(Trouble(0.0, Kind.NO_HOST, "pbx:5038")) == "pbx:5038: no such host: correct [ami] host"
-    assert "(no route)" in str(Trouble(0.0, Kind.UNREACHABLE, "pbx:5038", "no route"))
+    assert str(Trouble(0.0, TroubleKind.NO_HOST, "pbx:5038")) == "pbx:5038: no such host: correct [ami] host"
+    assert "(no route)" in str(Trouble(0.0, TroubleKind.UNREACHABLE, "pbx:5038", "no route"))

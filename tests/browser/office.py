@@ -36,7 +36,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -226,7 +226,7 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
         since=now - 90 * DAY,
         added_at=now,
     )
-    resting = OwnNumber(number=OWN_RESTING, name="Lamps Ltd, sales", state=State.RESTING, since=now - 40 * DAY)
+    resting = OwnNumber(number=OWN_RESTING, name="Lamps Ltd, sales", state=NumberState.RESTING, since=now - 40 * DAY)
     for person, note in {NUISANCE: "", CUSTOMER: "asked twice, and was friendly about it"}.items():
         wish = DoNotCall(person, now - 2 * DAY, OWN, "201", note)
         add_do_not_call(db, wish)

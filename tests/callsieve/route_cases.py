@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from callsieve.doctor.call_route import Screening, Verdict, Why, verdict_on
-from callsieve.doctor.finding import Ground
+from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
+from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.routes import Extensions
 from callsieve.install.plan import packaged
 from callsieve.pbx.cli_output import globals_in
@@ -147,46 +147,46 @@ class Case(NamedTuple):
 
     number: str
     context: str
-    screening: Screening
-    why: Why | None = None
+    screening: RouteScreening
+    why: RouteReason | None = None
     asks: bool | None = None
 
 
-SCREENED, NOT, CANNOT_TELL = Screening.SCREENED, Screening.NOT_SCREENED, Screening.CANNOT_TELL
+SCREENED, NOT, CANNOT_TELL = RouteScreening.SCREENED, RouteScreening.NOT_SCREENED, RouteScreening.CANNOT_TELL
 CASES = {
-    "an explicit number wins over the pattern": Case("2071838750", "from-carrier", NOT, Why.TAKEN, False),
+    "an explicit number wins over the pattern": Case("2071838750", "from-carrier", NOT, RouteReason.TAKEN, False),
     "the pattern takes what is not explicit": Case("2071838149", "from-carrier", SCREENED, None, True),
     "the next step is another pattern's": Case("2071838801", "from-carrier", SCREENED, None, True),
-    "the next step is not ours": Case("2071838771", "from-carrier", NOT, Why.TAKEN, False),
+    "the next step is not ours": Case("2071838771", "from-carrier", NOT, RouteReason.TAKEN, False),
     "only the first step is ours": Case("2071838949", "from-carrier", SCREENED, None, True),
-    "a GotoIf skips it": Case("2071838751", "from-carrier", CANNOT_TELL, Why.DEPENDS, True),
+    "a GotoIf skips it": Case("2071838751", "from-carrier", CANNOT_TELL, RouteReason.DEPENDS, True),
     "a GotoIf with us in both branches": Case("2071838752", "from-carrier", SCREENED, None, True),
-    "a computed Goto": Case("2071838753", "from-carrier", CANNOT_TELL, Why.COMPUTED, False),
-    "an IVR": Case("2071838754", "from-carrier", NOT, Why.TAKEN, False),
+    "a computed Goto": Case("2071838753", "from-carrier", CANNOT_TELL, RouteReason.COMPUTED, False),
+    "an IVR": Case("2071838754", "from-carrier", NOT, RouteReason.TAKEN, False),
     "through the front context": Case("2071838755", "from-carrier", SCREENED, None, True),
     "a Goto to a priority": Case("2071838756", "from-carrier", SCREENED, None, True),
     "a subroutine asks": Case("2071838757", "from-carrier", SCREENED, None, True),
     "a subroutine before us": Case("2071838758", "from-carrier", SCREENED, None, True),
     "a hint is no step": Case("2071838759", "from-carrier", SCREENED, None, True),
-    "the second step is the next match's": Case("2071838760", "from-carrier", NOT, Why.TAKEN, False),
-    "a Goto to nowhere": Case("2071838761", "from-carrier", NOT, Why.MISSING, False),
+    "the second step is the next match's": Case("2071838760", "from-carrier", NOT, RouteReason.TAKEN, False),
+    "a Goto to nowhere": Case("2071838761", "from-carrier", NOT, RouteReason.MISSING, False),
     "a step for one caller only": Case("2071838762", "from-carrier", SCREENED, None, True),
-    "round and round": Case("2071838763", "from-carrier", CANNOT_TELL, Why.LONG),
-    "an ExecIf": Case("2071838764", "from-carrier", CANNOT_TELL, Why.DEPENDS, True),
-    "a variable that is set": Case("2071838765", "from-carrier", NOT, Why.TAKEN, False),
+    "round and round": Case("2071838763", "from-carrier", CANNOT_TELL, RouteReason.LONG),
+    "an ExecIf": Case("2071838764", "from-carrier", CANNOT_TELL, RouteReason.DEPENDS, True),
+    "a variable that is set": Case("2071838765", "from-carrier", NOT, RouteReason.TAKEN, False),
     "a GosubIf": Case("2071838766", "from-carrier", SCREENED, None, True),
-    "the pattern is not for +": Case("+442071838750", "from-carrier", NOT, Why.TAKEN, False),
-    "an include before another": Case("+442071838760", "from-carrier", NOT, Why.TAKEN, False),
+    "the pattern is not for +": Case("+442071838750", "from-carrier", NOT, RouteReason.TAKEN, False),
+    "an include before another": Case("+442071838760", "from-carrier", NOT, RouteReason.TAKEN, False),
     "an include that asks": Case("+442071838761", "from-carrier", SCREENED, None, True),
-    "at certain times only": Case("+442071838799", "from-carrier", NOT, Why.TAKEN),
-    "the dialplan ends": Case("+442071838780", "from-carrier", NOT, Why.ENDS, False),
+    "at certain times only": Case("+442071838799", "from-carrier", NOT, RouteReason.TAKEN),
+    "the dialplan ends": Case("+442071838780", "from-carrier", NOT, RouteReason.ENDS, False),
     "s": Case("s", "from-carrier", SCREENED, None, True),
     "own before the switch": Case("2071838750", "elsewhere", SCREENED, None, True),
-    "a switch before the include": Case("+442071838760", "elsewhere", CANNOT_TELL, Why.SWITCH),
+    "a switch before the include": Case("+442071838760", "elsewhere", CANNOT_TELL, RouteReason.SWITCH),
     "front": Case("2071838750", "callsieve-from-trunk", SCREENED, None, True),
     "front with +": Case("+442071838750", "callsieve-from-trunk", SCREENED, None, True),
     "front with s": Case("s", "callsieve-from-trunk", SCREENED, None, True),
-    "front has nowhere to go": Case("+442071838799", "callsieve-from-trunk", NOT, Why.REFUSED, False),
+    "front has nowhere to go": Case("+442071838799", "callsieve-from-trunk", NOT, RouteReason.REFUSED, False),
     "a global": Case("2071838750", "globally", SCREENED, None, True),
 }
 
@@ -201,17 +201,17 @@ GLOBALLY = CARRIER.replace("from-carrier", "globally")
 SURVEYS = (CARRIER, FRONT + OWN + NOWHERE, GLOBALLY + OWN + NOWHERE)
 
 
-def ground_of(console: Callable[[str], str], settings: str = "", now: float = 0.0) -> Ground:
+def ground_of(console: Callable[[str], str], settings: str = "", now: float = 0.0) -> CheckContext:
     """What the doctor looks at. Each endpoint has the context of its name, so settings can name a context."""
 
     def ask(command: str) -> str:
         endpoint = command.removeprefix("pjsip show endpoint ")
         return console(command) if endpoint == command else f" context  : {endpoint}\n"
 
-    return Ground(Loaded(settings=parse_settings(settings, "test"), file=None, state=Path("none")), ask, now)
+    return CheckContext(Loaded(settings=parse_settings(settings, "test"), file=None, state=Path("none")), ask, now)
 
 
-def verdict(ground: Ground, case: Case) -> Verdict:
+def verdict(ground: CheckContext, case: Case) -> RouteVerdict:
     """What is found of one case."""
     variables = globals_in(ground.ask("dialplan show globals"))
     return verdict_on(Extensions(ground).matches, case.number, case.context, variables)

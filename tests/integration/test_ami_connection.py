@@ -17,10 +17,10 @@ from itertools import pairwise
 import pytest
 
 from ami_listener.connection import Account
-from ami_listener.errors import Kind
+from ami_listener.errors import TroubleKind
 from ami_listener.event_queue import Gap, Notice, Received
 from ami_listener.framing import unescape
-from ami_listener.supervisor import AmiListener, State
+from ami_listener.supervisor import AmiListener, ListenerState
 from lab import Asterisk
 from lab.proxy import Proxy
 from tests.waiting import until
@@ -117,10 +117,10 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Cal
         await asyncio.to_thread(asterisk.kill)
         await until(lambda: gaps_in(seen))
         gap = gaps_in(seen)[0]
-        await until(lambda: listener.status.trouble and listener.status.trouble.kind is Kind.REFUSED)
+        await until(lambda: listener.status.trouble and listener.status.trouble.kind is TroubleKind.REFUSED)
         started_at = time.time()
         await asyncio.to_thread(asterisk.start)
-        await until(lambda: listener.status.state is State.LISTENING)
+        await until(lambda: listener.status.state is ListenerState.LISTENING)
         back_at = time.time()
         assert len(gaps_in(seen)) == 1
         report(
@@ -148,11 +148,11 @@ async def half_open(asterisk: Asterisk, report: Callable[[str], None], *, to_cli
             await until(lambda: gaps_in(seen))
             gap = gaps_in(seen)[0]
             assert listener.status.last_trouble is not None
-            assert listener.status.last_trouble.kind is Kind.DEAF
+            assert listener.status.last_trouble.kind is TroubleKind.DEAF
             assert gap.at - began_at < NOTICED_WITHIN_SECONDS
             assert gap.since <= began_at + 2.0  # nothing since then can be relied on
             proxy.forward()
-            await until(lambda: listener.status.state is State.LISTENING)
+            await until(lambda: listener.status.state is ListenerState.LISTENING)
             back_at = time.time()
             which = {(True, True): "both ways", (True, False): "from Asterisk", (False, True): "to Asterisk"}
             report(
@@ -170,11 +170,11 @@ async def test_asterisk_frozen(asterisk: Asterisk, report: Callable[[str], None]
             await until(lambda: gaps_in(seen))
             noticed_seconds = gaps_in(seen)[0].at - began_at
             # Its kernel still takes connections; it never greets, so it never gets our secret.
-            await until(lambda: listener.status.trouble and listener.status.trouble.kind is Kind.SILENT)
+            await until(lambda: listener.status.trouble and listener.status.trouble.kind is TroubleKind.SILENT)
         finally:
             os.kill(asterisk.pid, signal.SIGCONT)
         thawed_at = time.time()
-        await until(lambda: listener.status.state is State.LISTENING)
+        await until(lambda: listener.status.state is ListenerState.LISTENING)
         back_at = time.time()
         assert noticed_seconds < NOTICED_WITHIN_SECONDS
         assert refused_logins(asterisk) == []
@@ -233,7 +233,7 @@ async def test_a_wrong_secret_is_tried_once_a_minute(
         assert len(refused_logins(asterisk)) == 1
         assert seen == []
         assert listener.status.trouble is not None
-        assert listener.status.trouble.kind is Kind.LOGIN_REFUSED
+        assert listener.status.trouble.kind is TroubleKind.LOGIN_REFUSED
     scale = 1 / 30
     async with listening(asterisk.ami_address, secret="not-it", scale=scale):
         await until(lambda: len(refused_logins(asterisk)) >= 6, 30)
@@ -286,7 +286,7 @@ async def test_two_seconds_of_standing_still_under_load(
                     most_waiting = listener.status.waiting
 
     consumer = asyncio.create_task(consume())
-    await until(lambda: listener.status.state is State.LISTENING)
+    await until(lambda: listener.status.state is ListenerState.LISTENING)
     began = time.monotonic()
     await originate(asterisk, f"flood-{EVENTS}")
     async with asyncio.timeout(100):

@@ -14,7 +14,7 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve.daemon.telemetry import EVERY_SECONDS, read_telemetry
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.service import is_asked_by_asterisk
 from callsieve.install.install import with_key
 from callsieve.settings import load_settings
@@ -161,7 +161,7 @@ def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
 
 
 def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
-    def found(strangers: int) -> Status:
+    def found(strangers: int) -> CheckStatus:
         wait_until(
             lambda: (told := read_telemetry(daemon.state)) is not None and told.strangers == strangers,
             f"{strangers} strangers are counted",
@@ -170,12 +170,12 @@ def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
         told = read_telemetry(daemon.state)
         assert told is not None
         loaded = load_settings(None, daemon.environment)
-        return is_asked_by_asterisk(Ground(loaded, str, told.at)).status
+        return is_asked_by_asterisk(CheckContext(loaded, str, told.at)).status
 
     assert asked_by(NOBODY, daemon, "callsieve: status\n")["CALLSIEVE_RULE"] == "status"
-    assert found(0) is Status.OK
+    assert found(0) is CheckStatus.OK
     asked_by(NOBODY, daemon, EVERYTHING[0])
-    assert found(1) is Status.FAIL
+    assert found(1) is CheckStatus.FAIL
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policies.loader import MAX_CHAIN, MAX_RULES, load_policy, read_policy
-from policies.policy import Policy, PolicyError, Problem
+from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.positions import TOKEN
 from policies.vocabulary import covers_prefixes
 
@@ -19,7 +19,7 @@ def rules(count: int) -> str:
     )
 
 
-def read(text: str) -> tuple[Policy | None, list[Problem]]:
+def read(text: str) -> tuple[Policy | None, list[PolicyProblem]]:
     return read_policy(text, "mine", load_policy)
 
 

@@ -24,9 +24,18 @@ from reputation.model import Direction
 from reputation.numbers import time_zones_of
 from reputation.own.daily_counts import tally_of
 from reputation.own.grades import Grade
-from reputation.own.hours import CallingHours, Hours, Place, Span, daily, is_good_time, next_good_time, parse_spans
+from reputation.own.hours import (
+    CalledPlace,
+    CallingHours,
+    Hours,
+    HourSpan,
+    daily,
+    is_good_time,
+    next_good_time,
+    parse_spans,
+)
 from reputation.own.outbound_types import OutboundFacts
-from reputation.own.register import State
+from reputation.own.register import NumberState
 from tests.policies.world_clock import DAY, HOUR, PLACES, Somewhere, utc
 from tests.reputation.store_builders import make_outcome
 
@@ -50,7 +59,7 @@ def make_call(callee: str | None = LONDON, **others: object) -> OutgoingCall:
             id="do-not-call",
         ),
         pytest.param(
-            OutboundFacts(state=State.RESTING, rests_until=NIGHT),
+            OutboundFacts(state=NumberState.RESTING, rests_until=NIGHT),
             Why(OutboundReason.RESTING, {"day": "2026-06-11"}),
             id="resting",
         ),
@@ -71,11 +80,11 @@ def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reaso
         pytest.param(
             OutboundFacts(unwanted_at=1.0), {"do_not_call": False}, NOON, "allow", "default", None, id="no-list"
         ),
-        pytest.param(OutboundFacts(state=State.ACTIVE), {}, NOON, "allow", "default", None, id="active"),
-        pytest.param(OutboundFacts(state=State.RESTING), {}, NOON, "refuse", "resting", None, id="resting"),
-        pytest.param(OutboundFacts(state=State.RETIRED), {}, NOON, "refuse", "retired", None, id="retired"),
+        pytest.param(OutboundFacts(state=NumberState.ACTIVE), {}, NOON, "allow", "default", None, id="active"),
+        pytest.param(OutboundFacts(state=NumberState.RESTING), {}, NOON, "refuse", "resting", None, id="resting"),
+        pytest.param(OutboundFacts(state=NumberState.RETIRED), {}, NOON, "refuse", "retired", None, id="retired"),
         pytest.param(
-            OutboundFacts(state=State.RESTING), {"resting": False}, NOON, "allow", "default", None, id="no-rest"
+            OutboundFacts(state=NumberState.RESTING), {"resting": False}, NOON, "allow", "default", None, id="no-rest"
         ),
         pytest.param(OutboundFacts(grade=Grade.WATCH), {}, NOON, "allow", "default", None, id="watch"),
         pytest.param(OutboundFacts(grade=Grade.AT_RISK), {}, NOON, "refuse", "at-risk", None, id="at-risk"),
@@ -152,7 +161,7 @@ def test_each_rule(
 
 WORST = OutboundFacts(
     unwanted_at=1.0,
-    state=State.RESTING,
+    state=NumberState.RESTING,
     rests_until=NOON,
     grade=Grade.AT_RISK,
     grade_reasons=("too many short calls",),
@@ -168,7 +177,7 @@ def test_rules_in_order() -> None:
     facts, found = WORST, []
     for better in (
         {"unwanted_at": None},
-        {"state": State.ACTIVE},
+        {"state": NumberState.ACTIVE},
         {"grade": None},
         {"calls_of_person": 0},
         {"calls_of_hour": 0},
@@ -280,9 +289,9 @@ def test_a_number_in_several_zones_waits_until_it_is_day_in_all() -> None:
 
 
 def test_day_somewhere_is_enough_where_it_is_never_day_all_over() -> None:
-    place = Place(("Pacific/Auckland", "Europe/London", "America/Los_Angeles"), daily(8, 21))
+    place = CalledPlace(("Pacific/Auckland", "Europe/London", "America/Los_Angeles"), daily(8, 21))
     assert all(is_good_time(place, NOON + hour * HOUR) for hour in range(24))
-    alone = Place(("Pacific/Auckland", "Europe/London"), daily(8, 21))
+    alone = CalledPlace(("Pacific/Auckland", "Europe/London"), daily(8, 21))
     assert [hour for hour in range(24) if is_good_time(alone, NOON - 11 * HOUR + hour * HOUR)] == [7, 8]
 
 
@@ -344,7 +353,7 @@ ZONES = ["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]
     ),
 )
 def test_the_next_good_time_is_good_and_none_before_it_is(at: int, zones: list[str]) -> None:
-    place = Place(tuple(zones), daily(8, 21))
+    place = CalledPlace(tuple(zones), daily(8, 21))
     found = next_good_time(place, at)
     assert found is not None
     assert found >= at
@@ -357,5 +366,5 @@ def test_the_next_good_time_is_good_and_none_before_it_is(at: int, zones: list[s
 def test_what_is_no_span_of_a_day(text: str) -> None:
     with pytest.raises(ValueError, match="write it as 09:00-20:00"):
         parse_spans(text)
-    assert parse_spans(" 09:00-12:30  13:00-24:00 ") == (Span(540, 750), Span(780, 1440))
+    assert parse_spans(" 09:00-12:30  13:00-24:00 ") == (HourSpan(540, 750), HourSpan(780, 1440))
     assert parse_spans("") == ()

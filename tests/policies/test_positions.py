@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.policy import PolicyError
-from policies.positions import MAX_PARTS, Place, places_of
+from policies.positions import MAX_PARTS, Position, places_of
 from tests.policies.strategies import policy_texts
 
 TEXT = "\n".join(
@@ -77,7 +77,7 @@ def paths_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
         yield from paths_of(one, (*path, key))
 
 
-def is_there(place: Place, path: tuple[str | int, ...]) -> bool:
+def is_there(place: Position, path: tuple[str | int, ...]) -> bool:
     for step in path:
         if step not in place.parts:
             return False

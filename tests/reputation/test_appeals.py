@@ -17,11 +17,11 @@ from reputation.appeals import (
     COOLING_OFF_DAYS,
     LIVE,
     NEXT,
-    Answer,
     AppealError,
     AppealState,
     AppealStep,
     Code,
+    ProofAnswer,
     answer_of,
     checked,
     checked_reason,
@@ -167,13 +167,13 @@ def test_when_the_next_may_be_opened(
 
 def test_a_code_is_right_within_a_day_and_five_tries() -> None:
     code = Code(digest_of("031 415", "AP9E4100"), NOW)
-    assert answer_of(code, "031-415", "AP9E4100", NOW + CODE_SECONDS - 1) is Answer.RIGHT
-    assert answer_of(code, "031416", "AP9E4100", NOW) is Answer.WRONG
-    assert answer_of(code, "", "AP9E4100", NOW) is Answer.WRONG
-    assert answer_of(code, "031415", "AP9E4101", NOW) is Answer.WRONG
-    assert answer_of(code, "031415", "AP9E4100", NOW + CODE_SECONDS) is Answer.EXPIRED
-    assert answer_of(replace(code, tries=CODE_TRIES), "031415", "AP9E4100", NOW) is Answer.SPENT
-    assert answer_of(None, "031415", "AP9E4100", NOW) is Answer.NONE
+    assert answer_of(code, "031-415", "AP9E4100", NOW + CODE_SECONDS - 1) is ProofAnswer.RIGHT
+    assert answer_of(code, "031416", "AP9E4100", NOW) is ProofAnswer.WRONG
+    assert answer_of(code, "", "AP9E4100", NOW) is ProofAnswer.WRONG
+    assert answer_of(code, "031415", "AP9E4101", NOW) is ProofAnswer.WRONG
+    assert answer_of(code, "031415", "AP9E4100", NOW + CODE_SECONDS) is ProofAnswer.EXPIRED
+    assert answer_of(replace(code, tries=CODE_TRIES), "031415", "AP9E4100", NOW) is ProofAnswer.SPENT
+    assert answer_of(None, "031415", "AP9E4100", NOW) is ProofAnswer.NONE
     assert b"031415" not in code.digest
 
 

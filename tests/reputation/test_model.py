@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reputation.decay import bounded, decayed
 from reputation.families.block import block_of
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
     Attestation,
@@ -269,8 +269,8 @@ outcomes = st.builds(
 histories = st.lists(marks | outcomes, max_size=30, unique_by=lambda one: getattr(one, "linkedid", None) or id(one))
 
 
-def ledger_of(history: Sequence[object]) -> Ledger:
-    ledger = Ledger()
+def ledger_of(history: Sequence[object]) -> MemoryStore:
+    ledger = MemoryStore()
     for one in history:
         ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)  # type: ignore[arg-type]
     return ledger

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.families.block import is_bad, may_be_bad
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Direction, Mark, MarkChannel, OutcomeRecord, Verdict
 from reputation.neighbours import Neighbours, block_of
 from reputation.weights import Weights
@@ -18,11 +18,11 @@ from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
 UNKNOWN = AuthClass.UNKNOWN
 
 
-def take(ledger: Ledger, one: OutcomeRecord | Mark) -> None:
+def take(ledger: MemoryStore, one: OutcomeRecord | Mark) -> None:
     ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)
 
 
-def bad_in_block(ledger: Ledger, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
+def bad_in_block(ledger: MemoryStore, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
     """All of the block, each looked at."""
     neighbours = [one for one in ledger.numbers() if block_of(one) == block_of(number) and one != number]
     return sum(is_bad(ledger.standing(one, auth_class), (), weights, now) for one in neighbours)
@@ -33,7 +33,7 @@ def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
     history: Sequence[OutcomeRecord | Mark], asked: Sequence[tuple[str, AuthClass]], later: float
 ) -> None:
     """However often somebody asks meanwhile, and in which class."""
-    ledger = Ledger(KEEN)
+    ledger = MemoryStore(KEEN)
     for index, one in enumerate(history):
         take(ledger, one)
         for number, auth_class in [asked[index]] if index < len(asked) else []:
@@ -48,7 +48,7 @@ def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
 
 @given(histories, classes)
 def test_who_is_left_out_is_bad_at_no_time(history: Sequence[OutcomeRecord | Mark], auth_class: AuthClass) -> None:
-    ledger = Ledger(KEEN)
+    ledger = MemoryStore(KEEN)
     for one in history:
         take(ledger, one)
     for number in ledger.numbers():
@@ -77,7 +77,7 @@ def test_only_who_moved_is_looked_at_again() -> None:
 
 
 def test_a_mark_taken_back_clears_a_suspect() -> None:
-    ledger = Ledger(KEEN)
+    ledger = MemoryStore(KEEN)
     spam = [Mark(one, UNKNOWN, "201", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for one in NUMBERS[:2]]
     for mark in spam:
         ledger.add_mark(mark)
@@ -88,11 +88,11 @@ def test_a_mark_taken_back_clears_a_suspect() -> None:
 
 def test_a_one_ring_call_that_becomes_known_after_the_call_back() -> None:
     """The call-back does not count then, in no class; and who had asked before is answered anew."""
-    ledger = Ledger(KEEN)
+    ledger = MemoryStore(KEEN)
     ledger.learn(make_outcome("c1", NOW + 60, talk=90.0, by="201", direction=Direction.OUTBOUND))
     before = [ledger.standing(CALLER, auth_class) for auth_class in AuthClass]
     ledger.learn(make_outcome("c2", NOW, ring=1.0))
-    fresh = Ledger(KEEN)
+    fresh = MemoryStore(KEEN)
     for outcome in (
         make_outcome("c2", NOW, ring=1.0),
         make_outcome("c1", NOW + 60, talk=90.0, by="201", direction=Direction.OUTBOUND),

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
 from reputation.own.daily_counts import OwnDay, tally_of
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
 from reputation.own.grades import Grade, Graded
-from reputation.own.health import LIMITS, SHARES, Health, above_limits, health_of
+from reputation.own.health import LIMITS, SHARES, NumberHealth, above_limits, health_of
 from reputation.own.register import OwnNumber
 from reputation.own.self_assessment import turned_round, view_of
 from reputation.store.database import open_store
@@ -342,7 +342,7 @@ def test_the_page_has_the_same_table() -> None:
 def test_a_call_turned_round_is_what_the_other_side_saw() -> None:
     hung_up = turned_round(make_call(talk=3.0, ended_by=EndedBy.CALLEE, answered_by="PJSIP/carrier"), OWN)
     assert hung_up is not None
-    ledger = Ledger()
+    ledger = MemoryStore()
     signal = ledger.learn(hung_up)
     assert signal is not None
     assert (signal.number, signal.callee, signal.category) == (OWN, "+442071838799", SignalCategory.HUNG_UP_ON)
@@ -373,7 +373,7 @@ def test_too_few_calls_are_not_asked_how_they_are_seen(db: sqlite3.Connection, c
 # Campaigns.
 
 
-def health(db: sqlite3.Connection, now: float, number: str = OWN) -> Health:
+def health(db: sqlite3.Connection, now: float, number: str = OWN) -> NumberHealth:
     return own_health(db, number, now)
 
 

@@ -8,7 +8,16 @@ import pytest
 
 from reputation.model import Direction
 from reputation.own.due import due_of
-from reputation.own.register import REST_SECONDS, OwnNumber, RegisterError, State, checked, rested, retired, used_again
+from reputation.own.register import (
+    REST_SECONDS,
+    NumberState,
+    OwnNumber,
+    RegisterError,
+    checked,
+    rested,
+    retired,
+    used_again,
+)
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import Seen, own_of, put_own, register_of, remove_own, unregistered
 from reputation.store.people import own_numbers, replace_settings_own_numbers
@@ -23,22 +32,22 @@ def make_own(number: str = OWN, **others: object) -> OwnNumber:
 
 def test_a_number_that_rested_for_45_days_may_be_used_again() -> None:
     resting = rested(make_own(), NOW)
-    assert (resting.state, resting.rests_until) == (State.RESTING, NOW + 45 * DAY)
+    assert (resting.state, resting.rests_until) == (NumberState.RESTING, NOW + 45 * DAY)
     with pytest.raises(RegisterError, match="1 more days") as refused:
         used_again(resting, NOW + 44 * DAY)
     assert refused.value.code == "rests-still"
-    assert used_again(resting, NOW + 44 * DAY, early=True).state is State.ACTIVE
+    assert used_again(resting, NOW + 44 * DAY, early=True).state is NumberState.ACTIVE
     again = used_again(resting, NOW + REST_SECONDS)
-    assert (again.state, again.since, again.rests_until) == (State.ACTIVE, NOW + REST_SECONDS, None)
+    assert (again.state, again.since, again.rests_until) == (NumberState.ACTIVE, NOW + REST_SECONDS, None)
 
 
 @pytest.mark.parametrize(
     ("own", "step"),
     [
-        pytest.param(make_own(state=State.RETIRED), rested, id="a-retired-one-cannot-rest"),
-        pytest.param(make_own(state=State.RESTING), rested, id="nor-one-that-rests"),
+        pytest.param(make_own(state=NumberState.RETIRED), rested, id="a-retired-one-cannot-rest"),
+        pytest.param(make_own(state=NumberState.RESTING), rested, id="nor-one-that-rests"),
         pytest.param(make_own(), used_again, id="an-active-one-is-in-use"),
-        pytest.param(make_own(state=State.RETIRED), retired, id="retired-once"),
+        pytest.param(make_own(state=NumberState.RETIRED), retired, id="retired-once"),
     ],
 )
 def test_a_step_that_makes_no_sense_is_refused(own: OwnNumber, step: object) -> None:
@@ -51,7 +60,7 @@ def test_what_is_due_comes_in_order() -> None:
         checked(make_own("+442071838751", registered=("Ofcom",)), NOW, NOW + DAY),
         checked(make_own("+442071838752"), NOW, NOW + 20 * DAY),
         checked(make_own("+442071838753"), NOW, None),
-        make_own("+442071838754", state=State.RETIRED, next_check_at=NOW),
+        make_own("+442071838754", state=NumberState.RETIRED, next_check_at=NOW),
         rested(make_own("+442071838755"), NOW - 40 * DAY),
     ]
     strangers = [Seen("+442071838759", 3, NOW, NOW), Seen("+442071838754", 2, NOW, NOW)]
@@ -95,5 +104,5 @@ def test_numbers_seen_going_out_and_not_registered(tmp_path: Path) -> None:
     ]
     write(path, record_outcomes, [*calls, make_outcome("in", NOW)], NOW + 60)
     write(path, put_own, make_own("+442071838751"))
-    write(path, put_own, make_own("+442071838752", state=State.RETIRED))
+    write(path, put_own, make_own("+442071838752", state=NumberState.RETIRED))
     assert read(path, unregistered, NOW) == [Seen(OWN, 2, NOW, NOW + 1), Seen("+442071838752", 1, NOW + 3, NOW + 3)]

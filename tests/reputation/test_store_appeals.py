@@ -20,16 +20,16 @@ from reputation.appeals import (
     ATTACHMENTS,
     CODE_TRIES,
     COOLING_OFF_DAYS,
-    Answer,
     Appeal,
     AppealError,
     AppealState,
     AppealStep,
+    ProofAnswer,
 )
 from reputation.model import AuthClass, EndedBy, Level, Verdict
 from reputation.scoring import vector_of
 from reputation.store.appeals import (
-    Ruling,
+    AppealRuling,
     all_appeals,
     appeal_of,
     appeals_of,
@@ -64,9 +64,9 @@ from tests.reputation.histories import (
 )
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal, make_mark, make_outcome, make_query
 
-UPHOLD = Ruling(True, "the calls were wanted")
-WITHOUT_BLAME = Ruling(True, "telemarketing, but no scam", category_only=True)
-DENY = Ruling(False, "three people took such a call")
+UPHOLD = AppealRuling(True, "the calls were wanted")
+WITHOUT_BLAME = AppealRuling(True, "telemarketing, but no scam", category_only=True)
+DENY = AppealRuling(False, "three people took such a call")
 
 ruled_after = st.sampled_from([0, 1, 13, 27, 61])  # hours, as the marks of histories
 
@@ -81,7 +81,7 @@ def file(db: sqlite3.Connection, number: str = CALLER, at: float = NOW, referenc
     return open_appeal(db, make_appeal(number=number, opened_at=at, reference=reference))
 
 
-def rule(db: sqlite3.Connection, ruling: Ruling, number: str = CALLER, at: float = NOW) -> None:
+def rule(db: sqlite3.Connection, ruling: AppealRuling, number: str = CALLER, at: float = NOW) -> None:
     file(db, number, at)
     take_step(db, "AP9E4100", AppealStep.ACCEPT, at)
     decide(db, "AP9E4100", ruling, at)
@@ -140,7 +140,7 @@ def test_marks_in_any_order_stay_retracted(found: list[Any], number: str, hours:
 
 
 @given(histories, st.sampled_from(NUMBERS), ruled_after, st.sampled_from([UPHOLD, WITHOUT_BLAME, DENY]))
-def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruling: Ruling) -> None:
+def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruling: AppealRuling) -> None:
     with closing(empty_store(KEEN)) as db:
         apply(db, found)
         before = standings(db)
@@ -233,26 +233,26 @@ def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connec
 
 def test_a_code_proves_control(db: sqlite3.Connection) -> None:
     file(db)
-    assert prove(db, "AP9E4100", "031415", NOW) is Answer.NONE
+    assert prove(db, "AP9E4100", "031415", NOW) is ProofAnswer.NONE
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
-    assert prove(db, "AP9E4100", "031416", NOW) is Answer.WRONG
+    assert prove(db, "AP9E4100", "031416", NOW) is ProofAnswer.WRONG
     assert facts_of(db, make_query()).reputation.appeal is None
-    assert prove(db, "AP9E4100", "031 415", NOW + 60) is Answer.RIGHT
+    assert prove(db, "AP9E4100", "031 415", NOW + 60) is ProofAnswer.RIGHT
     appeal = appeal_of(db, "AP9E4100")
     assert appeal is not None
     assert (appeal.state, appeal.proven, appeal.in_force_at) == (AppealState.IN_FORCE, True, NOW + 60)
     assert facts_of(db, make_query()).reputation.appeal == "AP9E4100"
-    assert prove(db, "AP9E4100", "031415", NOW + 61) is Answer.NONE  # it is used up
+    assert prove(db, "AP9E4100", "031415", NOW + 61) is ProofAnswer.NONE  # it is used up
 
 
 def test_five_wrong_answers_spend_a_code(db: sqlite3.Connection) -> None:
     file(db)
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
     answers = [prove(db, "AP9E4100", "271828", NOW) for _ in range(CODE_TRIES)]
-    assert set(answers) == {Answer.WRONG}
-    assert prove(db, "AP9E4100", "031415", NOW) is Answer.SPENT
+    assert set(answers) == {ProofAnswer.WRONG}
+    assert prove(db, "AP9E4100", "031415", NOW) is ProofAnswer.SPENT
     keep_code(db, "AP9E4100", CALLER, "141421", NOW)
-    assert prove(db, "AP9E4100", "141421", NOW) is Answer.RIGHT
+    assert prove(db, "AP9E4100", "141421", NOW) is ProofAnswer.RIGHT
 
 
 # Filing.

@@ -11,7 +11,7 @@ import pytest
 from reputation.model import Direction, Person
 from reputation.own.grades import Grade
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 from reputation.store.database import open_store
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.journal import record_all
@@ -148,10 +148,10 @@ def test_calls_that_skipped_the_guard_count_at_their_end(db: sqlite3.Connection)
 
 
 def test_what_the_number_is(db: sqlite3.Connection) -> None:
-    put_own(db, OwnNumber(number=OWN, state=State.RESTING, since=NOW - DAY))
+    put_own(db, OwnNumber(number=OWN, state=NumberState.RESTING, since=NOW - DAY))
     add_do_not_call(db, DoNotCall(CALLEE, NOW - 5))
     facts = ask(db)
-    assert (facts.state, facts.rests_until, facts.unwanted_at) == (State.RESTING, NOW + 44 * DAY, NOW - 5)
+    assert (facts.state, facts.rests_until, facts.unwanted_at) == (NumberState.RESTING, NOW + 44 * DAY, NOW - 5)
 
 
 def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from reputation.model import AuthClass, ChallengeResult, Did, Direction, Facts, 
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
-from reputation.store.appeals import Ruling, appeals_of, decide, open_appeal, take_step
+from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import keep_code
@@ -131,7 +131,7 @@ def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
     attach(db, reference, NewAttachment("letter.txt", f"It was not {number}".encode(), "joe"), at)
     keep_code(db, reference, number, "031415", at)
     take_step(db, reference, AppealStep.ACCEPT, at)
-    decide(db, reference, Ruling(True, "they were right"), at)
+    decide(db, reference, AppealRuling(True, "they were right"), at)
 
 
 def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from reputation.store.backup import KEPT, backups_of, last_good_backup, make_backup, problem_of
 from reputation.store.connection import Store
 from reputation.store.database import open_store
@@ -112,7 +112,7 @@ def behind_the_schema(path: Path) -> int:
 
 async def opened_and_closed(path: Path) -> None:
     """As the daemon does it at its start."""
-    keeper = Keeper(path)
+    keeper = StoreSupervisor(path)
     await keeper.start()
     await asyncio.to_thread(wait_until, lambda: not keeper.trouble)
     await keeper.close()

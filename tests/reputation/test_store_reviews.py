@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.appeals import Answer
+from reputation.appeals import ProofAnswer
 from reputation.model import AuthClass, Identity
 from reputation.store.appeals import prove
 from reputation.store.call_backs import keep_code
@@ -169,7 +169,7 @@ def test_a_late_identity_ends_with_the_next_owner(db: sqlite3.Connection) -> Non
 def test_a_call_back_is_an_identity_of_level_1_for_twelve_months(db: sqlite3.Connection) -> None:
     file(db)
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
-    assert prove(db, "AP9E4100", "031415", NOW) is Answer.RIGHT
+    assert prove(db, "AP9E4100", "031415", NOW) is ProofAnswer.RIGHT
     assert identity_of(db, CALLER) == Identity(
         CALLER, "Carol Ltd", 1, NOW + YEAR, "gave the code of a call-back back, for appeal AP9E4100"
     )

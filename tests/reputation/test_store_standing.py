@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.marking import Statement, mark, unmark
-from reputation.memory_store import Ledger
+from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
     AuthClass,
@@ -82,7 +82,7 @@ def test_the_same_in_any_order_and_twice_and_from_scratch(found: list[Any], rand
 def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> None:
     shuffled = [*found, *found]
     random.shuffle(shuffled)
-    ledger = Ledger(KEEN)
+    ledger = MemoryStore(KEEN)
     with closing(empty_store(KEEN)) as db:
         apply(db, found)
         for one in shuffled:
@@ -125,7 +125,7 @@ def test_only_the_owners_one_ring_call_takes_a_call_back_away(db: sqlite3.Connec
     found = standing(db, CALLER, AuthClass.AUTHENTICATED)
     is_there = found is not None and (SignalCategory.CALLED_BACK, 1) in found.signals
     assert is_there == (auth_class is AuthClass.UNAUTHENTICATED)
-    ledger = Ledger()
+    ledger = MemoryStore()
     ledger.learn(make_outcome("o1", NOW + 3 * HOUR, by="202", talk=40.0, direction=Direction.OUTBOUND))
     ledger.learn(make_outcome("r1", NOW + 2 * HOUR, ring=3.0, auth_class=auth_class))
     assert ledger.standing(CALLER, AuthClass.AUTHENTICATED) == found

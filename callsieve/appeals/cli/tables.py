@@ -14,7 +14,7 @@ from callsieve.appeals.views import appeal_as_json
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import Cell, bold, lines, print_pairs, print_table, say
 from callsieve.cli.store import context_of
-from callsieve.numbers.profile import known_of
+from callsieve.numbers.profile import profile_of
 from callsieve.settings import Loaded
 from callsieve.text.times import day, when
 from reputation.appeals import Appeal, due_at, is_overdue
@@ -95,7 +95,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
 
 def known_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> str:
     """What an ordinary call of the number would meet, and why, in one line."""
-    known = known_of(db, loaded, number, now)
+    known = profile_of(db, loaded, number, now)
     return f"level {known.facts.reputation.level.word}. {known.sentence}"
 
 

@@ -10,7 +10,7 @@ from callsieve.changes.describe import change_of, value_of_side
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.output import print_table, say
 from callsieve.text.times import when
-from reputation.store.audit_search import Wanted, search_audit
+from reputation.store.audit_search import AuditFilter, search_audit
 
 MOST_SHOWN = 10_000
 
@@ -30,7 +30,7 @@ def show(
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
-        found = search_audit(db, Wanted(about=e164, limit=last))
+        found = search_audit(db, AuditFilter(about=e164, limit=last))
     if as_json:
         sides = ({"before": value_of_side(row.before), "after": value_of_side(row.after)} for _, row in found)
         print_json([{"id": one.id, **one.row._asdict(), **both} for one, both in zip(found, sides, strict=True)])

@@ -15,7 +15,7 @@ from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.request import Visit, take_back_named
 from callsieve.web.routes import Page
 from reputation.store.audit import AuditRow
-from reputation.store.audit_search import Wanted, search_audit, what_was_changed, who_changed
+from reputation.store.audit_search import AuditFilter, search_audit, what_was_changed, who_changed
 from reputation.users import Role
 
 PAGE_ROWS = 100
@@ -47,7 +47,7 @@ async def show(visit: Visit) -> Response:
     """The page."""
     who, what, about = (visit.query.get(key, "").strip()[:LONGEST] for key in ("who", "what", "about"))
     before = visit.query.get("before", "")
-    wanted = Wanted(
+    wanted = AuditFilter(
         who or None,
         what or None,
         _about(about, visit.desk.loaded.settings.numbers.region),
@@ -64,7 +64,7 @@ async def take_back(visit: Visit) -> Response:
     return visit.go("/audit", "undone")
 
 
-def audit_shown(db: sqlite3.Connection, wanted: Wanted) -> AuditShown:
+def audit_shown(db: sqlite3.Connection, wanted: AuditFilter) -> AuditShown:
     """What the page shows; one row more than it has room for tells whether there are older ones."""
     found = search_audit(db, wanted)
     shown = found[:PAGE_ROWS]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from callsieve.calls.cli import live
 from callsieve.calls.cli.outbound import show_one
-from callsieve.calls.disputes import cases_of, decided_since
+from callsieve.calls.disputes import decided_since, disputes_of
 from callsieve.calls.records import caller_words, decision_as_json, ended_words, evidence_of, points_of
 from callsieve.calls.spoken_names import has_sound, of_decisions
 from callsieve.cli.errors import CommandError
@@ -124,7 +124,7 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
 
 
 def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
-    return list(decided_since(cases_of(db, caller), at))
+    return list(decided_since(disputes_of(db, caller), at))
 
 
 def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:

@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from callsieve.calls.emergency_window import close_window
-from callsieve.calls.live import Live
+from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
 from callsieve.web.access import stranger, with_session
 from callsieve.web.request import Visit
 from callsieve.web.routes import Page
-from reputation.store.calls import Call, Wanted, find_calls
+from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.errors import StoreError
 from reputation.users import Role
 
@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 15.0
 
 async def show(visit: Visit) -> Response:
     """The page."""
-    calls = await visit.read(find_calls, Wanted(), None, LIVE_CALLS)
+    calls = await visit.read(find_calls, CallFilter(), None, LIVE_CALLS)
     return visit.page(
         "calls/overview.html",
         activity=await _activity_of(visit),
@@ -59,14 +59,14 @@ async def live(visit: Visit) -> Response:
     """Rows of calls as they happen, as server-sent events."""
     if visit.request.method == "HEAD":
         return Response(media_type="text/event-stream")
-    if visit.desk.service(Live).is_full(visit.me.name):
+    if visit.desk.service(LiveCalls).is_full(visit.me.name):
         raise HTTPException(503)
     return StreamingResponse(_events(visit), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 async def _events(visit: Visit) -> AsyncIterator[str]:
     """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
-    async with visit.desk.service(Live).watching(visit.me.name) as calls:
+    async with visit.desk.service(LiveCalls).watching(visit.me.name) as calls:
         yield "retry: 3000\n\n"
         checked_at = visit.now
         while True:
@@ -84,7 +84,7 @@ async def _events(visit: Visit) -> AsyncIterator[str]:
             yield ": still here\n\n" if call is None else event_of(visit, call)
 
 
-async def _next_of(calls: asyncio.Queue[Call]) -> Call | None:
+async def _next_of(calls: asyncio.Queue[CallRow]) -> CallRow | None:
     """The next call; None when there was none for a while."""
     try:
         return await asyncio.wait_for(calls.get(), HEARTBEAT_SECONDS)
@@ -92,7 +92,7 @@ async def _next_of(calls: asyncio.Queue[Call]) -> Call | None:
         return None
 
 
-def event_of(visit: Visit, call: Call) -> str:
+def event_of(visit: Visit, call: CallRow) -> str:
     """The row of a call as an event; a line break in it would end the event."""
     row = " ".join(visit.render("calls/_live_row.html", call=call).split())
     return f"event: call\nid: {call.id}\ndata: {row}\n\n"

@@ -17,7 +17,7 @@ from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import clean, print_plain, say
 from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import Ground, Status, gathered
+from callsieve.doctor.finding import CheckContext, CheckStatus, gathered
 from callsieve.doctor.stored_findings import (
     completed,
     findings_of,
@@ -48,7 +48,7 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     What root finds is stored, for the console and for users who may see less.
     """
     loaded, error = salvaged_settings_of(config)
-    ground = Ground(error or loaded, lambda command: console(loaded.settings, command), time.time())
+    ground = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time())
     checks = list(examine(ground))
     with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
         checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
@@ -56,7 +56,7 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
     else:
         show_checks(checks)
-    if any(check.status is Status.FAIL for check in checks):
+    if any(check.status is CheckStatus.FAIL for check in checks):
         raise SystemExit(1)
 
 
@@ -76,7 +76,9 @@ def renew_stored(loaded: Loaded, name: str) -> None:
         if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
             return
     with suppress(OSError):
-        for check in examine(Ground(loaded, lambda command: console(loaded.settings, command), time.time()), name):
+        for check in examine(
+            CheckContext(loaded, lambda command: console(loaded.settings, command), time.time()), name
+        ):
             with acting_for(loaded.findings_path.parent.parent):
                 renew_finding(loaded.findings_path, check)
 

@@ -20,7 +20,7 @@ from callsieve.lists.operations import NOTE_CHARACTERS
 from callsieve.pbx.blacklist import FAMILY_COMMAND, SETTINGS, BlacklistLine, parse_blacklist
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.settings import Loaded
-from callsieve.text.csv_table import KEPT_PROBLEMS, Problem
+from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem
 from reputation.model import EntryKind, ListEntry, ListName
 
 AsBlocklistOption = Annotated[
@@ -54,8 +54,8 @@ def block_blacklist(config: Path | None, *, dry_run: bool, as_json: bool) -> Non
     loaded = settings_of(config)
     now = time.time()
     lines, remarks = _blacklist(loaded)
-    refused: list[Problem] = []
-    rows = numbers_of_blacklist(lines, loaded.settings.numbers.region, lambda text: refused.append(Problem(0, text)))
+    refused: list[RowProblem] = []
+    rows = numbers_of_blacklist(lines, loaded.settings.numbers.region, lambda text: refused.append(RowProblem(0, text)))
     entries = [
         ListEntry(ListName.BLOCK, EntryKind.EXACT, number, note=(note or NOTE)[:NOTE_CHARACTERS], added_at=now)
         for number, _, _, note in rows

@@ -18,9 +18,9 @@ from callsieve.imports import operations
 from callsieve.imports.cli import calls, feeds
 from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import SOURCE_HELP, SourceOption, Verdict, source_given
+from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.operations import TOO_MANY, ContactsRequest, Kind, PeopleRequest, RemoveRequest
+from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind, PeopleRequest, RemoveRequest
 from callsieve.imports.rows import (
     CONTACT_COLUMNS,
     NUMBER_COLUMNS,
@@ -62,7 +62,7 @@ def import_numbers_file(
     origin: Annotated[
         Origin | None, typer.Option("--from", help="No file: the blacklist in Asterisk's own database, and FreePBX's.")
     ] = None,
-    verdict: Annotated[Verdict, typer.Option(help="What being on the list means.")] = Verdict.SPAM,
+    verdict: Annotated[ImportVerdict, typer.Option(help="What being on the list means.")] = ImportVerdict.SPAM,
     as_blocklist: AsBlocklistOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -72,7 +72,7 @@ def import_numbers_file(
     if (file is None) == (origin is None):
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist:
-        if origin is None or source is not None or verdict is not Verdict.SPAM:
+        if origin is None or source is not None or verdict is not ImportVerdict.SPAM:
             raise CommandError(
                 "--as-blocklist goes with --from astdb alone; for a file: callsieve list import FILE --list block"
             )
@@ -80,7 +80,7 @@ def import_numbers_file(
         return
     loaded = settings_of(config)
     name = origin.value if source is None and origin is not None else source
-    summary = Summary(Kind.NUMBERS, source_given(name), dry_run)
+    summary = Summary(ImportKind.NUMBERS, source_given(name), dry_run)
     if file is None:
         import_blacklist(loaded, summary, verdict.value)
     else:
@@ -101,7 +101,7 @@ def import_contacts(
 ) -> None:
     """Import contacts, whose calls ring through: the company's, or one person's. Header: number,name[,person]."""
     loaded = settings_of(config)
-    summary = Summary(Kind.CONTACTS, source_given(source), dry_run)
+    summary = Summary(ImportKind.CONTACTS, source_given(source), dry_run)
     with table_in(file, CONTACT_COLUMNS) as (table, _):
         contacts = usable(table, contacts_in(table, loaded.settings.numbers.region), operations.MOST_ROWS, TOO_MANY)
     with stores(loaded, dry_run=dry_run) as (known, written):
@@ -123,7 +123,7 @@ def import_people(
 ) -> None:
     """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name]."""
     loaded = settings_of(config)
-    summary = Summary(Kind.PEOPLE, source_given(source), dry_run)
+    summary = Summary(ImportKind.PEOPLE, source_given(source), dry_run)
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
         people = usable(table, people_in(table), operations.MOST_ROWS, TOO_MANY)
     with stores(loaded, dry_run=dry_run) as (_, written):
@@ -141,11 +141,11 @@ def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> No
     """Show what was imported, and when."""
     with existing_store(settings_of(config)) as db:
         numbers = sources(db)
-        others = [(Kind.CONTACTS, *one) for one in contact_sources(db)]
-        others += [(Kind.PEOPLE, *one) for one in people_sources(db)]
-        others += [(Kind.DIDS, *one) for one in did_sources(db)]
+        others = [(ImportKind.CONTACTS, *one) for one in contact_sources(db)]
+        others += [(ImportKind.PEOPLE, *one) for one in people_sources(db)]
+        others += [(ImportKind.DIDS, *one) for one in did_sources(db)]
     if as_json:
-        rows = [_source_as_json(Kind.NUMBERS, one.name, one.numbers, one) for one in numbers]
+        rows = [_source_as_json(ImportKind.NUMBERS, one.name, one.numbers, one) for one in numbers]
         print_json(rows + [_source_as_json(*one) for one in others])
     elif numbers or others:
         table = [("numbers", one.name, one.verdict, f"{one.numbers:,}", when(one.imported_at)) for one in numbers]
@@ -155,14 +155,14 @@ def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> No
         say("Nothing was imported.")
 
 
-def _source_as_json(kind: Kind, name: str, rows: int, source: ImportSource | None = None) -> dict[str, object]:
+def _source_as_json(kind: ImportKind, name: str, rows: int, source: ImportSource | None = None) -> dict[str, object]:
     about = {"verdict": source.verdict, "imported_at": source.imported_at} if source else {}
     return {"kind": kind, "source": name, "rows": rows, **about}
 
 
 def remove_import(
     name: Annotated[str, typer.Argument(help="The name of the source.", show_default=False)],
-    kind: Annotated[Kind | None, typer.Option(help="Which, when several imports have this name.")] = None,
+    kind: Annotated[ImportKind | None, typer.Option(help="Which, when several imports have this name.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Remove an import with everything that it brought. The same file brings it back."""

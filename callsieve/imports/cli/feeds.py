@@ -21,9 +21,9 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_
 from callsieve.cli.output import print_table, say
 from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import SourceOption, Verdict, source_given
+from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.feed_health import Health, health_of, late_after_seconds
+from callsieve.imports.feed_health import FeedStatus, health_of, late_after_seconds
 from callsieve.imports.feeds import (
     BARE_NUMBER,
     CSV_COLUMNS,
@@ -33,7 +33,7 @@ from callsieve.imports.feeds import (
     format_of,
     merged_complaints,
 )
-from callsieve.imports.operations import Kind
+from callsieve.imports.operations import ImportKind
 from callsieve.settings import Loaded
 from callsieve.text.times import span_words, when
 from policies.hints import nearest
@@ -68,7 +68,7 @@ def add_to(app: typer.Typer) -> None:
 def import_feed(
     file: FeedArgument,
     source: SourceOption,
-    verdict: Annotated[Verdict, typer.Option(help="What being on it means.")] = Verdict.SPAM,
+    verdict: Annotated[ImportVerdict, typer.Option(help="What being on it means.")] = ImportVerdict.SPAM,
     accept_smaller: SmallerOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -76,7 +76,7 @@ def import_feed(
 ) -> None:
     """Import a feed: the FTC's complaints, CSV, or a list of numbers. It takes the place of the one before."""
     loaded = settings_of(config)
-    summary = Summary(Kind.NUMBERS, source_given(source), dry_run)
+    summary = Summary(ImportKind.NUMBERS, source_given(source), dry_run)
     ways = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
     with _failure_noted(loaded, summary), ways as (table, bytes_read), meter(file) as tell:
         summary.format, summary.problems = format_of(table), table.problems
@@ -116,7 +116,7 @@ def _show(feeds: list[FeedSource], now: float) -> None:
             f"{feed.numbers:,}",
             when(feed.imported_at),
             str(span_words(max(0.0, now - feed.imported_at))),
-            Text(health.health, style="green" if health.health is Health.OK else "yellow"),
+            Text(health.health, style="green" if health.health is FeedStatus.OK else "yellow"),
         )
         for feed, health in found
     ]

@@ -14,7 +14,7 @@ SOURCE_HELP = "What this list is called. Policies name it; the next import of th
 SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
 
 
-class Verdict(StrEnum):
+class ImportVerdict(StrEnum):
     """What being on the list means."""
 
     SPAM = "spam"

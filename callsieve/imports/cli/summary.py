@@ -8,8 +8,8 @@ from callsieve.cli.errors import warn
 from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import print_json
 from callsieve.cli.output import plural, say
-from callsieve.imports.operations import Kind
-from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, Table
+from callsieve.imports.operations import ImportKind
+from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Summary:
     `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
     """
 
-    kind: Kind
+    kind: ImportKind
     source: str
     dry_run: bool
     read: int = 0
@@ -31,7 +31,7 @@ class Summary:
     before: int | None = None
     continued: int = 0
     format: str | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     ignored_columns: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
 
@@ -44,9 +44,9 @@ class Summary:
         """A row that is in no file is passed over."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append(Problem(0, problem))
+            self.problems.append(RowProblem(0, problem))
 
-    def take(self, table: Table) -> None:
+    def take(self, table: CsvTable) -> None:
         """The counts of a table that was read to its end."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
@@ -75,7 +75,7 @@ def _print_counts(summary: Summary) -> None:
     say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
     if summary.continued:
         say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
-    if summary.before is not None and summary.kind is not Kind.PEOPLE:
+    if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
         say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:
         say("Nothing was changed.")

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
-from callsieve.imports.operations import MOST_ROWS, TOO_MANY, Kind, PeopleRequest, RemoveRequest, source_name
+from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest, RemoveRequest, source_name
 from callsieve.imports.people_csv import DID_COLUMNS, dids_as_csv, dids_in, people_as_csv
 from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
 from callsieve.settings import Settings
-from callsieve.text.csv_table import Table, TableError, usable
+from callsieve.text.csv_table import CsvTable, TableError, usable
 from callsieve.text.times import day
 from callsieve.web.request import Visit, as_file, uploaded_table
 from callsieve.web.routes import Page
@@ -73,32 +73,32 @@ async def export_dids(visit: Visit) -> Response:
 
 async def import_people(visit: Visit) -> Response:
     """People from a file: new ones, and those that are there brought up to date."""
-    return await _import(visit, Kind.PEOPLE, PEOPLE_COLUMNS, people_in)
+    return await _import(visit, ImportKind.PEOPLE, PEOPLE_COLUMNS, people_in)
 
 
 async def import_dids(visit: Visit) -> Response:
     """DIDs from a file."""
     region = visit.desk.loaded.settings.numbers.region
-    return await _import(visit, Kind.DIDS, DID_COLUMNS, lambda table: dids_in(table, region))
+    return await _import(visit, ImportKind.DIDS, DID_COLUMNS, lambda table: dids_in(table, region))
 
 
 async def remove_people(visit: Visit) -> Response:
     """An import of people taken out, with all that it brought."""
-    return await _remove(visit, Kind.PEOPLE)
+    return await _remove(visit, ImportKind.PEOPLE)
 
 
 async def remove_dids(visit: Visit) -> Response:
     """An import of DIDs taken out, with all that it brought."""
-    return await _remove(visit, Kind.DIDS)
+    return await _remove(visit, ImportKind.DIDS)
 
 
-async def _remove(visit: Visit, kind: Kind) -> Response:
+async def _remove(visit: Visit, kind: ImportKind) -> Response:
     await visit.perform(operations.remove, RemoveRequest(visit.form.get("source", ""), kind))
     return visit.go("/people", "import-gone")
 
 
 async def _import(
-    visit: Visit, kind: Kind, columns: Sequence[str], rows_in: Callable[[Table], Iterator[Any]]
+    visit: Visit, kind: ImportKind, columns: Sequence[str], rows_in: Callable[[CsvTable], Iterator[Any]]
 ) -> Response:
     try:
         source = source_name(visit.form.get("source", "").strip())

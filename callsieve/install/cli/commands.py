@@ -18,7 +18,7 @@ from callsieve.cli.options import ConfigOption
 from callsieve.cli.output import say
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
-from callsieve.install.install import Wanted, has_user, plan_install
+from callsieve.install.install import InstallRequest, has_user, plan_install
 from callsieve.install.plan import SERVICE_USER, InstallError, place_of
 from callsieve.install.steps import UNITS_STARTED, left_behind, steps_after_install, steps_after_uninstall
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
@@ -28,7 +28,7 @@ from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from callsieve.install.plan import Place, Plan
+    from callsieve.install.plan import InstallPaths, InstallPlan
     from callsieve.settings import Settings
 
 EtcOption = Annotated[
@@ -94,7 +94,7 @@ def install(
     with _one_line():
         found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
         place = place_of(etc.absolute(), found, systemd_dir.absolute())
-        wanted = Wanted(
+        wanted = InstallRequest(
             loaded,
             secrets.token_urlsafe(24),
             tuple(inbound or ()),
@@ -179,7 +179,9 @@ def _agi_bin(settings: Settings) -> Path | None:
     return next((path for path in AGI_BINS if path.is_dir()), None)
 
 
-def _carried_out(plan: Plan, *, dry_run: bool, yes: bool, verbose: bool, stops: Place | None = None) -> bool:
+def _carried_out(
+    plan: InstallPlan, *, dry_run: bool, yes: bool, verbose: bool, stops: InstallPaths | None = None
+) -> bool:
     """Whether anything was written. `stops`: the service of this place is stopped before."""
     if not plan.changes and not plan.new_user:
         say("nothing to change")
@@ -204,7 +206,7 @@ def _carried_out(plan: Plan, *, dry_run: bool, yes: bool, verbose: bool, stops: 
     return True
 
 
-def _stop_service(place: Place) -> None:
+def _stop_service(place: InstallPaths) -> None:
     """A daemon whose unit is gone would run on until the machine is restarted."""
     if place.units != UNITS or not place.unit.exists() or shutil.which("systemctl") is None:
         return

@@ -14,13 +14,13 @@ from callsieve.install.plan import is_copy, is_ours
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from callsieve.install.plan import Change, Plan
-    from callsieve.install.steps import Step
+    from callsieve.install.plan import FileChange, InstallPlan
+    from callsieve.install.steps import InstallStep
 
 _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTILINE | re.IGNORECASE)
 
 
-def show_plan(plan: Plan, user: str, *, every_line: bool) -> None:
+def show_plan(plan: InstallPlan, user: str, *, every_line: bool) -> None:
     """Each file, with what changes in files that are not ours; `every_line`: whole diffs after that."""
     if plan.new_user:
         _print(_verb("new"), f" user {user}, in the group {plan.new_user}")
@@ -31,7 +31,7 @@ def show_plan(plan: Plan, user: str, *, every_line: bool) -> None:
             _show_diff(change)
 
 
-def show_steps(steps: list[Step]) -> None:
+def show_steps(steps: list[InstallStep]) -> None:
     """A numbered list; its commands are to be copied."""
     if steps:
         _print(_styled("\nWhat is left to do", "bold"))
@@ -41,7 +41,7 @@ def show_steps(steps: list[Step]) -> None:
             _print(_styled(f"   {line}", "cyan"))
 
 
-def _show_file(change: Change) -> None:
+def _show_file(change: FileChange) -> None:
     mode = f" ({change.mode:04o})" if change.mode is not None and change.after is not None else ""
     _print(_verb(_verb_of(change)), f" {change.path}{mode}{_size(change)}")
     for line in _lines_that_matter(change):
@@ -50,17 +50,17 @@ def _show_file(change: Change) -> None:
         _print(_styled(f"        as it was: {change.copy_path.name}", "dim"))
 
 
-def _verb_of(change: Change) -> str:
+def _verb_of(change: FileChange) -> str:
     return "new" if change.before is None else "remove" if change.after is None else "change"
 
 
-def _size(change: Change) -> str:
+def _size(change: FileChange) -> str:
     if change.before is None and change.after is not None and is_ours(change.after):
         return f", {change.after.count(chr(10))} lines"
     return ""
 
 
-def _lines_that_matter(change: Change) -> Iterator[str]:
+def _lines_that_matter(change: FileChange) -> Iterator[str]:
     """What is added to and taken out of files that are not wholly ours. Secrets stay secret."""
     if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
         return
@@ -69,7 +69,7 @@ def _lines_that_matter(change: Change) -> Iterator[str]:
             yield f"{line[0]} {line[1:]}"
 
 
-def _show_diff(change: Change) -> None:
+def _show_diff(change: FileChange) -> None:
     _print(_styled(""))
     lines = list(_diff(change, context=2))
     for line in lines:
@@ -78,7 +78,7 @@ def _show_diff(change: Change) -> None:
         _print(_styled(f"{change.path}: the mode or the secret changes", "bold"))
 
 
-def _diff(change: Change, context: int) -> Iterator[str]:
+def _diff(change: FileChange, context: int) -> Iterator[str]:
     before, after = (_SECRET.sub(r"\1\2********", text or "") for text in (change.before, change.after))
     old = "/dev/null" if change.before is None else str(change.path)
     new = "/dev/null" if change.after is None else str(change.path)

@@ -16,10 +16,10 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings
 from callsieve.cli.output import plural, say, say_undo
 from callsieve.cli.store import context_of, stores
 from callsieve.lists.csv_file import COLUMNS, entries_in
-from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY, Imported, bring_in
+from callsieve.lists.operations import MOST_ENTRIES, TOO_MANY, ListImport, bring_in
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
-from callsieve.text.csv_table import KEPT_PROBLEMS, Problem, usable
+from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem, usable
 from reputation.model import ListEntry, ListName
 
 
@@ -29,11 +29,11 @@ class Brought:
 
     read: int
     skipped: int
-    problems: list[Problem]
+    problems: list[RowProblem]
     dry_run: bool
     cut: int = 0
     ignored: tuple[str, ...] = ()
-    result: Imported | None = None
+    result: ListImport | None = None
     remarks: list[str] = field(default_factory=list)
 
 
@@ -72,7 +72,7 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought,
     with stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
         brought.result = bring_in(written, context_of(loaded), entries, keep=keep)
     brought.skipped += len(brought.result.refused)
-    brought.problems += [Problem(0, text) for text in brought.result.refused[:KEPT_PROBLEMS]]
+    brought.problems += [RowProblem(0, text) for text in brought.result.refused[:KEPT_PROBLEMS]]
 
 
 def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from reputation.store.housekeeping import Report
+    from reputation.store.housekeeping import HousekeepingReport
 
 
 # What is counted and is no table of a number (privacy.WHAT_BY_TABLE).
@@ -102,7 +102,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say("No job has run yet: the daemon begins a minute after its start, or `callsieve housekeeping run`.")
 
 
-def _show(found: Sequence[Report]) -> None:
+def _show(found: Sequence[HousekeepingReport]) -> None:
     rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in found)
     print_table(("job", "ran", "took", "did"), rows, keep=(0, 1, 2))
 

@@ -16,7 +16,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, numb
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.cli.sparkline import line_chart
 from callsieve.lists.operations import action_of
-from callsieve.numbers.profile import Known, known_as_json, known_of
+from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
 from reputation.model import Reputation
 
@@ -40,14 +40,14 @@ def lookup(
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
-        known = known_of(db, loaded, e164, time.time())
+        known = profile_of(db, loaded, e164, time.time())
     if as_json:
-        print_json(known_as_json(known))
+        print_json(profile_as_json(known))
     else:
         _show(known)
 
 
-def _show(known: Known) -> None:
+def _show(known: Profile) -> None:
     say(bold(known.number), "  ", dim(str(known.about)))
     say(known.sentence)
     say()
@@ -58,7 +58,7 @@ def _show(known: Known) -> None:
         _show_decisions(known)
 
 
-def _reputation(known: Known) -> Iterator[Line]:
+def _reputation(known: Profile) -> Iterator[Line]:
     reputation = known.facts.reputation
     yield (
         "reputation",
@@ -80,7 +80,7 @@ def _reputation(known: Known) -> Iterator[Line]:
         yield "" if reputation.would_change else "  less if", Text.assemble(nothing, word(level.word))
 
 
-def _history(known: Known) -> Iterator[Line]:
+def _history(known: Profile) -> Iterator[Line]:
     """How the evidence of now came, a bar a day."""
     if all(point.log_odds == 0 for point in known.history):
         return
@@ -91,13 +91,13 @@ def _history(known: Known) -> Iterator[Line]:
     yield "", Text(f"from {day(known.history[0].at)} to now{peak}", style="dim")
 
 
-def _sources(known: Known) -> Iterator[Line]:
+def _sources(known: Profile) -> Iterator[Line]:
     for label, row in _labelled("imported", known.facts.imported):
         about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
         yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
 
 
-def _lists(known: Known) -> Iterator[Line]:
+def _lists(known: Profile) -> Iterator[Line]:
     for label, entry in _labelled("lists", known.entries):
         text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action_of(entry)))
         if entry.note:
@@ -106,7 +106,7 @@ def _lists(known: Known) -> Iterator[Line]:
         yield label, text
 
 
-def _people(known: Known) -> Iterator[Line]:
+def _people(known: Profile) -> Iterator[Line]:
     for label, fact in _labelled("people", known.personal):
         text = f"{fact.tie} {fact.who}"
         text += f' as "{fact.name}"' if fact.name else ""
@@ -116,7 +116,7 @@ def _people(known: Known) -> Iterator[Line]:
         yield "expected", f"a call, from anybody, by {', '.join(expecting)}"
 
 
-def _learnt(known: Known) -> Iterator[Line]:
+def _learnt(known: Profile) -> Iterator[Line]:
     """What people said, what calls showed, and how the latest ended."""
     for label, mark in _labelled("marks", known.marks):
         about = f" ({mark.category})" if mark.category else ""
@@ -131,7 +131,7 @@ def _learnt(known: Known) -> Iterator[Line]:
         yield label, f"{when(outcome.at)} {ended_words(outcome)}"
 
 
-def _cases(known: Known) -> Iterator[Line]:
+def _cases(known: Profile) -> Iterator[Line]:
     """What people here have decided about it, and what waits for them."""
     cases = known.cases
     for label, epoch in _labelled("reassigned", cases.epochs):
@@ -144,7 +144,7 @@ def _cases(known: Known) -> Iterator[Line]:
         yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
 
 
-def _caller(known: Known) -> Iterator[Line]:
+def _caller(known: Profile) -> Iterator[Line]:
     identity = known.facts.identity
     if identity:
         note = f": {known.identity_note}" if known.identity_note else ""
@@ -155,7 +155,7 @@ def _caller(known: Known) -> Iterator[Line]:
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
 
 
-def _now(known: Known) -> Iterator[Line]:
+def _now(known: Profile) -> Iterator[Line]:
     if known.opinion is None:
         yield "now", Text(f"the policy cannot be used: {clean(known.trouble)}", style="red")
         return
@@ -170,7 +170,7 @@ def _now(known: Known) -> Iterator[Line]:
     yield "", Text(f"for {kind}{trunk}, by policy {known.opinion.policy.name}{observed}", style="dim")
 
 
-def _show_decisions(known: Known) -> None:
+def _show_decisions(known: Profile) -> None:
     rows = (
         (
             when(record.at),

@@ -24,7 +24,7 @@ from callsieve.own_numbers import operations
 from callsieve.own_numbers.cli import csv_commands, do_not_call, guidance, outbound
 from callsieve.own_numbers.cli.health_table import health_as_json, print_health
 from callsieve.own_numbers.cli.tables import details_of, grade_as_json, number_as_json, print_list
-from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, Kind
+from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, FieldKind
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
@@ -64,8 +64,8 @@ def with_fields(command: Any) -> Any:
 
 
 def _option_of(field: Field) -> Parameter:
-    more = "; more than once" if field.kind is Kind.LIST else ""
-    metavar = "TIME" if field.kind is Kind.TIME else "TEXT"
+    more = "; more than once" if field.kind is FieldKind.LIST else ""
+    metavar = "TIME" if field.kind is FieldKind.TIME else "TEXT"
     option = typer.Option(f"--{field.option_name}", metavar=metavar, help=f"{field.label}{more}.")
     typed: Any = list[str] | None if field.is_list else str | None
     return Parameter(field.name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Annotated[typed, option])

@@ -12,14 +12,14 @@ from callsieve.text.bars import cells_of
 from reputation.explaining import sentence_of_families
 from reputation.model import Reputation
 from reputation.own.grades import Grade
-from reputation.own.health import Health, Reason
+from reputation.own.health import HealthReason, NumberHealth
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28
 WIDTH = 10  # of the names of what is known of a number
 
 
-def health_as_json(health: Health) -> dict[str, Any]:
+def health_as_json(health: NumberHealth) -> dict[str, Any]:
     """All of it, for scripts: figures are counts; shares are left to the reader."""
     facts = health.facts
     return {
@@ -50,12 +50,12 @@ def grade_word(grade: Grade | None) -> Text:
     return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
 
 
-def _because(reason: Reason) -> Text:
+def _because(reason: HealthReason) -> Text:
     """How bad it is, and in words."""
     return Text.assemble(grade_word(reason.grade), f": {reason.words}")
 
 
-def print_health(health: Health) -> None:
+def print_health(health: NumberHealth) -> None:
     """The grade with its reasons, the figures of a day, a week and four weeks, and the days as bars."""
 
     print_pairs(
@@ -76,7 +76,7 @@ def print_health(health: Health) -> None:
     _print_days(health)
 
 
-def _seen(health: Health) -> str:
+def _seen(health: NumberHealth) -> str:
     """What our own model says of the number, from the called people's side."""
     view = health.facts.view
     if view is None:
@@ -85,7 +85,7 @@ def _seen(health: Health) -> str:
     return f"{view.level.word}, {view.points:+d} points, by the people it called{f': {why}' if why else ''}"
 
 
-def _print_days(health: Health) -> None:
+def _print_days(health: NumberHealth) -> None:
     """Each day of the last four weeks: its calls, and of these those that were answered."""
 
     days = [day for day in health.facts.days if day.day > health.facts.today - SHOWN_DAYS and day.attempts]

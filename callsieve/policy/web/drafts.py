@@ -14,7 +14,7 @@ from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, f
 from callsieve.policy.operations import DraftRequest, writing
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
 from callsieve.replay.trial import draft_of as policy_of_draft
-from callsieve.replay.trial_jobs import Rehearsal, Rehearsals
+from callsieve.replay.trial_jobs import TrialJob, TrialJobs
 from callsieve.web.request import NotThere, Visit
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
@@ -77,15 +77,15 @@ async def try_out(visit: Visit) -> Response:
         policy_of_draft(text, loaded)
     except PolicyError:
         return await _editor(visit, text, is_kept=True, status=422)
-    rehearsal = Rehearsal(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
-    if not visit.desk.service(Rehearsals).start(loaded, rehearsal, text):
+    rehearsal = TrialJob(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
+    if not visit.desk.service(TrialJobs).start(loaded, rehearsal, text):
         raise Refused("busy", BUSY)
     return visit.go("/policies/trial")
 
 
 async def trial(visit: Visit) -> Response:
     """How far the trial is, and what it found."""
-    rehearsals, text = visit.desk.service(Rehearsals), draft_of(visit.desk.loaded, visit.me.name)
+    rehearsals, text = visit.desk.service(TrialJobs), draft_of(visit.desk.loaded, visit.me.name)
     latest = rehearsals.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
     template = "policy/_trial.html" if visit.is_fragment else "policy/trial.html"
@@ -94,7 +94,7 @@ async def trial(visit: Visit) -> Response:
 
 async def stop(visit: Visit) -> Response:
     """Ends a trial that takes too long, or is in the way."""
-    await visit.desk.service(Rehearsals).close()
+    await visit.desk.service(TrialJobs).close()
     return visit.go("/policies/trial")
 
 

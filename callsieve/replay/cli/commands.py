@@ -22,8 +22,8 @@ from callsieve.policy_selection import policy_called, running_name
 from callsieve.replay.cli.terminal import show_report
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements, nothing_of
-from callsieve.replay.history_file import EmptyLines, Reading, events_of
-from callsieve.replay.report import Tally, line_of, report_as_json
+from callsieve.replay.history_file import EmptyLines, HistoryReader, events_of
+from callsieve.replay.report import ActionCounts, line_of, report_as_json
 from callsieve.replay.report_html import page_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
@@ -33,7 +33,7 @@ from callsieve.wiring import policies_of, site_of
 from reputation.store.as_of import counts_of
 
 if TYPE_CHECKING:
-    from callsieve.replay.report import Report
+    from callsieve.replay.report import ReplayReport
     from policies.policy import Policy, PolicySet
     from reputation.store.as_of import Background
 
@@ -78,8 +78,8 @@ def replay(
         show_report(report, outputs)
 
 
-def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> Report:
-    site, reading, tally = site_of(loaded.settings), Reading(), Tally()
+def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> ReplayReport:
+    site, reading, tally = site_of(loaded.settings), HistoryReader(), ActionCounts()
     encode = msgspec.json.Encoder().encode
     started = time.monotonic()
     with naming(file), open_named(file) as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:

@@ -27,7 +27,7 @@ from callsieve.text.times import when
 
 if TYPE_CHECKING:
     from callsieve.cli.output import Cell
-    from callsieve.replay.summary import Summary
+    from callsieve.replay.summary import PeriodSummary
 
 WEEK_SECONDS = 7 * 86_400.0
 SHOWN = 10
@@ -61,7 +61,7 @@ def summary(
         _show(found)
 
 
-def _show(found: Summary) -> None:
+def _show(found: PeriodSummary) -> None:
     say(bold(f"{when(found.since)} to {when(found.until)}"), f": {plural(found.calls, 'inbound call')}{_mode(found)}")
     if not found.calls:
         _show_nothing(found)
@@ -82,7 +82,7 @@ def _show(found: Summary) -> None:
     _show_notes(found)
 
 
-def _mode(found: Summary) -> str:
+def _mode(found: PeriodSummary) -> str:
     names = ", ".join(found.policies)
     if not names:
         return ""
@@ -94,12 +94,12 @@ def _mode(found: Summary) -> str:
     return f", policy {names}{observed}"
 
 
-def _show_nothing(found: Summary) -> None:
+def _show_nothing(found: PeriodSummary) -> None:
     say("No call was screened then. `callsieve doctor` says whether calls reach CallSieve at all.")
     _show_notes(found)
 
 
-def _show_actions(found: Summary) -> None:
+def _show_actions(found: PeriodSummary) -> None:
     rows: list[list[Cell]] = [
         [word(action), f"{found.actions[action]:,}", f"{100 * found.actions[action] / found.calls:.2f} %"]
         for action in ACTIONS
@@ -107,7 +107,7 @@ def _show_actions(found: Summary) -> None:
     print_table(("action", "calls", ""), rows, right=(1, 2))
 
 
-def _show_rules(found: Summary) -> None:
+def _show_rules(found: PeriodSummary) -> None:
     rows: list[list[Cell]] = [
         [one.rule, f"{one.calls:,}", f"{one.numbers:,}", _words(one.actions)] for one in found.rules[:SHOWN]
     ]
@@ -116,7 +116,7 @@ def _show_rules(found: Summary) -> None:
         say(dim(f"and {plural(len(found.rules) - SHOWN, 'more rule')}: --json has all of them"))
 
 
-def _show_callers(found: Summary) -> None:
+def _show_callers(found: PeriodSummary) -> None:
     if not found.callers:
         return
     say()
@@ -128,7 +128,7 @@ def _show_callers(found: Summary) -> None:
     print_table(("caller", "calls", "action", "points", "the latest"), rows, keep=(0, 1, 4), right=(1, 3))
 
 
-def _show_let_through(found: Summary) -> None:
+def _show_let_through(found: PeriodSummary) -> None:
     if not found.let_through:
         return
     say()
@@ -142,7 +142,7 @@ def _show_let_through(found: Summary) -> None:
         say(dim(f"and {plural(len(found.let_through) - SHOWN, 'more number')}: --json has them"))
 
 
-def _show_notes(found: Summary) -> None:
+def _show_notes(found: PeriodSummary) -> None:
     """What somebody should look at, and what the figures rest on."""
     for reason, count in found.fail_open.items():
         say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))

@@ -17,15 +17,15 @@ from callsieve.text.times import when
 
 if TYPE_CHECKING:
     from callsieve.cli.output import Cell
-    from callsieve.replay.false_positives import Mistake
-    from callsieve.replay.report import Period, Report
+    from callsieve.replay.false_positives import FalsePositive
+    from callsieve.replay.report import Period, ReplayReport
 
 SHOWN_MISTAKES = 20
 # Told apart without colours too.
 BLOCK = {"allow": "·", "tag": "░", "warn": "▒", "challenge": "▓", "route": "▚", "reject": "█"}
 
 
-def show_report(report: Report, written: Sequence[Path]) -> None:
+def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     """All of it; what was passed over goes to standard error."""
     warn_of_skipped(report.reading.problems, report.reading.skipped)
     _show_head(report)
@@ -46,7 +46,7 @@ def show_report(report: Report, written: Sequence[Path]) -> None:
         say(f"Written: {path}")
 
 
-def _show_head(report: Report) -> None:
+def _show_head(report: ReplayReport) -> None:
     against = f" against {report.against}" if report.against is not None else ""
     say(bold(report.policy), f"{against} over {report.history}")
     span = f"{when(report.first_at)} to {when(report.last_at)}" if report.first_at is not None else ""
@@ -62,7 +62,7 @@ def _show_head(report: Report) -> None:
         say(dim(f"refused {plural(count, 'mark')}: {why}"))
 
 
-def _show_actions(report: Report) -> None:
+def _show_actions(report: ReplayReport) -> None:
     rows: list[list[Cell]] = []
     for action in ACTIONS:
         row: list[Cell] = [word(action), *_count(report.actions[action], report.calls)]
@@ -97,7 +97,7 @@ def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
         say(f"{period.first}  {total:>{numbers},}  ", *bar)
 
 
-def _show_changes(report: Report) -> None:
+def _show_changes(report: ReplayReport) -> None:
     total = sum(report.changes.values())
     if not total:
         say(f"No call differs from {report.against}.")
@@ -127,7 +127,7 @@ def _show_changes(report: Report) -> None:
     )
 
 
-def show_mistakes(mistakes: Sequence[Mistake], of: int, what: str, actions: str = "") -> None:
+def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "") -> None:
     """The numbers that something speaks for, the most calls first."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
@@ -143,6 +143,6 @@ def show_mistakes(mistakes: Sequence[Mistake], of: int, what: str, actions: str 
         say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
 
 
-def _row_of(mistake: Mistake) -> tuple[Cell, ...]:
+def _row_of(mistake: FalsePositive) -> tuple[Cell, ...]:
     actions = Text(", ").join(word(action) for action in mistake.actions)
     return mistake.number, f"{mistake.calls:,}", actions, ", ".join(mistake.rules), "; ".join(map(str, mistake.why))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.pending import has_no_appeal_overdue
 from callsieve.settings import Loaded, Settings
 from lab.daemon import Daemon
@@ -215,19 +215,19 @@ def test_evidence_is_read_from_files_only(callsieve: Program) -> None:
 def test_the_doctor_says_what_is_overdue(callsieve: Program) -> None:
     now = time.time()
 
-    def said(at: float) -> tuple[Status, str]:
+    def said(at: float) -> tuple[CheckStatus, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
-        finding = has_no_appeal_overdue(Ground(loaded, str, at))
+        finding = has_no_appeal_overdue(CheckContext(loaded, str, at))
         return finding.status, str(finding.detail)
 
-    assert said(now) == (Status.OK, "none")
+    assert said(now) == (CheckStatus.OK, "none")
     with open_store(callsieve.store) as db:
         for number, reference in ((CALLER, "AP000001"), ("+12017421835", "AP000002"), ("+12017421836", "AP000003")):
             open_appeal(db, make_appeal(number=number, reference=reference, opened_at=now))
         for reference in ("AP000001", "AP000002"):
             take_step(db, reference, AppealStep.ACCEPT, now)
-    assert said(now) == (Status.OK, "2 to be decided, 1 only filed")
-    assert said(now + 7 * DAY) == (Status.WARN, "AP000001 should be decided by now, and 1 more")
+    assert said(now) == (CheckStatus.OK, "2 to be decided, 1 only filed")
+    assert said(now + 7 * DAY) == (CheckStatus.WARN, "AP000001 should be decided by now, and 1 more")
 
 
 # The next call.

@@ -9,11 +9,11 @@ import pytest
 from httpx2 import Response
 
 from callsieve.appeals.views import reputation_if_upheld
-from callsieve.numbers.profile import known_of
+from callsieve.numbers.profile import profile_of
 from callsieve.web.tokens import form_token
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, Appeal, AppealState, AppealStep
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
-from reputation.store.appeals import Ruling, appeal_of, decide, open_appeal, take_step
+from reputation.store.appeals import AppealRuling, appeal_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach, attachments_of
 from reputation.store.audit import audit_rows
 from reputation.store.marks import add_mark
@@ -132,10 +132,10 @@ def test_the_effect_that_is_shown_is_the_one_that_it_has(console: Console) -> No
     for n in range(3):
         office.write(record_outcome, make_outcome(f"c{n}", NOW - DAY + n, caller=NUMBER, talk=2.0, by=f"20{n}"), NOW)
     in_force(office)
-    before = office.read(known_of, office.load(), NUMBER, NOW).facts.reputation
+    before = office.read(profile_of, office.load(), NUMBER, NOW).facts.reputation
     foreseen = office.read(reputation_if_upheld, office.load(), NUMBER, NOW)
-    office.write(decide, REFERENCE, Ruling(True, "x"), NOW)
-    after = office.read(known_of, office.load(), NUMBER, NOW).facts.reputation
+    office.write(decide, REFERENCE, AppealRuling(True, "x"), NOW)
+    after = office.read(profile_of, office.load(), NUMBER, NOW).facts.reputation
     assert foreseen.log_odds == pytest.approx(after.log_odds)
     assert foreseen.level is after.level
     assert foreseen.log_odds < before.log_odds

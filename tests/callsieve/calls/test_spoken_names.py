@@ -15,7 +15,7 @@ from callsieve.calls import spoken_names
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
 from callsieve.doctor import challenge_recording
 from callsieve.doctor.challenge_recording import can_record
-from callsieve.doctor.finding import Finding, Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, parse_settings
 from tests.callsieve.program import Program, make_record
@@ -132,14 +132,14 @@ def test_calls_show_says_that_nothing_was_said(tmp_path: Path, samples: list[int
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Callable[[str], Ground]:
+def ground(tmp_path: Path) -> Callable[[str], CheckContext]:
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "extensions.conf").write_text("[c]\n")
 
-    def make(settings: str) -> Ground:
+    def make(settings: str) -> CheckContext:
         loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
-        return Ground(loaded, lambda _command: f"  Configuration directory:     {etc}\n", NOW)
+        return CheckContext(loaded, lambda _command: f"  Configuration directory:     {etc}\n", NOW)
 
     return make
 
@@ -155,30 +155,30 @@ reason = "the caller hides the number"
 ASKED = '[actions]\nask = "name"\n'
 
 
-def said_of(finding: Finding) -> tuple[Status, str]:
+def said_of(finding: Finding) -> tuple[CheckStatus, str]:
     return finding.status, str(finding.detail)
 
 
-def test_the_doctor_looks_only_where_names_are_asked_for(ground: Callable[[str], Ground], tmp_path: Path) -> None:
-    assert said_of(can_record(ground(""))) == (Status.OK, "nobody is asked for a name")
+def test_the_doctor_looks_only_where_names_are_asked_for(ground: Callable[[str], CheckContext], tmp_path: Path) -> None:
+    assert said_of(can_record(ground(""))) == (CheckStatus.OK, "nobody is asked for a name")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.toml").write_text(RULE)
     finding = can_record(ground('[policy]\nname = "mine"\n'))
-    assert (finding.status, "is not there" in str(finding.detail)) == (Status.WARN, True)
+    assert (finding.status, "is not there" in str(finding.detail)) == (CheckStatus.WARN, True)
     (tmp_path / "policies" / "mine.toml").write_text("[[rule")
-    assert can_record(ground('[policy]\nname = "mine"\n')).status is Status.UNKNOWN
+    assert can_record(ground('[policy]\nname = "mine"\n')).status is CheckStatus.UNKNOWN
 
 
-def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], Ground], tmp_path: Path) -> None:
+def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], CheckContext], tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     os.chown(tmp_path / "etc", 0, 4712)
     assert "not of Asterisk's group" in str(can_record(ground(ASKED)).detail)
     os.chown(folder, -1, 4712)
-    assert said_of(can_record(ground(ASKED))) == (Status.OK, f"0 of at most 2000 files in {folder}")
+    assert said_of(can_record(ground(ASKED))) == (CheckStatus.OK, f"0 of at most 2000 files in {folder}")
 
 
 def test_the_doctor_sees_that_there_is_no_room(
-    ground: Callable[[str], Ground], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ground: Callable[[str], CheckContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(challenge_recording, "MAX_FILES", 1)
     record(make_folder(tmp_path), "7KQ2M4XA-1")

@@ -17,7 +17,7 @@ from policies.decision import ACTION_BY_WORD
 from policies.reasons import CODES, PLACES, PresetReason, Reason, Why, why_of
 from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdict
 from reputation.store.audit import audit_rows
-from reputation.store.calls import ENDINGS, Place, Wanted, find_calls, rules_seen, statement
+from reputation.store.calls import ENDINGS, CallCursor, CallFilter, find_calls, rules_seen, statement
 from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import list_entries
 from reputation.store.migrations import migrate
@@ -119,7 +119,7 @@ def test_a_place_that_is_none_is_the_first_page(console: Console, after: str) ->
 
 
 def test_a_place_is_read_back_as_it_was_written() -> None:
-    place = Place(1767000000.123457, "7KQ2M4XA")
+    place = CallCursor(1767000000.123457, "7KQ2M4XA")
     query = query_of({"action": "warn"}, place)
     assert query == "action=warn&after=1767000000.123457-7KQ2M4XA"
     assert place_of(query.rpartition("=")[2]) == place
@@ -150,16 +150,16 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("after", [None, Place(NOW, "A")], ids=["first", "later"])
+@pytest.mark.parametrize("after", [None, CallCursor(NOW, "A")], ids=["first", "later"])
 @pytest.mark.parametrize(
     "wanted",
-    [Wanted(), *(Wanted(**{name: value}) for name, value in EVERYTHING.items())]  # type: ignore[arg-type]
-    + [Wanted(action=word) for word in ACTION_BY_WORD]
-    + [Wanted(ending=word) for word in ENDINGS]
-    + [Wanted(rule="default"), Wanted(number=CALLER, action="warn"), Wanted(action="warn", since=1.0)],
+    [CallFilter(), *(CallFilter(**{name: value}) for name, value in EVERYTHING.items())]  # type: ignore[arg-type]
+    + [CallFilter(action=word) for word in ACTION_BY_WORD]
+    + [CallFilter(ending=word) for word in ENDINGS]
+    + [CallFilter(rule="default"), CallFilter(number=CALLER, action="warn"), CallFilter(action="warn", since=1.0)],
     ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
 )
-def test_every_search_walks_an_index_in_its_order(wanted: Wanted, after: Place | None) -> None:
+def test_every_search_walks_an_index_in_its_order(wanted: CallFilter, after: CallCursor | None) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         migrate(db)
         sql, parameters = statement(wanted, after, 51)
@@ -307,7 +307,7 @@ def test_a_form_never_leads_elsewhere(console: Console, back: str) -> None:
 
 
 def test_find_calls_gives_no_more_than_asked(office: Office) -> None:
-    assert len(office.read(find_calls, Wanted(), None, 2)) == 2
+    assert len(office.read(find_calls, CallFilter(), None, 2)) == 2
 
 
 def reasons_on(page: str) -> list[str]:

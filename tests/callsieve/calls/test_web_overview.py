@@ -13,22 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, Live
+from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, LiveCalls
 from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.doctor.checks import CHECKS
-from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.main.console_app import make_app
 from callsieve.main.console_context import make_desk
 from callsieve.text.times import ago
-from callsieve.web.cache import STALE_SECONDS, Kept
+from callsieve.web.cache import STALE_SECONDS, Cache
 from callsieve.web.desk import Desk
 from callsieve.web.i18n import translations_of
-from callsieve.web.store_client import Shelf
+from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
 from reputation.model import Direction, Disposition, OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers
-from reputation.store.calls import Call
+from reputation.store.calls import CallRow
 from reputation.store.emergencies import record_emergency
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal_lists import Contact, add_contacts
@@ -47,7 +47,7 @@ from tests.callsieve.browsing import NOW, SETTINGS, Console, Office, changes_of
 from tests.callsieve.console_calls import CALLER, add_calls, add_ending, make_decision, make_ending
 
 DAY = 86_400.0
-A_CALL = Call(
+A_CALL = CallRow(
     "X",
     NOW,
     "l",
@@ -165,7 +165,7 @@ def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
 
 
 async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
-    kept: Kept[int] = Kept(0.05)
+    kept: Cache[int] = Cache(0.05)
     found: list[int] = []
 
     async def find() -> int:
@@ -185,7 +185,7 @@ async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
 
 
 async def test_a_failure_is_not_kept() -> None:
-    kept: Kept[int] = Kept(60)
+    kept: Cache[int] = Cache(60)
 
     async def fail() -> int:
         raise OSError("the disk")
@@ -202,9 +202,9 @@ async def test_a_failure_is_not_kept() -> None:
 
 
 @asynccontextmanager
-async def watching(office: Office) -> AsyncIterator[tuple[Live, asyncio.Queue[Call]]]:
-    shelf = Shelf(office.store)
-    live = Live(shelf, office.clock)
+async def watching(office: Office) -> AsyncIterator[tuple[LiveCalls, asyncio.Queue[CallRow]]]:
+    shelf = StoreClient(office.store)
+    live = LiveCalls(shelf, office.clock)
     try:
         async with live.watching("vera") as calls:
             yield live, calls
@@ -239,8 +239,8 @@ async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path:
 
 async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    shelf = Shelf(office.store)
-    live = Live(shelf, office.clock)
+    shelf = StoreClient(office.store)
+    live = LiveCalls(shelf, office.clock)
     watchers = [live.watching(f"user-{n}") for n in range(MOST_WATCHERS)]
     for watcher in watchers:
         await watcher.__aenter__()
@@ -255,8 +255,8 @@ async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
 
 async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    shelf = Shelf(office.store)
-    live = Live(shelf, office.clock)
+    shelf = StoreClient(office.store)
+    live = LiveCalls(shelf, office.clock)
     async with AsyncExitStack() as stack:
         for _ in range(MOST_OF_USER):
             assert not live.is_full("vera")
@@ -358,7 +358,7 @@ async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) ->
     async with stream(office) as (desk, told):
         office.store.rename(office.store.with_suffix(".away"))
         office.clock.now += 20
-        desk.service(Live).tell(A_CALL)
+        desk.service(LiveCalls).tell(A_CALL)
         assert await asyncio.wait_for(told.get(), 10) == ""
 
 
@@ -406,7 +406,7 @@ def test_an_open_emergency_window_is_on_every_page(office: Office, role: str) ->
 
 def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None:
     until = Wording("screening is off {until}", {"until": Wording("until it is switched on")})
-    store(office, [Check("off switch", Status.WARN, until, "callsieve on")], age=240)
+    store(office, [Check("off switch", CheckStatus.WARN, until, "callsieve on")], age=240)
     with office.console() as console:
         console.wait_for_health()
         office.clock.now = time.time()
@@ -423,7 +423,7 @@ def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None
 @pytest.mark.parametrize("age", [pytest.param(None, id="never"), pytest.param(2 * 3600.0, id="long-ago")])
 def test_where_root_does_not_look_the_timer_is_named(office: Office, age: float | None) -> None:
     if age is not None:
-        store(office, [Check("trunks", Status.OK, "fine")], age)
+        store(office, [Check("trunks", CheckStatus.OK, "fine")], age)
     with office.console() as console:
         console.wait_for_health()
         (found,) = [text for text in details_of(console.browser("viewer").text("/health")) if "-doctor.timer" in text]

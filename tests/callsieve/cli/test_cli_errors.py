@@ -365,7 +365,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(lookup, "known_of", broken)
+    monkeypatch.setattr(lookup, "profile_of", broken)
     callsieve.ok("db", "migrate")
     with pytest.raises(ZeroDivisionError):
         callsieve("lookup", CALLER)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from lab.daemon import Daemon
 from reputation.store.backup import backups_of, make_backup
 from reputation.store.database import log_of, open_store
@@ -135,12 +135,14 @@ async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> Non
     """Also where there is no room for a backup of it."""
     path, away = tmp_path / "callsieve.db", tmp_path / "away.db"
     (tmp_path / "backups").touch()
-    keeper = Keeper(path)
+    keeper = StoreSupervisor(path)
     await keeper.start()
     try:
         await keeper.record_emergency(1_767_000_000.0)
         path.rename(away)
-        await until(lambda: keeper.trouble, seconds=10)
+        async with asyncio.timeout(10):
+            while not keeper.trouble:
+                await asyncio.sleep(0)
         away.rename(path)
         await until(lambda: not keeper.trouble, seconds=10)
     finally:

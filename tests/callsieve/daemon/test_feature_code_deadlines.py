@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from lab.daemon import Daemon
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -56,7 +56,7 @@ def test_a_code_that_was_asked_about_too_long_ago_is_not_obeyed(daemon: Daemon, 
 
 
 async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "callsieve.db")
+    keeper = StoreSupervisor(tmp_path / "callsieve.db")
     await keeper.start()
     freed = threading.Event()
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agi.site import Site
-from callsieve.daemon.outcome_recorder import Learning
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.outcome_recorder import OutcomeRecorder
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import Ami, parse_settings
 from callsieve.wiring import site_of
 from lab.recorder import load_recording
@@ -41,13 +41,13 @@ REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {when} BEGIN SELEC
 @asynccontextmanager
 async def listening(
     tmp_path: Path, site: Callable[[], Site] = lambda: OFFICE
-) -> AsyncIterator[tuple[Learning, FakeManager, Keeper]]:
+) -> AsyncIterator[tuple[OutcomeRecorder, FakeManager, StoreSupervisor]]:
     """An office that listens to a manager interface, with a store of its own."""
     async with managing() as manager:
-        keeper = Keeper(tmp_path / "callsieve.db")
+        keeper = StoreSupervisor(tmp_path / "callsieve.db")
         await keeper.start()
         account = manager.account
-        learning = Learning(Ami("127.0.0.1", manager.port, account.username, account.secret), site, keeper)
+        learning = OutcomeRecorder(Ami("127.0.0.1", manager.port, account.username, account.secret), site, keeper)
         learning.start()
         try:
             await until(lambda: learning.listener.status.connects)
@@ -77,7 +77,7 @@ async def test_a_bad_hour_is_one_by_the_hours_of_the_settings(tmp_path: Path, se
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name: str) -> None:
-    learning = Learning(Ami(), Site, Keeper(tmp_path / "callsieve.db"))
+    learning = OutcomeRecorder(Ami(), Site, StoreSupervisor(tmp_path / "callsieve.db"))
     items = items_of(name)
     ended = [*replay(learning.tracker, items), *learning.tracker.tick(items[-1].at + 31)]
     told = [replace(one, trunk=one.trunk and f"PJSIP/{one.trunk}") for one in expected(name)]

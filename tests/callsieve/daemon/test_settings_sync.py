@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.daemon import settings_sync
 from callsieve.daemon.settings_sync import keep_settings, recall
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import load_settings
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
@@ -34,14 +34,14 @@ endpoint = "PJSIP/201"
 
 
 @pytest.fixture
-async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keeper]:
+async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreSupervisor]:
     """A keeper of a store that is not open yet, and whoever puts the settings into it."""
     monkeypatch.setattr(settings_sync, "RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
     settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
     due = asyncio.Event()
-    keeper = Keeper(tmp_path / "callsieve.db", opened=due.set)
+    keeper = StoreSupervisor(tmp_path / "callsieve.db", opened=due.set)
     keeping = asyncio.create_task(keep_settings(keeper, lambda: settings, due))
     yield keeper
     keeping.cancel()
@@ -49,26 +49,26 @@ async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await keeper.close()
 
 
-async def is_known(keeper: Keeper) -> bool:
+async def is_known(keeper: StoreSupervisor) -> bool:
     try:
         return bool(await keeper.read(all_people) and await keeper.read(all_dids))
     except StoreError:
         return False
 
 
-async def becomes_known(keeper: Keeper) -> None:
+async def becomes_known(keeper: StoreSupervisor) -> None:
     async with asyncio.timeout(20):
         while not await is_known(keeper):  # noqa: ASYNC110 (the same)
             await asyncio.sleep(0.01)
 
 
-async def test_a_store_that_is_damaged_at_the_start(kept: Keeper) -> None:
+async def test_a_store_that_is_damaged_at_the_start(kept: StoreSupervisor) -> None:
     kept.path.write_bytes(b"this is no store\n" * 1000)
     await kept.start()
     await becomes_known(kept)
 
 
-async def test_a_store_that_another_holds_is_asked_again(kept: Keeper) -> None:
+async def test_a_store_that_another_holds_is_asked_again(kept: StoreSupervisor) -> None:
     with open_store(kept.path) as other:
         other.execute("BEGIN IMMEDIATE")
         await kept.start()
@@ -81,7 +81,7 @@ def fail(_: sqlite3.Connection) -> None:
     raise StoreError("damaged", damaged=True)
 
 
-async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
+async def test_a_store_that_takes_the_place_of_another(kept: StoreSupervisor) -> None:
     await kept.start()
     await becomes_known(kept)
     with suppress(StoreError):
@@ -90,7 +90,9 @@ async def test_a_store_that_takes_the_place_of_another(kept: Keeper) -> None:
     await becomes_known(kept)
 
 
-async def test_callers_before_the_start_are_counted_once(kept: Keeper, caplog: pytest.LogCaptureFixture) -> None:
+async def test_callers_before_the_start_are_counted_once(
+    kept: StoreSupervisor, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", logger=settings_sync.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:

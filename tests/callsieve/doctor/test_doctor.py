@@ -28,7 +28,7 @@ from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor.checks import CHECKS, examine
 from callsieve.doctor.cli.commands import show_checks
 from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
-from callsieve.doctor.finding import Check, Finding, Ground, Status
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding
 from callsieve.install.install import wrapper_text
 from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
 from callsieve.pbx import cli_client
@@ -42,8 +42,8 @@ from callsieve.pbx.cli_client import (
     until_words,
 )
 from callsieve.pbx.cli_output import (
-    Step,
-    Version,
+    AsteriskVersion,
+    DialplanStep,
     dialplan_in,
     endpoint_context_in,
     features_in,
@@ -73,18 +73,21 @@ NOW = 1_790_000_000.0
     [
         (
             "Asterisk 22.10.1+dfsg+~cs6.17.60671434-1 built by nobody @ buildd on a unknown running Linux",
-            Version("22.10.1", (22, 10, 1)),
+            AsteriskVersion("22.10.1", (22, 10, 1)),
         ),
-        ("Asterisk 18.10.0~dfsg+~cs6.10.40431411-2 built by", Version("18.10.0", (18, 10, 0))),
-        ("Asterisk certified/18.9-cert5 built by root @ x", Version("certified/18.9-cert5", (18, 9), certified=True)),
-        ("Asterisk certified-20.7-cert2 built by", Version("certified-20.7-cert2", (20, 7), certified=True)),
-        ("Asterisk 20.7-cert2 built by", Version("20.7-cert2", (20, 7), certified=True)),
-        ("Asterisk GIT-22-0a1b2c3M built by", Version("GIT-22", (22,))),
+        ("Asterisk 18.10.0~dfsg+~cs6.10.40431411-2 built by", AsteriskVersion("18.10.0", (18, 10, 0))),
+        (
+            "Asterisk certified/18.9-cert5 built by root @ x",
+            AsteriskVersion("certified/18.9-cert5", (18, 9), certified=True),
+        ),
+        ("Asterisk certified-20.7-cert2 built by", AsteriskVersion("certified-20.7-cert2", (20, 7), certified=True)),
+        ("Asterisk 20.7-cert2 built by", AsteriskVersion("20.7-cert2", (20, 7), certified=True)),
+        ("Asterisk GIT-22-0a1b2c3M built by", AsteriskVersion("GIT-22", (22,))),
         ("No such command 'core show version'", None),
         ("", None),
     ],
 )
-def test_versions(output: str, version: Version | None) -> None:
+def test_versions(output: str, version: AsteriskVersion | None) -> None:
     assert version_in(output) == version
 
 
@@ -109,12 +112,12 @@ def test_the_dialplan() -> None:
     dialplan = dialplan_in(DIALPLAN)
     assert dialplan.contexts == {"from-carrier", "from-internal"}
     assert dialplan.steps == (
-        Step("from-carrier", "_[+0-9].", "Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))"),
-        Step("from-carrier", "_[+0-9].", "Dial(PJSIP/201,30,${CALLSIEVE_DIAL})"),
-        Step("from-carrier", "_[+0-9].", "Busy()"),
-        Step("from-carrier", "beep", "Answer()"),
-        Step("from-internal", "*37", "NoOp()"),
-        Step("from-internal", "201", "PJSIP/201"),
+        DialplanStep("from-carrier", "_[+0-9].", "Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))"),
+        DialplanStep("from-carrier", "_[+0-9].", "Dial(PJSIP/201,30,${CALLSIEVE_DIAL})"),
+        DialplanStep("from-carrier", "_[+0-9].", "Busy()"),
+        DialplanStep("from-carrier", "beep", "Answer()"),
+        DialplanStep("from-internal", "*37", "NoOp()"),
+        DialplanStep("from-internal", "201", "PJSIP/201"),
     )
     assert dialplan.reached_from("from-internal") == {"from-internal", "from-carrier", "office"}
 
@@ -191,7 +194,7 @@ def test_other_outputs() -> None:
     ],
 )
 def test_advisories(numbers: tuple[int, ...], concerned: list[str]) -> None:
-    version = Version(".".join(map(str, numbers)), numbers)
+    version = AsteriskVersion(".".join(map(str, numbers)), numbers)
     assert [advisory.name for advisory in ADVISORIES if advisory.concerns(version)] == concerned
 
 
@@ -296,14 +299,14 @@ MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'
 
 def make_ground(
     tmp_path: Path, answers: Mapping[str, str] | None = None, settings: str = "", file: Path | None = None
-) -> Ground:
+) -> CheckContext:
     said = {**ANSWERS, **(answers or {})}
 
     def ask(command: str) -> str:
         return said[command].replace("{etc}", str(tmp_path / "etc"))
 
     loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path / "state")
-    return Ground(loaded, ask, NOW)
+    return CheckContext(loaded, ask, NOW)
 
 
 def dialplan_with(*steps: str, context: str = "from-carrier", more: str = "") -> dict[str, str]:
@@ -313,7 +316,7 @@ def dialplan_with(*steps: str, context: str = "from-carrier", more: str = "") ->
 
 CODES_IN_USE = "[ Context 'from-internal' created by 'x' ]\n  Include => 'callsieve-codes' [x]\n"
 GOSUB = "Gosub(callsieve,s,1(${FILTER(0-9,${EXTEN})}))"
-Look = Callable[[Ground], Finding]
+Look = Callable[[CheckContext], Finding]
 
 
 @pytest.mark.parametrize(
@@ -577,7 +580,7 @@ def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
     for script in scripts:
         script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), ground.loaded.socket_path))
         script.chmod(0o755)
-    assert doctor_dialplan.asks_us(ground).status is Status.OK
+    assert doctor_dialplan.asks_us(ground).status is CheckStatus.OK
     scripts[0].write_text("#!/bin/sh\nexec python relay.py /elsewhere/agi.sock\n")
     assert "does not go to" in str(doctor_dialplan.asks_us(ground).detail)
     scripts[0].chmod(0o644)
@@ -605,7 +608,7 @@ def test_the_unix_socket(tmp_path: Path) -> None:
         thread.start()
         finding = service.socket_answers(ground)
         thread.join()
-    assert finding.status is Status.OK
+    assert finding.status is CheckStatus.OK
     assert str(finding.detail).startswith(f"{path}, ")
 
 
@@ -614,7 +617,11 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
     with open_store(ground.loaded.store_path):
         pass
     usage = shutil.disk_usage(tmp_path)
-    for free, status in ((10 << 20, Status.FAIL), ((50 << 20) + 4096, Status.WARN), (1 << 30, Status.OK)):
+    for free, status in (
+        (10 << 20, CheckStatus.FAIL),
+        ((50 << 20) + 4096, CheckStatus.WARN),
+        (1 << 30, CheckStatus.OK),
+    ):
         monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: usage._replace(free=free))
         assert service.store_opens(ground).status is status
     (ground.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
@@ -622,12 +629,12 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_ground: Ground) -> Finding:
+    def refuse(_ground: CheckContext) -> Finding:
         raise PermissionError(13, "Permission denied", "/etc/asterisk/x")
 
     monkeypatch.setattr(doctor, "CHECKS", (("x", refuse),))
     (check,) = examine(make_ground(tmp_path))
-    assert (check.status, str(check.detail)) == (Status.UNKNOWN, "/etc/asterisk/x: this user may not look")
+    assert (check.status, str(check.detail)) == (CheckStatus.UNKNOWN, "/etc/asterisk/x: this user may not look")
 
 
 def test_it_fits_a_terminal(
@@ -650,7 +657,7 @@ def test_off_a_terminal_a_way_out_is_one_line(
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     command = f"chmod o-w /etc/{'callsieve/' * 12}callsieve.toml"
-    show_checks([Check("settings", Status.FAIL, "others may change it", command)])
+    show_checks([Check("settings", CheckStatus.FAIL, "others may change it", command)])
     assert capsys.readouterr().out.splitlines()[1].strip() == f"→ {command}"
 
 
@@ -658,7 +665,7 @@ def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[s
     def refuse(_command: str) -> str:
         raise ConsoleError("it is not there")
 
-    show_checks(list(examine(Ground(Loaded(settings=Settings(), file=None, state=tmp_path), refuse, NOW))))
+    show_checks(list(examine(CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), refuse, NOW))))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0].split(maxsplit=2) == ["fail", "Asterisk", "it is not there"]
     assert lines[1].startswith("unknown not asked")
@@ -672,7 +679,7 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     for name in DIALPLAN_FILES:
         (directory / name).write_text(packaged(name).replace("127.0.0.1:4578", "127.0.0.1:4600"))
     ground = make_ground(tmp_path, dialplan_with(GOSUB))
-    assert doctor_dialplan.is_loaded(ground).status is Status.OK
+    assert doctor_dialplan.is_loaded(ground).status is CheckStatus.OK
     hook = directory / FREEPBX_HOOK_FILE
     hook.write_text(packaged(hook.name) + "; of an older version\n")
     assert f"{hook} is not that of this version" in str(doctor_dialplan.is_loaded(ground).detail)
@@ -740,9 +747,10 @@ def test_where_calls_go_that_a_list_stops(
 
 @pytest.mark.parametrize("settings", [MANAGER, '[agi]\nkey = "0123456789abcdef"\n'])
 @pytest.mark.parametrize(
-    ("mode", "status"), [(0o640, Status.OK), (0o644, Status.FAIL), (0o642, Status.FAIL), (0o600, Status.OK)]
+    ("mode", "status"),
+    [(0o640, CheckStatus.OK), (0o644, CheckStatus.FAIL), (0o642, CheckStatus.FAIL), (0o600, CheckStatus.OK)],
 )
-def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status, settings: str) -> None:
+def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: CheckStatus, settings: str) -> None:
     file = tmp_path / "callsieve.toml"
     file.write_text(settings)
     file.chmod(mode)
@@ -753,9 +761,10 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: Status
 
 @pytest.mark.root
 @pytest.mark.parametrize(
-    ("group", "mode", "status"), [(0, 0o640, Status.FAIL), (1, 0o600, Status.FAIL), (1, 0o640, Status.OK)]
+    ("group", "mode", "status"),
+    [(0, 0o640, CheckStatus.FAIL), (1, 0o600, CheckStatus.FAIL), (1, 0o640, CheckStatus.OK)],
 )
-def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode: int, status: Status) -> None:
+def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode: int, status: CheckStatus) -> None:
     folder = tmp_path / "callsieve"
     folder.mkdir()
     file = folder / "callsieve.toml"
@@ -769,16 +778,17 @@ def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode
     ground.place = replace(ground.place, units=tmp_path)
     finding = service.settings_are_private(ground)
     assert finding.status is status
-    assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is Status.FAIL)
+    assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is CheckStatus.FAIL)
 
 
 @pytest.mark.root
 @pytest.mark.parametrize(
-    ("owner", "mode", "status"), [(0, 0o640, Status.OK), (0, 0o660, Status.FAIL), (1, 0o640, Status.FAIL)]
+    ("owner", "mode", "status"),
+    [(0, 0o640, CheckStatus.OK), (0, 0o660, CheckStatus.FAIL), (1, 0o640, CheckStatus.FAIL)],
 )
 @pytest.mark.parametrize("changed", ["callsieve", "callsieve/callsieve.toml"])
 def test_settings_that_the_service_may_change(
-    tmp_path: Path, owner: int, mode: int, status: Status, changed: str
+    tmp_path: Path, owner: int, mode: int, status: CheckStatus, changed: str
 ) -> None:
     """Root runs `[asterisk] command`: whoever changes it is root within ten minutes, by the doctor's timer."""
     file = tmp_path / "callsieve" / "callsieve.toml"
@@ -796,24 +806,24 @@ def test_settings_that_the_service_may_change(
     ground.place = replace(ground.place, units=tmp_path)
     finding = service.settings_are_private(ground)
     assert finding.status is status
-    assert (f"chown root {file.parent} {file}" in str(finding.way_out)) == (status is Status.FAIL)
+    assert (f"chown root {file.parent} {file}" in str(finding.way_out)) == (status is CheckStatus.FAIL)
 
 
 def test_the_store(tmp_path: Path) -> None:
     ground = make_ground(tmp_path)
     path = ground.loaded.store_path
     with open_store(path):
-        assert service.store_opens(ground).status is Status.OK
+        assert service.store_opens(ground).status is CheckStatus.OK
     backup = make_backup(path, NOW)
     os.utime(backup, (NOW - 3600, NOW - 3600))
     assert str(service.has_backup(ground).detail) == "1, the last one 1 h old"
     os.utime(backup, (NOW - 5 * 86400, NOW - 5 * 86400))
-    assert service.has_backup(ground).status is Status.WARN
+    assert service.has_backup(ground).status is CheckStatus.WARN
     with open_store(path, migrated=False) as db:
         db.execute("DROP TABLE migration")
     assert "older version" in str(service.store_opens(ground).detail)
     path.write_bytes(b"no store at all, but a letter to my aunt" * 100)
-    assert service.store_opens(ground).status is Status.FAIL
+    assert service.store_opens(ground).status is CheckStatus.FAIL
 
 
 # Bounds
@@ -848,26 +858,26 @@ def listening(answer: bytes | None) -> Iterator[int]:
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        pytest.param(b'SET VARIABLE CALLSIEVE_RULE "status"\n', Status.OK, " ms", id="well"),
+        pytest.param(b'SET VARIABLE CALLSIEVE_RULE "status"\n', CheckStatus.OK, " ms", id="well"),
         pytest.param(
             b'SET VARIABLE CALLSIEVE_RULE "status"\nSET VARIABLE CALLSIEVE_REASON "no store"\n',
-            Status.WARN,
+            CheckStatus.WARN,
             "no store",
             id="trouble",
         ),
         pytest.param(
             b'SET VARIABLE CALLSIEVE_RULE "fail-open"\nSET VARIABLE CALLSIEVE_REASON "too many calls"\n',
-            Status.WARN,
+            CheckStatus.WARN,
             "too many calls",
             id="fail-open",
         ),
-        pytest.param(b"220 mail.example ESMTP\r\n", Status.FAIL, "is not CallSieve", id="somebody-else"),
-        pytest.param(b"", Status.FAIL, "is not CallSieve", id="nothing-said"),
-        pytest.param(None, Status.FAIL, "does not answer", id="frozen"),
+        pytest.param(b"220 mail.example ESMTP\r\n", CheckStatus.FAIL, "is not CallSieve", id="somebody-else"),
+        pytest.param(b"", CheckStatus.FAIL, "is not CallSieve", id="nothing-said"),
+        pytest.param(None, CheckStatus.FAIL, "does not answer", id="frozen"),
     ],
 )
 def test_the_daemon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: CheckStatus, words: str
 ) -> None:
     monkeypatch.setattr(service, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
@@ -892,7 +902,7 @@ def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
         ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{server.getsockname()[1]}"')
         finding = service.daemon_answers(ground)
         thread.join(20)
-    assert finding.status is Status.FAIL
+    assert finding.status is CheckStatus.FAIL
     assert f"pid {os.getpid()}" in str(finding.detail)
     assert heard
     assert b"\n\n" not in b"".join(heard)
@@ -909,14 +919,14 @@ def test_no_daemon(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        (b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: x\r\n\r\n", Status.OK, "as callsieve"),
-        (b"Asterisk Call Manager/11.0.0\r\nResponse: Error\r\n\r\n", Status.FAIL, "refuses callsieve"),
-        (b"220 mail.example ESMTP\r\n", Status.UNKNOWN, "not Asterisk"),
-        (None, Status.FAIL, "does not answer"),
+        (b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: x\r\n\r\n", CheckStatus.OK, "as callsieve"),
+        (b"Asterisk Call Manager/11.0.0\r\nResponse: Error\r\n\r\n", CheckStatus.FAIL, "refuses callsieve"),
+        (b"220 mail.example ESMTP\r\n", CheckStatus.UNKNOWN, "not Asterisk"),
+        (None, CheckStatus.FAIL, "does not answer"),
     ],
 )
 def test_the_manager_login(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: Status, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: CheckStatus, words: str
 ) -> None:
     monkeypatch.setattr(manager, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
@@ -931,12 +941,12 @@ def test_an_asterisk_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
         asked.append(command)
         raise ConsoleError("Asterisk did not answer within 5 s")
 
-    ground = Ground(Loaded(settings=Settings(), file=None, state=tmp_path), ask, NOW)
+    ground = CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), ask, NOW)
     checks = list(examine(ground))
     assert len(asked) == 1
     assert [check.name for check in checks] == [name for name, _ in CHECKS]
-    assert (checks[0].status, checks[0].detail) == (Status.FAIL, "Asterisk did not answer within 5 s")
-    assert {check.status for check in checks[1:9]} == {Status.UNKNOWN}
+    assert (checks[0].status, checks[0].detail) == (CheckStatus.FAIL, "Asterisk did not answer within 5 s")
+    assert {check.status for check in checks[1:9]} == {CheckStatus.UNKNOWN}
     json.dumps([check.status for check in checks])
 
 

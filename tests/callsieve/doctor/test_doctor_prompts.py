@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import Finding, Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.doctor.prompts import WITHOUT, are_built
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.synthesis import Source
@@ -19,7 +19,7 @@ COUNT = len(prompts_of("en"))
 
 def found(folder: Path) -> Finding:
     loaded = Loaded(settings=Settings(), file=None, state=folder)
-    return are_built(Ground(loaded, lambda _command: f"  Data directory:   {folder}\n", 0.0))
+    return are_built(CheckContext(loaded, lambda _command: f"  Data directory:   {folder}\n", 0.0))
 
 
 def put(folder: Path, language: str) -> None:
@@ -31,7 +31,7 @@ def put(folder: Path, language: str) -> None:
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     finding = found(tmp_path)
-    assert (finding.status, finding.way_out) == (Status.WARN, "callsieve prompts build")
+    assert (finding.status, finding.way_out) == (CheckStatus.WARN, "callsieve prompts build")
     missing = f"{COUNT} of {COUNT} missing"
     assert str(finding.detail) == "; ".join([f"en: {missing}", f"zh: {missing}", *(str(what) for _, what in WITHOUT)])
 
@@ -60,7 +60,7 @@ def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path)
     put(tmp_path, "en")
     put(tmp_path, "zh")
     finding = found(tmp_path)
-    assert (finding.status, str(finding.detail)) == (Status.OK, f"{2 * COUNT} are built, in en and zh")
+    assert (finding.status, str(finding.detail)) == (CheckStatus.OK, f"{2 * COUNT} are built, in en and zh")
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "en.toml").write_text('[say]\nok = "Fine."\n')
     (tmp_path / "sounds" / "zh" / "callsieve" / "say-ok.wav").unlink()
@@ -71,9 +71,9 @@ def test_all_are_there_then_one_has_another_text_and_one_is_gone(tmp_path: Path)
 def test_a_recording_that_is_no_prompts(tmp_path: Path) -> None:
     record(tmp_path / "prompts" / "en" / "say-okay.wav")
     assert "there is no prompt 'say-okay'" in str(found(tmp_path).detail)
-    assert found(tmp_path).status is Status.FAIL
+    assert found(tmp_path).status is CheckStatus.FAIL
 
 
 def test_an_asterisk_that_does_not_say_where(tmp_path: Path) -> None:
-    finding = are_built(Ground(Loaded(settings=Settings(), file=None, state=tmp_path), lambda _: "", 0.0))
-    assert finding == Finding(Status.UNKNOWN, "Asterisk does not say where its sounds are")
+    finding = are_built(CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), lambda _: "", 0.0))
+    assert finding == Finding(CheckStatus.UNKNOWN, "Asterisk does not say where its sounds are")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor import routes
-from callsieve.doctor.call_route import Screening, Why, verdict_on
+from callsieve.doctor.call_route import RouteReason, RouteScreening, verdict_on
 from callsieve.doctor.dialplan import RELOAD
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.routes import are_known, are_screened, survey_of
 from callsieve.doctor.trunk_numbers import dahdi_contexts, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
@@ -47,14 +47,14 @@ def test_the_step_that_took_the_call_is_named() -> None:
 
 
 def test_a_number_that_leads_nowhere_behind_us_is_named() -> None:
-    found = verdict(ground_of(recorded), Case("2071838799", "globally", Screening.SCREENED))
-    assert (found.screening, found.nowhere) == (Screening.SCREENED, "office,2071838799,1")
+    found = verdict(ground_of(recorded), Case("2071838799", "globally", RouteScreening.SCREENED))
+    assert (found.screening, found.nowhere) == (RouteScreening.SCREENED, "office,2071838799,1")
 
 
 # Steps of their own
 
 
-def follow(*applications: str, **others: str) -> tuple[Screening, Why | None]:
+def follow(*applications: str, **others: str) -> tuple[RouteScreening, RouteReason | None]:
     """What becomes of a call to 5550100 with these steps; the keywords are the only step of s in other contexts."""
 
     @cache
@@ -76,29 +76,33 @@ US = "Gosub(callsieve,s,1(x))"
 @pytest.mark.parametrize(
     ("applications", "screening", "why"),
     [
-        pytest.param(["Answer()", "Playback(welcome)", US], Screening.SCREENED, None, id="after-an-announcement"),
-        pytest.param(["AGI(lookup.php)", US], Screening.CANNOT_TELL, Why.COMPUTED, id="a-script-may-jump"),
-        pytest.param(["Macro(screen)", US], Screening.CANNOT_TELL, Why.COMPUTED, id="macro"),
-        pytest.param(["Return()"], Screening.NOT_SCREENED, Why.ENDS, id="return-of-nothing"),
-        pytest.param(["TryExec(Gosub(callsieve,s,1(x)))"], Screening.SCREENED, None, id="tryexec"),
-        pytest.param(["TryExec(Dial(PJSIP/201))", US], Screening.NOT_SCREENED, Why.TAKEN, id="tryexec-dial"),
-        pytest.param(["Gosub(callsieve-outbound,s,1(x))"], Screening.NOT_SCREENED, Why.MISSING, id="another-of-ours"),
-        pytest.param(["Gosub(callsieve,s,1)"], Screening.SCREENED, None, id="without-arguments"),
-        pytest.param(["gosub( callsieve , s , 1 (x))"], Screening.SCREENED, None, id="as-spaces-go"),
-        pytest.param(["Goto(${OFFICE},s,1)"], Screening.SCREENED, None, id="a-global"),
-        pytest.param(["Set(OFFICE=${CALLERID(num)})", "Goto(${OFFICE},s,1)"], Screening.CANNOT_TELL, Why.COMPUTED,
-                     id="a-global-that-the-call-changes"),
-        pytest.param(["Goto(+2)"], Screening.CANNOT_TELL, Why.COMPUTED, id="relative"),
-        pytest.param(["GotoIfTime(9:00-17:00,mon-fri,*,*?office,s,1:office,s,1)"], Screening.SCREENED, None,
+        pytest.param(["Answer()", "Playback(welcome)", US], RouteScreening.SCREENED, None, id="after-an-announcement"),
+        pytest.param(["AGI(lookup.php)", US], RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="a-script-may-jump"),
+        pytest.param(["Macro(screen)", US], RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="macro"),
+        pytest.param(["Return()"], RouteScreening.NOT_SCREENED, RouteReason.ENDS, id="return-of-nothing"),
+        pytest.param(["TryExec(Gosub(callsieve,s,1(x)))"], RouteScreening.SCREENED, None, id="tryexec"),
+        pytest.param(
+            ["TryExec(Dial(PJSIP/201))", US], RouteScreening.NOT_SCREENED, RouteReason.TAKEN, id="tryexec-dial"
+        ),
+        pytest.param(
+            ["Gosub(callsieve-outbound,s,1(x))"], RouteScreening.NOT_SCREENED, RouteReason.MISSING, id="another-of-ours"
+        ),
+        pytest.param(["Gosub(callsieve,s,1)"], RouteScreening.SCREENED, None, id="without-arguments"),
+        pytest.param(["gosub( callsieve , s , 1 (x))"], RouteScreening.SCREENED, None, id="as-spaces-go"),
+        pytest.param(["Goto(${OFFICE},s,1)"], RouteScreening.SCREENED, None, id="a-global"),
+        pytest.param(["Set(OFFICE=${CALLERID(num)})", "Goto(${OFFICE},s,1)"],
+                     RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="a-global-that-the-call-changes"),
+        pytest.param(["Goto(+2)"], RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="relative"),
+        pytest.param(["GotoIfTime(9:00-17:00,mon-fri,*,*?office,s,1:office,s,1)"], RouteScreening.SCREENED, None,
                      id="by-the-hour"),
-        pytest.param([f'ExecIf($["${{X{n}}}" = "a?b:c"]?Set(X{n}=1))' for n in range(60)] + [US], Screening.SCREENED,
-                     None, id="many-conditions"),
-        pytest.param([f"GotoIf($[${{X}} = {n}]?office,s,1)" for n in range(60)] + [US], Screening.SCREENED, None,
+        pytest.param([f'ExecIf($["${{X{n}}}" = "a?b:c"]?Set(X{n}=1))' for n in range(60)] + [US],
+                     RouteScreening.SCREENED, None, id="many-conditions"),
+        pytest.param([f"GotoIf($[${{X}} = {n}]?office,s,1)" for n in range(60)] + [US], RouteScreening.SCREENED, None,
                      id="many-branches"),
-        pytest.param(["NoOp()"] * 1100 + [US], Screening.CANNOT_TELL, Why.LONG, id="without-end"),
+        pytest.param(["NoOp()"] * 1100 + [US], RouteScreening.CANNOT_TELL, RouteReason.LONG, id="without-end"),
     ],
 )  # fmt: skip
-def test_steps(applications: list[str], screening: Screening, why: Why | None) -> None:
+def test_steps(applications: list[str], screening: RouteScreening, why: RouteReason | None) -> None:
     assert follow(*applications, office=US) == (screening, why)
 
 
@@ -177,34 +181,34 @@ ASKS = f"[ Context 'from-carrier' created by 'pbx_config' ]\n  'late' =>  1. {US
 
 def test_numbers_that_are_not_screened_are_named() -> None:
     found = are_screened(ground_of(recorded, CARRIER))
-    assert found.status is Status.FAIL
+    assert found.status is CheckStatus.FAIL
     assert "2071838750 from carrier: from-carrier,2071838750,2 Dial(" in str(found.detail)
     assert "and 8 more" in str(found.detail)
 
 
 def test_what_cannot_be_told_is_a_line_of_its_own() -> None:
     found = are_known(ground_of(recorded, CARRIER))
-    assert found.status is Status.UNKNOWN
+    assert found.status is CheckStatus.UNKNOWN
     assert "from-carrier,2071838753,1 Goto(" in str(found.detail)
 
 
 def test_behind_the_front_context_all_is_screened() -> None:
     ground = ground_of(recorded, FRONT + OWN)
-    assert are_screened(ground).status is Status.OK
-    assert are_known(ground).status is Status.OK
+    assert are_screened(ground).status is CheckStatus.OK
+    assert are_known(ground).status is CheckStatus.OK
 
 
 def test_a_number_that_the_front_context_has_nowhere_to_send() -> None:
     ground = ground_of(recorded, FRONT + OWN + NOWHERE)
-    assert are_screened(ground).status is Status.OK
+    assert are_screened(ground).status is CheckStatus.OK
     assert "+442071838799" in str(are_known(ground).detail)
 
 
 def test_a_number_that_no_own_context_takes() -> None:
     ground = ground_of(recorded, GLOBALLY + OWN + NOWHERE)
-    assert are_screened(ground).status is Status.OK
+    assert are_screened(ground).status is CheckStatus.OK
     found = are_known(ground)
-    assert found.status is Status.WARN
+    assert found.status is CheckStatus.WARN
     assert "+442071838799" in str(found.detail)
 
 
@@ -232,7 +236,7 @@ def test_so_many_questions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_trunk_that_asterisk_does_not_have() -> None:
     ground = ground_of(recorded, FRONT.replace("PJSIP/", "SIP/"))
     found = are_known(ground)
-    assert found.status is Status.UNKNOWN
+    assert found.status is CheckStatus.UNKNOWN
     assert "carrier" in str(found.detail)
 
 
@@ -240,7 +244,7 @@ def test_numbers_that_callers_dialled_are_followed(tmp_path: Path) -> None:
     loaded = Loaded(settings=parse_settings(GLOBALLY, "test"), file=None, state=tmp_path)
     with open_store(loaded.store_path) as db:
         outcome(db, at=99.0, did="+442071838799")
-    ground = Ground(loaded, ground_of(recorded, GLOBALLY).console, 100.0)
+    ground = CheckContext(loaded, ground_of(recorded, GLOBALLY).console, 100.0)
     assert "+442071838799" in str(are_known(ground).detail)
 
 
@@ -256,14 +260,14 @@ def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
 
 def test_a_trunk_that_arrives_where_there_is_nothing() -> None:
     found = are_screened(ground_of(recorded, CARRIER.replace("from-carrier", "callsieve-not-reloaded")))
-    assert found.status is Status.FAIL
+    assert found.status is CheckStatus.FAIL
     assert found.way_out == RELOAD
 
 
 def test_no_number_is_known() -> None:
     answers = {"dialplan show": ASKS, "dialplan show globals": "", "pjsip show endpoint from-carrier": ""}
     found = are_screened(ground_of(answers.__getitem__, CARRIER))
-    assert found.status is Status.UNKNOWN
+    assert found.status is CheckStatus.UNKNOWN
 
 
 def test_thousands_of_numbers_are_looked_at_in_time() -> None:
@@ -375,9 +379,9 @@ def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> No
         "dialplan show globals": "",
         f"dialplan show 55550100@{TRUNK_CONTEXT}": shown,
     }
-    assert are_screened(ground_of(answers.__getitem__)).status is Status.WARN
+    assert are_screened(ground_of(answers.__getitem__)).status is CheckStatus.WARN
     (tmp_path / name).write_text(f"[trunk]\ncontext={TRUNK_CONTEXT}\n")
-    assert are_screened(ground_of(answers.__getitem__)).status is Status.OK
+    assert are_screened(ground_of(answers.__getitem__)).status is CheckStatus.OK
 
 
 def test_nobody_asks() -> None:
@@ -385,7 +389,7 @@ def test_nobody_asks() -> None:
         "dialplan show": ASKS.replace("callsieve", "office"),
         "pjsip show endpoint from-carrier": "context : from-carrier\n",
     }
-    assert are_screened(ground_of(answers.__getitem__, CARRIER)).status is Status.FAIL
+    assert are_screened(ground_of(answers.__getitem__, CARRIER)).status is CheckStatus.FAIL
 
 
 def test_matches_of_a_number() -> None:

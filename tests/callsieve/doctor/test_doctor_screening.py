@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
@@ -26,9 +26,9 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def looks(tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n") -> Ground:
+def looks(tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n") -> CheckContext:
     loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
-    return Ground(loaded, {"database get callsieve off": off}.__getitem__, NOW)
+    return CheckContext(loaded, {"database get callsieve off": off}.__getitem__, NOW)
 
 
 def add_call(
@@ -60,7 +60,7 @@ def test_calls_that_were_decided(tmp_path: Path, db: sqlite3.Connection) -> None
         add_call(db, NOW - 3600 * hour)
     db.commit()
     found = are_decided(looks(tmp_path))
-    assert found.status is Status.OK
+    assert found.status is CheckStatus.OK
     assert "2 of 2" in str(found.detail)  # the first call began before the first decision
 
 
@@ -71,7 +71,7 @@ def test_a_number_whose_calls_are_missed(tmp_path: Path, db: sqlite3.Connection)
     add_call(db, NOW - 3600, "+442071838799", decided=False)
     db.commit()
     found = are_decided(looks(tmp_path))
-    assert found.status is Status.FAIL
+    assert found.status is CheckStatus.FAIL
     assert "+4420******99" in str(found.detail)
     assert "8799" not in str(found.detail)
     assert found.way_out
@@ -83,7 +83,7 @@ def test_a_number_that_nobody_has_is_not_missed(tmp_path: Path, db: sqlite3.Conn
     add_call(db, NOW - 3600)
     add_call(db, NOW - 60, "+442071838799", decided=False, disposition="failed", cause=1)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is Status.OK
+    assert are_decided(looks(tmp_path)).status is CheckStatus.OK
 
 
 def test_calls_that_were_missed_for_a_while(tmp_path: Path, db: sqlite3.Connection) -> None:
@@ -91,7 +91,7 @@ def test_calls_that_were_missed_for_a_while(tmp_path: Path, db: sqlite3.Connecti
     add_call(db, NOW - 2 * DAY, decided=False)
     add_call(db, NOW - 3600)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is Status.WARN
+    assert are_decided(looks(tmp_path)).status is CheckStatus.WARN
 
 
 def test_a_call_missed_at_a_restart_is_not_worth_a_look(tmp_path: Path, db: sqlite3.Connection) -> None:
@@ -99,7 +99,7 @@ def test_a_call_missed_at_a_restart_is_not_worth_a_look(tmp_path: Path, db: sqli
     for number in range(200):
         add_call(db, NOW - 3 * DAY if number == 0 else NOW - 60 * number)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is Status.OK
+    assert are_decided(looks(tmp_path)).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_nothing_is_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Co
     add_decision(db, NOW - 6 * DAY)
     add_call(db, NOW - 3600, decided=False)
     db.commit()
-    assert are_decided(looks(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is Status.OK
+    assert are_decided(looks(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize("ended_by", ["time", "hand"])
@@ -144,10 +144,10 @@ def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Conn
     if ended_by == "hand":
         add_audit(db, Change("on"), "joe", NOW - 1800)
     db.commit()
-    assert are_decided(ground).status is Status.OK
+    assert are_decided(ground).status is CheckStatus.OK
     add_call(db, NOW - 900, decided=False)
     db.commit()
-    assert are_decided(ground).status is Status.FAIL
+    assert are_decided(ground).status is CheckStatus.FAIL
 
 
 ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
@@ -156,19 +156,19 @@ ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
 @pytest.mark.parametrize(
     ("settings", "days", "decisions", "status"),
     [
-        pytest.param(ACTS, 0, 0, Status.WARN, id="empty"),
-        pytest.param(ACTS, 6, FEW_DECISIONS - 1, Status.WARN, id="young-and-few"),
-        pytest.param(ACTS, 8, 20, Status.OK, id="old-enough"),
-        pytest.param(ACTS, 6, FEW_DECISIONS, Status.OK, id="many-calls"),
-        pytest.param(OBSERVES, 0, 0, Status.OK, id="observes"),
+        pytest.param(ACTS, 0, 0, CheckStatus.WARN, id="empty"),
+        pytest.param(ACTS, 6, FEW_DECISIONS - 1, CheckStatus.WARN, id="young-and-few"),
+        pytest.param(ACTS, 8, 20, CheckStatus.OK, id="old-enough"),
+        pytest.param(ACTS, 6, FEW_DECISIONS, CheckStatus.OK, id="many-calls"),
+        pytest.param(OBSERVES, 0, 0, CheckStatus.OK, id="observes"),
         pytest.param(
             f'{OBSERVES}[[did]]\nnumber = "{SALES}"\n[[scope]]\ndid = "{SALES}"\npolicy = "strict"\n',
-            1, 1, Status.WARN, id="one-scope-acts",
+            1, 1, CheckStatus.WARN, id="one-scope-acts",
         ),
     ],
 )  # fmt: skip
 def test_a_policy_that_acts_early(
-    tmp_path: Path, db: sqlite3.Connection, settings: str, days: float, decisions: int, status: Status
+    tmp_path: Path, db: sqlite3.Connection, settings: str, days: float, decisions: int, status: CheckStatus
 ) -> None:
     for number in range(decisions):
         add_decision(db, NOW - days * DAY + number)

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from callsieve.doctor.control_socket import is_closed
-from callsieve.doctor.finding import Check, Ground, Status
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus
 from callsieve.doctor.stored_findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
-from callsieve.install.plan import OUR_UNIT, Place
+from callsieve.install.plan import OUR_UNIT, InstallPaths
 from callsieve.pbx.cli_client import ConsoleError, NotAllowed, console
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.web.i18n import translations_of
@@ -28,9 +28,9 @@ from tests.office import NOBODY
 NOW = 1_790_000_000.0
 PARTS = listed([Wording("{n} trunks", {"n": 2}), "as written by an administrator"], "{some}; {more}")
 CHECKS = (
-    Check("trunks", Status.FAIL, PARTS, Wording("run this as root"), NOW),
-    Check("off switch", Status.OK, Wording("screening is on"), at=NOW),
-    Check("store", Status.UNKNOWN, "no", at=NOW),
+    Check("trunks", CheckStatus.FAIL, PARTS, Wording("run this as root"), NOW),
+    Check("off switch", CheckStatus.OK, Wording("screening is on"), at=NOW),
+    Check("store", CheckStatus.UNKNOWN, "no", at=NOW),
 )
 
 
@@ -107,8 +107,8 @@ def test_a_damaged_file_is_none_and_is_said(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = read_findings(path)
     assert found == Wording("{file} is not used: it is damaged", {"file": str(path)})
-    (unseen, warning) = completed([Check("trunks", Status.UNKNOWN, "?", at=NOW)], found, NOW)
-    assert (unseen.stored, warning.status, warning.detail) == (False, Status.WARN, found)
+    (unseen, warning) = completed([Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW)], found, NOW)
+    assert (unseen.stored, warning.status, warning.detail) == (False, CheckStatus.WARN, found)
 
 
 def make_link(path: Path) -> None:
@@ -142,12 +142,17 @@ def test_a_file_of_another_user_is_not_read(path: Path) -> None:
 
 
 def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> None:
-    seen = [Check(name, status, "here", at=NOW + 60) for name, status in (("trunks", Status.UNKNOWN), ("x", Status.OK))]
-    shown = completed([*seen, Check("store", Status.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW), NOW + 60)
+    seen = [
+        Check(name, status, "here", at=NOW + 60)
+        for name, status in (("trunks", CheckStatus.UNKNOWN), ("x", CheckStatus.OK))
+    ]
+    shown = completed(
+        [*seen, Check("store", CheckStatus.UNKNOWN, "here", at=NOW + 60)], findings_of(CHECKS, NOW), NOW + 60
+    )
     assert [(one.name, one.status, one.at, one.stored) for one in shown] == [
-        ("trunks", Status.FAIL, NOW, True),
-        ("x", Status.OK, NOW + 60, False),
-        ("store", Status.UNKNOWN, NOW + 60, False),
+        ("trunks", CheckStatus.FAIL, NOW, True),
+        ("x", CheckStatus.OK, NOW + 60, False),
+        ("store", CheckStatus.UNKNOWN, NOW + 60, False),
     ]
 
 
@@ -161,14 +166,14 @@ def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> No
     ],
 )
 def test_old_findings_are_shown_with_a_warning(age: float, is_old: bool) -> None:
-    unseen = Check("trunks", Status.UNKNOWN, "?", at=NOW + age)
+    unseen = Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW + age)
     first, *rest = completed([unseen], findings_of(CHECKS, NOW), NOW + age)
     assert first.stored
-    assert [check.status for check in rest] == [Status.WARN] * is_old
+    assert [check.status for check in rest] == [CheckStatus.WARN] * is_old
 
 
 def test_who_sees_all_is_not_told_to_ask_root() -> None:
-    seen = [Check("trunks", Status.OK, "here", at=NOW)]
+    seen = [Check("trunks", CheckStatus.OK, "here", at=NOW)]
     assert completed(seen, Wording("nothing"), NOW) == seen
 
 
@@ -243,7 +248,7 @@ def test_nobody_but_the_directorys_owner_stores(office: Program) -> None:
 def test_the_switch_is_seen_without_waiting_for_the_timer(office: Program) -> None:
     office("doctor")
     stored = msgspec.json.decode((office.folder / "state-doctor" / "findings.json").read_bytes(), type=Findings)
-    for command, status in (("off", Status.WARN), ("on", Status.OK)):
+    for command, status in (("off", CheckStatus.WARN), ("on", CheckStatus.OK)):
         office.ok(command)
         now = read_findings(office.folder / "state-doctor" / "findings.json")
         assert isinstance(now, Findings)
@@ -323,16 +328,16 @@ def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
 @pytest.mark.parametrize(
     ("mode", "group", "closed", "status"),
     [
-        pytest.param(0o755, "", "", Status.OK, id="as-debian-has-it"),
-        pytest.param(0o775, "", "", Status.WARN, id="open-to-the-services-group"),
-        pytest.param(0o775, "", "{run}", Status.OK, id="and-the-unit-closes-it"),
-        pytest.param(0o775, "", "/elsewhere", Status.WARN, id="and-the-unit-closes-another"),
-        pytest.param(0o775, "another", "", Status.OK, id="open-to-another-group"),
-        pytest.param(0o777, "another", "{run}", Status.WARN, id="open-to-everybody"),
+        pytest.param(0o755, "", "", CheckStatus.OK, id="as-debian-has-it"),
+        pytest.param(0o775, "", "", CheckStatus.WARN, id="open-to-the-services-group"),
+        pytest.param(0o775, "", "{run}", CheckStatus.OK, id="and-the-unit-closes-it"),
+        pytest.param(0o775, "", "/elsewhere", CheckStatus.WARN, id="and-the-unit-closes-another"),
+        pytest.param(0o775, "another", "", CheckStatus.OK, id="open-to-another-group"),
+        pytest.param(0o777, "another", "{run}", CheckStatus.WARN, id="open-to-everybody"),
     ],
 )
 def test_a_control_socket_that_the_service_may_use(
-    office: Program, mode: int, group: str, closed: str, status: Status
+    office: Program, mode: int, group: str, closed: str, status: CheckStatus
 ) -> None:
     run, units = office.folder / "run", office.folder
     (run / "asterisk.ctl").chmod(mode)
@@ -340,6 +345,6 @@ def test_a_control_socket_that_the_service_may_use(
     closing = f"InaccessiblePaths=-{closed.format(run=run.resolve())}\n" if closed else ""
     (units / OUR_UNIT).write_text(f"[Service]\nGroup={group or mine}\n{closing}")
     loaded = Loaded(settings=Settings(), file=None, state=office.state)
-    ground = Ground(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)
-    ground.place = Place(office.folder, 0, units=units)
+    ground = CheckContext(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)
+    ground.place = InstallPaths(office.folder, 0, units=units)
     assert is_closed(ground).status is status

@@ -20,7 +20,7 @@ from callsieve.imports.feeds import (
     merged_complaints,
     us_number,
 )
-from callsieve.text.csv_table import Problem, Table, TableError
+from callsieve.text.csv_table import CsvTable, RowProblem, TableError
 from reputation.numbers import number_of
 from reputation.store.imports import ImportedRow
 
@@ -30,9 +30,9 @@ FTC_HEADER = (
 )
 
 
-def make_table(content: bytes | str) -> Table:
+def make_table(content: bytes | str) -> CsvTable:
     raw = content.encode() if isinstance(content, str) else content
-    return Table(io.BytesIO(raw), CSV_COLUMNS, "feed", others=(FTC_COLUMNS,), bare=BARE_NUMBER)
+    return CsvTable(io.BytesIO(raw), CSV_COLUMNS, "feed", others=(FTC_COLUMNS,), bare=BARE_NUMBER)
 
 
 def complaint(number: str, subject: str = "Other", robocall: str = "N", created: str = "2025-09-29 23:59:56") -> str:
@@ -91,9 +91,9 @@ def test_rows_that_are_no_numbers_are_refused_with_their_lines() -> None:
     table = make_table("# a list\n2017421834\n12\n\n201-742-1835,scam\n\0\n# the end\n2017421836\n")
     assert [row[0] for row in feed_rows(table, "US", "spam")] == ["+12017421834", "+12017421836"]
     assert table.problems == [
-        Problem(3, "'12' is no telephone number"),
-        Problem(5, "'201-742-1835,scam' is no telephone number"),
-        Problem(6, "contains a NUL character"),
+        RowProblem(3, "'12' is no telephone number"),
+        RowProblem(5, "'201-742-1835,scam' is no telephone number"),
+        RowProblem(6, "contains a NUL character"),
     ]
 
 
@@ -108,7 +108,7 @@ def test_an_export_for_numbers_is_not_taken_as_against_them() -> None:
     assert [row[0] for row in feed_rows(make_table(content), "US", "ok")] == [f"+120174218{n}" for n in (34, 35, 36)]
     table = make_table(content)
     assert [row[0] for row in feed_rows(table, "US", "spam")] == ["+12017421836"]
-    assert table.problems[0] == Problem(2, "has the verdict 'ok', and the import has --verdict spam")
+    assert table.problems[0] == RowProblem(2, "has the verdict 'ok', and the import has --verdict spam")
 
 
 # The FTC's complaints.
@@ -177,9 +177,9 @@ def test_complaints_about_nobody_are_refused_with_their_lines() -> None:
     table = make_table(content)
     assert [row[0] for row in feed_rows(table, "GB", "spam")] == ["+12017421834"]  # US, wherever we are
     assert table.problems == [
-        Problem(2, "has no number"),
-        Problem(4, "'0000000000' is no US telephone number"),
-        Problem(5, "'5551234567' is no US telephone number"),
+        RowProblem(2, "has no number"),
+        RowProblem(4, "'0000000000' is no US telephone number"),
+        RowProblem(5, "'5551234567' is no US telephone number"),
     ]
 
 

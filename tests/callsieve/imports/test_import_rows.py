@@ -16,13 +16,13 @@ from callsieve.imports.rows import (
     people_in,
 )
 from callsieve.pbx.blacklist import BlacklistLine, parse_blacklist
-from callsieve.text.csv_table import Table
+from callsieve.text.csv_table import CsvTable
 from reputation.model import Person
 from reputation.store.personal_lists import Contact
 
 
-def table_of(columns: tuple[str, ...], content: str) -> Table:
-    return Table(io.BytesIO(content.encode()), columns, "list.csv")
+def table_of(columns: tuple[str, ...], content: str) -> CsvTable:
+    return CsvTable(io.BytesIO(content.encode()), columns, "list.csv")
 
 
 def test_numbers_are_possible_and_categories_lower_case() -> None:

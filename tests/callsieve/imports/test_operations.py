@@ -12,7 +12,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.imports import operations
 from callsieve.imports.operations import (
     ContactsRequest,
-    Kind,
+    ImportKind,
     NumbersRequest,
     PeopleRequest,
     RemoveRequest,
@@ -64,10 +64,10 @@ def test_a_feed_is_refused_by_what_is_in_force(office: Office, context: Context)
     assert [row.what for row in office.read(audit_rows)] == ["import feed", "import feed"]
 
 
-@pytest.mark.parametrize("kind", [Kind.PEOPLE, Kind.DIDS])
+@pytest.mark.parametrize("kind", [ImportKind.PEOPLE, ImportKind.DIDS])
 @pytest.mark.parametrize("source", ["", "settings", "../x", "x" * 65])
-def test_not_every_text_names_a_source(office: Office, context: Context, kind: Kind, source: str) -> None:
-    rows = [Did(NUMBERS[0])] if kind is Kind.DIDS else [Person("301")]
+def test_not_every_text_names_a_source(office: Office, context: Context, kind: ImportKind, source: str) -> None:
+    rows = [Did(NUMBERS[0])] if kind is ImportKind.DIDS else [Person("301")]
     with pytest.raises(Refused) as refused:
         office.write(operations.import_people, context, PeopleRequest(source, rows, kind))
     assert (refused.value.code, refused.value.field) == ("bad-source", "source")
@@ -85,18 +85,18 @@ def test_the_last_row_of_a_person_counts(office: Office, context: Context) -> No
 
 def test_one_import_of_several_is_removed(office: Office, context: Context) -> None:
     office.write(operations.import_people, context, PeopleRequest("hr", [Person("301")]))
-    office.write(operations.import_people, context, PeopleRequest("hr", [Did(NUMBERS[0])], Kind.DIDS))
+    office.write(operations.import_people, context, PeopleRequest("hr", [Did(NUMBERS[0])], ImportKind.DIDS))
     for request, code in (
         (RemoveRequest("hr"), "several-imports"),
         (RemoveRequest("crm"), "no-such-import"),
-        (RemoveRequest("hr", Kind.NUMBERS), "no-such-import"),
-        (RemoveRequest("settings", Kind.PEOPLE), "no-such-import"),
+        (RemoveRequest("hr", ImportKind.NUMBERS), "no-such-import"),
+        (RemoveRequest("settings", ImportKind.PEOPLE), "no-such-import"),
     ):
         with pytest.raises(Refused) as refused:
             office.write(operations.remove, context, request)
         assert refused.value.code == code
-    done = office.write(operations.remove, context, RemoveRequest("hr", Kind.DIDS))
-    assert (done.kind, done.rows) == (Kind.DIDS, 1)
+    done = office.write(operations.remove, context, RemoveRequest("hr", ImportKind.DIDS))
+    assert (done.kind, done.rows) == (ImportKind.DIDS, 1)
     assert (office.read(all_dids), len(office.read(all_people))) == ([], 1)
 
 

@@ -20,7 +20,7 @@ from callsieve.install import plan as changes
 from callsieve.install.apply import write
 from callsieve.install.freepbx import GUARD_LINE, HOOK
 from callsieve.install.front_context import installed_contexts
-from callsieve.install.install import Wanted, plan_install, service_group, unit_text, wrapper_text
+from callsieve.install.install import InstallRequest, plan_install, service_group, unit_text, wrapper_text
 from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
@@ -29,10 +29,10 @@ from callsieve.install.plan import (
     OUR_UNIT,
     OUR_UNITS,
     SYSTEM_UNITS,
-    Change,
+    FileChange,
     InstallError,
-    Place,
-    Plan,
+    InstallPaths,
+    InstallPlan,
     asked_for,
     asterisk_conf,
     packaged,
@@ -66,7 +66,7 @@ def settings_file(tmp_path: Path) -> Path:
     return tmp_path / "callsieve" / "callsieve.toml"
 
 
-def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
+def make_place(tmp_path: Path, files: Mapping[str, str]) -> InstallPaths:
     etc = tmp_path / "etc"
     for name, text in files.items():
         path = etc / name
@@ -77,17 +77,17 @@ def make_place(tmp_path: Path, files: Mapping[str, str]) -> Place:
 
 def make_wanted(
     tmp_path: Path, settings: str = "", file: Path | None = None, /, *inbound: str, **options: bool
-) -> Wanted:
+) -> InstallRequest:
     loaded = Loaded(
         settings=parse_settings(settings, "test"),
         file=file,
         state=tmp_path / "state",
         usual_file=settings_file(tmp_path),
     )
-    return Wanted(loaded, "new-secret", inbound, **options)
+    return InstallRequest(loaded, "new-secret", inbound, **options)
 
 
-def reloaded(wanted: Wanted, tmp_path: Path) -> Wanted:
+def reloaded(wanted: InstallRequest, tmp_path: Path) -> InstallRequest:
     """The same, with the settings as they are on disk now."""
     loaded, file = wanted.loaded, wanted.loaded.settings_file
     settings = parse_settings(file.read_text(), str(file)) if file.exists() else Settings()
@@ -110,7 +110,7 @@ def but_settings(tmp_path: Path) -> dict[str, tuple[int, bytes]]:
     return {name: file for name, file in snapshot(tmp_path).items() if name != settings}
 
 
-def names_of(plan: Plan) -> list[str]:
+def names_of(plan: InstallPlan) -> list[str]:
     return [change.path.name for change in plan.changes]
 
 
@@ -642,7 +642,7 @@ def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
     place.manager.chmod(0o644)
     (change,) = plan_install(place, reloaded(wanted, tmp_path)).changes
-    write(Plan((change,)))
+    write(InstallPlan((change,)))
     assert stat.S_IMODE(place.manager.stat().st_mode) == 0o640
 
 
@@ -758,7 +758,7 @@ def test_what_cannot_be_installed_says_why(
 def test_the_classic_script_needs_a_directory(tmp_path: Path) -> None:
     place = make_place(tmp_path, PLAIN)
     with pytest.raises(InstallError, match="--agi-bin"):
-        plan_install(Place(place.etc, 0, None, place.units), make_wanted(tmp_path, classic=True))
+        plan_install(InstallPaths(place.etc, 0, None, place.units), make_wanted(tmp_path, classic=True))
 
 
 # Writing
@@ -794,7 +794,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
-        write(Plan((Change(path, "old\n", "new\n"),)))
+        write(InstallPlan((FileChange(path, "old\n", "new\n"),)))
     assert [file.name for file in tmp_path.iterdir()] == ["x.conf"]
     assert path.read_text() == "old\n"
 

@@ -15,7 +15,7 @@ from httpx2 import Response
 from callsieve.changes.undo import NOT_KEPT
 from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
 from callsieve.settings import Settings
-from callsieve.text.csv_table import FORMULAS, Table, as_text
+from callsieve.text.csv_table import FORMULAS, CsvTable, as_text
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.audit import Change, add_audit, audit_rows
@@ -364,7 +364,7 @@ def test_texts_survive_a_spreadsheet(text: str) -> None:
 def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
     notes = [text for text in ("".join(filter(str.isprintable, one))[:100].strip() for one in PAYLOADS) if text]
     kept = [ListEntry(ListName.BLOCK, EntryKind.EXACT, f"+1201555{n:04d}", note=note) for n, note in enumerate(notes)]
-    table = Table(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
+    table = CsvTable(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
     back = list(entries_in(table, None, Settings(), NOW))
     assert table.problems == []
     assert [one.note for one in back] == [one.note.encode("utf-8", "replace").decode() for one in kept]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import Status
+from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.settings import load_settings
 from reputation.store.database import open_store
@@ -98,7 +98,7 @@ def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -
 def test_what_root_found_and_stored_is_brought_up_to_date(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     callsieve("doctor")
-    for command, status in (("open", Status.WARN), ("close", Status.OK)):
+    for command, status in (("open", CheckStatus.WARN), ("close", CheckStatus.OK)):
         callsieve.ok("emergency", command)
         stored = read_findings(load_settings(callsieve.config, callsieve.environment).findings_path)
         assert isinstance(stored, Findings)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.daemon import daemon
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.pending import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
@@ -48,16 +48,16 @@ def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Progra
 
 
 def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
-    def said(later: float) -> tuple[Status, str]:
+    def said(later: float) -> tuple[CheckStatus, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
-        finding = keeps_house(Ground(loaded, str, time.time() + later))
+        finding = keeps_house(CheckContext(loaded, str, time.time() + later))
         return finding.status, str(finding.detail)
 
-    assert said(0) == (Status.OK, "not yet: the daemon begins a minute after its start")
+    assert said(0) == (CheckStatus.OK, "not yet: the daemon begins a minute after its start")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
     callsieve.ok("housekeeping", "run")
-    assert said(3600) == (Status.OK, "1 h ago; past their time: 1")
-    assert said(2.5 * DAY) == (Status.WARN, "late: retention, last 2 d ago")
+    assert said(3600) == (CheckStatus.OK, "1 h ago; past their time: 1")
+    assert said(2.5 * DAY) == (CheckStatus.WARN, "late: retention, last 2 d ago")
     assert said(4 * DAY)[1].startswith("late: retention, invalid numbers, identities, ")
 
 
@@ -128,7 +128,7 @@ async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve
     await keeping_house(callsieve.store, held)
     assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
-    assert keeps_house(Ground(loaded, str, time.time())).status is Status.WARN
+    assert keeps_house(CheckContext(loaded, str, time.time())).status is CheckStatus.WARN
     callsieve.fails("housekeeping", "run")
     assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     callsieve.ok("housekeeping", "run", "--yes")

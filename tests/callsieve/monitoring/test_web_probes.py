@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from callsieve.daemon.telemetry import NAME, write_telemetry
-from callsieve.doctor.finding import Check, Status
+from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from reputation.store.feeds import FeedSource
@@ -35,7 +35,7 @@ def samples_in(text: str) -> Samples:
 @pytest.fixture
 def told() -> Samples:
     store = StoreFigures(True, 4096, 60.0, [FEED])
-    findings = Findings(NOW - 90.0, "1", (Check("trunks", Status.FAIL, ""), Check("store", Status.OK, "")))
+    findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
     return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
 
 
@@ -71,7 +71,7 @@ def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
     assert "callsieve_doctor" not in browser.text("/metrics")
     path = console.office.load().findings_path
     path.parent.mkdir()
-    store_findings(path, findings_of([Check("trunks", Status.WARN, "")], NOW - 5.0))
+    store_findings(path, findings_of([Check("trunks", CheckStatus.WARN, "")], NOW - 5.0))
     samples = samples_in(browser.text("/metrics"))
     assert samples["callsieve_doctor_checks", (("status", "warn"),)] == 1
     assert samples["callsieve_doctor_age_seconds", ()] == 5

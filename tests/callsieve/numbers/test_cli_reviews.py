@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import Ground, Status
+from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.pending import has_no_identity_due, has_no_marks_to_review
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.program import Program, make_record
@@ -40,9 +40,9 @@ def log_odds(callsieve: Program) -> float:
     return float(callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"])
 
 
-def ground(callsieve: Program, later: float = 0.0) -> Ground:
+def ground(callsieve: Program, later: float = 0.0) -> CheckContext:
     loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
-    return Ground(loaded, str, time.time() + later)
+    return CheckContext(loaded, str, time.time() + later)
 
 
 def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) -> None:
@@ -138,10 +138,10 @@ def test_what_ends_soon_is_due(callsieve: Program) -> None:
 
 
 def test_the_doctor_says_what_waits(callsieve: Program) -> None:
-    assert has_no_marks_to_review(ground(callsieve)).status is Status.OK
-    assert has_no_identity_due(ground(callsieve)).status is Status.OK
+    assert has_no_marks_to_review(ground(callsieve)).status is CheckStatus.OK
+    assert has_no_identity_due(ground(callsieve)).status is CheckStatus.OK
     burst(callsieve)
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
     assert str(has_no_marks_to_review(ground(callsieve)).detail) == "bursts of marks wait for a look: 1"
-    assert has_no_identity_due(ground(callsieve)).status is Status.OK
+    assert has_no_identity_due(ground(callsieve)).status is CheckStatus.OK
     assert str(has_no_identity_due(ground(callsieve, 7 * DAY)).detail) == "to be proven again within 14 days: 1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reputation.model import Direction
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, complaints_about
 from reputation.store.outcomes import record_outcomes
@@ -72,8 +72,8 @@ def test_add_changes_only_what_is_given(callsieve: Program) -> None:
 
 STATES: dict[str, dict[str, Any]] = {
     "active": {},
-    "resting": {"state": State.RESTING},
-    "retired": {"state": State.RETIRED},
+    "resting": {"state": NumberState.RESTING},
+    "retired": {"state": NumberState.RETIRED},
     "overdue": {"next_check_at": NOW - DAY},
     "checked": {"next_check_at": None, "checked_at": NOW - 9 * DAY},
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agi.screening import Screening
-from callsieve.daemon.store_supervisor import Keeper
+from callsieve.daemon.store_supervisor import StoreSupervisor
 from tests.agi.test_outbound_request import ACTING, LONDON, NOON, answer, make_request
 from tests.builders import Clock, Memory, make_screening, make_site
 from tests.waiting import until
@@ -21,15 +21,15 @@ ALL_AT_ONCE = 10
 
 
 @pytest.fixture
-async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
-    keeper = Keeper(tmp_path / "callsieve.db")
+async def keeper(tmp_path: Path) -> AsyncIterator[StoreSupervisor]:
+    keeper = StoreSupervisor(tmp_path / "callsieve.db")
     await keeper.start()
     yield keeper
     await keeper.close()
 
 
 @pytest.fixture
-def screening(keeper: Keeper) -> Screening:
+def screening(keeper: StoreSupervisor) -> Screening:
     screening = make_screening(Memory(Clock(NOON)), site=make_site(outbound=ACTING))
     screening.knowledge = keeper
     return screening
@@ -42,13 +42,13 @@ async def called(screening: Screening, first: int) -> Counter[str]:
     return Counter(one["CALLSIEVE_OUTBOUND"] for one in said)
 
 
-async def test_of_ten_calls_at_once_three_go_out(screening: Screening, keeper: Keeper) -> None:
+async def test_of_ten_calls_at_once_three_go_out(screening: Screening, keeper: StoreSupervisor) -> None:
     assert await called(screening, 1) == {"allow": 3, "hold": 7}
     await until(lambda: not keeper.journal.outbound_waiting(), 20)  # now they are in the store
     assert await called(screening, 2) == {"hold": 10}
 
 
-async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, keeper: Keeper) -> None:
+async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, keeper: StoreSupervisor) -> None:
     with closing(sqlite3.connect(keeper.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert await called(screening, 1) == {"allow": 3, "hold": 7}

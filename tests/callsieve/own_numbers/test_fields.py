@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.own_numbers.fields import FIELDS, Field, Kind
+from callsieve.own_numbers.fields import FIELDS, Field, FieldKind
 from reputation.own.register import OwnNumber
 from reputation.store.own_register import own_of
 from tests.callsieve.browsing import Console, Office, undo_of
@@ -22,7 +22,7 @@ TEXT = "something & more"
 PLACES = ("callsieve/own_numbers", "reputation/own", "reputation/store/own_register.py")
 
 written = pytest.mark.parametrize(
-    "field", [pytest.param(field, id=field.name) for field in FIELDS if field.kind is not Kind.TIME]
+    "field", [pytest.param(field, id=field.name) for field in FIELDS if field.kind is not FieldKind.TIME]
 )
 
 

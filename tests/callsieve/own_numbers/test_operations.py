@@ -12,7 +12,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.own_numbers import do_not_call, operations
 from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
 from callsieve.own_numbers.operations import CheckRequest, NumberRequest, UseRequest
-from reputation.own.register import REST_SECONDS, OwnNumber, State
+from reputation.own.register import REST_SECONDS, NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.store.own_register import put_own, register_of
@@ -23,8 +23,8 @@ from tests.reputation.store_builders import NOW
 ACTIVE, RESTING, RETIRED, STRANGER = "+442071838750", "+442071838751", "+442071838752", "+442071838759"
 REGISTER = [
     OwnNumber(number=ACTIVE, since=NOW, added_at=NOW),
-    OwnNumber(number=RESTING, state=State.RESTING, since=NOW - REST_SECONDS + 1, added_at=NOW),
-    OwnNumber(number=RETIRED, state=State.RETIRED, since=NOW, added_at=NOW),
+    OwnNumber(number=RESTING, state=NumberState.RESTING, since=NOW - REST_SECONDS + 1, added_at=NOW),
+    OwnNumber(number=RETIRED, state=NumberState.RETIRED, since=NOW, added_at=NOW),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from callsieve.own_numbers.csv_file import register_as_csv
 from callsieve.web.tokens import form_token
 from reputation.model import Direction
-from reputation.own.register import REST_SECONDS, OwnNumber, State
+from reputation.own.register import REST_SECONDS, NumberState, OwnNumber
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own, register_of
 from reputation.store.people import own_numbers
@@ -114,23 +114,25 @@ def test_a_form_that_changes_nothing_leaves_no_row(
 @pytest.mark.parametrize(
     ("step", "fields", "was", "becomes"),
     [
-        pytest.param("rest", {}, {}, {"state": State.RESTING, "since": NOW}, id="rest"),
-        pytest.param("retire", {}, {}, {"state": State.RETIRED, "since": NOW}, id="retire"),
+        pytest.param("rest", {}, {}, {"state": NumberState.RESTING, "since": NOW}, id="rest"),
+        pytest.param("retire", {}, {}, {"state": NumberState.RETIRED, "since": NOW}, id="retire"),
         pytest.param(
             "use",
             {},
-            {"state": State.RESTING, "since": NOW - REST_SECONDS},
-            {"state": State.ACTIVE, "since": NOW},
+            {"state": NumberState.RESTING, "since": NOW - REST_SECONDS},
+            {"state": NumberState.ACTIVE, "since": NOW},
             id="use-rested",
         ),
         pytest.param(
             "use",
             {"early": "yes"},
-            {"state": State.RESTING, "since": NOW - DAY},
-            {"state": State.ACTIVE, "since": NOW},
+            {"state": NumberState.RESTING, "since": NOW - DAY},
+            {"state": NumberState.ACTIVE, "since": NOW},
             id="use-early",
         ),
-        pytest.param("use", {}, {"state": State.RETIRED}, {"state": State.ACTIVE, "since": NOW}, id="use-retired"),
+        pytest.param(
+            "use", {}, {"state": NumberState.RETIRED}, {"state": NumberState.ACTIVE, "since": NOW}, id="use-retired"
+        ),
         pytest.param(
             "check",
             {"next_check": "never"},
@@ -157,7 +159,7 @@ def test_a_step_is_written_with_its_audit_and_undone(
     after = there(office)
     assert {name: getattr(after, name) for name in becomes} == becomes
     assert (after.name, after.registered) == ("Acme", ("FCR",)) if after else False
-    assert (OWN in office.read(own_numbers)) == (after is not None and after.state is not State.RETIRED)
+    assert (OWN in office.read(own_numbers)) == (after is not None and after.state is not NumberState.RETIRED)
     otto.done(f"/own/{OWN}/undo", id=undo_of(page.text))
     assert there(office) == before
     what = f"own {step}"
@@ -167,7 +169,7 @@ def test_a_step_is_written_with_its_audit_and_undone(
 def test_a_number_is_removed_and_comes_back_as_it_was(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
-    before = put(name="Acme", state=State.RESTING, next_check_at=NOW + DAY)
+    before = put(name="Acme", state=NumberState.RESTING, next_check_at=NOW + DAY)
     page = otto.done(f"/own/{OWN}/remove").text
     assert there(office) is None
     assert "No number is registered." in page
@@ -202,13 +204,13 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         ),
         pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered at may be", id="change"),
         pytest.param(f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "'2020-01-01'", id="check-past"),
-        pytest.param(f"{OWN}/rest", {}, {"state": State.RESTING}, "can rest", id="rests-already"),
-        pytest.param(f"{OWN}/retire", {}, {"state": State.RETIRED}, "is retired already", id="retired-already"),
+        pytest.param(f"{OWN}/rest", {}, {"state": NumberState.RESTING}, "can rest", id="rests-already"),
+        pytest.param(f"{OWN}/retire", {}, {"state": NumberState.RETIRED}, "is retired already", id="retired-already"),
         pytest.param(f"{OWN}/use", {}, {}, "is active already", id="active-already"),
         pytest.param(
             f"{OWN}/use",
             {},
-            {"state": State.RESTING, "since": NOW - DAY},
+            {"state": NumberState.RESTING, "since": NOW - DAY},
             "44 more days",
             id="too-early",
         ),
@@ -286,7 +288,7 @@ def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[
         beta, gamma = there(office), there(office, OTHER)
         assert beta is not None
         assert gamma is not None
-        assert (beta.name, beta.trunks, gamma.state) == ("Beta", ("a", "b"), State.RESTING)
+        assert (beta.name, beta.trunks, gamma.state) == ("Beta", ("a", "b"), NumberState.RESTING)
         page = ada.text("/own")
         left = ada.done("/own/undo", id=undo_of(page)).text
         assert "/own/undo" not in left  # neither for the import nor for its rows
@@ -339,7 +341,7 @@ def test_an_export_is_what_the_command_prints_and_is_read_again(
 
 def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(next_check_at=NOW + DAY, registered=("FCR",))
-    put(number=OTHER, state=State.RESTING, since=NOW - 40 * DAY)
+    put(number=OTHER, state=NumberState.RESTING, since=NOW - 40 * DAY)
     page = otto.text("/own")
     for number, form in ((OWN, "check"), (OTHER, "use")):
         path = f"/own/{number.replace('+', '%2B')}?do={form}"
@@ -350,7 +352,7 @@ def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable
 def test_a_number_given_back_that_calls_out_is_in_use(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
-    put(state=State.RETIRED)
+    put(state=NumberState.RETIRED)
     office.write(record_outcomes, [make_outcome("c1", NOW - 9, by="201", direction=Direction.OUTBOUND)], NOW)
     page = otto.text("/own")
     path = f"/own/{OWN.replace('+', '%2B')}?do=use#use"
@@ -362,7 +364,7 @@ def test_a_number_given_back_that_calls_out_is_in_use(
 
 
 def test_refusals_are_said_in_the_visitors_language(otto: Browser, put: Callable[..., OwnNumber]) -> None:
-    put(state=State.RESTING, since=NOW - DAY)
+    put(state=NumberState.RESTING, since=NOW - DAY)
     otto.done("/preferences", language="zh", next="/own")
     assert problem_of(otto.post(f"/own/{OWN}/use").text) == f"{OWN} 还须休息 44 天"
     assert problem_of(otto.post("/own/add", number=OTHER, name="x" * 201).text) == "名称只能是一行，最多 200 个字符"

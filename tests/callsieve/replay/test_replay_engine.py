@@ -15,11 +15,11 @@ import pytest
 
 from agi.site import Site, Trunk
 from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements, nothing_of
-from callsieve.replay.false_positives import Known
-from callsieve.replay.history_file import LINE_BYTES, Event, Reading, events_of
-from callsieve.replay.report import Tally, line_of, periods_of, report_as_json
+from callsieve.replay.false_positives import KnownCallers
+from callsieve.replay.history_file import LINE_BYTES, Event, HistoryReader, events_of
+from callsieve.replay.report import ActionCounts, line_of, periods_of, report_as_json
 from callsieve.simulate import Ours
-from callsieve.text.csv_table import Problem
+from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
 from reputation.marking import Statement, mark
 from reputation.model import (
@@ -87,8 +87,8 @@ def lines(*events: dict[str, Any]) -> bytes:
     return "".join(json.dumps(event) + "\n" for event in events).encode()
 
 
-def events_in(raw: bytes, reading: Reading | None = None) -> list[Event]:
-    return list(events_of(io.BytesIO(raw), reading or Reading(), SITE))
+def events_in(raw: bytes, reading: HistoryReader | None = None) -> list[Event]:
+    return list(events_of(io.BytesIO(raw), reading or HistoryReader(), SITE))
 
 
 def replayed(
@@ -97,7 +97,7 @@ def replayed(
     """What was decided, by call."""
     known = (lambda number: background if number == CALLER else Background()) if background else nothing_of
     replay = Replay([load_policy(policy)], OURS, known)
-    found = judgements(events_in(lines(*events)), replay, Reading())
+    found = judgements(events_in(lines(*events)), replay, HistoryReader())
     return {judged.outcome.linkedid: judged for _, judged in found if judged}, replay
 
 
@@ -429,7 +429,7 @@ def test_the_same_history_is_decided_the_same() -> None:
 
     def run() -> list[dict[str, Any]]:
         replay = Replay([load_policy("strict")], OURS)
-        return [line_of(judged) for _, judged in judgements(events_in(raw), replay, Reading()) if judged]
+        return [line_of(judged) for _, judged in judgements(events_in(raw), replay, HistoryReader()) if judged]
 
     assert run() == run()
 
@@ -480,7 +480,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("raw", "problem"), HOSTILE)
 def test_a_bad_line_costs_that_line(raw: bytes, problem: str) -> None:
-    reading = Reading()
+    reading = HistoryReader()
     found = events_in(b"\n" + raw + lines(GOOD), reading)
     assert [event.outcome.linkedid for event in found if not isinstance(event, Mark)] == ["good"]
     assert (reading.read, reading.skipped) == (2, 1)
@@ -503,7 +503,7 @@ def test_a_line_without_an_end_is_not_kept() -> None:
             self.left -= size
             return b"x" * size
 
-    reading = Reading()
+    reading = HistoryReader()
     assert list(events_of(Endless(), reading, SITE)) == []  # type: ignore[arg-type]
     assert (reading.skipped, reading.bytes_read) == (1, 512 << 20)
 
@@ -518,23 +518,23 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     ],
 )
 def test_what_is_out_of_order_is_refused(events: tuple[dict[str, Any], ...], problem: str) -> None:
-    reading = Reading()
+    reading = HistoryReader()
     replay = Replay([load_policy("strict")], OURS)
     found = list(judgements(events_of(io.BytesIO(lines(*events)), reading, SITE), replay, reading))
     assert len(found) == 1
-    assert reading.problems == [Problem(2, problem)]
+    assert reading.problems == [RowProblem(2, problem)]
 
 
 # The report.
 
 
 def report_of(
-    *events: dict[str, Any], policies: tuple[str, ...] = ("strict",), known: Known | None = None
+    *events: dict[str, Any], policies: tuple[str, ...] = ("strict",), known: KnownCallers | None = None
 ) -> dict[str, Any]:
-    replay, tally, reading = Replay([load_policy(p) for p in policies], OURS), Tally(), Reading()
+    replay, tally, reading = Replay([load_policy(p) for p in policies], OURS), ActionCounts(), HistoryReader()
     for event, judged in judgements(events_in(lines(*events), reading), replay, reading):
         tally.add(event, judged, replay)
-    return report_as_json(tally.report("h", policies, replay, reading, lambda _: known or Known(), (), 1.0))
+    return report_as_json(tally.report("h", policies, replay, reading, lambda _: known or KnownCallers(), (), 1.0))
 
 
 BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
@@ -546,9 +546,11 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
         pytest.param([], None, None, id="nothing-speaks-for-it"),
         pytest.param([outbound("o0", NOW + HOUR, "202")], None, "we called it back later and talked", id="called-back"),
         pytest.param([outbound("o0", NOW + HOUR, talk_seconds=29.0)], None, None, id="talked-too-short"),
-        pytest.param([], Known(is_contact=True), "it is a contact of somebody here", id="contact"),
-        pytest.param([], Known(identity=Identity(CALLER, "Acme", 2, NOW)), "it is verified as Acme", id="verified"),
-        pytest.param([], Known(identity=Identity(CALLER, "Acme", 1, NOW)), None, id="hardly-verified"),
+        pytest.param([], KnownCallers(is_contact=True), "it is a contact of somebody here", id="contact"),
+        pytest.param(
+            [], KnownCallers(identity=Identity(CALLER, "Acme", 2, NOW)), "it is verified as Acme", id="verified"
+        ),
+        pytest.param([], KnownCallers(identity=Identity(CALLER, "Acme", 1, NOW)), None, id="hardly-verified"),
         pytest.param(
             [answered(f"t{n}", NOW + HOUR + n, who, talk_seconds=61.0) for n, who in enumerate(("202", "301"))],
             None,
@@ -566,7 +568,7 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
         ),
     ],
 )
-def test_probable_mistakes(after: list[dict[str, Any]], known: Known | None, why: str | None) -> None:
+def test_probable_mistakes(after: list[dict[str, Any]], known: KnownCallers | None, why: str | None) -> None:
     report = report_of(*BLOCKED, *after, known=known)
     assert report["stopped"] == 1
     numbers = report["probable_mistakes"]["numbers"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.summary import CallerCount, LetThrough, RuleCount, Summary, summary_of
+from callsieve.replay.summary import CallerCount, LetThrough, PeriodSummary, RuleCount, summary_of
 from reputation.model import DecisionRecord, Direction, Disposition, Identity, OutcomeRecord, Verdict
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
@@ -51,7 +51,7 @@ def called_back(hours_ago: float, seconds: float = 60.0) -> OutcomeRecord:
     return ended(hours_ago, by="202", talk=seconds, direction=Direction.OUTBOUND, caller="202", dialled=CALLER)
 
 
-def summed(db: sqlite3.Connection, *what: DecisionRecord | OutcomeRecord, days: float = 7.0) -> Summary:
+def summed(db: sqlite3.Connection, *what: DecisionRecord | OutcomeRecord, days: float = 7.0) -> PeriodSummary:
     with transaction(db):
         record_decisions(db, [one for one in what if isinstance(one, DecisionRecord)])
         record_outcomes(db, [one for one in what if isinstance(one, OutcomeRecord)], NOW)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.replay.history_file import Call
+from callsieve.replay.history_file import PastCall
 from callsieve.replay.store_history import events_of_store
 from callsieve.replay.trial import Asked, rehearsed
 from callsieve.settings import load_settings
@@ -176,13 +176,13 @@ def test_where_the_decision_does_not_tell_its_class_stays(
     assert call.outcome.auth_class is auth_class
 
 
-def only_event(folder: Path, record: Any) -> Call:
+def only_event(folder: Path, record: Any) -> PastCall:
     with open_store(folder / "store.db") as db:
         with transaction(db):
             record_decisions(db, [record])
             record_outcome(db, make_outcome("c1", NOW), NOW + 60)
         (event,) = events_of_store(db, NOW + 60)
-    assert isinstance(event, Call)
+    assert isinstance(event, PastCall)
     return event
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, Problem, Table, TableError
+from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, CsvTable, RowProblem, TableError
 
 COLUMNS = ("number", "name", "note")
 
 
-def make_table(content: bytes | str, columns: tuple[str, ...] = COLUMNS) -> Table:
+def make_table(content: bytes | str, columns: tuple[str, ...] = COLUMNS) -> CsvTable:
     raw = content.encode() if isinstance(content, str) else content
-    return Table(io.BytesIO(raw), columns, "list.csv")
+    return CsvTable(io.BytesIO(raw), columns, "list.csv")
 
 
 def rows_of(content: bytes | str) -> list[tuple[str, ...]]:
@@ -127,7 +127,7 @@ def test_a_row_can_be_refused_by_who_reads_it() -> None:
     for number, *_rest in table:
         if not number.isdigit():
             table.refuse(f"{number} is no number")
-    assert table.problems == [Problem(2, "x is no number"), Problem(5, "y is no number")]
+    assert table.problems == [RowProblem(2, "x is no number"), RowProblem(5, "y is no number")]
     assert (table.read, table.skipped) == (3, 2)
 
 
@@ -148,7 +148,7 @@ def test_fields_are_cut_and_cannot_steer_a_terminal() -> None:
 
 def test_a_table_of_lists_has_longer_fields() -> None:
     content = f"number,name\n1,{'n' * 1000}\n2,{'n' * 1001}\n"
-    table = Table(io.BytesIO(content.encode()), COLUMNS, "list.csv", longest=1000)
+    table = CsvTable(io.BytesIO(content.encode()), COLUMNS, "list.csv", longest=1000)
     assert [len(row[1]) for row in table] == [1000, 1000]
     assert table.cut == 1
 

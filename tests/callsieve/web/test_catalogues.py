@@ -28,7 +28,7 @@ from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
-from reputation.appeals import Answer, Appeal, AppealState
+from reputation.appeals import Appeal, AppealState, ProofAnswer
 from reputation.explaining import SIGNAL_WORDS, parts_of
 from reputation.model import (
     Did,
@@ -43,7 +43,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
-from reputation.own.register import OwnNumber, State
+from reputation.own.register import NumberState, OwnNumber
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
 from reputation.store.personal_lists import PersonalEntry
@@ -91,7 +91,16 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "a change", what
     for field in fields_of_changes() - NOT_SHOWN:
         yield "a field of a change", f"{field.removesuffix('_at').replace('_', ' ')} {{value}}"
-    for word in (*ListName, *EntryKind, *Verdict, *MarkChannel, *AppealState, *State, *Answer, *ACTION_BY_WORD):
+    for word in (
+        *ListName,
+        *EntryKind,
+        *Verdict,
+        *MarkChannel,
+        *AppealState,
+        *NumberState,
+        *ProofAnswer,
+        *ACTION_BY_WORD,
+    ):
         yield "a word of a change", word
     for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
         yield "a rule of ours", name
