@@ -2,8 +2,8 @@
 
     request -> IncomingCall -> Facts (the store's one read, and the velocity counters) -> decide -> variables
 
-The server around it holds the deadline and turns every failure into `fail-open`; here only the store's state is
-watched, so that a store that does not answer is not asked by every call.
+The server around it enforces the deadline and turns every failure into `fail-open`. Here a read of the store also ends
+at the deadline, and a store that does not answer is not asked by every call (agi/breaker.py).
 """
 
 from __future__ import annotations

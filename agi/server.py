@@ -238,10 +238,10 @@ class AgiServer:
         try:
             return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
-            self._log_bug("the fail-open answer", error)
+            self._log_failure("the fail-open answer", error)
             return b""
 
-    def _log_bug(self, what: str, error: Exception) -> None:
+    def _log_failure(self, what: str, error: Exception) -> None:
         """Type and stack, never the message: it may quote a caller."""
         if self._may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
@@ -416,7 +416,7 @@ class _Connection(asyncio.Protocol):
         elif isinstance(error, TimeoutError):
             self._fail_open(FailOpen.TIMED_OUT)
         else:
-            self._server._log_bug("screening", error)
+            self._server._log_failure("screening", error)
             self._fail_open(FailOpen.FAILED)
 
     def _time_is_up(self) -> None:

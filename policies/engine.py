@@ -106,7 +106,7 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
 
 
 def relationship(case: Case, _window: float) -> Ruling | None:
-    """Step 6: the callee, or the company, knows this caller. (Step 5 only sets a fact and a cap.)"""
+    """Step 6: the callee, or the company, knows this caller. Step 5, the callee expects a call, is a fact and a cap."""
     facts = case.facts
     # In this order: the second asks the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):
@@ -201,7 +201,7 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
 INVITATION = Cap(Action.WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
-# Step 5 and 7, the weakest bound first: the first that holds counts.
+# Steps 5 and 7, the weakest action first: the first that holds counts. Quiet hours, also step 7, are a floor instead.
 CAPS = (
     INVITATION,
     Cap(Action.WARN, Reason.SOMEBODY_KNOWS, somebody_knows),

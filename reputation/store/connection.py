@@ -34,7 +34,8 @@ Ts = TypeVarTuple("Ts")
 
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it prints bound values: people's numbers
 
-# Readers hardly ever wait in WAL mode, and a call cannot.
+# Readers hardly ever wait in WAL mode. This does not bound the locks of WAL recovery (10 s): for a call the server's
+# timer and the breaker do.
 READER_BUSY_SECONDS = 0.1
 # Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not), and its own steps grow to 0.1 s:
 # the writer waits by itself, so that close() need not wait and a long import does not shut it out.
