@@ -46,11 +46,17 @@ class EntryError(ValueError):
     """The text is no entry. It says what is allowed."""
 
 
+# What a pattern of the dialplan has and no number: without its brackets, [0-9] would be two digits.
+_OF_PATTERNS = frozenset("[]{}!?")
+
+
 def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
     """An entry of that list without note, action and expiry. National numbers are read by the region's plan."""
     text = text.strip()
     if is_emergency(text.rstrip("*"), region):
         raise EntryError(f"{text!r} is an emergency number: those are never screened, and cannot be listed")
+    if not _OF_PATTERNS.isdisjoint(text):
+        raise EntryError(f"{text!r}: patterns of the dialplan are not read here: write a prefix (+1900*) or a range")
     ends = _BETWEEN_ENDS.split(text)
     if len(ends) > 1:
         return ListEntry(list_name, EntryKind.RANGE, *_range(text, ends))

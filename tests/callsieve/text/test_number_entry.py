@@ -49,6 +49,8 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("", "no telephone number", id="nothing"),
         pytest.param("abc", "no telephone number", id="word"),
         pytest.param("*", "no prefix", id="star"),
+        pytest.param("+1876[0-9]*", "patterns", id="pattern"),
+        pytest.param("+1876555012?", "patterns", id="wildcard"),
         pytest.param("+*", "no prefix", id="plus-star"),
         pytest.param("1900*", "country's code", id="national-prefix"),
         pytest.param("+1*900", "no prefix", id="star-in-the-middle"),
