@@ -15,6 +15,7 @@ import pytest
 from lab import CallResult, CallSpec, Carrier, Phone
 from tests.integration.bare import Office, bare_office
 from tests.integration.office import journal
+from tests.waiting import wait_until
 
 # asterisk-conf/callsieve.conf as it was released before the port changed.
 OLD_DIALPLAN = (Path(__file__).parent / "upgrade" / "callsieve.conf").read_text()
@@ -52,7 +53,7 @@ class FreepbxServer:
             except TimeoutError:
                 continue
             with connection:
-                connection.settimeout(2)
+                connection.settimeout(10)
                 if self._is_asked(connection):
                     self.has_died.set()
                     self._server.close()
@@ -77,9 +78,15 @@ def office(tmp_path: Path) -> Iterator[Office]:
     with bare_office(SCREENED + INTERNAL, tmp_path / "state") as office:
         office.install("--reload", "--no-ami")
         (office.etc / "callsieve.d" / "callsieve.conf").write_text(OLD_DIALPLAN)
-        office.asterisk.cli("dialplan reload")
+        wait_until(lambda: is_read(office), "the old dialplan")
         office.daemon.start()
         yield office
+
+
+def is_read(office: Office) -> bool:
+    """Whether Asterisk has the old dialplan, once it is told to: it refuses to while it still reloads the new one."""
+    office.asterisk.cli("dialplan reload")
+    return str(FREEPBX_PORT) in office.asterisk.cli("dialplan show callsieve-ask")
 
 
 def call_each_did(office: Office) -> list[CallResult]:

@@ -25,6 +25,7 @@ from tests.waiting import wait_until
 WARNING_SECONDS, MENU_SECONDS = 0.8, 2.0
 WHISPER_SECONDS = 4.0  # the longest that it may take, as docs/for-users.md has it
 BUSY_MACHINE_SECONDS = 0.6
+STRAY_PACKETS = 2  # of the phone that answers, before Asterisk has read that it did; the warning would be a hundred
 
 EXPECTED = re.compile(r"app_stack\.c|Does not begin with RIFF|Unable to open")
 
@@ -127,7 +128,8 @@ def test_2_without_a_voicemail_is_busy(pbx: ScreenedPbx) -> None:
 
 def test_3_marks_hangs_up_and_keeps_the_phone_still_next_time(pbx: ScreenedPbx) -> None:
     result, _ = pressing(pbx, NUISANCE, "3")
-    assert (result.code, result.heard.packets) == (603, 0)
+    assert result.code == 603
+    assert result.heard.packets <= STRAY_PACKETS
     with open_store(pbx.daemon.store) as db:
         wait_until(lambda: bool(marks_of(db, NUISANCE)), "the mark")
         [mark] = marks_of(db, NUISANCE)
@@ -150,7 +152,8 @@ def test_the_caller_gives_up_while_the_callee_is_warned(pbx: ScreenedPbx) -> Non
 def test_the_callee_hangs_up_while_he_is_warned(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[8], answering=Answering(hang_up_after=1.0)) as (call, _):
         result = call.result()
-    assert (result.code, result.heard.packets) == (603, 0), "who hangs up at the warning has refused the call"
+    assert result.code == 603, "who hangs up at the warning has refused the call"
+    assert result.heard.packets <= STRAY_PACKETS
 
 
 def test_without_the_prompts_the_two_are_connected_at_once(pbx: ScreenedPbx) -> None:
