@@ -23,6 +23,8 @@ from tests.callsieve.phones import dial, expecting, status
 from tests.office import NOBODY
 from tests.waiting import until, wait_until
 
+pytestmark = pytest.mark.slow
+
 PHONES = [f"PJSIP/{extension}" for extension in range(201, 205)]
 
 

@@ -69,6 +69,7 @@ def test_a_shuffled_history_gives_the_same_checksum(tmp_path: Path) -> None:
     assert imported(tmp_path / "shuffled", shuffled) == once
 
 
+@pytest.mark.slow
 def test_a_killed_import_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
     events = history(6000)
     file = callsieve.file("history.jsonl", "".join(events))

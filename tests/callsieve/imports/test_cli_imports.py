@@ -167,6 +167,7 @@ def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch
 # At once or not at all.
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     process = callsieve.start("import", "numbers", "-", "--source", "ftc", stdin=subprocess.PIPE)
@@ -183,6 +184,7 @@ def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -
     assert "scam" in callsieve.ok("lookup", CALLER)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_it_is_stored_leaves_the_old_list_in_force(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
@@ -200,6 +202,7 @@ def staged_rows(callsieve: Program) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 def test_others_write_while_a_list_is_imported(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
@@ -215,6 +218,7 @@ def test_others_write_while_a_list_is_imported(callsieve: Program) -> None:
         assert len(list_entries(db)) == added
 
 
+@pytest.mark.slow
 def test_two_imports_of_one_name_at_once_leave_one_of_them_whole(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     files = [numbers_file(callsieve, count) for count in (30_000, 20_000)]

@@ -20,7 +20,7 @@ from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result
 from tests.office import NOBODY, ROOT, SETTINGS
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 HISTORY = '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12015550100", "answered": false}\n'
 # A command line, with {folder} for root's own directory and {state} for the service's.

@@ -30,6 +30,8 @@ from tests.callsieve.browsing import PASSWORD, SETTINGS, Office, field_of
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
