@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from callsieve.changes.fields import number_field
-from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.settings import Settings
 from callsieve.text.number_entry import (
     EntryError,
@@ -143,9 +143,10 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     if look.objections and not request.force:
         raise Refused("objections", "; ".join(look.objections))
     with change(db, context, "list add", *subject_of(look.entry)) as changed:
-        changed.before, changed.after = look.replaced, look.entry
+        replaced, other = _what_is_there(db, look.entry)  # again: somebody may have changed it since
+        changed.before, changed.after = replaced, look.entry
         add_entry(db, look.entry)
-    return Added(changed.id, look.entry, look.replaced, look.other, look.calls)
+    return Added(changed.id, look.entry, replaced, other, look.calls)
 
 
 def remove(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
@@ -201,18 +202,23 @@ def bring_in(
     own = known_own_numbers(db, context.loaded)
     judged = [(one, [*objection_to_part(one), *objections_to(one, own)]) for one in entries]
     refused = tuple(text for _, found in judged for text in found)
-    plan = _plan(db, [one for one, found in judged if not found], keep=keep)
-    if refused and not plan.entries and not plan.unchanged:
+    usable = [one for one, found in judged if not found]
+    if refused and not usable:
         raise Refused("nothing-usable", Wording("not one row can be used: {why}", {"why": refused[0]}))
-    if not plan.entries:
-        return ListImport(None, plan, refused)
+    with whole(db):
+        plan = _plan(db, usable, keep=keep)
+        return ListImport(_write(db, context, plan) if plan.entries else None, plan, refused)
+
+
+def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> int | None:
+    """The entries of a plan, each with its row in the audit, and the row that sums them up. Returns the id of that."""
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
             row = Change("list import", *subject_of(entry), entry_there(db, entry), entry)
             add_entry(db, entry)
             add_audit(db, row, context.actor, context.at)
         changed.after = {"entries": len(plan.entries), "replaced": plan.replaced}
-    return ListImport(changed.id, plan, refused)
+    return changed.id
 
 
 # What an entry is.

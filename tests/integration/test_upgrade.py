@@ -84,7 +84,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def is_read(office: Office) -> bool:
-    """Whether Asterisk has the old dialplan, once it is told to: it refuses to while it still reloads the new one."""
+    """Whether Asterisk has the old dialplan, once it is told to read it."""
     office.asterisk.cli("dialplan reload")
     return str(FREEPBX_PORT) in office.asterisk.cli("dialplan show callsieve-ask")
 

@@ -25,7 +25,8 @@ from tests.waiting import wait_until
 WARNING_SECONDS, MENU_SECONDS = 0.8, 2.0
 WHISPER_SECONDS = 4.0  # the longest that it may take, as docs/for-users.md has it
 BUSY_MACHINE_SECONDS = 0.6
-STRAY_PACKETS = 2  # of the phone that answers, before Asterisk has read that it did; the warning would be a hundred
+# A caller was once sent one packet of 20 ms; why is not known. The warning would be a hundred of them.
+STRAY_PACKETS = 1
 
 EXPECTED = re.compile(r"app_stack\.c|Does not begin with RIFF|Unable to open")
 

@@ -1,0 +1,83 @@
+"""Operations of the lists, where somebody else changes the same entry meanwhile, and what is refused, by code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.undo import UndoRequest, undo
+from callsieve.lists import operations
+from callsieve.lists.operations import EntryRequest
+from callsieve.text.number_entry import parse_entry
+from reputation.model import ListName
+from reputation.store.database import open_store
+from reputation.store.lists import list_entries
+from reputation.users import Role
+from tests.office import CALLER, Office
+from tests.reputation.store_builders import NOW
+
+
+def context(office: Office, role: Role = Role.ADMINISTRATOR) -> Context:
+    return Context("joe", role, NOW, office.load())
+
+
+def request(note: str) -> EntryRequest:
+    return EntryRequest(ListName.BLOCK, CALLER, note)
+
+
+def once(act: Callable[[], object]) -> Callable[[str], None]:
+    """Acts as the first transaction is about to begin: whoever writes has read by then."""
+    waiting = [act]
+
+    def before(statement: str) -> None:
+        if statement.startswith("BEGIN") and waiting:
+            waiting.pop()()
+
+    return before
+
+
+def test_what_is_replaced_is_what_is_there_by_then(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    with open_store(office.store) as db, open_store(office.store) as other:
+        operations.add(db, context(office), request("first"))
+        db.set_trace_callback(once(lambda: operations.add(other, context(office), request("second"))))
+        added = operations.add(db, context(office), request("third"))
+        assert added.replaced is not None
+        assert added.replaced.note == "second"
+        assert added.change_id is not None
+        undo(db, context(office), UndoRequest(added.change_id))
+        assert [one.note for one in list_entries(db)] == ["second"]
+
+
+def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    entries = [parse_entry(CALLER, ListName.BLOCK, "US")]
+    with open_store(office.store) as db, open_store(office.store) as other:
+        db.set_trace_callback(once(lambda: operations.add(other, context(office), request("theirs"))))
+        done = operations.bring_in(db, context(office), entries, keep=True)
+        assert (done.change_id, done.plan.unchanged) == (None, 1)
+        assert [one.note for one in list_entries(db)] == ["theirs"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "role", "code", "field"),
+    [
+        (EntryRequest(ListName.BLOCK, "12"), Role.ADMINISTRATOR, "bad-entry", ""),
+        (EntryRequest(ListName.BLOCK, CALLER, "a\nb"), Role.ADMINISTRATOR, "bad-note", "note"),
+        (EntryRequest(ListName.BLOCK, CALLER, expires="soon"), Role.ADMINISTRATOR, "bad-time", "expires"),
+        (EntryRequest(ListName.BLOCK, CALLER, action="allow"), Role.ADMINISTRATOR, "contrary-action", "action"),
+        (EntryRequest(ListName.BLOCK, CALLER, action="rejct"), Role.ADMINISTRATOR, "unknown-action", "action"),
+        (EntryRequest(ListName.BLOCK, "+1*"), Role.ADMINISTRATOR, "objections", ""),
+        (EntryRequest(ListName.BLOCK, "+1*", force=True), Role.OPERATOR, "administrators-only", ""),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, wanted: EntryRequest, role: Role, code: str, field: str) -> None:
+    office = Office(tmp_path)
+    with open_store(office.store) as db:
+        with pytest.raises(Refused) as refused:
+            operations.add(db, context(office, role), wanted)
+        assert (refused.value.code, refused.value.field) == (code, field)
+        assert list_entries(db) == []
