@@ -126,8 +126,9 @@ def prove(db: sqlite3.Connection, context: Context, request: CodeRequest) -> App
 
     A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
     """
-    before = appeal_about(db, context, request.about)
-    with change(db, context, "appeal prove", before.number) as changed, _refusing():
+    appeal = appeal_about(db, context, request.about)
+    with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
+        before = appeal_about(db, context, appeal.reference)  # as it is by now
         answer = store.prove(db, before.reference, request.code, context.at)
         if answer is not ProofAnswer.RIGHT:
             changed.after = {"answer": answer}
@@ -145,8 +146,9 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
     if request.category_only and not upheld:
         words = Wording("this is a way to uphold an appeal: leave it out, or uphold it")
         raise Refused("denied-category", words, "category-only")
-    before = appeal_about(db, context, request.about)
-    with change(db, context, "appeal decide", before.number) as changed, _refusing():
+    about = appeal_about(db, context, request.about)
+    with change(db, context, "appeal decide", about.number) as changed, _refusing():
+        before = appeal_about(db, context, about.reference)  # as it is by now
         ruling = AppealRuling(upheld, request.reason, request.category_only)
         appeal, reporters = store.decide(db, before.reference, ruling, context.at)
         changed.before, changed.after = before, appeal
@@ -199,10 +201,10 @@ def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
 
 
 def _step(db: sqlite3.Connection, context: Context, step: AppealStep, request: WithdrawRequest) -> AppealChange:
-    before = appeal_about(db, context, request.about)
-    with change(db, context, f"appeal {step}", before.number) as changed, _refusing():
-        changed.before = before
-        changed.after = after = store.take_step(db, before.reference, step, context.at, request.reason)
+    about = appeal_about(db, context, request.about)
+    with change(db, context, f"appeal {step}", about.number) as changed, _refusing():
+        changed.before = appeal_about(db, context, about.reference)  # as it is by now
+        changed.after = after = store.take_step(db, about.reference, step, context.at, request.reason)
     return AppealChange(changed.id, after)
 
 

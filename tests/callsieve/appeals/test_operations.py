@@ -163,3 +163,19 @@ def test_a_proof_is_not_undone(db: sqlite3.Connection) -> None:
     prove(db, context(), CodeRequest(CALLER, make_code(db, context(), CALLER).code))
     [(change_id,)] = db.execute("SELECT id FROM audit WHERE what = 'appeal prove'")
     assert undo_code(db, change_id) == "cannot-undo"
+
+
+def test_the_audit_has_the_appeal_as_it_was_by_then(db: sqlite3.Connection, tmp_path: Path) -> None:
+    """Somebody else accepts it after the decision has read it, and before that is written."""
+    file(db, context(), FILED)
+    with open_store(tmp_path / "callsieve.db") as other:
+        meanwhile = [lambda: accept(other, context(), CALLER)]
+
+        def before(statement: str) -> None:
+            if statement.startswith("BEGIN") and meanwhile:
+                meanwhile.pop()()
+
+        db.set_trace_callback(before)
+        decided = decide(db, context(), DENY)
+        db.set_trace_callback(None)
+    assert take_back(db, decided.change_id).state is AppealState.IN_FORCE
