@@ -35,7 +35,7 @@ for name in loader.list_templates():
 print(json.dumps({
     "from": sorted({module.__file__ for name, module in sys.modules.items() if name in sys.argv[3:]}),
     "templates": loader.list_templates(),
-    "asterisk-conf": {str(path.relative_to(asterisk_conf())): path.read_text() for path in asterisk_conf().rglob("*.*")},
+    "asterisk-conf": {str(f.relative_to(asterisk_conf())): f.read_text() for f in asterisk_conf().rglob("*.*")},
     "guide": {language: guide_text(language) for language in FILE_BY_LANGUAGE},
 }))
 """
@@ -78,7 +78,6 @@ def test_installed_program_reads_its_own_files(installed: Path) -> None:
     found = json.loads(_python(installed.parent, "-I", "-c", READS, installed, ROOT, *PACKAGES))
     assert {Path(name).parents[1] for name in found["from"]} == {installed}
     assert found["templates"] == loader_of(CAPABILITIES).list_templates()
-    assert found["asterisk-conf"] == {
-        path.name: path.read_text() for path in asterisk_conf().iterdir() if path.is_file()
-    }
+    ours = asterisk_conf()
+    assert found["asterisk-conf"] == {str(path.relative_to(ours)): path.read_text() for path in ours.rglob("*.*")}
     assert found["guide"] == {language: guide_text(language) for language in FILE_BY_LANGUAGE}
