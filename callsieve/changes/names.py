@@ -5,6 +5,8 @@ How the others are undone is in callsieve/changes/kinds.py. A new change belongs
 
 from __future__ import annotations
 
+from reputation.wording import Wording
+
 LISTS = ("list add", "list remove", "list import")
 IDENTITIES = ("identity add", "identity remove")
 REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
@@ -42,43 +44,44 @@ IMPORTS = ("list import", "own import", *PEOPLE)
 # Nobody does by undoing what they may not do.
 ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS)
 
-NOTHING = "It took data out and changed nothing."
-NOT_KEPT = "What was there before is not kept."
-SECRET = "What was there before is a secret, which is not kept."
-SENT = "The code was sent."
-PROOF = "A proof stays; the appeal is decided, or ended: callsieve appeal withdraw REFERENCE."
-BY_PHONE = "Dial the code again on that phone."
+NOTHING = Wording("It took data out and changed nothing.")
+NOT_KEPT = Wording("What was there before is not kept.")
+SECRET = Wording("What was there before is a secret, which is not kept.")
+SENT = Wording("The code was sent.")
+PROOF = Wording("A proof stays; the appeal is decided, or ended: callsieve appeal withdraw REFERENCE.")
+AGAIN = Wording("Make the change again.")
+BY_PHONE = Wording("Dial the code again on that phone.")
 # What `callsieve undo` answers.
 FINAL = {
-    "appeal open": "An appeal that was filed is ended: callsieve appeal withdraw REFERENCE.",
+    "appeal open": Wording("An appeal that was filed is ended: callsieve appeal withdraw REFERENCE."),
     "appeal code": SENT,
     "appeal prove": PROOF,
-    "appeal evidence": "Evidence stays with its appeal.",
+    "appeal evidence": Wording("Evidence stays with its appeal."),
     "appeal evidence download": NOTHING,
-    "appeal undo": "Make the change again.",  # of an older version
+    "appeal undo": AGAIN,  # of an older version
     "db backup": NOTHING,
-    "db check accept": "A backup has the lists as they were: callsieve db restore.",
+    "db check accept": Wording("A backup has the lists as they were: callsieve db restore."),
     "did export": NOTHING,
-    "emergency call": "End the window: callsieve emergency close.",
+    "emergency call": Wording("End the window: callsieve emergency close."),
     **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
-    "housekeeping run": "What was past its time is gone; a backup may have it.",
+    "housekeeping run": Wording("What was past its time is gone; a backup may have it."),
     "identity code": SENT,
-    "identity prove": "A proof stays; a wrong identity is removed: callsieve identity remove NUMBER.",
+    "identity prove": Wording("A proof stays; a wrong identity is removed: callsieve identity remove NUMBER."),
     "import calls": NOT_KEPT,
     "import contacts": NOT_KEPT,
     "import feed": NOT_KEPT,
     "import numbers": NOT_KEPT,
     "list export": NOTHING,
-    "log out": "The sessions are over.",
-    "login": "It changed nothing.",
-    "off": "Switch screening on again: callsieve on.",
-    "on": "Switch screening off again: callsieve off.",
+    "log out": Wording("The sessions are over."),
+    "login": Wording("It changed nothing."),
+    "off": Wording("Switch screening on again: callsieve on."),
+    "on": Wording("Switch screening off again: callsieve off."),
     "own export": NOTHING,
     "people export": NOTHING,
-    "privacy erase": "What was erased is gone; a backup from before may have it.",
+    "privacy erase": Wording("What was erased is gone; a backup from before may have it."),
     "privacy export": NOTHING,
     "user password": SECRET,
-    "user remove": "A removed user is added again: callsieve user add NAME.",
+    "user remove": Wording("A removed user is added again: callsieve user add NAME."),
     "user reset-totp": SECRET,
     "user totp": SECRET,
 }

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from callsieve.changes.describe import name_of
 from callsieve.changes.kinds import kind_of
-from callsieve.changes.names import ADMINISTRATORS_ONLY, FINAL, IMPORTS, UNDOABLE
+from callsieve.changes.names import ADMINISTRATORS_ONLY, AGAIN, FINAL, IMPORTS, UNDOABLE
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.number_entry import covers_country, objections_to
 from callsieve.text.times import when
@@ -98,6 +99,11 @@ def can_undo(db: sqlite3.Connection, change: KeptChange) -> bool:
     return row.what in UNDOABLE and bool(row.before or row.after) and undone_at(db, change) is None
 
 
+def why_final(what: str) -> Wording:
+    """Why a change of this name cannot be undone, and what can be done instead. An undoing has no way back either."""
+    return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": FINAL.get(what, AGAIN)})
+
+
 def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> KeptChange:
     """The change, which can be undone by its kind, and by who asks."""
     kept = change_of_id(db, request.change_id)
@@ -107,8 +113,7 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> K
     if request.whats is not None and what not in request.whats:
         raise Refused("no-such-change", GONE)
     if what not in UNDOABLE:
-        why = FINAL.get(what, "Make the change again.")  # an undoing
-        raise Refused("cannot-undo", f"'{what}' cannot be undone. {why}")
+        raise Refused("cannot-undo", why_final(what))
     if (at := undone_at(db, kept)) is not None:
         raise Refused("undone-already", Wording("It was undone already, at {time}.", {"time": when(at)}))
     if what in ADMINISTRATORS_ONLY and context.role < Role.ADMINISTRATOR:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from callsieve.changes.kinds import KIND_BY_WHAT
 from callsieve.changes.names import FINAL, UNDOABLE
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.undo import UndoRequest, undo
+from callsieve.changes.undo import UndoRequest, undo, why_final
+from callsieve.web.i18n import translations_of
 from reputation.store.audit import Change, add_audit
 from reputation.store.emergencies import close_window, opened_and_closed_at, record_emergency
 from reputation.store.users import add_user, remove_user, set_role, user_of
@@ -67,6 +69,11 @@ def test_what_cannot_be_undone_is_refused(office: Office, what: str) -> None:
     change_id = office.write(note, what, "ada", {"role": "viewer"})
     assert code_of(office, change_id) == "cannot-undo"
     assert code_of(office, change_id + 1) == "no-such-change"
+
+
+def test_why_there_is_no_way_back_is_said_in_chinese() -> None:
+    said = why_final("undo list add").said(translations_of("zh").gettext)
+    assert not re.search("[A-Za-z]", said)
 
 
 def test_a_role_is_given_back_once(office: Office) -> None:
