@@ -1,6 +1,6 @@
 """The door for what people say about numbers: one function, whether they dial *37, click or type.
 
-    mark(db, Statement(...)) -> MarkResult     it is written, or it says in one line why not; never raises for a refusal
+    mark(db, Statement(...)) -> MarkResult     it is written, or it says by a code why not; never raises for a refusal
 
 The guard rails are those of docs/explanation/model.md. Run these functions in a transaction (`Store.write` is one).
 """
@@ -34,11 +34,27 @@ UNDO_SECONDS = 60.0  # the same code dialled again within so long takes the mark
 REASON_CHARACTERS = 200
 CATEGORY_CHARACTERS = 40
 
-WHY_NO_NUMBER = {
-    CallerKind.WITHHELD: "a caller without a number cannot be marked: a policy decides about withheld numbers",
-    CallerKind.EMERGENCY: "an emergency number cannot be marked",
-    CallerKind.INTERNAL: "an internal extension cannot be marked",
-    CallerKind.SHORT_CODE: "a short code is no telephone number and cannot be marked",
+
+class MarkRefusal(StrEnum):
+    """Why a number cannot be marked, or not by this person. The words are in callsieve/numbers/operations.py."""
+
+    WITHHELD = "withheld"
+    EMERGENCY_NUMBER = "emergency-number"
+    INTERNAL_EXTENSION = "internal-extension"
+    SHORT_CODE = "short-code"
+    NO_NUMBER = "no-number"
+    OWN_NUMBER = "own-number"
+    TOO_MANY = "too-many-marks"
+    CONTACT = "contact"
+    VERIFIED = "verified"
+    NOBODY_CALLED = "nobody-called"
+
+
+REFUSAL_BY_KIND = {
+    CallerKind.WITHHELD: MarkRefusal.WITHHELD,
+    CallerKind.EMERGENCY: MarkRefusal.EMERGENCY_NUMBER,
+    CallerKind.INTERNAL: MarkRefusal.INTERNAL_EXTENSION,
+    CallerKind.SHORT_CODE: MarkRefusal.SHORT_CODE,
 }
 
 
@@ -72,13 +88,13 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """`message` is one line for the person. `mark` is what was written last; `before` what counted until then."""
+    """`mark` is what was written last; `before` what counted until then; `refusal` why nothing was written."""
 
     status: MarkStatus
-    message: str
     number: str | None = None
     mark: Mark | None = None
     before: Mark | None = None
+    refusal: MarkRefusal | None = None
 
 
 def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
@@ -89,9 +105,9 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     if statement.verdict is Verdict.RETRACTED:
         return unmark(db, statement)
     number = _number_of(statement)
-    refusal = _refusal(db, statement, number)
-    if number is None or refusal:
-        return MarkResult(MarkStatus.REFUSED, refusal, number)
+    refusal = _refusal_of(db, statement, number)
+    if number is None or refusal is not None:
+        return MarkResult(MarkStatus.REFUSED, number, refusal=refusal)
     before = live_marks_of(db, number, statement.reporter)
     person = person_of(db, statement.reporter)
     written = Mark(
@@ -110,12 +126,10 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     latest = before[0] if before else None
     if statement.verdict is Verdict.SPAM:
         block_for(db, statement.reporter, number, statement.at)
-        what = f"{number} is marked as spam and blocked for {statement.reporter}"
-        return MarkResult(MarkStatus.MARKED, what, number, written, latest)
+        return MarkResult(MarkStatus.MARKED, number, written, latest)
     _retract(db, [one for one in before if one.auth_class is not written.auth_class], statement)
     unblock_for(db, statement.reporter, number, statement.at)
-    what = f"{number} is marked as not spam by {statement.reporter}"
-    return MarkResult(MarkStatus.MARKED, what, number, written, latest)
+    return MarkResult(MarkStatus.MARKED, number, written, latest)
 
 
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
@@ -123,21 +137,19 @@ def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
-        what = f"{statement.reporter} has not marked {number or 'this'}: there is nothing to take back"
-        return MarkResult(MarkStatus.NOTHING, what, number)
+        return MarkResult(MarkStatus.NOTHING, number)
     retracted = _retract(db, before, statement)
     unblock_for(db, statement.reporter, number, statement.at)
-    what = f"{statement.reporter} has taken back the mark on {number}"
-    return MarkResult(MarkStatus.RETRACTED, what, number, retracted[0], before[0])
+    return MarkResult(MarkStatus.RETRACTED, number, retracted[0], before[0])
 
 
 def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: float) -> MarkResult:
     """What *37 (SPAM) and *38 (OK) do. The same code again within 60 s takes the mark back."""
     last = last_caller_of(db, person)
     if last is None:
-        return MarkResult(MarkStatus.REFUSED, f"nobody has called {person} lately")
+        return MarkResult(MarkStatus.REFUSED, refusal=MarkRefusal.NOBODY_CALLED)
     if last.number is None:
-        return MarkResult(MarkStatus.REFUSED, WHY_NO_NUMBER[CallerKind.WITHHELD])
+        return MarkResult(MarkStatus.REFUSED, refusal=MarkRefusal.WITHHELD)
     statement = Statement(
         number=last.number,
         reporter=person,
@@ -181,34 +193,27 @@ def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) ->
     return retracted
 
 
-def _refusal(db: sqlite3.Connection, statement: Statement, number: str | None) -> str:
-    """Why the door stays shut, in one line; empty when it opens."""
+def _refusal_of(db: sqlite3.Connection, statement: Statement, number: str | None) -> MarkRefusal | None:
+    """Why the door stays shut; None when it opens."""
     if person_of(db, statement.number.strip()) is not None:
-        return WHY_NO_NUMBER[CallerKind.INTERNAL]
+        return MarkRefusal.INTERNAL_EXTENSION
     if number is None:
-        kind = caller_of(statement.number, statement.region).kind
-        return WHY_NO_NUMBER.get(kind, "this is no telephone number and cannot be marked")
+        return REFUSAL_BY_KIND.get(caller_of(statement.number, statement.region).kind, MarkRefusal.NO_NUMBER)
     if number in own_numbers(db):
-        return f"{number} is one of our own numbers and cannot be marked"
+        return MarkRefusal.OWN_NUMBER
     if numbers_marked_since(db, statement.reporter, statement.at - DAY_SECONDS, number) >= MARKS_A_DAY:
-        return (
-            f"{statement.reporter} has marked {MARKS_A_DAY} numbers within a day, which is the limit: "
-            "ask the administrator to block what is left"
-        )
-    return _refusal_of_spam(db, statement, number) if statement.verdict is Verdict.SPAM else ""
+        return MarkRefusal.TOO_MANY
+    return _refusal_of_spam(db, statement, number) if statement.verdict is Verdict.SPAM else None
 
 
-def _refusal_of_spam(db: sqlite3.Connection, statement: Statement, number: str) -> str:
+def _refusal_of_spam(db: sqlite3.Connection, statement: Statement, number: str) -> MarkRefusal | None:
     if is_contact(db, number):
-        return f"{number} is a contact of somebody here and cannot be marked: block it for yourself instead"
+        return MarkRefusal.CONTACT
     identity = identity_of(db, number)
-    if (
-        identity is not None
-        and _is_verified(identity, statement.at)
-        and not (statement.category and statement.reason.strip())
-    ):
-        return f"{number} is verified as {identity.name}: say a category and a reason"
-    return ""
+    is_explained = statement.category and statement.reason.strip()
+    if identity is not None and _is_verified(identity, statement.at) and not is_explained:
+        return MarkRefusal.VERIFIED
+    return None
 
 
 def _is_verified(identity: Identity, now: float) -> bool:

@@ -9,6 +9,7 @@ All of them are operations (callsieve/changes/operation.py).
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import NamedTuple
 
 from callsieve.changes.fields import number_field, reason_field, since_field
@@ -18,7 +19,7 @@ from callsieve.text.times import when
 from policies.hints import nearest
 from reputation import marking
 from reputation.ids import new_id
-from reputation.marking import MarkResult, MarkStatus, Statement
+from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement
 from reputation.model import Identity, MarkChannel, Verdict
 from reputation.store import reviews
 from reputation.store.identities import identity_of
@@ -26,7 +27,25 @@ from reputation.store.ownership import Epoch, epoch_of, lower_epoch, raise_epoch
 from reputation.store.reviews import Correction, Review, numbers_to_review, reporters_of, review_of
 from reputation.wording import Places, Wording
 
-CODE_BY_STATUS = {MarkStatus.REFUSED: "not-to-be-marked", MarkStatus.NOTHING: "not-marked"}
+# Why a number cannot be marked. A phone that dials a code says it in its own words (reputation/feature_codes.py).
+WHY_NOT_MARKED = {
+    MarkRefusal.WITHHELD: Wording(
+        "a caller without a number cannot be marked: a policy decides about withheld numbers"
+    ),
+    MarkRefusal.EMERGENCY_NUMBER: Wording("an emergency number cannot be marked"),
+    MarkRefusal.INTERNAL_EXTENSION: Wording("an internal extension cannot be marked"),
+    MarkRefusal.SHORT_CODE: Wording("a short code is no telephone number and cannot be marked"),
+    MarkRefusal.NO_NUMBER: Wording("this is no telephone number and cannot be marked"),
+    MarkRefusal.OWN_NUMBER: Wording("{number} is one of our own numbers and cannot be marked"),
+    MarkRefusal.TOO_MANY: Wording(
+        "{person} has marked {most} numbers within a day, which is the limit: "
+        "ask the administrator to block what is left"
+    ),
+    MarkRefusal.CONTACT: Wording(
+        "{number} is a contact of somebody here and cannot be marked: block it for yourself instead"
+    ),
+    MarkRefusal.VERIFIED: Wording("{number} is verified as {name}: say a category and a reason"),
+}
 
 
 class MarkRequest(NamedTuple):
@@ -103,10 +122,22 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Mark
     )
     with change(db, context, "unmark" if is_retraction else "mark") as changed:
         result = marking.mark(db, statement)
-        if result.status in CODE_BY_STATUS:
-            raise Refused(CODE_BY_STATUS[result.status], result.message)
+        if result.refusal is not None:
+            raise Refused(result.refusal, _why_not_marked(db, result.refusal, result.number, statement.reporter))
+        if result.status is MarkStatus.NOTHING:
+            about: Places = {"person": statement.reporter, "number": result.number or request.number[:40]}
+            raise Refused(
+                "not-marked", Wording("{person} has not marked {number}: there is nothing to take back", about)
+            )
         changed.number, changed.before, changed.after = result.number, result.before, result.mark
     return Marked(changed.id, result)
+
+
+def _why_not_marked(db: sqlite3.Connection, refusal: MarkRefusal, number: str | None, person: str) -> Wording:
+    identity = identity_of(db, number) if number else None
+    name = identity.name if identity else ""
+    about: Places = {"number": number or "", "person": person, "most": MARKS_A_DAY, "name": name}
+    return replace(WHY_NOT_MARKED[refusal], places=about)
 
 
 def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> str:

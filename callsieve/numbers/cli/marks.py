@@ -18,6 +18,12 @@ from reputation.model import MarkChannel, Verdict
 # What a person can say here; taking back is `unmark`.
 SAID = {"spam": Verdict.SPAM, "ok": Verdict.OK}
 
+DONE = {
+    Verdict.SPAM: "{number} is marked as spam and blocked for {person}",
+    Verdict.OK: "{number} is marked as not spam by {person}",
+    Verdict.RETRACTED: "{person} has taken back the mark on {number}",
+}
+
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 PersonOption = Annotated[
     str, typer.Option("--as", metavar="PERSON", help="Who says it: an extension.", show_default=False)
@@ -56,9 +62,13 @@ def unmark_number(
 
 
 def _show(marked: Marked, config: Path | None, *, as_json: bool) -> None:
+    written = marked.result.mark
+    assert written is not None
+    done = DONE[written.verdict].format(number=written.number, person=written.reporter)
     if as_json:
-        print_json(asdict(marked.result))
+        result = asdict(marked.result)
+        del result["refusal"]
+        print_json(result | {"message": done})
         return
-    message = marked.result.message
-    say(f"{message[0].upper()}{message[1:]}.")
+    say(f"{done}.")
     say_undo(marked.change_id, config)

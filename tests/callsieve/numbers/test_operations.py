@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.operations import (
+    WHY_NOT_MARKED,
     CorrectionRequest,
     MarkRequest,
     OwnerRequest,
@@ -22,12 +25,14 @@ from callsieve.numbers.operations import (
     same_owner,
 )
 from callsieve.settings import Loaded, load_settings
+from reputation.marking import MarkRefusal
 from reputation.model import Identity, MarkChannel, Verdict
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
 from reputation.store.transaction import transaction
 from reputation.users import Role
+from reputation.wording import Places
 from tests.office import CALLER, SETTINGS
 
 AT = 1_790_000_000.0
@@ -58,7 +63,7 @@ def context(loaded: Loaded, at: float = AT) -> Context:
     [
         pytest.param(mark, SPAM._replace(person="210"), "unknown-person", "as", id="slip"),
         pytest.param(mark, SPAM._replace(person=None), "nobody", "", id="nobody"),
-        pytest.param(mark, SPAM._replace(number="911"), "not-to-be-marked", "", id="emergency"),
+        pytest.param(mark, SPAM._replace(number="911"), "emergency-number", "", id="emergency"),
         pytest.param(
             mark, SPAM._replace(verdict=Verdict.OK, category="x"), "category-of-no-spam", "category", id="category"
         ),
@@ -90,9 +95,17 @@ def test_a_verified_business_needs_a_category_and_a_reason(db: sqlite3.Connectio
         set_identity(db, Identity(CALLER, "First Bank", 2, 1e11), 0.0)
     with pytest.raises(Refused) as refused:
         mark(db, context(loaded), SPAM)
-    assert refused.value.code == "not-to-be-marked"
+    assert refused.value.code == "verified"
+    assert "First Bank" in str(refused.value)
     done = mark(db, context(loaded), SPAM._replace(category="debt", reason="calls at night"))
     assert (done.result.status, done.change_id) == ("marked", 1)
+
+
+def test_every_refusal_of_a_mark_has_its_words() -> None:
+    assert set(MarkRefusal) - set(WHY_NOT_MARKED) == {MarkRefusal.NOBODY_CALLED}, "that is only said by phone"
+    about: Places = {"number": CALLER, "person": "201", "most": 20, "name": "First Bank"}
+    for words in WHY_NOT_MARKED.values():
+        assert not re.search("[{}]", str(replace(words, places=about)))
 
 
 def test_an_owner_is_no_later_than_the_next_one(db: sqlite3.Connection, loaded: Loaded) -> None:
