@@ -16,7 +16,7 @@ from policies.decision import IncomingCall
 from policies.engine import EMERGENCY_WINDOW_SECONDS
 from policies.policy import Policy, PolicySet
 from policies.quiet_hours import resting
-from reputation.emergency_window import counts_after_closing
+from reputation.emergency_closing import counts_after_closing
 from reputation.model import Facts, FactsQuery
 from reputation.quiet_hours import QuietHours, hour_at
 

@@ -30,8 +30,8 @@ MOST_OF_USER = 6  # as many as a browser opens
 class LiveCalls:
     """Looks as long as somebody watches."""
 
-    def __init__(self, shelf: StoreClient, clock: Callable[[], float]) -> None:
-        self._shelf = shelf
+    def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
+        self._store = store
         self._clock = clock
         self._watchers: dict[asyncio.Queue[CallRow], str] = {}
         self._told: OrderedDict[str, bool] = OrderedDict()  # by id: whether it is known how the call ended
@@ -70,7 +70,7 @@ class LiveCalls:
         """Finds what is new in the journal, and tells it."""
         still_open = [call_id for call_id, ended in self._told.items() if not ended]
         try:
-            found = await self._shelf.read(_news, self._clock() - LOOK_BACK_SECONDS, still_open[-MOST_OPEN:])
+            found = await self._store.read(_news, self._clock() - LOOK_BACK_SECONDS, still_open[-MOST_OPEN:])
         except StoreError as error:
             logger.warning("live calls: %s", error)
             return

@@ -70,11 +70,11 @@ class Daemon:
         self._ended_parts: list[str] = []
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
-        self.keeper = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)
+        self.store = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)
         self.screening = Screening(
             site=site_of(settings),
             policies=self._first_policies(),
-            knowledge=self.keeper,
+            knowledge=self.store,
             new_id=new_id,
             deadline_seconds=settings.agi.deadline_ms / 1000,
             trouble=self.trouble,
@@ -96,8 +96,8 @@ class Daemon:
         settings = self._loaded.settings
         _make_directories(self._loaded)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.keeper.close)
-            await self.keeper.start()
+            stack.push_async_callback(self.store.close)
+            await self.store.start()
             read_plans(regions_of(self.screening.site))
             host, port = address_of(settings.agi.listen)
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
@@ -135,14 +135,14 @@ class Daemon:
 
     def trouble(self) -> str:
         """What is wrong at the moment, in one line; empty when nothing is."""
-        journal = self.keeper.journal
+        journal = self.store.journal
         return "; ".join(
             text
             for text in (
                 self._dialplan_trouble,
                 NOT_TOLD if self.server.is_blind and not self.server.key else "",
-                self.keeper.trouble,
-                self.keeper.incident,
+                self.store.trouble,
+                self.store.incident,
                 self._policy_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
@@ -180,7 +180,7 @@ class Daemon:
                     logger.warning("%s.* changed: restart to apply it", table)
             self._loaded = loaded
             self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
-            self.keeper.weights = loaded.settings.reputation
+            self.store.weights = loaded.settings.reputation
             self._settings_differ()
             await self._reload_policies()
             guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
@@ -190,7 +190,7 @@ class Daemon:
     def _listener(self, settings: Ami) -> OutcomeRecorder:
         from callsieve.daemon.outcome_recorder import OutcomeRecorder  # what nobody needs costs no start-up time
 
-        return OutcomeRecorder(settings, lambda: self.screening.site, self.keeper)
+        return OutcomeRecorder(settings, lambda: self.screening.site, self.store)
 
     def _first_policies(self) -> PolicySet:
         try:
@@ -232,10 +232,10 @@ class Daemon:
         self._settings_due.set()
 
     async def _keep_settings(self) -> None:
-        await keep_settings(self.keeper, lambda: self._loaded.settings, self._settings_due)
+        await keep_settings(self.store, lambda: self._loaded.settings, self._settings_due)
 
     async def _recall(self) -> None:
-        await recall(self.keeper, self.screening.velocity, time.time())
+        await recall(self.store, self.screening.velocity, time.time())
 
     async def _read_plans(self) -> None:
         """Number plans of all countries, which the first calls can do without."""
@@ -252,7 +252,7 @@ class Daemon:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def _fold(self) -> None:
-        await keep_folded(self.keeper, self._weights_changed)
+        await keep_folded(self.store, self._weights_changed)
 
     async def _keep_console(self) -> None:
         await keep_console(lambda: self._loaded)
@@ -263,12 +263,12 @@ class Daemon:
         """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
-            path = self.keeper.path
+            path = self.store.path
             try:
                 has_one = await asyncio.to_thread(has_backup_of_today, path, time.time())
                 if has_one or await _back_up(path):
                     await _tidy_up(path)
-                await _grade_own_numbers(path, self.keeper.weights)
+                await _grade_own_numbers(path, self.store.weights)
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)

@@ -50,9 +50,9 @@ FIRST_RETRY_SECONDS = 1.0
 class OutcomeRecorder:
     """The AMI listener, the tracker and the writer of outcomes. Started by `start`, ended by `close`."""
 
-    def __init__(self, settings: Ami, site: Callable[[], Site], keeper: StoreSupervisor) -> None:
+    def __init__(self, settings: Ami, site: Callable[[], Site], store: StoreSupervisor) -> None:
         self._site = site
-        self._keeper = keeper
+        self._store = store
         self.listener = AmiListener(Account(settings.host, settings.port, settings.username, settings.secret))
         self.tracker = CallTracker(self._trunk_of)
         self._phones: frozenset[str] = frozenset()
@@ -132,7 +132,7 @@ class OutcomeRecorder:
             logger.warning("a key during a call came from a trunk: see docs/operations.md for features.conf")
             return
         try:
-            result = await self._keeper.write(mark_call, endpoint, linkedid, at)
+            result = await self._store.write(mark_call, endpoint, linkedid, at)
         except StoreError as error:
             logger.warning("a mark during a call was lost: %s", error)
         else:
@@ -158,7 +158,7 @@ class OutcomeRecorder:
     async def _open_windows(self) -> None:
         """Writes the emergency calls, each until it is written."""
         while self._emergencies:
-            await self._keeper.record_emergency(self._emergencies[0])
+            await self._store.record_emergency(self._emergencies[0])
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
@@ -167,7 +167,7 @@ class OutcomeRecorder:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             hours = self._site().outbound.hours
             try:
-                await self._keeper.write(record_outcomes, batch, time.time(), hours)
+                await self._store.write(record_outcomes, batch, time.time(), hours)
             except (StoreError, asyncio.CancelledError):
                 self._queue.extendleft(reversed(batch))
                 raise
@@ -183,7 +183,7 @@ class OutcomeRecorder:
         for _ in range(count):
             outcome = self._queue.popleft()
             try:
-                await self._keeper.write(record_outcome, outcome, time.time(), hours)
+                await self._store.write(record_outcome, outcome, time.time(), hours)
             except (StoreError, asyncio.CancelledError):
                 self._queue.appendleft(outcome)
                 raise
@@ -195,9 +195,9 @@ class OutcomeRecorder:
 
     async def _settle(self) -> None:
         """Now and then: who has which phone, and what can be learnt now that its decision is in the journal."""
-        people = await self._keeper.read(all_people)
+        people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
-        await self._keeper.write(settle_outcomes, time.time())
+        await self._store.write(settle_outcomes, time.time())
 
 
 async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:

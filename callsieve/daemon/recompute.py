@@ -16,12 +16,12 @@ PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
 RETRY_SECONDS = 10.0
 
 
-async def keep_folded(keeper: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Until cancelled. `changed` is set when `keeper.weights` are others, or the store is another one."""
+async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
+    """Until cancelled. `changed` is set when `store.weights` are others, or the store is another one."""
     while True:
         changed.clear()
         try:
-            await fold(keeper)
+            await fold(store)
         except StoreError as error:
             logger.debug("standings wait to be folded: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
@@ -29,11 +29,11 @@ async def keep_folded(keeper: StoreSupervisor, changed: asyncio.Event) -> None:
             await changed.wait()
 
 
-async def fold(keeper: StoreSupervisor) -> int:
-    """Folds what is still to be folded with the keeper's weights, and returns how many numbers that were."""
-    await keeper.write(use_weights, keeper.weights)
+async def fold(store: StoreSupervisor) -> int:
+    """Folds what is still to be folded with the store's weights, and returns how many numbers that were."""
+    await store.write(use_weights, store.weights)
     total = 0
-    while numbers := await keeper.write(fold_next, AT_ONCE):
+    while numbers := await store.write(fold_next, AT_ONCE):
         total += numbers
         await asyncio.sleep(PAUSE_SECONDS)
     if total:

@@ -25,7 +25,7 @@ logger = logging.getLogger("callsieve.daemon.settings_sync")
 RETRY_SECONDS = 5.0
 
 
-async def keep_settings(keeper: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
+async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
     """Until cancelled: the people and numbers of the settings, whenever `due` is set.
 
     Without them nobody is known, and a line that is not to be screened is.
@@ -34,16 +34,16 @@ async def keep_settings(keeper: StoreSupervisor, settings: Callable[[], Settings
         await due.wait()
         due.clear()
         ours = settings()
-        written = keeper.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours))
+        written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours))
         if not await _done(written):
             due.set()
 
 
-async def recall(keeper: StoreSupervisor, velocity: Velocity, started_at: float) -> None:
+async def recall(store: StoreSupervisor, velocity: Velocity, started_at: float) -> None:
     """Who called in the hour before the start; later calls are counted as they come."""
     times: list[tuple[str, float]] = []
     since = started_at - WINDOW_SECONDS
-    while not await _done(keeper.read(lambda db: times.extend(call_times(db, since)))):
+    while not await _done(store.read(lambda db: times.extend(call_times(db, since)))):
         times.clear()
     for number, at in times:
         if at < started_at:

@@ -67,7 +67,7 @@ class StoreSupervisor:
         if not await self._open():
             self._wanted.set()
         self.journal.start()
-        self._task = asyncio.create_task(self._keep_open(), name="keeper")
+        self._task = asyncio.create_task(self._keep_open(), name="store")
 
     async def close(self) -> None:
         """Write what the journal holds and close the store."""

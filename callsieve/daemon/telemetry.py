@@ -84,7 +84,7 @@ class Observed(Protocol):
     @property
     def screening(self) -> Screening: ...
     @property
-    def keeper(self) -> StoreSupervisor: ...
+    def store(self) -> StoreSupervisor: ...
     @property
     def learning(self) -> OutcomeRecorder | None: ...
     def trouble(self) -> str: ...
@@ -92,7 +92,7 @@ class Observed(Protocol):
 
 def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
     """The daemon as it is now."""
-    stats, screening, journal = daemon.server.stats, daemon.screening, daemon.keeper.journal
+    stats, screening, journal = daemon.server.stats, daemon.screening, daemon.store.journal
     return Telemetry(
         at=now,
         started_at=started_at,

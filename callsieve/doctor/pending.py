@@ -7,7 +7,7 @@ import sqlite3
 from agi.parsing import instant_of
 from callsieve.doctor.finding import NONE, CheckContext, CheckStatus, Finding, and_more, fail, ok, warn
 from callsieve.doctor.service import told_by_store
-from callsieve.emergency import EmergencyWindow, window_of
+from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
 from callsieve.text.times import ago
 from reputation.appeals import AppealState, is_overdue

@@ -48,11 +48,11 @@ def _standalone(config: Path | None) -> None:
     logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
     loaded = served_settings(config)
     deadline_seconds = loaded.settings.agi.deadline_ms / 1000
-    keeper = StoreSupervisor(loaded.store_path)
+    store = StoreSupervisor(loaded.store_path)
     screening = Screening(
         site=site_of(loaded.settings),
         policies=policies_of(loaded),
-        knowledge=keeper,
+        knowledge=store,
         new_id=new_id,
         deadline_seconds=deadline_seconds,
     )
@@ -60,7 +60,7 @@ def _standalone(config: Path | None) -> None:
     async def answer(request: Request) -> bytes:
         try:
             async with asyncio.timeout(deadline_seconds):
-                await keeper.start()
+                await store.start()
                 return await screening.answer(request)
         except TimeoutError:
             return screening.failed_open("timed out", request)
@@ -71,7 +71,7 @@ def _standalone(config: Path | None) -> None:
     with asyncio.Runner() as runner:
         run_standalone(lambda request: runner.run(answer(request)), sys.stdin.buffer, sys.stdout.buffer)
         sys.stdout.close()  # Asterisk goes on with the call while the journal is written
-        runner.run(keeper.close())
+        runner.run(store.close())
 
 
 if __name__ == "__main__":

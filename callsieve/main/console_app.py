@@ -1,11 +1,12 @@
 """The application: the table of all pages, each behind the gate, and the files that browsers fetch.
 
-make_app(Desk(load)) -> an ASGI application, for uvicorn and for tests
+make_app(make_app_state(load)) -> an ASGI application, for uvicorn and for tests
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -20,8 +21,12 @@ from starlette.types import ASGIApp, Scope
 
 from callsieve.appeals.web import pages as appeals
 from callsieve.audit.web import pages as audit
+from callsieve.calls.disputes import appeal_in_words
+from callsieve.calls.live import LiveCalls
+from callsieve.calls.views_overview import ActivityCache
 from callsieve.calls.web import overview
 from callsieve.calls.web import pages as calls
+from callsieve.doctor.watch import HealthWatch
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
@@ -31,10 +36,15 @@ from callsieve.own_numbers.web import do_not_call, guidance
 from callsieve.own_numbers.web import pages as own
 from callsieve.policy.web import drafts
 from callsieve.policy.web import pages as policies
+from callsieve.replay.trial_jobs import TrialJobs
+from callsieve.settings import Loaded
+from callsieve.users.half_logins import HalfLogins
 from callsieve.users.web import account, login, second_factor
 from callsieve.users.web import pages as users
-from callsieve.web.access import error_page, guarded, stranger
-from callsieve.web.desk import Desk
+from callsieve.users.web.password_check import LoginTries
+from callsieve.web.access import anonymous, error_page, guarded
+from callsieve.web.app_state import AppState
+from callsieve.web.rendering import Templates
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import SecurityHeaders
 
@@ -45,6 +55,11 @@ _PARTS = (
     *(appeals, feeds, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
+# The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
+CAPABILITIES = (
+    *("appeals", "audit", "calls", "doctor", "identities", "imports", "lists", "numbers", "own_numbers"),
+    *("policy", "users"),
+)
 STATIC_SECONDS = 3600
 
 
@@ -57,28 +72,40 @@ class _Files(StaticFiles):
         return response
 
 
-def make_app(desk: Desk) -> ASGIApp:
-    """The console over a desk, which it closes at its end."""
+def make_templates() -> Templates:
+    """All templates of the console."""
+    return Templates(CAPABILITIES, {"appeal": appeal_in_words})
+
+
+def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
+    """What the pages of a console with these settings share."""
+    state = AppState(load, make_templates(), HealthWatch(load), clock)
+    state.provide(LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
+    return state
+
+
+def make_app(state: AppState) -> ASGIApp:
+    """The console with this state, which it closes at its end."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await desk.close()
+        await state.close()
 
     async def not_found(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return error_page(stranger(request, desk), status)
+        return error_page(anonymous(request, state), status)
 
     async def icon(_request: Request) -> Response:
         """Browsers ask for it here where a document names none: the guidance, or what is no page at all."""
         return RedirectResponse("/static/icon.svg", 301)
 
     static = Path(str(files("callsieve.web"))) / "static"
-    routes = [Route(page.path, guarded(page, desk), methods=[page.method]) for page in PAGES]
+    routes = [Route(page.path, guarded(page, state), methods=[page.method]) for page in PAGES]
     app = Starlette(
         routes=[*routes, Route("/favicon.ico", icon), Mount("/static", _Files(directory=static))],
         lifespan=lifespan,
         exception_handlers={HTTPException: not_found},
     )
-    web = desk.loaded.settings.web
+    web = state.loaded.settings.web
     return SecurityHeaders(app, web.hosts, https_only=web.behind_proxy)

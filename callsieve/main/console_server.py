@@ -13,8 +13,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from callsieve.main.console_app import make_app
-from callsieve.main.console_context import make_desk
+from callsieve.main.console_app import make_app, make_app_state
 from callsieve.settings import Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
 from callsieve.web.connections import Connections, protocol_of
@@ -31,10 +30,10 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
 
     SettingsError when the address cannot be listened on.
     """
-    desk = make_desk(load)
-    web = desk.loaded.settings.web
+    state = make_app_state(load)
+    web = state.loaded.settings.web
     host, port = address_of(web.listen)
-    app = make_app(desk)
+    app = make_app(state)
     proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None
     server = uvicorn.Server(
         uvicorn.Config(

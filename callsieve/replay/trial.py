@@ -59,7 +59,7 @@ class TrialError(Exception):
     """It cannot be done. One line that says why."""
 
 
-def rehearsed(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callable[[float], None]) -> dict[str, Any]:
+def trial_report(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callable[[float], None]) -> dict[str, Any]:
     """The report as JSON has it, and the reasons of its first changes. `tell` gets the share that is done.
 
     PolicyError for a draft that cannot be used.
@@ -102,7 +102,7 @@ def draft_of(text: str, loaded: Loaded) -> Policy:
 
 
 def main() -> None:
-    """One rehearsal."""
+    """One trial."""
     with suppress(OSError):
         os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
@@ -115,7 +115,7 @@ def main() -> None:
         )
         with open_store(loaded.store_path, migrated=False) as db:
             db.execute("PRAGMA query_only = ON")
-            _say({"report": rehearsed(db, loaded, asked, lambda share: _say({"share": round(share, 3)}))})
+            _say({"report": trial_report(db, loaded, asked, lambda share: _say({"share": round(share, 3)}))})
     except (TrialError, PolicyError, SettingsError, StoreError) as error:
         _say({"problem": str(error)})
     except MemoryError:

@@ -1,7 +1,7 @@
 """Drafts over the last days, one at a time, each in a process of its own: pages only look how far it is.
 
-started = await rehearsals.start(loaded, Draft(...))     Refused while another one runs
-rehearsals.latest -> TrialJob | None                    `share` grows; then `report` or `problem`
+started = await trials.start(loaded, Draft(...))     Refused while another one runs
+trials.latest -> TrialJob | None                    `share` grows; then `report` or `problem`
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class TrialJobs:
         """Whether one is."""
         return self._task is not None and not self._task.done()
 
-    def start(self, loaded: Loaded, rehearsal: TrialJob, draft: str) -> bool:
+    def start(self, loaded: Loaded, job: TrialJob, draft: str) -> bool:
         """Begins it; False while another one runs."""
         if self.is_running:
             return False
         config = str(loaded.file) if loaded.file else None
-        asked = Asked(config, str(loaded.state), draft, rehearsal.days, rehearsal.began_at)
-        self.latest = rehearsal
-        self._task = asyncio.create_task(_run(rehearsal, asked), name="rehearsal")
+        asked = Asked(config, str(loaded.state), draft, job.days, job.began_at)
+        self.latest = job
+        self._task = asyncio.create_task(_run(job, asked), name="job")
         return True
 
     async def close(self) -> None:
@@ -74,17 +74,17 @@ class TrialJobs:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-async def _run(rehearsal: TrialJob, asked: Asked) -> None:
+async def _run(job: TrialJob, asked: Asked) -> None:
     pipe = asyncio.subprocess.PIPE
     words = (sys.executable, "-P", "-m", "callsieve.replay.trial")
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=LINE_BYTES)
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            await _follow(rehearsal, process, msgspec.json.encode(asked))
+            await _follow(job, process, msgspec.json.encode(asked))
     except TimeoutError:
-        rehearsal.problem = TOOK_TOO_LONG.format(WAIT_SECONDS)
+        job.problem = TOOK_TOO_LONG.format(WAIT_SECONDS)
     except asyncio.CancelledError:
-        rehearsal.problem = "it was stopped"
+        job.problem = "it was stopped"
         raise
     finally:
         with suppress(ProcessLookupError):
@@ -92,7 +92,7 @@ async def _run(rehearsal: TrialJob, asked: Asked) -> None:
         await process.wait()
 
 
-async def _follow(rehearsal: TrialJob, process: asyncio.subprocess.Process, asked: bytes) -> None:
+async def _follow(job: TrialJob, process: asyncio.subprocess.Process, asked: bytes) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     with suppress(BrokenPipeError, ConnectionResetError):
@@ -101,12 +101,12 @@ async def _follow(rehearsal: TrialJob, process: asyncio.subprocess.Process, aske
     process.stdin.close()
     async for line in process.stdout:
         said = msgspec.json.decode(line)
-        rehearsal.share = said.get("share", rehearsal.share)
-        rehearsal.report = _with_wordings(said.get("report"))
-        rehearsal.problem = said.get("problem", "")
-    if not rehearsal.is_over:
+        job.share = said.get("share", job.share)
+        job.report = _with_wordings(said.get("report"))
+        job.problem = said.get("problem", "")
+    if not job.is_over:
         spent = -(process.returncode or await process.wait()) == signal.SIGXCPU  # what the process may use is used up
-        rehearsal.problem = TOOK_TOO_LONG.format(MOST_SECONDS) if spent else FAILED
+        job.problem = TOOK_TOO_LONG.format(MOST_SECONDS) if spent else FAILED
 
 
 def _with_wordings(report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

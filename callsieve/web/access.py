@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from callsieve.changes.operation import Refused
-from callsieve.emergency import window_of
-from callsieve.web.desk import Desk
+from callsieve.emergency_window import window_of
+from callsieve.web.app_state import AppState
 from callsieve.web.i18n import wanted_language
-from callsieve.web.request import THEMES, NotThere, Visit, local_path
+from callsieve.web.request import THEMES, NotFound, PageRequest, local_path
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
@@ -58,7 +58,7 @@ ERRORS = {
 }
 
 
-class Turned(Exception):
+class Redirected(Exception):
     """The visitor is sent elsewhere, or away."""
 
     def __init__(self, response: Response) -> None:
@@ -96,99 +96,99 @@ def drop_cookie(response: Response, request: Request, name: str) -> None:
     )
 
 
-def guarded(page: Page, desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Response]]:
     """The function of a page behind the gate."""
 
     async def answer(request: Request) -> Response:
-        visit = stranger(request, desk)
+        req = anonymous(request, state)
         try:
-            visit = await _admitted(page, visit)
-            return await page.handler(visit)
-        except Turned as turned:
-            return turned.response
-        except NotThere:
-            return error_page(visit, 404)
+            req = await _admitted(page, req)
+            return await page.handler(req)
+        except Redirected as redirected:
+            return redirected.response
+        except NotFound:
+            return error_page(req, 404)
         except Refused as refused:
-            return error_page(visit, 422, refused.words)
+            return error_page(req, 422, refused.words)
         except StoreError as error:
             logger.warning("%s", error)
-            return error_page(visit, 503, str(error) if visit.user else "")
+            return error_page(req, 503, str(error) if req.user else "")
         except HTTPException as error:
-            return error_page(visit, error.status_code)
+            return error_page(req, error.status_code)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:
             logger.exception("the page %s failed", page.path)
-            return error_page(visit, 500)
+            return error_page(req, 500)
 
     return answer
 
 
-def stranger(request: Request, desk: Desk) -> Visit:
-    """The visit before anybody knows whose it is."""
+def anonymous(request: Request, state: AppState) -> PageRequest:
+    """The request, of nobody yet: `with_session` finds whose it is."""
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "")
-    return Visit(
-        request=request,
-        desk=desk,
-        now=desk.clock(),
+    return PageRequest(
+        http=request,
+        state=state,
+        now=state.clock(),
         token=parse_token(cookies.get(cookie_name(LOGIN_COOKIE, request))) or new_token(),
         language=wanted_language(cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")),
         theme=theme if theme in THEMES else "system",
     )
 
 
-def error_page(visit: Visit, status: int, detail: str | Wording = "") -> Response:
+def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Response:
     """What went wrong, and what to do."""
     text = ERRORS.get(status) or ("" if detail else ERRORS[400])
-    return visit.page("error.html", status, status=status, text=text, detail=detail)
+    return req.page("error.html", status, status=status, text=text, detail=detail)
 
 
-async def _admitted(page: Page, visit: Visit) -> Visit:
-    """The visit with its user and its form. Turned or HTTPException for who may not."""
-    visit = await with_session(visit)
+async def _admitted(page: Page, req: PageRequest) -> PageRequest:
+    """The request with its user and its form. Redirected or HTTPException for who may not."""
+    req = await with_session(req)
     if page.role is not None:
-        if visit.user is None:
-            raise Turned(_to_login(visit, page))
-        if visit.user.role < page.role:
+        if req.user is None:
+            raise Redirected(_to_login(req, page))
+        if req.user.role < page.role:
             raise HTTPException(403)
     if page.method == "POST":
-        form, files = await _form_of(visit.request, page.most_bytes)
-        visit = replace(visit, form=form, files=files)
-        if not _is_ours(visit):
+        form, files = await _form_of(req.http, page.most_bytes)
+        req = replace(req, form=form, files=files)
+        if not _is_ours(req):
             raise HTTPException(419)
-    return visit
+    return req
 
 
-async def with_session(visit: Visit) -> Visit:
-    """The visit with whose session it is, if it is one. Once a minute the store learns that it was used."""
-    token = parse_token(visit.request.cookies.get(cookie_name(COOKIE, visit.request)))
+async def with_session(req: PageRequest) -> PageRequest:
+    """The request with the session of its cookie, if there is one. Once a minute the store learns that it was used."""
+    token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
-        return visit
-    found = await visit.read(session_of, hash_of(token), visit.now, visit.desk.lifetime)
+        return req
+    found = await req.read(session_of, hash_of(token), req.now, req.state.lifetime)
     if found is None:
-        return visit
+        return req
     user, session = found
-    visit.request.state.logged_in = True  # connections.py closes others first
-    if visit.now - session.seen_at >= TOUCH_SECONDS:
-        task = asyncio.ensure_future(_touch(visit.desk, session.token, visit.now))
-        visit.desk.background.add(task)
-        task.add_done_callback(visit.desk.background.discard)
-    window = await visit.read(window_of, visit.desk.loaded.settings, visit.now)
-    return replace(visit, token=token, user=user, session=session, window=window)
+    req.http.state.logged_in = True  # connections.py closes others first
+    if req.now - session.seen_at >= TOUCH_SECONDS:
+        task = asyncio.ensure_future(_touch(req.state, session.token, req.now))
+        req.state.background.add(task)
+        task.add_done_callback(req.state.background.discard)
+    window = await req.read(window_of, req.state.loaded.settings, req.now)
+    return replace(req, token=token, user=user, session=session, window=window)
 
 
-async def _touch(desk: Desk, token: str, now: float) -> None:
+async def _touch(state: AppState, token: str, now: float) -> None:
     with suppress(StoreError):  # a store that is locked makes no page wait
-        await desk.shelf.write(touch_session, token, now)
+        await state.store.write(touch_session, token, now)
 
 
-def _to_login(visit: Visit, page: Page) -> Response:
+def _to_login(req: PageRequest, page: Page) -> Response:
     """To the form, and from there back; a part of a page cannot show it, so all of it goes there."""
-    url = visit.request.url
+    url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
-    target = f"/login?next={quote(here)}" if page.method == "GET" and not visit.is_fragment else "/login"
-    if visit.is_fragment:
+    target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"
+    if req.is_fragment:
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, 303)
 
@@ -220,12 +220,12 @@ async def _body_of(request: Request, most_bytes: int) -> bytes:
     return bytes(raw)
 
 
-def _is_ours(visit: Visit) -> bool:
+def _is_ours(req: PageRequest) -> bool:
     """The form carries the token of the session, and the browser does not say that another site sent it."""
-    headers = visit.request.headers
+    headers = req.http.headers
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
     if origin is not None and host_of(origin.partition("://")[2]) != host_of(headers.get("host", "")):
         return False
-    return is_form_token(visit.form.get("form_token", ""), visit.token)
+    return is_form_token(req.form.get("form_token", ""), req.token)

@@ -8,7 +8,7 @@ from callsieve.web.words import N_
 from reputation.users import Role
 
 # What is said after something was done, by the word in `?said=`: so that nobody can make the console say anything else.
-Saids = dict[str, str]
+Messages = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ PLACES: tuple[NavigationItem, ...] = (
     NavigationItem("/account", N_("My account")),
 )
 
-SAIDS: Saids = {
+MESSAGES: Messages = {
     "logged-out": N_("You are logged out."),
     "password": N_("Your password is changed; other browsers are logged out."),
     "second-factor-on": N_("The second factor is in force; other browsers are logged out."),

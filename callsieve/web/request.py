@@ -1,9 +1,9 @@
-"""One request of one visitor: all that the function of a page is given, and the only way from there to the store.
+"""One request to the console: all that the function of a page is given, and the only way from there to the store.
 
-visit.user, visit.form, visit.path("id")     who asks, and for what
-await visit.read(fn, *args)                  what fn(db, *args) returns
-await visit.perform(lists.add, request)      what an operation returns
-visit.page("calls/calls.html", calls=calls)        the answer
+req.user, req.form, req.path("id")     who asks, and for what
+await req.read(fn, *args)                  what fn(db, *args) returns
+await req.perform(lists.add, request)      what an operation returns
+req.page("calls/calls.html", calls=calls)        the answer
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
-from callsieve.emergency import EmergencyWindow
+from callsieve.emergency_window import EmergencyWindow
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, TableError
-from callsieve.web.desk import Desk, HealthNotices
+from callsieve.web.app_state import AppState, HealthNotices
 from callsieve.web.i18n import LANGUAGES, TAGS
-from callsieve.web.navigation import PLACES, SAIDS
+from callsieve.web.navigation import MESSAGES, PLACES
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
 from reputation.users import ConsoleUser, Role, Session
@@ -41,20 +41,20 @@ LONGEST_ADDRESS = 64
 THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
-class NotThere(Exception):
+class NotFound(Exception):
     """What the address names is not there, or not for this visitor: nobody is told which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     """`user` and `session` are None where nobody is logged in; `token` is then that of the form to log in by.
 
     `window`: that after an emergency call, for who is logged in.
     `now`, in UTC seconds, is when the request came: all that becomes of it happens at that one instant.
     """
 
-    request: Request
-    desk: Desk
+    http: Request
+    state: AppState
     now: float
     token: str
     language: str
@@ -95,35 +95,35 @@ class Visit:
     @property
     def address(self) -> str:
         """Where the visitor comes from, as the proxy says it where there is one."""
-        said = self.request.client.host if self.request.client else ""
+        said = self.http.client.host if self.http.client else ""
         return "".join(filter(str.isprintable, said))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:
         """Whether htmx asks, which wants a part of the page and not all of it."""
-        return self.request.headers.get("hx-request") == "true"
+        return self.http.headers.get("hx-request") == "true"
 
     @property
     def query(self) -> Mapping[str, str]:
         """What stands behind the question mark, each key once."""
-        return self.request.query_params
+        return self.http.query_params
 
     def path(self, name: str) -> str:
         """A part of the address."""
-        return str(self.request.path_params[name])
+        return str(self.http.path_params[name])
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """What `fn(db, *args)` returns. StoreError."""
-        return await self.desk.shelf.read(fn, *args)
+        return await self.state.store.read(fn, *args)
 
     @property
     def context(self) -> Context:
         """Who asks, when, and under which settings, for operations."""
-        return Context(self.who, self.role, self.now, self.desk.loaded, self.user.name if self.user else "")
+        return Context(self.who, self.role, self.now, self.state.loaded, self.user.name if self.user else "")
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""
-        return await self.desk.shelf.write(operation, self.context, request)
+        return await self.state.store.write(operation, self.context, request)
 
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
         """The template with what it shows, and what all pages show."""
@@ -131,20 +131,20 @@ class Visit:
 
     def render(self, template: str, /, **shown: Any) -> str:
         """The text of a template; one that begins with `_` is a part of a page."""
-        return self.desk.templates.render(template, self.language, {**self._common(), **shown})
+        return self.state.templates.render(template, self.language, {**self._common(), **shown})
 
     def say(self, text: str) -> str:
         """A text of ours in the visitor's language."""
-        return self.desk.templates.say(text, self.language)
+        return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """To another page, after something was done. `said` is a word of SAIDS."""
-        assert not said or said in SAIDS, said
+        """To another page, after something was done. `said` is a word of MESSAGES."""
+        assert not said or said in MESSAGES, said
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path, 303)
 
     def _common(self) -> dict[str, Any]:
-        path = self.request.url.path
-        health = self.desk.health.latest if self.user else None
+        path = self.http.url.path
+        health = self.state.health.latest if self.user else None
         return {
             "user": self.user,
             "role": self.role.word,
@@ -153,18 +153,18 @@ class Visit:
             "sees_numbers": self.sees_numbers,
             "form_token": form_token(self.token),
             "path": path,
-            "here": f"{path}?{self.request.url.query}" if self.request.url.query else path,
+            "here": f"{path}?{self.http.url.query}" if self.http.url.query else path,
             "places": [place for place in PLACES if self.user and self.role >= place.role],
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,
             "theme": self.theme,
             "themes": THEMES,
-            "said": SAIDS.get(self.query.get("said", ""), ""),
-            "observing": self.desk.observing if self.user else "",
+            "said": MESSAGES.get(self.query.get("said", ""), ""),
+            "observing": self.state.observing if self.user else "",
             "off": health.off if health else None,
             "window": _open_window(self.window, health) if self.window and health else "",
-            "policy_trouble": self.desk.policy_trouble if self.user else "",
+            "policy_trouble": self.state.policy_trouble if self.user else "",
             "now": self.now,
         }
 
@@ -193,22 +193,22 @@ def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def uploaded_table(visit: Visit, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:
+def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:
     """The table in the file that the form carries. TableError: it is none, or no file was chosen."""
-    raw = visit.files.get("file", b"")
+    raw = req.files.get("file", b"")
     if not raw:
         raise TableError(EMPTY)
     return CsvTable(io.BytesIO(raw), columns, "the file", longest=longest)
 
 
-def number_in_form(visit: Visit, key: str) -> int:
+def number_in_form(req: PageRequest, key: str) -> int:
     """A number that a form of ours carries."""
-    text = visit.form.get(key, "")
+    text = req.form.get(key, "")
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise NotThere
+        raise NotFound
     return int(text)
 
 
-async def take_back_named(visit: Visit, whats: tuple[str, ...], number: str | None = None) -> None:
+async def take_back_named(req: PageRequest, whats: tuple[str, ...], number: str | None = None) -> None:
     """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given."""
-    await visit.perform(undo, UndoRequest(number_in_form(visit, "id"), whats, number))
+    await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))

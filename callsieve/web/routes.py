@@ -11,9 +11,9 @@ from reputation.users import Role
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from callsieve.web.request import Visit
+    from callsieve.web.request import PageRequest
 
-    Handler = Callable[[Visit], Awaitable[Response]]
+    Handler = Callable[[PageRequest], Awaitable[Response]]
 
 FORM_BYTES = 64 * 1024
 

@@ -184,7 +184,7 @@ class Store:
     def _is_emptied(self) -> bool:
         try:
             return is_emptied(self._path) or (not log_of(self._path).stat().st_size and self._has_lost_log())
-        except OSError:  # removed, or no permission to look: the keeper sees to that
+        except OSError:  # removed, or no permission to look: the supervisor sees to that
             return False
 
     def _has_lost_log(self) -> bool:

@@ -14,10 +14,9 @@ from typing import Any, TypeVar, TypeVarTuple
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from callsieve.main.console_app import make_app
-from callsieve.main.console_context import make_desk
+from callsieve.main.console_app import make_app, make_app_state
 from callsieve.users.passwords import hashed
-from callsieve.web.desk import Desk
+from callsieve.web.app_state import AppState
 from callsieve.web.tokens import form_token, hash_of, new_token
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -126,22 +125,22 @@ class Office(office.Office):
     @contextmanager
     def console(self, base_url: str = "http://localhost") -> Iterator[Console]:
         """The running console."""
-        desk = make_desk(self.load, self.clock)
-        with TestClient(make_app(desk), base_url=base_url) as client:
-            yield Console(self, desk, client)
+        state = make_app_state(self.load, self.clock)
+        with TestClient(make_app(state), base_url=base_url) as client:
+            yield Console(self, state, client)
 
 
 class Console:
     """The application and the browsers of those who use it."""
 
-    def __init__(self, office: Office, desk: Desk, client: TestClient) -> None:
-        self.office, self.desk, self._client = office, desk, client
+    def __init__(self, office: Office, state: AppState, client: TestClient) -> None:
+        self.office, self.state, self._client = office, state, client
 
     def wait_for_health(self) -> None:
         """Until every part was looked at once: pages look the same from then on."""
         browser = self.browser("viewer")
         give_up_at = time.monotonic() + 30
-        while not self.desk.health.latest.is_known:
+        while not self.state.health.latest.is_known:
             assert time.monotonic() < give_up_at
             browser.get("/health")
             time.sleep(0.02)

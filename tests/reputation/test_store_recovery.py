@@ -112,10 +112,10 @@ def behind_the_schema(path: Path) -> int:
 
 async def opened_and_closed(path: Path) -> None:
     """As the daemon does it at its start."""
-    keeper = StoreSupervisor(path)
-    await keeper.start()
-    await asyncio.to_thread(wait_until, lambda: not keeper.trouble)
-    await keeper.close()
+    store = StoreSupervisor(path)
+    await store.start()
+    await asyncio.to_thread(wait_until, lambda: not store.trouble)
+    await store.close()
 
 
 class TestBackups:

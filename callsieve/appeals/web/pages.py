@@ -22,7 +22,7 @@ from callsieve.appeals.views import CaseShown, case_shown, queue_shown
 from callsieve.changes.names import APPEALS
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.web.pages import number_in
-from callsieve.web.request import NotThere, Visit, as_file, local_path, take_back_named
+from callsieve.web.request import NotFound, PageRequest, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.ids import parse_id
@@ -39,126 +39,126 @@ NOT_THERE = ("no-such-appeal", "no-such-evidence")
 _PLAIN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-async def show_queue(visit: Visit) -> Response:
+async def show_queue(req: PageRequest) -> Response:
     """All that wait for somebody, by their deadline."""
-    return visit.page("appeals/appeals.html", queue=await visit.read(queue_shown, visit.now))
+    return req.page("appeals/appeals.html", queue=await req.read(queue_shown, req.now))
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """One case."""
-    return visit.page("appeals/appeal.html", case=await _case(visit), code="")
+    return req.page("appeals/appeal.html", case=await _case(req), code="")
 
 
-async def file(visit: Visit) -> Response:
+async def file(req: PageRequest) -> Response:
     """Files an appeal for whoever called or wrote, from the page of the number or of a call."""
-    number, form = number_in(visit), visit.form
+    number, form = number_in(req), req.form
     name, contact, statement = (form.get(key, "") for key in ("name", "contact", "statement"))
     request = AppealRequest(number, name, contact, statement, form.get("decision") or None)
-    await visit.perform(operations.file, request)
-    return visit.go(local_path(form.get("back"), f"/numbers/{number}").partition("?")[0], "appealed")
+    await req.perform(operations.file, request)
+    return req.go(local_path(form.get("back"), f"/numbers/{number}").partition("?")[0], "appealed")
 
 
-async def accept(visit: Visit) -> Response:
+async def accept(req: PageRequest) -> Response:
     """Takes it as it is."""
-    return await _done(visit, operations.accept, _reference(visit), "appeal-accepted")
+    return await _done(req, operations.accept, _reference(req), "appeal-accepted")
 
 
-async def withdraw(visit: Visit) -> Response:
+async def withdraw(req: PageRequest) -> Response:
     """Ends it without a decision."""
-    request = WithdrawRequest(_reference(visit), visit.form.get("reason", ""))
-    return await _done(visit, operations.withdraw, request, "appeal-withdrawn")
+    request = WithdrawRequest(_reference(req), req.form.get("reason", ""))
+    return await _done(req, operations.withdraw, request, "appeal-withdrawn")
 
 
-async def make_code(visit: Visit) -> Response:
+async def make_code(req: PageRequest) -> Response:
     """A code for a call-back, which is shown this once."""
-    made = await _perform(visit, operations.make_code, _reference(visit))
-    return visit.page("appeals/appeal.html", case=await _case(visit), code=made.spoken)
+    made = await _perform(req, operations.make_code, _reference(req))
+    return req.page("appeals/appeal.html", case=await _case(req), code=made.spoken)
 
 
-async def prove(visit: Visit) -> Response:
+async def prove(req: PageRequest) -> Response:
     """The code that was given back: control of the number is proven."""
-    request = CodeRequest(_reference(visit), visit.form.get("code", "")[:40])
-    proven = await _perform(visit, operations.prove, request)
+    request = CodeRequest(_reference(req), req.form.get("code", "")[:40])
+    proven = await _perform(req, operations.prove, request)
     if isinstance(proven, Refused):
         raise proven
-    return visit.go(f"/appeals/{proven.reference}", "appeal-proven")
+    return req.go(f"/appeals/{proven.reference}", "appeal-proven")
 
 
-async def decide(visit: Visit) -> Response:
+async def decide(req: PageRequest) -> Response:
     """Upheld or denied, with a reason. That only the category was wrong is asked for where it is upheld."""
-    form = visit.form
+    form = req.form
     ruling = form.get("ruling", "")
     category_only = ruling == "uphold" and bool(form.get("category_only"))
-    request = RulingRequest(_reference(visit), ruling, form.get("reason", ""), category_only)
-    return await _done(visit, operations.decide, request, SAID.get(ruling, ""))
+    request = RulingRequest(_reference(req), ruling, form.get("reason", ""), category_only)
+    return await _done(req, operations.decide, request, SAID.get(ruling, ""))
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """What was last done about it, undone with all its effects."""
-    case = await _case(visit)
-    await take_back_named(visit, APPEALS, case.appeal.number)
-    return visit.go(f"/appeals/{case.appeal.reference}", "undone")
+    case = await _case(req)
+    await take_back_named(req, APPEALS, case.appeal.number)
+    return req.go(f"/appeals/{case.appeal.reference}", "undone")
 
 
-async def attach(visit: Visit) -> Response:
+async def attach(req: PageRequest) -> Response:
     """A file or a statement."""
-    form = visit.form
-    content, name = visit.files.get("file", b""), "file"
+    form = req.form
+    content, name = req.files.get("file", b""), "file"
     if not content:
         content, name = form.get("text", "").strip().encode("utf-8", "replace"), "statement.txt"
     files = ((form.get("name", "").strip() or name, content),) if content else ()
-    return await _done(visit, operations.attach, EvidenceRequest(_reference(visit), files), "evidence-added")
+    return await _done(req, operations.attach, EvidenceRequest(_reference(req), files), "evidence-added")
 
 
-async def detach(visit: Visit) -> Response:
+async def detach(req: PageRequest) -> Response:
     """One piece of evidence removed for good."""
-    request = EvidencePlace(_reference(visit), _place(visit.form.get("place", "")))
-    return await _done(visit, operations.detach, request, "evidence-gone")
+    request = EvidencePlace(_reference(req), _place(req.form.get("place", "")))
+    return await _done(req, operations.detach, request, "evidence-gone")
 
 
-async def fetch_evidence(visit: Visit) -> Response:
+async def fetch_evidence(req: PageRequest) -> Response:
     """A file for the browser to keep, never to show: it is a stranger's."""
-    request = EvidencePlace(_reference(visit), _place(visit.path("place")))
-    one, content = await _perform(visit, operations.fetch, request)
+    request = EvidencePlace(_reference(req), _place(req.path("place")))
+    one, content = await _perform(req, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
     return as_file(content, f"{request.about}-{one.place}-{plain}", "application/octet-stream")
 
 
-async def _perform(visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
+async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
     """What the operation returns. What is not there is no page."""
     try:
-        return await visit.perform(operation, request)
+        return await req.perform(operation, request)
     except Refused as refused:
         if refused.code in NOT_THERE:
-            raise NotThere from None
+            raise NotFound from None
         raise
 
 
 async def _done(
-    visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
+    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
 ) -> Response:
     """Performs it, and goes back to the case."""
-    await _perform(visit, operation, request)
-    return visit.go(f"/appeals/{_reference(visit)}", said)
+    await _perform(req, operation, request)
+    return req.go(f"/appeals/{_reference(req)}", said)
 
 
-async def _case(visit: Visit) -> CaseShown:
-    case = await visit.read(case_shown, visit.desk.loaded, _reference(visit), visit.now)
+async def _case(req: PageRequest) -> CaseShown:
+    case = await req.read(case_shown, req.state.loaded, _reference(req), req.now)
     if case is None:
-        raise NotThere
+        raise NotFound
     return case
 
 
-def _reference(visit: Visit) -> str:
-    text = visit.path("reference")
+def _reference(req: PageRequest) -> str:
+    text = req.path("reference")
     if parse_id(text) != text:
-        raise NotThere
+        raise NotFound
     return text
 
 
 def _place(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 4):
-        raise NotThere
+        raise NotFound
     return int(text)
 
 

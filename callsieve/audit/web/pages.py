@@ -12,7 +12,7 @@ from callsieve.changes.describe import value_of_side
 from callsieve.changes.names import UNDOABLE
 from callsieve.changes.undo import can_undo
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import Visit, take_back_named
+from callsieve.web.request import PageRequest, take_back_named
 from callsieve.web.routes import Page
 from reputation.store.audit import AuditRow
 from reputation.store.audit_search import AuditFilter, search_audit, what_was_changed, who_changed
@@ -43,25 +43,25 @@ class AuditShown:
     whats: tuple[str, ...]
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    who, what, about = (visit.query.get(key, "").strip()[:LONGEST] for key in ("who", "what", "about"))
-    before = visit.query.get("before", "")
+    who, what, about = (req.query.get(key, "").strip()[:LONGEST] for key in ("who", "what", "about"))
+    before = req.query.get("before", "")
     wanted = AuditFilter(
         who or None,
         what or None,
-        _about(about, visit.desk.loaded.settings.numbers.region),
+        _about(about, req.state.loaded.settings.numbers.region),
         int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
         PAGE_ROWS + 1,
     )
-    shown = await visit.read(audit_shown, wanted)
-    return visit.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
+    shown = await req.read(audit_shown, wanted)
+    return req.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """A change undone, of whatever kind."""
-    await take_back_named(visit, UNDOABLE)
-    return visit.go("/audit", "undone")
+    await take_back_named(req, UNDOABLE)
+    return req.go("/audit", "undone")
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter) -> AuditShown:

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from callsieve.calls.emergency_window import close_window
 from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
-from callsieve.web.access import stranger, with_session
-from callsieve.web.request import Visit
+from callsieve.emergency_window import close_window
+from callsieve.web.access import anonymous, with_session
+from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.errors import StoreError
@@ -22,66 +22,66 @@ LIVE_CALLS = 20
 HEARTBEAT_SECONDS = 15.0
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    calls = await visit.read(find_calls, CallFilter(), None, LIVE_CALLS)
-    return visit.page(
+    calls = await req.read(find_calls, CallFilter(), None, LIVE_CALLS)
+    return req.page(
         "calls/overview.html",
-        activity=await _activity_of(visit),
+        activity=await _activity_of(req),
         calls=calls,
         spans=SPANS.values(),
         drawn=DRAWN,
-        health=visit.desk.health.latest,
+        health=req.state.health.latest,
     )
 
 
-async def activity(visit: Visit) -> Response:
+async def activity(req: PageRequest) -> Response:
     """The figures alone, for the page to bring them up to date."""
-    return visit.page(
-        "calls/_activity_alone.html", activity=await _activity_of(visit), drawn=DRAWN, health=visit.desk.health.latest
+    return req.page(
+        "calls/_activity_alone.html", activity=await _activity_of(req), drawn=DRAWN, health=req.state.health.latest
     )
 
 
-async def _activity_of(visit: Visit) -> ActivityShown:
+async def _activity_of(req: PageRequest) -> ActivityShown:
     """The figures that were counted last; while they are counted again, those of before."""
-    desk, span, now = visit.desk, SPANS.get(visit.query.get("over", ""), SPANS["day"]), visit.now
-    kept = desk.service(ActivityCache).kept
-    return await kept.get(span.word, lambda: desk.slow_shelf.read(activity_shown, span, now))
+    state, span, now = req.state, SPANS.get(req.query.get("over", ""), SPANS["day"]), req.now
+    kept = state.service(ActivityCache).kept
+    return await kept.get(span.word, lambda: state.slow_store.read(activity_shown, span, now))
 
 
-async def health(visit: Visit) -> Response:
+async def health(req: PageRequest) -> Response:
     """The state of every part: a fragment that is asked for again and again, and a page where there is no script."""
-    template = "doctor/_health.html" if visit.is_fragment else "doctor/health.html"
-    return visit.page(template, health=visit.desk.health.latest)
+    template = "doctor/_health.html" if req.is_fragment else "doctor/health.html"
+    return req.page(template, health=req.state.health.latest)
 
 
-async def live(visit: Visit) -> Response:
+async def live(req: PageRequest) -> Response:
     """Rows of calls as they happen, as server-sent events."""
-    if visit.request.method == "HEAD":
+    if req.http.method == "HEAD":
         return Response(media_type="text/event-stream")
-    if visit.desk.service(LiveCalls).is_full(visit.me.name):
+    if req.state.service(LiveCalls).is_full(req.me.name):
         raise HTTPException(503)
-    return StreamingResponse(_events(visit), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return StreamingResponse(_events(req), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
-async def _events(visit: Visit) -> AsyncIterator[str]:
+async def _events(req: PageRequest) -> AsyncIterator[str]:
     """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
-    async with visit.desk.service(LiveCalls).watching(visit.me.name) as calls:
+    async with req.state.service(LiveCalls).watching(req.me.name) as calls:
         yield "retry: 3000\n\n"
-        checked_at = visit.now
+        checked_at = req.now
         while True:
             call = await _next_of(calls)
-            now = visit.desk.clock()
+            now = req.state.clock()
             if now - checked_at >= HEARTBEAT_SECONDS:
                 checked_at = now
                 try:
-                    still = await with_session(stranger(visit.request, visit.desk))
+                    still = await with_session(anonymous(req.http, req.state))
                 except StoreError:
                     return  # the browser asks again, and is told
-                if still.user != visit.user:
+                if still.user != req.user:
                     yield "event: over\ndata:\n\n"
                     return
-            yield ": still here\n\n" if call is None else event_of(visit, call)
+            yield ": still here\n\n" if call is None else event_of(req, call)
 
 
 async def _next_of(calls: asyncio.Queue[CallRow]) -> CallRow | None:
@@ -92,16 +92,16 @@ async def _next_of(calls: asyncio.Queue[CallRow]) -> CallRow | None:
         return None
 
 
-def event_of(visit: Visit, call: CallRow) -> str:
+def event_of(req: PageRequest, call: CallRow) -> str:
     """The row of a call as an event; a line break in it would end the event."""
-    row = " ".join(visit.render("calls/_live_row.html", call=call).split())
+    row = " ".join(req.render("calls/_live_row.html", call=call).split())
     return f"event: call\nid: {call.id}\ndata: {row}\n\n"
 
 
-async def close_emergency_window(visit: Visit) -> Response:
+async def close_emergency_window(req: PageRequest) -> Response:
     """Calls are screened again, until the next emergency call from here."""
-    await visit.perform(close_window, None)
-    return visit.go("/", "window-closed")
+    await req.perform(close_window, None)
+    return req.go("/", "window-closed")
 
 
 PAGES = (

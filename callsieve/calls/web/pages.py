@@ -8,7 +8,7 @@ from starlette.responses import Response
 from callsieve.calls.search import wanted_of
 from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD
@@ -21,32 +21,32 @@ LABELS = {"number": N_("caller"), "did": N_("number dialled"), "action": N_("dec
 LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The calls that are looked for; to htmx only the table."""
-    typed = visit.query
-    if typed.get("number") and not visit.sees_numbers:
+    typed = req.query
+    if typed.get("number") and not req.sees_numbers:
         raise HTTPException(403)  # whoever sees them masked must not find out what they are by asking
     try:
-        wanted = wanted_of(visit.context, typed)
+        wanted = wanted_of(req.context, typed)
     except Refused as refused:
         field = Wording(LABELS.get(refused.field, refused.field))
         problem = Wording("{field}: {problem}", {"field": field, "problem": refused.words})
-        shown = await visit.read(nothing_shown, typed, problem)
-        return visit.page(_template(visit), 422, calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
-    shown = await visit.read(calls_shown, wanted, typed, place_of(typed.get("after")))
-    return visit.page(_template(visit), calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
+        shown = await req.read(nothing_shown, typed, problem)
+        return req.page(_template(req), 422, calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
+    shown = await req.read(calls_shown, wanted, typed, place_of(typed.get("after")))
+    return req.page(_template(req), calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
 
 
-async def show_one(visit: Visit) -> Response:
+async def show_one(req: PageRequest) -> Response:
     """One call, by the id of its decision."""
-    shown = await visit.read(call_shown, visit.path("call"), visit.me.extension, visit.now)
+    shown = await req.read(call_shown, req.path("call"), req.me.extension, req.now)
     if shown is None:
-        raise NotThere
-    return visit.page("calls/call.html", call=shown)
+        raise NotFound
+    return req.page("calls/call.html", call=shown)
 
 
-def _template(visit: Visit) -> str:
-    return "calls/_calls.html" if visit.is_fragment else "calls/calls.html"
+def _template(req: PageRequest) -> str:
+    return "calls/_calls.html" if req.is_fragment else "calls/calls.html"
 
 
 PAGES = (

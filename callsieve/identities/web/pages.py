@@ -9,7 +9,7 @@ from callsieve.changes.operation import Refused
 from callsieve.identities import operations
 from callsieve.identities.operations import IdentityRequest
 from callsieve.identities.views import identities_shown
-from callsieve.web.request import Visit, take_back_named
+from callsieve.web.request import PageRequest, take_back_named
 from callsieve.web.routes import Page
 from reputation.users import Role
 from reputation.wording import Wording
@@ -17,39 +17,39 @@ from reputation.wording import Wording
 LEVELS = {"1": 1, "2": 2}
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def add(visit: Visit) -> Response:
+async def add(req: PageRequest) -> Response:
     """Who a number belongs to; what is there already is replaced."""
-    number, name, note, expires = (visit.form.get(key, "") for key in ("number", "name", "note", "expires"))
-    level = LEVELS.get(visit.form.get("level", ""), 1)
+    number, name, note, expires = (req.form.get(key, "") for key in ("number", "name", "note", "expires"))
+    level = LEVELS.get(req.form.get("level", ""), 1)
     try:
-        await visit.perform(operations.add, IdentityRequest(number, name, level, note, expires))
+        await req.perform(operations.add, IdentityRequest(number, name, level, note, expires))
     except Refused as refused:
-        return await _page(visit, refused.words)
-    return visit.go("/identities", "identified")
+        return await _page(req, refused.words)
+    return req.go("/identities", "identified")
 
 
-async def remove(visit: Visit) -> Response:
+async def remove(req: PageRequest) -> Response:
     """It is forgotten who the number belongs to."""
-    await visit.perform(operations.remove, visit.form.get("number", ""))
-    return visit.go("/identities", "unidentified")
+    await req.perform(operations.remove, req.form.get("number", ""))
+    return req.go("/identities", "unidentified")
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """One of the latest changes undone."""
-    await take_back_named(visit, IDENTITIES)
-    return visit.go("/identities", "undone")
+    await take_back_named(req, IDENTITIES)
+    return req.go("/identities", "undone")
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
-    text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
-    shown = await visit.read(identities_shown, text, visit.now)
-    typed = {key: visit.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
-    return visit.page(
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
+    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
+    shown = await req.read(identities_shown, text, req.now)
+    typed = {key: req.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
+    return req.page(
         "identities/identities.html", 422 if problem else 200, identities=shown, text=text, problem=problem, typed=typed
     )
 

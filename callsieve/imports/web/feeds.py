@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.imports.feed_health import FeedHealth, health_of, late_after_seconds
-from callsieve.web.request import Visit
+from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from reputation.store.feeds import FeedSource, feed_sources
 from reputation.store.imports import ImportSource, sources
@@ -34,9 +34,9 @@ class FeedsShown:
     contacts: tuple[NamedSource, ...]
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    return visit.page("imports/feeds.html", feeds=await visit.read(feeds_shown, visit.now))
+    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now))
 
 
 def feeds_shown(db: sqlite3.Connection, now: float) -> FeedsShown:

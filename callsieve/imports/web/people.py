@@ -18,7 +18,7 @@ from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
 from callsieve.settings import Settings
 from callsieve.text.csv_table import CsvTable, TableError, usable
 from callsieve.text.times import day
-from callsieve.web.request import Visit, as_file, uploaded_table
+from callsieve.web.request import PageRequest, as_file, uploaded_table
 from callsieve.web.routes import Page
 from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
@@ -54,66 +54,66 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
     )
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def export_people(visit: Visit) -> Response:
+async def export_people(req: PageRequest) -> Response:
     """Our people as a file."""
-    await visit.perform(note, Change("people export"))
-    return as_file(people_as_csv(await visit.read(all_people)), f"callsieve-people-{day(visit.now)}.csv")
+    await req.perform(note, Change("people export"))
+    return as_file(people_as_csv(await req.read(all_people)), f"callsieve-people-{day(req.now)}.csv")
 
 
-async def export_dids(visit: Visit) -> Response:
+async def export_dids(req: PageRequest) -> Response:
     """Our DIDs as a file."""
-    await visit.perform(note, Change("did export"))
-    return as_file(dids_as_csv(await visit.read(all_dids)), f"callsieve-dids-{day(visit.now)}.csv")
+    await req.perform(note, Change("did export"))
+    return as_file(dids_as_csv(await req.read(all_dids)), f"callsieve-dids-{day(req.now)}.csv")
 
 
-async def import_people(visit: Visit) -> Response:
+async def import_people(req: PageRequest) -> Response:
     """People from a file: new ones, and those that are there brought up to date."""
-    return await _import(visit, ImportKind.PEOPLE, PEOPLE_COLUMNS, people_in)
+    return await _import(req, ImportKind.PEOPLE, PEOPLE_COLUMNS, people_in)
 
 
-async def import_dids(visit: Visit) -> Response:
+async def import_dids(req: PageRequest) -> Response:
     """DIDs from a file."""
-    region = visit.desk.loaded.settings.numbers.region
-    return await _import(visit, ImportKind.DIDS, DID_COLUMNS, lambda table: dids_in(table, region))
+    region = req.state.loaded.settings.numbers.region
+    return await _import(req, ImportKind.DIDS, DID_COLUMNS, lambda table: dids_in(table, region))
 
 
-async def remove_people(visit: Visit) -> Response:
+async def remove_people(req: PageRequest) -> Response:
     """An import of people taken out, with all that it brought."""
-    return await _remove(visit, ImportKind.PEOPLE)
+    return await _remove(req, ImportKind.PEOPLE)
 
 
-async def remove_dids(visit: Visit) -> Response:
+async def remove_dids(req: PageRequest) -> Response:
     """An import of DIDs taken out, with all that it brought."""
-    return await _remove(visit, ImportKind.DIDS)
+    return await _remove(req, ImportKind.DIDS)
 
 
-async def _remove(visit: Visit, kind: ImportKind) -> Response:
-    await visit.perform(operations.remove, RemoveRequest(visit.form.get("source", ""), kind))
-    return visit.go("/people", "import-gone")
+async def _remove(req: PageRequest, kind: ImportKind) -> Response:
+    await req.perform(operations.remove, RemoveRequest(req.form.get("source", ""), kind))
+    return req.go("/people", "import-gone")
 
 
 async def _import(
-    visit: Visit, kind: ImportKind, columns: Sequence[str], rows_in: Callable[[CsvTable], Iterator[Any]]
+    req: PageRequest, kind: ImportKind, columns: Sequence[str], rows_in: Callable[[CsvTable], Iterator[Any]]
 ) -> Response:
     try:
-        source = source_name(visit.form.get("source", "").strip())
-        table = uploaded_table(visit, columns)
+        source = source_name(req.form.get("source", "").strip())
+        table = uploaded_table(req, columns)
         rows = await asyncio.to_thread(usable, table, rows_in(table), MOST_ROWS, TOO_MANY)
-        done = await visit.perform(operations.import_people, PeopleRequest(source, rows, kind))
+        done = await req.perform(operations.import_people, PeopleRequest(source, rows, kind))
     except (TableError, Refused) as error:
-        return await _page(visit, error.words)
+        return await _page(req, error.words)
     problems = list(map(str, table.problems))
-    return visit.page("imports/people_imported.html", done=done, skipped=table.skipped, problems=problems)
+    return req.page("imports/people_imported.html", done=done, skipped=table.skipped, problems=problems)
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
-    shown = await visit.read(people_shown, visit.desk.loaded.settings)
-    return visit.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
+    shown = await req.read(people_shown, req.state.loaded.settings)
+    return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
 
 PAGES = (

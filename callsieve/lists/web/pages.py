@@ -12,7 +12,7 @@ from callsieve.lists.operations import EntryRequest
 from callsieve.lists.views import ListsShown, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, TableError, usable
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
+from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
 from reputation.model import EntryKind, ListName
 from reputation.store.audit import Change
@@ -23,14 +23,14 @@ from reputation.wording import Wording
 UPLOAD_BYTES = 1 << 20
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def add(visit: Visit) -> Response:
+async def add(req: PageRequest) -> Response:
     """An entry; one that matches many numbers, or that something speaks against, is looked at first."""
-    form = visit.form
+    form = req.form
     request = EntryRequest(
         _list_named(form.get("list", "")),
         form.get("entry", ""),
@@ -40,66 +40,66 @@ async def add(visit: Visit) -> Response:
         force=bool(form.get("force")),
     )
     try:
-        look = await visit.read(operations.preview, visit.context, request)
+        look = await req.read(operations.preview, req.context, request)
     except Refused as refused:
-        return await _page(visit, str(refused))
+        return await _page(req, str(refused))
     if not form.get("sure") and (look.objections or look.entry.kind is not EntryKind.EXACT):
-        return visit.page("lists/list_look.html", look=look, typed=dict(form))
-    await visit.perform(operations.add, request)
-    return visit.go("/lists", "listed")
+        return req.page("lists/list_look.html", look=look, typed=dict(form))
+    await req.perform(operations.add, request)
+    return req.go("/lists", "listed")
 
 
-async def remove(visit: Visit) -> Response:
+async def remove(req: PageRequest) -> Response:
     """An entry off its list."""
-    list_name, entry = _list_named(visit.form.get("list", "")), visit.form.get("entry", "")
-    await visit.perform(operations.remove, EntryRequest(list_name, entry))
-    return visit.go("/lists", "unlisted")
+    list_name, entry = _list_named(req.form.get("list", "")), req.form.get("entry", "")
+    await req.perform(operations.remove, EntryRequest(list_name, entry))
+    return req.go("/lists", "unlisted")
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """One of the latest changes undone."""
-    await take_back_named(visit, LISTS)
-    return visit.go("/lists", "undone")
+    await take_back_named(req, LISTS)
+    return req.go("/lists", "undone")
 
 
-async def export(visit: Visit) -> Response:
+async def export(req: PageRequest) -> Response:
     """Both lists as a file."""
-    text = list_as_csv(await visit.read(list_entries))
-    await visit.perform(note, Change("list export"))
-    return as_file(text, f"callsieve-lists-{day(visit.now)}.csv")
+    text = list_as_csv(await req.read(list_entries))
+    await req.perform(note, Change("list export"))
+    return as_file(text, f"callsieve-lists-{day(req.now)}.csv")
 
 
-async def take_file(visit: Visit) -> Response:
+async def take_file(req: PageRequest) -> Response:
     """The entries of a file, all that can be used at once; the others are named with their lines."""
-    settings = visit.desk.loaded.settings
-    default = ListName(visit.form["list"]) if visit.form.get("list") in tuple(ListName) else None
+    settings = req.state.loaded.settings
+    default = ListName(req.form["list"]) if req.form.get("list") in tuple(ListName) else None
     try:
-        table = uploaded_table(visit, COLUMNS)
-        rows = entries_in(table, default, settings, visit.now)
+        table = uploaded_table(req, COLUMNS)
+        rows = entries_in(table, default, settings, req.now)
         entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
     except TableError as error:
-        return await _page(visit, error.words)
-    done = await visit.perform(operations.bring_in, entries)
+        return await _page(req, error.words)
+    done = await req.perform(operations.bring_in, entries)
     problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
-    return visit.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
+    return req.page("lists/list_imported.html", plan=done.plan, skipped=skipped, problems=list(map(str, problems)))
 
 
 def _list_named(word: str) -> ListName:
     try:
         return ListName(word)
     except ValueError:
-        raise NotThere from None
+        raise NotFound from None
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
     # A viewer, who sees no number, cannot look for one either.
-    text = visit.query.get("q", "").strip()[:80] if visit.sees_numbers else ""
-    word = visit.query.get("list", "")
+    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
+    word = req.query.get("list", "")
     list_name = ListName(word) if word in tuple(ListName) else None
-    shown: ListsShown = await visit.read(lists_shown, list_name, text, visit.now)
-    typed = {key: visit.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
-    return visit.page(
+    shown: ListsShown = await req.read(lists_shown, list_name, text, req.now)
+    typed = {key: req.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
+    return req.page(
         "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
     )
 

@@ -8,17 +8,16 @@ from contextlib import suppress
 import typer
 
 from agi.parsing import instant_of
-from callsieve.calls import emergency_window
+from callsieve import emergency_window
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_even_broken
 from callsieve.cli.output import say
 from callsieve.cli.store import perform
 from callsieve.doctor.cli.commands import renew_stored
-from callsieve.emergency import window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, database_get
 from callsieve.settings import Settings
 from callsieve.text.times import when
-from reputation.emergency_window import counts_after_closing
+from reputation.emergency_closing import counts_after_closing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,7 +56,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
-        window = window_of(db, loaded.settings, now, _known_to_asterisk(loaded.settings))
+        window = emergency_window.window_of(db, loaded.settings, now, _known_to_asterisk(loaded.settings))
     if as_json:
         until = window.until if window.is_open else None
         about = {"latest_at": window.since, "closed_at": window.closed_at, "opened_by": window.opened_by}

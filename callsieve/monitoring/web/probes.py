@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.monitoring.metrics import StoreFigures, exposition
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
@@ -23,29 +23,29 @@ from reputation.store.feeds import feed_sources
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def is_alive(_visit: Visit) -> Response:
+async def is_alive(_req: PageRequest) -> Response:
     """The process answers."""
     return PlainTextResponse("alive\n")
 
 
-async def is_ready(visit: Visit) -> Response:
+async def is_ready(req: PageRequest) -> Response:
     """Its pages can be shown: the store can be read. 503 when not; calls do not depend on that."""
     try:
-        await visit.read(feed_sources)
+        await req.read(feed_sources)
     except StoreError:
         return PlainTextResponse("the store cannot be read\n", 503)
     return PlainTextResponse("ready\n")
 
 
-async def metrics(visit: Visit) -> Response:
+async def metrics(req: PageRequest) -> Response:
     """The text that Prometheus reads."""
-    if visit.user is None and not _is_this_machine(visit.address):
-        raise NotThere
-    loaded = visit.desk.loaded
+    if req.user is None and not _is_this_machine(req.address):
+        raise NotFound
+    loaded = req.state.loaded
     telemetry = await asyncio.to_thread(read_telemetry, loaded.state)
     stored = await asyncio.to_thread(read_findings, loaded.findings_path)
     findings = stored if isinstance(stored, Findings) else None
-    return Response(exposition(telemetry, await _figures(visit), findings, visit.now), media_type=TEXT_FORMAT)
+    return Response(exposition(telemetry, await _figures(req), findings, req.now), media_type=TEXT_FORMAT)
 
 
 def _is_this_machine(address: str) -> bool:
@@ -55,14 +55,14 @@ def _is_this_machine(address: str) -> bool:
         return False
 
 
-async def _figures(visit: Visit) -> StoreFigures:
-    path = visit.desk.loaded.store_path
+async def _figures(req: PageRequest) -> StoreFigures:
+    path = req.state.loaded.store_path
     try:
-        feeds = await visit.read(feed_sources)
+        feeds = await req.read(feed_sources)
         size, backup_at = await asyncio.to_thread(_file_figures, path)
     except (StoreError, OSError):
         return StoreFigures(is_up=False)
-    return StoreFigures(True, size, None if backup_at is None else visit.now - backup_at, feeds)
+    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds)
 
 
 def _file_figures(path: Path) -> tuple[int, float | None]:

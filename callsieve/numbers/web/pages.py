@@ -12,7 +12,7 @@ from callsieve.numbers import operations
 from callsieve.numbers.operations import MarkRequest, OwnerRequest
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import NotThere, Visit, local_path
+from callsieve.web.request import NotFound, PageRequest, local_path
 from callsieve.web.routes import Page
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
@@ -23,99 +23,99 @@ if TYPE_CHECKING:
 LONGEST = 80
 
 
-async def find(visit: Visit) -> Response:
+async def find(req: PageRequest) -> Response:
     """To the page of the number that was typed; or where to type one."""
-    typed = visit.query.get("number", "").strip()[:LONGEST]
+    typed = req.query.get("number", "").strip()[:LONGEST]
     problem = ""
     if typed:
         try:
-            return visit.go(f"/numbers/{number_from(typed, visit.desk.loaded.settings.numbers.region)}")
+            return req.go(f"/numbers/{number_from(typed, req.state.loaded.settings.numbers.region)}")
         except EntryError as error:
             problem = str(error)
-    return visit.page("numbers/numbers.html", 422 if problem else 200, typed=typed, problem=problem)
+    return req.page("numbers/numbers.html", 422 if problem else 200, typed=typed, problem=problem)
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page of a number."""
-    number = number_in(visit)
-    shown = await visit.read(number_shown, visit.desk.loaded, number, visit.now, visit.me.extension)
-    return visit.page("numbers/number.html", number=shown)
+    number = number_in(req)
+    shown = await req.read(number_shown, req.state.loaded, number, req.now, req.me.extension)
+    return req.page("numbers/number.html", number=shown)
 
 
-def number_in(visit: Visit) -> str:
+def number_in(req: PageRequest) -> str:
     """The number of the address, which is E.164: anything else is no page."""
-    text = visit.path("number")
+    text = req.path("number")
     try:
         if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:
             return text
     except EntryError:
         pass
-    raise NotThere
+    raise NotFound
 
 
 def listing(list_name: ListName) -> Handler:
     """Puts the number on a list."""
 
-    async def handle(visit: Visit) -> Response:
-        form = visit.form
+    async def handle(req: PageRequest) -> Response:
+        form = req.form
         expires = form.get("expires", "").strip()[:LONGEST] or None
-        await visit.perform(lists.add, EntryRequest(list_name, number_in(visit), form.get("note", ""), expires))
-        return _back(visit, f"on-{list_name.value}list")
+        await req.perform(lists.add, EntryRequest(list_name, number_in(req), form.get("note", ""), expires))
+        return _back(req, f"on-{list_name.value}list")
 
     return handle
 
 
-async def unlist(visit: Visit) -> Response:
+async def unlist(req: PageRequest) -> Response:
     """Takes the number off a list."""
-    number = number_in(visit)
+    number = number_in(req)
     try:
-        list_name = ListName(visit.form.get("list", ""))
+        list_name = ListName(req.form.get("list", ""))
     except ValueError:
-        raise NotThere from None
-    await visit.perform(lists.remove, EntryRequest(list_name, number))
-    return _back(visit, "off-list")
+        raise NotFound from None
+    await req.perform(lists.remove, EntryRequest(list_name, number))
+    return _back(req, "off-list")
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
     """What the visitor's person says about the number."""
 
-    async def handle(visit: Visit) -> Response:
-        category, reason = visit.form.get("category", "").strip() or None, visit.form.get("reason", "")
-        request = MarkRequest(number_in(visit), visit.me.extension, verdict, MarkChannel.WEB, category, reason)
-        await visit.perform(operations.mark, request)
-        return _back(visit, said)
+    async def handle(req: PageRequest) -> Response:
+        category, reason = req.form.get("category", "").strip() or None, req.form.get("reason", "")
+        request = MarkRequest(number_in(req), req.me.extension, verdict, MarkChannel.WEB, category, reason)
+        await req.perform(operations.mark, request)
+        return _back(req, said)
 
     return handle
 
 
-async def review(visit: Visit) -> Response:
+async def review(req: PageRequest) -> Response:
     """Somebody has looked at the many marks: they count from now on."""
-    await visit.perform(operations.review, number_in(visit))
-    return _back(visit, "reviewed")
+    await req.perform(operations.review, number_in(req))
+    return _back(req, "reviewed")
 
 
-async def unreview(visit: Visit) -> Response:
+async def unreview(req: PageRequest) -> Response:
     """Nobody has looked."""
-    await visit.perform(operations.forget_review, number_in(visit))
-    return _back(visit, "unreviewed")
+    await req.perform(operations.forget_review, number_in(req))
+    return _back(req, "unreviewed")
 
 
-async def change_owner(visit: Visit) -> Response:
+async def change_owner(req: PageRequest) -> Response:
     """The number has another owner."""
-    await visit.perform(operations.new_owner, OwnerRequest(number_in(visit), visit.form.get("reason", "")))
-    return _back(visit, "new-owner")
+    await req.perform(operations.new_owner, OwnerRequest(number_in(req), req.form.get("reason", "")))
+    return _back(req, "new-owner")
 
 
-async def keep_owner(visit: Visit) -> Response:
+async def keep_owner(req: PageRequest) -> Response:
     """It has the owner that it had."""
-    await visit.perform(operations.same_owner, number_in(visit))
-    return _back(visit, "same-owner")
+    await req.perform(operations.same_owner, number_in(req))
+    return _back(req, "same-owner")
 
 
-def _back(visit: Visit, said: str) -> Response:
+def _back(req: PageRequest, said: str) -> Response:
     """To the page that the form was on: the number's, or a call's."""
-    back = local_path(visit.form.get("back"), f"/numbers/{visit.path('number')}")
-    return visit.go(back.partition("?")[0], said)
+    back = local_path(req.form.get("back"), f"/numbers/{req.path('number')}")
+    return req.go(back.partition("?")[0], said)
 
 
 _ACTIONS: tuple[tuple[str, Handler, Role], ...] = (

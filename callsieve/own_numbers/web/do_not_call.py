@@ -14,92 +14,92 @@ from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest,
 from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.views_do_not_call import wishes_shown
 from callsieve.own_numbers.web.pages import page_of_number, said_of
-from callsieve.web.request import NotThere, Visit, take_back_named
+from callsieve.web.request import NotFound, PageRequest, take_back_named
 from callsieve.web.routes import Page
 from reputation.numbers import number_of
 from reputation.users import Role
 from reputation.wording import Wording
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The list."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def add(visit: Visit) -> Response:
+async def add(req: PageRequest) -> Response:
     """Nobody is to call the number again."""
-    number, note = visit.form.get("number", "")[:LONGEST], visit.form.get("note", "")
-    request = WishRequest(number, _given(visit, "after"), note, visit.me.extension or "")
+    number, note = req.form.get("number", "")[:LONGEST], req.form.get("note", "")
+    request = WishRequest(number, _given(req, "after"), note, req.me.extension or "")
     try:
-        done = await visit.perform(operations.list_number, request)
+        done = await req.perform(operations.list_number, request)
     except Refused as refused:
-        return await _page(visit, said_of(refused))
+        return await _page(req, said_of(refused))
     if done.change_id is None:
-        return await _page(visit, operations.listed_since(done.wish))
-    return visit.go("/own/do-not-call", "do-not-call")
+        return await _page(req, operations.listed_since(done.wish))
+    return req.go("/own/do-not-call", "do-not-call")
 
 
-async def remove(visit: Visit) -> Response:
+async def remove(req: PageRequest) -> Response:
     """The number may be called again."""
-    await visit.perform(operations.unlist, visit.form.get("number", "")[:LONGEST])
-    return visit.go("/own/do-not-call", "may-call")
+    await req.perform(operations.unlist, req.form.get("number", "")[:LONGEST])
+    return req.go("/own/do-not-call", "may-call")
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """One of the latest changes undone."""
-    await take_back_named(visit, WISHES)
-    return visit.go("/own/do-not-call", "undone")
+    await take_back_named(req, WISHES)
+    return req.go("/own/do-not-call", "undone")
 
 
-async def complain(visit: Visit) -> Response:
+async def complain(req: PageRequest) -> Response:
     """A complaint about a number of ours reached us."""
-    own = await _own(visit)
+    own = await _own(req)
     try:
-        request = ComplaintRequest(own, _given(visit, "from"), visit.form.get("note", ""))
-        complaint = (await visit.perform(operations.complain, request)).complaint
+        request = ComplaintRequest(own, _given(req, "from"), req.form.get("note", ""))
+        complaint = (await req.perform(operations.complain, request)).complaint
     except Refused as refused:
-        return await page_of_number(visit, said_of(refused))
+        return await page_of_number(req, said_of(refused))
     how = "counts" if complaint.is_of_called else "noted" if complaint.number else "of-nobody"
-    return visit.go(f"/own/{own}", f"complaint-{how}")
+    return req.go(f"/own/{own}", f"complaint-{how}")
 
 
-async def take_complaint_back(visit: Visit) -> Response:
+async def take_complaint_back(req: PageRequest) -> Response:
     """A complaint was none."""
-    own = await _own(visit)
+    own = await _own(req)
     try:
-        at = float(visit.form.get("at", ""))
+        at = float(req.form.get("at", ""))
     except ValueError:
-        raise NotThere from None
+        raise NotFound from None
     if not isfinite(at):  # SQLite takes NaN for NULL, which is the latest
-        raise NotThere
+        raise NotFound
     try:
-        request = TakeBackRequest(own, visit.form.get("from", "")[:LONGEST], at)
-        await visit.perform(operations.take_back_complaint, request)
+        request = TakeBackRequest(own, req.form.get("from", "")[:LONGEST], at)
+        await req.perform(operations.take_back_complaint, request)
     except Refused as refused:
-        return await page_of_number(visit, said_of(refused))
-    return visit.go(f"/own/{own}", "complaint-gone")
+        return await page_of_number(req, said_of(refused))
+    return req.go(f"/own/{own}", "complaint-gone")
 
 
-async def _own(visit: Visit) -> str:
+async def _own(req: PageRequest) -> str:
     """The number of the address, if it has a page."""
-    number = number_in(visit)
-    if not await visit.read(is_known, number, visit.now):
-        raise NotThere
+    number = number_in(req)
+    if not await req.read(is_known, number, req.now):
+        raise NotFound
     return number
 
 
-def _given(visit: Visit, field: str) -> str | None:
+def _given(req: PageRequest, field: str) -> str | None:
     """A number that may be left out."""
-    return visit.form.get(field, "").strip()[:LONGEST] or None
+    return req.form.get(field, "").strip()[:LONGEST] or None
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
-    text = visit.query.get("q", "").strip()[:LONGEST]
-    number = number_of(text, visit.desk.loaded.settings.numbers.region) if text else None
-    shown = await visit.read(wishes_shown, text, number)
-    typed = {field: visit.form.get(field, visit.query.get(field, "")) for field in ("number", "after", "note")}
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
+    text = req.query.get("q", "").strip()[:LONGEST]
+    number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
+    shown = await req.read(wishes_shown, text, number)
+    typed = {field: req.form.get(field, req.query.get(field, "")) for field in ("number", "after", "note")}
     about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
-    return visit.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
+    return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
 
 
 PAGES = (

@@ -21,7 +21,7 @@ from callsieve.own_numbers.operations import Changed, CheckRequest, NumberReques
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.csv_table import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotThere, Visit, as_file, take_back_named, uploaded_table
+from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page
 from reputation.store.audit import Change
 from reputation.store.own_register import register_of
@@ -41,24 +41,24 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
 }
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The list."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def new(visit: Visit) -> Response:
+async def new(req: PageRequest) -> Response:
     """The form for a number that is not registered; `?number=` is filled in."""
-    return await _form(visit, {"number": visit.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
+    return await _form(req, {"number": req.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
 
 
-async def add(visit: Visit) -> Response:
+async def add(req: PageRequest) -> Response:
     """A number into the register. One that is there already is changed on its own page, and not here."""
-    request = NumberRequest(visit.form.get("number", "")[:LONGEST], _typed(visit.form))
+    request = NumberRequest(req.form.get("number", "")[:LONGEST], _typed(req.form))
     try:
-        done = await visit.perform(operations.add, request)
+        done = await req.perform(operations.add, request)
     except Refused as refused:
-        return await _form(visit, visit.form, said_of(refused))
-    return visit.go(f"/own/{done.own.number}", "own-added")
+        return await _form(req, req.form, said_of(refused))
+    return req.go(f"/own/{done.own.number}", "own-added")
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
@@ -66,46 +66,46 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
     registered any more has none.
     """
 
-    async def handle(visit: Visit) -> Response:
-        number = number_in(visit)
+    async def handle(req: PageRequest) -> Response:
+        number = number_in(req)
         try:
-            done = await visit.perform(operation, request_of(number, visit.form))
+            done = await req.perform(operation, request_of(number, req.form))
         except Refused as refused:
-            return await page_of_number(visit, said_of(refused))
+            return await page_of_number(req, said_of(refused))
         path = "/own" if operation is operations.remove else f"/own/{number}"
-        return visit.go(path, said if done.change_id is not None else "")
+        return req.go(path, said if done.change_id is not None else "")
 
     return handle
 
 
-async def take_back(visit: Visit) -> Response:
+async def take_back(req: PageRequest) -> Response:
     """One of the latest changes undone."""
-    await take_back_named(visit, REGISTER)
-    return visit.go("/own", "undone")
+    await take_back_named(req, REGISTER)
+    return req.go("/own", "undone")
 
 
-async def take_back_here(visit: Visit) -> Response:
+async def take_back_here(req: PageRequest) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
-    number = number_in(visit)
-    await take_back_named(visit, (*REGISTER, *COMPLAINTS), number)
-    return visit.go(f"/own/{number}" if await visit.read(is_known, number, visit.now) else "/own", "undone")
+    number = number_in(req)
+    await take_back_named(req, (*REGISTER, *COMPLAINTS), number)
+    return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 
-async def export(visit: Visit) -> Response:
+async def export(req: PageRequest) -> Response:
     """The register as a file."""
-    await visit.perform(note, Change("own export"))
-    return as_file(register_as_csv(await visit.read(register_of)), f"callsieve-own-numbers-{day(visit.now)}.csv")
+    await req.perform(note, Change("own export"))
+    return as_file(register_as_csv(await req.read(register_of)), f"callsieve-own-numbers-{day(req.now)}.csv")
 
 
-async def bring_in_file(visit: Visit) -> Response:
+async def bring_in_file(req: PageRequest) -> Response:
     """The numbers of a file, all that can be used at once; the other rows are named with their lines."""
     try:
-        table = uploaded_table(visit, COLUMNS, LONGEST_FIELD)
-        found = own_numbers_in(table, visit.desk.loaded.settings.numbers.region, visit.now)
+        table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
+        found = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
     except TableError as error:
-        return await _page(visit, error.words)
-    done = await visit.perform(operations.bring_in, found)
-    return visit.page("own_numbers/own_imported.html", done=done, table=table)
+        return await _page(req, error.words)
+    done = await req.perform(operations.bring_in, found)
+    return req.page("own_numbers/own_imported.html", done=done, table=table)
 
 
 def _typed(form: Mapping[str, str]) -> Typed:
@@ -124,39 +124,39 @@ def said_of(refused: Refused) -> str | Wording:
     return Wording("{field} {problem}", {"field": HEADING_BY_OPTION[refused.field], "problem": refused.words})
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
-    text = visit.query.get("q", "").strip()[:LONGEST]
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
+    text = req.query.get("q", "").strip()[:LONGEST]
     # What the daemon has not graded lately is graded here, number by number.
-    shown = await visit.desk.slow_shelf.read(own_shown, visit.desk.loaded, text, visit.now)
-    return visit.page(
+    shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
+    return req.page(
         "own_numbers/own.html", 422 if problem else 200, own=shown, text=text, problem=problem, columns=COLUMNS
     )
 
 
-async def _form(visit: Visit, filled: Mapping[str, str], problem: str | Wording = "") -> Response:
+async def _form(req: PageRequest, filled: Mapping[str, str], problem: str | Wording = "") -> Response:
     typed = {name: filled.get(name, "") for name in ("number", *(field.name for field in FIELDS))}
-    about = {"typed": typed, "problem": problem, **_about_form(visit)}
-    return visit.page("own_numbers/own_new.html", 422 if problem else 200, **about)
+    about = {"typed": typed, "problem": problem, **_about_form(req)}
+    return req.page("own_numbers/own_new.html", 422 if problem else 200, **about)
 
 
-def _about_form(visit: Visit) -> dict[str, object]:
-    return {"fields": FIELDS, "trunks": [trunk.name for trunk in visit.desk.loaded.settings.trunk]}
+def _about_form(req: PageRequest) -> dict[str, object]:
+    return {"fields": FIELDS, "trunks": [trunk.name for trunk in req.state.loaded.settings.trunk]}
 
 
-async def page_of_number(visit: Visit, problem: str | Wording = "") -> Response:
+async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Response:
     """The page of the number in the address, with what was wrong of what was asked."""
-    shown = await visit.read(one_shown, visit.desk.loaded, number_in(visit), visit.now)
+    shown = await req.read(one_shown, req.state.loaded, number_in(req), req.now)
     if shown is None:
-        raise NotThere
+        raise NotFound
     typed = {field.name: field.typed(shown.own) for field in FIELDS} if shown.own else {}
     # Which of its forms stands open: that of the link that led here, or the one that was wrong.
-    form = visit.request.url.path.rpartition("/")[2] if problem else visit.query.get("do", "")
+    form = req.http.url.path.rpartition("/")[2] if problem else req.query.get("do", "")
     if form == "change" and problem:
-        typed |= {field.name: visit.form.get(field.name, "") for field in FIELDS}
-    typed["check"] = visit.form.get("next_check", CHECK_EVERY) if form == "check" else CHECK_EVERY
-    typed |= {field: visit.form.get(field, "") if form == "complain" else "" for field in ("from", "note")}
-    about = {"one": shown, "typed": typed, "problem": problem, "form": form, **_about_form(visit)}
-    return visit.page("own_numbers/own_number.html", 422 if problem else 200, **about)
+        typed |= {field.name: req.form.get(field.name, "") for field in FIELDS}
+    typed["check"] = req.form.get("next_check", CHECK_EVERY) if form == "check" else CHECK_EVERY
+    typed |= {field: req.form.get(field, "") if form == "complain" else "" for field in ("from", "note")}
+    about = {"one": shown, "typed": typed, "problem": problem, "form": form, **_about_form(req)}
+    return req.page("own_numbers/own_number.html", 422 if problem else 200, **about)
 
 
 _STEPS: tuple[tuple[str, Handler], ...] = (

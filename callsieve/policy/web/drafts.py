@@ -15,7 +15,7 @@ from callsieve.policy.operations import DraftRequest, writing
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import TrialJob, TrialJobs
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.loader import policy_text
@@ -42,100 +42,100 @@ class DraftShown:
     usual_days: int = USUAL_DAYS
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(req: PageRequest) -> Response:
     """The editor, with what was kept; else with what to begin with."""
-    loaded = visit.desk.loaded
-    kept = draft_of(loaded, visit.me.name)
-    begin = visit.query.get("from", "")
+    loaded = req.state.loaded
+    kept = draft_of(loaded, req.me.name)
+    begin = req.query.get("from", "")
     if kept is None or begin:
         name = begin or running_or_settings(loaded)
         try:
             text = first_draft(name, loaded)
         except PolicyError:
-            raise NotThere from None
-        return await _editor(visit, text, is_kept=False)
-    return await _editor(visit, kept, is_kept=True)
+            raise NotFound from None
+        return await _editor(req, text, is_kept=False)
+    return await _editor(req, kept, is_kept=True)
 
 
-async def check(visit: Visit) -> Response:
+async def check(req: PageRequest) -> Response:
     """What is wrong with it: a fragment while somebody types, else the editor again. It is kept, but for fragments."""
-    text = _typed(visit)
-    if visit.is_fragment:
-        return visit.page("policy/_checked.html", checked=await visit.read(checked, text, visit.desk.loaded))
-    _keep(visit, text)
-    return await _editor(visit, text, is_kept=True)
+    text = _typed(req)
+    if req.is_fragment:
+        return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
+    _keep(req, text)
+    return await _editor(req, text, is_kept=True)
 
 
-async def try_out(visit: Visit) -> Response:
+async def try_out(req: PageRequest) -> Response:
     """Begins to replay the last days with it, against the running policy."""
-    loaded, text = visit.desk.loaded, _typed(visit)
-    _keep(visit, text)
-    days = visit.form.get("days", "")
+    loaded, text = req.state.loaded, _typed(req)
+    _keep(req, text)
+    days = req.form.get("days", "")
     if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= OUTCOME_DAYS:
         raise Refused("bad-days", f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
     try:
         policy_of_draft(text, loaded)
     except PolicyError:
-        return await _editor(visit, text, is_kept=True, status=422)
-    rehearsal = TrialJob(visit.me.name, digest_of(text), int(days), running_or_settings(loaded), visit.now)
-    if not visit.desk.service(TrialJobs).start(loaded, rehearsal, text):
+        return await _editor(req, text, is_kept=True, status=422)
+    job = TrialJob(req.me.name, digest_of(text), int(days), running_or_settings(loaded), req.now)
+    if not req.state.service(TrialJobs).start(loaded, job, text):
         raise Refused("busy", BUSY)
-    return visit.go("/policies/trial")
+    return req.go("/policies/trial")
 
 
-async def trial(visit: Visit) -> Response:
+async def trial(req: PageRequest) -> Response:
     """How far the trial is, and what it found."""
-    rehearsals, text = visit.desk.service(TrialJobs), draft_of(visit.desk.loaded, visit.me.name)
-    latest = rehearsals.latest
+    trials, text = req.state.service(TrialJobs), draft_of(req.state.loaded, req.me.name)
+    latest = trials.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
-    template = "policy/_trial.html" if visit.is_fragment else "policy/trial.html"
-    return visit.page(template, trial=latest, is_mine=is_mine, running=rehearsals.is_running)
+    template = "policy/_trial.html" if req.is_fragment else "policy/trial.html"
+    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running)
 
 
-async def stop(visit: Visit) -> Response:
+async def stop(req: PageRequest) -> Response:
     """Ends a trial that takes too long, or is in the way."""
-    await visit.desk.service(TrialJobs).close()
-    return visit.go("/policies/trial")
+    await req.state.service(TrialJobs).close()
+    return req.go("/policies/trial")
 
 
-async def put_in_force(visit: Visit) -> Response:
+async def put_in_force(req: PageRequest) -> Response:
     """The draft becomes the next version, and is in force within two seconds."""
-    form = visit.form
-    typed = _typed(visit) if "text" in form else None
-    request = DraftRequest(visit.me.name, form.get("digest", ""), form.get("note", ""), typed)
-    await visit.perform(operations.activate_draft, request)
-    return visit.go("/policies", "policy-activated")
+    form = req.form
+    typed = _typed(req) if "text" in form else None
+    request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)
+    await req.perform(operations.activate_draft, request)
+    return req.go("/policies", "policy-activated")
 
 
-async def discard(visit: Visit) -> Response:
+async def discard(req: PageRequest) -> Response:
     """The draft is forgotten; nothing that is in force changes."""
-    await asyncio.to_thread(drop_draft, visit.desk.loaded, visit.me.name)
-    return visit.go("/policies", "draft-gone")
+    await asyncio.to_thread(drop_draft, req.state.loaded, req.me.name)
+    return req.go("/policies", "draft-gone")
 
 
-async def _editor(visit: Visit, text: str, *, is_kept: bool, status: int = 200) -> Response:
-    loaded = visit.desk.loaded
+async def _editor(req: PageRequest, text: str, *, is_kept: bool, status: int = 200) -> Response:
+    loaded = req.state.loaded
     base = running_or_settings(loaded)
-    found = await visit.read(checked, text, loaded)
+    found = await req.read(checked, text, loaded)
     try:
         before = policy_text(base, loaded.policy_directories)
     except PolicyError:
         before = ""
     lines = await asyncio.to_thread(diff_of, before, text)
     shown = DraftShown(text, digest_of(text), is_kept, base, found, lines)
-    return visit.page("policy/draft.html", status, draft=shown)
+    return req.page("policy/draft.html", status, draft=shown)
 
 
-def _typed(visit: Visit) -> str:
+def _typed(req: PageRequest) -> str:
     try:
-        return as_typed(visit.form.get("text", ""))
+        return as_typed(req.form.get("text", ""))
     except PolicyError as error:
         raise Refused("draft-too-large", str(error)) from None
 
 
-def _keep(visit: Visit, text: str) -> None:
-    with writing(visit.desk.loaded):
-        keep_draft(visit.desk.loaded, visit.me.name, text)
+def _keep(req: PageRequest, text: str) -> None:
+    with writing(req.state.loaded):
+        keep_draft(req.state.loaded, req.me.name, text)
 
 
 PAGES = (

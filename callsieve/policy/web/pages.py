@@ -13,7 +13,7 @@ from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.versions import versions_of
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
 from callsieve.settings import Loaded
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from policies.loader import NAME, policy_text
 from policies.policy import PolicyError
@@ -29,49 +29,49 @@ class Comparison:
     lines: tuple[DiffLine, ...]
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    shown = await asyncio.to_thread(policies_shown, visit.desk.loaded)
-    return visit.page("policy/policies.html", policies=shown, drafting=visit.role >= Role.ADMINISTRATOR)
+    shown = await asyncio.to_thread(policies_shown, req.state.loaded)
+    return req.page("policy/policies.html", policies=shown, drafting=req.role >= Role.ADMINISTRATOR)
 
 
-async def show_one(visit: Visit) -> Response:
+async def show_one(req: PageRequest) -> Response:
     """Any policy by its name."""
-    shown = await asyncio.to_thread(_named, visit.path("name"), visit.desk.loaded)
-    running = running_or_settings(visit.desk.loaded)
-    return visit.page("policy/policy.html", policy=shown, is_running=shown.name == running, running=running)
+    shown = await asyncio.to_thread(_named, req.path("name"), req.state.loaded)
+    running = running_or_settings(req.state.loaded)
+    return req.page("policy/policy.html", policy=shown, is_running=shown.name == running, running=running)
 
 
-async def compare(visit: Visit) -> Response:
+async def compare(req: PageRequest) -> Response:
     """What is different between two of them."""
-    loaded = visit.desk.loaded
-    before, after = (visit.query.get(key, "") for key in ("from", "to"))
+    loaded = req.state.loaded
+    before, after = (req.query.get(key, "") for key in ("from", "to"))
     lines = await asyncio.to_thread(lambda: diff_of(_text(before, loaded), _text(after, loaded)))
-    return visit.page("policy/policy_diff.html", comparison=Comparison(before, after, lines))
+    return req.page("policy/policy_diff.html", comparison=Comparison(before, after, lines))
 
 
-async def put_in_force(visit: Visit) -> Response:
+async def put_in_force(req: PageRequest) -> Response:
     """Another policy that there is already: an earlier version, a preset, a file. Empty: that of the settings."""
-    await visit.perform(operations.activate, visit.form.get("name", ""))
-    return visit.go("/policies", "policy-activated")
+    await req.perform(operations.activate, req.form.get("name", ""))
+    return req.go("/policies", "policy-activated")
 
 
 def _named(name: str, loaded: Loaded) -> PolicyShown:
     if not NAME.fullmatch(name):
-        raise NotThere
+        raise NotFound
     try:
         return policy_named(name, loaded)
     except PolicyError as error:
         if name in {version.name for version in versions_of(loaded)}:
             raise Refused("unusable-policy", str(error)) from None
-        raise NotThere from None
+        raise NotFound from None
 
 
 def _text(name: str, loaded: Loaded) -> str:
     try:
         return policy_text(name, loaded.policy_directories)
     except PolicyError:
-        raise NotThere from None
+        raise NotFound from None
 
 
 PAGES = (

@@ -11,7 +11,7 @@ from callsieve.users import operations
 from callsieve.users.operations import OwnPassword
 from callsieve.users.passwords import hashed
 from callsieve.users.web.password_check import TooManyTriesError, look_at_password, remember_browser
-from callsieve.web.request import Visit
+from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from reputation.store.users import sessions_of
@@ -31,37 +31,37 @@ class AccountShown:
     here: str
 
 
-async def show(visit: Visit, problem: str | Wording = "", status: int = 422) -> Response:
+async def show(req: PageRequest, problem: str | Wording = "", status: int = 422) -> Response:
     """The page."""
-    sessions = await visit.read(sessions_of, visit.me.name)
-    shown = AccountShown(visit.me, tuple(sessions), visit.here.token)
-    return visit.page("users/account.html", status if problem else 200, account=shown, problem=problem)
+    sessions = await req.read(sessions_of, req.me.name)
+    shown = AccountShown(req.me, tuple(sessions), req.here.token)
+    return req.page("users/account.html", status if problem else 200, account=shown, problem=problem)
 
 
-async def change_password(visit: Visit) -> Response:
+async def change_password(req: PageRequest) -> Response:
     """Another password, for who knows the present one."""
-    name = visit.me.name
+    name = req.me.name
     try:
-        if await look_at_password(visit, name, visit.form.get("present", "")) is None:
-            return await show(visit, WRONG)
+        if await look_at_password(req, name, req.form.get("present", "")) is None:
+            return await show(req, WRONG)
     except TooManyTriesError as error:
-        return await show(visit, error.words, 429)
-    if visit.form.get("new") != visit.form.get("again"):
-        return await show(visit, DIFFERENT)
+        return await show(req, error.words, 429)
+    if req.form.get("new") != req.form.get("again"):
+        return await show(req, DIFFERENT)
     try:
-        fresh = await visit.desk.hashing(lambda: hashed(visit.form.get("new", ""), name=name))
+        fresh = await req.state.hashing(lambda: hashed(req.form.get("new", ""), name=name))
     except Refused as refused:
-        return await show(visit, refused.words)
-    await visit.perform(operations.change_own_password, OwnPassword(fresh, visit.here.token))
-    response = visit.go("/account", "password")
-    remember_browser(response, visit, name, fresh)
+        return await show(req, refused.words)
+    await req.perform(operations.change_own_password, OwnPassword(fresh, req.here.token))
+    response = req.go("/account", "password")
+    remember_browser(response, req, name, fresh)
     return response
 
 
-async def end_others(visit: Visit) -> Response:
+async def end_others(req: PageRequest) -> Response:
     """Logged out everywhere but here."""
-    await visit.perform(operations.log_out_elsewhere, visit.here.token)
-    return visit.go("/account", "others-out")
+    await req.perform(operations.log_out_elsewhere, req.here.token)
+    return req.go("/account", "others-out")
 
 
 PAGES = (

@@ -21,7 +21,7 @@ from callsieve.web.access import (
     set_cookie,
 )
 from callsieve.web.i18n import LANGUAGES
-from callsieve.web.request import THEMES, Visit, local_path
+from callsieve.web.request import THEMES, PageRequest, local_path
 from callsieve.web.routes import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.words import N_
@@ -45,52 +45,52 @@ WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the n
 TOO_LATE = N_("That took too long, or something changed meanwhile. Log in again.")
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The form."""
-    if visit.user is not None:
-        return visit.go(local_path(visit.query.get("next")))
-    return await _form(visit, local_path(visit.query.get("next")))
+    if req.user is not None:
+        return req.go(local_path(req.query.get("next")))
+    return await _form(req, local_path(req.query.get("next")))
 
 
-async def log_in(visit: Visit) -> Response:
+async def log_in(req: PageRequest) -> Response:
     """The password, and then the code of who has a second factor."""
-    if "ticket" in visit.form:
-        return await _second_step(visit)
-    name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
-    target = local_path(visit.form.get("next"))
+    if "ticket" in req.form:
+        return await _second_step(req)
+    name, password = req.form.get("name", "").strip(), req.form.get("password", "")
+    target = local_path(req.form.get("next"))
     try:
-        stored = await look_at_password(visit, name, password)
+        stored = await look_at_password(req, name, password)
     except TooManyTriesError as error:
-        return await _form(visit, target, error.words, name, 429)
+        return await _form(req, target, error.words, name, 429)
     if stored is None:
-        logger.warning("console: nobody logs in from %s: wrong name or password", visit.address)
-        return await _form(visit, target, WRONG, name, 401)
-    fresh = await visit.desk.hashing(_hashed_again, password, stored)
-    half = HalfLogin(name, stored, fresh, target, visit.token, visit.now + LASTS_SECONDS)
-    if await visit.read(second_factor_of, name) is not None:
-        return _code_form(visit, half)
-    return await _logged_in(visit, half)
+        logger.warning("console: nobody logs in from %s: wrong name or password", req.address)
+        return await _form(req, target, WRONG, name, 401)
+    fresh = await req.state.hashing(_hashed_again, password, stored)
+    half = HalfLogin(name, stored, fresh, target, req.token, req.now + LASTS_SECONDS)
+    if await req.read(second_factor_of, name) is not None:
+        return _code_form(req, half)
+    return await _logged_in(req, half)
 
 
-async def _second_step(visit: Visit) -> Response:
-    half = visit.desk.service(HalfLogins).take(visit.form["ticket"], visit.token, visit.now)
+async def _second_step(req: PageRequest) -> Response:
+    half = req.state.service(HalfLogins).take(req.form["ticket"], req.token, req.now)
     if half is None:
-        return await _form(visit, "/", TOO_LATE, status=401)
+        return await _form(req, "/", TOO_LATE, status=401)
     try:
-        step = await look_at_code(visit, half.name, visit.form.get("code", ""))
+        step = await look_at_code(req, half.name, req.form.get("code", ""))
     except TooManyTriesError as error:
-        return _code_form(visit, half, error.words, 429)
+        return _code_form(req, half, error.words, 429)
     if step is None:
-        logger.warning("console: %s does not log in from %s: wrong code", half.name, visit.address)
-        return _code_form(visit, half, WRONG_CODE, 401)
-    return await _logged_in(visit, half, step)
+        logger.warning("console: %s does not log in from %s: wrong code", half.name, req.address)
+        return _code_form(req, half, WRONG_CODE, 401)
+    return await _logged_in(req, half, step)
 
 
-async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> Response:
+async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None) -> Response:
     """A new session, with a token that nobody knew before."""
-    token, name, now = new_token(), half.name, visit.now
-    agent = "".join(filter(str.isprintable, visit.request.headers.get("user-agent", "")))
-    session = Session(hash_of(token), name, now, now, visit.address, agent)
+    token, name, now = new_token(), half.name, req.now
+    agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
+    session = Session(hash_of(token), name, now, now, req.address, agent)
 
     def write(db: sqlite3.Connection) -> bool:
         if step is None:
@@ -99,19 +99,19 @@ async def _logged_in(visit: Visit, half: HalfLogin, step: int | None = None) -> 
             still = accept_step(db, name, half.password, step)
         if not still:
             return False
-        start_session(db, session, visit.desk.lifetime)
-        add_audit(db, Change("login", name=visit.address), f"{name} (console)", now)
+        start_session(db, session, req.state.lifetime)
+        add_audit(db, Change("login", name=req.address), f"{name} (console)", now)
         if half.fresh is not None:
             rehash(db, name, half.password, half.fresh)
         return True
 
-    if not await visit.desk.shelf.write(write):
-        return await _form(visit, half.target, TOO_LATE, status=401)
-    logger.info("console: %s logs in from %s", name, visit.address)
-    response = visit.go(half.target)
-    set_cookie(response, visit.request, COOKIE, token)
-    drop_cookie(response, visit.request, LOGIN_COOKIE)
-    remember_browser(response, visit, name, half.fresh or half.password)
+    if not await req.state.store.write(write):
+        return await _form(req, half.target, TOO_LATE, status=401)
+    logger.info("console: %s logs in from %s", name, req.address)
+    response = req.go(half.target)
+    set_cookie(response, req.http, COOKIE, token)
+    drop_cookie(response, req.http, LOGIN_COOKIE)
+    remember_browser(response, req, name, half.fresh or half.password)
     return response
 
 
@@ -122,36 +122,38 @@ def _hashed_again(password: str, stored: str) -> str | None:
         return None
 
 
-async def log_out(visit: Visit) -> Response:
+async def log_out(req: PageRequest) -> Response:
     """The session is over, here and in the store."""
-    if visit.session is not None:
-        await visit.desk.shelf.write(end_session, visit.session.token)
-    response = visit.go("/login", "logged-out")
-    drop_cookie(response, visit.request, COOKIE)
+    if req.session is not None:
+        await req.state.store.write(end_session, req.session.token)
+    response = req.go("/login", "logged-out")
+    drop_cookie(response, req.http, COOKIE)
     return response
 
 
-async def prefer(visit: Visit) -> Response:
+async def prefer(req: PageRequest) -> Response:
     """Language and theme, in a cookie of this browser."""
-    response = visit.go(local_path(visit.form.get("next")))
-    if visit.form.get("language") in LANGUAGES:
-        set_cookie(response, visit.request, LANGUAGE_COOKIE, visit.form["language"], YEAR_SECONDS)
-    if visit.form.get("theme") in THEMES:
-        set_cookie(response, visit.request, THEME_COOKIE, visit.form["theme"], YEAR_SECONDS)
+    response = req.go(local_path(req.form.get("next")))
+    if req.form.get("language") in LANGUAGES:
+        set_cookie(response, req.http, LANGUAGE_COOKIE, req.form["language"], YEAR_SECONDS)
+    if req.form.get("theme") in THEMES:
+        set_cookie(response, req.http, THEME_COOKIE, req.form["theme"], YEAR_SECONDS)
     return response
 
 
-def _code_form(visit: Visit, half: HalfLogin, problem: str | Wording = "", status: int = 200) -> Response:
-    ticket = visit.desk.service(HalfLogins).keep(half)
-    response = visit.page("users/login_code.html", status, ticket=ticket, problem=problem)
-    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
+def _code_form(req: PageRequest, half: HalfLogin, problem: str | Wording = "", status: int = 200) -> Response:
+    ticket = req.state.service(HalfLogins).keep(half)
+    response = req.page("users/login_code.html", status, ticket=ticket, problem=problem)
+    set_cookie(response, req.http, LOGIN_COOKIE, req.token)
     return response
 
 
-async def _form(visit: Visit, target: str, problem: str | Wording = "", name: str = "", status: int = 200) -> Response:
-    has_users = bool(await visit.read(all_users))
-    response = visit.page("users/login.html", status, target=target, problem=problem, name=name, has_users=has_users)
-    set_cookie(response, visit.request, LOGIN_COOKIE, visit.token)
+async def _form(
+    req: PageRequest, target: str, problem: str | Wording = "", name: str = "", status: int = 200
+) -> Response:
+    has_users = bool(await req.read(all_users))
+    response = req.page("users/login.html", status, target=target, problem=problem, name=name, has_users=has_users)
+    set_cookie(response, req.http, LOGIN_COOKIE, req.token)
     return response
 
 

@@ -13,7 +13,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.users import operations
 from callsieve.users.operations import NewUser, PasswordRequest, RoleRequest
 from callsieve.users.passwords import hashed
-from callsieve.web.request import NotThere, Visit
+from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from callsieve.wiring import people_of
 from reputation.store.people import all_people
@@ -42,64 +42,64 @@ class UsersShown:
     roles: tuple[str, ...] = tuple(ROLE_BY_WORD)
 
 
-async def show(visit: Visit) -> Response:
+async def show(req: PageRequest) -> Response:
     """The page."""
-    return await _page(visit)
+    return await _page(req)
 
 
-async def add(visit: Visit) -> Response:
+async def add(req: PageRequest) -> Response:
     """Somebody more."""
-    form = visit.form
+    form = req.form
     name, person = form.get("name", "").strip(), form.get("person", "").strip() or None
     request = NewUser(name, form.get("role", ""), person)
     try:
-        await visit.read(operations.check_new, visit.context, request)
-        await visit.perform(operations.add, request._replace(password=await _hashed(visit, name)))
+        await req.read(operations.check_new, req.context, request)
+        await req.perform(operations.add, request._replace(password=await _hashed(req, name)))
     except Refused as refused:
-        return await _page(visit, refused.words)
-    return visit.go("/users", "user-added")
+        return await _page(req, refused.words)
+    return req.go("/users", "user-added")
 
 
-async def change_role(visit: Visit) -> Response:
+async def change_role(req: PageRequest) -> Response:
     """Another role; the user has to log in again."""
-    request = RoleRequest(visit.path("name"), visit.form.get("role", ""))
-    return await _change(visit, operations.change_role, request, "user-role")
+    request = RoleRequest(req.path("name"), req.form.get("role", ""))
+    return await _change(req, operations.change_role, request, "user-role")
 
 
-async def reset(visit: Visit) -> Response:
+async def reset(req: PageRequest) -> Response:
     """Another password; whoever is logged in with the old one is out."""
-    name = visit.path("name")
+    name = req.path("name")
     try:
-        password = await _hashed(visit, name)
+        password = await _hashed(req, name)
     except Refused as refused:
-        return await _page(visit, refused.words)
-    return await _change(visit, operations.reset_password, PasswordRequest(name, password), "user-password")
+        return await _page(req, refused.words)
+    return await _change(req, operations.reset_password, PasswordRequest(name, password), "user-password")
 
 
-async def reset_second_factor(visit: Visit) -> Response:
+async def reset_second_factor(req: PageRequest) -> Response:
     """No second factor any more, for who has lost theirs; all their sessions are over."""
-    return await _change(visit, operations.reset_second_factor, visit.path("name"), "user-second-factor")
+    return await _change(req, operations.reset_second_factor, req.path("name"), "user-second-factor")
 
 
-async def remove(visit: Visit) -> Response:
+async def remove(req: PageRequest) -> Response:
     """Takes the console away from somebody."""
-    return await _change(visit, operations.remove, visit.path("name"), "user-gone")
+    return await _change(req, operations.remove, req.path("name"), "user-gone")
 
 
 async def _change(
-    visit: Visit, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
+    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
 ) -> Response:
     try:
-        await visit.perform(operation, request)
+        await req.perform(operation, request)
     except Refused as refused:
         if refused.code == "no-such-user":
-            raise NotThere from None  # the address names nobody
+            raise NotFound from None  # the address names nobody
         raise
-    return visit.go("/users", said)
+    return req.go("/users", said)
 
 
-async def _hashed(visit: Visit, name: str) -> str:
-    return await visit.desk.hashing(lambda: hashed(visit.form.get("password", ""), name=name))
+async def _hashed(req: PageRequest, name: str) -> str:
+    return await req.state.hashing(lambda: hashed(req.form.get("password", ""), name=name))
 
 
 def users_shown(db: sqlite3.Connection, ours: tuple[str, ...]) -> UsersShown:
@@ -112,11 +112,11 @@ def users_shown(db: sqlite3.Connection, ours: tuple[str, ...]) -> UsersShown:
     return UsersShown(tuple(users), tuple(sorted(extensions)))
 
 
-async def _page(visit: Visit, problem: str | Wording = "") -> Response:
-    ours = tuple(one.extension for one in people_of(visit.desk.loaded.settings))
-    shown = await visit.read(users_shown, ours)
-    typed = {key: visit.form.get(key, "") for key in ("name", "role", "person")}
-    return visit.page("users/users.html", 422 if problem else 200, users=shown, problem=problem, typed=typed)
+async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
+    ours = tuple(one.extension for one in people_of(req.state.loaded.settings))
+    shown = await req.read(users_shown, ours)
+    typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
+    return req.page("users/users.html", 422 if problem else 200, users=shown, problem=problem, typed=typed)
 
 
 PAGES = (

@@ -13,7 +13,7 @@ from callsieve.users.second_factor import step_of
 from callsieve.users.throttle import Throttle
 from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
 from callsieve.web.connections import network_of
-from callsieve.web.request import Visit
+from callsieve.web.request import PageRequest
 from callsieve.web.tokens import browser_of, browser_token
 from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME
@@ -45,17 +45,17 @@ class Try:
     `stored` is the hash of the user's password, None for a name that nobody has.
     """
 
-    def __init__(self, visit: Visit, of_name: Throttle, name: str, stored: str | None) -> None:
-        cookie = visit.request.cookies.get(cookie_name(BROWSER_COOKIE, visit.request), "")
+    def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
+        cookie = req.http.cookies.get(cookie_name(BROWSER_COOKIE, req.http), "")
         browser = browser_of(cookie, name, stored) if stored is not None else None
         self._keys = [(of_name, browser or name.lower()[:LONGEST_NAME])]
         if browser is None:
-            self._keys.append((visit.desk.service(LoginTries).of_address, network_of(visit.address)))
-        wait = max(throttle.wait_seconds(key, visit.now) for throttle, key in self._keys)
+            self._keys.append((req.state.service(LoginTries).of_address, network_of(req.address)))
+        wait = max(throttle.wait_seconds(key, req.now) for throttle, key in self._keys)
         if wait > 0:
             raise TooManyTriesError(int(wait) + 1)
         for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
-            throttle.failed(key, visit.now)
+            throttle.failed(key, req.now)
 
     def succeeded(self) -> None:
         """It was the right one."""
@@ -65,26 +65,26 @@ class Try:
             throttle.take_back(key)
 
 
-async def look_at_password(visit: Visit, name: str, password: str) -> str | None:
+async def look_at_password(req: PageRequest, name: str, password: str) -> str | None:
     """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
-    stored = await visit.read(password_of, name) if NAME.fullmatch(name) else None
-    this_try = Try(visit, visit.desk.service(LoginTries).of_user, name, stored)
-    if not await visit.desk.hashing(is_password, password, stored):
+    stored = await req.read(password_of, name) if NAME.fullmatch(name) else None
+    this_try = Try(req, req.state.service(LoginTries).of_user, name, stored)
+    if not await req.state.hashing(is_password, password, stored):
         return None
     this_try.succeeded()
     return stored
 
 
-async def look_at_code(visit: Visit, name: str, code: str) -> int | None:
+async def look_at_code(req: PageRequest, name: str, code: str) -> int | None:
     """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
-    this_try = Try(visit, visit.desk.service(LoginTries).of_code, name, await visit.read(password_of, name))
-    factor = await visit.read(second_factor_of, name)
-    step = step_of(factor.secret, code, visit.now, factor.step) if factor else None
+    this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
+    factor = await req.read(second_factor_of, name)
+    step = step_of(factor.secret, code, req.now, factor.step) if factor else None
     if step is not None:
         this_try.succeeded()
     return step
 
 
-def remember_browser(response: Response, visit: Visit, name: str, stored: str) -> None:
+def remember_browser(response: Response, req: PageRequest, name: str, stored: str) -> None:
     """The user has logged in with this browser. `stored` is the hash of the password."""
-    set_cookie(response, visit.request, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
+    set_cookie(response, req.http, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)

@@ -18,11 +18,10 @@ from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.main.console_app import make_app
-from callsieve.main.console_context import make_desk
+from callsieve.main.console_app import make_app, make_app_state
 from callsieve.text.times import ago
+from callsieve.web.app_state import AppState
 from callsieve.web.cache import STALE_SECONDS, Cache
-from callsieve.web.desk import Desk
 from callsieve.web.i18n import translations_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
@@ -203,14 +202,14 @@ async def test_a_failure_is_not_kept() -> None:
 
 @asynccontextmanager
 async def watching(office: Office) -> AsyncIterator[tuple[LiveCalls, asyncio.Queue[CallRow]]]:
-    shelf = StoreClient(office.store)
-    live = LiveCalls(shelf, office.clock)
+    store = StoreClient(office.store)
+    live = LiveCalls(store, office.clock)
     try:
         async with live.watching("vera") as calls:
             yield live, calls
     finally:
         await live.close()
-        await shelf.close()
+        await store.close()
 
 
 async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Path) -> None:
@@ -239,8 +238,8 @@ async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path:
 
 async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    shelf = StoreClient(office.store)
-    live = LiveCalls(shelf, office.clock)
+    store = StoreClient(office.store)
+    live = LiveCalls(store, office.clock)
     watchers = [live.watching(f"user-{n}") for n in range(MOST_WATCHERS)]
     for watcher in watchers:
         await watcher.__aenter__()
@@ -250,20 +249,20 @@ async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
     for watcher in watchers:
         await watcher.__aexit__(None, None, None)
     await live.close()
-    await shelf.close()
+    await store.close()
 
 
 async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    shelf = StoreClient(office.store)
-    live = LiveCalls(shelf, office.clock)
+    store = StoreClient(office.store)
+    live = LiveCalls(store, office.clock)
     async with AsyncExitStack() as stack:
         for _ in range(MOST_OF_USER):
             assert not live.is_full("vera")
             await stack.enter_async_context(live.watching("vera"))
         assert (live.is_full("vera"), live.is_full("otto")) == (True, False)
     await live.close()
-    await shelf.close()
+    await store.close()
 
 
 async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
@@ -280,7 +279,7 @@ async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def stream(office: Office) -> AsyncIterator[tuple[Desk, asyncio.Queue[str]]]:
+async def stream(office: Office) -> AsyncIterator[tuple[AppState, asyncio.Queue[str]]]:
     """What the browser of the operator is told by /live; "" when it ends."""
     token, told = new_token(), asyncio.Queue[str]()
     session = Session(hash_of(token), "otto", NOW, NOW, "192.0.2.7", "test")
@@ -297,15 +296,15 @@ async def stream(office: Office) -> AsyncIterator[tuple[Desk, asyncio.Queue[str]
         if "body" in message:
             told.put_nowait(bytes(message["body"]).decode())  # type: ignore[call-overload]
 
-    desk = make_desk(office.load, office.clock)
-    task = asyncio.ensure_future(make_app(desk)(scope, receive, send))  # type: ignore[arg-type]
+    state = make_app_state(office.load, office.clock)
+    task = asyncio.ensure_future(make_app(state)(scope, receive, send))  # type: ignore[arg-type]
     try:
         assert await asyncio.wait_for(told.get(), 10) == "retry: 3000\n\n"
-        yield desk, told
+        yield state, told
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await desk.close()
+        await state.close()
 
 
 async def next_event(office: Office, told: asyncio.Queue[str], call_id: str) -> str:
@@ -355,10 +354,10 @@ async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
 
 async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    async with stream(office) as (desk, told):
+    async with stream(office) as (state, told):
         office.store.rename(office.store.with_suffix(".away"))
         office.clock.now += 20
-        desk.service(LiveCalls).tell(A_CALL)
+        state.service(LiveCalls).tell(A_CALL)
         assert await asyncio.wait_for(told.get(), 10) == ""
 
 

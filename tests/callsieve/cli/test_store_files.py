@@ -138,18 +138,18 @@ async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> Non
     """Also where there is no room for a backup of it."""
     path, away = tmp_path / "callsieve.db", tmp_path / "away.db"
     (tmp_path / "backups").touch()
-    keeper = StoreSupervisor(path)
-    await keeper.start()
+    store = StoreSupervisor(path)
+    await store.start()
     try:
-        await keeper.record_emergency(1_767_000_000.0)
+        await store.record_emergency(1_767_000_000.0)
         path.rename(away)
         async with asyncio.timeout(10):
-            while not keeper.trouble:  # noqa: ASYNC110 (the keeper has no events)
+            while not store.trouble:  # noqa: ASYNC110 (the supervisor has no events)
                 await asyncio.sleep(0)
         away.rename(path)
-        await until(lambda: not keeper.trouble, seconds=10)
+        await until(lambda: not store.trouble, seconds=10)
     finally:
-        await keeper.close()
+        await store.close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT at FROM emergency_call").fetchall() == [(1_767_000_000.0,)]
 

@@ -56,19 +56,19 @@ def test_a_code_that_was_asked_about_too_long_ago_is_not_obeyed(daemon: Daemon, 
 
 
 async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
-    keeper = StoreSupervisor(tmp_path / "callsieve.db")
-    await keeper.start()
+    store = StoreSupervisor(tmp_path / "callsieve.db")
+    await store.start()
     freed = threading.Event()
 
     def hold(db: sqlite3.Connection) -> None:
         freed.wait(10.0)
 
     def done() -> bool:
-        with open_store(keeper.path) as db:
+        with open_store(store.path) as db:
             return [row.what for row in audit_rows(db, None, 10)] == ["whispers-on", "whispers-off"]
 
-    holding = asyncio.create_task(keeper.write(hold))
-    dialled = asyncio.create_task(keeper.obey_code(PHONE, "whispers", time.time(), math.inf))
+    holding = asyncio.create_task(store.write(hold))
+    dialled = asyncio.create_task(store.obey_code(PHONE, "whispers", time.time(), math.inf))
     await asyncio.sleep(0)
     dialled.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -76,4 +76,4 @@ async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
     freed.set()
     await holding
     await asyncio.to_thread(wait_until, done)
-    await keeper.close()
+    await store.close()

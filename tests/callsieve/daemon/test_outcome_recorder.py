@@ -44,19 +44,19 @@ async def listening(
 ) -> AsyncIterator[tuple[OutcomeRecorder, FakeManager, StoreSupervisor]]:
     """An office that listens to a manager interface, with a store of its own."""
     async with managing() as manager:
-        keeper = StoreSupervisor(tmp_path / "callsieve.db")
-        await keeper.start()
+        store = StoreSupervisor(tmp_path / "callsieve.db")
+        await store.start()
         account = manager.account
-        learning = OutcomeRecorder(Ami("127.0.0.1", manager.port, account.username, account.secret), site, keeper)
+        learning = OutcomeRecorder(Ami("127.0.0.1", manager.port, account.username, account.secret), site, store)
         learning.start()
         try:
             await until(lambda: learning.listener.status.connects)
-            yield learning, manager, keeper
+            yield learning, manager, store
         finally:
             try:
                 await learning.close()
             finally:
-                await keeper.close()  # an open store's thread would keep the test process alive
+                await store.close()  # an open store's thread would keep the test process alive
 
 
 def play(manager: FakeManager, name: str, *, dialled: bytes = CALLED) -> None:
@@ -68,10 +68,10 @@ def play(manager: FakeManager, name: str, *, dialled: bytes = CALLED) -> None:
 @pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
 async def test_a_bad_hour_is_one_by_the_hours_of_the_settings(tmp_path: Path, settings: str, outside: int) -> None:
     site = site_of(parse_settings(settings, "callsieve.toml"))
-    async with listening(tmp_path, lambda: site) as (learning, manager, keeper):
+    async with listening(tmp_path, lambda: site) as (learning, manager, store):
         play(manager, "outbound-unanswered")
         await until(lambda: learning.recorded)
-        [day] = await keeper.read(days_of, OWN, 0)
+        [day] = await store.read(days_of, OWN, 0)
     assert day == OwnDay(OWN, day.day, 1, unanswered=1, abandoned=day.abandoned, outside=outside, people=1, most=1)
 
 
@@ -85,26 +85,26 @@ def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name
 
 
 async def test_an_install_without_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
-    async with listening(tmp_path, Site) as (learning, manager, keeper):
+    async with listening(tmp_path, Site) as (learning, manager, store):
         play(manager, "callee-hangs-up")
         await until(lambda: learning.recorded)
-        [outcome] = await keeper.read(lambda db: outcomes(db, number=CALLER))
+        [outcome] = await store.read(lambda db: outcomes(db, number=CALLER))
         assert outcome.answered_by == "PJSIP/201"
-        await keeper.write(settle_outcomes, outcome.ended_at + 1e9)
-        [signal] = await keeper.read(signals_of, CALLER)
+        await store.write(settle_outcomes, outcome.ended_at + 1e9)
+        [signal] = await store.read(signals_of, CALLER)
         assert (signal.category, signal.callee) == (SignalCategory.HUNG_UP_ON, "PJSIP/201")
-        assert await keeper.write(obey_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
+        assert await store.write(obey_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
 
 
 async def test_an_outcome_that_cannot_be_written_is_dropped_alone(tmp_path: Path) -> None:
-    async with listening(tmp_path) as (learning, manager, keeper):
+    async with listening(tmp_path) as (learning, manager, store):
         one, other = (call.linkedid for call in expected("two-at-once"))
-        await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="outcome", when=f"NEW.linkedid = '{one}'"))
+        await store.write(sqlite3.Connection.execute, REFUSE.format(table="outcome", when=f"NEW.linkedid = '{one}'"))
         play(manager, "two-at-once")
         await until(lambda: learning.recorded)
         play(manager, "one-ring")
         await until(lambda: learning.recorded == 2)
-        assert other in {outcome.linkedid for outcome in await keeper.read(outcomes)}
+        assert other in {outcome.linkedid for outcome in await store.read(outcomes)}
         assert (learning.dropped, learning.waiting, learning.trouble) == (1, 0, "")
 
 
@@ -129,12 +129,12 @@ async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
 
 
 async def test_an_emergency_call_not_written_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with listening(tmp_path) as (_, manager, keeper):
-        await keeper.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
+    async with listening(tmp_path) as (_, manager, store):
+        await store.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
         play(manager, "outbound-answered", dialled=b"911")
         await until(lambda: "a part of learning failed and is tried again" in caplog.text, 20)
-        assert await keeper.read(latest_emergency) is None
-        await keeper.write(sqlite3.Connection.execute, "DROP TRIGGER refuse")
+        assert await store.read(latest_emergency) is None
+        await store.write(sqlite3.Connection.execute, "DROP TRIGGER refuse")
         async with asyncio.timeout(20):
-            while await keeper.read(latest_emergency) is None:  # noqa: ASYNC110 (the store has no events)
+            while await store.read(latest_emergency) is None:  # noqa: ASYNC110 (the store has no events)
                 await asyncio.sleep(0.01)

@@ -35,30 +35,30 @@ endpoint = "PJSIP/201"
 
 @pytest.fixture
 async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreSupervisor]:
-    """A keeper of a store that is not open yet, and whoever puts the settings into it."""
+    """A store that is not open yet, and whoever puts the settings into it."""
     monkeypatch.setattr(settings_sync, "RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
     settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
     due = asyncio.Event()
-    keeper = StoreSupervisor(tmp_path / "callsieve.db", opened=due.set)
-    keeping = asyncio.create_task(keep_settings(keeper, lambda: settings, due))
-    yield keeper
+    store = StoreSupervisor(tmp_path / "callsieve.db", opened=due.set)
+    keeping = asyncio.create_task(keep_settings(store, lambda: settings, due))
+    yield store
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
-    await keeper.close()
+    await store.close()
 
 
-async def is_known(keeper: StoreSupervisor) -> bool:
+async def is_known(store: StoreSupervisor) -> bool:
     try:
-        return bool(await keeper.read(all_people) and await keeper.read(all_dids))
+        return bool(await store.read(all_people) and await store.read(all_dids))
     except StoreError:
         return False
 
 
-async def becomes_known(keeper: StoreSupervisor) -> None:
+async def becomes_known(store: StoreSupervisor) -> None:
     async with asyncio.timeout(20):
-        while not await is_known(keeper):  # noqa: ASYNC110 (the same)
+        while not await is_known(store):  # noqa: ASYNC110 (the same)
             await asyncio.sleep(0.01)
 
 

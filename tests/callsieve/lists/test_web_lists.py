@@ -256,7 +256,7 @@ def test_what_is_exported_can_be_imported_again(console: Console, ada: Browser) 
 
 
 def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> None:
-    console.desk.clock = Ticking()
+    console.state.clock = Ticking()
     ada.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page
@@ -283,7 +283,7 @@ class Work:
     def __init__(self, console: Console, browser: Browser) -> None:
         self.steps, self.statements = 0, list[str]()
         assert browser.client.portal is not None
-        browser.client.portal.call(console.desk.shelf.write, self._watch)
+        browser.client.portal.call(console.state.store.write, self._watch)
 
     def _watch(self, db: sqlite3.Connection) -> None:
         db.set_progress_handler(self._step, 100)
@@ -302,7 +302,7 @@ class Work:
 
 def test_import_and_undo_take_linear_time(console: Console, ada: Browser) -> None:
     """The store is locked for writing meanwhile."""
-    console.desk.clock = Ticking()
+    console.state.clock = Ticking()
     work = Work(console, ada)
     steps = {}
     for count in (100, 800):

@@ -21,17 +21,17 @@ ALL_AT_ONCE = 10
 
 
 @pytest.fixture
-async def keeper(tmp_path: Path) -> AsyncIterator[StoreSupervisor]:
-    keeper = StoreSupervisor(tmp_path / "callsieve.db")
-    await keeper.start()
-    yield keeper
-    await keeper.close()
+async def store(tmp_path: Path) -> AsyncIterator[StoreSupervisor]:
+    store = StoreSupervisor(tmp_path / "callsieve.db")
+    await store.start()
+    yield store
+    await store.close()
 
 
 @pytest.fixture
-def screening(keeper: StoreSupervisor) -> Screening:
+def screening(store: StoreSupervisor) -> Screening:
     screening = make_screening(Memory(Clock(NOON)), site=make_site(outbound=ACTING))
-    screening.knowledge = keeper
+    screening.knowledge = store
     return screening
 
 
@@ -42,16 +42,16 @@ async def called(screening: Screening, first: int) -> Counter[str]:
     return Counter(one["CALLSIEVE_OUTBOUND"] for one in said)
 
 
-async def test_of_ten_calls_at_once_three_go_out(screening: Screening, keeper: StoreSupervisor) -> None:
+async def test_of_ten_calls_at_once_three_go_out(screening: Screening, store: StoreSupervisor) -> None:
     assert await called(screening, 1) == {"allow": 3, "hold": 7}
-    await until(lambda: not keeper.journal.outbound_waiting(), 20)  # now they are in the store
+    await until(lambda: not store.journal.outbound_waiting(), 20)  # now they are in the store
     assert await called(screening, 2) == {"hold": 10}
 
 
-async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, keeper: StoreSupervisor) -> None:
-    with closing(sqlite3.connect(keeper.path, isolation_level=None)) as other:
+async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, store: StoreSupervisor) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert await called(screening, 1) == {"allow": 3, "hold": 7}
-        await until(lambda: not len(keeper.journal), 20)  # all are being written, which waits for the other one
-        assert len(keeper.journal.outbound_waiting()) == ALL_AT_ONCE
+        await until(lambda: not len(store.journal), 20)  # all are being written, which waits for the other one
+        assert len(store.journal.outbound_waiting()) == ALL_AT_ONCE
         assert await called(screening, 2) == {"hold": 10}

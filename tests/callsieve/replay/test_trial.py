@@ -16,7 +16,7 @@ import pytest
 
 from callsieve.replay.history_file import PastCall
 from callsieve.replay.store_history import events_of_store
-from callsieve.replay.trial import Asked, rehearsed
+from callsieve.replay.trial import Asked, trial_report
 from callsieve.settings import load_settings
 from lab.programs import TRIAL
 from policies.loader import policy_text
@@ -67,7 +67,7 @@ def report_of(callsieve: Program, question: Asked) -> dict[str, Any]:
     """As the console asks for it, but in this process."""
     loaded = load_settings(callsieve.config, {"CALLSIEVE_STATE": str(callsieve.state)})
     with open_store(callsieve.store) as db:
-        return rehearsed(db, loaded, question, lambda _: None)
+        return trial_report(db, loaded, question, lambda _: None)
 
 
 def by_process(callsieve: Program, question: Asked) -> list[dict[str, Any]]:

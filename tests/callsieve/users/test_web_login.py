@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from httpx2 import Response
 
-from callsieve.main.console_context import make_desk
+from callsieve.main.console_app import make_app_state
 from callsieve.users.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
 from callsieve.users.web.password_check import TRIES_OF_AN_ADDRESS, LoginTries
+from callsieve.web.app_state import HASHED_AT_ONCE
 from callsieve.web.connections import network_of
-from callsieve.web.desk import HASHED_AT_ONCE
 from callsieve.web.tokens import hash_of, parse_token
 from reputation.store.audit import audit_rows
 from reputation.store.users import remove_user, sessions_of, set_password, set_role
@@ -265,11 +265,11 @@ def test_whose_address_it_is(address: str, network: str) -> None:
 def test_a_name_that_is_none_fills_no_memory(console: Console) -> None:
     for name in ("x" * 60_000, "x" * 64, "x" * 64 + "y"):
         assert log_in(console.browser(), name, "guess").status_code == 401
-    assert len(console.desk.service(LoginTries).of_user) == 1, "all three are kept as one name of 64 characters"
+    assert len(console.state.service(LoginTries).of_user) == 1, "all three are kept as one name of 64 characters"
 
 
 async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
-    desk, at_once, most = make_desk(office.load, office.clock), set[int](), 0
+    state, at_once, most = make_app_state(office.load, office.clock), set[int](), 0
 
     def hashing(number: int) -> None:
         nonlocal most
@@ -278,9 +278,9 @@ async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
         time.sleep(0.01)
         at_once.remove(number)
 
-    await asyncio.gather(*(desk.hashing(hashing, number) for number in range(8)))
+    await asyncio.gather(*(state.hashing(hashing, number) for number in range(8)))
     assert most == HASHED_AT_ONCE
-    await desk.close()
+    await state.close()
 
 
 def test_a_day_of_guessing_is_under_150_tries() -> None:

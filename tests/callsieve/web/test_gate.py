@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from callsieve.main.console_app import PAGES, make_app
-from callsieve.main.console_context import CAPABILITIES, make_desk
+from callsieve.main.console_app import CAPABILITIES, PAGES, make_app, make_app_state
 from callsieve.web import access
-from callsieve.web.navigation import PLACES, SAIDS
+from callsieve.web.navigation import MESSAGES, PLACES
 from callsieve.web.rendering import loader_of
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import HEADERS, host_of
@@ -197,7 +196,7 @@ def test_every_place_of_the_navigation_is_a_page() -> None:
 def test_only_words_of_the_table_are_said(console: Console) -> None:
     page = console.browser("viewer").text("/account?said=<b>hello</b>")
     assert "hello" not in re.sub(r'<input type="hidden" name="next"[^>]*>', "", page)
-    for word in SAIDS:
+    for word in MESSAGES:
         assert 'class="said"' in console.browser("viewer").text(f"/account?said={word}")
 
 
@@ -228,15 +227,15 @@ def test_a_policy_that_cannot_be_used_is_said_on_every_page(tmp_path: Path) -> N
 async def status_of_form(folder: Path, receive: Callable[[], Awaitable[Any]]) -> int:
     """What is answered to a login that arrives in the pieces that `receive` gives."""
     office, sent = Office(folder), []
-    desk = make_desk(office.load, office.clock)
+    state = make_app_state(office.load, office.clock)
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
     scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
-    await make_app(desk)({**scope, "scheme": "http", "root_path": "", "client": ("192.0.2.7", 1)}, receive, send)
-    await desk.close()
+    await make_app(state)({**scope, "scheme": "http", "root_path": "", "client": ("192.0.2.7", 1)}, receive, send)
+    await state.close()
     return int(sent[0]["status"])
 
 

@@ -1,7 +1,7 @@
 """What all pages share: settings, policies, the store and templates. `main/console_context.py` makes one at start-up.
 
 What only some pages need is a service: a capability's own object, one of each type.
-visit.desk.service(TrialJobs)
+req.state.service(TrialJobs)
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Closing(Protocol):
     async def close(self) -> None: ...
 
 
-class Desk:
+class AppState:
     """`clock` is in UTC seconds. Settings and policies are read again when their files have changed."""
 
     def __init__(
@@ -79,8 +79,8 @@ class Desk:
         self.policy_trouble = ""
         self._read_policies()
         self.clock = clock
-        self.shelf = StoreClient(self._loaded.store_path)
-        self.slow_shelf = StoreClient(
+        self.store = StoreClient(self._loaded.store_path)
+        self.slow_store = StoreClient(
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
         self.templates = templates
@@ -90,7 +90,7 @@ class Desk:
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 
     def provide(self, *services: object) -> None:
-        """Services for pages, one of each type. A service with `close` is closed with the desk."""
+        """Services for pages, one of each type. A service with `close` is closed with the state."""
         self._services.update({type(one): one for one in services})
 
     def service(self, kind: type[T]) -> T:
@@ -138,8 +138,8 @@ class Desk:
             if isinstance(service, Closing):
                 await service.close()
         await self.health.close()
-        await self.slow_shelf.close()
-        await self.shelf.close()
+        await self.slow_store.close()
+        await self.store.close()
 
     def _look(self) -> None:
         signature = _signature(self._loaded)

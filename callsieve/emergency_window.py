@@ -1,4 +1,4 @@
-"""The window after an emergency call from here, in which nothing is screened: whether it is open.
+"""The window after an emergency call from here, in which nothing is screened: whether it is open, and its operations.
 
 The dialplan writes each emergency call down in Asterisk's database and sends it with every call, so that it counts
 where the daemon was not told. A closing is an instant in the store; emergency calls from before it count no more,
@@ -11,11 +11,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
 from callsieve.text.times import when
-from reputation.emergency_window import counts_after_closing
+from reputation.emergency_closing import counts_after_closing
+from reputation.store import emergencies
 from reputation.store.audit_search import latest_of
-from reputation.store.emergencies import opened_and_closed_at
 from reputation.wording import Wording
 
 
@@ -54,9 +55,29 @@ def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
     """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
-    since, closed_at = opened_and_closed_at(db, now)
+    since, closed_at = emergencies.opened_and_closed_at(db, now)
     if asterisk_at is not None and counts_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
     by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
     opened_by = by_hand[0].row.who if by_hand and by_hand[0].row.at == since else ""
     return EmergencyWindow(since, 60.0 * settings.emergency.window_minutes, closed_at, now, opened_by)
+
+
+def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> EmergencyWindow:
+    """Opens it now, as an emergency call from here does."""
+    with change(db, context, "emergency open") as changed:
+        changed.after = {"opened_at": context.at}
+        emergencies.record_emergency(db, context.at, who="")
+    return window_of(db, context.settings, context.at)
+
+
+def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
+    """Closes it: what opened it does so no more. What it was until then.
+
+    `asterisk_at`: the emergency call that Asterisk's database knows.
+    """
+    window = window_of(db, context.settings, context.at, asterisk_at)
+    with change(db, context, "emergency close") as changed:
+        changed.before = {"opened_at": window.since} if window.is_open else None
+        emergencies.close_window(db, context.at)
+    return window
