@@ -157,7 +157,8 @@ def _at_risk(case: _Case) -> _Ruling | None:
         return None
     why = Why(OutboundReason.AT_RISK)
     if facts.grade_reasons:
-        why = Why(OutboundReason.AT_RISK_FOR, {"why": facts.grade_reasons[0]})
+        worst = facts.grade_reasons[0]
+        why = Why(OutboundReason.AT_RISK_FOR, {"why": worst.code, **worst.figures})
     return _Ruling(action, "at-risk", why, case.tomorrow if action is Passage.HOLD else None)
 
 

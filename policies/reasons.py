@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
 
+from reputation.own.grades import REASON_WORDS, GradeReason
 from reputation.wording import Wording
 
 
@@ -113,11 +114,12 @@ _OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
 class Why:
     """One of our reasons and what it is about, or an administrator's own words; and why the action is no stronger.
 
-    `about` has `entry`, `day` and so on for the places of the words, and `reference` for an appeal.
+    `about` has `entry`, `day` and so on for the places of the words, and `reference` for an appeal. `why` of a number
+    at risk is the code of a GradeReason, with its figures beside it; in rows of older versions it is a text.
     """
 
     reason: Ours | str
-    about: Mapping[str, str] = field(default_factory=dict, hash=False)
+    about: Mapping[str, str | int | float] = field(default_factory=dict, hash=False)
     cap: Reason | None = None
 
     @property
@@ -130,7 +132,7 @@ class Why:
         """What can be said in any language; what an administrator wrote is a text, and is not."""
         words: str | Wording = self.reason
         if isinstance(self.reason, StrEnum):
-            words = Wording(self.reason.value, {name: self.about.get(name, "?") for name in PLACES[self.reason]})
+            words = Wording(self.reason.value, {name: self._place(name) for name in PLACES[self.reason]})
         if self.cap is None:
             return self._with_reference(words)
         return Wording(CAPPED, {"reason": words, "cap": self._with_reference(Wording(self.cap.value))})
@@ -149,6 +151,10 @@ class Why:
         if self.cap is not None:
             told["cap"] = CODES[self.cap]
         return json.dumps(told, ensure_ascii=False)
+
+    def _place(self, name: str) -> str | int | float | Wording:
+        value = self.about.get(name, "?")
+        return GradeReason(str(value), self.about).words if name == "why" and value in REASON_WORDS else value
 
     def _with_reference(self, words: str | Wording) -> str | Wording:
         reference = self.about.get("reference")
@@ -173,7 +179,9 @@ def why_of(kept: str) -> Why:
         told = json.loads(kept)
         code, cap = told.pop("code"), told.pop("cap", None)
         reason = BY_CODE[code] if code else told.pop("text")
-        return Why(reason, told, None if cap is None else Reason(BY_CODE[cap]))
+        why = Why(reason, told, None if cap is None else Reason(BY_CODE[cap]))
+        str(why)  # has all that its words need
+        return why
     except (ValueError, KeyError, TypeError):
         return Why(kept)
 

@@ -1,4 +1,4 @@
-"""How an own number is doing: what its days add up to, a grade, and the reasons in words. Pure.
+"""How an own number is doing: what its days add up to, a grade, and the reasons for it. Pure.
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from reputation.model import Level
 from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import WEEK, WINDOWS, FiguresWindow, HealthFacts, baseline_of, percent, window_of
-from reputation.own.grades import YOUNG_DAYS, Grade
+from reputation.own.figures import WEEK, WINDOWS, FiguresWindow, HealthFacts, baseline_of, window_of
+from reputation.own.grades import YOUNG_DAYS, Grade, GradeReason
 from reputation.wording import Wording
 
 DORMANT_DAYS = 14
@@ -27,11 +27,16 @@ SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "
 
 
 class HealthReason(NamedTuple):
-    """Why a number is not healthy: which measure, how bad that is, and in words."""
+    """Why a number is not healthy: which measure, how bad that is, and what is to be said of it."""
 
     measure: str
     grade: Grade
-    words: Wording
+    reason: GradeReason
+
+    @property
+    def words(self) -> Wording:
+        """In any language."""
+        return self.reason.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class HealthReading(NamedTuple):
 
     value: float
     cases: int
-    words: Wording
+    reason: GradeReason
 
 
 class _Case(NamedTuple):
@@ -108,19 +113,17 @@ def _judged(limit: Limit, case: _Case) -> HealthReason | None:
     if reading is None or reading.cases < LEAST_CASES or reading.value < limit.watch:
         return None
     is_risk = reading.value >= limit.at_risk and attempts >= RISK_SAMPLE
-    return HealthReason(limit.measure, Grade.AT_RISK if is_risk else Grade.WATCH, reading.words)
+    return HealthReason(limit.measure, Grade.AT_RISK if is_risk else Grade.WATCH, reading.reason)
 
 
-def _share(part: str, whole: str, template: str) -> Callable[[_Case], HealthReading | None]:
-    """How much the one figure of a window is of the other."""
+def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
+    """How much the figure of this name is of the other one."""
 
     def read(case: _Case) -> HealthReading | None:
-        some, of = getattr(case.window, part), getattr(case.window, whole)
+        some, of = getattr(case.window, code), getattr(case.window, whole)
         if not of or some is None:
             return None
-        return HealthReading(
-            some / of, some, Wording(template, {"share": percent(some / of), "part": some, "whole": of})
-        )
+        return HealthReading(some / of, some, GradeReason(code, {"part": some, "whole": of}))
 
     return read
 
@@ -134,11 +137,8 @@ def _young(case: _Case) -> HealthReading | None:
         return None
     age = busiest.day - first
     calls = busiest.attempts
-    if age:
-        words = Wording("{calls:,} calls on one day, {days} days after its first one", {"calls": calls, "days": age})
-    else:
-        words = Wording("{calls:,} calls on one day, the first on which it called", {"calls": calls})
-    return HealthReading(calls, calls, words)
+    reason = GradeReason("young", {"calls": calls, "days": age}) if age else GradeReason("first-day", {"calls": calls})
+    return HealthReading(calls, calls, reason)
 
 
 def _spike(case: _Case) -> HealthReading | None:
@@ -147,11 +147,8 @@ def _spike(case: _Case) -> HealthReading | None:
     if busiest is None or not usual or busiest.attempts < RISK_SAMPLE:
         return None
     times = busiest.attempts / usual
-    words = Wording(
-        "{calls:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})",
-        {"calls": busiest.attempts, "times": times, "usual": usual},
-    )
-    return HealthReading(times, busiest.attempts, words)
+    figures = {"calls": busiest.attempts, "times": times, "usual": usual}
+    return HealthReading(times, busiest.attempts, GradeReason("spike", figures))
 
 
 def _burst(case: _Case) -> HealthReading | None:
@@ -165,20 +162,16 @@ def _burst(case: _Case) -> HealthReading | None:
     silent_since = max((day for day in before if day < start), default=case.facts.last_before)
     if silent_since is None or (silent := start - silent_since - 1) < DORMANT_DAYS:
         return None
-    places = {"calls": busiest.attempts, "days": silent}
-    words = Wording("{calls:,} calls on one day after {days} days without any", places)
-    return HealthReading(busiest.attempts, busiest.attempts, words)
+    reason = GradeReason("burst", {"calls": busiest.attempts, "days": silent})
+    return HealthReading(busiest.attempts, busiest.attempts, reason)
 
 
 def _seen(case: _Case) -> HealthReading | None:
     view = case.facts.view
     if view is None:
         return None
-    words = Wording(
-        "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
-        {"level": Wording(view.level.word), "points": view.points},
-    )
-    return HealthReading(float(view.level), case.window.attempts, words)
+    reason = GradeReason("seen", {"level": view.level.word, "points": view.points})
+    return HealthReading(float(view.level), case.window.attempts, reason)
 
 
 # From where on a number is in danger of being marked. Where nothing is cited, the figure is ours (docs/own-numbers.md).
@@ -194,50 +187,42 @@ LIMITS = (
         "short",
         0.10,
         0.15,
-        _share("short", "answered", "{share} of the answered calls were over within 6 s ({part:,} of {whole:,})"),
+        _share("short", "answered"),
         "carriers' fees for short calls begin at 10 to 15 % of calls of 6 s or less (Telnyx, CallTrackingMetrics)",
     ),
     Limit(
         "unanswered",
         0.60,
         0.76,
-        _share("unanswered", "attempts", "{share} of the calls were not taken ({part:,} of {whole:,})"),
+        _share("unanswered", "attempts"),
         "Hiya, State of the Call 2019: honest calls are answered in 24 to 53 of 100 cases, spam in 9 to 24",
     ),
     Limit(
         "abandoned",
         0.03,
         0.10,
-        _share("abandoned", "attempts", "{share} of the calls were given up too early by us ({part:,} of {whole:,})"),
+        _share("abandoned", "attempts"),
         "16 CFR 310.4(b)(4): ring for 15 s, speak within 2 s, at most 3 % abandoned",
     ),
     Limit(
         "repeated",
         0.01,
         0.05,
-        _share(
-            "repeated",
-            "person_days",
-            "a person was called three times or more on one day in {part:,} of {whole:,} cases ({share})",
-        ),
+        _share("repeated", "person_days"),
         "three calls a day to one person are what complaints are about; the shares are ours",
     ),
     Limit(
         "outside",
         0.01,
         0.05,
-        _share(
-            "outside",
-            "attempts",
-            "{share} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
-        ),
+        _share("outside", "attempts"),
         "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and local rules, or as set; the shares are ours",
     ),
     Limit(
         "unwanted",
         0.005,
         0.02,
-        _share("unwanted", "people", "{share} of the people complained or want no more calls ({part:,} of {whole:,})"),
+        _share("unwanted", "people"),
         "ours: one in two hundred",
     ),
     Limit("young", 101, 301, _young, "more than 100 calls a day from a number that nobody knows; the second is ours"),

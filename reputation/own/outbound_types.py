@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reputation.own.grades import Grade
+from reputation.own.grades import Grade, GradeReason
 from reputation.own.register import NumberState
 
 
@@ -41,7 +41,7 @@ class OutboundFacts:
     rests_until: float | None = None
     grade: Grade | None = None
     graded_at: float | None = None
-    grade_reasons: tuple[str, ...] = ()
+    grade_reasons: tuple[GradeReason, ...] = ()
     is_young: bool = False
     calls_of_person: int = 0
     calls_of_day: int = 0

@@ -1,4 +1,4 @@
-"""Reasons that were kept in words, by their codes: what migration 0023 leaves to be done. In short transactions.
+"""Reasons that were kept in words, by their codes: what migrations 0023 and 0024 leave to be done, in short steps.
 
 What nobody of ours said, an administrator did: it stays as it is.
 """
@@ -6,6 +6,7 @@ What nobody of ours said, an administrator did: it stays as it is.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -24,6 +25,24 @@ UPDATE {journal} SET reason = coded(reason) WHERE rowid > :after AND rowid <= :u
 DONE_DOWN_TO = "UPDATE reason_backlog SET up_to = :after WHERE journal = :journal"
 ALL_DONE = "DELETE FROM reason_backlog"
 FORMS = "SELECT head, tail, place, form, code, is_cap FROM old_reason"
+
+# Why a number is at risk, as it stood in `at-risk-for` until migration 0024: by codes of reputation/own/grades.py.
+AT_RISK_FOR = "at-risk-for"
+_SHARE = r"[0-9.]+%% of the (?:calls|people|answered calls) %s \((?P<part>[0-9,]+) of (?P<whole>[0-9,]+)\)"
+_CALLS = "(?P<calls>[0-9,]+) calls on one day"
+OLD_WHYS = {
+    "seen": r"the people it called would see it as (?P<level>[a-z]+) \((?P<points>[+-][0-9]+) points\) if they had .*",
+    "short": _SHARE % "were over within 6 s",
+    "unanswered": _SHARE % "were not taken",
+    "abandoned": _SHARE % "were given up too early by us",
+    "repeated": r"a person was called three times .* in (?P<part>[0-9,]+) of (?P<whole>[0-9,]+) cases \(.*\)",
+    "outside": _SHARE % "came outside of the hours people may be called",
+    "unwanted": _SHARE % "complained or want no more calls",
+    "young": f"{_CALLS}, (?P<days>[0-9]+) days after its first one",
+    "first-day": f"{_CALLS}, the first on which it called",
+    "burst": f"{_CALLS} after (?P<days>[0-9]+) days without any",
+    "spike": rf"{_CALLS}, (?P<times>[0-9]+) times as many as usual \((?P<usual>[0-9]+)\)",
+}
 
 
 class _Form(NamedTuple):
@@ -67,7 +86,9 @@ def code_old_reasons(
 
 def coded(text: str, forms: list[_Form]) -> str:
     """The reason by its code, as policies/reasons.py reads it; the text itself where it is not one of ours."""
-    told = _told(text, forms)
+    told = json.loads(text) if text.startswith(f'{{"code": "{AT_RISK_FOR}"') else _told(text, forms)
+    if told is not None and told["code"] == AT_RISK_FOR:
+        told |= _figures_of(told["why"])
     if told is None and text.endswith(")"):
         ordered, _, why_no_more = text[:-1].rpartition(" (")
         cap = _told(why_no_more, [form for form in forms if form.is_cap])
@@ -75,6 +96,15 @@ def coded(text: str, forms: list[_Form]) -> str:
             told = _told(ordered, forms) or {"code": "", "text": ordered}
             told |= {"cap": cap.pop("code"), **cap}
     return text if told is None else json.dumps(told, ensure_ascii=False)
+
+
+def _figures_of(why: str) -> dict[str, str | int]:
+    """Why a number is at risk, by its code and figures; nothing of a text that none of ours looks like."""
+    for code, pattern in OLD_WHYS.items():
+        if found := re.fullmatch(pattern, why):
+            figures = {name: value.replace(",", "") for name, value in found.groupdict().items()}
+            return {"why": code} | {name: value if name == "level" else int(value) for name, value in figures.items()}
+    return {}
 
 
 def _told(text: str, forms: list[_Form]) -> dict[str, str] | None:

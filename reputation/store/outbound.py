@@ -101,7 +101,7 @@ def outbound_facts(
         rests_until=entry.rests_until if entry else None,
         grade=graded.grade if graded else None,
         graded_at=graded.at if graded else None,
-        grade_reasons=tuple(map(str, graded.reasons)) if graded else (),
+        grade_reasons=graded.reasons if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_person=to_person,
         calls_of_day=max(_count(db, LET_OUT_ON_DAY, about), _count(db, CALLS_ON_DAY, about)),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
-import msgspec
-
-from reputation.own.grades import Grade, Graded
-from reputation.wording import Wording
+from reputation.own.grades import REASON_WORDS, Grade, Graded, GradeReason
 
 SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
 UNWELL = "SELECT number FROM own_grade WHERE grade <> 'healthy' ORDER BY number"
@@ -20,16 +18,17 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
     if graded.grade is None:
         db.execute(FORGET, (number,))
     else:
-        db.execute(SET_GRADE, (number, graded.at, graded.grade.value, msgspec.json.encode(graded.reasons).decode()))
+        reasons = [{"code": one.code, **one.figures} for one in graded.reasons]
+        db.execute(SET_GRADE, (number, graded.at, graded.grade.value, json.dumps(reasons)))
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """How the number was graded last. A version before this one kept the reasons as finished English."""
+    """How the number was graded last. Reasons that another version kept are left out: they are found again hourly."""
     row = db.execute(GRADE, (number,)).fetchone()
     if row is None:
         return None
-    reasons = msgspec.json.decode(row[2], type=tuple[Wording | str, ...])
-    return Graded(row[0], Grade(row[1]), tuple(Wording(one) if isinstance(one, str) else one for one in reasons))
+    kept = [one for one in json.loads(row[2]) if isinstance(one, dict) and one.get("code") in REASON_WORDS]
+    return Graded(row[0], Grade(row[1]), tuple(GradeReason(one.pop("code"), one) for one in kept))
 
 
 def unwell_numbers(db: sqlite3.Connection) -> list[str]:

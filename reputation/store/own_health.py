@@ -90,7 +90,7 @@ def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weigh
 
 
 def _graded(health: NumberHealth, now: float) -> Graded:
-    return Graded(now, health.grade, tuple(reason.words for reason in health.reasons))
+    return Graded(now, health.grade, tuple(one.reason for one in health.reasons))
 
 
 def _calls(db: sqlite3.Connection, number: str, now: float) -> list[OutcomeRecord]:

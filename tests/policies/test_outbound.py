@@ -23,7 +23,7 @@ from policies.reasons import OutboundReason, Why
 from reputation.model import Direction
 from reputation.numbers import time_zones_of
 from reputation.own.daily_counts import tally_of
-from reputation.own.grades import Grade
+from reputation.own.grades import Grade, GradeReason
 from reputation.own.hours import (
     CalledPlace,
     CallingHours,
@@ -164,7 +164,7 @@ WORST = OutboundFacts(
     state=NumberState.RESTING,
     rests_until=NOON,
     grade=Grade.AT_RISK,
-    grade_reasons=("too many short calls",),
+    grade_reasons=(GradeReason("short", {"part": 24, "whole": 150}),),
     is_young=True,
     calls_of_person=99,
     calls_of_day=999,

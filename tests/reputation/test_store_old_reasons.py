@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from policies.reasons import CODES, PLACES, OutboundReason, Reason, Why, why_of
+from reputation.own.grades import REASON_WORDS, GradeReason
 from reputation.store import old_reasons
 from reputation.store.migrations import known_migrations, migrate
 from reputation.store.old_reasons import code_old_reasons
@@ -99,3 +100,29 @@ def test_a_new_store_has_nothing_to_bring_along() -> None:
 
 def test_outbound_reasons_with_a_count_have_it() -> None:
     assert str(Why(OutboundReason.PERSON_DAY, {"calls": "3"})) == "the person was called 3 times today already"
+
+
+WHYS = [
+    GradeReason("seen", {"level": "warn", "points": 17}),
+    *(
+        GradeReason(code, {"part": 1_024, "whole": 4_096})
+        for code in ("short", "unanswered", "abandoned", "repeated", "outside", "unwanted")
+    ),
+    GradeReason("young", {"calls": 1_500, "days": 3}),
+    GradeReason("first-day", {"calls": 1_500}),
+    GradeReason("burst", {"calls": 1_500, "days": 20}),
+    GradeReason("spike", {"calls": 1_500, "times": 5, "usual": 300}),
+]
+
+
+def test_why_a_number_was_at_risk_gets_its_code_and_figures(db: sqlite3.Connection) -> None:
+    assert {one.code for one in WHYS} == set(REASON_WORDS)
+    in_words = [Why(OutboundReason.AT_RISK_FOR, {"why": str(one.words)}) for one in WHYS]
+    db.executemany(OUTBOUND, [(f"G{place}", str(why)) for place, why in enumerate(in_words)])
+    migrate(db, [one for one in known_migrations() if one.version < 24])
+    db.executemany(OUTBOUND, [(f"H{place}", why.kept) for place, why in enumerate(in_words)])  # with a code already
+    migrate(db)
+    assert code_old_reasons(db, transaction) == {"outbound_decision": 2 * len(WHYS)}
+    coded = [Why(OutboundReason.AT_RISK_FOR, {"why": one.code, **one.figures}) for one in WHYS]
+    assert [why_of(kept) for kept in reasons(db, "outbound_decision")] == coded * 2
+    assert list(map(str, coded)) == list(map(str, in_words))

@@ -42,7 +42,7 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 
 def grade_as_json(graded: Graded) -> dict[str, Any]:
     """The grade of a list's row."""
-    return {**grade_fields(graded.grade), "reasons": list(map(str, graded.reasons)), "graded_at": graded.at}
+    return {**grade_fields(graded.grade), "reasons": [str(one.words) for one in graded.reasons], "graded_at": graded.at}
 
 
 def print_list(
@@ -78,7 +78,7 @@ def print_list(
         print_table((), seen, keep=(0, 1), right=(2,))
     for number, graded in grades.items():
         for reason in graded.reasons:
-            say(f"{number}: {reason}")
+            say(f"{number}: {reason.words}")
 
 
 def _state_in_short(own: OwnNumber, now: float) -> str:

@@ -43,6 +43,7 @@ from reputation.model import (
     Person,
     Verdict,
 )
+from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
@@ -54,14 +55,13 @@ CHINESE = Path(str(CATALOGUES)) / "zh" / "LC_MESSAGES"
 METHODS = [("**.html", "jinja2"), ("**.py", "python")]
 NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
-# Where texts are written, and what marks them. `_share` and `_Words` make a Wording; a Measure begins with its heading.
+# Where texts are written, and what marks them. `_Words` makes a Wording; a Measure begins with its heading.
 FOLDERS = ("callsieve", "policies", "reputation")
 MARKS = {
     "_": None,
     "N_": None,
     "ngettext": (1, 2),
     "Wording": None,
-    "_share": (3,),
     "Measure": (1,),
     "_Words": (1, 2),
     "listed": (2,),
@@ -83,6 +83,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "a reason of ours", text
     for _, unit in UNITS:
         yield from (("a span", form) for form in (f"{{count}} {unit}", f"{{count}} {unit} ago", f"in {{count}} {unit}"))
+    for template in REASON_WORDS.values():
+        yield "why a number is at risk", template
     for happening in Happening:
         yield "what would change a reputation", happening.value
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
