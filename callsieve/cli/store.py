@@ -66,11 +66,11 @@ def perform(
         return operation(db, context_of(loaded), request)
 
 
-def note_done(loaded: Loaded, what: str, name: str = "") -> None:
+def note_done(loaded: Loaded, done: Change) -> None:
     """The row of the audit for what was done already, elsewhere than in the store: one that fails undoes nothing."""
     try:
         if has_store(loaded):
-            perform(loaded, note, Change(what, name=name), existing=True)
+            perform(loaded, note, done, existing=True)
     except (StoreError, OSError) as error:
         warn(f"it is not in the audit: {error}")
 

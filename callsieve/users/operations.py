@@ -14,17 +14,21 @@ from callsieve.wiring import people_of
 from policies.hints import nearest
 from reputation.store.people import all_people
 from reputation.store.users import (
+    Lifetime,
     SecondFactor,
     accept_step,
     add_user,
     all_users,
     end_other_sessions,
+    password_of,
+    rehash,
     second_factor_of,
     set_password,
     set_second_factor,
+    start_session,
     user_of,
 )
-from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role
+from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, Session
 from reputation.wording import Wording
 
 NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
@@ -33,6 +37,7 @@ NO_SECOND_FACTOR = Wording("This user has no second factor.")
 NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
 ON_ALREADY = Wording("The second factor is on already.")
 CHANGED = Wording("Something changed meanwhile. Nothing was done: try again.")
+TOO_LATE = Wording("That took too long, or something changed meanwhile. Log in again.")
 NOWHERE_ELSE = Wording("You are logged in nowhere else.")
 
 
@@ -73,6 +78,16 @@ class OwnSecondFactor(NamedTuple):
     factor: SecondFactor | None = None
     password: str = ""
     step: int = 0
+
+
+class Login(NamedTuple):
+    """`password`: the hash that was right, `fresh` what replaces it; `step`: that of the code, of a second factor."""
+
+    session: Session
+    lifetime: Lifetime
+    password: str
+    fresh: str | None = None
+    step: int | None = None
 
 
 class RoleChange(NamedTuple):
@@ -192,6 +207,21 @@ def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) ->
         if not ended:
             raise Refused("nowhere-else", NOWHERE_ELSE)
         changed.before, changed.after = {"sessions": ended + 1}, {"sessions": 1}
+
+
+def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
+    """Begins a session, with a token that nobody knew before. What was checked may have changed meanwhile."""
+    name, password = context.user, request.password
+    with change(db, context, "login", name=request.session.address):
+        if request.step is None:
+            still = password_of(db, name) == password and second_factor_of(db, name) is None
+        else:
+            still = accept_step(db, name, password, request.step)
+        if not still:
+            raise Refused("changed-since", TOO_LATE)
+        start_session(db, request.session, request.lifetime)
+        if request.fresh is not None:
+            rehash(db, name, password, request.fresh)
 
 
 def _role(word: str) -> Role:

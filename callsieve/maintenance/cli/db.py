@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import typer
 
-from callsieve.changes.operation import Context, change
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -31,8 +30,10 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import plural, print_pairs, say
 from callsieve.cli.store import context_of, note_done
+from callsieve.maintenance import operations
 from callsieve.system.privileges import acting_for, open_named
 from callsieve.text.times import ago, when
+from reputation.store.audit import Change
 from reputation.store.backup import (
     backups_of,
     copy_store,
@@ -43,7 +44,7 @@ from reputation.store.backup import (
     problem_of_backup,
 )
 from reputation.store.database import backup_directory, connect, open_store
-from reputation.store.digests import accept_lists, changed_lists
+from reputation.store.digests import changed_lists
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.migrations import known_migrations, migrate, pending
 from reputation.store.recovery import quarantined_of, restore
@@ -92,7 +93,7 @@ def check(
         problem = problem_of(db)
         changed = [] if problem else changed_lists(db)
         if accept and changed:
-            _accept(db, context_of(loaded), changed)
+            operations.accept_lists(db, context_of(loaded), changed)
             changed = []
         waiting = [] if problem else [migration.name for migration in pending(db)]
     backups = backups_of(path)
@@ -120,12 +121,6 @@ def check(
         raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` puts the last good backup in place")
 
 
-def _accept(db: sqlite3.Connection, context: Context, changed: list[str]) -> None:
-    with change(db, context, "db check accept") as accepted:
-        accepted.after = {"lists": changed}
-        accept_lists(db)
-
-
 def backup(
     file: Annotated[
         Path | None, typer.Argument(help="Where to; else beside the store, in backups/.", show_default=False)
@@ -144,7 +139,7 @@ def backup(
         _copy_to(loaded.store_path, file, force=force)
     with acting_for(made):
         size = made.stat().st_size
-    note_done(loaded, "db backup", name=str(made))
+    note_done(loaded, Change("db backup", name=str(made)))
     say(f"{made}: {_size(size)}, checked.")
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from callsieve.changes.operation import note
-from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
@@ -20,17 +17,15 @@ from callsieve.cli.options import (
 from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.progress import counted
 from callsieve.cli.store import context_of
+from callsieve.maintenance import operations
 from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
 from callsieve.text.times import when
-from reputation.store.audit import Change
-from reputation.store.backup import has_backup_of_today, make_backup
-from reputation.store.clock import DAY, believe, leap_of
-from reputation.store.housekeeping import JOBS, reports, run_jobs
+from reputation.store.clock import DAY, leap_of
+from reputation.store.housekeeping import JOBS, reports
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from reputation.store.housekeeping import HousekeepingReport
 
@@ -61,16 +56,11 @@ def run(
     """Run all jobs now, and say what each did: what is past its time goes, what waits for somebody is counted."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
-        now = time.time()
-        if not dry_run:
-            _make_sure(db, loaded.store_path, now, yes=yes)
-        done = []
+        context = context_of(loaded)
+        is_right = dry_run or _is_clock_right(db, context.at, yes=yes)
         with counted(len(JOBS), "jobs") as tick:
-            for report in run_jobs(db, JOBS, now, dry_run=dry_run):
-                done.append(report)
-                tick()
-        if not dry_run:
-            note(db, context_of(loaded), Change("housekeeping run", after={report.job: report.did for report in done}))
+            request = operations.HousekeepingRequest(dry_run, is_right, tick)
+            done = operations.run_housekeeping(db, context, request)
     if as_json:
         print_json([report._asdict() for report in done])
         return
@@ -79,15 +69,11 @@ def run(
         say("Nothing was changed.")
 
 
-def _make_sure(db: sqlite3.Connection, path: Path, now: float, *, yes: bool) -> None:
-    """That the clock is right, and that there is a backup: what is removed is gone."""
-    if leap := leap_of(db, now):
-        question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
-        if not confirmed(question, yes=yes):
-            raise CommandError("nothing was changed: set the clock")
-    if not has_backup_of_today(path, now):
-        make_backup(path, now)
-    believe(db, now)
+def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
+    """Whether somebody says so, where it is far from the last run."""
+    leap = leap_of(db, now)
+    question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
+    return not leap or confirmed(question, yes=yes)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -4,21 +4,17 @@ dialplan reads before it asks us, so it works when the daemon is dead.
 
 from __future__ import annotations
 
-import re
-import time
 from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, settings_even_broken
-from callsieve.cli.store import note_done
+from callsieve.cli.store import context_of, note_done
 from callsieve.doctor.cli.commands import renew_stored
-from callsieve.pbx.cli_client import FOR_EVER, OFF_KEY, ConsoleError, database_del, database_put, off_until, until_words
-
-SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-LONGEST_SECONDS = 366 * 86400
+from callsieve.pbx.cli_client import until_words
+from callsieve.settings import Loaded
+from callsieve.switch import operations
+from reputation.store.audit import Change
 
 ForOption = Annotated[
     str | None,
@@ -34,37 +30,26 @@ def add_to(app: typer.Typer) -> None:
 
 def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     """Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead."""
-    now = time.time()
-    until = FOR_EVER if duration is None else int(now) + parse_duration(duration)
     loaded, _ = settings_even_broken(config)
-    try:
-        database_put(loaded.settings, OFF_KEY, str(until))
-    except ConsoleError as error:
-        raise CommandError(str(error)) from None
-    print(f"Screening is off {until_words(until, now)}. Every call goes on.\nTo end that: callsieve on")
-    renew_stored(loaded, "off switch")
-    note_done(loaded, "off", name=f"for {duration}" if duration else "")
+    context = context_of(loaded)
+    until, done = operations.switch_off(context, duration)
+    assert until is not None
+    print(f"Screening is off {until_words(until, context.at)}. Every call goes on.\nTo end that: callsieve on")
+    _follow_up(loaded, done)
 
 
 def on(config: ConfigOption = None) -> None:
     """Switch screening on again."""
     loaded, _ = settings_even_broken(config)
-    try:
-        until = off_until(loaded.settings)
-        database_del(loaded.settings, OFF_KEY)
-    except ConsoleError as error:
-        raise CommandError(str(error)) from None
-    was_off = until is not None and until > time.time()
+    context = context_of(loaded)
+    until, done = operations.switch_on(context)
+    was_off = until is not None and until > context.at
     print("Screening is on again." if was_off else "Screening is on; it was not off.")
+    _follow_up(loaded, done)
+
+
+def _follow_up(loaded: Loaded, done: Change | None) -> None:
+    """Screening is switched: the stored finding and the audit follow, as far as the store lets them."""
     renew_stored(loaded, "off switch")
-    if until is not None:  # else nothing has changed
-        note_done(loaded, "on")
-
-
-def parse_duration(text: str) -> int:
-    """`90s`, `30m`, `2h` or `1d` in seconds. CommandError for anything else."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    seconds = int(match[1]) * SECONDS_BY_UNIT[match[2]] if match else 0
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise CommandError(f"--for {text!r}: write it as 90s, 30m, 2h or 1d, a year at most")
-    return seconds
+    if done is not None:
+        note_done(loaded, done)

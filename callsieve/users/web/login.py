@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
+from dataclasses import replace
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
+from callsieve.users import operations
 from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin, HalfLogins
 from callsieve.users.passwords import hashed, is_outdated
 from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password, remember_browser
@@ -25,16 +26,7 @@ from callsieve.web.request import THEMES, PageRequest, local_path
 from callsieve.web.routes import Page
 from callsieve.web.tokens import hash_of, new_token
 from callsieve.web.words import N_
-from reputation.store.audit import Change, add_audit
-from reputation.store.users import (
-    accept_step,
-    all_users,
-    end_session,
-    password_of,
-    rehash,
-    second_factor_of,
-    start_session,
-)
+from reputation.store.users import all_users, end_session, second_factor_of
 from reputation.users import Role, Session
 from reputation.wording import Wording
 
@@ -42,7 +34,6 @@ logger = logging.getLogger("callsieve.web")
 
 WRONG = N_("The name or the password is wrong.")
 WRONG_CODE = N_("The code is wrong, too old, or was used already. Wait for the next one.")
-TOO_LATE = N_("That took too long, or something changed meanwhile. Log in again.")
 
 
 async def show(req: PageRequest) -> Response:
@@ -75,7 +66,7 @@ async def log_in(req: PageRequest) -> Response:
 async def _second_step(req: PageRequest) -> Response:
     half = req.state.service(HalfLogins).take(req.form["ticket"], req.token, req.now)
     if half is None:
-        return await _form(req, "/", TOO_LATE, status=401)
+        return await _form(req, "/", operations.TOO_LATE, status=401)
     try:
         step = await look_at_code(req, half.name, req.form.get("code", ""))
     except TooManyTriesError as error:
@@ -91,22 +82,12 @@ async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None)
     token, name, now = new_token(), half.name, req.now
     agent = "".join(filter(str.isprintable, req.http.headers.get("user-agent", "")))
     session = Session(hash_of(token), name, now, now, req.address, agent)
-
-    def write(db: sqlite3.Connection) -> bool:
-        if step is None:
-            still = password_of(db, name) == half.password and second_factor_of(db, name) is None
-        else:
-            still = accept_step(db, name, half.password, step)
-        if not still:
-            return False
-        start_session(db, session, req.state.lifetime)
-        add_audit(db, Change("login", name=req.address), f"{name} (console)", now)
-        if half.fresh is not None:
-            rehash(db, name, half.password, half.fresh)
-        return True
-
-    if not await req.state.store.write(write):
-        return await _form(req, half.target, TOO_LATE, status=401)
+    context = replace(req.context, actor=f"{name} (console)", user=name)
+    login = operations.Login(session, req.state.lifetime, half.password, half.fresh, step)
+    try:
+        await req.state.store.write(operations.log_in, context, login)
+    except Refused as refused:
+        return await _form(req, half.target, refused.words, status=401)
     logger.info("console: %s logs in from %s", name, req.address)
     response = req.go(half.target)
     set_cookie(response, req.http, COOKIE, token)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.cli.errors import CommandError
+from callsieve.changes.operation import Refused
 from callsieve.doctor import asterisk, manager, service, voicemail
 from callsieve.doctor import checks as doctor
 from callsieve.doctor import dialplan as doctor_dialplan
@@ -54,7 +54,7 @@ from callsieve.pbx.cli_output import (
     version_in,
 )
 from callsieve.settings import Loaded, Settings, parse_settings
-from callsieve.switch.cli.commands import parse_duration
+from callsieve.switch.operations import seconds_of
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import make_backup
 from reputation.store.database import open_store
@@ -241,13 +241,14 @@ def test_dials_with_which_a_key_hangs_up(application: str, hangs_up: bool) -> No
     [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400), (" 2H ", 7200), ("366d", 366 * 86400)],
 )
 def test_durations(text: str, seconds: int) -> None:
-    assert parse_duration(text) == seconds
+    assert seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "-2h", "2x", "0s", "1.5h", "2h30m", "367d", "9999999d", "\uff12h"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(CommandError, match="write it as 90s, 30m, 2h or 1d"):
-        parse_duration(text)
+    with pytest.raises(Refused) as refused:
+        seconds_of(text)
+    assert (refused.value.code, refused.value.field) == ("bad-duration", "for")
 
 
 def test_until_when(monkeypatch: pytest.MonkeyPatch) -> None:

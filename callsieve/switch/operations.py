@@ -1,0 +1,60 @@
+"""Screening off and on again, in Asterisk's own database, which the dialplan reads before it asks us.
+
+Each acts before the store is opened and outside of its transactions: the switch works where the store does not, and an
+Asterisk that does not answer holds no lock. `done` is what goes into the audit then (`note`, an operation).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.pbx.cli_client import FOR_EVER, OFF_KEY, ConsoleError, database_del, database_put, off_until
+from reputation.store.audit import Change
+
+SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_SECONDS = 366 * 86400
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+
+
+class Switched(NamedTuple):
+    """`until`: in UTC seconds, when the off that was set or taken away ends; None and no `done`: it was not off."""
+
+    until: int | None
+    done: Change | None
+
+
+def switch_off(context: Context, duration: str | None = None) -> Switched:
+    """Screening is off for so long, or until it is switched on."""
+    until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
+    with _asking_asterisk():
+        database_put(context.settings, OFF_KEY, str(until))
+    return Switched(until, Change("off", name=f"for {duration}" if duration else ""))
+
+
+def switch_on(context: Context) -> Switched:
+    """Screening is on."""
+    with _asking_asterisk():
+        until = off_until(context.settings)
+        database_del(context.settings, OFF_KEY)
+    return Switched(until, None if until is None else Change("on"))
+
+
+def seconds_of(duration: str) -> int:
+    """Seconds of `90s`, `30m`, `2h` or `1d`."""
+    match = _DURATION.fullmatch(duration.strip().lower())
+    seconds = int(match[1]) * SECONDS_BY_UNIT[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise Refused("bad-duration", f"{duration!r}: write it as 90s, 30m, 2h or 1d, a year at most", "for")
+    return seconds
+
+
+@contextmanager
+def _asking_asterisk() -> Iterator[None]:
+    try:
+        yield
+    except ConsoleError as error:
+        raise Refused("asterisk-not-reached", str(error)) from None
