@@ -15,7 +15,15 @@ from callsieve.cli.output import plural
 from callsieve.system.files import naming
 from callsieve.system.privileges import open_named
 from callsieve.text import csv_table
-from callsieve.text.csv_table import DAMAGE, DAMAGED, FIELD_CHARACTERS, CsvTable, RowProblem, TableError, unpacked
+from callsieve.text.csv_table import (
+    DAMAGE,
+    FIELD_CHARACTERS,
+    CsvTable,
+    RowProblem,
+    TableProblem,
+    table_error,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     import re
@@ -34,17 +42,15 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """The table in the file and how many bytes of the file are read; its errors as ours."""
+    """The table in the file and how many bytes of the file are read. TableError, OSError."""
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
         try:
             table = CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
             yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
-        except TableError as error:
-            raise CommandError(str(error)) from None
         except DAMAGE:
-            raise CommandError(f"{name}: {DAMAGED}") from None
+            raise table_error(TableProblem.DAMAGED, name) from None
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:

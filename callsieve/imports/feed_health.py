@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from string import Formatter
+from typing import NamedTuple
 
+from callsieve.changes.operation import Refused
+from callsieve.text.csv_table import TableError, TableProblem
 from callsieve.text.times import ago, span_words
+from reputation.store.errors import StoreError
 from reputation.store.feeds import FeedSource
 from reputation.wording import Places, Wording
 
@@ -18,6 +26,33 @@ EARLY = 1.01  # seven days less a few seconds are called seven days
 # Smaller than this share of the import before is said, smaller than that one is refused.
 SHRANK_SHARE = 0.75
 REFUSED_SHARE = 0.5
+FAILURE_TEXT_CHARACTERS = 100
+
+
+class FeedFailure(StrEnum):
+    """Why a feed was not taken, where its file is a table: `TableProblem` says what else may be wrong with that."""
+
+    FEED_SHRANK = (
+        "{numbers:,} numbers, less than half of the {before:,} in force: is the file whole? --accept-smaller takes it"
+    )
+    OTHER_VERDICT = (
+        "{source} has the verdict {before} and this import {verdict}: "
+        "say --verdict {before}, or first remove the import"
+    )
+    NOTHING_USABLE = "not one row can be used"
+    TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
+    NO_SUCH_FILE = "{file}: there is no such file or directory"
+    UNREADABLE = "{file}: it cannot be read ({error})"
+    STORE = "the store could not be written: `callsieve doctor` says why"
+    REFUSED = "the import was refused: run it again to see why"
+
+    @property
+    def code(self) -> str:
+        """As the store keeps it: `feed-shrank`."""
+        return self._name_.lower().replace("_", "-")
+
+
+FAILURES: Mapping[str, str] = {one.code: one.value for table in (TableProblem, FeedFailure) for one in table}
 
 
 class FeedStatus(StrEnum):
@@ -49,7 +84,7 @@ class FeedHealth:
 def health_of(feed: FeedSource, now: float) -> FeedHealth:
     """How the feed is at that time."""
     if feed.failed_at is not None and feed.failed_at >= feed.imported_at:
-        failed: Places = {"when": ago(feed.failed_at, now), "failure": feed.failure or ""}
+        failed: Places = {"when": ago(feed.failed_at, now), "failure": read_failure(feed.failure or "").words}
         return FeedHealth(FeedStatus.FAILED, Wording("{when}, {failure}", failed))
     late_after = late_after_seconds(feed)
     if now - feed.imported_at > late_after:
@@ -60,6 +95,48 @@ def health_of(feed: FeedSource, now: float) -> FeedHealth:
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
         return FeedHealth(FeedStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
     return FeedHealth(FeedStatus.OK)
+
+
+def failure_of(error: Exception) -> str:
+    """Why an import failed, as the store keeps it: `{"code": "not-utf-8", "file": "ftc.csv", "line": 11, ...}`."""
+    code, about = _failure_of(error)
+    kept = {name: about[name] for _, name, *_ in Formatter().parse(FAILURES[code]) if name}
+    return json.dumps({"code": code} | {name: _line(value) for name, value in kept.items()}, ensure_ascii=False)
+
+
+def _failure_of(error: Exception) -> tuple[str, Places]:
+    if isinstance(error, TableError | Refused) and error.code in FAILURES:
+        return error.code, error.words.places if isinstance(error.words, Wording) else {}
+    if isinstance(error, OSError):
+        failure = FeedFailure.NO_SUCH_FILE if isinstance(error, FileNotFoundError) else FeedFailure.UNREADABLE
+        trouble = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        return failure.code, {"file": str(error.filename or ""), "error": trouble}
+    return (FeedFailure.STORE if isinstance(error, StoreError) else FeedFailure.REFUSED).code, {}
+
+
+def _line(value: str | int | float | Wording) -> str | int | float:
+    if isinstance(value, int | float):
+        return value
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:FAILURE_TEXT_CHARACTERS]
+
+
+class Failure(NamedTuple):
+    """Why an import failed. What an older version kept are words, and has no code."""
+
+    code: str
+    words: str | Wording
+
+
+def read_failure(kept: str) -> Failure:
+    """As `failure_of` made it."""
+    try:
+        about = json.loads(kept)
+        code = about.pop("code")
+        words = Wording(FAILURES[code], about)
+        str(words)  # has all that it needs
+        return Failure(code, words)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Failure("", kept)
 
 
 def late_after_seconds(feed: FeedSource) -> float:

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.imports.call_history import Item, Written, write_calls
-from callsieve.imports.feed_health import REFUSED_SHARE
+from callsieve.imports.feed_health import REFUSED_SHARE, FeedFailure
 from callsieve.imports.rows import NAME
 from callsieve.settings import Settings
-from callsieve.text.csv_table import RowProblem, nothing_usable
+from callsieve.text.csv_table import NOTHING_USABLE, RowProblem, nothing_usable
 from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
 from policies.hints import nearest
 from reputation.model import Did, Person
@@ -41,7 +41,7 @@ from reputation.store.sources import (
     remove_dids,
     remove_people,
 )
-from reputation.wording import Wording
+from reputation.wording import Places, Wording
 
 MOST_ROWS = 250_000  # of contacts, people and DIDs, which are written in one transaction
 TOO_MANY = Wording("More than 250,000 rows: that is no list of contacts, people or DIDs.")
@@ -140,8 +140,8 @@ def import_numbers(db: sqlite3.Connection, context: Context, request: NumbersReq
     source, known = source_name(request.source), request.known
     before = next((one for one in sources(known) if one.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
-        words = f"{source} has the verdict {before.verdict} and this import {request.verdict}: say --verdict"
-        raise Refused("other-verdict", f"{words} {before.verdict}, or first remove the import")
+        verdicts: Places = {"source": source, "before": before.verdict, "verdict": request.verdict}
+        raise Refused(FeedFailure.OTHER_VERDICT.code, Wording(FeedFailure.OTHER_VERDICT, verdicts))
     least = (
         ceil((before.numbers if before else 0) * REFUSED_SHARE) if request.feed and not request.accept_smaller else 0
     )
@@ -156,8 +156,8 @@ def import_numbers(db: sqlite3.Connection, context: Context, request: NumbersReq
         terms = (request.feed or LIST)._replace(least=least)
         live = number_store.import_numbers(db, source, request.verdict, counted.of(request.rows), also=also, feed=terms)
     except TooFewNumbers as error:
-        words = f"{error.numbers:,} numbers, less than half of the {before.numbers if before else 0:,} in force"
-        raise Refused("feed-shrank", f"{words}: is the file whole? --accept-smaller takes it") from None
+        numbers: Places = {"numbers": error.numbers, "before": before.numbers if before else 0}
+        raise Refused(FeedFailure.FEED_SHRANK.code, Wording(FeedFailure.FEED_SHRANK, numbers)) from None
     return NumbersImported(live, before and before.numbers, counted.rows, frozenset(counted.own))
 
 
@@ -262,7 +262,7 @@ class _Counted:
                 self.own.add(row[0])
             yield row
         if not self.rows:
-            raise Refused("nothing-usable", nothing_usable(self._problems))
+            raise Refused(NOTHING_USABLE, nothing_usable(self._problems))
 
 
 def _note_each(

@@ -13,7 +13,7 @@ from contextlib import suppress
 from callsieve.changes.operation import Refused
 from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, FieldKind, parsed
 from callsieve.own_numbers.operations import Given
-from callsieve.text.csv_table import CsvTable, TableError, nothing_usable
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, TableError, nothing_usable
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
 from reputation.numbers import number_of
@@ -45,7 +45,7 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
         except ValueError as error:
             table.refuse(str(error))
     if not found:
-        raise TableError(nothing_usable(table.problems))
+        raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
     return found
 
 

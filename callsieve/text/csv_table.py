@@ -20,6 +20,7 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from io import BufferedReader
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TypeVar
@@ -41,27 +42,61 @@ NO_DELIMITER = "\0"  # in no line: one with a NUL is refused
 KEPT_PROBLEMS = 10
 
 GZIP = b"\x1f\x8b"
-# What reading a packed file may raise, and what that means.
+NOTHING_USABLE = "nothing-usable"
+# What reading a packed file may raise when it is DAMAGED.
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
-DAMAGED = "the packed file is damaged or cut off: fetch it again"
+
+
+class TableProblem(StrEnum):
+    """Why a file is no table that can be read, and what can be done."""
+
+    DAMAGED = "{file}: the packed file is damaged or cut off: fetch it again"
+    PACKED = "{file}: compressed: unpack it first (gunzip)"
+    SPREADSHEET_OR_ARCHIVE = "{file}: a spreadsheet or a zip archive: save it as CSV"
+    SPREADSHEET = "{file}: a spreadsheet: save it as CSV"
+    UTF_16 = "{file}: UTF-16: save it as UTF-8"
+    DATABASE = "{file}: a database, not a table in text"
+    NOT_UTF_8 = "{file}: line {line}: not UTF-8 (byte {byte}); convert the file first (iconv -f windows-1252 -t utf-8)"
+    NO_TEXT = "{file}: not a table in text: expected CSV with the names of columns in line 1"
+    CR_LINES = "{file}: its lines end with CR alone; convert the file first (tr '\\r' '\\n')"
+    NOTHING = "{file}: there is nothing in it"
+    NO_HEADER = "{file}: the file is empty, or its first line is: that must name the columns"
+    EMPTY_LINES = "{file}: line {line}: {lines:,} lines are empty: this is no table; remove them (grep .)"
+    NO_COLUMN = "{file}: no column {wanted} in line {line}; the columns there are: {found}"
+    NO_COLUMN_OR_NUMBER = (
+        "{file}: no column {wanted} in line {line}, and that is no number; the columns there are: {found}"
+    )
+    COLUMN_TWICE = "{file}: the column '{column}' is there twice"
+
+    @property
+    def code(self) -> str:
+        """For what keeps it, and for tests: `not-utf-8`."""
+        return self._name_.lower().replace("_", "-")
+
 
 # What a file that is no text begins with.
 _OTHER_FORMATS = (
-    (GZIP, "compressed: unpack it first (gunzip)"),
-    (b"PK\x03\x04", "a spreadsheet or a zip archive: save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet: save it as CSV"),
-    (codecs.BOM_UTF16_LE, "UTF-16: save it as UTF-8"),
-    (codecs.BOM_UTF16_BE, "UTF-16: save it as UTF-8"),
-    (b"SQLite format 3\x00", "a database, not a table in text"),
+    (GZIP, TableProblem.PACKED),
+    (b"PK\x03\x04", TableProblem.SPREADSHEET_OR_ARCHIVE),
+    (b"\xd0\xcf\x11\xe0", TableProblem.SPREADSHEET),
+    (codecs.BOM_UTF16_LE, TableProblem.UTF_16),
+    (codecs.BOM_UTF16_BE, TableProblem.UTF_16),
+    (b"SQLite format 3\x00", TableProblem.DATABASE),
 )
 
 
 class TableError(ValueError):
-    """The file is no table that can be read. `words` name the file and say what to do."""
+    """The file is no table that can be read. `words` name the file and say what to do; `code` says it to programs."""
 
-    def __init__(self, words: str | Wording) -> None:
+    def __init__(self, words: str | Wording, code: str = "") -> None:
         super().__init__(str(words))
         self.words = words
+        self.code = code
+
+
+def table_error(problem: TableProblem, file: str | Wording, **about: str | int) -> TableError:
+    """The file has this problem; `about` is what else goes into its words."""
+    return TableError(Wording(problem.value, {"file": file, **about}), problem.code)
 
 
 class RowProblem(NamedTuple):
@@ -90,7 +125,7 @@ class CsvTable:
         self,
         stream: BinaryIO,
         columns: Sequence[str],
-        name: str,
+        name: str | Wording,
         *,
         others: Sequence[Sequence[str]] = (),
         bare: re.Pattern[str] | None = None,
@@ -158,10 +193,7 @@ class CsvTable:
     def _count_empty(self) -> None:
         self._empty += 1
         if self._empty > EMPTY_LINES + self.read:
-            raise TableError(
-                f"{self._name}: line {self._lines_read}: {self._empty:,} lines are empty: this is no table; "
-                "remove them (grep .)"
-            )
+            raise self._error(TableProblem.EMPTY_LINES, line=self._lines_read, lines=self._empty)
 
     def _fields(self, text: str) -> list[str] | None:
         """The fields of a record, None when it was refused."""
@@ -236,10 +268,8 @@ class CsvTable:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise TableError(
-                f"{self._name}: line {self._lines_read}: not UTF-8 (byte 0x{raw[error.start]:02x}); "
-                "convert the file first (iconv -f windows-1252 -t utf-8)"
-            ) from None
+            byte = f"0x{raw[error.start]:02x}"
+            raise self._error(TableProblem.NOT_UTF_8, line=self._lines_read, byte=byte) from None
 
     def _header(self, *, comments: bool) -> str:
         """The first line. With `comments` those, and empty lines, may come before it."""
@@ -247,22 +277,22 @@ class CsvTable:
         while comments and header.strip()[:1] in ("", "#"):
             line = self._next_line()
             if line is None:
-                raise TableError(f"{self._name}: there is nothing in it")
+                raise self._error(TableProblem.NOTHING)
             self._count_empty()
             header = line[1]
         return header
 
     def _first_line(self) -> str:
         raw = self._stream.readline(LINE_BYTES + 1)
-        for start, what in _OTHER_FORMATS:
+        for start, problem in _OTHER_FORMATS:
             if raw.startswith(start):
-                raise TableError(f"{self._name}: {what}")
+                raise self._error(problem)
         if not raw.strip():
-            raise TableError(f"{self._name}: the file is empty, or its first line is: that must name the columns")
+            raise self._error(TableProblem.NO_HEADER)
         if b"\0" in raw or len(raw) > LINE_BYTES:
-            raise TableError(f"{self._name}: not a table in text: expected CSV with the names of columns in line 1")
+            raise self._error(TableProblem.NO_TEXT)
         if b"\r" in raw.rstrip(b"\r\n"):
-            raise TableError(f"{self._name}: its lines end with CR alone; convert the file first (tr '\\r' '\\n')")
+            raise self._error(TableProblem.CR_LINES)
         self._lines_read = 1
         self.bytes_read = len(raw)
         return self._decoded(raw.removeprefix(codecs.BOM_UTF8)).rstrip("\r\n")
@@ -271,22 +301,23 @@ class CsvTable:
         found = ", ".join(_shown(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")
         if not any(name in names for name in required):
             wanted = " or ".join(map(repr, required))
-            more = ", and that is no number" if bare else ""
-            raise TableError(
-                f"{self._name}: no column {wanted} in line {self._lines_read}{more}; the columns there are: {found}"
-            )
+            problem = TableProblem.NO_COLUMN_OR_NUMBER if bare else TableProblem.NO_COLUMN
+            raise self._error(problem, wanted=wanted, line=self._lines_read, found=found)
         for name in names:
             if names.count(name) > 1 and name:
-                raise TableError(f"{self._name}: the column {_shown(name)!r} is there twice")
+                raise self._error(TableProblem.COLUMN_TWICE, column=_shown(name))
+
+    def _error(self, problem: TableProblem, **about: str | int) -> TableError:
+        return table_error(problem, self._name, **about)
 
 
 def usable(table: CsvTable, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
     """All rows made of the table. TableError: not one can be used, or there are more than `most`: `too_many`."""
     found = list(islice(rows, most + 1))
     if not found:
-        raise TableError(nothing_usable(table.problems))
+        raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
     if len(found) > most:
-        raise TableError(too_many)
+        raise TableError(too_many, "too-many-rows")
     return found
 
 

@@ -198,7 +198,7 @@ def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIEL
     raw = req.files.get("file", b"")
     if not raw:
         raise TableError(EMPTY)
-    return CsvTable(io.BytesIO(raw), columns, "the file", longest=longest)
+    return CsvTable(io.BytesIO(raw), columns, Wording("the file"), longest=longest)
 
 
 def number_in_form(req: PageRequest, key: str) -> int:

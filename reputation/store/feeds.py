@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reputation.store.imports import ImportedRow
 
-FAILURE_CHARACTERS = 300
+FAILURE_CHARACTERS = 1_000
 
 FEEDS = """
 SELECT name, verdict, format, numbers, imported_at, every_seconds, numbers_before, failed_at, failure
@@ -24,7 +24,8 @@ SELECT number, category, imported.name, note
 class FeedSource(NamedTuple):
     """A feed in force. `every_seconds`: how often it usually comes; `numbers_before`: of the import before.
 
-    `failed_at` and `failure`: the last attempt to import it, if that was refused. None: not known, or none.
+    `failed_at` and `failure`: the last attempt to import it, if that was refused, by its code and figures, in JSON.
+    None: not known, or none.
     """
 
     name: str

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reputation.store import imports
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
+from reputation.store.feeds import FAILURE_CHARACTERS, FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import (
     Feed,
     ImportedRow,
@@ -223,9 +223,9 @@ def test_how_often_a_feed_comes(every: float | None, gap: float, then: float | N
 def test_a_failure_stays_with_the_feed_until_the_next_import(db: sqlite3.Connection) -> None:
     assert not record_failure(db, "feed", NOW, "x")
     import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
-    assert record_failure(db, "feed", NOW + 1, "x" * 1000)
+    assert record_failure(db, "feed", NOW + 1, "x" * 2000)
     [feed] = feed_sources(db)
-    assert (feed.failed_at, feed.failure) == (NOW + 1, "x" * 300)
+    assert (feed.failed_at, feed.failure) == (NOW + 1, "x" * FAILURE_CHARACTERS)
     import_numbers(db, "feed", "spam", ROWS, lambda: NOW + 2, feed=Feed("CSV"))
     [feed] = feed_sources(db)
     assert (feed.failed_at, feed.failure) == (None, None)

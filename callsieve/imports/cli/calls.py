@@ -24,7 +24,7 @@ from callsieve.imports.cdr import Sides
 from callsieve.imports.operations import CallsRequest
 from callsieve.replay.history_file import EmptyLines
 from callsieve.settings import Loaded
-from callsieve.text.csv_table import DAMAGE, DAMAGED
+from callsieve.text.csv_table import DAMAGE, TableProblem, table_error
 from callsieve.wiring import people_of, site_of
 from reputation.store.people import all_people
 
@@ -62,7 +62,7 @@ def import_calls(
     except EmptyLines as error:
         raise CommandError(f"{file}: {error}") from None
     except DAMAGE:
-        raise CommandError(f"{file}: {DAMAGED}") from None
+        raise table_error(TableProblem.DAMAGED, str(file)) from None
     if not (result.new or result.known or result.marks):
         why = f": {history.problems[0]}" if history.problems else ""
         raise CommandError(f"{file}: not one call can be used{why}. Nothing was changed")

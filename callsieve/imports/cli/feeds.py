@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from callsieve.changes.operation import Refused
-from callsieve.cli.errors import CommandError, os_trouble
+from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
@@ -23,7 +23,14 @@ from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.feed_health import FeedStatus, health_of, late_after_seconds
+from callsieve.imports.feed_health import (
+    FeedFailure,
+    FeedStatus,
+    failure_of,
+    health_of,
+    late_after_seconds,
+    read_failure,
+)
 from callsieve.imports.feeds import (
     BARE_NUMBER,
     CSV_COLUMNS,
@@ -35,11 +42,13 @@ from callsieve.imports.feeds import (
 )
 from callsieve.imports.operations import ImportKind
 from callsieve.settings import Loaded
+from callsieve.text.csv_table import TableError
 from callsieve.text.times import span_words, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError
 from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
+from reputation.wording import Wording
 
 # More is no list of telephone numbers; a small packed file can be any size unpacked.
 MOST_ROWS = 100_000_000
@@ -128,8 +137,11 @@ def _show(feeds: list[FeedSource], now: float) -> None:
 
 def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
     health = health_of(feed, now)
+    failure = None if feed.failure is None else read_failure(feed.failure)
     return {
         **feed._asdict(),
+        "failure": failure and str(failure.words),
+        "failure_code": failure and failure.code,
         "age_seconds": now - feed.imported_at,
         "stale_at": feed.imported_at + late_after_seconds(feed),
         "health": health.health,
@@ -152,26 +164,23 @@ def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
     """Inside, an error is also noted with the feed, so that `callsieve feeds` and the doctor know of it."""
     try:
         yield
-    except (CommandError, Refused, StoreError) as error:
-        _note_failure(loaded, summary, str(error))
-        raise
-    except OSError as error:
-        _note_failure(loaded, summary, os_trouble(error))
+    except (CommandError, Refused, StoreError, TableError, OSError) as error:
+        _note_failure(loaded, summary, failure_of(error))
         raise
 
 
-def _note_failure(loaded: Loaded, summary: Summary, why: str) -> None:
+def _note_failure(loaded: Loaded, summary: Summary, failure: str) -> None:
     if summary.dry_run:
         return
     with suppress(StoreError, CommandError, OSError):  # what matters is the error that is being noted
         if has_store(loaded):
             with existing_store(loaded) as db:
-                line = " ".join("".join(c if c.isprintable() else " " for c in why).split())
-                record_failure(db, summary.source, time.time(), line)
+                record_failure(db, summary.source, time.time(), failure)
 
 
 def _bounded(rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
     for count, row in enumerate(rows, 1):
         if count > MOST_ROWS:
-            raise CommandError(f"more than {MOST_ROWS:,} rows: that is no feed of telephone numbers")
+            words = Wording(FeedFailure.TOO_MANY_ROWS, {"most": MOST_ROWS})
+            raise Refused(FeedFailure.TOO_MANY_ROWS.code, words)
         yield row

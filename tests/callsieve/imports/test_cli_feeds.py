@@ -118,37 +118,44 @@ def test_an_export_of_what_is_not_there_names_the_nearest(callsieve: Program) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "code"),
     [
-        pytest.param(b"", "the file is empty", id="empty"),
-        pytest.param(b"number\n", "not one row can be used", id="header-only"),
-        pytest.param(FTC_HEADER.encode(), "not one row can be used", id="no-complaint"),
-        pytest.param(b"<html><body>502 Bad Gateway", "and that is no number", id="an-error-page"),
-        pytest.param(gzip.compress(TEN.encode())[:-9], "damaged or cut off", id="cut-gzip"),
-        pytest.param(gzip.compress(TEN.encode())[:12] + b"\xff" * 40, "damaged or cut off", id="broken-gzip"),
-        pytest.param(b"\x1f\x8b\x08", "damaged or cut off", id="hardly-gzip"),
-        pytest.param(gzip.compress(gzip.compress(TEN.encode())), "unpack it first", id="packed-twice"),
-        pytest.param(TEN.encode() + b"\xff\n", "line 11: not UTF-8", id="not-utf-8"),
-        pytest.param(TEN[:40].encode(), "3 numbers", id="shrank"),
+        pytest.param(b"", "no-header", id="empty"),
+        pytest.param(b"number\n", "nothing-usable", id="header-only"),
+        pytest.param(FTC_HEADER.encode(), "nothing-usable", id="no-complaint"),
+        pytest.param(b"<html><body>502 Bad Gateway", "no-column-or-number", id="an-error-page"),
+        pytest.param(gzip.compress(TEN.encode())[:-9], "damaged", id="cut-gzip"),
+        pytest.param(gzip.compress(TEN.encode())[:12] + b"\xff" * 40, "damaged", id="broken-gzip"),
+        pytest.param(b"\x1f\x8b\x08", "damaged", id="hardly-gzip"),
+        pytest.param(gzip.compress(gzip.compress(TEN.encode())), "packed", id="packed-twice"),
+        pytest.param(TEN.encode() + b"\xff\n", "not-utf-8", id="not-utf-8"),
+        pytest.param(TEN[:40].encode(), "feed-shrank", id="shrank"),
     ],
 )
-def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, content: bytes, says: str) -> None:
+def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, content: bytes, code: str) -> None:
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
     before = callsieve.ok("feeds", "--export", "ftc")
     line = callsieve.fails("import", "feed", callsieve.file("bad", content), "--source", "ftc")
-    assert says in line
     assert callsieve.ok("feeds", "--export", "ftc") == before
     feed = feed_of(callsieve)
-    assert feed["health"] == "failed"
-    assert says in str(feed["failure"])
+    assert (feed["health"], feed["failure_code"]) == ("failed", code)
+    assert str(feed["failure"]) in line
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
-    assert feed_of(callsieve)["health"] == "ok"
+    assert (feed_of(callsieve)["health"], feed_of(callsieve)["failure"]) == ("ok", None)
 
 
 def test_a_file_that_is_not_there_is_remembered_too(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
-    assert "there is no such file" in callsieve.fails("import", "feed", callsieve.folder / "none", "--source", "ftc")
+    callsieve.fails("import", "feed", callsieve.folder / "none", "--source", "ftc")
+    assert feed_of(callsieve)["failure_code"] == "no-such-file"
     assert "none: " in callsieve.ok("feeds")
+
+
+def test_the_verdict_of_a_feed_does_not_turn(callsieve: Program) -> None:
+    callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
+    line = callsieve.fails("import", "feed", callsieve.file("good", TEN), "--source", "ftc", "--verdict", "ok")
+    assert "--verdict spam" in line
+    assert feed_of(callsieve)["failure_code"] == "other-verdict"
 
 
 def test_a_dry_run_that_fails_is_not_remembered(callsieve: Program) -> None:

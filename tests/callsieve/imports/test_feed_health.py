@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
 from typing import Any
 
 import pytest
 
-from callsieve.imports.feed_health import DAY, health_of
-from reputation.store.feeds import FeedSource
+from callsieve.changes.operation import Refused
+from callsieve.imports.feed_health import DAY, failure_of, health_of, read_failure
+from callsieve.text.csv_table import TableError, TableProblem, table_error
+from reputation.store.errors import StoreError
+from reputation.store.feeds import FAILURE_CHARACTERS, FeedSource
 
 NOW = 1_790_000_000.0
 
@@ -38,3 +43,31 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
 )
 def test_health(feed: FeedSource, says: str) -> None:
     assert str(health_of(feed, NOW)) == says
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(table_error(TableProblem.NOT_UTF_8, "f\n.csv", line=3, byte="0xff"), "not-utf-8", id="table"),
+        pytest.param(TableError("too many"), "refused", id="no-code"),
+        pytest.param(Refused("no-such-user", "who?"), "refused", id="of-something-else"),
+        pytest.param(FileNotFoundError(errno.ENOENT, "no such file", "f.csv"), "no-such-file", id="no-file"),
+        pytest.param(PermissionError(errno.EACCES, "denied", "f.csv"), "unreadable", id="not-ours"),
+        pytest.param(StoreError("the disk is full"), "store", id="store"),
+        pytest.param(
+            table_error(TableProblem.NO_COLUMN, "f", wanted="x", line=1, found='"' * 9999), "no-column", id="long"
+        ),
+    ],
+)
+def test_a_failure_is_kept_by_its_code_and_read_again(error: Exception, code: str) -> None:
+    kept = failure_of(error)
+    assert json.loads(kept)["code"] == code
+    assert len(kept) <= FAILURE_CHARACTERS
+    read = read_failure(kept)
+    assert read.code == code
+    assert str(read.words).isprintable()
+
+
+@pytest.mark.parametrize("kept", ["x.csv: empty", "[]", '{"code": "new-one"}', '{"code": "not-utf-8", "line": "x"}'])
+def test_what_another_version_kept_is_shown_as_it_is(kept: str) -> None:
+    assert read_failure(kept) == ("", kept)

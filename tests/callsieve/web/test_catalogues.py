@@ -23,6 +23,7 @@ from callsieve.changes.names import CHANGES
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
+from callsieve.imports.feed_health import FAILURES
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
@@ -85,6 +86,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield from (("a span", form) for form in (f"{{count}} {unit}", f"{{count}} {unit} ago", f"in {{count}} {unit}"))
     for template in REASON_WORDS.values():
         yield "why a number is at risk", template
+    for template in FAILURES.values():
+        yield "why a feed was not taken", template
     for happening in Happening:
         yield "what would change a reputation", happening.value
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
