@@ -232,6 +232,16 @@ def test_a_damaged_vector_is_said_and_breaks_nothing(tmp_path: Path) -> None:
             assert "damaged" in console.browser("viewer").text(f"/calls/A000000{place}")
 
 
+def test_a_wanted_machine_is_allowed_by_one_click(console: Console) -> None:
+    browser = console.browser("operator")
+    page = browser.text("/calls/B0000000")
+    [form] = re.findall(r'<form method="post" action="([^"]+)">(?:(?!</form>).)*value="(machine, wanted)"', page)
+    browser.done(unescape(form[0]), note=form[1], back="/calls/B0000000")
+    [entry] = console.office.read(list_entries)
+    assert (entry.list_name, entry.text, entry.note, entry.expires_at) == (ListName.ALLOW, CALLER, form[1], None)
+    assert "machine, wanted" not in browser.text("/calls/B0000000"), "it is on the list now"
+
+
 def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
