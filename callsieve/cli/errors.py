@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from callsieve.changes.operation import Refused
 from callsieve.settings import SettingsError
-from callsieve.text.csv_table import TableError
 from policies.files import NotRegular
 from policies.policy import PolicyError
 from reputation.store.errors import StoreError
@@ -21,7 +20,7 @@ class CommandError(Exception):
 
 
 # What a command may end with; anything else is a bug and shows its traceback.
-EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError, TableError)
+EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError)
 
 # What --force insists on.
 FORCEABLE = ("objections", "no-such-person", "rests-still")

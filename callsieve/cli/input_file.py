@@ -20,6 +20,7 @@ from callsieve.text.csv_table import (
     FIELD_CHARACTERS,
     CsvTable,
     RowProblem,
+    TableError,
     TableProblem,
     table_error,
     unpacked,
@@ -42,15 +43,16 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """The table in the file and how many bytes of the file are read. TableError, OSError."""
+    """The table in the file and how many bytes of the file are read. CommandError (of a TableError), OSError."""
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
         try:
             table = CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
             yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
-        except DAMAGE:
-            raise table_error(TableProblem.DAMAGED, name) from None
+        except (TableError, *DAMAGE) as error:
+            problem = error if isinstance(error, TableError) else table_error(TableProblem.DAMAGED, name)
+            raise CommandError(str(problem)) from problem
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:

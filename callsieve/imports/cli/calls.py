@@ -62,7 +62,7 @@ def import_calls(
     except EmptyLines as error:
         raise CommandError(f"{file}: {error}") from None
     except DAMAGE:
-        raise table_error(TableProblem.DAMAGED, str(file)) from None
+        raise CommandError(str(table_error(TableProblem.DAMAGED, str(file)))) from None
     if not (result.new or result.known or result.marks):
         why = f": {history.problems[0]}" if history.problems else ""
         raise CommandError(f"{file}: not one call can be used{why}. Nothing was changed")

@@ -164,8 +164,9 @@ def _failure_noted(loaded: Loaded, summary: Summary) -> Iterator[None]:
     """Inside, an error is also noted with the feed, so that `callsieve feeds` and the doctor know of it."""
     try:
         yield
-    except (CommandError, Refused, StoreError, TableError, OSError) as error:
-        _note_failure(loaded, summary, failure_of(error))
+    except (CommandError, Refused, StoreError, OSError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, TableError) else error
+        _note_failure(loaded, summary, failure_of(cause))
         raise
 
 
