@@ -1,22 +1,23 @@
 """What a case of `callsieve policy test` may say: the keys of its tables `call`, `facts` and `expect`, each checked.
 
-A reader takes a TOML value, or raises PolicyError in a few words; whoever calls it says where. docs/policy-reference.md
-describes every key.
+A reader takes a TOML value, or raises PolicyError in a few words; `read_parts` says where, and goes on reading.
+docs/policy-reference.md describes every key.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from policies.conditions import KeyPath
 from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
-from policies.vocabulary import enum_words, read_boolean, read_table
+from policies.vocabulary import enum_words, read_boolean
 from reputation.model import (
     Attestation,
     Did,
@@ -83,31 +84,63 @@ def read_amount(value: Any) -> float:
     return float(value)
 
 
+class Refusal(NamedTuple):
+    """One thing that is wrong within a value. `path`: where in it; `about`: what the words begin with, as a path."""
+
+    path: KeyPath
+    about: KeyPath
+    words: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
+
+    def below(self, step: str | int) -> Refusal:
+        """The same, of the value that has this one as a part."""
+        return Refusal((step, *self.path), (step, *self.about), self.words)
+
+
+class Refusals(PolicyError):
+    """All that is wrong within a list or a table."""
+
+    def __init__(self, found: Sequence[Refusal]) -> None:
+        super().__init__(str(found[0]))
+        self.found = found
+
+
+def refused_by(error: PolicyError) -> Sequence[Refusal]:
+    """What a reader has refused: of a list or a table perhaps several things."""
+    return error.found if isinstance(error, Refusals) else [Refusal((), (), str(error))]
+
+
+def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], found: Sequence[Refusal] = ()) -> list[Any]:
+    """The values of a list or a table. `found`: what is wrong with it already."""
+    values, refusals = [], list(found)
+    for step, read, value in parts:
+        try:
+            values.append(read(value))
+        except PolicyError as error:
+            refusals += [refusal.below(step) for refusal in refused_by(error)]
+    if refusals:
+        raise Refusals(refusals)
+    return values
+
+
 def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
     """A list, each item of which is read alike."""
     if not isinstance(value, list):
         raise PolicyError(f"takes a list, not {shown(value)}")
-    return tuple(read(item) for item in value)
+    return tuple(read_parts((place, read, item) for place, item in enumerate(value)))
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
     """A table with a fixed set of keys."""
-    table = read_table(value, required, frozenset(keys) - required)
-    return {key: read_key(key, keys[key], one) for key, one in table.items()}
-
-
-class KeyProblem(PolicyError):
-    """An error that begins with the key: `ties.tie does not know 'contct'`."""
-
-
-def read_key(key: str, read: Reader, value: Any) -> Any:
-    """The value of a key, which an error names."""
-    try:
-        return read(value)
-    except KeyProblem as error:
-        raise KeyProblem(f"{key}.{error}") from None
-    except PolicyError as error:
-        raise KeyProblem(f"{key} {error}") from None
+    if not isinstance(value, dict):
+        raise PolicyError(f"takes a table with {', '.join(sorted(keys))}, not {shown(value)}")
+    unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
+    missing = [Refusal((), (), f"needs the key {key!r}") for key in sorted(required - value.keys())]
+    known = [key for key in value if key in keys]
+    read = read_parts(((key, keys[key], value[key]) for key in known), unknown + missing)
+    return dict(zip(known, read, strict=True))
 
 
 def read_region(value: Any) -> str:

@@ -7,16 +7,15 @@
     facts = { level = "challenge", called_minutes_ago = [1] }
     expect = { action = "warn", rule = "level-challenge" }
 
-What is expected is compared key by key; a key that is not there does not matter. An error names the file, the case, the
-key and the way out:
-    cases.toml: case 'a spammer': call has no key 'calle' (did you mean caller?)
+What is expected is compared key by key; a key that is not there does not matter. An error names the file, the line, the
+case, the key and the way out:
+    cases.toml: line 4: case 'a spammer': call has no key 'calle' (did you mean caller?)
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,31 +27,40 @@ from policies.case_schema import (
     call_of,
     differences,
     facts_of,
-    read_key,
     read_keys,
     read_line,
+    refused_by,
 )
 from policies.decision import OWN_RULES, Decision
 from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
 from policies.hints import nearest, shown
-from policies.loader import POLICY_KEYS, parse_policy
-from policies.policy import Case, Policy, PolicyError, PolicySet
+from policies.loader import POLICY_KEYS, parse_policy, read_toml
+from policies.policy import Case, Policy, PolicyError, PolicyProblem, PolicySet, Problems
+from policies.positions import places_of
 from reputation.weights import DEFAULT, Thresholds
 
 MAX_BYTES = 1 << 20  # no daemon reads them
 CASE_KEYS = frozenset({"name", "policy", "text", "call", "facts", "expect"})
-_EXPECTED: Mapping[str, Reader] = {key: read for key, (read, _) in EXPECT.items()}
+_TABLES: Mapping[str, Mapping[str, Reader]] = {
+    "call": CALL,
+    "facts": FACTS,
+    "expect": {key: read for key, (read, _) in EXPECT.items()},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A case with what is expected of it. `policy` is a policy's name, `text` one in full; neither: the running one."""
+    """A case with what is expected of it. `policy` is a policy's name, `text` one in full; neither: the running one.
+
+    `line` is where it stands in its file.
+    """
 
     name: str
     case: Case
     expect: Mapping[str, Any]
     policy: str | None = None
     text: str | None = None
+    line: int | None = None
 
 
 class Difference(NamedTuple):
@@ -72,17 +80,15 @@ class Tried:
     differs: tuple[Difference, ...]
 
 
-def parse_trials(text: str, source: str, region: str = "US", levels: Thresholds = DEFAULT.levels) -> tuple[Trial, ...]:
-    """The cases of a file. `source` is its name for errors; `region` that of the PBX; `levels` what points reach."""
-    try:
-        tables = _tables(tomllib.loads(text))
-        trials = tuple(_trial(table, number, region, levels) for number, table in enumerate(tables, start=1))
-        _check_names(trials)
-    except PolicyError as error:
-        raise PolicyError(f"{source}: {error}") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        raise PolicyError(f"{source}: not TOML: {error}") from None
-    return trials
+def read_trials(
+    text: str, region: str = "US", levels: Thresholds = DEFAULT.levels
+) -> tuple[tuple[Trial, ...], list[PolicyProblem]]:
+    """The cases of a file, or all that is wrong with it. `region`: that of the PBX; `levels`: what points reach."""
+    trials, problems = read_toml(text, lambda file, problems: _trials_from(file, region, levels, problems))
+    if problems or trials is None:
+        return (), problems
+    places = places_of(text)
+    return tuple(replace(one, line=places.line_of(("case", place))) for place, one in enumerate(trials)), []
 
 
 def run_trial(
@@ -97,64 +103,70 @@ def run_trial(
         policy = _policy(trial, running, policy_of)
         _check_rule(trial.expect.get("rule"), policy)
     except PolicyError as error:
-        raise PolicyError(f"case {shown(trial.name)}: {error}") from None
+        raise PolicyError(str(PolicyProblem(f"case {shown(trial.name)}: {error}", line=trial.line))) from None
     decision = decide(case.call, case.facts, policy, case.now, window_seconds)
     return Tried(trial.name, decision, tuple(Difference(*one) for one in differences(trial.expect, decision)))
 
 
-def _tables(file: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, problems: Problems) -> list[Trial]:
     if file.keys() & POLICY_KEYS:
-        raise PolicyError("this is a policy, not cases: callsieve policy test CASES.toml --policy FILE.toml tries it")
-    for key in sorted(file.keys() - {"case"}):
-        raise PolicyError(f"unknown key {key}{nearest(key, ['case'])}")
+        way_out = "callsieve policy test CASES.toml --policy FILE.toml tries it"
+        problems.add(f"this is a policy, not cases: {way_out}", ())
+        return []
+    for key in (key for key in file if key != "case"):
+        problems.add(f"unknown key {key}{nearest(key, ['case'])}", (key,))
     tables = file.get("case", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise PolicyError("holds no case: each is written as a [[case]] table")
-    return tables
+        problems.add("holds no case: each is written as a [[case]] table", ("case",))
+        return []
+    trials: list[Trial] = []
+    for place, table in enumerate(tables):
+        trial = _trial_from(table, place, region, levels, problems)
+        if trial is not None and any(trial.name == earlier.name for earlier in trials):
+            problems.add(f"case {shown(trial.name)}: the name is used twice", ("case", place, "name"))
+        elif trial is not None:
+            trials.append(trial)
+    return trials
 
 
-def _trial(table: Mapping[str, Any], number: int, region: str, levels: Thresholds) -> Trial:
+def _trial_from(
+    table: Mapping[str, Any], place: int, region: str, levels: Thresholds, problems: Problems
+) -> Trial | None:
+    """The case; None if anything is wrong with it."""
+    path, before = ("case", place), len(problems)
     try:
         name = read_line(table.get("name"))
+        about = f"case {shown(name)}: "
     except PolicyError:
-        raise PolicyError(f"case number {number}: needs a name of one line") from None
-    try:
-        for key in sorted(table.keys() - CASE_KEYS):
-            raise PolicyError(f"unknown key {key}{nearest(key, CASE_KEYS)}")
-        if {"policy", "text"} <= table.keys():
-            raise PolicyError("has a policy and a text: one of them says by which policy it is decided")
-        expect = _read(table, "expect", _EXPECTED)
-        if not expect:
-            raise PolicyError("expects nothing: write expect = { action = ... }")
-        call, now = call_of(_read(table, "call", CALL), region)
-        facts = facts_of(_read(table, "facts", FACTS), call, now, levels)
-        of = {key: read_key(key, _READ_POLICY[key], table[key]) for key in ("policy", "text") if key in table}
-    except PolicyError as error:
-        raise PolicyError(f"case {shown(name)}: {error}") from None
-    return Trial(name, Case(call, facts, now), expect, **of)
+        name, about = "", f"case number {place + 1}: "
+        problems.add(f"{about}needs a name of one line", (*path, "name"))
+
+    def read(key: str, reader: Reader, otherwise: Any = None) -> Any:
+        try:
+            return reader(table[key]) if key in table else otherwise
+        except PolicyError as error:
+            for refusal in refused_by(error):
+                problems.add(f"{about}{refusal.below(key)}", (*path, key, *refusal.path))
+            return None
+
+    for key in (key for key in table if key not in CASE_KEYS):
+        problems.add(f"{about}unknown key {key}{nearest(key, CASE_KEYS)}", (*path, key))
+    if {"policy", "text"} <= table.keys():
+        problems.add(f"{about}has a policy and a text: one of them says by which policy it is decided", (*path, "text"))
+    policy, text = read("policy", read_line), read("text", _text)
+    call, facts, expect = (read(key, partial(read_keys, keys, frozenset()), {}) for key, keys in _TABLES.items())
+    if expect == {}:
+        problems.add(f"{about}expects nothing: write expect = {{ action = ... }}", (*path, "expect"))
+    if len(problems) > before:
+        return None
+    coming, now = call_of(call, region)
+    return Trial(name, Case(coming, facts_of(facts, coming, now, levels), now), expect, policy, text)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise PolicyError(f"takes a policy in full, not {shown(value)}")
     return value
-
-
-_READ_POLICY: Mapping[str, Reader] = {"policy": read_line, "text": _text}
-
-
-def _read(table: Mapping[str, Any], name: str, keys: Mapping[str, Reader]) -> dict[str, Any]:
-    """One of the tables of a case, every key of it read."""
-    found: dict[str, Any] = read_key(name, partial(read_keys, keys, frozenset()), table.get(name, {}))
-    return found
-
-
-def _check_names(trials: tuple[Trial, ...]) -> None:
-    seen: set[str] = set()
-    for trial in trials:
-        if trial.name in seen:
-            raise PolicyError(f"case {shown(trial.name)}: the name is used twice")
-        seen.add(trial.name)
 
 
 def _policy(trial: Trial, running: PolicySet | Policy, policy_of: Callable[[str], Policy]) -> Policy:

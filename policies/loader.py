@@ -105,19 +105,25 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
 
 def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
     """The policy, or all that is wrong with the text, in its order."""
-    problems = Problems()
-    policy = None
+    return read_toml(text, lambda table, problems: _policy_from(table, name, base_of, problems))
+
+
+def read_toml(
+    text: str, read: Callable[[Mapping[str, Any], Problems], T | None]
+) -> tuple[T | None, list[PolicyProblem]]:
+    """What `read` makes of the tables of the text, or all that is wrong with it: each with its line, in their order."""
+    problems, made = Problems(), None
     try:
         places = places_of(text)
         table = tomllib.loads(text)
         with suppress(TooManyProblems):
-            policy = _policy_from(table, name, base_of, problems)
+            made = read(table, problems)
     except PolicyError as error:
         return None, [PolicyProblem(str(error))]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         return None, [PolicyProblem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=_line_told(str(error), text))]
     if not problems:
-        return policy, []
+        return made, []
     found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
     return None, sorted(found, key=lambda problem: problem.line or 0)
 

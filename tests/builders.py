@@ -9,6 +9,7 @@ from typing import Any
 from agi.protocol import Request, parse_request
 from agi.screening import Screening
 from agi.site import Site, Trunk
+from policies.cases import Trial, read_trials
 from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
@@ -191,6 +192,13 @@ def make_facts(
 def make_policy(text: str = "", name: str = "house") -> Policy:
     """A policy from its TOML; `extends` finds the presets."""
     return parse_policy(text, name, f"{name}.toml", load_policy)
+
+
+def trials_of(text: str, region: str = "US") -> tuple[Trial, ...]:
+    """The cases of a file, which must have no slip."""
+    trials, problems = read_trials(text, region)
+    assert problems == []
+    return trials
 
 
 def policy_ordering(action: str, *, observe: bool = False) -> Policy:

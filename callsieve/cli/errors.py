@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from callsieve.changes.operation import Refused
@@ -82,6 +82,14 @@ def warn(text: str) -> None:
     """One line on standard error; by itself it stops nothing. Texts of strangers in it cannot steer the terminal."""
     line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
     print(f"callsieve: {line}", file=sys.stderr)
+
+
+def fail_with(problems: Sequence[str]) -> None:
+    """CommandError if there is a problem: each is said in a line of its own."""
+    for problem in problems[:-1]:
+        warn(problem)
+    if problems:
+        raise CommandError(problems[-1])
 
 
 def _end(text: str, code: int = EXIT_TROUBLE) -> None:

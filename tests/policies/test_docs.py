@@ -13,7 +13,7 @@ import pytest
 from agi.display import TEXTS, WORD_BY_CATEGORY
 from callsieve.settings import parse_settings
 from policies.case_schema import CALL, EXPECT, FACTS
-from policies.cases import CASE_KEYS, parse_trials
+from policies.cases import CASE_KEYS
 from policies.conditions import COMBINATIONS
 from policies.decision import OWN_RULES, Action
 from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS
@@ -22,7 +22,7 @@ from policies.vocabulary import MAX_CALLS, MAX_MINUTES, VOCABULARY
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Reputation, Verification
 from reputation.numbers import NumberType
 from reputation.weights import DEFAULT
-from tests.builders import make_policy
+from tests.builders import make_policy, trials_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy-reference.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
@@ -149,7 +149,7 @@ def test_each_key_of_a_case_has_its_row(table: str, keys: Collection[str]) -> No
 
 
 def test_what_a_call_is_where_a_case_does_not_say() -> None:
-    (trial,) = parse_trials('[[case]]\nname = "one"\nexpect = { action = "allow" }', "cases.toml")
+    (trial,) = trials_of('[[case]]\nname = "one"\nexpect = { action = "allow" }')
     assert f"`{trial.case.call.caller.e164}`" in PAGE
     assert f"{datetime.fromtimestamp(trial.case.now, UTC):%Y-%m-%d %H:%M} UTC, a Thursday" in PAGE
 
@@ -157,7 +157,7 @@ def test_what_a_call_is_where_a_case_does_not_say() -> None:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_loads(example: str) -> None:
     if "[[case]]" in example:
-        assert parse_trials(example, "cases.toml")
+        assert trials_of(example)
     elif "[[scope]]" in example:
         assert parse_settings(example, "callsieve.toml").scope
     elif example.startswith("when = "):

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, fail_with
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import bold, dim, plural, say
 from callsieve.policy.catalogue import policies_there
 from callsieve.policy_selection import policy_called, text_of
 from callsieve.settings import Loaded
 from callsieve.wiring import policies_of
-from policies.cases import MAX_BYTES, Trial, Tried, parse_trials, run_trial
+from policies.cases import MAX_BYTES, Trial, Tried, read_trials, run_trial
 from policies.hints import nearest
 from policies.policy import Policy, PolicyError, PolicySet
 
@@ -48,24 +48,32 @@ def _all_tried(files: list[Path], name: str | None, config: Path | None) -> dict
     """Every file is read before anything is tried."""
     loaded = settings_of(config)
     window = 60.0 * loaded.settings.emergency.window_minutes
-    read = {file: _cases_in(file, loaded) for file in files}
+    problems: list[str] = []
+    read = {file: _cases_in(file, loaded, problems) for file in files}
+    fail_with(problems)
     running: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
-    tried = {}
+    tried: dict[Path, list[Tried]] = {file: [] for file in files}
     for file, trials in read.items():
-        try:
-            tried[file] = [run_trial(one, running, lambda n: policy_called(n, loaded), window) for one in trials]
-        except PolicyError as error:
-            raise PolicyError(f"{file}: {error}") from None
+        for one in trials:
+            try:
+                tried[file].append(run_trial(one, running, lambda name: policy_called(name, loaded), window))
+            except PolicyError as error:
+                problems.append(f"{file}: {error}")
+    fail_with(problems)
     return tried
 
 
-def _cases_in(file: Path, loaded: Loaded) -> tuple[Trial, ...]:
+def _cases_in(file: Path, loaded: Loaded, problems: list[str]) -> tuple[Trial, ...]:
     settings, name = loaded.settings, str(file)
     try:
-        return parse_trials(text_of(file, MAX_BYTES), name, settings.numbers.region, settings.reputation.levels)
+        text = text_of(file, MAX_BYTES)
     except PolicyError:
         if "/" in name or file.suffix or file.exists():
             raise
+    else:
+        trials, found = read_trials(text, settings.numbers.region, settings.reputation.levels)
+        problems += [f"{file}: {problem}" for problem in found]
+        return trials
     # The name of a policy in the place of a file of cases.
     known = [policy for policy, _, _ in policies_there(loaded)]
     what = "this is a policy, not a file of cases"

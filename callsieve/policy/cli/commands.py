@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from callsieve.calls.records import opinion_as_json
-from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, word
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
@@ -87,10 +87,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
         for remark in remarks:
             warn(f"{one}: {remark}")
         say(f"{policy.name}: {plural(len(policy.rules), 'rule')}, {_else(policy)}")
-    for problem in problems[:-1]:
-        warn(problem)
-    if problems:
-        raise CommandError(problems[-1])
+    fail_with(problems)
 
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -90,7 +90,7 @@ def test_several_files_each_have_a_head(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("[[case", "cases.toml: not TOML: ", id="not-toml"),
+        pytest.param("[[case", "cases.toml: line 1: not TOML: ", id="not-toml"),
         pytest.param(b"\xff", "cases.toml: not UTF-8", id="not-utf-8"),
         pytest.param(b"#" * (1 << 20) + b"#", "cases.toml: 1048577 bytes", id="too-large"),
         pytest.param(ALLOWED + "cal = {}", "cal (did you mean call?)", id="key"),
@@ -103,6 +103,15 @@ def test_several_files_each_have_a_head(callsieve: Program) -> None:
 )
 def test_a_bad_file_is_one_line_and_nothing_is_tried(callsieve: Program, text: str | bytes, says: str) -> None:
     assert says in callsieve.fails("policy", "test", callsieve.file("cases.toml", text))
+
+
+def test_all_slips_of_all_files_are_said(callsieve: Program) -> None:
+    files = [
+        callsieve.file("one.toml", ALLOWED + "cal = {}\nfact = {}"),
+        callsieve.file("two.toml", ALLOWED + "cal = {}"),
+    ]
+    result = callsieve("policy", "test", *files)
+    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 3)
 
 
 def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
@@ -125,7 +134,7 @@ def test_a_name_in_the_place_of_a_file_of_cases(callsieve: Program, name: str, s
 
 def test_a_policy_in_the_place_of_a_file_of_cases(callsieve: Program) -> None:
     policy = callsieve.file("draft.toml", REJECTING)
-    assert f"{policy}: this is a policy, not cases: " in callsieve.fails("policy", "test", policy)
+    assert f"{policy}: line 1: this is a policy, not cases: " in callsieve.fails("policy", "test", policy)
 
 
 def test_names_cannot_steer_the_terminal(callsieve: Program) -> None:
