@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 MINUTE = 60
 HOUR, DAY = 3600, 86_400
 
 
+@cache
 def utc(text: str) -> int:
     """`2026-03-08 07:00`, UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())

@@ -84,13 +84,21 @@ look()
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A store with a few hundred pages and one known fact."""
-    path = tmp_path / "callsieve.db"
+    path = tmp_path_factory.mktemp("content") / "callsieve.db"
     write(path, record_emergency, NOW)
     with open_store(path) as db:
         import_numbers(db, "feed", "spam", [(f"+1201{i:07d}", "scam", None, None) for i in range(20_000)])
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path, content: bytes) -> Path:
+    """A copy of that store."""
+    path = tmp_path / "callsieve.db"
+    path.write_bytes(content)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from html import unescape
@@ -29,10 +30,10 @@ def ids_on(page: str) -> list[str]:
     return re.findall(r'<tr id="call-(\w+)"', page)
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
+@pytest.fixture(scope="module")
+def store_with_calls(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Six calls, the latest first: A warned and observed only, B challenged and answered, and so on."""
-    office = Office(tmp_path)
+    office = Office(tmp_path_factory.mktemp("office"))
     made = [
         make_decision("A0000000", action="allow", would_be="warn", rule="level-warn", at=NOW - 100),
         make_decision("B0000000", at=NOW - 200),
@@ -46,6 +47,13 @@ def office(tmp_path: Path) -> Office:
     add_ending(office, make_ending(made[2], disposition=Disposition.BUSY, answered_by=None, talk_seconds=0.0))
     voicemail = make_ending(made[5], disposition=Disposition.NO_ANSWER, answered_by=None, voicemail_left=True)
     add_ending(office, replace(voicemail, talk_seconds=0.0))
+    return office.store.read_bytes()
+
+
+@pytest.fixture
+def office(tmp_path: Path, store_with_calls: bytes) -> Office:
+    office = Office(tmp_path)
+    office.store.write_bytes(store_with_calls)
     return office
 
 
@@ -150,6 +158,14 @@ EVERYTHING = {
 }
 
 
+@pytest.fixture(scope="module")
+def in_memory() -> Iterator[sqlite3.Connection]:
+    """A store in which nothing is."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        yield db
+
+
 @pytest.mark.parametrize("after", [None, CallCursor(NOW, "A")], ids=["first", "later"])
 @pytest.mark.parametrize(
     "wanted",
@@ -159,11 +175,11 @@ EVERYTHING = {
     + [CallFilter(rule="default"), CallFilter(number=CALLER, action="warn"), CallFilter(action="warn", since=1.0)],
     ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
 )
-def test_every_search_walks_an_index_in_its_order(wanted: CallFilter, after: CallCursor | None) -> None:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        migrate(db)
-        sql, parameters = statement(wanted, after, 51)
-        steps = [detail for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+def test_every_search_walks_an_index_in_its_order(
+    in_memory: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None
+) -> None:
+    sql, parameters = statement(wanted, after, 51)
+    steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert not [step for step in steps if step.startswith("SCAN ") and "INDEX decision_at" not in step], steps
     # A callee's and an uncommon ending's calls are few, and sorted; all others come as they are wanted.
     sorted_anyway = wanted.callee is not None or wanted.ending not in (None, "answered", "no-answer")

@@ -28,16 +28,23 @@ from tests.reputation.store_builders import DAY
 SALES, QUIET = "+442071838751", "+442071838752"
 
 
-@pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+@pytest.fixture(scope="module")
+def store_with_campaigns(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Two numbers have called for ten days, the second as nobody should and unregistered; the third is due."""
-    monkeypatch.setattr(own_campaigns, "MIDNIGHT", (NOW // DAY - 10) * DAY)
-    office = Office(tmp_path)
-    with open_store(office.store) as db:
+    office = Office(tmp_path_factory.mktemp("office"))
+    with pytest.MonkeyPatch.context() as patch, open_store(office.store) as db:
+        patch.setattr(own_campaigns, "MIDNIGHT", (NOW // DAY - 10) * DAY)
         run(db, campaign(CONSIDERATE, range(10)))
         run(db, campaign(replace(CARELESS, calls_a_day=60), range(10), SALES, first=2000))
     office.write(put_own, OwnNumber(number=OWN, name="Acme Care", purpose="reminders", since=NOW, added_at=NOW))
     office.write(put_own, OwnNumber(number=QUIET, registered=("the carrier",), since=NOW, next_check_at=NOW + DAY))
+    return office.store.read_bytes()
+
+
+@pytest.fixture
+def office(tmp_path: Path, store_with_campaigns: bytes) -> Office:
+    office = Office(tmp_path)
+    office.store.write_bytes(store_with_campaigns)
     return office
 
 
