@@ -16,7 +16,7 @@ from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
 from callsieve.cli.options import ConfigOption
-from callsieve.main.commands import COMMANDS
+from callsieve.main.commands import COMMANDS, HELP, HELP_WITHIN
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -26,14 +26,13 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, (_, help_text) in COMMANDS.items():
+        for name, help_text in HELP.items():
             self.add_command(TyperCommand(name, short_help=help_text))
 
     def load(self, name: str) -> None:
-        """Imports the command of this name, if there is one."""
-        if name in COMMANDS:
-            module, _ = COMMANDS[name]
-            self.commands.update(_commands_in(module))
+        """Imports the command of this name, if there is one, or all of the group."""
+        if name in HELP:
+            self.commands[name] = _command_of(name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Loads the command that is run or completed; `get_command`, which the help uses, leaves the entry."""
@@ -42,13 +41,25 @@ class LazyGroup(TyperGroup):
 
 
 @cache
-def _commands_in(module: str) -> Any:
-    part = typer.Typer()
-    import_module(f"callsieve.{module}").add_to(part)
-    commands = get_group(part).commands
-    for name, command in commands.items():
-        command.short_help = COMMANDS[name][1]
-    return commands
+def _command_of(first: str) -> Any:
+    """The command, or the group of all commands that begin with this word."""
+    groups = {"": typer.Typer()}
+
+    def group_of(path: str) -> typer.Typer:
+        if path not in groups:
+            above, _, last = path.rpartition(" ")
+            groups[path] = typer.Typer(help=(HELP | HELP_WITHIN)[path], no_args_is_help=True)
+            group_of(above).add_typer(groups[path], name=last)
+        return groups[path]
+
+    for name, place in COMMANDS.items():
+        if name.partition(" ")[0] == first:
+            group, _, last = name.rpartition(" ")
+            module, _, function = place.partition(":")
+            group_of(group).command(last)(getattr(import_module(f"callsieve.{module}"), function))
+    command = get_group(groups[""]).commands[first]
+    command.short_help = HELP[first]
+    return command
 
 
 app = typer.Typer(
@@ -88,14 +99,6 @@ def serve(
 
 # Once: calling `app` itself would put it together again.
 COMMAND: Any = get_group(app)
-
-
-def all_commands() -> Any:
-    """The same with every command imported."""
-    for name in COMMANDS:
-        COMMAND.load(name)
-    return COMMAND
-
 
 # What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
 # on it before, so the classes are found through the one that it always exports.

@@ -13,11 +13,6 @@ from callsieve.main.console_server import serve_console
 from callsieve.system.privileges import served_settings
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `web`."""
-    app.command("web")(web)
-
-
 def web(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,

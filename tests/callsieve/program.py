@@ -20,10 +20,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+from callsieve.main.cli import COMMAND
+from callsieve.main.commands import HELP
 from callsieve.main.entry import main
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from tests.office import CALLER, NOBODY, ROOT, Office
+
+
+def all_commands() -> Any:
+    """The command line with every command imported."""
+    for name in HELP:
+        COMMAND.load(name)
+    return COMMAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.main.cli import all_commands
-from tests.callsieve.program import Program, make_record
+from tests.callsieve.program import Program, all_commands, make_record
 from tests.office import SETTINGS
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"

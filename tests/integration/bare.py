@@ -12,20 +12,8 @@ from pathlib import Path
 
 from lab import Asterisk
 from lab.daemon import Daemon
+from lab.programs import COMMAND_LINE
 
-# The commands that are tried, as the console script would run them.
-PROGRAM = """\
-import typer
-from callsieve.cli.errors import errors_in_one_line
-from callsieve.doctor.cli import commands as doctor
-from callsieve.install.cli import commands as install
-from callsieve.switch.cli import commands as switch
-app = typer.Typer(pretty_exceptions_enable=False)
-for module in (install, doctor, switch):
-    module.add_to(app)
-with errors_in_one_line():
-    app()
-"""
 ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS = """\
@@ -51,7 +39,7 @@ class Office:
     def run(self, *arguments: str, code: int = 0) -> str:
         """A command that must end with this exit code; all that it printed."""
         done = subprocess.run(
-            (sys.executable, "-c", PROGRAM, *arguments),
+            (sys.executable, "-m", COMMAND_LINE, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

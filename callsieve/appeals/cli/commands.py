@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from callsieve.appeals import operations
-from callsieve.appeals.cli import evidence, tables
+from callsieve.appeals.cli import tables
 from callsieve.appeals.cli.tables import AppealArgument
 from callsieve.appeals.operations import AppealRequest, CodeRequest, RulingRequest, WithdrawRequest
 from callsieve.appeals.views import appeal_as_json
@@ -20,21 +20,6 @@ from callsieve.cli.output import bold, plural, say, say_command, say_undo
 from callsieve.cli.store import perform
 
 ReasonOption = Annotated[str, typer.Option(help="Why; whoever appealed gets to read it.", show_default=False)]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `appeal` with all that can happen to one."""
-    group = typer.Typer(help="Appeals of number owners against a marking.", no_args_is_help=True)
-    group.command("open")(open_one)
-    group.command("list")(tables.show_list)
-    group.command("show")(tables.show)
-    group.command("evidence")(evidence.evidence)
-    group.command("code")(code)
-    group.command("prove")(prove)
-    group.command("accept")(accept)
-    group.command("decide")(decide)
-    group.command("withdraw")(withdraw)
-    app.add_typer(group, name="appeal")
 
 
 def open_one(

@@ -15,11 +15,6 @@ from reputation.store.audit_search import AuditFilter, search_audit
 MOST_SHOWN = 10_000
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `audit`."""
-    app.command("audit")(show)
-
-
 def show(
     number: Annotated[str | None, typer.Argument(help="Only what concerns this number.", show_default=False)] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,

@@ -20,11 +20,6 @@ ChangeArgument = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `undo`."""
-    app.command("undo")(undo)
-
-
 def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
     """Undo a change by its id; an import with all it brought. It says so when a change cannot be undone."""
     done = perform(settings_of(config), operation.undo, operation.UndoRequest(change_id), existing=True)

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from callsieve.calls.cli import live
 from callsieve.calls.cli.outbound import show_one
 from callsieve.calls.disputes import decided_since, disputes_of
 from callsieve.calls.records import caller_words, decision_as_json, ended_words, evidence_of, points_of
@@ -33,14 +32,6 @@ from reputation.store.outbound import outbound_decision_of
 MOST_SHOWN = 100_000
 # What the caller did when challenged, by ChallengeResult.
 WORDS_BY_RESULT = {"passed": "passed", "wrong": "pressed another key", "silent": "pressed nothing"}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `calls show`, `search` and `tail`."""
-    group = typer.Typer(help="What was decided about calls, and why.", no_args_is_help=True)
-    group.command("show")(show)
-    live.add_to(group)
-    app.add_typer(group, name="calls")
 
 
 def show(

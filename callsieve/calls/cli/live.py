@@ -40,12 +40,6 @@ MOST_AT_ONCE = 1000
 PHONE = "phone "  # so begins, in the audit, who spoke by a feature code
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `search` and `tail` to the group `calls`."""
-    group.command("search")(search)
-    group.command("tail")(tail)
-
-
 def search(
     number: Annotated[
         str | None, typer.Option("--number", metavar="NUMBER", help="Of the caller.", show_default=False)

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from callsieve.doctor.finding import Check
 
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `doctor`."""
-    app.command("doctor")(doctor)
 
 
 def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -17,11 +17,6 @@ from callsieve.system.files import complete_file
 FILE_MODE = 0o644
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `guide`."""
-    app.command("guide")(guide)
-
-
 def guide(
     language: Annotated[
         str | None, typer.Option("--language", metavar="LANGUAGE", help="en or zh; else that of the settings.")

@@ -24,18 +24,6 @@ DUE_DAYS = 30
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `identity add`, `code`, `prove`, `show`, `due` and `remove`."""
-    group = typer.Typer(help="Who a number belongs to, and how well that is proven.", no_args_is_help=True)
-    group.command("add")(add)
-    group.command("code")(code)
-    group.command("prove")(prove)
-    group.command("show")(show)
-    group.command("due")(due)
-    group.command("remove")(remove)
-    app.add_typer(group, name="identity")
-
-
 def add(
     number: NumberArgument,
     name: Annotated[str, typer.Option(help="The owner, as phones show it.", show_default=False)],

@@ -29,11 +29,6 @@ from callsieve.wiring import people_of, site_of
 from reputation.store.people import all_people
 
 
-def add_to(import_app: typer.Typer) -> None:
-    """Add `import calls` to the group `import`."""
-    import_app.command("calls")(import_calls)
-
-
 def import_calls(
     file: Annotated[
         Path, typer.Argument(help="Master.csv, a sqlite3 file with a cdr table, or JSON lines.", show_default=False)

@@ -15,7 +15,6 @@ from callsieve.cli.output import plural, print_table, say, say_undo, some
 from callsieve.cli.progress import meter, watched
 from callsieve.cli.store import context_of, perform, stores
 from callsieve.imports import operations
-from callsieve.imports.cli import calls, feeds
 from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, SourceOption, source_given
@@ -39,19 +38,6 @@ class Origin(StrEnum):
     """Where numbers come from when there is no file."""
 
     ASTDB = "astdb"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `import numbers`, `feed`, `calls`, `contacts`, `people`, `list` and `remove`."""
-    group = typer.Typer(help="Numbers, past calls, contacts and people from files.", no_args_is_help=True)
-    group.command("numbers")(import_numbers_file)
-    feeds.add_to_imports(group)
-    calls.add_to(group)
-    group.command("contacts")(import_contacts)
-    group.command("people")(import_people)
-    group.command("list")(show_imports)
-    group.command("remove")(remove_import)
-    app.add_typer(group, name="import")
 
 
 def import_numbers_file(

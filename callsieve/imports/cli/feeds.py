@@ -64,16 +64,6 @@ ExportOption = Annotated[
 ]
 
 
-def add_to_imports(group: typer.Typer) -> None:
-    """Add `import feed`."""
-    group.command("feed")(import_feed)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `feeds`."""
-    app.command("feeds")(show_feeds)
-
-
 def import_feed(
     file: FeedArgument,
     source: SourceOption,

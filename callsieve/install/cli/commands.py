@@ -59,14 +59,6 @@ SYSTEMCTL_SECONDS = 30.0
 AGI_BINS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `asterisk install` and `asterisk uninstall`."""
-    group = typer.Typer(help="Put CallSieve into Asterisk's configuration, or take it out.", no_args_is_help=True)
-    group.command("install")(install)
-    group.command("uninstall")(uninstall)
-    app.add_typer(group, name="asterisk")
-
-
 def install(
     inbound: InboundOption = None,
     etc: EtcOption = None,

@@ -20,7 +20,6 @@ from callsieve.cli.options import (
 from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, say_undo, word
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
-from callsieve.lists.cli import csv_import
 from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
@@ -43,16 +42,6 @@ EntryArgument = Annotated[
     ),
 ]
 PersonOption = Annotated[str | None, typer.Option("--person", metavar="EXT", help="That person's own list.")]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `list add`, `list remove`, `list show` and `list import`."""
-    group = typer.Typer(help="Allowlists and blocklists: the administrator's, and people's own.", no_args_is_help=True)
-    group.command("add")(add)
-    group.command("remove")(remove)
-    group.command("show")(show)
-    csv_import.add_to(group)
-    app.add_typer(group, name="list")
 
 
 def add(

@@ -37,11 +37,6 @@ class Brought:
     remarks: list[str] = field(default_factory=list)
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `list import`."""
-    group.command("import")(import_file)
-
-
 def import_file(
     file: FileArgument,
     list_name: Annotated[

@@ -53,16 +53,6 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONNECT_SECONDS = 1.0
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `db migrate`, `check`, `backup` and `restore`."""
-    group = typer.Typer(help="The store's file.", no_args_is_help=True)
-    group.command("migrate")(migrate_store)
-    group.command("check")(check)
-    group.command("backup")(backup)
-    group.command("restore")(restore_backup)
-    app.add_typer(group, name="db")
-
-
 def migrate_store(config: ConfigOption = None) -> None:
     """Bring the store up to date, or make it. `serve` does that by itself."""
     loaded = settings_of(config)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-import typer
-
 from agi.parsing import instant_of
 from callsieve import emergency_window
 from callsieve.cli.errors import CommandError
@@ -18,15 +16,6 @@ from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, 
 from callsieve.settings import Settings
 from callsieve.text.times import when
 from reputation.emergency_closing import counts_after_closing
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `emergency open`, `emergency close` and `emergency status`."""
-    group = typer.Typer(help="The window after an emergency call, in which nothing is screened.", no_args_is_help=True)
-    group.command("open")(open_window)
-    group.command("close")(close)
-    group.command("status")(status)
-    app.add_typer(group, name="emergency")
 
 
 def open_window(config: ConfigOption = None) -> None:

@@ -39,14 +39,6 @@ WORDS = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `housekeeping run` and `show`."""
-    group = typer.Typer(help="What is done about the store again and again.", no_args_is_help=True)
-    group.command("run")(run)
-    group.command("show")(show)
-    app.add_typer(group, name="housekeeping")
-
-
 def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; nothing is changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,

@@ -26,11 +26,6 @@ T = TypeVar("T")
 LABEL = 12  # columns of the names on the left
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `lookup`."""
-    app.command("lookup")(lookup)
-
-
 def lookup(
     number: Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.")],
     as_json: JsonOption = False,

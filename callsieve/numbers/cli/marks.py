@@ -30,12 +30,6 @@ PersonOption = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `mark` and `unmark`."""
-    app.command("mark")(mark_number)
-    app.command("unmark")(unmark_number)
-
-
 def mark_number(
     number: NumberArgument,
     verdict: Annotated[str, typer.Argument(metavar="spam|ok", help="What the number is.", show_default=False)],

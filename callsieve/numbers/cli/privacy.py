@@ -60,14 +60,6 @@ WHAT_BY_TABLE = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `privacy export` and `privacy erase`."""
-    group = typer.Typer(help="What is stored about one number: data protection.", no_args_is_help=True)
-    group.command("export")(export)
-    group.command("erase")(erase)
-    app.add_typer(group, name="privacy")
-
-
 def export(
     number: NumberArgument,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there, for you alone (0600).")] = None,

@@ -16,15 +16,6 @@ from reputation.store.ownership import all_epochs, epochs_of
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `reassigned add`, `show` and `remove`."""
-    group = typer.Typer(help="Numbers that have another owner.", no_args_is_help=True)
-    group.command("add")(add)
-    group.command("show")(show)
-    group.command("remove")(remove)
-    app.add_typer(group, name="reassigned")
-
-
 def add(
     number: NumberArgument,
     reason: Annotated[str, typer.Option(help="How that is known.", show_default=False)],

@@ -16,16 +16,6 @@ from reputation.store.reviews import numbers_to_review, reporters_of
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `review list`, `done`, `wrong` and `undo`."""
-    group = typer.Typer(help="Bursts of marks that wait for a look, and marks that are wrong.", no_args_is_help=True)
-    group.command("list")(show_list)
-    group.command("done")(done)
-    group.command("wrong")(wrong)
-    group.command("undo")(undo)
-    app.add_typer(group, name="review")
-
-
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show the numbers with many marks within an hour that nobody has looked at: those marks weigh nothing yet."""
     with existing_store(settings_of(config)) as db:

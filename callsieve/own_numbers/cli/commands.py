@@ -21,7 +21,6 @@ from callsieve.cli.options import (
 from callsieve.cli.output import bold, print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.own_numbers import operations
-from callsieve.own_numbers.cli import csv_commands, do_not_call, guidance, outbound
 from callsieve.own_numbers.cli.health_table import health_as_json, print_health
 from callsieve.own_numbers.cli.tables import details_of, grade_as_json, number_as_json, print_list
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, FieldKind
@@ -33,26 +32,6 @@ from reputation.store.own_health import own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
 
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +442071838750.", show_default=False)]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the group `own`."""
-    group = typer.Typer(help="Our own numbers: the register, and how to stay unmarked.", no_args_is_help=True)
-    for name, command in (
-        ("add", with_fields(add)),
-        ("show", show),
-        ("list", show_all),
-        ("due", due),
-        ("check", check),
-        ("rest", rest),
-        ("use", use),
-        ("retire", retire),
-        ("remove", remove),
-    ):
-        group.command(name)(command)
-    for module in (csv_commands, do_not_call, outbound, guidance):
-        module.add_to(group)
-    app.add_typer(group, name="own")
 
 
 def with_fields(command: Any) -> Any:
@@ -71,6 +50,7 @@ def _option_of(field: Field) -> Parameter:
     return Parameter(field.name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Annotated[typed, option])
 
 
+@with_fields
 def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> None:
     """Register an own number; of one that is registered already, change what is given."""
     loaded = settings_of(config)

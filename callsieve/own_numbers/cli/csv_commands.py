@@ -21,12 +21,6 @@ from callsieve.system.privileges import acting_for
 from reputation.store.own_register import register_of
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `own import` and `own export`."""
-    group.command("import")(import_register)
-    group.command("export")(export_register)
-
-
 def import_register(
     file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:

@@ -21,16 +21,6 @@ NumberArgument = Annotated[str, typer.Argument(help="Who is not to be called.", 
 NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="For those who come after you.")]
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `own dnc add`, `remove`, `list`, and `own complaint`."""
-    dnc = typer.Typer(help="People who do not want to be called.", no_args_is_help=True)
-    dnc.command("add")(add)
-    dnc.command("remove")(remove)
-    dnc.command("list")(show)
-    group.add_typer(dnc, name="dnc")
-    group.command("complaint")(complaint)
-
-
 def add(
     number: NumberArgument,
     after: Annotated[str | None, typer.Option(metavar="NUMBER", help="The own number that had called.")] = None,

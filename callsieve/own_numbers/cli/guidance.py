@@ -18,11 +18,6 @@ from policies.hints import nearest
 FILE_MODE = 0o644
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `own guidance`."""
-    group.command("guidance")(guidance)
-
-
 def guidance(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Else guidance-LANGUAGE.html, or leaflet-.")] = None,
     language: Annotated[str, typer.Option(metavar="en|zh", help="In which language.")] = "en",

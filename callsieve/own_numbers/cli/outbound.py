@@ -34,12 +34,6 @@ OwnOption = Annotated[
 ]
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `own decisions` and `own explain`."""
-    group.command("decisions")(decisions)
-    group.command("explain")(explain)
-
-
 def decisions(
     number: Annotated[str | None, typer.Argument(help="Only calls to this number.", show_default=False)] = None,
     own: OwnOption = None,

@@ -14,11 +14,6 @@ from callsieve.policy import operations
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `policy activate`."""
-    group.command("activate")(activate_policy)
-
-
 def activate_policy(
     name: Annotated[
         str | None,

@@ -20,11 +20,6 @@ from policies.hints import nearest
 from policies.policy import Policy, PolicyError, PolicySet
 
 
-def add_to(group: typer.Typer) -> None:
-    """Add `test` to the group `policy`."""
-    group.command("test")(try_cases)
-
-
 def try_cases(
     files: Annotated[list[Path], typer.Argument(metavar="CASES.toml", help="Files of cases.", show_default=False)],
     policy: Annotated[

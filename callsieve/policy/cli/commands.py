@@ -14,7 +14,6 @@ from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, word
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
-from callsieve.policy.cli import activation, cases
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.settings import Loaded
@@ -33,18 +32,6 @@ NameArgument = Annotated[
     str | None,
     typer.Argument(metavar="[NAME]", help="A preset, a policy's name, or a FILE.toml.", show_default=False),
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add `policy list`, `check`, `show`, `explain`, `activate` and `test`."""
-    group = typer.Typer(help="Policies: what is done with a call, and why.", no_args_is_help=True)
-    group.command("list")(list_policies)
-    group.command("check")(check)
-    group.command("show")(show)
-    group.command("explain")(explain_call)
-    activation.add_to(group)
-    cases.add_to(group)
-    app.add_typer(group, name="policy")
 
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -43,16 +43,6 @@ STYLE_BY_STATE = {"built": "green", "recorded": "green", "by hand": "cyan", "out
 BUILD = "callsieve prompts build"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `prompts build`, `prompts remove`, `prompts list` and `prompts play`."""
-    group = typer.Typer(help="What is said to callers and to us, and by what voice.", no_args_is_help=True)
-    group.command("build")(build_prompts)
-    group.command("remove")(remove_prompts)
-    group.command("list")(list_prompts)
-    group.command("play")(play_prompt)
-    app.add_typer(group, name="prompts")
-
-
 def build_prompts(
     language: LanguageOption = None,
     to: ToOption = None,

@@ -42,11 +42,6 @@ if TYPE_CHECKING:
 PRIVATE = 0o600  # numbers are personal data
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `replay`."""
-    app.command("replay")(replay)
-
-
 def replay(
     file: Annotated[Path, typer.Argument(metavar="HISTORY", help="JSON lines, in time order.", show_default=False)],
     policy: Annotated[

@@ -33,11 +33,6 @@ WEEK_SECONDS = 7 * 86_400.0
 SHOWN = 10
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `summary`."""
-    app.command("summary")(summary)
-
-
 def summary(
     week: Annotated[bool, typer.Option("--week", help="The last seven days; so it is without a span, too.")] = False,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,

@@ -22,12 +22,6 @@ ForOption = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `off` and `on`."""
-    app.command("off")(off)
-    app.command("on")(on)
-
-
 def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     """Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead."""
     loaded, _ = settings_even_broken(config)

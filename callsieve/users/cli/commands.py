@@ -30,18 +30,6 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name to l
 ROLES = "viewer, operator or administrator"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add `user add`, `list`, `password`, `role`, `reset-totp` and `remove`."""
-    group = typer.Typer(help="Who may use the console.", no_args_is_help=True)
-    group.command("add")(add)
-    group.command("list")(show)
-    group.command("password")(password)
-    group.command("role")(role)
-    group.command("reset-totp")(reset_totp)
-    group.command("remove")(remove)
-    app.add_typer(group, name="user")
-
-
 def add(
     name: NameArgument,
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"{ROLES}.")] = "viewer",

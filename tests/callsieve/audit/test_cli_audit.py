@@ -11,13 +11,12 @@ import pytest
 
 from callsieve.changes.describe import change_in_words
 from callsieve.cli.store import who
-from callsieve.main.cli import all_commands
 from reputation.feature_codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
-from tests.callsieve.program import Program, make_record
+from tests.callsieve.program import Program, all_commands, make_record
 from tests.callsieve.test_docs import FILES, commands_of
 from tests.office import CALLER
 

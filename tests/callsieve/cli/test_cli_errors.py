@@ -15,12 +15,11 @@ from typing import Any, cast
 import pytest
 
 from callsieve import settings
-from callsieve.main.cli import all_commands
 from callsieve.numbers.cli import lookup
 from callsieve.policy_selection import activate
 from callsieve.settings import load_settings
 from lab.programs import COMMAND_LINE
-from tests.callsieve.program import Program, make_record, one_line
+from tests.callsieve.program import Program, all_commands, make_record, one_line
 from tests.office import CALLER, NOBODY, ROOT
 
 HISTORY = (

@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from callsieve.main.cli import all_commands
-from callsieve.main.commands import COMMANDS
-from tests.callsieve.program import Program
+from callsieve.main.commands import COMMANDS, HELP
+from tests.callsieve.program import Program, all_commands
 from tests.office import ROOT
 
 # Runs a command, then says which modules it has imported.
@@ -18,13 +17,25 @@ PROGRAM = "import sys; from callsieve.main.cli import run; run(sys.argv[1:]); pr
 CAPABILITY = re.compile(r"\bcallsieve\.(\w+)\.cli\.\w+")
 
 
-def test_the_table_has_every_command_that_its_modules_add() -> None:
-    assert set(all_commands().commands) == {"serve", *COMMANDS}
+def test_every_command_of_the_table_is_there() -> None:
+    first_words = {name.partition(" ")[0] for name in COMMANDS}
+    assert set(all_commands().commands) == {"serve", *first_words}
+    assert first_words == set(HELP)
+
+
+def test_every_command_of_a_module_is_in_the_table() -> None:
+    """What takes `--config` is a command."""
+    written = {
+        f"{'.'.join(file.relative_to(ROOT / 'callsieve').with_suffix('').parts)}:{name}"
+        for file in (ROOT / "callsieve").glob("*/cli/*.py")
+        for name in re.findall(r"^def ([a-z]\w*)\([^)]*config: ConfigOption = None", file.read_text(), re.MULTILINE)
+    }
+    assert written - set(COMMANDS.values()) == set()
 
 
 def test_help_says_of_each_command_what_the_table_says(callsieve: Program) -> None:
     shown = " ".join(callsieve.ok("--help").replace("│", " ").split())
-    assert [name for name, (_, text) in COMMANDS.items() if f"{name} {text}" not in shown] == []
+    assert [name for name, text in HELP.items() if f"{name} {text}" not in shown] == []
 
 
 @pytest.mark.parametrize(
