@@ -173,9 +173,8 @@ def test_an_empty_value_may_lose_its_space() -> None:
 def test_a_header_block_may_fill_its_limit_exactly() -> None:
     padding = HEADER_LIMIT - len(SCRIPT) - len(b"agi_type: \n\n")
     assert request_from(SCRIPT + b"agi_type: " + b"x" * padding + b"\n\n").path == "screen"
-    assert events_of(SCRIPT + b"agi_type: " + b"x" * (padding + 1) + b"\n\n") == [
-        f"the header block is longer than {HEADER_LIMIT} bytes"
-    ]
+    [refused] = events_of(SCRIPT + b"agi_type: " + b"x" * (padding + 1) + b"\n\n")
+    assert str(HEADER_LIMIT) in str(refused)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +247,7 @@ def test_nothing_counts_after_the_end_and_an_error_is_final() -> None:
     broken = AgiSession()
     broken.receive_data(b"\n")
     for data in (HEADER, b"200 result=1\n", b""):
-        with pytest.raises(ProtocolError, match="the header block is empty"):
+        with pytest.raises(ProtocolError, match="empty"):
             broken.next_event()
         broken.receive_data(data)
 

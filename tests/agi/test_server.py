@@ -459,7 +459,7 @@ async def test_a_live_servers_socket_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     first, second = AgiServer(answer, fail_open), AgiServer(hang, fail_open)
     await first.listen_unix(str(path))
-    with pytest.raises(OSError, match="another server owns this socket") as refused:
+    with pytest.raises(OSError, match="another server") as refused:
         await second.listen_unix(str(path))
     assert refused.value.errno == errno.EADDRINUSE
     assert await ask_unix(path) == ANSWER
@@ -469,7 +469,7 @@ async def test_a_live_servers_socket_is_not_taken(tmp_path: Path) -> None:
 async def test_another_kind_of_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     path.write_text("precious")
-    with pytest.raises(OSError, match="exists and is not a socket"):
+    with pytest.raises(OSError, match="not a socket"):
         await AgiServer(answer, fail_open).listen_unix(str(path))
     assert path.read_text() == "precious"
 

@@ -305,4 +305,4 @@ def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
 
 def test_a_vector_of_another_shape_is_no_evidence() -> None:
     record = make_record(vector=json.dumps({"families": [{"family": "marks"}]}))
-    assert said(explanation_keys(record)).endswith("display. Not enough speaks against it.")
+    assert said(explanation_keys(record)).endswith("Not enough speaks against it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -408,12 +409,12 @@ def test_a_file_that_is_asked_for_must_be_there(nowhere: Path, by_option: bool) 
     missing = nowhere / "missing.toml"
     with pytest.raises(SettingsError) as refused:
         load_settings(missing if by_option else None, {} if by_option else {"CALLSIEVE_CONFIG": str(missing)})
-    assert str(refused.value) == f"{missing}: cannot be read: No such file or directory: check --config and permissions"
+    assert re.fullmatch(rf"{missing}: .*: check --config and permissions", str(refused.value))
 
 
 def test_an_unreadable_file_is_not_passed_over(nowhere: Path) -> None:
     (nowhere / "etc" / "callsieve.toml").mkdir(parents=True)
-    with pytest.raises(SettingsError, match=r"callsieve\.toml: cannot be read: Is a directory"):
+    with pytest.raises(SettingsError, match=r"callsieve\.toml: .*Is a directory"):
         load_settings(None, {})
 
 
@@ -421,7 +422,7 @@ def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path, request: py
     etc = written(nowhere / "etc" / "callsieve.toml", "")
     etc.parent.chmod(0)
     request.getfixturevalue("as_nobody")
-    with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
+    with pytest.raises(SettingsError, match="Permission denied"):
         load_settings(None, {})
 
 
@@ -577,9 +578,9 @@ def test_the_policies_and_their_scopes(tmp_path: Path) -> None:
 
 def test_a_console_policy_is_found_and_a_missing_one_fails(tmp_path: Path) -> None:
     loaded = loaded_of(named("house"), tmp_path)
-    with pytest.raises(PolicyError, match="there is no policy 'house'"):
+    with pytest.raises(PolicyError, match="no policy 'house'"):
         policies_of(loaded)
     written(tmp_path / "policies" / "house.toml", 'extends = "strict"')
     assert policies_of(loaded).default.chain == ("house", "strict", "balanced", "cautious")
-    with pytest.raises(PolicyError, match="there is no policy 'hause'"):
+    with pytest.raises(PolicyError, match="no policy 'hause'"):
         policies_of(loaded_of("[[scope]]\ngroup = 'x'\npolicy = 'hause'", tmp_path))

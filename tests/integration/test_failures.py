@@ -331,7 +331,7 @@ def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay:
     pbx.daemon.write_settings("[agi]\ndeadline = 3\n")
     pbx.daemon.reload()
     line = pbx.daemon.wait_for_log("the old settings stay")
-    assert "agi.deadline: unknown key (did you mean deadline_ms?)" in line
+    assert "did you mean deadline_ms?" in line
     # On a busy machine a call may go on at the deadline; without the old settings none would be turned away.
     wait_until(lambda: pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603, "a 603")
 
@@ -369,7 +369,7 @@ def test_store_damaged_before_the_start(record_delay: RecordDelay) -> None:
         result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE))
         record_delay(result.ringing_seconds)
         assert result.code == 200
-        assert "EMPTY store is in its place" in pbx.daemon.wait_for_log("DAMAGED")
+        assert "EMPTY store" in pbx.daemon.wait_for_log("DAMAGED")
         with closing(sqlite3.connect(pbx.daemon.store)) as db:
             wait_until(lambda: bool(all_people(db) and all_dids(db)), "our people and numbers")
 
@@ -467,6 +467,6 @@ def test_policy_broken_at_start(record_delay: RecordDelay) -> None:
         pbx.daemon.write_settings(SETTINGS.replace('name = "cautious"', 'name = "office"'))
         pbx.daemon.start()
         fill(pbx.daemon.store)
-        assert "office.toml: line 1: not TOML" in pbx.daemon.wait_for_log("the policy cannot be used")
+        assert "office.toml: line 1" in pbx.daemon.wait_for_log("policy cannot be used")
         call_as_rejected(pbx, record_delay)
         assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).would_be == "reject"

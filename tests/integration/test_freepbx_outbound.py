@@ -247,7 +247,7 @@ def test_an_emergency_route_opens_the_window_unasked(pbx: Office, carrier: Phone
     result = dial_frozen(pbx, number)
     assert result.code == 200
     assert (result.ringing_seconds or 9) < SLACK
-    assert "opened by an emergency call" in pbx.daemon.callsieve("emergency", "status").stdout
+    assert "by an emergency call" in pbx.daemon.callsieve("emergency", "status").stdout
     assert dial(pbx, FRIEND).code == 200, "after which the daemon has answered whatever waited for it"
     assert asked(pbx) == before + 1
 
@@ -299,7 +299,7 @@ def test_a_guard_that_observes_lets_every_call_go_out(pbx: Office, carrier: Phon
 
 def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state") as office:
-        assert office.doctor(code=1)["outbound guard"]["detail"] == "FreePBX asks before the Dial of each trunk"
+        assert office.doctor(code=1)["outbound guard"]["detail"].startswith("FreePBX asks")
         assert office.doctor(code=1)["emergency calls"]["status"] == "ok"
         office.uninstall("--reload")
         assert "callsieve" not in office.asterisk.cli("dialplan show")

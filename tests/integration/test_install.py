@@ -66,7 +66,7 @@ def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, o
     seen = len(office.asterisk.log_lines())
 
     said = office.install("--reload", *options)
-    assert "Asterisk has read its dialplan" in said
+    assert "has read its dialplan" in said
     assert "nothing to change" in office.install(*options)
     complaints = [line for line in office.asterisk.log_lines()[seen:] if COMPLAINT.search(line)]
     assert complaints == []
@@ -204,14 +204,15 @@ def test_frozen_asterisk_and_daemon_keep_nobody_waiting(office: Office) -> None:
     assert "did not answer within 5 s" in checks["Asterisk"]["detail"]
     assert checks["modules"]["status"] == "unknown"
     assert "does not answer" in checks["daemon"]["detail"]
-    assert said.splitlines() == ["callsieve: Asterisk did not answer within 5 s: is it frozen or overloaded?"]
+    [line] = said.splitlines()
+    assert "not answer within 5 s" in line
 
 
 def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
     office.asterisk.terminate()
     for command in (["off"], ["on"], ["off", "--for", "1h"]):
         (line,) = office.run(*command, code=2).splitlines()
-        assert line.startswith("callsieve: Asterisk does not run: nothing answers on ")
+        assert line.startswith("callsieve: Asterisk does not run")
         assert "systemctl start asterisk" in line
 
 
@@ -231,7 +232,7 @@ def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -
 def test_nobody_to_ask_is_no_consent(office: Office) -> None:
     before = office.files()
     said = office.run("asterisk", "install", "--etc", str(office.etc), code=2)
-    assert "callsieve: nobody is there to be asked" in said
+    assert "callsieve: nobody is there" in said
     said = office.run("asterisk", "install", "--etc", str(office.etc), "--dry-run")
     assert '#include "callsieve.d/*.conf"' in said
     assert "nothing was written" in said

@@ -130,7 +130,7 @@ def test_each_campaign_gets_the_grade_it_deserves(
         pbx.daemon.callsieve("own", "complaint", INNOCENT, "--from", f"+120155502{n:02d}")
     for colleague in ("201", "202"):
         refused = pbx.daemon.callsieve("mark", INNOCENT, "spam", "--as", colleague)
-        assert (refused.returncode, "is one of our own numbers" in refused.stderr) == (2, True)
+        assert (refused.returncode, "one of our own" in refused.stderr) == (2, True)
 
     considerate = shown(pbx, INNOCENT)
     assert (considerate["grade"], considerate["reasons"]) == ("healthy", [])

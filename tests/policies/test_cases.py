@@ -227,9 +227,8 @@ def test_an_unknown_rule_is_a_slip_and_no_failure() -> None:
     (trial,) = trials_of(NAMED + 'policy = "cautious"\nexpect = { rule = "level-wran" }')
     with pytest.raises(PolicyError) as caught:
         run_trial(trial, BLOCKING, load_policy)
-    assert str(caught.value).startswith(
-        "line 1: case 'one': expect: policy cautious has no rule 'level-wran' (did you mean "
-    )
+    assert str(caught.value).startswith("line 1: case 'one': expect: ")
+    assert "'level-wran' (did you mean " in str(caught.value)
 
 
 def test_our_cases_say_all_that_a_case_may_say() -> None:

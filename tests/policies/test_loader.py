@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -148,14 +149,14 @@ def refused_file(name: str, *directories: Path) -> str:
 
 def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
     own = files(tmp_path, house="")
-    assert refused_file("hose", own) == f"there is no policy 'hose' (did you mean house?); looked in {own}"
+    assert refused_file("hose", own).endswith(f"(did you mean house?); looked in {own}")
     allowed = "(allowed: balanced, cautious, observe, strict)"
-    assert refused_file("xyz") == f"there is no policy 'xyz' {allowed}; looked in no directory"
+    assert f"'xyz' {allowed}" in refused_file("xyz")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "House", "house.toml", "-house", "x" * 65])
 def test_a_name_is_never_a_path(name: str, tmp_path: Path) -> None:
-    assert "is not a policy's name: use small letters, digits, - and _" in refused_file(name, tmp_path)
+    assert "not a policy's name" in refused_file(name, tmp_path)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -174,7 +175,7 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_text("#" * (MAX_BYTES + 1))
-    assert refused_file("house", tmp_path) == f"{path}: 262145 bytes, and at most 262144 are allowed"
+    assert refused_file("house", tmp_path).startswith(f"{path}: 262145 bytes")
     path.write_text("#" * MAX_BYTES)
     assert load_policy("house", (tmp_path,)).rules == ()
 
@@ -182,13 +183,13 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 def test_a_directory_is_no_policy(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.mkdir()
-    assert refused_file("house", tmp_path) == f"{path}: cannot be read: Is a directory"
+    assert re.fullmatch(rf"{path}: .*: Is a directory", refused_file("house", tmp_path))
 
 
 def test_a_link_to_nowhere_is_said_to_be_one(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.symlink_to(tmp_path / "gone.toml")
-    assert refused_file("house", tmp_path) == f"{path}: cannot be read: No such file or directory"
+    assert re.fullmatch(rf"{path}: .*: No such file.*", refused_file("house", tmp_path))
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -198,7 +199,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, request: pytest.FixtureRequ
         if "pytest" in str(directory):
             directory.chmod(0o755)
     request.getfixturevalue("as_nobody")
-    assert refused_file("house", tmp_path) == f"{path}: cannot be read: Permission denied"
+    assert re.fullmatch(rf"{path}: .*: Permission denied", refused_file("house", tmp_path))
 
 
 # extends.
@@ -285,16 +286,14 @@ def test_extends_in_a_circle(texts: dict[str, str], circle: str, tmp_path: Path)
     own = files(tmp_path, **texts)
     message = refused_file("a", own)
     assert message.startswith(f"{own}/a.toml: line 1: extends: ")
-    assert message.endswith(f"extends goes round in a circle: {circle}")
+    assert message.endswith(f"in a circle: {circle}")
 
 
 def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:
     own = files(tmp_path, base=BASE.replace('"FR"', '"fr"'), own=OWN)
     message = refused_file("own", own)
-    assert message == (
-        f"{own}/own.toml: line 2: extends: {own}/base.toml: line 13: rule 'second':"
-        " condition country does not know 'fr' (did you mean FR?)"
-    )
+    assert message.startswith(f"{own}/own.toml: line 2: extends: {own}/base.toml: line 13: rule 'second': ")
+    assert message.endswith("(did you mean FR?)")
 
 
 # Words for errors.

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change
-from reputation.model import AuthClass, Family, Identity, Imported, Level, SignalCategory
+from reputation.model import AuthClass, Family, Happening, Identity, Imported, Level, SignalCategory
 from reputation.scoring import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence, reputation_of
 from reputation.standing import Standing
 from reputation.weights import DEFAULT
@@ -64,9 +64,9 @@ def test_a_burst_is_said() -> None:
 def test_what_would_change_it() -> None:
     changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
     assert changes == {
-        "one of us calls it back and talks for 30 s": Level.CHALLENGE,
-        "its owner is verified": Level.WARN,
-        "an appeal is upheld": Level.TAG,
+        Happening.CALLED_BACK: Level.CHALLENGE,
+        Happening.VERIFIED: Level.WARN,
+        Happening.UPHELD: Level.TAG,
     }
 
 
@@ -75,7 +75,7 @@ ARGUMENTS = (NO_CIRCUMSTANCES, DEFAULT, NOW)
 
 def test_a_listed_number_is_told_of_its_lists() -> None:
     listed = Evidence(imported=(Imported("ftc", "spam"),))
-    assert "no imported source lists it any more" in [change.what for change in would_change(listed, *ARGUMENTS)]
+    assert Happening.UNLISTED in [change.what for change in would_change(listed, *ARGUMENTS)]
 
 
 def test_a_call_back_changes_nothing_for_a_spoofer() -> None:

@@ -61,13 +61,13 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(db: sqlite3.Connection)
 
 def test_an_edited_migration_is_refused(db: sqlite3.Connection) -> None:
     migrate(db, [FIRST])
-    with pytest.raises(StoreError, match="0001_first is not the one that was applied here"):
+    with pytest.raises(StoreError, match="0001_first is not"):
         migrate(db, [FIRST._replace(sql="CREATE TABLE a (x);\n"), SECOND])
 
 
 def test_a_store_of_a_newer_program_is_refused(db: sqlite3.Connection) -> None:
     migrate(db, [FIRST, SECOND])
-    with pytest.raises(StoreError, match=r"newer CallSieve \(migration 0002_second\); update"):
+    with pytest.raises(StoreError, match=r"newer CallSieve \(migration 0002_second\)"):
         migrate(db, [FIRST])
 
 

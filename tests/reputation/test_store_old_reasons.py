@@ -99,7 +99,7 @@ def test_a_new_store_has_nothing_to_bring_along() -> None:
 
 
 def test_outbound_reasons_with_a_count_have_it() -> None:
-    assert str(Why(OutboundReason.PERSON_DAY, {"calls": "3"})) == "the person was called 3 times today already"
+    assert " 3 times " in str(Why(OutboundReason.PERSON_DAY, {"calls": "3"}))
 
 
 WHYS = [

@@ -73,7 +73,7 @@ def upload(browser: Browser, content: bytes, filename: str = "x.csv", **fields: 
 
 
 def test_an_empty_queue_says_how_an_appeal_comes_into_it(console: Console) -> None:
-    assert "No appeal waits for anybody." in console.browser("viewer").text("/appeals")
+    assert "No appeal waits" in console.browser("viewer").text("/appeals")
 
 
 def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, otto: Browser) -> None:
@@ -103,15 +103,15 @@ def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: B
     file(console.office, statement="We call our own customers.")
     page = otto.text(f"/appeals/{REFERENCE}")
     assert "We call our own customers." in page
-    assert "It has no effect yet" in page
+    assert "no effect yet" in page
     made = otto.post(f"/appeals/{REFERENCE}/code").text
     code = re.search(r'<strong class="mono">([0-9 ]{7})<', made)
     assert code
     assert code[1] not in otto.text(f"/appeals/{REFERENCE}")
     wrong = "000000" if code[1] != "000 000" else "111111"
-    assert "This is not the code." in otto.post(f"/appeals/{REFERENCE}/prove", code=wrong).text
+    assert "not the code" in otto.post(f"/appeals/{REFERENCE}/prove", code=wrong).text
     page = otto.done(f"/appeals/{REFERENCE}/prove", code=code[1]).text
-    assert "control of the number is proven" in page
+    assert "is proven" in page
     assert "2 spam marks" in page
     assert "trusted a little less: 201, 202." in page
     page = otto.done(f"/appeals/{REFERENCE}/decide", ruling="uphold", reason="Its records show it.").text

@@ -426,11 +426,11 @@ def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[
     folder.mkdir()
     os.mkfifo(folder / "fifo")
     (folder / "link.html").symlink_to("page.html")
-    assert "is no regular file: name a file" in callsieve.fails(*words, "--out", folder / "fifo")
+    assert "no regular file" in callsieve.fails(*words, "--out", folder / "fifo")
     assert "this is a directory" in callsieve.fails(*words, "--out", folder)
     assert "this is a directory" in callsieve.fails(*words, "--out", ".")
     nowhere = folder / "nowhere"
-    assert callsieve.fails(*words, "--out", nowhere / "x") == f"{nowhere}: there is no such file or directory"
+    assert callsieve.fails(*words, "--out", nowhere / "x").startswith(f"{nowhere}: there is no such")
     callsieve.ok(*words, "--out", folder / "link.html")
     assert sorted(path.name for path in folder.iterdir()) == ["fifo", "link.html", "page.html"]
     assert (folder / "fifo").is_fifo()
@@ -439,5 +439,5 @@ def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[
 
 def test_the_page_for_everybody_overwrites_nothing(callsieve: Program) -> None:
     numbers = callsieve.file("numbers.csv", "number\n")
-    assert "there is a file of this name" in callsieve.fails("guide", "--out", numbers)
+    assert "file of this name" in callsieve.fails("guide", "--out", numbers)
     assert numbers.read_text() == "number\n"

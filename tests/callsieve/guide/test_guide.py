@@ -64,7 +64,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert program.ok("guide", "--language", "zh") == guide_page("zh")
     assert "open it in a browser" in program.ok("guide", "--out", tmp_path / "guide.html")
     assert (tmp_path / "guide.html").read_text() == guide_page("en")
-    assert program.fails("guide", "--language", "fr") == "there is no language 'fr': use en or zh"
+    assert program.fails("guide", "--language", "fr").endswith("'fr': use en or zh")
     program.config.write_text(program.config.read_text() + '\n[display]\nlanguage = "zh"\n')
     assert program.ok("guide") == guide_page("zh")
     assert "nowhere" in program.fails("guide", "--out", tmp_path / "nowhere" / "guide.html")

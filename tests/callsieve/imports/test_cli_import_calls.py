@@ -139,7 +139,7 @@ def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, li
         stream.write(b'"}\n')
     end = ended(callsieve.start("import", "calls", file))
     assert end.code == 0
-    assert end.err == f"callsieve: skipped line {line}: is longer than 64 kB\n"
+    assert end.err.startswith(f"callsieve: skipped line {line}: ")
     assert 0 < end.peak_kilobytes < 120_000
 
 

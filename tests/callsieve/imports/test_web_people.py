@@ -45,7 +45,7 @@ def test_people_are_shown_and_what_the_settings_say_is_told(console: Console, ad
 
 def test_empty_pages_say_what_to_do(console: Console) -> None:
     viewer = console.browser("viewer")
-    assert "People are named in the settings, imported here, or seen" in viewer.text("/people")
+    assert "named in the settings" in viewer.text("/people")
     assert "callsieve import feed" in viewer.text("/feeds")
 
 

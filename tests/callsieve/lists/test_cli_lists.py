@@ -129,8 +129,8 @@ def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> 
 
 def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", "+1900*")
-    assert "is not on the blocklist" in callsieve.fails("list", "remove", "block", "+1901*")
-    assert "is not on the allowlist" in callsieve.fails("list", "remove", "allow", "+1900*")
+    assert "not on the blocklist" in callsieve.fails("list", "remove", "block", "+1901*")
+    assert "not on the allowlist" in callsieve.fails("list", "remove", "allow", "+1900*")
 
 
 def test_show_finds_what_matches_a_number(callsieve: Program) -> None:

@@ -60,7 +60,7 @@ def upload(
 def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser) -> None:
     fields = {"list": "allow", "entry": "201-555-0123", "note": "the bank", "expires": "30d", "action": "tag"}
     page = otto.done("/lists/add", **fields).text
-    assert "counts at the next call" in page
+    assert "at the next call" in page
     assert entries(console.office) == [("allow", NUMBER, "tag", "the bank")]
     assert console.office.read(list_entries)[0].expires_at == NOW + 30 * DAY
     page = otto.done("/lists/remove", list="allow", entry=NUMBER).text
@@ -106,7 +106,7 @@ def test_only_an_administrator_blocks_our_own_numbers(
 ) -> None:
     page = otto.post("/lists/add", list="block", entry=entry).text
     assert "would block" in problem_of(page)
-    assert "Add it all the same" not in page
+    assert "all the same" not in page
     assert otto.post("/lists/add", list="block", entry=entry, sure="yes", force="yes").status_code == 422
     page = ada.post("/lists/add", list="block", entry=entry).text
     assert ada.post("/lists/add", list="block", entry=entry, sure="yes").status_code == 422
@@ -217,7 +217,7 @@ def test_entries_are_found_by_number_note_and_list(console: Console, otto: Brows
 
 
 def test_empty_lists_say_what_belongs_on_them(otto: Browser) -> None:
-    assert "Whoever must always get through" in otto.text("/lists")
+    assert "always get through" in otto.text("/lists")
 
 
 def test_a_viewer_sees_masked_entries_and_changes_none(console: Console, otto: Browser) -> None:
@@ -260,7 +260,7 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     ada.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page
-    assert "1 of them in the place" in page
+    assert "1 of them" in page
     change = undo_of(ada.text("/lists"))
     ada.done("/lists/undo", id=change)
     assert entries(console.office) == [("block", NUMBER, None, "first")]

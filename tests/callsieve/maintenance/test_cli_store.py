@@ -124,7 +124,7 @@ def test_a_damaged_store_is_restored_and_kept(filled: Program) -> None:
     filled.ok("db", "backup")
     damage(filled.store)
     out = filled.ok("db", "restore", "--yes")
-    assert "which was damaged, is kept as" in out
+    assert "which was damaged" in out
     assert len(filled("list", "show", "--json").json) == 1
     assert list(filled.state.glob("callsieve.db.damaged-*"))
 
@@ -234,12 +234,10 @@ def test_export_has_every_row_by_table(filled: Program) -> None:
 
 def test_an_export_is_private_and_overwrites_nothing(filled: Program) -> None:
     out = filled.folder / "export.json"
-    assert f"{out}: all about {CALLER}: 1 list entry, 2 decisions, 1 change by one of us.\n" in filled.ok(
-        "privacy", "export", CALLER, "--out", out
-    )
+    assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in filled.ok("privacy", "export", CALLER, "--out", out)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert json.loads(out.read_text())["number"] == CALLER
-    assert "there is a file of this name" in filled.fails("privacy", "export", CALLER, "--out", out)
+    assert "file of this name" in filled.fails("privacy", "export", CALLER, "--out", out)
     assert "no such file" in filled.fails("privacy", "export", CALLER, "--out", filled.folder / "missing" / "x")
 
 
@@ -256,8 +254,8 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     damaged = filled.store.with_name("callsieve.db.damaged-20261125T101500")
     damaged.write_text(CALLER)
     out = filled.ok("privacy", "erase", CALLER, "--yes")
-    assert f"{damaged} still has its digits: it was put aside because it was damaged" in out
-    assert f"Erased of {CALLER}: 1 list entry, 2 decisions, 1 change by one of us." in out
+    assert f"{damaged} still has its digits" in out
+    assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in out
     assert "within the hour" in out
     damaged.unlink()
     assert filled.ok("privacy", "erase", CALLER, "--yes") == f"Nothing is stored about {CALLER}.\n"
@@ -274,7 +272,7 @@ def test_every_table_about_a_number_has_a_name_for_people() -> None:
 def test_erasing_asks_first(filled: Program) -> None:
     result = filled("privacy", "erase", CALLER)
     assert result.code == 2
-    assert f"About {CALLER}: 1 list entry, 2 decisions, 1 change by one of us." in result.err
+    assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in result.err
     assert "add --yes" in result.err
     assert filled("privacy", "erase", CALLER, typed="n\n").code == 1
     assert len(filled("calls", "show", "--json").json) == 2
@@ -284,11 +282,10 @@ def test_our_own_numbers_stay(callsieve: Program) -> None:
     with Daemon(callsieve.state, callsieve.config.read_text()):
         pass  # it has written the settings' numbers into the store
     out = callsieve.ok("privacy", "erase", "+12025550100", "--yes")
-    assert out == (
-        "There is nothing to erase about +12025550100.\n"
-        "What stays, as it is or was one of our own numbers: 1 own number.\n"
-        "The settings name it.\n"
-    )
+    nothing, stays, named = out.splitlines()
+    assert "+12025550100" in nothing
+    assert stays.endswith(": 1 own number.")
+    assert named.startswith("The settings")
 
 
 @pytest.mark.parametrize("state", ["active", "retired"])
@@ -301,14 +298,14 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
         call = make_outcome("c1", time.time() - 60, by="201", direction=Direction.OUTBOUND, own_number=OWN)
         record_outcomes(db, [call], time.time())
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
-    assert f"There is nothing to erase about {OWN}.\n" in out
+    assert f"nothing to erase about {OWN}" in out
     assert "1 entry of the register" in out
     assert "The settings name it" not in out
     assert state in callsieve.ok("own", "show", OWN)
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
-    assert f"Erased of {OWN}: 1 change by one of us." in out
-    assert out.splitlines()[-1] == "What stays, as it is or was one of our own numbers: 1 day of an own number."
+    assert f"Erased of {OWN}: 1 change" in out
+    assert ": 1 day of" in out.splitlines()[-1]
 
 
 # emergency
@@ -332,7 +329,7 @@ def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.Mon
 
 def test_without_an_emergency_it_is_closed(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
-    assert callsieve.ok("emergency", "status") == "Closed. No emergency call is recorded.\n"
+    assert callsieve.ok("emergency", "status").startswith("Closed.")
 
 
 def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:

@@ -80,9 +80,9 @@ def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
 
 def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None:
     page = console.browser("operator").text("/numbers/+442079460123")
-    assert "Nothing is known about this number" in page
-    assert "No evidence, for or against." in page
-    assert "Nobody has changed anything about it." in page
+    assert "Nothing is known" in page
+    assert "No evidence" in page
+    assert "Nobody has changed" in page
 
 
 def test_a_number_is_found_as_it_is_dialled(console: Console) -> None:
@@ -99,7 +99,7 @@ def test_many_marks_at_once_wait_for_somebody_to_look(console: Console) -> None:
     assert [burst.number for burst in console.office.read(numbers_to_review)] == [NEIGHBOUR]
     browser = console.browser("operator")
     assert "I have looked" in browser.text(f"/numbers/{NEIGHBOUR}")
-    assert "The marks count from now on." in browser.done(f"/numbers/{NEIGHBOUR}/review").text
+    assert "marks count from now" in browser.done(f"/numbers/{NEIGHBOUR}/review").text
     assert console.office.read(numbers_to_review) == []
     browser.done(f"/numbers/{NEIGHBOUR}/unreview")
     assert len(console.office.read(numbers_to_review)) == 1
@@ -109,9 +109,9 @@ def test_a_new_owner_is_an_administrators_word(console: Console) -> None:
     assert console.browser("operator").post(f"/numbers/{CALLER}/owner", reason="reassigned").status_code == 403
     browser = console.browser("administrator")
     page = browser.done(f"/numbers/{CALLER}/owner", reason="the carrier says so")
-    assert "weighs less from now on" in page.text
+    assert "weighs less" in page.text
     assert "the carrier says so" in page.text
-    assert "the owner that it had" in browser.done(f"/numbers/{CALLER}/same-owner").text
+    assert "owner that it had" in browser.done(f"/numbers/{CALLER}/same-owner").text
     assert [row.what for row in console.office.read(audit_rows)] == ["reassigned remove", "reassigned add"]
 
 

@@ -33,9 +33,9 @@ def explained(callsieve: Program, *arguments: str) -> dict[str, object]:
 
 def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> None:
     out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
-    assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00 UTC\n")
+    assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00")
     assert "hold: " in out
-    assert out.endswith("hold by hours, better from 2026-06-11 07:00 UTC on\n")
+    assert out.endswith("better from 2026-06-11 07:00 UTC on\n")
     assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
 
 

@@ -83,7 +83,7 @@ def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) ->
     assert page.count('<rect class="away"') == 10
     assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
     quiet = otto.text(f"/own/{QUIET}")
-    assert "too few calls to say anything" in quiet
+    assert "too few calls to" in quiet
     assert '<small class="s-unknown">too few calls</small>' in quiet
     for text in ("would see it as", "Nothing speaks against it.", "latest day", "healthy"):
         assert text not in main_of(quiet), text
@@ -156,7 +156,7 @@ def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) 
     with Office(folder).console() as console:
         page = console.browser("operator").text("/own")
     assert "No number is registered." in page
-    assert "Nothing is due within two weeks." in page
+    assert "Nothing is due" in page
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put:
     change = undo_of(page)
     assert f'value="{change}"' in page
     assert f'value="{change}"' not in otto.done(f"/own/{OWN}/undo", id=change).text
-    assert "It was undone already, at " in problem_of(otto.post("/own/undo", id=change).text)
+    assert "undone already, at " in problem_of(otto.post("/own/undo", id=change).text)
 
 
 def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[..., OwnNumber]) -> None:

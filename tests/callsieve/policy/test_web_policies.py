@@ -20,6 +20,7 @@ from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS
 from policies.loader import MAX_BYTES, load_policy
 from policies.policy import PolicyError
+from policies.reasons import PresetReason
 from reputation.model import CallerKind, OutcomeRecord
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.outcomes import record_outcome
@@ -97,7 +98,7 @@ def test_the_running_policy_is_shown_as_rules(console: Console) -> None:
     ):
         assert text in page, text
     assert "Write a draft" not in page
-    assert "Nothing was activated here yet." in page
+    assert "Nothing was activated" in page
 
 
 def test_policies_for_parts_of_the_calls_are_named(tmp_path: Path) -> None:
@@ -121,13 +122,13 @@ def test_a_policy_that_is_too_large_is_shown_with_its_problem(console: Console, 
     folder.mkdir()
     path = folder / "huge.toml"
     path.write_text("#" * (MAX_BYTES + 1))
-    assert f"{path}: {MAX_BYTES + 1} bytes, and at most {MAX_BYTES} are allowed" in ada.text("/policies")
+    assert f"{path}: {MAX_BYTES + 1} bytes" in ada.text("/policies")
 
 
 def test_two_policies_are_compared_line_by_line(ada: Browser) -> None:
     page = ada.text("/policies/compare?from=cautious&to=balanced")
     assert 'class="d-added">+' in page
-    assert "Their texts are the same." in ada.text("/policies/compare?from=strict&to=strict")
+    assert "are the same" in ada.text("/policies/compare?from=strict&to=strict")
 
 
 BAD_NAMES = [
@@ -176,7 +177,7 @@ def test_a_first_draft_builds_on_the_preset_in_force(ada: Browser) -> None:
 def test_a_draft_from_a_file_begins_with_its_text(console: Console, ada: Browser) -> None:
     add_version(console.office.load(), DRAFT, "ada", "2026-11-25 10:00")
     page = ada.text("/policies/draft?from=console-1")
-    assert "the caller withholds the number" in page
+    assert PresetReason.WITHHOLDS in page
 
 
 def test_errors_are_shown_at_their_line_while_one_types(ada: Browser) -> None:
@@ -188,7 +189,7 @@ def test_errors_are_shown_at_their_line_while_one_types(ada: Browser) -> None:
     )
     assert answer.status_code == 200
     assert "<html" not in answer.text
-    assert re.search(r"line 5</span> <code>when = .*did you mean caller_kind", answer.text, re.DOTALL)
+    assert re.search(r"line 5</span> <code>when = .*mean caller_kind", answer.text, re.DOTALL)
     assert "extends = &#34;cautious&#34;" in ada.text("/policies/draft")  # what is only typed is not kept
 
 
@@ -258,7 +259,7 @@ def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> 
     assert re.search(rf"a-tag.*?→.*?a-challenge.*?<b>{WITHHELD}</b>", page, re.DOTALL)
     assert page.count('<td class="mono">anon</td>') == min(WITHHELD, MOST_CHANGES)
     answer = ada.done("/policies/draft/activate", digest=field_of(page, "digest"), note="they never say who they are")
-    assert "The policy is in force within two seconds." in answer.text
+    assert "within two seconds" in answer.text
     loaded = with_calls.office.load()
     assert policies_of(loaded).default.name == "console-1"
     assert "In force: console-1" in ada.text("/policies")
@@ -272,7 +273,7 @@ def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> 
 
 
 def test_a_trial_over_no_calls_says_so(ada: Browser) -> None:
-    assert "there was no inbound call in these days" in tried(ada)
+    assert "no inbound call" in tried(ada)
 
 
 def test_a_draft_with_errors_is_not_tried(ada: Browser) -> None:
@@ -298,13 +299,13 @@ def test_one_trial_at_a_time_and_it_can_be_stopped(
         ada.post("/policies/draft/try", text=DRAFT, days="7")
         second = ada.post("/policies/draft/try", text=DRAFT, days="7")
         assert "<progress" in ada.text("/policies/trial")
-        assert "Somebody tries a draft at the moment" in second.text
+        assert "at the moment" in second.text
         assert "it was stopped" in ada.done("/policies/trial/stop").text
     assert "40 calls from" in tried(ada)
 
 
 def test_before_any_trial_the_page_says_what_to_do(ada: Browser) -> None:
-    assert "No draft was tried yet." in ada.text("/policies/trial")
+    assert "No draft was tried" in ada.text("/policies/trial")
 
 
 # Activating and returning.

@@ -52,7 +52,7 @@ def test_all_are_built_and_asterisk_may_read_them(built: Path) -> None:
 def test_what_is_built_is_not_built_again(callsieve: Program, sounds: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")}
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
-    assert said == f"Nothing to make: all is built in {sounds}.\n"
+    assert said.startswith("Nothing to make")
     assert {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")} == before
 
 
@@ -77,7 +77,7 @@ def test_a_recording_replaces_the_voice_as_loud_as_it(callsieve: Program, sounds
     dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert f"  en  say-ok  (outdated, from {recording})" in dry
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
-    assert said == f"Made 1 prompt, 1 of them recorded in {sounds}.\n"
+    assert said.startswith("Made 1 prompt, 1 of them")
     content = wav(sounds, "say-ok").read_bytes()
     assert seconds_of(content) == pytest.approx(0.67, abs=0.05), "the silence at both ends is gone"
     assert loudness_of(content[-8000:]) == pytest.approx(-18, abs=1)
@@ -115,8 +115,8 @@ def test_a_whisper_too_long_is_refused_and_nothing_changes(callsieve: Program, s
     )
     before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
-    assert re.match(r"en: whisper-spam and whisper-menu last [456]\.\d s together, and ", said)
-    assert said.endswith("no whisper would be played: 3.8 s is the most: say less, or faster, in one of them")
+    assert re.match(r"en: whisper-spam and whisper-menu .*[456]\.\d s", said)
+    assert "3.8 s is the most" in said
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
@@ -172,7 +172,8 @@ def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program,
     by_hand = record(wav(sounds, "say-later"))
     wav(sounds, "say-spam").unlink()
     said = callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
-    assert said == f"Took {COUNT - 2} prompts away from {sounds}. To have them back: callsieve prompts build\n"
+    assert said.startswith(f"Took {COUNT - 2} prompts")
+    assert said.endswith("callsieve prompts build\n")
     assert list(sounds.rglob("*.wav")) == [by_hand]
     assert recording.exists()
     by_hand.unlink()
@@ -203,12 +204,12 @@ def test_where_the_sounds_are_asterisk_says(callsieve: Program, tmp_path: Path) 
 
 def test_an_asterisk_that_is_not_there(callsieve: Program) -> None:
     callsieve.config.write_text(callsieve.config.read_text() + '\n[asterisk]\ncommand = "/nowhere/asterisk"\n')
-    assert callsieve.fails("prompts", "list").endswith("or name the directory of its sounds: --to DIR")
+    assert callsieve.fails("prompts", "list").endswith("--to DIR")
 
 
 def test_a_directory_that_is_not_there(callsieve: Program, tmp_path: Path) -> None:
     said = callsieve.fails("prompts", "build", "--to", tmp_path / "nowhere")
-    assert said == f"{tmp_path}/nowhere: there is no such directory: name that of Asterisk's sounds with --to DIR"
+    assert re.fullmatch(rf"{tmp_path}/nowhere: .*--to DIR", said)
 
 
 def test_the_list(callsieve: Program, sounds: Path) -> None:
@@ -217,7 +218,7 @@ def test_the_list(callsieve: Program, sounds: Path) -> None:
     assert lines[0].split() == ["prompt", "state", "s", "text"]
     assert any(re.fullmatch(r"en  whisper-unknown +built +0\.\d  Unknown caller\.", line) for line in lines)
     assert lines[-2] == f"{COUNT - 1} built, 1 missing, in {sounds}"
-    assert lines[-1] == "To make what is missing or outdated: callsieve prompts build"
+    assert lines[-1].endswith(": callsieve prompts build")
 
 
 def test_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +227,7 @@ def test_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch)
     player.chmod(0o755)
     monkeypatch.setenv("PATH", f"{callsieve.folder}{os.pathsep}{os.environ['PATH']}")
     said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
-    assert said == f"Marked as fine. Thank you.  ({wav(sounds, 'say-ok')})\n"
+    assert said.endswith(f"({wav(sounds, 'say-ok')})\n")
     assert played.read_text() == str(wav(sounds, "say-ok"))
 
 
@@ -234,7 +235,7 @@ def test_play_where_nothing_can_play(callsieve: Program, sounds: Path, monkeypat
     monkeypatch.setenv("PATH", str(callsieve.folder))
     said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
     assert str(wav(sounds, "say-ok")) in said
-    assert "This machine has nothing that plays it" in said
+    assert "nothing that plays it" in said
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert re.search(r"^2026-01-01 +7 +░+▒+█+$", out, re.MULTILINE)
     assert "1 call differs" in out
     assert "1 probable mistake among the 1" in out
-    assert re.search(rf"^\{CALLER} +1 +reject +level-reject +we called it back later and talked$", out, re.MULTILINE)
-    assert "There is no store here" in out
-    assert "The history says who answered" in out
+    assert re.search(rf"^\{CALLER} +1 +reject +level-reject +we called it.*$", out, re.MULTILINE)
+    assert "no store here" in out
+    assert "says who answered" in out
     assert not callsieve.store.exists()
 
 
@@ -185,7 +185,7 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
 
 def test_the_page_says_what_the_terminal_says(page: Page) -> None:
     text = " ".join(page.text)
-    for what in (CALLER, "level-reject", "we called it back later and talked", "There is no store here"):
+    for what in (CALLER, "level-reject", "we called it back later and talked", "no store here"):
         assert what in text
 
 

@@ -130,4 +130,4 @@ def test_wrong_spans_are_one_line(callsieve: Program, options: list[str], says: 
 
 
 def test_without_a_store_it_is_one_line(tmp_path: Path) -> None:
-    assert "there is no store yet" in Program(tmp_path).fails("summary")
+    assert "no store yet" in Program(tmp_path).fails("summary")

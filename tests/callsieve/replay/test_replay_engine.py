@@ -17,6 +17,7 @@ from agi.site import Site, Trunk
 from callsieve.replay.engine import BACKWARDS, TWICE, Judged, Replay, judgements, nothing_of
 from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import LINE_BYTES, Event, HistoryReader, events_of
+from callsieve.replay.marks import CONTACT, TOO_MANY
 from callsieve.replay.report import ActionCounts, line_of, periods_of, report_as_json
 from callsieve.simulate import Ours
 from callsieve.text.csv_table import RowProblem
@@ -230,7 +231,7 @@ def test_nobody_marks_more_than_twenty_numbers_a_day() -> None:
     next_day = said("spam", NOW + DAY + 1, number=numbers[24])
     _, replay = replayed(*marks, again, next_day)
     assert replay.marks.taken == 22
-    assert replay.marks.refused == {"more than 20 numbers within a day": 5}
+    assert replay.marks.refused == {TOO_MANY: 5}
 
 
 # What the store knows besides, each with its date.
@@ -335,7 +336,7 @@ def test_ok_removes_a_marks_block_but_not_an_own_entry() -> None:
 
 def test_a_contact_cannot_be_marked() -> None:
     _, replay = replayed(said("spam", NOW), background=Background(contacts=("202",)))
-    assert replay.marks.refused == {"a contact of somebody here": 1}
+    assert replay.marks.refused == {CONTACT: 1}
 
 
 # A replay and the store learn the same.

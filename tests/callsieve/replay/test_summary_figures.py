@@ -19,7 +19,6 @@ from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
-from reputation.wording import Wording
 from tests.reputation.store_builders import DAY, NOW, make_mark, make_outcome, make_record
 
 HOUR = 3600.0
@@ -129,8 +128,8 @@ def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connecti
     with transaction(db):
         set_identity(db, Identity(CALLER, "Acme Bank", 2, NOW + DAY), NOW - DAY)
     found = summed(db, decided(4, "warn"))
-    assert [(one.number, *one.why) for one in found.warned_mistakes] == [
-        (CALLER, Wording("it is verified as {name}", {"name": "Acme Bank"}))
+    assert [(one.number, [why.places for why in one.why]) for one in found.warned_mistakes] == [
+        (CALLER, [{"name": "Acme Bank"}])
     ]
 
 
