@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
+from benchmarks.accuracy.closed_loop import Tally, What
 from benchmarks.accuracy.reading import Cell, Counts
 from reputation.model import Level
 
@@ -44,6 +45,16 @@ def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
     """The estimate for some cells."""
     return estimate(shares(seeds, cells, level))
+
+
+def share_of(seeds: Iterable[Mapping[Cell, Tally]], whats: Sequence[What], *cells: Cell) -> Estimate:
+    """Of the closed loop: the share of calls, of all cells together, that somebody else's word could decide."""
+    found = []
+    for tallies in seeds:
+        total = sum((tallies.get(cell, Tally()) for cell in cells), Tally())
+        calls = total[What.CALLS] - total[What.OWN_BLOCK]
+        found.append(sum(total[what] for what in whats) / calls if calls else 0.0)
+    return estimate(found)
 
 
 def calls(seeds: Iterable[Counts], cell: Cell, at_least: Level = Level.NONE) -> int:

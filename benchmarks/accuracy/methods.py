@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import Protocol
 
-from benchmarks.accuracy.office import NUMBER
+from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Disposition, Level, Mark, OutcomeRecord, Verdict
@@ -55,13 +55,6 @@ class Model:
             any(who == callee for who, _ in self._ledger.talks(NUMBER, now))
             and self._ledger.one_ring_at(NUMBER, now) is None
         )
-
-
-class TwoFamiliesModel(Model):
-    """CallSieve without "one witness, one family": a reporter's own signals count beside the mark."""
-
-    def add_mark(self, mark: Mark) -> None:
-        super().add_mark(replace(mark, reporter=f"reporter {mark.reporter}"))  # a reporter is never a callee
 
 
 @dataclass(slots=True)
@@ -144,4 +137,3 @@ BASELINES: Mapping[str, Callable[[], Method]] = {
     "distinct reporters in 125 d, Wilson >= 0.5": lambda: Simple(wilson),
 }
 MODEL = "CallSieve"
-TWO_FAMILIES = 'CallSieve without "one witness, one family"'

@@ -27,7 +27,61 @@ class Kind(StrEnum):
     ONE_OFF = "one-off"
     SPAM = "spam"
     SINGLE_USE = "single-use"
+    STORM = "single-use storm"
     WANGIRI = "wangiri"
+    NEW_PERSON = "new person"
+    NEW_MACHINE = "new machine"
+
+
+class Nature(StrEnum):
+    """Who or what places the calls of a number, as far as a challenge tells them apart."""
+
+    PERSON = "one person"
+    STAFF = "several people"
+    MACHINE = "wanted machine"
+    ROBOT = "robot"
+    SPAMMER = "human spammer"
+    ONE_RING = "one-ring robot"
+
+
+HONEST = frozenset({Nature.PERSON, Nature.STAFF, Nature.MACHINE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """What becomes of a challenge. `never`: share of numbers that cannot pass; `passes` is the mean over all numbers.
+
+    `wrong`, `silent`: of failures; the others hang up. `redials`: how many of those turned away call again at once;
+    `passes_again`: of them who gave up.
+    """
+
+    passes: float
+    never: float = 0.0
+    silent: float
+    wrong: float
+    redials: float
+    passes_again: float | None = None
+
+
+_PERSON = Answering(passes=0.92, silent=0.25, wrong=0.15, redials=0.30, passes_again=0.5)
+ANSWERING: Mapping[Nature, Answering] = {
+    Nature.PERSON: replace(_PERSON, never=0.04),
+    Nature.STAFF: _PERSON,
+    Nature.MACHINE: Answering(passes=0.0, silent=0.70, wrong=0.0, redials=0.0),
+    Nature.ROBOT: Answering(passes=0.05, silent=0.60, wrong=0.05, redials=0.05),
+    Nature.SPAMMER: Answering(passes=0.60, silent=0.10, wrong=0.10, redials=0.15),
+    Nature.ONE_RING: Answering(passes=0.0, silent=0.0, wrong=0.0, redials=0.0),  # ours: it hangs up, as always
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What people do with a call that is shown as suspect: not one of them is in the standard office."""
+
+    answered: float = 1.0  # times as often
+    marked: float = 1.0
+    hung_up_honest: float = 0.0  # of those who answered
+    hung_up_spam: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +119,12 @@ HABITS: Mapping[Kind, Habits] = {
     Kind.ONE_OFF: Habits(answered=0.40, talk=LogNormal(21.0, 1.0), voicemail=0.30, marked_answered=0.001),
     Kind.SPAM: _SPAM,
     Kind.SINGLE_USE: _SPAM,
+    Kind.STORM: _SPAM,
     Kind.WANGIRI: replace(_SPAM, answered=0.0, voicemail=0.0),
 }
+NEW_KINDS = (Kind.NEW_PERSON, Kind.NEW_MACHINE)
+SPAM_NATURES = (Nature.ROBOT, Nature.SPAMMER)
+HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HABITS[Kind.SERVICE]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +155,8 @@ class Parameters:
     spam_rate_most: float = 25.0
     spam_life_days: float = 7.0
     single_use_a_day: int = 100
+    storms: int = 2  # ours: so many single-use numbers within an hour
+    storm_calls: int = 300
     wangiri_bursts: int = 10
     wangiri_callees: tuple[int, int] = (20, 60)
     wangiri_seconds: float = 3600.0
@@ -106,17 +166,30 @@ class Parameters:
     mark_delay: tuple[float, float] = (60.0, 180.0)  # "about 2 min after the call"
     back_delay: tuple[float, float] = (600.0, 4 * 3600.0)  # ours
 
+    answering: Mapping[Nature, Answering] = field(default_factory=lambda: ANSWERING)
+    machines: float = 0.20  # of service lines
+    robots: float = 0.70  # of spam numbers
+    reaction: Reaction = Reaction()
+    spam_identity: int = 0  # the level of identity that spammers have proven
+    redial_delay: tuple[float, float] = (20.0, 170.0)
+
     attack_day: float = 45.0
     attack_seconds: float = 6 * 3600.0
     attack_groups: int = 4
     attack_marks: int = 5  # by each colluder
     attack_talk_seconds: float = 3.0
-    colluders: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 40)
+    relentless_every_days: float = 2.0  # ours: how often each colluder asks for a call to hang up on
+    spoofed_a_day: int = 20
+    spoofed_days: int = 10
+    spoofed_burst: int = 40  # one-ring calls within an hour
+    slow_from_day: float = 1.0
+    colluders: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 40, 100)
     new_rate: float = 1.0
     new_days: float = 1.0  # how old a new number is when it is attacked
     attacked_established: int = 2  # numbers a seed (ours)
     established_read_every: int = 4  # calls: an old line changes slowly, and takes long to read (ours)
     attacked_new: int = 20
+    attacked_again: int = 5  # where the attack goes on and on
 
 
 STANDARD = Parameters()

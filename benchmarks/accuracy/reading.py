@@ -1,7 +1,7 @@
-"""Run the methods over the streams of one seed, and count the levels. In shadow: what is decided changes nothing.
+"""Run the methods over what happens where nobody screens, and count the levels: what is decided changes nothing.
 
 measure_office(office, methods) -> Counts          every number, after the first days
-measure_attacks(office, methods, plan) -> Counts   attacked service numbers, after the attack
+measure_attacks(office, methods, plan) -> Counts   attacked numbers, after the attack
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from benchmarks.accuracy.attacks import attacked
+from benchmarks.accuracy.happening import Reading
 from benchmarks.accuracy.methods import Method
-from benchmarks.accuracy.office import Office, Reading, Stream, new_service, service, streams
-from benchmarks.accuracy.parameters import DAY_SECONDS, START
-from reputation.model import Level, Mark
+from benchmarks.accuracy.office import Office, Stream, established, new_number, plans, shadow_of
+from benchmarks.accuracy.parameters import DAY_SECONDS, START, Kind
+from reputation.model import Level, Mark, OutcomeRecord
 
-ESTABLISHED, NEW = "established", "new"
+ESTABLISHED, NEW = "established", Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
@@ -33,13 +34,13 @@ Methods = Mapping[str, Callable[[], Method]]
 
 def levels_of(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
     """The level at each inbound call from an instant on."""
-    for at, event in stream.events:
+    for at, event in stream:
         if isinstance(event, Reading):
             if at >= read_from:
                 yield method.level(event.callee, at)
         elif isinstance(event, Mark):
             method.add_mark(event)
-        else:
+        elif isinstance(event, OutcomeRecord):
             method.learn(event)
 
 
@@ -47,34 +48,34 @@ def measure_office(office: Office, methods: Methods) -> Counts:
     """Every number of the office."""
     read_from = START + office.parameters.read_from_day * DAY_SECONDS
     counts: Counts = {}
-    for stream in streams(office):
+    for plan in plans(office):
+        stream = shadow_of(office, plan)
         for name, make in methods.items():
-            _count(counts, Cell(name, stream.kind), levels_of(stream, make(), read_from))
+            _count(counts, Cell(name, plan.kind), levels_of(stream, make(), read_from))
     return counts
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Established and new service numbers, each attacked by so many in turn."""
+    """Established and new numbers, each attacked by so many in turn."""
     counts: Counts = {}
     p = office.parameters
-    for target, make_stream, numbers, every in (
-        (ESTABLISHED, service, p.attacked_established, p.established_read_every),
-        (NEW, new_service, p.attacked_new, 1),
-    ):
-        for place in range(numbers):
-            stream = make_stream(office, place)
-            for count in colluders:
-                after = thinned(attacked(office, stream, attack, count, place), every)
-                for name, make in methods.items():
-                    _count(counts, Cell(name, target, attack, count), levels_of(after, make(), START))
+    planned = [
+        (ESTABLISHED, established(office, n), n, p.established_read_every) for n in range(p.attacked_established)
+    ]
+    planned += [(NEW, new_number(office, Kind.NEW_PERSON, n), n, 1) for n in range(p.attacked_new)]
+    for target, plan, place, every in planned:
+        for count in colluders:
+            after = thinned(shadow_of(office, attacked(office, plan, attack, count, place)), every)
+            for name, make in methods.items():
+                _count(counts, Cell(name, target, attack, count), levels_of(after, make(), START))
     return counts
 
 
 def thinned(stream: Stream, every: int) -> Stream:
     """Only every so-manyth call is read, and all are learnt from."""
-    readings = [dated for dated in stream.events if isinstance(dated[1], Reading)]
+    readings = [dated for dated in stream if isinstance(dated[1], Reading)]
     left_out = set(readings) - set(readings[::every])
-    return stream._replace(events=[dated for dated in stream.events if dated not in left_out])
+    return [dated for dated in stream if dated not in left_out]
 
 
 def _count(counts: Counts, cell: Cell, levels: Iterable[Level]) -> None:

@@ -3,132 +3,156 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from math import inf
+from typing import NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, SPLIT
-from benchmarks.accuracy.methods import BASELINES, MODEL, TWO_FAMILIES, Model, TwoFamiliesModel
-from benchmarks.accuracy.office import make_office
-from benchmarks.accuracy.parameters import STANDARD, Kind, Parameters, with_habits
-from benchmarks.accuracy.reading import Counts, Methods, measure_attacks, measure_office
+from benchmarks.accuracy.attacks import (
+    HANG_UPS,
+    MARKS,
+    NOTHING,
+    OWN_LIST,
+    RELENTLESS,
+    SLOW,
+    SPLIT,
+    SPOOFED,
+    SPOOFED_BURSTS,
+    attacked,
+)
+from benchmarks.accuracy.closed_loop import Tally, tally_of
+from benchmarks.accuracy.happening import NUMBER
+from benchmarks.accuracy.methods import BASELINES, MODEL, Model
+from benchmarks.accuracy.office import Office, Plan, established, make_office, new_number, plans
+from benchmarks.accuracy.offices import COLD, OFFICES, STANDARD_NAME, reduced
+from benchmarks.accuracy.parameters import DAY_SECONDS, NEW_KINDS, SPAM_NATURES, STANDARD, START, Kind
+from benchmarks.accuracy.reading import ESTABLISHED, Cell, Counts, Methods, measure_attacks, measure_office
+from benchmarks.accuracy.screening import BALANCED, STRICT, Screening
+from reputation.model import Identity
+from reputation.weights import DEFAULT, Weights
 
 FIRST_SEED = 1001  # seeds below are for tuning, and are never published
-STANDARD_NAME = "the standard office"
-ABLATION_NAME = TWO_FAMILIES
-A_FIFTH = 5  # one seed in so many is also measured in harder offices, and without "one witness, one family"
-TABLE_COLLUDERS = (3, 10, 40)
-SLOW_COLLUDERS = (30,)
-STRESS_COLLUDERS = (10,)
+A_FIFTH = 5  # one seed in so many is also measured in the offices that differ, but for the cold one
+COLLUDERS = STANDARD.colluders
+SOME = (2, 10, 40, 100)
+SPOOFERS = (0, 2)  # the outsider alone, and with two insiders
 
 OURS: Methods = {MODEL: Model}
-ABLATION: Methods = {TWO_FAMILIES: TwoFamiliesModel}
-SPAM, HONEST = (Kind.SPAM, Kind.SINGLE_USE), (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT)
+Tallies = dict[Cell, Tally]
+# The attacks of the closed loop, by how many, on whom.
+AttackPlan = Sequence[tuple[str, Sequence[int], Sequence[str]]]
+ON_ALL = (*NEW_KINDS, ESTABLISHED)
+ATTACK_PLAN: AttackPlan = (
+    (NOTHING, (0,), NEW_KINDS),
+    (MARKS, COLLUDERS, NEW_KINDS),
+    (SPLIT, COLLUDERS, NEW_KINDS),
+    (RELENTLESS, COLLUDERS, NEW_KINDS),
+    (OWN_LIST, SOME, NEW_KINDS),
+    (SLOW, SOME, NEW_KINDS),
+    (MARKS, SOME, (ESTABLISHED,)),
+    (SPLIT, SOME, (ESTABLISHED,)),
+    (RELENTLESS, SOME, (ESTABLISHED,)),
+    (SPOOFED, SPOOFERS, ON_ALL),
+    (SPOOFED_BURSTS, SPOOFERS, ON_ALL),
+)
+FEW_ATTACKS: AttackPlan = ((NOTHING, (0,), NEW_KINDS), (SPLIT, (5, 10, 40), NEW_KINDS))
+LONG = frozenset({RELENTLESS, OWN_LIST, SLOW, SPOOFED, SPOOFED_BURSTS})
 
 
-def _polite_spam() -> Parameters:
-    """Spam that is answered no more often, but talked with and called back as customer service is."""
-    service = STANDARD.habits[Kind.SERVICE]
-    return with_habits(
-        STANDARD,
-        SPAM,
-        talk=service.talk,
-        called_back=service.called_back,
-        back_talk=service.back_talk,
-        ended_by_callee=service.ended_by_callee,
-    )
+class Results(NamedTuple):
+    """The standard office in shadow, and the closed loop by the name of the office: one a seed."""
+
+    shadow: list[Counts]
+    closed: dict[str, list[Tallies]]
 
 
-def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Parameters:
-    """Marks so many times as common."""
-    for kind in kinds:
-        habits = parameters.habits[kind]
-        parameters = with_habits(
-            parameters,
-            (kind,),
-            marked_answered=habits.marked_answered * factor,
-            marked_unanswered=habits.marked_unanswered * factor,
-        )
-    return parameters
-
-
-STRESS: Mapping[str, Parameters] = {
-    "spam talks, and is called back, as service is": _polite_spam(),
-    "marks 5 times rarer": _marks(STANDARD, tuple(Kind), 0.2),
-    "wrong marks 4 times commoner": _marks(STANDARD, HONEST, 4.0),
-    "spam leaves a message on every second machine": with_habits(STANDARD, SPAM, voicemail=0.5),
-    "service is answered by 30 %, leaves few messages, is hardly called back": with_habits(
-        STANDARD, (Kind.SERVICE,), answered=0.30, voicemail=0.15, called_back=0.01
-    ),
-    "20 users of 4 groups, a tenth of the calls": replace(
-        STANDARD,
-        users=20,
-        groups=4,
-        contacts=120,
-        service_rate=(0.2, 1.5),
-        one_off_a_day=6,
-        spam_rate=STANDARD.spam_rate._replace(median=0.6),
-        spam_rate_most=2.5,
-        single_use_a_day=10,
-    ),
-}
-Results = dict[str, list[Counts]]  # by the name of the office, one a seed
-
-
-def measure_standard(seed: int) -> Counts:
-    """Everything that is published of one seed of the standard office."""
+def measure_shadow(seed: int) -> Counts:
+    """The simple methods and the model, judged where nobody screens."""
     office = make_office(STANDARD, seed)
+    methods = {**BASELINES, **OURS}
+    return {
+        **measure_office(office, methods),
+        **measure_attacks(office, methods, MARKS, COLLUDERS),
+        **measure_attacks(office, OURS, HANG_UPS, COLLUDERS),
+        **measure_attacks(office, OURS, SPLIT, COLLUDERS),
+    }
+
+
+def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
+    """One office with `strict`, which does most; of the standard one what `balanced` does with spam besides."""
+    is_whole = name in (STANDARD_NAME, COLD)
+    office = make_office(OFFICES[name] if is_whole else reduced(OFFICES[name]), seed)
+    tallies: Tallies = {}
+    for plan in plans(office):
+        add(tallies, STRICT, plan, play(office, plan, STRICT, weights))
+        if name == STANDARD_NAME and plan.kind is Kind.SPAM:
+            add(tallies, BALANCED, plan, play(office, plan, BALANCED, weights))
+    return tallies | attacks_of(office, ATTACK_PLAN if name == STANDARD_NAME else FEW_ATTACKS, weights)
+
+
+def play(office: Office, plan: Plan, preset: str, weights: Weights, read_from: float | None = None) -> Tally:
+    """One number's calls."""
     p = office.parameters
-    return {
-        **measure_office(office, {**BASELINES, **OURS}),
-        **measure_attacks(office, {**BASELINES, **OURS}, MARKS, p.colluders),
-        **measure_attacks(office, OURS, HANG_UPS, p.colluders),
-        **measure_attacks(office, OURS, RING_OUTS, TABLE_COLLUDERS),
-        **measure_attacks(office, OURS, SPLIT, p.colluders),
-        **measure_attacks(office, OURS, SLOW, SLOW_COLLUDERS),
-        **measure_attacks(office, OURS, SLOW_HANG_UPS, SLOW_COLLUDERS),
-    }
+    proven = p.spam_identity if plan.line.nature in SPAM_NATURES else 0
+    identity = Identity(NUMBER, "Invented", proven, inf) if proven else None
+    if read_from is None:
+        read_from = START + p.read_from_day * DAY_SECONDS
+    return tally_of(office, plan, Screening(preset, p, weights, identity), read_from)
 
 
-def measure_ablation(seed: int) -> Counts:
-    """What "one witness, one family" is good for."""
-    office = make_office(STANDARD, seed)
-    return {
-        **measure_office(office, ABLATION),
-        **measure_attacks(office, ABLATION, HANG_UPS, office.parameters.colluders),
-    }
+def add(tallies: Tallies, method: str, plan: Plan, tally: Tally) -> None:
+    """To the sums of its kind, and of what it is."""
+    for calls in (plan.kind.value, nature_of(plan)):
+        tallies.setdefault(Cell(method, calls), Tally()).update(tally)
 
 
-def measure_stress(parameters: Parameters, seed: int) -> Counts:
-    """The model in another office, with a quarter of the service lines: they take longest, and a few show it."""
-    office = make_office(replace(parameters, services=parameters.services // 4), seed)
-    return {**measure_office(office, OURS), **measure_attacks(office, OURS, HANG_UPS, STRESS_COLLUDERS)}
+def nature_of(plan: Plan) -> str:
+    """`spam: robot`."""
+    return f"{plan.kind}: {plan.line.nature}"
 
 
-def measure(name: str, seed: int) -> tuple[str, Counts]:
-    """One seed of one office."""
-    if name == STANDARD_NAME:
-        return name, measure_standard(seed)
-    if name == ABLATION_NAME:
-        return name, measure_ablation(seed)
-    return name, measure_stress(STRESS[name], seed)
+def attacks_of(office: Office, attack_plan: AttackPlan, weights: Weights) -> Tallies:
+    """Every attack on so many numbers of each kind."""
+    tallies: Tallies = {}
+    for attack, counts, targets in attack_plan:
+        for target in targets:
+            for place, plan in enumerate(victims(office, target, attack)):
+                for count in counts:
+                    after = attacked(office, plan, attack, count, place)
+                    tally = play(office, after, STRICT, weights, START)
+                    tallies.setdefault(Cell(STRICT, target, attack, count), Tally()).update(tally)
+    return tallies
 
 
-def measure_all(seeds: Sequence[int]) -> Results:
+def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
+    """The numbers that are attacked."""
+    p = office.parameters
+    if target == ESTABLISHED:
+        return (established(office, n) for n in range(p.attacked_established))
+    numbers = p.attacked_again if attack in LONG else p.attacked_new
+    first_day = 0.0 if attack == SLOW else None
+    return (new_number(office, Kind(target), n, first_day) for n in range(numbers))
+
+
+def measure_all(seeds: Sequence[int], workers: int | None = None) -> Results:
     """All offices and seeds. The progress is on stderr."""
     few = seeds[: max(1, len(seeds) // A_FIFTH)]
-    jobs = [(STANDARD_NAME, seed) for seed in seeds]
-    jobs += [(name, seed) for name in (ABLATION_NAME, *STRESS) for seed in few]
-    results: Results = defaultdict(list)
-    for name, counts in track(_measured(jobs), "measuring", len(jobs), console=Console(stderr=True), transient=True):
-        results[name].append(counts)
-    return results
+    jobs = [(name, seed) for name in (STANDARD_NAME, COLD) for seed in seeds]
+    jobs += [(name, seed) for name in OFFICES if name not in (STANDARD_NAME, COLD) for seed in few]
+    closed: dict[str, list[Tallies]] = {}
+    with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
+        measured = pool.map(measure_closed, *zip(*jobs, strict=True))
+        in_shadow = pool.map(measure_shadow, seeds)
+        for (name, _), tallies in zip(jobs, _shown(measured, "closed loop", len(jobs)), strict=True):
+            closed.setdefault(name, []).append(tallies)
+        return Results(list(_shown(in_shadow, "shadow", len(seeds))), closed)
 
 
-def _measured(jobs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, Counts]]:
-    with ProcessPoolExecutor(initializer=os.nice, initargs=(10,)) as pool:
-        yield from pool.map(measure, *zip(*jobs, strict=True))
+T = TypeVar("T")
+
+
+def _shown(results: Iterable[T], what: str, count: int) -> Iterable[T]:
+    return track(results, what, count, console=Console(stderr=True), transient=True)

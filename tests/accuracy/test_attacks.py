@@ -7,10 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.accuracy.attacks import HANG_UPS, MARKS, RING_OUTS, SLOW, SLOW_HANG_UPS, SPLIT, attacked, colluders_of
+from benchmarks.accuracy.attacks import (
+    HANG_UPS,
+    MARKS,
+    NOTHING,
+    OWN_LIST,
+    RELENTLESS,
+    RING_OUTS,
+    SLOW,
+    SPLIT,
+    SPOOFED,
+    SPOOFED_BURSTS,
+    attacked,
+    colluders_of,
+)
+from benchmarks.accuracy.callers import Attempt, Conduct
+from benchmarks.accuracy.happening import Listing, Reading
 from benchmarks.accuracy.methods import MODEL, Model
-from benchmarks.accuracy.office import Reading, Stream, instant, make_office, new_service, service
-from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind
+from benchmarks.accuracy.office import Plan, Stream, instant, make_office, new_number, service, shadow_of
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind, Nature
 from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, levels_of, measure_attacks, thinned
 from reputation.model import Disposition, Level, Mark, OutcomeRecord
 from reputation.signals import was_hung_up_on
@@ -21,22 +36,29 @@ BEGIN = instant(STANDARD, 45.0)
 
 def added(attack: str, count: int) -> tuple[list[Mark], list[OutcomeRecord]]:
     """The marks and calls that the attack brings to a number that never calls."""
-    events = [event for _, event in attacked(OFFICE, Stream(Kind.SERVICE, []), attack, count, 0).events]
+    never_calls = Plan(Kind.SERVICE, service(OFFICE, 1).line, [])
+    events = [event for _, event in shadow_of(OFFICE, attacked(OFFICE, never_calls, attack, count, 0))]
     return [e for e in events if isinstance(e, Mark)], [e for e in events if isinstance(e, OutcomeRecord)]
 
 
+def brought(attack: str, count: int, kind: Kind = Kind.NEW_PERSON) -> list[tuple[float, Attempt]]:
+    """The calls of a new number that are not its own wish, from the attack on."""
+    events = attacked(OFFICE, new_number(OFFICE, kind, 0), attack, count, 0).events
+    return [(at, e) for at, e in events if isinstance(e, Attempt) and not e.counted and at >= BEGIN + 6 * 3600]
+
+
 @pytest.mark.parametrize("count", STANDARD.colluders)
-def test_colluders_come_from_four_groups(count: int) -> None:
-    users = colluders_of(OFFICE, OFFICE.chance("x"), count)
+def test_colluders_come_from_four_groups_or_more(count: int) -> None:
+    users = colluders_of(OFFICE, "x", count)
     assert len({user.extension for user in users}) == count
     groups = Counter(user.group for user in users)
-    assert len(groups) == min(4, count)
+    assert len(groups) == {100: 5}.get(count, min(4, count))
     assert max(groups.values()) - min(groups.values()) <= 1
 
 
 def test_more_colluders_are_the_same_and_others() -> None:
-    few = colluders_of(OFFICE, OFFICE.chance("x"), 5)
-    assert colluders_of(OFFICE, OFFICE.chance("x"), 20)[:5] == few
+    few = colluders_of(OFFICE, "x", 5)
+    assert colluders_of(OFFICE, "x", 20)[:5] == few
 
 
 @pytest.mark.parametrize("count", [1, 10, 40])
@@ -69,35 +91,74 @@ def test_in_the_fourth_nobody_does_both() -> None:
     assert all(was_hung_up_on(call) for call in calls)
 
 
-@pytest.mark.parametrize(("attack", "calls"), [(SLOW, 0), (SLOW_HANG_UPS, 30)])
-def test_a_slow_brigade_marks_once_a_day(attack: str, calls: int) -> None:
-    marks, taken = added(attack, 30)
-    assert [int((mark.at - BEGIN) // DAY_SECONDS) for mark in marks] == list(range(30))
-    assert len({mark.reporter for mark in marks}) == 30
-    assert len(taken) == calls
+def test_who_shares_the_work_hangs_up_first() -> None:
+    marks, calls = added(SPLIT, 40)
+    assert max(call.at for call in calls) < min(mark.at for mark in marks)
+
+
+def test_a_slow_brigade_acts_once_a_day_to_the_end() -> None:
+    marks, calls = added(SLOW, 10)
+    days = [
+        int((at - instant(STANDARD, 1.0)) // DAY_SECONDS) for at in [*(m.at for m in marks), *(c.at for c in calls)]
+    ]
+    assert sorted(days) == list(range(89))
+    assert len({mark.reporter for mark in marks} | {call.answered_by for call in calls}) == 10
+
+
+def test_the_relentless_hang_up_on_every_call() -> None:
+    plan = attacked(OFFICE, new_number(OFFICE, Kind.NEW_PERSON, 0), RELENTLESS, 40, 0)
+    colluders = {user.extension for user in colluders_of(OFFICE, 0, 40)}
+    calls = [e for at, e in plan.events if isinstance(e, Attempt) and at >= BEGIN]
+    assert all((e.conduct is Conduct.HANG_UP) == (e.user.extension in colluders) for e in calls)
+    assert len(brought(RELENTLESS, 40)) == 20 * 22
+
+
+def test_those_who_let_it_in_are_those_who_hang_up() -> None:
+    plan = attacked(OFFICE, new_number(OFFICE, Kind.NEW_PERSON, 0), OWN_LIST, 10, 0)
+    listed = {event.extension for _, event in plan.events if isinstance(event, Listing)}
+    marked = {event.reporter for _, event in plan.events if isinstance(event, Mark)}
+    assert len(listed) == len(marked) == 5
+    assert not listed & marked
+
+
+@pytest.mark.parametrize(("attack", "calls"), [(SPOOFED, 200), (SPOOFED_BURSTS, 400)])
+def test_a_borrowed_number_is_shown_for_ten_days(attack: str, calls: int) -> None:
+    found = [at for at, e in brought(attack, 0) if e.line.nature in (Nature.ROBOT, Nature.ONE_RING)]
+    assert len(found) == pytest.approx(calls, rel=0.2)
+    assert max(found) < BEGIN + 10.5 * DAY_SECONDS
+    probes = [
+        at
+        for at, event in attacked(OFFICE, new_number(OFFICE, Kind.NEW_PERSON, 0), attack, 2, 0).events
+        if isinstance(event, Reading)
+    ]
+    assert len(probes) == 35
+
+
+def readings(stream: Stream) -> list[float]:
+    """When calls are read."""
+    return [at for at, event in stream if isinstance(event, Reading)]
 
 
 def test_all_calls_are_learnt_from_and_late_ones_are_read() -> None:
-    stream = service(OFFICE, 0)
-    after = attacked(OFFICE, stream, MARKS, 3, 0)
-    read = [at for at, event in after.events if isinstance(event, Reading)]
-    assert min(read) >= BEGIN + 6 * 3600
-    learnt = [event for _, event in stream.events if not isinstance(event, Reading)]
-    assert all(event in [e for _, e in after.events] for event in learnt[:20])
-    assert sum(not isinstance(event, Reading) for _, event in after.events) == len(learnt) + 15
+    plan = service(OFFICE, 1)
+    after, before = (shadow_of(OFFICE, attacked(OFFICE, plan, attack, 3, 0)) for attack in (MARKS, NOTHING))
+    assert readings(after) == readings(before)
+    assert min(readings(after)) >= BEGIN + 6 * 3600
+    learnt, anyway = ([e for _, e in one if not isinstance(e, Reading)] for one in (after, before))
+    assert len(learnt) == len(anyway) + 15
 
 
 def test_a_new_number_is_a_day_old_and_calls_once_a_day() -> None:
-    found = [new_service(OFFICE, n) for n in range(40)]
-    calls = [at for stream in found for at, event in stream.events if isinstance(event, Reading)]
+    found = [new_number(OFFICE, Kind.NEW_MACHINE, n) for n in range(40)]
+    calls = [at for plan in found for at, _ in plan.events]
     assert min(calls) >= instant(STANDARD, 44.0)
     assert len(calls) / 40 / 46 == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.parametrize("attack", [MARKS, HANG_UPS, RING_OUTS, SLOW_HANG_UPS])
+@pytest.mark.parametrize("attack", [MARKS, HANG_UPS, RING_OUTS])
 def test_colluders_who_each_do_the_same_get_no_number_rejected(attack: str) -> None:
-    for make in (service, new_service):
-        stream = attacked(OFFICE, make(OFFICE, 1), attack, 40, 1)
+    for plan in (service(OFFICE, 1), new_number(OFFICE, Kind.NEW_PERSON, 1)):
+        stream = shadow_of(OFFICE, attacked(OFFICE, plan, attack, 40, 1))
         assert Level.REJECT not in set(levels_of(stream, Model(), BEGIN))
 
 
@@ -110,9 +171,8 @@ def test_every_attack_is_counted_by_its_size() -> None:
 
 
 def test_a_thinned_stream_is_learnt_from_whole() -> None:
-    stream = new_service(OFFICE, 0)
+    stream = shadow_of(OFFICE, new_number(OFFICE, Kind.NEW_PERSON, 0))
     fewer = thinned(stream, 4)
-    readings, kept = ([at for at, event in one.events if isinstance(event, Reading)] for one in (stream, fewer))
-    assert kept == readings[::4]
-    assert len(stream.events) - len(fewer.events) == len(readings) - len(kept)
+    assert readings(fewer) == readings(stream)[::4]
+    assert len(stream) - len(fewer) == len(readings(stream)) - len(readings(fewer))
     assert thinned(stream, 1) == stream

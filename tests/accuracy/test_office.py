@@ -10,8 +10,10 @@ from statistics import fmean
 import pytest
 
 from benchmarks.accuracy import office as offices
-from benchmarks.accuracy.office import Office, Reading, Stream, make_office
-from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind
+from benchmarks.accuracy.callers import Attempt
+from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
+from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
 from reputation.model import Direction, Disposition, EndedBy, Mark, OutcomeRecord
 from reputation.signals import says_something
 
@@ -25,14 +27,19 @@ def office() -> Office:
 
 def outcomes(found: list[Stream], direction: Direction = Direction.INBOUND) -> list[OutcomeRecord]:
     """The calls in one direction."""
-    return [e for s in found for _, e in s.events if isinstance(e, OutcomeRecord) and e.direction is direction]
+    return [e for s in found for _, e in s if isinstance(e, OutcomeRecord) and e.direction is direction]
 
 
 def marks(found: list[Stream]) -> list[Mark]:
-    return [e for s in found for _, e in s.events if isinstance(e, Mark)]
+    return [e for s in found for _, e in s if isinstance(e, Mark)]
 
 
-Make = Callable[[Office, int], Stream]
+Make = Callable[[Office, int], Plan]
+
+
+def unscreened(office: Office, make: Make, count: int) -> list[Stream]:
+    """What so many numbers do where nobody screens."""
+    return [shadow_of(office, make(office, n)) for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,7 @@ Make = Callable[[Office, int], Stream]
 def test_habits_are_those_asked_for(
     office: Office, make: Make, count: int, answered: float, voicemail: float, marked: float
 ) -> None:
-    found = [make(office, n) for n in range(count)]
+    found = unscreened(office, make, count)
     calls = outcomes(found)
     unanswered = [call for call in calls if call.disposition is Disposition.NO_ANSWER]
     assert 1 - len(unanswered) / len(calls) == pytest.approx(answered, abs=0.02)
@@ -68,32 +75,32 @@ def test_habits_are_those_asked_for(
     ],
 )
 def test_so_many_calls_a_day(office: Office, make: Make, count: int, calls_a_day: float, tolerance: float) -> None:
-    calls = outcomes([make(office, n) for n in range(count)])
+    calls = outcomes(unscreened(office, make, count))
     assert len(calls) / PARAMETERS.days == pytest.approx(calls_a_day, abs=tolerance)
 
 
 def test_half_of_the_calls_with_contacts_are_ours(office: Office) -> None:
-    found = [offices.contact(office, n) for n in range(400)]
+    found = unscreened(office, offices.contact, 400)
     ours = len(outcomes(found, Direction.OUTBOUND)) / 0.70  # the unanswered ones say nothing, and are left out
     assert ours / (ours + len(outcomes(found))) == pytest.approx(0.48, abs=0.02)
 
 
 def test_service_is_called_back_and_spam_hardly(office: Office) -> None:
     for make, count, share in ((offices.service, 30, 0.05), (offices.spammer, 300, 0.01)):
-        found = [make(office, n) for n in range(count)]
+        found = unscreened(office, make, count)
         backs = outcomes(found, Direction.OUTBOUND)
         assert len(backs) / len(outcomes(found)) == pytest.approx(share, abs=0.004)
 
 
 def test_spam_lives_a_week_and_calls_six_times_a_day(office: Office) -> None:
-    found = [offices.spammer(office, n) for n in range(800)]
-    lives = [(s.events[-1][0] - s.events[0][0]) / DAY_SECONDS for s in found if len(s.events) > 4]
+    found = unscreened(office, offices.spammer, 800)
+    lives = [(s[-1][0] - s[0][0]) / DAY_SECONDS for s in found if len(s) > 4]
     assert fmean(lives) == pytest.approx(6.5, abs=1.2)  # some are cut off by the end
     assert len(outcomes(found)) / len(found) == pytest.approx(7.4 * 6.2, rel=0.15)
 
 
 def test_talk_is_log_normal(office: Office) -> None:
-    talks = sorted(call.talk_seconds for call in outcomes([offices.service(office, n) for n in range(25)]))
+    talks = sorted(call.talk_seconds for call in outcomes(unscreened(office, offices.service, 25)))
     talks = [talk for talk in talks if talk]
     assert talks[len(talks) // 2] == pytest.approx(25.0, rel=0.05)
     assert talks[int(len(talks) * 0.8413)] / talks[len(talks) // 2] == pytest.approx(2.718, rel=0.08)
@@ -101,7 +108,7 @@ def test_talk_is_log_normal(office: Office) -> None:
 
 def test_one_ring_bursts_are_short_and_reach_many(office: Office) -> None:
     for place in range(5):
-        calls = outcomes([offices.wangiri(office, place)])
+        calls = outcomes([shadow_of(office, offices.wangiri(office, place))])
         assert 20 <= len(calls) <= 60
         assert len({call.did for call in calls}) == len(calls)
         assert max(call.at for call in calls) - min(call.at for call in calls) <= 3600
@@ -118,7 +125,7 @@ def test_people_mark_more_or_less_readily(office: Office) -> None:
 @pytest.mark.parametrize("make", [offices.contact, offices.service, offices.spammer, offices.one_off, offices.wangiri])
 def test_a_stream_is_in_order_and_in_office_hours(office: Office, make: Make) -> None:
     for place in range(10):
-        events = make(office, place).events
+        events = shadow_of(office, make(office, place))
         assert all(earlier <= later for (earlier, _), (later, _) in pairwise(events))
         for at, event in events:
             if isinstance(event, Reading):
@@ -128,12 +135,38 @@ def test_a_stream_is_in_order_and_in_office_hours(office: Office, make: Make) ->
 
 def test_a_call_is_read_then_learnt_from_then_marked() -> None:
     habits = replace(STANDARD.habits[Kind.SPAM], marked_answered=1000.0, marked_unanswered=1000.0, called_back=1.0)
-    office = make_office(STANDARD, 1)
-    events = offices.call(STANDARD, office.chance("x"), habits, office.users[0], START)
+    office = make_office(replace(STANDARD, habits={**STANDARD.habits, Kind.SINGLE_USE: habits}), 1)
+    events = shadow_of(office, offices.single_use(office, 0))
     assert [type(event) for _, event in events] == [Reading, OutcomeRecord, Mark, OutcomeRecord]
     times = [at for at, _ in events]
     assert times == sorted(times)
     assert 60 <= times[2] - times[1] <= 180
+
+
+def test_every_kind_of_caller_is_there(office: Office) -> None:
+    services = [offices.service(office, n).line for n in range(40)]
+    assert sum(line.nature is Nature.MACHINE and line.passes == 0 for line in services) == 8
+    assert {offices.established(office, n).line.nature for n in range(20)} == {Nature.STAFF}
+    spam = [offices.spammer(office, n).line.nature for n in range(1000)]
+    assert spam.count(Nature.ROBOT) / 1000 == pytest.approx(0.7, abs=0.04)
+    people = [offices.one_off(office, n).line.passes for n in range(3000)]
+    assert people.count(0.0) / 3000 == pytest.approx(0.04, abs=0.01)
+    assert fmean(people) == pytest.approx(0.92, abs=0.01)
+
+
+def test_a_storm_is_many_numbers_within_an_hour(office: Office) -> None:
+    calls = [offices.storm_call(office, 1, n).events for n in range(200)]
+    assert {len(events) for events in calls} == {1}
+    times = [events[0][0] for events in calls]
+    assert max(times) - min(times) <= 3600
+
+
+def test_what_happens_to_a_call_is_the_same_each_time(office: Office) -> None:
+    for at, event in offices.spammer(office, 3).events:
+        assert isinstance(event, Attempt)
+        assert event.at == at
+        first, second = (consequences(PARAMETERS, event, UNSCREENED) for _ in range(2))
+        assert first == second
 
 
 def test_the_same_seed_makes_the_same_calls() -> None:

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.accuracy.chart import svg
-from benchmarks.accuracy.estimates import Estimate, calls, estimate, of, shares
+from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.estimates import Estimate, calls, estimate, of, share_of, shares
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.tables import Sheet, markdown
 from reputation.model import Level
@@ -24,6 +25,15 @@ def test_a_share_is_of_the_calls_at_least_at_the_level() -> None:
 
 def test_calls_are_counted() -> None:
     assert calls(SEEDS, CELL) == 104
+
+
+def test_own_blocks_are_left_out_of_the_closed_loop() -> None:
+    seeds = [
+        {CELL: Tally({What.CALLS: 110, What.OWN_BLOCK: 10, What.STOPPED: 20}), OTHER: Tally({What.CALLS: 100})},
+        {CELL: Tally({What.CALLS: 100, What.STOPPED: 40})},
+    ]
+    assert share_of(seeds, (What.STOPPED,), CELL) == pytest.approx(Estimate(30.0, 20.0, 40.0))
+    assert share_of(seeds, (What.STOPPED,), CELL, OTHER).mean == pytest.approx(25.0)
 
 
 def test_an_estimate_is_the_mean_over_seeds_and_its_interval() -> None:

@@ -1,0 +1,142 @@
+"""The calls of a number before anybody has decided anything about them: all chance is drawn beforehand.
+
+So two methods, or a shadow and a closed loop, meet the same callers and the same callees: they differ by what they do.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from random import Random
+from typing import NamedTuple
+
+from benchmarks.accuracy.parameters import Habits, Nature, Parameters
+from reputation.model import ChallengeResult
+
+ABANDONED: ChallengeResult | None = getattr(ChallengeResult, "ABANDONED", None)
+
+
+class User(NamedTuple):
+    """One of ours. `did` is the own number that callers dial, `readiness` how readily the person marks (1: average)."""
+
+    extension: str
+    did: str
+    group: str
+    readiness: float
+
+
+class Line(NamedTuple):
+    """Who calls from a number. `passes`: the chance that a challenge is passed."""
+
+    habits: Habits
+    nature: Nature
+    passes: float
+
+
+class Conduct(Enum):
+    """What a colluder does with a call, whatever he would have done else."""
+
+    HANG_UP = "takes it and hangs up"
+    RING_OUT = "lets it ring"
+
+
+class Fate(NamedTuple):
+    """The chance of one call. Those without a unit lie between 0 and 1, each value as likely."""
+
+    answered: float
+    ring_answered: float  # seconds
+    ring_unanswered: float
+    hooked: float
+    hooked_talk: float
+    talk: float
+    ended_by_callee: float
+    voicemail: float
+    marked: float
+    mark_delay: float
+    called_back: float
+    back_delay: float
+    back_ring: float
+    back_talk: float
+    reacts: float
+    passed: float
+    failed: float
+    redials: float
+    redial_delay: float
+    redial_fate: float  # the seed of the second call's
+
+
+class Attempt(NamedTuple):
+    """One inbound call as its caller wants it. `counted` is False for those that an attack brings.
+
+    `again`: it follows at once on one that was turned away, `gave_up`: where its caller had hung up.
+    """
+
+    linkedid: str
+    at: float
+    user: User
+    line: Line
+    fate: Fate
+    ring_seconds: float | None = None  # given up after so long
+    conduct: Conduct | None = None
+    counted: bool = True
+    again: bool = False
+    gave_up: bool = False
+
+
+def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
+    """A number's caller; some of them can never pass a challenge."""
+    answering = p.answering[nature]
+    passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
+    return Line(habits, nature, passes)
+
+
+def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
+    """One call's chance."""
+    return Fate(
+        answered=chance.random(),
+        ring_answered=p.ring_answered.draw(chance),
+        ring_unanswered=p.ring_unanswered.draw(chance),
+        hooked=chance.random(),
+        hooked_talk=habits.hooked_talk.draw(chance),
+        talk=habits.talk.draw(chance),
+        ended_by_callee=chance.random(),
+        voicemail=chance.random(),
+        marked=chance.random(),
+        mark_delay=chance.uniform(*p.mark_delay),
+        called_back=chance.random(),
+        back_delay=chance.uniform(*p.back_delay),
+        back_ring=p.ring_answered.draw(chance),
+        back_talk=habits.back_talk.draw(chance),
+        reacts=chance.random(),
+        passed=chance.random(),
+        failed=chance.random(),
+        redials=chance.random(),
+        redial_delay=chance.uniform(*p.redial_delay),
+        redial_fate=chance.random(),
+    )
+
+
+def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult | None:
+    """How the caller answers a challenge."""
+    answering, fate = p.answering[attempt.line.nature], attempt.fate
+    passes = attempt.line.passes
+    if attempt.gave_up and answering.passes_again is not None:
+        passes = min(passes, answering.passes_again)  # who never passes does not now
+    if fate.passed < passes:
+        return ChallengeResult.PASSED
+    if fate.failed < answering.silent:
+        return ChallengeResult.SILENT
+    return ChallengeResult.WRONG if fate.failed < answering.silent + answering.wrong else ABANDONED
+
+
+def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
+    """The second call of a caller who was turned away, unless he lets it be. Nobody tries a third time."""
+    fate = attempt.fate
+    if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
+        return None
+    return attempt._replace(
+        linkedid=f"{attempt.linkedid}-again",
+        at=attempt.at + fate.redial_delay,
+        fate=fate_of(p, Random(fate.redial_fate), attempt.line.habits),
+        again=True,
+        gave_up=result is ABANDONED,
+    )

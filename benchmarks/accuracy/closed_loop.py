@@ -1,0 +1,93 @@
+"""Play what is planned while CallSieve screens: what it decides changes what happens, and what is learnt from it.
+
+    tally_of(office, plan, Screening("balanced", parameters), read_from) -> Tally
+
+A call and its redialling, if it was turned away, are one call: it is lost where neither rang.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum, auto
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from benchmarks.accuracy.callers import Attempt, redialled
+from benchmarks.accuracy.happening import Dated, Event, Handling, Listing, Reading, consequences
+from benchmarks.accuracy.office import Office, Plan
+from benchmarks.accuracy.screening import OWN_BLOCK, Screening
+from policies.decision import Action, Decision
+from reputation.model import Mark
+
+
+class What(Enum):
+    """What is counted."""
+
+    CALLS = auto()
+    OWN_BLOCK = auto()  # stopped by the callee's own word, and by nobody else's
+    STOPPED = auto()  # did not ring for what the model said of it
+    REJECTED = auto()  # of those: turned away or routed without being asked
+    ASKED = auto()  # challenges; a redialled call may be asked twice
+    TAGGED = auto()  # rang with this label
+    WARNED = auto()
+    PLAIN = auto()  # rang as any other call
+    SAMPLED = auto()  # of those: left unlabelled on purpose
+    PROBES = auto()
+    LABEL_DAYS = auto()  # probes that would have been labelled
+    ASKED_DAYS = auto()  # and those that would have been asked
+
+
+Tally = Counter[What]
+RUNG = {Action.ALLOW: What.PLAIN, Action.TAG: What.TAGGED, Action.WARN: What.WARNED, Action.CHALLENGE: What.PLAIN}
+
+
+def tally_of(office: Office, plan: Plan, screening: Screening, read_from: float) -> Tally:
+    """What became of the number's own calls that began after an instant."""
+    p, order, tally = office.parameters, count(), Tally()
+    waiting: list[tuple[float, int, Event]] = [(at, next(order), event) for at, event in plan.events]
+    heapify(waiting)
+
+    def add(events: list[Dated]) -> None:
+        for at, event in events:
+            heappush(waiting, (at, next(order), event))
+
+    while waiting:
+        at, _, event = heappop(waiting)
+        if isinstance(event, Attempt):
+            decision, handling = screening.handle(event)
+            add(consequences(p, event, handling))
+            turned_away = not handling.rings and decision.rule != OWN_BLOCK
+            again = redialled(p, event, handling.challenge) if turned_away else None
+            if again is not None:
+                add([(again.at, again)])
+            if event.counted and at >= read_from:
+                _count(tally, decision, handling, again is not None)
+        elif isinstance(event, Mark):
+            screening.add_mark(event)
+        elif isinstance(event, Listing):
+            screening.allow(event.extension)
+        elif isinstance(event, Reading):
+            _probe(tally, screening.decide(f"probe-{at}", office.users[-1], at))
+        else:
+            screening.learn(event)
+    return tally
+
+
+def _count(tally: Tally, decision: Decision, handling: Handling, calls_again: bool) -> None:
+    tally[What.ASKED] += decision.action is Action.CHALLENGE
+    if calls_again:
+        return
+    tally[What.CALLS] += 1
+    if decision.rule == OWN_BLOCK:
+        tally[What.OWN_BLOCK] += 1
+    elif handling.rings:
+        tally[RUNG[decision.action]] += 1
+    else:
+        tally[What.STOPPED] += 1
+        tally[What.REJECTED] += decision.action is not Action.CHALLENGE
+
+
+def _probe(tally: Tally, decision: Decision) -> None:
+    tally[What.PROBES] += 1
+    tally[What.LABEL_DAYS] += decision.action >= Action.TAG
+    tally[What.ASKED_DAYS] += decision.action >= Action.CHALLENGE

@@ -1,0 +1,188 @@
+"""What becomes of a call, given what was done with it, and what people do about it afterwards. Pure: see callers.py."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from benchmarks.accuracy.callers import ABANDONED, Attempt, Conduct, User
+from benchmarks.accuracy.parameters import HONEST, Parameters
+from policies.decision import Action
+from reputation.model import (
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Tie,
+    Verdict,
+)
+
+NUMBER = "+12015550123"
+LONG_RING_SECONDS = 30.0  # of a call that a colluder lets ring
+LABELLED = frozenset({Action.TAG, Action.WARN})
+
+
+class Reading(NamedTuple):
+    """An inbound call for one of ours begins: what is known of the number now?"""
+
+    callee: str
+
+
+class Listing(NamedTuple):
+    """One of ours puts the number on the own allowlist."""
+
+    extension: str
+
+
+Event = Reading | Attempt | OutcomeRecord | Mark | Listing
+Dated = tuple[float, Event]
+
+
+class Handling(NamedTuple):
+    """What screening did. `rang_by`: the callee's own tie, where that decided."""
+
+    action: Action | None = None  # None: nobody screened
+    challenge: ChallengeResult | None = None
+    rang_by: Tie | None = None
+
+    @property
+    def rings(self) -> bool:
+        """Whether the phone does."""
+        if self.action is Action.CHALLENGE:
+            return self.challenge is ChallengeResult.PASSED
+        return self.action not in (Action.ROUTE, Action.REJECT)
+
+
+UNSCREENED = Handling()
+
+
+def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
+    """How the call ended, dated when it was over; then perhaps a mark, and a call back."""
+    if not handling.rings:
+        return [learnt(_not_rung(attempt, handling))]
+    is_answered, outcome = _rung(p, attempt, handling)
+    events: list[Dated] = [learnt(outcome)]
+    if attempt.conduct is not None:
+        return events
+    user, fate, habits = attempt.user, attempt.fate, attempt.line.habits
+    marked = habits.marked_answered if is_answered else habits.marked_unanswered
+    if handling.action in LABELLED:
+        marked *= p.reaction.marked
+    if fate.marked < marked * user.readiness:
+        events.append(marking(user, outcome.ended_at + fate.mark_delay, outcome.linkedid))
+    if fate.called_back < habits.called_back:
+        events.append(learnt(call_back(user, outcome.ended_at + fate.back_delay, fate.back_ring, fate.back_talk)))
+    return events
+
+
+def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, OutcomeRecord]:
+    fate, habits = attempt.fate, attempt.line.habits
+    if attempt.conduct is Conduct.HANG_UP:
+        talk, ended_by = p.attack_talk_seconds, EndedBy.CALLEE
+        return True, answered_call(attempt, fate.ring_answered, talk, ended_by, handling)
+    if attempt.conduct is Conduct.RING_OUT:
+        return False, unanswered_call(attempt, LONG_RING_SECONDS, False, handling)
+    labelled = handling.action in LABELLED
+    if fate.answered >= habits.answered * (p.reaction.answered if labelled else 1.0):
+        ring = attempt.ring_seconds or fate.ring_unanswered
+        return False, unanswered_call(attempt, ring, fate.voicemail < habits.voicemail, handling)
+    reacts = p.reaction.hung_up_honest if attempt.line.nature in HONEST else p.reaction.hung_up_spam
+    if labelled and fate.reacts < reacts:
+        talk, ended_by = p.attack_talk_seconds, EndedBy.CALLEE
+    else:
+        talk = fate.hooked_talk if fate.hooked < habits.hooked else fate.talk
+        ended_by = EndedBy.CALLEE if fate.ended_by_callee < habits.ended_by_callee else EndedBy.CALLER
+    return True, answered_call(attempt, fate.ring_answered, talk, ended_by, handling)
+
+
+def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
+    """Turned away, or sent to voicemail, as who fails a challenge is; who hung up before that leaves nothing."""
+    offered = handling.action is not Action.REJECT and handling.challenge is not ABANDONED
+    return OutcomeRecord(
+        **_call(attempt, handling),
+        disposition=Disposition.REJECTED if handling.action is Action.REJECT else Disposition.NO_ANSWER,
+        answered_by_pbx=handling.action is not Action.REJECT,
+        ended_by=EndedBy.CALLER,
+        voicemail_left=offered and attempt.fate.voicemail < attempt.line.habits.voicemail,
+    )
+
+
+def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
+    """What is the same however a call ends."""
+    return {
+        "linkedid": attempt.linkedid,
+        "at": attempt.at,
+        "direction": Direction.INBOUND,
+        "caller": NUMBER,
+        "did": attempt.user.did,
+        "group": attempt.user.group,
+        "action": None if handling.action is None else handling.action.word,
+        "challenge": handling.challenge,
+    }
+
+
+def answered_call(
+    attempt: Attempt, ring_seconds: float, talk_seconds: float, ended_by: EndedBy, handling: Handling = UNSCREENED
+) -> OutcomeRecord:
+    """The number called one of ours, who took the call."""
+    return OutcomeRecord(
+        **_call(attempt, handling),
+        disposition=Disposition.ANSWERED,
+        answered_by=attempt.user.extension,
+        rung=(attempt.user.extension,),
+        ring_seconds=ring_seconds,
+        talk_seconds=talk_seconds,
+        ended_by=ended_by,
+    )
+
+
+def unanswered_call(
+    attempt: Attempt, ring_seconds: float, voicemail_left: bool, handling: Handling = UNSCREENED
+) -> OutcomeRecord:
+    """Nobody took it, and the caller gave up or spoke to the machine."""
+    return OutcomeRecord(
+        **_call(attempt, handling),
+        disposition=Disposition.NO_ANSWER,
+        rung=(attempt.user.extension,),
+        ring_seconds=ring_seconds,
+        ended_by=EndedBy.CALLER,
+        voicemail_left=voicemail_left,
+    )
+
+
+def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -> OutcomeRecord:
+    """One of ours called the number, which answered."""
+    return OutcomeRecord(
+        linkedid=f"out-{at}",
+        at=at,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED,
+        caller=user.extension,
+        dialled=NUMBER,
+        ring_seconds=ring_seconds,
+        talk_seconds=talk_seconds,
+        ended_by=EndedBy.CALLER,
+    )
+
+
+def marking(user: User, at: float, linkedid: str | None = None) -> tuple[float, Mark]:
+    """One of ours marks the number."""
+    mark = Mark(
+        number=NUMBER,
+        auth_class=AuthClass.UNKNOWN,
+        reporter=user.extension,
+        verdict=Verdict.SPAM,
+        at=at,
+        channel=MarkChannel.EXTENSION,
+        group=user.group,
+        linkedid=linkedid,
+    )
+    return at, mark
+
+
+def learnt(outcome: OutcomeRecord) -> tuple[float, OutcomeRecord]:
+    """A call is learnt from when it is over."""
+    return outcome.ended_at, outcome

@@ -1,0 +1,125 @@
+"""CallSieve as one number meets it: the real memory, the real precedence, a real preset; nothing else knows of it.
+
+Facts are made as a replay makes them, with the callee known from the DID. What people say of the number blocks it for
+their own phones, as marking does.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from benchmarks.accuracy.callers import Attempt, User, result_of
+from benchmarks.accuracy.happening import NUMBER, Handling
+from benchmarks.accuracy.parameters import Parameters
+from policies.decision import Action, Decision, IncomingCall
+from policies.engine import decide
+from policies.loader import load_policy
+from policies.policy import Policy
+from reputation.memory_store import MemoryStore
+from reputation.model import (
+    AuthClass,
+    Caller,
+    CallerKind,
+    ChallengeResult,
+    Did,
+    Facts,
+    Identity,
+    Mark,
+    OutcomeRecord,
+    Person,
+    PersonalTie,
+    Tie,
+    Verdict,
+)
+from reputation.scoring import Circumstances, reputation_of
+from reputation.velocity import WINDOW_SECONDS
+from reputation.weights import DEFAULT, Weights
+
+BALANCED, STRICT = "balanced", "strict"
+CALLER = Caller(NUMBER, NUMBER, CallerKind.NUMBER)
+OWN_BLOCK = "callee-blocklist"
+# By which tie of the callee's the phone rang, by the rule that decided (policies/engine.py).
+TIES = {
+    "callee-allowlist": Tie.ALLOW,
+    "expected-call": Tie.EXPECTED,
+    "contact": Tie.CONTACT,
+    "talked": Tie.TALKED,
+}
+
+
+class Screening:
+    """What is known of one number, and what is done with its calls. `identity`: what is proven of its owner."""
+
+    def __init__(
+        self, preset: str, p: Parameters, weights: Weights = DEFAULT, identity: Identity | None = None
+    ) -> None:
+        self._policy = _preset(preset)
+        self._parameters = p
+        self._weights = weights
+        self._store = MemoryStore(weights)
+        self._identity = identity
+        self._allowed: set[str] = set()
+        self._blocked: set[str] = set()
+        self._calls: list[float] = []
+        self._passed_at: float | None = None
+
+    def learn(self, outcome: OutcomeRecord) -> None:
+        """A call is over."""
+        self._store.learn(outcome)
+        if outcome.challenge is ChallengeResult.PASSED:
+            self._passed_at = outcome.at
+
+    def add_mark(self, mark: Mark) -> None:
+        """One of ours says so, and has it on the own blocklist from then on."""
+        self._store.add_mark(mark)
+        if mark.verdict is Verdict.SPAM:
+            self._blocked.add(mark.reporter)
+            self._allowed.discard(mark.reporter)
+
+    def allow(self, extension: str) -> None:
+        """One of ours lets the number in."""
+        self._allowed.add(extension)
+
+    def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
+        """What is done with a call, and what the caller makes of it."""
+        decision = self.decide(attempt.linkedid, attempt.user, attempt.at)
+        self._calls = [at for at in self._calls if at > attempt.at - WINDOW_SECONDS]
+        self._calls.append(attempt.at)
+        result = result_of(self._parameters, attempt) if decision.action is Action.CHALLENGE else None
+        return decision, Handling(decision.action, result, TIES.get(decision.rule))
+
+    def decide(self, linkedid: str, user: User, now: float) -> Decision:
+        """What would be done with a call to one of ours."""
+        did, callee = _callee(user)
+        evidence = self._store.evidence(NUMBER, AuthClass.UNKNOWN, now)
+        ties = tuple(self._ties(user.extension, now))
+        facts = Facts(
+            did=did,
+            callee=callee,
+            ties=ties,
+            identity=self._identity,
+            challenge_passed_at=self._passed_at,
+            one_ring_at=self._store.one_ring_at(NUMBER, now),
+            reputation=reputation_of(evidence, Circumstances(), self._weights, now),
+            recent_calls=tuple(self._calls),
+        )
+        return decide(IncomingCall(linkedid, CALLER, user.did), facts, self._policy, now)
+
+    def _ties(self, extension: str, now: float) -> list[PersonalTie]:
+        ties = [PersonalTie(Tie.TALKED, who, at=at) for who, at in self._store.talks(NUMBER, now) if who == extension]
+        if extension in self._allowed:
+            ties.append(PersonalTie(Tie.ALLOW, extension))
+        if extension in self._blocked:
+            ties.append(PersonalTie(Tie.BLOCK, extension))
+        return ties
+
+
+@lru_cache
+def _preset(name: str) -> Policy:
+    return load_policy(name)
+
+
+@lru_cache(maxsize=1024)
+def _callee(user: User) -> tuple[Did, Person]:
+    endpoint = f"PJSIP/{user.extension}"
+    return Did(user.did, user.group, user.extension), Person(user.extension, endpoint, user.group)

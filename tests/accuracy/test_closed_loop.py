@@ -1,0 +1,162 @@
+"""What is decided changes what happens: who is turned away does not ring, and what is labelled teaches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from benchmarks.accuracy.callers import ABANDONED, Attempt, Fate, Line, User, fate_of, redialled, result_of
+from benchmarks.accuracy.closed_loop import Tally, What, tally_of
+from benchmarks.accuracy.happening import Dated, Handling, Listing, consequences, marking
+from benchmarks.accuracy.office import Plan, make_office, spammer
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters, Reaction
+from benchmarks.accuracy.screening import STRICT, Screening
+from policies.decision import Action
+from reputation.model import ChallengeResult, Disposition, Mark, OutcomeRecord, Tie
+
+OFFICE = make_office(STANDARD, 5)
+USERS = OFFICE.users
+HABITS = STANDARD.habits[Kind.SPAM]
+
+
+def attempt(number: int, user: User = USERS[0], nature: Nature = Nature.ROBOT, passes: float = 0.05) -> Attempt:
+    """One call; each number has its own chance."""
+    line, fate = Line(HABITS, nature, passes), fate_of(STANDARD, Random(number), HABITS)
+    return Attempt(f"call-{number}", START + number * 600.0, user, line, fate)
+
+
+def with_fate(one: Attempt, **changes: float) -> Attempt:
+    values = {**one.fate._asdict(), **changes}
+    return one._replace(fate=Fate(**values))
+
+
+def outcome_of(events: list[Dated]) -> OutcomeRecord:
+    first = events[0][1]
+    assert isinstance(first, OutcomeRecord)
+    return first
+
+
+@pytest.mark.parametrize(
+    ("nature", "passes"),
+    [
+        pytest.param(Nature.ROBOT, 0.05, id="robot"),
+        pytest.param(Nature.SPAMMER, 0.60, id="spammer"),
+        pytest.param(Nature.STAFF, 0.92, id="staff"),
+        pytest.param(Nature.MACHINE, 0.0, id="machine"),
+    ],
+)
+def test_so_many_pass_and_fail_in_their_way(nature: Nature, passes: float) -> None:
+    results = [result_of(STANDARD, attempt(n, nature=nature, passes=passes)) for n in range(4000)]
+    assert results.count(ChallengeResult.PASSED) / 4000 == pytest.approx(passes, abs=0.02)
+    failed = [result for result in results if result is not ChallengeResult.PASSED]
+    answering = STANDARD.answering[nature]
+    assert failed.count(ChallengeResult.SILENT) / len(failed) == pytest.approx(answering.silent, abs=0.07)
+    assert failed.count(ChallengeResult.WRONG) / len(failed) == pytest.approx(answering.wrong, abs=0.07)
+
+
+def test_who_was_turned_away_tries_once_more() -> None:
+    people = [attempt(n, nature=Nature.PERSON, passes=0.96) for n in range(2000)]
+    again = [redialled(STANDARD, one, ABANDONED) for one in people]
+    second = [one for one in again if one is not None]
+    assert len(second) / 2000 == pytest.approx(0.30, abs=0.03)
+    assert all(0 < one.at - first.at < 180 for first, one in zip(people, again, strict=True) if one is not None)
+    assert all(redialled(STANDARD, one, ABANDONED) is None for one in second)
+    passed = [result_of(STANDARD, one) for one in second].count(ChallengeResult.PASSED)
+    assert passed / len(second) == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("handling", "rings"),
+    [
+        pytest.param(Handling(Action.ALLOW), True, id="allowed"),
+        pytest.param(Handling(Action.WARN), True, id="warned"),
+        pytest.param(Handling(Action.CHALLENGE, ChallengeResult.PASSED), True, id="passed"),
+        pytest.param(Handling(Action.CHALLENGE, ChallengeResult.SILENT), False, id="silent"),
+        pytest.param(Handling(Action.CHALLENGE, ABANDONED), False, id="hung-up"),
+        pytest.param(Handling(Action.ROUTE), False, id="routed"),
+        pytest.param(Handling(Action.REJECT), False, id="rejected"),
+    ],
+)
+def test_what_was_done_decides_whether_it_rings(handling: Handling, rings: bool) -> None:
+    one = with_fate(attempt(1), answered=0.0, voicemail=1.0)
+    outcome = outcome_of(consequences(STANDARD, one, handling))
+    assert (outcome.disposition is Disposition.ANSWERED) is rings
+    assert bool(outcome.rung) is rings
+    assert outcome.action == (handling.action or Action.ALLOW).word
+    assert outcome.challenge is handling.challenge
+
+
+def test_who_fails_may_leave_a_message_unless_he_hung_up() -> None:
+    one = with_fate(attempt(1), voicemail=0.0)
+    left = [
+        outcome_of(consequences(STANDARD, one, Handling(Action.CHALLENGE, result))).voicemail_left
+        for result in (ChallengeResult.SILENT, ABANDONED)
+    ]
+    assert left == [True, False]
+
+
+def test_people_who_react_answer_labelled_calls_less() -> None:
+    reacts = replace(STANDARD, reaction=Reaction(answered=0.4, hung_up_spam=1.0))
+
+    def answered(p: Parameters, action: Action) -> list[OutcomeRecord]:
+        found = [outcome_of(consequences(p, attempt(n), Handling(action))) for n in range(3000)]
+        return [outcome for outcome in found if outcome.disposition is Disposition.ANSWERED]
+
+    plain, labelled = answered(reacts, Action.ALLOW), answered(reacts, Action.WARN)
+    assert len(labelled) / len(plain) == pytest.approx(0.4, abs=0.06)
+    assert all(outcome.talk_seconds == 3.0 for outcome in labelled)
+    assert len(answered(STANDARD, Action.WARN)) == len(plain)
+
+
+def tally(events: list[Dated], screening: Screening | None = None) -> Tally:
+    plan = Plan(Kind.SPAM, attempt(0).line, events)
+    return tally_of(OFFICE, plan, screening or Screening(STRICT, STANDARD), START)
+
+
+def calls(*attempts: Attempt) -> list[Dated]:
+    return [(one.at, one) for one in attempts]
+
+
+def test_a_first_call_rings_as_any_other() -> None:
+    assert tally(calls(attempt(1))) == Tally({What.CALLS: 1, What.PLAIN: 1})
+
+
+def test_own_marks_block_for_oneself_and_are_counted_apart() -> None:
+    at, mark = marking(USERS[0], START)
+    found = tally([(at, mark), *calls(attempt(1, USERS[0]), attempt(2, USERS[1]))])
+    assert (found[What.CALLS], found[What.OWN_BLOCK], found[What.STOPPED]) == (2, 1, 0)
+
+
+def test_who_allows_the_number_is_rung_whatever_is_said() -> None:
+    screening = Screening(STRICT, STANDARD)
+    for n, user in enumerate(USERS[1:30]):  # not all at once: that would be a burst, and count nothing
+        _, mark = marking(user, START - n * 7200.0)
+        assert isinstance(mark, Mark)
+        screening.add_mark(mark)
+    screening.allow(USERS[0].extension)
+    decision, handling = screening.handle(attempt(1, USERS[0]))
+    assert (decision.action, handling.rang_by) == (Action.ALLOW, Tie.ALLOW)
+    assert screening.handle(attempt(2, USERS[60]))[0].action > Action.ALLOW
+
+
+def test_the_own_list_is_left_when_its_owner_marks() -> None:
+    at, mark = marking(USERS[0], START + 60.0)
+    found = tally([(START, Listing(USERS[0].extension)), (at, mark), *calls(attempt(1, USERS[0]))])
+    assert found[What.OWN_BLOCK] == 1
+
+
+def test_all_calls_become_of_something() -> None:
+    for place in range(12):
+        plan = spammer(OFFICE, place)
+        found = tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START)
+        became = (What.OWN_BLOCK, What.STOPPED, What.TAGGED, What.WARNED, What.PLAIN)
+        assert found[What.CALLS] == len(plan.events) == sum(found[what] for what in became)
+        assert found[What.REJECTED] <= found[What.STOPPED]
+
+
+def test_the_same_office_gives_the_same_figures() -> None:
+    plan = spammer(OFFICE, 4)
+    first, second = (tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START + 2 * DAY_SECONDS) for _ in range(2))
+    assert first == second
