@@ -95,7 +95,7 @@ def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: B
 @pytest.mark.parametrize(
     ("path", "content", "source", "problem"),
     [
-        ("/people/import", "extension\n301\n", "../x", "Say what this import is called"),
+        ("/people/import", "extension\n301\n", "../x", "Say what this import"),
         ("/people/import", "extension\n301\n", "settings", "use another"),
         ("/people/import", "", "hr", "Choose a file first."),
         ("/people/import", "colour\nred\n", "hr", "extension"),

@@ -16,15 +16,15 @@ from tests.office import CALLER
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        pytest.param("201-742-1834", "the number +12017421834 (US, fixed-or-mobile): reject.", id="number"),
-        pytest.param("+1900*", "every number that begins with +1900: reject.", id="prefix"),
+        pytest.param("201-742-1834", "+12017421834 (US, fixed-or-mobile): reject.", id="number"),
+        pytest.param("+1900*", "begins with +1900: reject.", id="prefix"),
         pytest.param(
             "+12015550100-+12015550199", "100 numbers, +12015550100 to +12015550199 (US): reject.", id="range"
         ),
     ],
 )
 def test_adding_says_what_it_covers(callsieve: Program, entry: str, says: str) -> None:
-    assert callsieve.ok("list", "add", "block", entry).startswith(f"On the blocklist: {says}\n")
+    assert callsieve.ok("list", "add", "block", entry).splitlines()[0].endswith(says)
     [listed] = callsieve("list", "show", "--json").json
     assert (listed["list"], listed["action"], listed["expired"]) == ("block", "reject", False)
 
@@ -78,7 +78,7 @@ def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program
     [
         pytest.param("911", "emergency number", id="emergency-number"),
         pytest.param("+1*", "whole countries", id="country"),
-        pytest.param("+12025550100", "one of our own numbers", id="own-number-of-the-settings"),
+        pytest.param("+12025550100", "one of our own", id="own-number-of-the-settings"),
         pytest.param("+4420*", "(+442071838750)", id="did-under-a-prefix"),
         pytest.param("hello", "no telephone number", id="word"),
         pytest.param("1900*", "country's code first", id="national-prefix"),

@@ -162,7 +162,7 @@ def test_restore_refuses_while_the_daemon_runs(filled: Program) -> None:
     [
         pytest.param(b"", "no good backup", id="empty"),
         pytest.param(b"hello" * 100, "no good backup", id="text"),
-        pytest.param(None, "there is no such file", id="missing"),
+        pytest.param(None, "no such file", id="missing"),
     ],
 )
 def test_what_is_no_backup_is_refused_before_anything_changes(
@@ -206,7 +206,7 @@ def test_without_a_backup_restore_says_so(filled: Program) -> None:
     ("place", "says"),
     [
         pytest.param("", "this is a directory", id="directory"),
-        pytest.param("missing/backup.db", "there is no such file", id="no-such-directory"),
+        pytest.param("missing/backup.db", "no such file", id="no-such-directory"),
         pytest.param("state/callsieve.db", "the store itself", id="store"),
     ],
 )

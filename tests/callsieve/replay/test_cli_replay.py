@@ -101,7 +101,7 @@ def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> Non
         pytest.param(("--out", "history.jsonl"), "is the history itself", id="over-itself"),
         pytest.param(("--html", "."), "is no regular file", id="a-directory"),
         pytest.param(("--html", "/dev/null"), "is no regular file", id="a-device"),
-        pytest.param(("--out", "no/such/place"), "there is no such file", id="nowhere"),
+        pytest.param(("--out", "no/such/place"), "no such file", id="nowhere"),
     ],
 )
 def test_errors_come_before_the_work(

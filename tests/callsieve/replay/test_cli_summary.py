@@ -122,7 +122,7 @@ def test_a_week_without_calls_says_where_to_look(callsieve: Program) -> None:
         pytest.param(["--week", "--since", "3d"], "--week and --since", id="both"),
         pytest.param(["--since", "last week"], "--since: 'last week'", id="no-time"),
         pytest.param(["--since", "2100-01-01"], "--since: '2100-01-01'", id="to-come"),
-        pytest.param(["--since", "1d", "--until", "2d"], "--since must be before --until", id="order"),
+        pytest.param(["--since", "1d", "--until", "2d"], "--since must be", id="order"),
     ],
 )
 def test_wrong_spans_are_one_line(callsieve: Program, options: list[str], says: str) -> None:
