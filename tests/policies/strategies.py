@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TypeVar
+
 from hypothesis import strategies as st
 
 from policies.conditions import toml_of
@@ -41,8 +44,11 @@ GROUPS = ("sales", "support")
 SOURCES = ("ftc", "company")
 CATEGORIES = ("scam", "telemarketing")
 ACTION_WORDS = tuple(action.word for action in Action)
+T = TypeVar("T")
 
 
+# Each strategy is made once: to make and check one takes longer than to draw from it.
+@cache
 def instants() -> st.SearchStrategy[float]:
     """Moments up to forty days ago, with the limits that matter among them."""
     limits = st.sampled_from([0.0, 1.0, 3 * MINUTE, 120 * MINUTE, 30 * DAY])
@@ -50,18 +56,19 @@ def instants() -> st.SearchStrategy[float]:
     return ages.map(lambda age: NOW - age)
 
 
-@st.composite
-def calls(draw: st.DrawFn) -> IncomingCall:
-    return make_call(
-        draw(st.none() | st.sampled_from(NUMBERS)),
-        kind=draw(st.sampled_from(KINDS)),
-        did=draw(st.sampled_from([None, LONDON, "s"])),
-        trunk=draw(st.sampled_from([None, "carrier", "backbone"])),
-        trusted=draw(st.booleans()),
-        attestation=draw(st.sampled_from(Attestation)),
-        verification=draw(st.sampled_from(Verification)),
-        priority_callback=draw(st.booleans()),
-        diverted_from=draw(st.sampled_from([None, "+12015550123"])),
+@cache
+def calls() -> st.SearchStrategy[IncomingCall]:
+    return st.builds(
+        make_call,
+        st.none() | st.sampled_from(NUMBERS),
+        kind=st.sampled_from(KINDS),
+        did=st.sampled_from([None, LONDON, "s"]),
+        trunk=st.sampled_from([None, "carrier", "backbone"]),
+        trusted=st.booleans(),
+        attestation=st.sampled_from(Attestation),
+        verification=st.sampled_from(Verification),
+        priority_callback=st.booleans(),
+        diverted_from=st.sampled_from([None, "+12015550123"]),
     )
 
 
@@ -81,40 +88,43 @@ def ties() -> st.SearchStrategy[PersonalTie]:
     return st.just(PersonalTie(Tie.CONTACT, None)) | personal
 
 
-@st.composite
-def facts(draw: st.DrawFn, *, lists: bool = True, levels: bool = True) -> Facts:
+def rarely(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    """One time in four."""
+    return st.integers(0, 3).flatmap(lambda roll: strategy if roll == 0 else st.none())
+
+
+def recent() -> st.SearchStrategy[list[float]]:
+    """When the last calls were, within the hour."""
+    return st.lists(st.floats(0, 60 * MINUTE).map(lambda age: NOW - age), max_size=4)
+
+
+@cache
+def facts(*, lists: bool = True, levels: bool = True) -> st.SearchStrategy[Facts]:
     """Any facts; without `lists` nobody has put the caller on a list, without `levels` there is no evidence."""
-    rare = st.integers(0, 3).map(lambda roll: roll == 0)
-    log_odds = draw(st.floats(-5, 12)) if levels else 0.0
-    return make_facts(
-        log_odds,
-        level=draw(st.none() | st.sampled_from(Level)) if levels else Level.NONE,
-        did=draw(st.none() | st.builds(make_did, group=st.sampled_from([None, *GROUPS]), screen=st.just(True))),
-        callee=draw(st.none() | st.sampled_from(PEOPLE)),
-        caller_person=draw(st.sampled_from(PEOPLE)) if draw(rare) else None,
-        allow=draw(entries(ListName.ALLOW)) if lists else None,
-        block=draw(entries(ListName.BLOCK)) if lists else None,
-        ties=draw(st.lists(ties(), max_size=3)) if lists else (),
-        identity=draw(st.none() | st.sampled_from([1, 2]).map(make_identity)),
-        imported=draw(
-            st.lists(
-                st.builds(
-                    make_imported,
-                    st.sampled_from(SOURCES),
-                    st.sampled_from(["spam", "ok"]),
-                    st.sampled_from([None, *CATEGORIES]),
-                ),
-                max_size=2,
-            )
-        ),
-        challenge_passed_at=draw(st.none() | instants()),
-        emergency_at=draw(instants()) if draw(rare) else None,
-        own_number=draw(rare),
-        recent_calls=draw(st.lists(st.floats(0, 60 * MINUTE).map(lambda age: NOW - age), max_size=4)),
-        recent_block_calls=draw(st.lists(st.floats(0, 60 * MINUTE).map(lambda age: NOW - age), max_size=4)),
+    imported = st.builds(
+        make_imported, st.sampled_from(SOURCES), st.sampled_from(["spam", "ok"]), st.sampled_from([None, *CATEGORIES])
+    )
+    return st.builds(
+        make_facts,
+        st.floats(-5, 12) if levels else st.just(0.0),
+        level=st.none() | st.sampled_from(Level) if levels else st.just(Level.NONE),
+        did=st.none() | st.builds(make_did, group=st.sampled_from([None, *GROUPS]), screen=st.just(True)),
+        callee=st.none() | st.sampled_from(PEOPLE),
+        caller_person=rarely(st.sampled_from(PEOPLE)),
+        allow=entries(ListName.ALLOW) if lists else st.none(),
+        block=entries(ListName.BLOCK) if lists else st.none(),
+        ties=st.lists(ties(), max_size=3) if lists else st.just(()),
+        identity=st.none() | st.sampled_from([1, 2]).map(make_identity),
+        imported=st.lists(imported, max_size=2),
+        challenge_passed_at=st.none() | instants(),
+        emergency_at=rarely(instants()),
+        own_number=st.integers(0, 3).map(lambda roll: roll == 0),
+        recent_calls=recent(),
+        recent_block_calls=recent(),
     )
 
 
+@cache
 def cases() -> st.SearchStrategy[Case]:
     """A call and facts at a moment within the week."""
     return st.builds(Case, calls(), facts(), st.floats(0, 7 * DAY).map(lambda after: NOW + after))
@@ -159,12 +169,13 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     ),
     "weekdays": st.fixed_dictionaries({"days": some_of("mon", "thu", "sat", "sun"), "zone": ZONES}),
 }
+CHOSEN = st.lists(st.sampled_from(sorted(OPERANDS)), min_size=1, max_size=3, unique=True)
 
 
 @st.composite
 def flat_tables(draw: st.DrawFn) -> dict[str, object]:
     """A `when` table of one to three conditions."""
-    names = draw(st.lists(st.sampled_from(sorted(OPERANDS)), min_size=1, max_size=3, unique=True))
+    names = draw(CHOSEN)
     return {name: draw(OPERANDS[name]) for name in names}
 
 

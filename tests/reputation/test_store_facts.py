@@ -28,9 +28,9 @@ from reputation.store.facts import FACTS, facts_of
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
-from reputation.store.migrations import migrate
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, write
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")
@@ -140,9 +140,8 @@ def test_matching_is_what_the_words_say(prefixes: list[str], ends: list[tuple[st
     texts = [f"+{prefix}*" for prefix in prefixes] + [f"{first}-{last}" for first, last in ranges]
     longest = max((p for p in prefixes if number.startswith(f"+{p}")), key=len, default=None)
     widths = [int(b) - int(a) for a, b in ranges if len(a) == len(number) and a <= number <= b]
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+    with closing(empty_store()) as db:
         db.execute("PRAGMA foreign_keys = ON")
-        migrate(db)
         for text in texts:
             add_entry(db, make_entry(text))
         block = facts_of(db, make_query(number)).block

@@ -29,6 +29,7 @@ from reputation.store.imports import (
     usual_gap,
 )
 from reputation.store.transaction import transaction
+from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import NOW, run_python
 
 ROWS: list[ImportedRow] = [(f"+1201742{line:04d}", "scam", None, None) for line in range(100)]
@@ -90,7 +91,7 @@ def stored(db: sqlite3.Connection) -> list[ImportedRow]:
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(cuts: list[int], chance: random.Random) -> None:
     rows = [*ROWS, *ROWS[:10]]
     chance.shuffle(rows)
-    with pytest.MonkeyPatch.context() as patch, closing(open_memory()) as db:
+    with pytest.MonkeyPatch.context() as patch, closing(empty_store()) as db:
         patch.setattr(imports, "BATCH", 10)
         patch.setattr(imports, "PAUSE_SECONDS", 0.0)
         for count in cuts:
@@ -100,14 +101,6 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(cuts: list[int], chance
         done = import_numbers(db, "feed", "spam", rows, lambda: NOW)
         assert (done.numbers, done.continued) == (100, expected)
         assert stored(db) == ROWS
-
-
-def open_memory() -> sqlite3.Connection:
-    from reputation.store.migrations import migrate
-
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(db)
-    return db
 
 
 def _staged(db: sqlite3.Connection) -> int:

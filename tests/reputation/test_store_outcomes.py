@@ -35,7 +35,6 @@ from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark, last_caller_of
-from reputation.store.migrations import migrate
 from reputation.store.outcomes import (
     SETTLE_SECONDS,
     Recorded,
@@ -47,6 +46,7 @@ from reputation.store.outcomes import (
 )
 from reputation.store.people import replace_settings_people
 from reputation.store.personal_lists import PersonalEntry, personal_entries, set_personal_entry
+from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import (
     CALLER,
     DAY,
@@ -386,8 +386,7 @@ marks = st.lists(
 
 
 def rows_after(found: Iterable[OutcomeRecord | Any]) -> dict[str, list[tuple[Any, ...]]]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        migrate(db)
+    with closing(empty_store()) as db:
         for one in found:
             if isinstance(one, OutcomeRecord):
                 record_outcome(db, one, NOW + 4 * DAY)
