@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import SOCK_STREAM
 
 import pytest
 
@@ -25,6 +26,7 @@ from callsieve.web.cache import STALE_SECONDS, Cache
 from callsieve.web.i18n import translations_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
+from lab.ports import free_port
 from reputation.model import Direction, Disposition, OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers
 from reputation.store.calls import CallRow
@@ -198,6 +200,12 @@ async def test_a_failure_is_not_kept() -> None:
 
 
 # Calls as they happen.
+
+
+@pytest.fixture(autouse=True)
+def looked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New calls, which the console looks for once a second."""
+    monkeypatch.setattr("callsieve.calls.live.LOOK_SECONDS", 0.05)
 
 
 @asynccontextmanager
@@ -376,9 +384,12 @@ def details_of(page: str) -> list[str]:
     return [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
 
 
-def test_the_health_of_every_part_is_said_in_chinese(console: Console) -> None:
-    console.wait_for_health()
-    found = details_of(console.browser("viewer").text("/health", headers={"accept-language": "zh"}))
+def test_the_health_of_every_part_is_said_in_chinese(office: Office) -> None:
+    port = free_port("127.0.0.1", SOCK_STREAM)  # somebody's daemon may listen on the default one
+    office.config.write_text(f'{SETTINGS}[agi]\nlisten = "127.0.0.1:{port}"\n')
+    with office.console() as console:
+        console.wait_for_health()
+        found = details_of(console.browser("viewer").text("/health", headers={"accept-language": "zh"}))
     assert len(found) > len(CHECKS) / 2, "what was not asked is one line"
     english = [text for text in found if re.search("[A-Za-z]{4,}", AS_TYPED.sub("", text.replace("Asterisk", "")))]
     assert english == []
