@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated, Protocol
 
 import typer
 
@@ -25,10 +26,6 @@ from callsieve.text.csv_table import (
     table_error,
     unpacked,
 )
-
-if TYPE_CHECKING:
-    import re
-
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]

@@ -182,7 +182,9 @@ def _joined(parts: Iterable[Cell]) -> Text:
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:
-    """What takes back a change that was written."""
+    """What takes back a change that was written; nothing where none was."""
+    if change_id is None:
+        return
     words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
     say("To take it back:")
     say_command(shlex.join(words))

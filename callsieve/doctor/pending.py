@@ -6,7 +6,7 @@ import sqlite3
 
 from agi.parsing import instant_of
 from callsieve.doctor.finding import NONE, CheckContext, CheckStatus, Finding, and_more, fail, ok, warn
-from callsieve.doctor.service import told_by_store
+from callsieve.doctor.service import check_of_store, told_by_store
 from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
 from callsieve.text.times import ago
@@ -40,33 +40,15 @@ def screens_now(ground: CheckContext) -> Finding:
     return judged(instant_of(value_in(said) or ""))
 
 
-def has_no_appeal_overdue(ground: CheckContext) -> Finding:
-    """Who appeals gets a decision within three working days."""
-    return told_by_store(ground, _judged_appeals)
-
-
-def has_no_marks_to_review(ground: CheckContext) -> Finding:
-    """Bursts of marks weigh nothing until somebody has looked."""
-    return told_by_store(ground, _judged_bursts)
-
-
-def has_no_identity_due(ground: CheckContext) -> Finding:
-    """Identities are proven again before they end."""
-    return told_by_store(ground, _judged_identities)
-
-
-def keeps_house(ground: CheckContext) -> Finding:
-    """What is past its time goes: the daemon sees to it every hour."""
-    return told_by_store(ground, _judged_housekeeping)
-
-
 def _judged_window(window: EmergencyWindow) -> Finding:
     if window.is_open:
         return warn(Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close")
     return ok(window.said)
 
 
-def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
+@check_of_store
+def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
+    """Who appeals gets a decision within three working days."""
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:
@@ -77,7 +59,9 @@ def _judged_appeals(db: sqlite3.Connection, now: float) -> Finding:
     return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)
 
 
-def _judged_bursts(db: sqlite3.Connection, now: float) -> Finding:
+@check_of_store
+def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
+    """Bursts of marks weigh nothing until somebody has looked."""
     bursts = numbers_to_review(db)
     if bursts:
         return warn(
@@ -86,7 +70,9 @@ def _judged_bursts(db: sqlite3.Connection, now: float) -> Finding:
     return ok(Wording("no marks wait for one"))
 
 
-def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
+@check_of_store
+def has_no_identity_due(db: sqlite3.Connection, now: float) -> Finding:
+    """Identities are proven again before they end."""
     due = identities_due(db, now + DUE_SECONDS)
     if due:
         return warn(
@@ -95,7 +81,9 @@ def _judged_identities(db: sqlite3.Connection, now: float) -> Finding:
     return ok(Wording("none is to be proven again"))
 
 
-def _judged_housekeeping(db: sqlite3.Connection, now: float) -> Finding:
+@check_of_store
+def keeps_house(db: sqlite3.Connection, now: float) -> Finding:
+    """What is past its time goes: the daemon sees to it every hour."""
     found = {report.job: report for report in reports(db)}
     late = [
         job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS

@@ -298,12 +298,14 @@ def has_backup(ground: CheckContext) -> Finding:
     return ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
 
 
-def has_fresh_feeds(ground: CheckContext) -> Finding:
+def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Callable[[CheckContext], Finding]:
+    """The check that asks the store alone."""
+    return lambda ground: told_by_store(ground, judge)
+
+
+@check_of_store
+def has_fresh_feeds(db: sqlite3.Connection, now: float) -> Finding:
     """Feeds still come, and are as large as they used to be."""
-    return told_by_store(ground, _judged_feeds)
-
-
-def _judged_feeds(db: sqlite3.Connection, now: float) -> Finding:
     feeds = feed_sources(db)
     ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not FeedStatus.OK]
     if ill:

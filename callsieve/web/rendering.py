@@ -139,6 +139,7 @@ def _documents(capability: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         finalize=_printable,
     )
     environment.filters.update(FILTERS)

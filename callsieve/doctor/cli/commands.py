@@ -7,7 +7,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +15,7 @@ from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import clean, print_plain, say
 from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import CheckContext, CheckStatus, gathered
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
 from callsieve.doctor.stored_findings import (
     completed,
     findings_of,
@@ -29,9 +28,6 @@ from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import ago
-
-if TYPE_CHECKING:
-    from callsieve.doctor.finding import Check
 
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
 

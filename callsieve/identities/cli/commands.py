@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from callsieve.changes.operation import Refused
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NumberArgument,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command, say_undo
 from callsieve.cli.store import perform
 from callsieve.identities import operations
@@ -20,8 +28,6 @@ from reputation.model import Identity
 from reputation.store.identities import all_identities, identities_due
 
 DUE_DAYS = 30
-
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
 def add(

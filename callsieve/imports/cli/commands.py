@@ -154,5 +154,4 @@ def remove_import(
     """Remove an import with everything that it brought. The same file brings it back."""
     done = perform(settings_of(config), operations.remove, RemoveRequest(name, kind), existing=True)
     say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file brings it back.")
-    if done.change_id is not None:
-        say_undo(done.change_id, config)
+    say_undo(done.change_id, config)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,17 +19,13 @@ from callsieve.cli.output import say
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
-from callsieve.install.plan import SERVICE_USER, InstallError, place_of
+from callsieve.install.plan import SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.steps import UNITS_STARTED, left_behind, steps_after_install, steps_after_uninstall
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
-from callsieve.settings import Loaded, SettingsError, load_settings
-
-if TYPE_CHECKING:
-    from callsieve.install.plan import InstallPaths, InstallPlan
-    from callsieve.settings import Settings
+from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 
 EtcOption = Annotated[
     Path | None,

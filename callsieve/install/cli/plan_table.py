@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from rich.text import Text
 
 from callsieve.cli.output import console
-from callsieve.install.plan import is_copy, is_ours
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from callsieve.install.plan import FileChange, InstallPlan
-    from callsieve.install.steps import InstallStep
+from callsieve.install.plan import FileChange, InstallPlan, is_copy, is_ours
+from callsieve.install.steps import InstallStep
 
 _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTILINE | re.IGNORECASE)
 

@@ -88,5 +88,5 @@ def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> No
         f"{plan.replaced:,}: {plural(brought.read, 'row')} read, "
         f"{plan.unchanged:,} unchanged, {brought.skipped:,} skipped."
     )
-    if change_id is not None and not brought.dry_run:
+    if not brought.dry_run:
         say_undo(change_id, config)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import typer
 
@@ -21,14 +23,7 @@ from callsieve.maintenance import operations
 from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
 from callsieve.text.times import when
 from reputation.store.clock import DAY, leap_of
-from reputation.store.housekeeping import JOBS, reports
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping, Sequence
-
-    from reputation.store.housekeeping import HousekeepingReport
-
+from reputation.store.housekeeping import JOBS, HousekeepingReport, reports
 
 # What is counted and is no table of a number (privacy.WHAT_BY_TABLE).
 WORDS = {

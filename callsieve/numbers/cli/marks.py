@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, print_json, settings_of
 from callsieve.cli.output import say, say_undo
 from callsieve.cli.store import perform
 from callsieve.numbers.operations import Marked, MarkRequest, mark
@@ -24,7 +24,6 @@ DONE = {
     Verdict.RETRACTED: "{person} has taken back the mark on {number}",
 }
 
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 PersonOption = Annotated[
     str, typer.Option("--as", metavar="PERSON", help="Who says it: an extension.", show_default=False)
 ]

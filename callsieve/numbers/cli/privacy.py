@@ -13,15 +13,13 @@ import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption, confirmed, print_json, settings_of
+from callsieve.cli.options import ConfigOption, NumberArgument, confirmed, print_json, settings_of
 from callsieve.cli.output import plural, say, say_command
 from callsieve.cli.store import perform
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
-
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 # What the tables of the store are called to people.
 WHAT_BY_TABLE = {

@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NumberArgument,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.numbers.operations import OwnerRequest, new_owner, same_owner
 from callsieve.text.times import when
 from reputation.store.ownership import all_epochs, epochs_of
-
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
 def add(

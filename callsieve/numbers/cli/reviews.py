@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, existing_store, print_json, settings_of
 from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.numbers.operations import CorrectionRequest, correct, forget_review, review
 from callsieve.text.times import when
 from reputation.store.reviews import numbers_to_review, reporters_of
-
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 
 def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -13,6 +13,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    NumberArgument,
     existing_store,
     number_argument,
     print_json,
@@ -30,8 +31,6 @@ from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.due import due_of
 from reputation.store.own_health import own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
-
-NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +442071838750.", show_default=False)]
 
 
 def with_fields(command: Any) -> Any:
@@ -169,5 +168,4 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
 def _say(done: Changed, said: str, config: Path | None) -> None:
     """What became of the number, and what takes it back."""
     say(f"{done.own.number} {said}")
-    if done.change_id is not None:
-        say_undo(done.change_id, config)
+    say_undo(done.change_id, config)

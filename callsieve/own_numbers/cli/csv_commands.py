@@ -43,7 +43,7 @@ def import_register(
         f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'own number')}, changed {done.changed:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
     )
-    if not dry_run and done.change_id is not None:
+    if not dry_run:
         say_undo(done.change_id, config)
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -21,13 +21,10 @@ from callsieve.cli.progress import counted
 from callsieve.install.plan import InstallError
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of
-from callsieve.prompts.files import build, files_of, recordings_of, remove, sounds_of_asterisk, to_make
+from callsieve.prompts.files import PromptFile, build, files_of, recordings_of, remove, sounds_of_asterisk, to_make
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for, acting_ids
 from policies.hints import nearest, shown
-
-if TYPE_CHECKING:
-    from callsieve.prompts.files import PromptFile
 
 ToOption = Annotated[
     Path | None,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -23,21 +23,17 @@ from callsieve.replay.cli.terminal import show_report
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements, nothing_of
 from callsieve.replay.history_file import EmptyLines, HistoryReader, events_of
-from callsieve.replay.report import ActionCounts, line_of, report_as_json
+from callsieve.replay.report import ActionCounts, ReplayReport, line_of, report_as_json
 from callsieve.replay.report_html import page_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for, open_named
 from callsieve.wiring import policies_of, site_of
-from reputation.store.as_of import counts_of
+from policies.policy import Policy, PolicySet
+from reputation.store.as_of import Background, counts_of
 
-if TYPE_CHECKING:
-    from callsieve.replay.report import ReplayReport
-    from policies.policy import Policy, PolicySet
-    from reputation.store.as_of import Background
-
-    Chosen = tuple[str, PolicySet | Policy]
+Chosen = tuple[str, PolicySet | Policy]
 
 PRIVATE = 0o600  # numbers are personal data
 

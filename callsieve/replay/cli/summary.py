@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,15 +19,11 @@ from callsieve.cli.options import (
     since_option,
     until_option,
 )
-from callsieve.cli.output import bold, dim, plural, print_table, say, word
+from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
 from callsieve.replay.cli.terminal import show_mistakes, show_periods
 from callsieve.replay.report import ACTIONS
-from callsieve.replay.summary import summary_as_json, summary_of
+from callsieve.replay.summary import PeriodSummary, summary_as_json, summary_of
 from callsieve.text.times import when
-
-if TYPE_CHECKING:
-    from callsieve.cli.output import Cell
-    from callsieve.replay.summary import PeriodSummary
 
 WEEK_SECONDS = 7 * 86_400.0
 SHOWN = 10

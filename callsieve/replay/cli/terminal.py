@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from callsieve.cli.input_file import warn_of_skipped
-from callsieve.cli.output import COLOURS, bold, console, dim, plural, print_table, say, word
-from callsieve.replay.false_positives import count_of
-from callsieve.replay.report import ACTIONS
+from callsieve.cli.output import COLOURS, Cell, bold, console, dim, plural, print_table, say, word
+from callsieve.replay.false_positives import FalsePositive, count_of
+from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.bars import cells_of
 from callsieve.text.times import when
-
-if TYPE_CHECKING:
-    from callsieve.cli.output import Cell
-    from callsieve.replay.false_positives import FalsePositive
-    from callsieve.replay.report import Period, ReplayReport
 
 SHOWN_MISTAKES = 20
 # Told apart without colours too.
