@@ -5,36 +5,36 @@ A cause or a DialStatus that is not here is FAILED; a CDR with another dispositi
 
 from __future__ import annotations
 
-from ami_listener.outcome import CallDisposition
+from reputation.model import Disposition
 
 # Q.850 cause of a channel that was hung up before it was answered.
 UNANSWERED_BY_CAUSE = {
-    16: CallDisposition.NO_ANSWER,
-    17: CallDisposition.BUSY,
-    18: CallDisposition.NO_ANSWER,
-    19: CallDisposition.NO_ANSWER,
-    21: CallDisposition.REJECTED,
-    26: CallDisposition.NO_ANSWER,  # answered elsewhere
+    16: Disposition.NO_ANSWER,
+    17: Disposition.BUSY,
+    18: Disposition.NO_ANSWER,
+    19: Disposition.NO_ANSWER,
+    21: Disposition.REJECTED,
+    26: Disposition.NO_ANSWER,  # answered elsewhere
 }
 
 # DialStatus of a channel that nobody at its end hung up (app_dial.c), and the disposition of a CDR, of which a back end
 # may write the number instead (cdr.h: AST_CDR_NOANSWER and so on are bits).
 _BY_WORD = {
-    "ANSWERED": CallDisposition.ANSWERED,
-    "8": CallDisposition.ANSWERED,
-    "NOANSWER": CallDisposition.NO_ANSWER,
-    "0": CallDisposition.NO_ANSWER,
-    "CANCEL": CallDisposition.NO_ANSWER,
-    "ABORT": CallDisposition.NO_ANSWER,
-    "BUSY": CallDisposition.BUSY,
-    "4": CallDisposition.BUSY,
-    "FAILED": CallDisposition.FAILED,
-    "2": CallDisposition.FAILED,
-    "CONGESTION": CallDisposition.FAILED,
-    "16": CallDisposition.FAILED,
+    "ANSWERED": Disposition.ANSWERED,
+    "8": Disposition.ANSWERED,
+    "NOANSWER": Disposition.NO_ANSWER,
+    "0": Disposition.NO_ANSWER,
+    "CANCEL": Disposition.NO_ANSWER,
+    "ABORT": Disposition.NO_ANSWER,
+    "BUSY": Disposition.BUSY,
+    "4": Disposition.BUSY,
+    "FAILED": Disposition.FAILED,
+    "2": Disposition.FAILED,
+    "CONGESTION": Disposition.FAILED,
+    "16": Disposition.FAILED,
 }
 
 
-def disposition_of(word: str) -> CallDisposition | None:
+def disposition_of(word: str) -> Disposition | None:
     """Ours for a word of Asterisk's, which writes `NOANSWER` in an event and `NO ANSWER` in a CDR."""
     return _BY_WORD.get(word.replace(" ", "").upper())

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ami_listener.asterisk_words import UNANSWERED_BY_CAUSE, disposition_of
-from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
-from reputation.model import EndedBy
+from ami_listener.outcome import Outcome, Presentation
+from reputation.model import Direction, Disposition, EndedBy
 
 RANG_LIMIT = 64
 
@@ -18,7 +18,7 @@ RANG_LIMIT = 64
 _NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
 
 # When several phones were called in vain, the first of these that any of them gave is the call's.
-_VAIN = (CallDisposition.NO_ANSWER, CallDisposition.REJECTED, CallDisposition.BUSY, CallDisposition.FAILED)
+_VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposition.FAILED)
 
 
 class CallKind(Enum):
@@ -52,7 +52,7 @@ class Channel:
     bridge: str | None = None
     up: bool = False
     ringing: bool = False
-    refused: CallDisposition | None = None
+    refused: Disposition | None = None
     left: bool = False
 
 
@@ -69,7 +69,7 @@ class Call:
     main: Channel | None = None
     outside: Channel | None = None
     channels: dict[str, Channel] = field(default_factory=dict)
-    direction: CallDirection = CallDirection.UNKNOWN
+    direction: Direction | None = None
     trunk: str | None = None
     did: str = ""
     caller: str = ""
@@ -86,7 +86,7 @@ class Call:
     forked_to: int = 0
     first_ring_at: float | None = None
     silent_at: float | None = None
-    vain: set[CallDisposition] = field(default_factory=set)
+    vain: set[Disposition] = field(default_factory=set)
     talking_since: float | None = None
     talked: bool = False
     talk_seconds: float = 0.0
@@ -109,19 +109,19 @@ class Call:
         self.main = self.outside = main
         self.caller, self.caller_name = caller, caller_name
         if main.kind is CallKind.TRUNK:
-            self.direction, self.trunk, self.did = CallDirection.INBOUND, main.trunk, exten
+            self.direction, self.trunk, self.did = Direction.INBOUND, main.trunk, exten
         else:
-            self.direction, self.dialled = CallDirection.INTERNAL, exten
+            self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
         """A channel is being called; one on a trunk leads out of the house."""
         if dest.kind is not CallKind.TRUNK:
             return
-        if self.direction is CallDirection.INBOUND:
+        if self.direction is Direction.INBOUND:
             self.forwarded_to = number
             self.transferred = self.transferred or self.answered_at is not None
-        elif self.direction is not CallDirection.UNKNOWN and self.answered_at is None:
-            self.direction, self.trunk = CallDirection.OUTBOUND, dest.trunk
+        elif self.direction is not None and self.answered_at is None:
+            self.direction, self.trunk = Direction.OUTBOUND, dest.trunk
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
@@ -153,14 +153,14 @@ class Call:
         if self.answered_at is None:
             self.answered_at, self.answered_by = at, channel.endpoint
             self.answered_outside = channel.kind is CallKind.TRUNK
-        if self.direction is CallDirection.OUTBOUND and channel.kind is CallKind.TRUNK:
+        if self.direction is Direction.OUTBOUND and channel.kind is CallKind.TRUNK:
             self.outside = channel
 
     def end_dial(self, channel: Channel, status: str, at: float) -> None:
         """Nobody took the call there."""
         self.stop_ringing(channel, at)
         if channel.kind is not CallKind.NOBODY and not channel.up:
-            self.vain.add(channel.refused or disposition_of(status) or CallDisposition.FAILED)
+            self.vain.add(channel.refused or disposition_of(status) or Disposition.FAILED)
 
     def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
         """The far end of a channel wants to end it: who that is, and whether it is the whole call, is told here.
@@ -172,7 +172,7 @@ class Call:
             gave_up = sip_code == 487 or (sip_code is None and cause in (None, 0, 16, 127))
             self.ended_by = self.ended_by or (EndedBy.CALLER if gave_up else EndedBy.SYSTEM)
         elif not channel.up:
-            channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, CallDisposition.FAILED)
+            channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, Disposition.FAILED)
         elif channel is self.main or (self.talking_since is not None and self._is_heard(channel)):
             self.ended_by = self.ended_by or self._side_of(channel)
         else:
@@ -195,7 +195,7 @@ class Call:
         return channel.bridge is not None and channel.kind is not CallKind.NOBODY
 
     def _side_of(self, channel: Channel) -> EndedBy:
-        if self.direction is CallDirection.OUTBOUND:
+        if self.direction is Direction.OUTBOUND:
             return EndedBy.CALLEE if channel is self.outside else EndedBy.CALLER
         return EndedBy.CALLER if channel is self.main else EndedBy.CALLEE
 
@@ -235,7 +235,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         ended_by=_ended_by(call, disposition),
         queue=call.queue,
         forwarded_to=call.forwarded_to if call.answered_outside else None,
-        answered_by_pbx=call.main_was_up and disposition is not CallDisposition.ANSWERED,
+        answered_by_pbx=call.main_was_up and disposition is not Disposition.ANSWERED,
         voicemail_left=call.voicemail_left,
         transferred=call.transferred,
         picked_up=call.picked_up,
@@ -248,22 +248,18 @@ def _seconds(start: float | None, end: float) -> float:
     return 0.0 if start is None else max(0.0, end - start)
 
 
-def _disposition_of(call: Call) -> CallDisposition:
+def _disposition_of(call: Call) -> Disposition:
     if call.answered_by is not None or call.talked:
-        return CallDisposition.ANSWERED
+        return Disposition.ANSWERED
     for disposition in _VAIN:
         if disposition in call.vain:
             return disposition
-    if call.main_was_up:
-        return CallDisposition.PBX
-    if not call.complete:
-        return CallDisposition.UNKNOWN
-    if call.ended_by is EndedBy.CALLER:
-        return CallDisposition.NO_ANSWER
-    return CallDisposition.REFUSED if call.direction is CallDirection.INBOUND else CallDisposition.FAILED
+    if call.complete and not call.main_was_up and call.ended_by is EndedBy.CALLER:
+        return Disposition.NO_ANSWER
+    return Disposition.FAILED
 
 
-def _ended_by(call: Call, disposition: CallDisposition) -> EndedBy | None:
+def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
     """Nobody asked for it: Asterisk did, unless a phone had declined. Of a call not seen whole we do not know."""
     if call.ended_by is not None:
         return call.ended_by
@@ -271,5 +267,5 @@ def _ended_by(call: Call, disposition: CallDisposition) -> EndedBy | None:
         return None
     if call.left_by is not None and not call.talked and call.queue is None:  # a queue would try somebody else
         return call.left_by
-    declined = disposition in (CallDisposition.BUSY, CallDisposition.REJECTED) and not call.main_was_up
+    declined = disposition in (Disposition.BUSY, Disposition.REJECTED) and not call.main_was_up
     return EndedBy.CALLEE if declined else EndedBy.SYSTEM

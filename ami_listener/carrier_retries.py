@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ami_listener.outcome import CallDirection, CallDisposition, Outcome
-from reputation.model import EndedBy
+from ami_listener.outcome import Outcome
+from reputation.model import Direction, Disposition, EndedBy
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000
@@ -18,17 +18,6 @@ HELD_LIMIT = 10_000
 MOST_OFFERS = 5
 
 Key = tuple[str, str, str | None]
-
-# What a caller hears nothing of, and a carrier may try to do better.
-_FAILED = frozenset(
-    {
-        CallDisposition.NO_ANSWER,
-        CallDisposition.BUSY,
-        CallDisposition.REJECTED,
-        CallDisposition.FAILED,
-        CallDisposition.REFUSED,
-    }
-)
 
 
 def key_of(outcome: Outcome) -> Key:
@@ -40,8 +29,8 @@ def may_be_offered_again(outcome: Outcome) -> bool:
     """Whether the carrier may try once more; not when the PBX had answered (voicemail), nor a call seen in part."""
     return (
         outcome.complete
-        and outcome.direction is CallDirection.INBOUND
-        and outcome.disposition in _FAILED
+        and outcome.direction is Direction.INBOUND
+        and outcome.disposition is not Disposition.ANSWERED
         and not outcome.answered_by_pbx
         and outcome.ended_by is not EndedBy.CALLER
         and outcome.caller != ""

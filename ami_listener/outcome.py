@@ -5,29 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reputation.model import EndedBy
-
-
-class CallDirection(StrEnum):
-    """Seen from this PBX. UNKNOWN: we came in so late that the call's first channel was never seen."""
-
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
-    INTERNAL = "internal"
-    UNKNOWN = "unknown"
-
-
-class CallDisposition(StrEnum):
-    """What became of it. Only ANSWERED means that people talked."""
-
-    ANSWERED = "answered"
-    NO_ANSWER = "no-answer"  # phones rang, or the caller gave up first; voicemail may have followed
-    BUSY = "busy"
-    REJECTED = "rejected"  # a person declined
-    FAILED = "failed"
-    REFUSED = "refused"  # the PBX ended it before any phone rang: screened, no such number, no phone there
-    PBX = "pbx"  # answered by the PBX alone, and no phone rang: menu, announcement, challenge, voicemail
-    UNKNOWN = "unknown"  # not seen whole
+from reputation.model import Direction, Disposition, EndedBy
 
 
 class Presentation(StrEnum):
@@ -42,23 +20,24 @@ class Presentation(StrEnum):
 class Outcome:
     """One call from its first channel to its last. Only `complete` ones may count as evidence of anything.
 
-    `at` and `ended_at` are UTC seconds. `caller` is the raw number of an inbound call, even of a withheld one (the
-    decision knows that), or what our own phone calls itself; `placed_by` is that phone's endpoint. `did` is what an
-    inbound caller dialled, `dialled` what an outbound one did. `answered_by` and `rang` are endpoints (`PJSIP/201`);
-    `answered_by` is a trunk's endpoint when the far end answered: of an inbound call, at the number `forwarded_to`.
-    `ring_seconds` is from the first phone's ringing to the first answer, or until nothing rang any more;
-    `talk_seconds` how long the outside party (of an internal call, the caller) was connected to somebody. `cause` is
-    Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call that was never answered. `forked_to` is
-    how many phones rang at once. `earlier` are the linkedids of the same call offered before by the carrier: `at` is
-    then the first one's start, and ringing is added up. `answered_by_pbx`: nobody took the call, but a menu, a queue,
-    voicemail or a challenge had answered.
+    `at` and `ended_at` are UTC seconds. `direction` is None where we came in so late that the call's first channel was
+    never seen; FAILED is also what ended before any phone rang, or was answered by the PBX alone. `caller` is the raw
+    number of an inbound call, even of a withheld one (the decision knows that), or what our own phone calls itself;
+    `placed_by` is that phone's endpoint. `did` is what an inbound caller dialled, `dialled` what an outbound one did.
+    `answered_by` and `rang` are endpoints (`PJSIP/201`); `answered_by` is a trunk's endpoint when the far end answered:
+    of an inbound call, at the number `forwarded_to`. `ring_seconds` is from the first phone's ringing to the first
+    answer, or until nothing rang any more; `talk_seconds` how long the outside party (of an internal call, the caller)
+    was connected to somebody. `cause` is Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call
+    that was never answered. `forked_to` is how many phones rang at once. `earlier` are the linkedids of the same call
+    offered before by the carrier: `at` is then the first one's start, and ringing is added up. `answered_by_pbx`:
+    nobody took the call, but a menu, a queue, voicemail or a challenge had answered.
     """
 
     linkedid: str
     at: float
     ended_at: float
-    direction: CallDirection
-    disposition: CallDisposition
+    direction: Direction | None
+    disposition: Disposition
     complete: bool
     caller: str = ""
     caller_name: str = ""

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
-from reputation import model
-from reputation.model import CallerKind, OutcomeRecord
+from ami_listener.outcome import Outcome, Presentation
+from reputation.model import CallerKind, Direction, OutcomeRecord
 from reputation.numbers import caller_of, number_of
 
 RegionOf = Callable[[str | None], str]
 
-# What the tracker tells apart and the store does not: a call that no phone rang for says nothing about the caller.
-DISPOSITIONS = {
-    CallDisposition.ANSWERED: model.Disposition.ANSWERED,
-    CallDisposition.NO_ANSWER: model.Disposition.NO_ANSWER,
-    CallDisposition.BUSY: model.Disposition.BUSY,
-    CallDisposition.REJECTED: model.Disposition.REJECTED,
-    CallDisposition.FAILED: model.Disposition.FAILED,
-    CallDisposition.REFUSED: model.Disposition.FAILED,
-    CallDisposition.PBX: model.Disposition.FAILED,
-    CallDisposition.UNKNOWN: model.Disposition.FAILED,
-}
-DIRECTIONS = {
-    CallDirection.INBOUND: model.Direction.INBOUND,
-    CallDirection.OUTBOUND: model.Direction.OUTBOUND,
-    CallDirection.INTERNAL: model.Direction.INTERNAL,
-}
 # CALLERID(num-pres) as numbers.caller_of reads it.
 PRESENTATIONS = {Presentation.WITHHELD: "prohib"}
 MAX_TEXT = 64
@@ -37,7 +20,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
 
     `region_of` gives the region in which a trunk (None: the PBX itself) writes its national numbers.
     """
-    direction = DIRECTIONS.get(outcome.direction)
+    direction = outcome.direction
     if direction is None:
         return None
     region = region_of(outcome.trunk)
@@ -46,7 +29,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         linkedid=outcome.linkedid,
         at=outcome.at,
         direction=direction,
-        disposition=DISPOSITIONS[outcome.disposition],
+        disposition=outcome.disposition,
         caller=caller,
         caller_kind=kind,
         did=_number(outcome.did, region),
@@ -68,13 +51,13 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         transferred=outcome.transferred or outcome.picked_up or outcome.forwarded_to is not None,
         parked=outcome.parked,
         conference=outcome.conference,
-        complete=outcome.complete and outcome.disposition is not CallDisposition.UNKNOWN,
+        complete=outcome.complete,
     )
 
 
-def _caller_of(outcome: Outcome, direction: model.Direction, region: str) -> tuple[str | None, CallerKind]:
+def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str | None, CallerKind]:
     """The caller of an inbound call by number; of our own by the phone, in whose place the store puts the person."""
-    if direction is not model.Direction.INBOUND:
+    if direction is not Direction.INBOUND:
         return outcome.placed_by or outcome.caller[:MAX_TEXT] or None, CallerKind.INTERNAL
     caller = caller_of(outcome.caller, region, PRESENTATIONS.get(outcome.presentation, ""))
     return caller.e164, caller.kind

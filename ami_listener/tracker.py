@@ -19,8 +19,9 @@ from ami_listener.bridges import Bridges
 from ami_listener.calls import Call, CallKind, Channel, kind_of, outcome_of
 from ami_listener.carrier_retries import CarrierRetries, may_be_offered_again, merge
 from ami_listener.events import ChannelRef, Event
-from ami_listener.outcome import CallDirection, Outcome, Presentation
+from ami_listener.outcome import Outcome, Presentation
 from reputation.channels import endpoint_of
+from reputation.model import Direction
 
 CALLS_LIMIT = 10_000
 AGE_LIMIT_SECONDS = 24 * 3600.0
@@ -140,7 +141,7 @@ class CallTracker:
     def _move(self, channel: Channel, target: Call | None) -> None:
         """A channel is part of another call now. The outside caller of a call never is: his call stays his own."""
         old = channel.call
-        if target is None or target is old or (channel is old.main and old.direction is not CallDirection.INTERNAL):
+        if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
             return
         del old.channels[channel.uniqueid]
         old.ringing -= channel.ringing
@@ -205,7 +206,7 @@ class CallTracker:
         if event.placed and channel.kind is CallKind.TRUNK:
             return  # Originate or a call file: nobody has called us, and nothing says who is called
         call.begin(channel, event.caller, event.caller_name, event.exten)
-        if call.direction is CallDirection.INBOUND and event.caller:
+        if call.direction is Direction.INBOUND and event.caller:
             call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
 
     def _on_new_state(self, event: events.NewState, at: float) -> None:

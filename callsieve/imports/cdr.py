@@ -18,7 +18,6 @@ from hashlib import blake2b
 
 from agi.site import Trunk
 from ami_listener.asterisk_words import disposition_of
-from ami_listener.outcome_record import DISPOSITIONS
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.numbers import caller_of, number_of
@@ -116,7 +115,7 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
         app=fields.get("lastapp", "").strip().lower(),
         duration=duration,
         talk=talk,
-        disposition=DISPOSITIONS[disposition],
+        disposition=disposition,
         did=fields.get("did", "").strip(),
     )
 

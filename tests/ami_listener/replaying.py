@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ami_listener.framing import Packet, PacketReader
-from ami_listener.outcome import CallDirection, CallDisposition, Outcome, Presentation
+from ami_listener.outcome import Outcome, Presentation
 from ami_listener.parsing import parse_event
 from ami_listener.tracker import CallTracker
 from lab.recorder import Chunk, load_recording
-from reputation.model import EndedBy
+from reputation.model import Direction, Disposition, EndedBy
 
 FOLDER = Path(__file__).parent.parent / "recordings"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ami"))
 _WORDS = {
-    "direction": CallDirection, "disposition": CallDisposition, "ended_by": EndedBy, "presentation": Presentation,
+    "direction": Direction, "disposition": Disposition, "ended_by": EndedBy, "presentation": Presentation,
 }  # fmt: skip
 
 
