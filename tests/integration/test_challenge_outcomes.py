@@ -180,10 +180,10 @@ def test_without_our_prompts_a_goodbye_is_heard(pbx: ScreenedPbx, alice: Phone) 
 
 
 def test_who_calls_again_after_a_failure_is_asked_again(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    spec = CallSpec(caller=BY_DIGIT[7], did=ALICE, hang_up_after=3.0)
-    for keys, result in (((False, False), ChallengeResult.WRONG), ((True,), ChallengeResult.PASSED)):
+    tries = ((SALES, (False, False), ChallengeResult.WRONG), (ALICE, (True,), ChallengeResult.PASSED))
+    for did, keys, result in tries:
         before = calls_over(db)
-        keyed(pbx, spec, *keys)
+        keyed(pbx, CallSpec(caller=BY_DIGIT[7], did=did, hang_up_after=None), *keys)
         assert known_of(db, before)[:2] == ("challenge", result)
     assert len(alice.invites()) == 1
 
