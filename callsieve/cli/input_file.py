@@ -16,16 +16,8 @@ from callsieve.cli.output import plural
 from callsieve.system.files import naming
 from callsieve.system.privileges import open_named
 from callsieve.text import csv_table
-from callsieve.text.csv_table import (
-    DAMAGE,
-    FIELD_CHARACTERS,
-    CsvTable,
-    RowProblem,
-    TableError,
-    TableProblem,
-    table_error,
-    unpacked,
-)
+from callsieve.text.csv_table import DAMAGE, FIELD_CHARACTERS, CsvTable, RowProblem, unpacked
+from callsieve.text.table_errors import TableError, TableProblem, table_error
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]

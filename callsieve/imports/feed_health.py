@@ -11,7 +11,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from callsieve.changes.operation import Refused
-from callsieve.text.csv_table import TableError, TableProblem
+from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.store.errors import StoreError
 from reputation.store.feeds import FeedSource

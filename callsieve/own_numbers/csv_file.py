@@ -13,7 +13,8 @@ from contextlib import suppress
 from callsieve.changes.operation import Refused
 from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, FieldKind, parsed
 from callsieve.own_numbers.operations import Given
-from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, TableError, nothing_usable
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable
+from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
 from reputation.numbers import number_of

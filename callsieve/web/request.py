@@ -21,7 +21,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.emergency_window import EmergencyWindow
-from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, TableError
+from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
+from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState, HealthNotices
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import MESSAGES, PLACES

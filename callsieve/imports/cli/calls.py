@@ -24,7 +24,8 @@ from callsieve.imports.cdr import Sides
 from callsieve.imports.operations import CallsRequest
 from callsieve.replay.history_file import EmptyLines
 from callsieve.settings import Loaded
-from callsieve.text.csv_table import DAMAGE, TableProblem, table_error
+from callsieve.text.csv_table import DAMAGE
+from callsieve.text.table_errors import TableProblem, table_error
 from callsieve.wiring import people_of, site_of
 from reputation.store.people import all_people
 

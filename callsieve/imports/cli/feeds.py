@@ -42,7 +42,7 @@ from callsieve.imports.feeds import (
 )
 from callsieve.imports.operations import ImportKind
 from callsieve.settings import Loaded
-from callsieve.text.csv_table import TableError
+from callsieve.text.table_errors import TableError
 from callsieve.text.times import span_words, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError

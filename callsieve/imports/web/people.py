@@ -16,7 +16,8 @@ from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, People
 from callsieve.imports.people_csv import DID_COLUMNS, dids_as_csv, dids_in, people_as_csv
 from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
 from callsieve.settings import Settings
-from callsieve.text.csv_table import CsvTable, TableError, usable
+from callsieve.text.csv_table import CsvTable, usable
+from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
 from callsieve.web.request import PageRequest, as_file, uploaded_table
 from callsieve.web.routes import Page

@@ -10,7 +10,8 @@ from callsieve.lists import operations
 from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
 from callsieve.lists.operations import EntryRequest
 from callsieve.lists.views import ListsShown, lists_shown
-from callsieve.text.csv_table import KEPT_PROBLEMS, TableError, usable
+from callsieve.text.csv_table import KEPT_PROBLEMS, usable
+from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
 from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page

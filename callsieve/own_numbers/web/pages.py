@@ -19,7 +19,7 @@ from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_i
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, Typed
 from callsieve.own_numbers.operations import Changed, CheckRequest, NumberRequest, UseRequest
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
-from callsieve.text.csv_table import TableError
+from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
 from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
 from callsieve.web.routes import Page

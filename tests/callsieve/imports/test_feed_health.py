@@ -10,7 +10,7 @@ import pytest
 
 from callsieve.changes.operation import Refused
 from callsieve.imports.feed_health import DAY, failure_of, health_of, read_failure
-from callsieve.text.csv_table import TableError, TableProblem, table_error
+from callsieve.text.table_errors import TableError, TableProblem, table_error
 from reputation.store.errors import StoreError
 from reputation.store.feeds import FAILURE_CHARACTERS, FeedSource
 

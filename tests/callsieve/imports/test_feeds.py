@@ -20,7 +20,8 @@ from callsieve.imports.feeds import (
     merged_complaints,
     us_number,
 )
-from callsieve.text.csv_table import CsvTable, TableError
+from callsieve.text.csv_table import CsvTable
+from callsieve.text.table_errors import TableError
 from reputation.numbers import number_of
 from reputation.store.imports import ImportedRow
 

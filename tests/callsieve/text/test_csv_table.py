@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, CsvTable, RowProblem, TableError
+from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, CsvTable, RowProblem
+from callsieve.text.table_errors import TableError
 
 COLUMNS = ("number", "name", "note")
 
