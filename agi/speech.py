@@ -201,13 +201,11 @@ def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
 SIGNALS_AGAINST = (
     (SignalCategory.HUNG_UP_ON, "hung-up"),
     (SignalCategory.ONE_RING, "one-ring"),
-    (SignalCategory.CHALLENGE_SILENT, None),
     (SignalCategory.UNANSWERED, "unanswered"),
 )
 SIGNALS_FOR = (
     (SignalCategory.CALLED_BACK, "called-back"),
     (SignalCategory.NOT_SPAM, "not-spam"),
-    (SignalCategory.CHALLENGE_PASSED, None),
     (SignalCategory.SECOND_TALK, "second-talk"),
     (SignalCategory.LONG_TALK, "long-talk"),
     (SignalCategory.VOICEMAIL, None),
@@ -228,12 +226,15 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
     elif family.name == "attestation":
         yield (_key_of_attestation(counts),)
     elif family.name == "identity":
-        yield (Phrase.CONTROLLED,) if "level 1" in counts else (Phrase.VERIFIED,)
+        yield (Phrase.VERIFIED,)
+    elif family.name == "caller":
+        passed = Phrase.CONTROLLED if "proven" in counts else "explain-challenge-passed"
+        yield (passed if speaks_for else "explain-challenge-silent",)
     elif family.name in _KEY_BY_FAMILY:
         yield (_KEY_BY_FAMILY[family.name],)
 
 
-_KEY_BY_FAMILY = {"block": Phrase.BLOCK, "quiet hours": Phrase.QUIET_HOURS}
+_KEY_BY_FAMILY = {"block": Phrase.BLOCK, "own block": Phrase.BLOCK, "quiet hours": Phrase.QUIET_HOURS}
 
 
 def _key_of_attestation(counts: dict[str, int]) -> str:

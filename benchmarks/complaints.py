@@ -21,7 +21,7 @@ from rich.console import Console
 
 from benchmarks.accuracy.tables import BLOCKS, Sheet, markdown, terminal_table
 from benchmarks.tables import write_page
-from reputation.families.block import block_of, is_bad
+from reputation.families.block import LISTED, block_of
 from reputation.families.feeds import feeds_of
 from reputation.model import Imported
 from reputation.weights import DEFAULT
@@ -45,7 +45,6 @@ class Feed:
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
         row = Imported(SOURCE, "spam", imported_at=now)
-        self._now = now
         self._rows = {number: (row,) for number, count in counts.items() if count >= at_least}
         self._blocks: defaultdict[str, list[str]] = defaultdict(list)
         for number in self._rows:
@@ -57,14 +56,14 @@ class Feed:
         return family is not None and family.log_odds > 0
 
     def bad_neighbours(self, number: str) -> int:
-        """Distinct bad numbers in the block, the number itself left out."""
-        return sum(
-            is_bad(None, self._rows[one], DEFAULT, self._now) for one in self._blocks[number[:-3]] if one != number
-        )
+        """Distinct listed numbers in the block, the number itself left out. They are of one feed: such neighbours count
+        for numbers that the feed does not list.
+        """
+        return sum(one != number for one in self._blocks[number[:-3]])
 
     def block_log_odds(self, number: str) -> float:
         """What the block family says."""
-        family = block_of(self.bad_neighbours(number), DEFAULT.block)
+        family = block_of(LISTED, self.bad_neighbours(number), DEFAULT.block)
         return family.log_odds if family else 0.0
 
 

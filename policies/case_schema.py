@@ -18,8 +18,10 @@ from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
 from policies.vocabulary import enum_words, read_boolean
+from reputation.families.caller import passed_until
 from reputation.model import (
     Attestation,
+    ChallengeHistory,
     Did,
     EntryKind,
     Facts,
@@ -37,7 +39,7 @@ from reputation.model import (
 )
 from reputation.numbers import caller_of, is_possible_region, number_of
 from reputation.scoring import level_at
-from reputation.weights import DAY_SECONDS, Thresholds
+from reputation.weights import DAY_SECONDS, DEFAULT, Thresholds
 
 MOST_TEXT = 200
 POINTS_OF_LOG_ODDS = 4.34
@@ -207,6 +209,7 @@ FACTS: dict[str, Reader] = {
     "listed": partial(read_list, partial(read_keys, _LISTED, frozenset({"source"}))),
     "own_number": read_boolean,
     "challenge_passed_days_ago": read_amount,
+    "challenges_failed": partial(read_count, 0, 1000),
     "emergency_minutes_ago": read_amount,
     "one_ring_hours_ago": read_amount,
     "called_minutes_ago": partial(read_list, read_amount),
@@ -260,7 +263,8 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         ties=tuple(_tie(now, **tie) for tie in table.get("ties", ())),
         identity=_identity(number, now, **table["identity"]) if "identity" in table else None,
         imported=tuple(_imported(now, **row) for row in table.get("listed", ())),
-        challenge_passed_at=ago("challenge_passed_days_ago", DAY_SECONDS),
+        passed_until=_passed_until(ago("challenge_passed_days_ago", DAY_SECONDS)),
+        failures=table.get("challenges_failed", 0),
         emergency_at=ago("emergency_minutes_ago", 60.0),
         one_ring_at=ago("one_ring_hours_ago", 3600.0),
         own_number=table.get("own_number", False),
@@ -268,6 +272,10 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         recent_calls=_minutes_ago(table.get("called_minutes_ago", ()), now),
         recent_block_calls=_minutes_ago(table.get("block_called_minutes_ago", ()), now),
     )
+
+
+def _passed_until(at: float | None) -> float | None:
+    return at if at is None else passed_until(ChallengeHistory((at,)), DEFAULT.caller)
 
 
 def _did(table: Mapping[str, Any], call: IncomingCall) -> Did | None:

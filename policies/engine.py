@@ -24,10 +24,11 @@ from policies.relations import (
     ties_in_reach,
     ties_of_callee,
 )
-from reputation.model import CallerKind, Facts, Imported, Level, Tie
+from reputation.control_sample import is_drawn
+from reputation.model import CallerKind, Facts, Imported, Level, Tie, Verification
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
-CHALLENGE_PASS_SECONDS = 30 * 86400.0  # a passed challenge speaks for a caller this long
+FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ STEPS = (
 @dataclass(frozen=True, slots=True)
 class Cap:
     """A bound on what a rule or the default may do. `holds` tells whether it applies, `reference` to what there is more
-    to read about. `only_evidence`: it does not bound a rule for strangers, one that asks for no level and no points.
+    to read about. `only_evidence`: it does not bound a rule for strangers, one that asks for no level and no points;
+    `only_action`: nor one that orders anything else.
     """
 
     highest: Action
@@ -142,9 +144,12 @@ class Cap:
     holds: Callable[[Case], bool]
     reference: Callable[[Case], str | None] = lambda _case: None
     only_evidence: bool = False
+    only_action: Action | None = None
 
     def bounds(self, ruling: Ruling) -> bool:
         """Whether it would weaken this ruling."""
+        if self.only_action is not None and ruling.action is not self.only_action:
+            return False
         return self.highest < ruling.action and (ruling.about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
@@ -154,14 +159,25 @@ class Cap:
 
 
 def redialled(case: Case) -> bool:
-    """Whether the same caller called within the last 3 minutes."""
-    return is_redialled(case.facts, case.now)
+    """Whether the same caller called within the last 3 minutes. Not where the number's signature is false, nor for who
+    failed challenges again and again: that is how machines call.
+    """
+    return (
+        is_redialled(case.facts, case.now)
+        and case.facts.failures < FAILURES_AGAINST_REDIALLING
+        and case.call.verification is not Verification.FAILED
+    )
 
 
 def challenge_passed(case: Case) -> bool:
-    """Whether the caller passed a challenge within 30 days."""
-    at = case.facts.challenge_passed_at
-    return at is not None and abs(case.now - at) < CHALLENGE_PASS_SECONDS
+    """Whether a passed challenge, or a proof of control, still speaks for the caller (families/caller.py)."""
+    until = case.facts.passed_until
+    return until is not None and case.now < until
+
+
+def is_sampled(case: Case) -> bool:
+    """Whether this call goes without its label, so that something is learnt of callers who are warned of."""
+    return is_drawn(case.facts.sample, case.call.linkedid)
 
 
 def appeal_in_force(case: Case) -> str | None:
@@ -201,7 +217,8 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
 INVITATION = Cap(Action.WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
-# Steps 5 and 7, the weakest action first: the first that holds counts. Quiet hours, also step 7, are a floor instead.
+# Steps 5 and 7: the first that holds counts, so the control sample takes only what nothing else has weakened. Quiet
+# hours, also step 7, are a floor instead.
 CAPS = (
     INVITATION,
     Cap(Action.WARN, Reason.SOMEBODY_KNOWS, somebody_knows),
@@ -212,6 +229,7 @@ CAPS = (
     # A rule for strangers asks everybody: calling again must not be the way around its challenge.
     Cap(Action.WARN, Reason.REDIALLED, redialled, only_evidence=True),
     Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
+    Cap(Action.ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_action=Action.WARN),
 )
 
 

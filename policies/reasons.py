@@ -43,6 +43,7 @@ class Reason(StrEnum):
     PASSED_CHALLENGE = "the caller passed a challenge"
     REDIALLED = "the caller called again within 3 min"
     APPEALED = "an appeal is in force"
+    CONTROL_SAMPLE = "left without its warning on purpose, as one of the control sample"
 
 
 class PresetReason(StrEnum):

@@ -14,8 +14,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
+from reputation.families import block, caller
 from reputation.model import (
     AuthClass,
+    ChallengeHistory,
     Family,
     Happening,
     Identity,
@@ -25,8 +27,8 @@ from reputation.model import (
     Reputation,
     SignalCategory,
 )
-from reputation.scoring import Circumstances, Evidence, reputation_of
-from reputation.standing import Standing
+from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence, reputation_of
+from reputation.standing import MAX_PASSES, Standing
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
 
@@ -41,7 +43,7 @@ def with_changes(
     """The reputation, and where its level asks for it, what would change it."""
     if reputation.level is Level.NONE:
         return reputation
-    if evidence.standing is None and evidence.upheld_at is None:
+    if evidence.standing is None and evidence.upheld_at is None and not evidence.bad_neighbours:
         changes = _of_sources(_without_names(evidence), circumstances, weights)
     else:
         changes = would_change(evidence, circumstances, weights, now)
@@ -50,9 +52,9 @@ def with_changes(
 
 def _without_names(evidence: Evidence) -> Evidence:
     """What counts of evidence from sources alone: the same for many thousands of numbers."""
-    imported = tuple(sorted([_LISTED[row.verdict] for row in evidence.imported], key=_verdict))
+    imported = tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in evidence.imported], key=_verdict))
     identity = evidence.identity and Identity("", "", evidence.identity.level, 0.0)
-    return Evidence(imported=imported, identity=identity, bad_neighbours=evidence.bad_neighbours)
+    return replace(NO_EVIDENCE, imported=imported, identity=identity, listed_neighbours=evidence.listed_neighbours)
 
 
 @lru_cache(maxsize=256)
@@ -88,7 +90,11 @@ def days_until_lower(
     return None
 
 
-_LISTED = {verdict: Imported("", verdict) for verdict in ("spam", "ok")}
+_LISTED = {
+    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
+    for verdict in ("spam", "ok")
+    for is_feed in (False, True)
+}
 _verdict = attrgetter("verdict")
 
 Happens = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
@@ -129,8 +135,18 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
     if evidence.standing is None or not evidence.standing.reporters:
         return None
     standing = _at(evidence.standing, weights, now)
-    unmarked = replace(standing, marks=0.0, reporters=0, groups=0, burst_at=None)
+    others = standing.witnessed[standing.reporters :]  # as many as are left, whoever they are
+    unmarked = replace(standing, marks=0.0, reporters=0, groups=0, burst_at=None, witnessed=others)
     return replace(evidence, standing=unmarked, upheld_at=now, appeal=None)
+
+
+def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
+    """The caller presses the digit. That caps what is done, whatever the level is then."""
+    history = evidence.challenges
+    if not (history.failures or history.abandoned_at):
+        return None
+    passed = ChallengeHistory(passes=(now, *history.passes)[:MAX_PASSES])
+    return replace(evidence, standing=replace(_at(evidence.standing, weights, now), challenges=passed, one_ring=0.0))
 
 
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
@@ -141,6 +157,7 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
 _HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (
     (Happening.ANSWERED, _answered),
     (Happening.CALLED_BACK, _called_back),
+    (Happening.PASSED, _passed),
     (Happening.UNLISTED, _unlisted),
     (Happening.VERIFIED, _verified),
     (Happening.UPHELD, _upheld),
@@ -165,6 +182,7 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
         marks=decayed(standing.marks, standing.at, now, marks),
         answers=decayed(standing.answers, standing.at, now, marks),
         behaviour=decayed(standing.behaviour, standing.at, now, behaviour),
+        one_ring=decayed(standing.one_ring, standing.at, now, weights.behaviour.one_ring_half_life_hours * 3600.0),
     )
 
 
@@ -182,18 +200,20 @@ SIGNAL_WORDS: dict[str, _Words] = {
     "hung-up-on": _Words("one hung up within 6 s", "{n} hung up within 6 s"),
     "one-ring": _Words("it rang one of us once and gave up", "it rang {n} of us once and gave up"),
     "unanswered": _Words("one did not answer", "{n} did not answer"),
-    "challenge-silent": _Words(
-        "it was challenged and pressed nothing", "it was challenged {n} times and pressed nothing"
-    ),
     "voicemail": _Words("it left a message", "it left {n} messages"),
     "long-talk": _Words("one talked for over a minute", "{n} talked for over a minute"),
-    "challenge-passed": _Words("it passed a challenge", "it passed {n} challenges"),
     "called-back": _Words("one called it back", "{n} called it back"),
     "not-spam": _Words("a colleague marked it as not spam", "{n} colleagues marked it as not spam"),
     "second-talk": _Words("one talked with it again on another day", "{n} talked with it again on another day"),
 }
 
 
+_CALLER_WORDS = {
+    caller.NAME_OF_PROOF: _Words("somebody has proven to control it", ""),
+    caller.NAME_OF_PASS: _Words("it passed a challenge", "it passed {n} challenges"),
+    caller.NAME_OF_FAILURE: _Words("it failed a challenge", "it failed {n} challenges"),
+    caller.NAME_OF_ABANDONED: _Words("it hung up when it was challenged", ""),
+}
 _LISTS_IT = {
     "spam": _Words("one imported source lists it as spam", "{n} imported sources list it as spam"),
     "ok": _Words("one imported source lists it as fine", "{n} imported sources list it as fine"),
@@ -212,7 +232,11 @@ def parts_of(family: Family) -> Iterator[Wording]:
         yield from _of_marks(counts)
     elif name == "behaviour":
         yield from _of_behaviour(counts)
-    elif name == "block":
+    elif name == caller.NAME:
+        yield from (_of(counts[what], words) for what, words in _CALLER_WORDS.items() if what in counts)
+    elif name == block.LISTED:
+        yield Wording("{n} other numbers of its block of 1000 are on lists of spam", {"n": counts["bad numbers"]})
+    elif name == block.OWN:
         yield Wording("{n} other numbers of its block of 1000 are bad", {"n": counts["bad numbers"]})
     elif name == "feeds":
         yield from (listed_by(counts[verdict], verdict) for verdict in _LISTS_IT if counts.get(verdict))
@@ -223,8 +247,7 @@ def parts_of(family: Family) -> Iterator[Wording]:
     elif name == "quiet hours":
         yield Wording("it called in the quiet hours")
     elif name == "identity":
-        is_proven = "level 1" in counts
-        yield Wording("somebody has proven to control it") if is_proven else Wording("its owner is verified")
+        yield Wording("its owner is verified")
 
 
 def listed_by(sources: int, verdict: str) -> Wording:

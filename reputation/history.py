@@ -42,7 +42,7 @@ def history_of(
         owned_since = epoch_at if epoch_at is not None and epoch_at <= at else None
         standing = standing_of(_until(rows, at), circumstances.auth_class, weights, epoch_at=owned_since)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
-        then = replace(evidence, standing=standing, imported=listed, bad_neighbours=0)
+        then = replace(evidence, standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0)
         reputation = reputation_of(then, circumstances, weights, at)
         points.append(Point(at, reputation.log_odds, reputation.level))
     today = reputation_of(evidence, circumstances, weights, now)
@@ -54,4 +54,5 @@ def _until(rows: Rows, at: float) -> Rows:
         [mark for mark in rows.marks if mark.at <= at],
         [signal for signal in rows.signals if signal.at <= at],
         [answered for answered in rows.answered if answered.at <= at],
+        [challenge for challenge in rows.challenges if challenge.at <= at],
     )

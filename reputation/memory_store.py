@@ -10,14 +10,25 @@ the number only where that does not do (reputation.standing.with_witness).
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
 
 from reputation.families.block import is_bad, may_be_bad
-from reputation.model import Answered, AuthClass, Direction, Mark, OutcomeRecord, Signal, SignalCategory, Verdict
+from reputation.model import (
+    Answered,
+    AuthClass,
+    Challenged,
+    Direction,
+    Mark,
+    OutcomeRecord,
+    Signal,
+    SignalCategory,
+    Tie,
+    Verdict,
+)
 from reputation.neighbours import Neighbours, block_of
 from reputation.scoring import Evidence
 from reputation.signals import (
@@ -29,7 +40,7 @@ from reputation.signals import (
     lessons_of,
     signal_of_mark,
 )
-from reputation.standing import Rows, Standing, standing_of, with_witness
+from reputation.standing import HOUR_SECONDS, Rows, Standing, standing_of, with_witness
 from reputation.weights import DEFAULT, Weights
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls
@@ -40,7 +51,7 @@ class _Known:
     """All rows of one number. `signals` of one witness differ in category; `standings` are folds that are still good.
 
     `one_rings` in time order, `owned_one_rings` those of them that speak of the number's owner: not with a borrowed
-    number.
+    number. `challenges` by linkedid; `busy`: how many signals of an hour there are of the kinds of which few count.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -49,6 +60,8 @@ class _Known:
     answered: dict[Witness, Answered] = field(default_factory=dict)
     talks: dict[str, float] = field(default_factory=dict)
     talks_from: dict[Witness, tuple[float, float, str]] = field(default_factory=dict)
+    challenges: dict[tuple[AuthClass, str], Challenged] = field(default_factory=dict)
+    busy: Counter[tuple[AuthClass, SignalCategory, float]] = field(default_factory=Counter)
     one_rings: list[float] = field(default_factory=list)
     owned_one_rings: list[float] = field(default_factory=list)
     called_back_at: float = -inf  # the latest, for one-ring calls that come to be known later
@@ -69,20 +82,30 @@ class MemoryStore:
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
         """Adds all that the call shows, and returns the signal that it is."""
+        outcome = self._tied(outcome)
         lessons = lessons_of(outcome)
         if outcome.number is None or not any(lessons):
             return None
         known = self._known_of(outcome.number)
+        if lessons.challenged is not None:
+            self.add_challenge(lessons.challenged)
         said = lessons.answered or lessons.signal
         moved = self._parts(known, said.callee, outcome) if said is not None else {}
-        signal = _learnt(known, lessons, outcome.auth_class)
+        signal, replaced = _learnt(known, lessons, outcome.auth_class)
+        is_crowded = any(self._is_crowded(known, one) for one in (signal, replaced) if one is not None)
         for auth_class, before in moved.items():
             after = self._part(known, said.callee, auth_class) if said is not None else None
             total = known.standings.pop(auth_class, None)  # None too where the call made all folds void
-            changed = total and with_witness(total, before, after, self.weights)
-            if changed is not None:
+            changed = total and not is_crowded and with_witness(total, before, after, self.weights)
+            if changed:
                 known.standings[auth_class] = changed
         return signal
+
+    def add_challenge(self, challenged: Challenged) -> None:
+        """What the number did when challenged, or a proof of control (signals.proofs_of_control); a call has one."""
+        known = self._known_of(challenged.number)
+        known.challenges[challenged.auth_class, challenged.linkedid] = challenged
+        known.standings.pop(challenged.auth_class, None)
 
     def add_mark(self, mark: Mark) -> None:
         """What a person says; what was said later stays, at equal times a retraction."""
@@ -96,9 +119,9 @@ class MemoryStore:
     def evidence(
         self, number: str, auth_class: AuthClass, now: float, listed: Collection[str] = frozenset()
     ) -> Evidence:
-        """What is known of the number in this class of calls. `listed`: its neighbours that are on a feed."""
-        neighbours = self._bad_neighbours(number, auth_class, now, listed)
-        return Evidence(standing=self.standing(number, auth_class), bad_neighbours=neighbours)
+        """What is known of the number in this class of calls. `listed`: its neighbours on feeds that do not list it."""
+        standing, neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
+        return Evidence(standing=standing, listed_neighbours=len(listed), bad_neighbours=neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
         """The fold over the number's rows in this class."""
@@ -171,21 +194,42 @@ class MemoryStore:
         standing = self.standing(number, auth_class)
         return standing is not None and may_be_bad(standing, self.weights)
 
-    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float, listed: Collection[str]) -> int:
+    def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
         """Distinct bad numbers of the block, as far as it is worth counting."""
-        block, bad = block_of(number), len(listed)
-        if self._neighbours.count(block) + bad < self.weights.block.some:
+        block, bad = block_of(number), 0
+        if self._neighbours.count(block) < self.weights.block.some:
             return 0
         for one in self._neighbours.suspects(block, auth_class):
             if bad >= self.weights.block.many:
                 break
-            if one != number and one not in listed:
-                bad += is_bad(self.standing(one, auth_class), (), self.weights, now)
+            if one != number:
+                bad += is_bad(self.standing(one, auth_class), self.weights, now)
         return bad
 
+    def _tied(self, outcome: OutcomeRecord) -> OutcomeRecord:
+        """With the tie by which the phone rang, where its person has called the number and talked."""
+        if outcome.rang_by is not None or outcome.direction is not Direction.INBOUND or outcome.number is None:
+            return outcome
+        known = self._known.get(outcome.number)
+        talked_at = known.talks.get(outcome.witness or "") if known is not None else None
+        if talked_at is None or not outcome.at - RELATIONSHIP_SECONDS < talked_at <= outcome.at:
+            return outcome
+        return replace(outcome, rang_by=Tie.TALKED)
 
-def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
-    """Puts what a call shows where it belongs. The signal that it is."""
+    def _is_crowded(self, known: _Known, signal: Signal) -> bool:
+        """Whether the signal is of an hour of which not all count, or one-ring calls may be cleared: then sums are made
+        anew.
+        """
+        limits = self.weights.behaviour
+        if signal.category is SignalCategory.ONE_RING:
+            return bool(known.challenges) or known.busy[_hour_of(signal)] >= limits.one_ring_an_hour
+        if signal.category is SignalCategory.UNANSWERED:
+            return known.busy[_hour_of(signal)] >= limits.unanswered_an_hour
+        return False
+
+
+def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> tuple[Signal | None, Signal | None]:
+    """Puts what a call shows where it belongs. The signal that it is, and the one whose place that takes."""
     if lessons.answered is not None:
         key = (lessons.answered.auth_class, lessons.answered.callee)
         known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
@@ -201,9 +245,7 @@ def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | 
     signal = lessons.signal
     if lessons.talk_from is not None:
         signal = _second_talk(known, lessons.talk_from) or signal
-    if signal is not None:
-        _add_signal(known, signal)
-    return signal
+    return signal, None if signal is None else _add_signal(known, signal)
 
 
 def _second_talk(known: _Known, talk: Signal) -> Signal | None:
@@ -221,20 +263,29 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
     return replace(talk, at=at, linkedid=linkedid)
 
 
-def _add_signal(known: _Known, signal: Signal) -> None:
-    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
+def _add_signal(known: _Known, signal: Signal) -> Signal | None:
+    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing. The signal
+    whose place it takes.
+    """
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
-        return
+        return None
     key = (signal.auth_class, signal.callee)
     other = _signal_of(known, key, signal.category)
     if other is not None and (other.at, other.linkedid) >= (signal.at, signal.linkedid):
-        return
+        return None
     if other is not None:
         known.category_of_call.pop(other.linkedid, None)
+        known.busy[_hour_of(other)] -= 1
+    known.busy[_hour_of(signal)] += 1
     known.signals[key] = (*_without(other, known.signals.get(key, ())), signal)
     if signal.category is SignalCategory.CALLED_BACK:
         known.called_back_at = max(known.called_back_at, signal.at)
     known.category_of_call[signal.linkedid] = signal.category
+    return other
+
+
+def _hour_of(signal: Signal) -> tuple[AuthClass, SignalCategory, float]:
+    return signal.auth_class, signal.category, signal.at // HOUR_SECONDS
 
 
 def _signal_of(known: _Known, witness: Witness, category: SignalCategory) -> Signal | None:
@@ -247,7 +298,8 @@ def _without(signal: Signal | None, signals: tuple[Signal, ...]) -> tuple[Signal
 
 def _all_rows(known: _Known) -> Rows:
     signals = chain.from_iterable(known.signals.values())
-    return _rows(known, known.marks.values(), signals, known.answered.values())
+    rows = _rows(known, known.marks.values(), signals, known.answered.values())
+    return rows._replace(challenges=tuple(known.challenges.values())) if known.challenges else rows
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:

@@ -97,6 +97,7 @@ class Happening(StrEnum):
 
     ANSWERED = "10 more people answer and do not mark it"
     CALLED_BACK = "one of us calls it back and talks for 30 s"
+    PASSED = "it presses the digit when it is asked"
     UNLISTED = "no imported source lists it any more"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
@@ -105,6 +106,17 @@ class Happening(StrEnum):
     def code(self) -> str:
         """`called-back`."""
         return self._name_.lower().replace("_", "-")
+
+
+class Witnesses(NamedTuple):
+    """How many of our people have something against a number, and how many a label and a challenge take.
+
+    `seen` is not counted beyond the most that any office needs.
+    """
+
+    seen: int
+    label: int
+    challenge: int
 
 
 class LevelChange(NamedTuple):
@@ -120,7 +132,8 @@ class Reputation:
     """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
 
     `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py).
-    `appeal`: the reference of the number's appeal that is in force.
+    `appeal`: the reference of the number's appeal that is in force. `witnesses`: how many of our people have something
+    against the number, where any have.
     """
 
     log_odds: float = 0.0
@@ -128,6 +141,7 @@ class Reputation:
     families: tuple[Family, ...] = ()
     would_change: tuple[LevelChange, ...] = ()
     appeal: str | None = None
+    witnesses: Witnesses | None = None
 
     @property
     def points(self) -> int:
@@ -228,7 +242,9 @@ class PersonalTie:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A number as one imported source lists it. `verdict` is spam or ok."""
+    """A number as one imported source lists it. `verdict` is spam or ok. `is_feed`: somebody outside keeps it up to
+    date; what an administrator imported by hand is not.
+    """
 
     source: str
     verdict: str
@@ -236,6 +252,7 @@ class Imported:
     name: str | None = None
     note: str | None = None
     imported_at: float = 0.0
+    is_feed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +267,49 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeHistory:
+    """What a number did when it was challenged, in one class of calls.
+
+    `passes`: when it passed within 90 days of the latest, the latest first, eight at most; a proof of control is one.
+    Since the latest pass: `failures`, each DID and day once; `failed_at`, the latest of them; `abandoned_at`, when the
+    caller last hung up without an answer; `marked`, how many people answered its calls and marked it.
+    """
+
+    passes: tuple[float, ...] = ()
+    failures: int = 0
+    failed_at: float | None = None
+    abandoned_at: float | None = None
+    marked: int = 0
+
+    @property
+    def passed_at(self) -> float | None:
+        """When it last passed."""
+        return self.passes[0] if self.passes else None
+
+
+NEVER_CHALLENGED = ChallengeHistory()
+
+
+class ControlSample(NamedTuple):
+    """Which warned calls are left without a label: one of `every`, drawn with the site's `salt`. 0: none is."""
+
+    salt: bytes = b""
+    every: int = 0
+
+
+NO_SAMPLE = ControlSample()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that we know about one call, read at one instant.
 
     `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
     for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
     that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
-    no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `recent_calls` are
+    no spoken warning. `passed_until`: how long the last challenge that was passed, or a proof of control, speaks for
+    the caller; `failures`: how many it failed since, each DID and day once. `quiet`: who wants quiet hours, whatever
+    the time is (policies.quiet_hours). `sample`: how the control sample is drawn. `recent_calls` are
     the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000.
     """
 
@@ -268,7 +321,8 @@ class Facts:
     ties: tuple[PersonalTie, ...] = ()
     identity: Identity | None = None
     imported: tuple[Imported, ...] = ()
-    challenge_passed_at: float | None = None
+    passed_until: float | None = None
+    failures: int = 0
     emergency_at: float | None = None
     emergency_closed_at: float | None = None
     one_ring_at: float | None = None
@@ -278,6 +332,7 @@ class Facts:
     reputation: Reputation = field(default_factory=Reputation)
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
+    sample: ControlSample = NO_SAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,11 +421,13 @@ class EndedBy(StrEnum):
 
 
 class ChallengeResult(StrEnum):
-    """What a challenged caller pressed: the right digit, another one, or nothing at all."""
+    """What a challenged caller did."""
 
-    PASSED = "passed"
-    WRONG = "wrong"
-    SILENT = "silent"
+    PASSED = "passed"  # pressed the right digit
+    WRONG = "wrong"  # pressed another one
+    SILENT = "silent"  # pressed nothing at all
+    ABANDONED = "abandoned"  # hung up before there was an answer
+    MESSAGE = "message"  # did not pass, and then left a message: neither for nor against the caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +442,7 @@ class OutcomeRecord:
     `answered_by_pbx`: nobody took the call, but a menu, a queue or voicemail had answered; only AMI tells.
     `ended_by` is None where the source does not know (CDRs). `complete` is False for a call that was not seen whole:
     nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
+    `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller.
     """
 
     linkedid: str
@@ -418,6 +476,7 @@ class OutcomeRecord:
     auth_class: AuthClass = AuthClass.UNKNOWN
     decision_id: str | None = None
     action: str | None = None
+    rang_by: Tie | None = None
 
     @property
     def is_to_nobody(self) -> bool:
@@ -460,10 +519,8 @@ class SignalCategory(StrEnum):
     HUNG_UP_ON = "hung-up-on"  # the callee hung up within 6 s of answering
     ONE_RING = "one-ring"  # the caller gave up within 6 s of ringing
     UNANSWERED = "unanswered"
-    CHALLENGE_SILENT = "challenge-silent"  # was challenged and pressed nothing at all
     VOICEMAIL = "voicemail"  # left a message
     LONG_TALK = "long-talk"  # more than 60 s
-    CHALLENGE_PASSED = "challenge-passed"
     CALLED_BACK = "called-back"  # the callee called the number and talked for 30 s or more
     SECOND_TALK = "second-talk"  # talked for 30 s or more with the same callee on another day
     NOT_SPAM = "not-spam"  # no call: one of us said so; counts as a call-back of that person
@@ -490,6 +547,19 @@ class Answered:
     auth_class: AuthClass
     callee: str
     at: float
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """A challenge of the number on one call, and what the caller did. `did`: the number dialled, "" if not known."""
+
+    number: str
+    auth_class: AuthClass
+    did: str
+    result: ChallengeResult
+    at: float
+    linkedid: str
     epoch: int = 0
 
 

@@ -10,48 +10,71 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families.attestation import attestation_of
-from reputation.families.behaviour import behaviour_of
-from reputation.families.block import block_of
-from reputation.families.feeds import feeds_of
-from reputation.families.identity import effective_level, identity_of, marks_contamination
-from reputation.families.marks import marks_of
-from reputation.families.quiet import quiet_of
-from reputation.model import Attestation, AuthClass, Family, Identity, Imported, Level, Reputation, Verification
+from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, quiet
+from reputation.families.identity import effective_level, marks_contamination
+from reputation.model import (
+    NEVER_CHALLENGED,
+    Attestation,
+    AuthClass,
+    ChallengeHistory,
+    Family,
+    Identity,
+    Imported,
+    Level,
+    Reputation,
+    Verification,
+    Witnesses,
+)
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights
+from reputation.witnesses import witnesses_of
 
 VERIFIED_LEVEL = 2
+# Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
+# said and saw, what the caller itself did, and who it is.
+OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
+OF_CALL = frozenset({attestation.NAME, quiet.NAME})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that speaks for or against a number in one class of calls, as of one instant.
 
-    `bad_neighbours`: distinct bad numbers in its block of 1000, itself left out. `reviewed_at`: when a person last
-    looked at a burst of marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
+    Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,
+    `bad_neighbours` are bad by what our own people said and saw. `reviewed_at`: when a person last looked at a burst of
+    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
     """
 
     standing: Standing | None = None
     imported: tuple[Imported, ...] = ()
     identity: Identity | None = None
+    listed_neighbours: int = 0
     bad_neighbours: int = 0
     reviewed_at: float | None = None
     upheld_at: float | None = None
     appeal: str | None = None
 
+    @property
+    def challenges(self) -> ChallengeHistory:
+        """What the number did when it was challenged."""
+        return NEVER_CHALLENGED if self.standing is None else self.standing.challenges
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of the call itself. `hour`: of the callee's day; `is_stranger`: nobody here knows the number."""
+    """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
+    knows the number; `people`: how many work here, as far as that is known.
+    """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
     attestation: Attestation = Attestation.NONE
     verification: Verification = Verification.NONE
     hour: int | None = None
     is_stranger: bool = False
+    people: int = 0
 
 
 NO_EVIDENCE = Evidence()
@@ -64,8 +87,9 @@ def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Wei
         return _of_circumstances(circumstances, weights)
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
-    level = _level(log_odds, families, evidence, circumstances, weights, now)
-    return Reputation(log_odds, level, families, appeal=evidence.appeal)
+    witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
+    level = _level(_Said(families, witnesses, evidence, circumstances, now), weights)
+    return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
 @lru_cache(maxsize=256)
@@ -73,7 +97,10 @@ def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputat
     """Of nearly every caller nothing is known."""
     families = _families(NO_EVIDENCE, circumstances, weights, 0.0)
     log_odds = sum(family.log_odds for family in families)
-    return Reputation(log_odds, _level(log_odds, families, NO_EVIDENCE, circumstances, weights, 0.0), families)
+    return Reputation(log_odds, _level(_Said(families, _NOBODY, NO_EVIDENCE, circumstances, 0.0), weights), families)
+
+
+_NOBODY = Witnesses(0, 1, 1)
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
@@ -88,13 +115,16 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     found: list[Family | None] = []
     if standing is not None:
         contamination = _marks_contamination(evidence, level, weights, now)
-        found.append(marks_of(standing, weights.marks, now, contamination, evidence.reviewed_at))
-        found.append(behaviour_of(standing, weights.behaviour, now))
-    found.append(block_of(evidence.bad_neighbours, weights.block))
-    found.append(feeds_of(evidence.imported, weights.feeds))
-    found.append(attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
-    found.append(quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
-    found.append(identity_of(level, weights.identity))
+        found.append(marks.marks_of(standing, weights.marks, now, contamination, evidence.reviewed_at))
+        found.append(behaviour.behaviour_of(standing, weights.behaviour, now))
+    proven = weights.identity.level_1 if level == 1 else 0.0
+    found.append(caller.caller_of(evidence.challenges, weights.caller, now, proven))
+    found.append(block.block_of(block.LISTED, evidence.listed_neighbours, weights.block))
+    found.append(block.block_of(block.OWN, evidence.bad_neighbours, weights.block))
+    found.append(feeds.feeds_of(evidence.imported, weights.feeds))
+    found.append(attestation.attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
+    found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
+    found.append(identity.identity_of(level, weights.identity))
     return tuple([family for family in found if family is not None])
 
 
@@ -109,38 +139,109 @@ def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: 
     )
 
 
-def _level(
-    log_odds: float,
-    families: tuple[Family, ...],
-    evidence: Evidence,
-    circumstances: Circumstances,
-    weights: Weights,
-    now: float,
-) -> Level:
-    """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md)."""
-    levels = weights.levels
-    level = level_at(log_odds, levels)
-    if level <= Level.WARN:
-        return level
-    behaviour = next((family.log_odds for family in families if family.name == "behaviour"), 0.0)
-    if behaviour <= 0 and circumstances.verification is not Verification.FAILED:
-        return Level.WARN
-    if level is not Level.REJECT:
-        return level
-    rejects = behaviour >= levels.reject_behaviour and _may_reject(evidence, circumstances, weights, now)
-    return Level.REJECT if rejects else Level.ROUTE
+class _Said(NamedTuple):
+    """All that a level is made of."""
+
+    families: tuple[Family, ...]
+    witnesses: Witnesses
+    evidence: Evidence
+    circumstances: Circumstances
+    now: float
+
+    @property
+    def log_odds(self) -> float:
+        return sum([family.log_odds for family in self.families])
+
+    def of(self, names: frozenset[str]) -> float:
+        """What these families say together."""
+        return sum([family.log_odds for family in self.families if family.name in names])
+
+    @property
+    def has_bad_signature(self) -> bool:
+        return self.circumstances.verification is Verification.FAILED
+
+    def of_call(self) -> float:
+        """What this one call says by itself, whoever knows the number."""
+        return self.of(OF_CALL)
+
+    def outside(self, weights: Weights) -> float:
+        """What the outside says: feeds, neighbours on feeds, a false signature. Nothing that an administrator imported
+        by hand, and nothing that our own people had a part in.
+        """
+        listed = feeds.feeds_of([row for row in self.evidence.imported if row.is_feed], weights.feeds)
+        signature = weights.attestation.failed if self.has_bad_signature else 0.0
+        return (listed.log_odds if listed else 0.0) + self.of(frozenset({block.LISTED})) + signature
+
+    def seen(self, weights: Weights) -> float:
+        """What its calls showed and the caller itself did: more than what people say, and than one-ring calls alone."""
+        standing = self.evidence.standing
+        shown = 0.0 if standing is None else behaviour.lasting_behaviour_of(standing, weights.behaviour, self.now)
+        return shown + self.of(frozenset({caller.NAME}))
 
 
-def _may_reject(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> bool:
+def _level(said: _Said, weights: Weights) -> Level:
+    """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
+
+    Our people may ask; only the outside, and a caller who does not answer, may convict.
+    """
+    level = level_at(said.log_odds, weights.levels)
+    if level > Level.CHALLENGE and not _may_convict(said, weights):
+        level = Level.CHALLENGE
+    if level is Level.REJECT and not _may_reject(said, weights):
+        level = Level.ROUTE
+    if level is Level.CHALLENGE and not _may_ask(said, weights):
+        level = Level.WARN
+    if level is Level.WARN and not _may_label(said, weights):
+        level = Level.TAG
+    return level if level > Level.TAG else _tag(said, weights)
+
+
+def _tag(said: _Said, weights: Weights) -> Level:
+    """A tag comes from sources and from the call itself; all else may only speak against it."""
+    own = said.of(OF_SOURCES) + said.of_call()
+    return Level.TAG if own + min(0.0, said.log_odds - own) >= weights.levels.tag else Level.NONE
+
+
+def _may_label(said: _Said, weights: Weights) -> bool:
+    """Enough of our people have seen something, or sources speak."""
+    return said.witnesses.seen >= said.witnesses.label or _sources_speak(said, weights)
+
+
+def _may_ask(said: _Said, weights: Weights) -> bool:
+    """More of our people have; and no family by itself, least of all marks, makes a caller press digits."""
+    levels, seen = weights.levels, said.seen(weights)
+    two_ways = seen >= levels.challenge_seen or (
+        said.log_odds >= levels.challenge_unseen and (seen > 0 or said.has_bad_signature)
+    )
+    return two_ways and (said.witnesses.seen >= said.witnesses.challenge or _sources_speak(said, weights))
+
+
+def _sources_speak(said: _Said, weights: Weights) -> bool:
+    signature = weights.attestation.failed if said.has_bad_signature else 0.0
+    return said.of(OF_SOURCES) + signature >= weights.outside.speaks
+
+
+def _may_convict(said: _Said, weights: Weights) -> bool:
+    """Above a challenge: the outside says so too, it was asked and did not answer, and has not passed lately."""
+    return (
+        said.outside(weights) >= weights.outside.convicts
+        and caller.has_failed(said.evidence.challenges, weights.caller, said.now)
+        and _may_ask(said, weights)
+    )
+
+
+def _may_reject(said: _Said, weights: Weights) -> bool:
     """Several people of several groups said so, nobody has proven who the number belongs to, and nobody appeals."""
+    evidence, levels = said.evidence, weights.levels
     standing = evidence.standing
     if standing is None or evidence.appeal is not None:
         return False
-    marks = decayed(standing.marks, standing.at, now, weights.marks.half_life_days * DAY_SECONDS)
+    live = decayed(standing.marks, standing.at, said.now, weights.marks.half_life_days * DAY_SECONDS)
     return (
-        marks >= weights.levels.reject_marks
-        and _are_several(standing, weights.levels)
-        and effective_level(evidence.identity, circumstances.auth_class) < VERIFIED_LEVEL
+        live >= levels.reject_marks
+        and behaviour.lasting_behaviour_of(standing, weights.behaviour, said.now) >= levels.reject_behaviour
+        and _are_several(standing, levels)
+        and effective_level(evidence.identity, said.circumstances.auth_class) < VERIFIED_LEVEL
     )
 
 
@@ -164,6 +265,8 @@ def vector_of(reputation: Reputation) -> str:
     }
     if reputation.appeal is not None:
         vector["appeal"] = reputation.appeal
+    if reputation.witnesses is not None:
+        vector["witnesses"] = reputation.witnesses._asdict()
     return json.dumps(vector)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from reputation.model import (
     Answered,
     AuthClass,
+    Challenged,
     ChallengeResult,
     Direction,
     Disposition,
@@ -38,11 +39,9 @@ RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk of ours to a number is a relatio
 # What a call was shown, or what was done with it, after which nothing that the callee does speaks against the caller.
 LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
 # What speaks against a caller; how much is in reputation/weights.py.
-SPAMWARD = frozenset(
-    {SignalCategory.HUNG_UP_ON, SignalCategory.ONE_RING, SignalCategory.UNANSWERED, SignalCategory.CHALLENGE_SILENT}
-)
-# The one thing that a labelled call can still say against its caller, because it is the caller's own doing.
-OF_THE_CALLER_ALONE = frozenset({SignalCategory.CHALLENGE_SILENT})
+SPAMWARD = frozenset({SignalCategory.HUNG_UP_ON, SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
+# What a labelled call still says against its caller, because it is the caller's own doing.
+OF_THE_CALLER_ALONE = frozenset({SignalCategory.ONE_RING})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
@@ -87,8 +86,6 @@ def is_unanswered(outcome: OutcomeRecord) -> bool:
 # The first that holds is the signal of a call. Answered 6 to 60 s: none, the data do not tell them apart.
 SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], bool]], ...]] = {
     Direction.INBOUND: (
-        (SignalCategory.CHALLENGE_PASSED, lambda outcome: outcome.challenge is ChallengeResult.PASSED),
-        (SignalCategory.CHALLENGE_SILENT, lambda outcome: outcome.challenge is ChallengeResult.SILENT),
         (SignalCategory.VOICEMAIL, lambda outcome: outcome.voicemail_left),
         (SignalCategory.HUNG_UP_ON, was_hung_up_on),
         (SignalCategory.LONG_TALK, is_long_talk),
@@ -105,7 +102,7 @@ def _signal_of(outcome: OutcomeRecord) -> Signal | None:
     if number is None or witness is None:
         return None
     category = next((category for category, holds in SIGNALS[outcome.direction] if holds(outcome)), None)
-    if category is None or (outcome.action in LABELS and _is_spamward(category)):
+    if category is None or _is_void(outcome, category):
         return None
     # A call of ours reached the owner of the number: class `unknown`, and see `counts_for`.
     auth_class = outcome.auth_class if outcome.direction is Direction.INBOUND else AuthClass.UNKNOWN
@@ -117,7 +114,7 @@ class Lessons(NamedTuple):
 
     `signal`: the one signal of the call. `answered`: who answered. `talk_to`: one of us called and talked.
     `talk_from`: the number talked with one of us, which as a second talk on another day is a signal in the place of
-    `signal`. `one_ring_at`: it rang once and gave up.
+    `signal`. `one_ring_at`: it rang once and gave up. `challenged`: what the caller did when challenged.
     """
 
     signal: Signal | None = None
@@ -125,6 +122,7 @@ class Lessons(NamedTuple):
     talk_to: Answered | None = None
     talk_from: Signal | None = None
     one_ring_at: float | None = None
+    challenged: Challenged | None = None
 
 
 NO_LESSONS = Lessons()
@@ -138,14 +136,30 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
     signal = _signal_of(outcome)
     if person is None or outcome.disposition is not Disposition.ANSWERED:
         rang_once = outcome.direction is Direction.INBOUND and is_one_ring(outcome)
-        return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None)
+        return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None, challenged=_challenged(outcome))
     answered = Answered(number, outcome.auth_class, person, outcome.ended_at)
     if outcome.direction is Direction.OUTBOUND:
         return Lessons(signal, talk_to=answered if is_talk(outcome) else None)
     if not is_talk(outcome):
-        return Lessons(signal, answered)
+        return Lessons(signal, answered, challenged=_challenged(outcome))
     second = (number, outcome.auth_class, person, SignalCategory.SECOND_TALK, outcome.ended_at, outcome.linkedid)
     return Lessons(signal, answered, talk_from=Signal(*second))
+
+
+def _challenged(outcome: OutcomeRecord) -> Challenged | None:
+    """Dated by the beginning of the call, so that who answered it did so after the challenge."""
+    number, result = outcome.number, outcome.challenge
+    if number is None or result is None or outcome.direction is not Direction.INBOUND:
+        return None
+    if outcome.voicemail_left and result is not ChallengeResult.PASSED:
+        result = ChallengeResult.MESSAGE
+    return Challenged(number, outcome.auth_class, outcome.did or "", result, outcome.at, outcome.linkedid)
+
+
+def proofs_of_control(number: str, at: float) -> list[Challenged]:
+    """Who proved control of a number has as good as passed a challenge, but for calls that nobody vouches for."""
+    classes = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
+    return [Challenged(number, auth_class, "", ChallengeResult.PASSED, at, "") for auth_class in classes]
 
 
 def says_something(outcome: OutcomeRecord) -> bool:
@@ -208,5 +222,13 @@ def _is_answered(outcome: OutcomeRecord) -> bool:
     return outcome.disposition is Disposition.ANSWERED and outcome.person is not None
 
 
-def _is_spamward(category: SignalCategory) -> bool:
-    return category in SPAMWARD and category not in OF_THE_CALLER_ALONE
+def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
+    """Whether the call shows nothing of this: what speaks against the caller is our own doing where the phone rang by a
+    tie of the witness, who could let a caller in to hang up on it, and where the call had a label. A challenge is the
+    lesson of its call, but for a message.
+    """
+    if outcome.challenge is not None:
+        return category is not SignalCategory.VOICEMAIL
+    if category not in SPAMWARD:
+        return False
+    return outcome.rang_by is not None or (outcome.action in LABELS and category not in OF_THE_CALLER_ALONE)

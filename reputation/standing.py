@@ -10,15 +10,31 @@ signal of a callee and category, the latest answer of a callee, in each epoch. O
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
 
 from reputation.decay import decayed
-from reputation.model import Answered, AuthClass, Mark, Signal, SignalCategory, Verdict
-from reputation.signals import counts_for, kind_of
-from reputation.weights import DAY_SECONDS, MarkWeights, Weights
+from reputation.model import (
+    NEVER_CHALLENGED,
+    Answered,
+    AuthClass,
+    Challenged,
+    ChallengeHistory,
+    ChallengeResult,
+    Mark,
+    Signal,
+    SignalCategory,
+    Verdict,
+)
+from reputation.signals import SPAMWARD, counts_for, kind_of
+from reputation.weights import DAY_SECONDS, BehaviourWeights, MarkWeights, Weights, WitnessWeights
+
+HOUR_SECONDS = 3600.0
+# So many passes are counted: each doubles how many people it takes to end the next one, and soon there are not so many.
+MAX_PASSES = 8
+PASSES_SECONDS = 90 * DAY_SECONDS
 
 
 class Rows(NamedTuple):
@@ -27,6 +43,7 @@ class Rows(NamedTuple):
     marks: Sequence[Mark] = ()
     signals: Sequence[Signal] = ()
     answered: Sequence[Answered] = ()
+    challenges: Sequence[Challenged] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +51,26 @@ class Standing:
     """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
 
     `marks` is M, the sum of the reporters' weights; `answers` D, the people who answered; both decay with the half-life
-    of marks. `behaviour` is the sum of the signals' weights and decays with its own. `reporters` and `groups` count who
-    is behind the live spam marks, `answered` who answered and `silent` who of them did not mark, `signals` the callees
-    behind each category. `burst_at`: when the latest burst of marks ended, None: there was none.
+    of marks. `behaviour` is the sum of the signals' weights and decays with its own, but for that of one-ring calls,
+    which is `one_ring` and decays faster. `reporters` and `groups` count who is behind the live spam marks, `answered`
+    who answered and `silent` who of them did not mark, `signals` the callees behind each category. `burst_at`: when the
+    latest burst of marks ended, None: there was none. `witnessed`: when each of our people last had something against
+    the number, the latest first, as many as any office needs. `challenges`: what it did when challenged.
     """
 
     at: float
     marks: float = 0.0
     answers: float = 0.0
     behaviour: float = 0.0
+    one_ring: float = 0.0
     reporters: int = 0
     groups: int = 0
     answered: int = 0
     silent: int = 0
     signals: tuple[tuple[SignalCategory, int], ...] = ()
     burst_at: float | None = None
+    witnessed: tuple[float, ...] = ()
+    challenges: ChallengeHistory = NEVER_CHALLENGED
 
 
 class _Dated(Protocol):
@@ -84,11 +106,15 @@ def standing_of(
         lambda s: (s.callee, kind_of(s.category)),
     )
     by_category = weights.behaviour.by_category
-    counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family
     answered = _latest([a for a in rows.answered if a.auth_class is auth_class], lambda a: a.callee)
-    if not (live or counted or answered):
+    asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
+    challenges = challenge_history_of(asked, live, answered) if asked else NEVER_CHALLENGED
+    counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family
+    counted = _within_limits(counted, weights.behaviour, challenges.passed_at) if counted else counted
+    if not (live or counted or answered or asked):
         return None
-    at = max([*[m.at for m in live], *[s.at for s in counted], *[a.at for a in answered]])
+    at = max([row.at for group in (live, counted, answered, asked) for row in group])
+    rang_once = [s for s in counted if s.category is SignalCategory.ONE_RING]
 
     def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
         if not dated:
@@ -103,14 +129,76 @@ def standing_of(
         at=at,
         marks=total([(trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live], marks.half_life_days),
         answers=total([(1.0, a.at) for a in answered], marks.half_life_days),
-        behaviour=total([(by_category[s.category], s.at) for s in counted], weights.behaviour.half_life_days),
+        behaviour=total(
+            [(by_category[s.category], s.at) for s in counted if s.category is not SignalCategory.ONE_RING],
+            weights.behaviour.half_life_days,
+        ),
+        one_ring=total(
+            [(by_category[s.category], s.at) for s in rang_once], weights.behaviour.one_ring_half_life_hours / 24
+        ),
         reporters=len(live),
         groups=len({mark.group for mark in live if mark.group}),
         answered=len(answered),
         silent=sum(one.callee not in reporters for one in answered),
         signals=tuple(sorted(Counter([s.category for s in counted]).items())) if counted else (),
         burst_at=_burst(live, marks),
+        witnessed=_witnessed(live, counted, epoch_at, weights.witnesses),
+        challenges=challenges,
     )
+
+
+def challenge_history_of(
+    challenges: Iterable[Challenged], marks: Iterable[Mark], answered: Iterable[Answered]
+) -> ChallengeHistory:
+    """What a number did when challenged, in one class; marks are the live ones."""
+    in_order = sorted(challenges, key=lambda one: (one.at, one.linkedid), reverse=True)
+    passed = [one.at for one in in_order if one.result is ChallengeResult.PASSED]
+    since = passed[0] if passed else -inf
+    failed = [one for one in in_order if one.result in FAILURES and one.at > since]
+    abandoned = [one.at for one in in_order if one.result is ChallengeResult.ABANDONED and one.at > since]
+    took = {one.callee for one in answered if one.at > since} if passed else set()
+    return ChallengeHistory(
+        passes=tuple([at for at in passed if at > since - PASSES_SECONDS][:MAX_PASSES]),
+        failures=len({(one.did, one.at // DAY_SECONDS) for one in failed}),
+        failed_at=failed[0].at if failed else None,
+        abandoned_at=abandoned[0] if abandoned else None,
+        marked=sum(mark.at > since and mark.reporter in took for mark in marks) if passed else 0,
+    )
+
+
+FAILURES = frozenset({ChallengeResult.SILENT, ChallengeResult.WRONG})
+
+
+def _within_limits(signals: list[Signal], weights: BehaviourWeights, passed_at: float | None) -> list[Signal]:
+    """Of what the caller alone can cause, in bursts and with a borrowed number, only so much counts of each hour; and
+    nothing of one-ring calls from before a challenge that was passed.
+    """
+    left: Counter[tuple[SignalCategory, float]] = Counter()
+    kept = []
+    limits = {SignalCategory.ONE_RING: weights.one_ring_an_hour, SignalCategory.UNANSWERED: weights.unanswered_an_hour}
+    for signal in sorted(signals, key=lambda one: (one.at, one.callee), reverse=True):
+        limit = limits.get(signal.category)
+        if limit is not None:
+            hour = signal.category, signal.at // HOUR_SECONDS
+            left[hour] += 1
+            is_cleared = signal.category is SignalCategory.ONE_RING and passed_at is not None and signal.at <= passed_at
+            if left[hour] > limit or is_cleared:
+                continue
+        kept.append(signal)
+    return kept
+
+
+def _witnessed(
+    live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
+) -> tuple[float, ...]:
+    """When each witness last had something against the number's present owner."""
+    found: dict[str, float] = {}
+    said = [(mark.reporter, mark.at) for mark in live]
+    seen = [(signal.callee, signal.at) for signal in counted if signal.category in SPAMWARD]
+    for who, at in (*said, *seen):
+        if (epoch_at is None or at >= epoch_at) and at > found.get(who, -inf):
+            found[who] = at
+    return tuple(sorted(found.values(), reverse=True)[: max(weights.label_most, weights.challenge_most)])
 
 
 # Nearer to zero than this a sum is folded again: its sign, which a burst alarm looks at, must be exact.
@@ -127,23 +215,49 @@ def with_witness(total: Standing, before: Standing | None, after: Standing | Non
     come_at = -inf if after is None else after.at
     if (before and before.reporters) or (after and after.reporters) or come_at < gone_at == total.at:
         return None
+    witnessed = _moved_witness(total, before, after, weights.witnesses)
+    if witnessed is None:
+        return None
     at = max(total.at, come_at)
     signals = _moved(dict(total.signals), before, after)
-    behaviour = _sum("behaviour", (total, before, after), at, weights.behaviour.half_life_days) if signals else 0.0
-    if signals and abs(behaviour) < NEAR_ZERO:
+    parts = total, before, after
+    behaviour = _sum("behaviour", parts, at, weights.behaviour.half_life_days) if signals else 0.0
+    rang_once = SignalCategory.ONE_RING in signals
+    one_ring = _sum("one_ring", parts, at, weights.behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0
+    if signals and abs(behaviour + one_ring) < NEAR_ZERO:
         return None
     return Standing(
         at=at,
         marks=decayed(total.marks, total.at, at, weights.marks.half_life_days * DAY_SECONDS),
-        answers=_sum("answers", (total, before, after), at, weights.marks.half_life_days),
+        answers=_sum("answers", parts, at, weights.marks.half_life_days),
         behaviour=behaviour,
+        one_ring=one_ring,
         reporters=total.reporters,
         groups=total.groups,
         answered=total.answered + _count("answered", before, after),
         silent=total.silent + _count("silent", before, after),
         signals=tuple(sorted(signals.items())),
         burst_at=total.burst_at,
+        witnessed=witnessed,
+        challenges=total.challenges,
     )
+
+
+def _moved_witness(
+    total: Standing, before: Standing | None, after: Standing | None, weights: WitnessWeights
+) -> tuple[float, ...] | None:
+    """The times of the witnesses; None where one goes of whom another, not kept, takes the place."""
+    gone = before.witnessed if before else ()
+    come = after.witnessed if after else ()
+    if gone == come:
+        return total.witnessed
+    most = max(weights.label_most, weights.challenge_most)
+    times = list(total.witnessed)
+    if gone and gone[0] in times:
+        if len(times) == most and not (come and come[0] > gone[0]):
+            return None
+        times.remove(gone[0])
+    return tuple(sorted([*times, *come], reverse=True)[:most])
 
 
 def _sum(

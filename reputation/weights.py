@@ -75,11 +75,13 @@ class BehaviourWeights(WeightsTable, frozen=True, dict=True):
     contamination: Share = 0.03  # bounded at +-3.5
     hung_up_on: Weight = 1.2  # talk-time distributions: spam has a mean of 11 s, others 35 s
     one_ring: Weight = 0.8  # wangiri
+    one_ring_half_life_hours: Annotated[float, Meta(gt=0, le=8760)] = 36.0  # such bursts are over within days
+    # Of one number and hour so many count: a burst of outsiders with a borrowed number shall not label its owner long.
+    one_ring_an_hour: Count = 3
+    unanswered_an_hour: Count = 6
     unanswered: Weight = 0.2  # answer rates 9-24 % against 24-53 %
-    challenge_silent: Weight = 0.6  # robots press nothing
     voicemail: Weight = -0.3
     long_talk: Weight = -0.3  # fraud calls are as long as honest ones: nearly no evidence
-    challenge_passed: Weight = -1.5
     called_back: Weight = -2.0  # relationship beats duration
     second_talk: Weight = -1.5
 
@@ -91,15 +93,64 @@ class BehaviourWeights(WeightsTable, frozen=True, dict=True):
         return {**weights, SignalCategory.NOT_SPAM: self.called_back}
 
 
+class CallerWeights(WeightsTable, frozen=True):
+    """What the caller itself did when challenged. P(fail) is 0.785 for spam and 0.264 for honest callers in the
+    simulated office, so ln ratios are -1.23 for a pass, +1.09 for one failure and +1.25 for two.
+    """
+
+    passed: ForFine = -1.2
+    passed_half_life_days: Days = 30.0
+    abandoned: ForSpam = 0.5  # honest people give up as well
+    failed: ForSpam = 1.0
+    failed_again: ForSpam = 1.3  # at another DID or on another day; and never more
+    failed_half_life_days: Days = 14.0
+    pass_days: Days = 30.0  # how long a pass caps what is done at a warning
+    pass_hours: Annotated[float, Meta(ge=0, le=720)] = 24.0  # so long whatever people say
+    # Who answered and marked after it: so many end the cap, and twice as many for each earlier pass.
+    pass_marks: Count = 2
+
+
+class WitnessWeights(WeightsTable, frozen=True):
+    """How many of our people must have something against a number before the others see or hear of it.
+
+    As shares of all people here, within bounds: of 200 people 5 for a label and 12 for a challenge. Shares of 1 to
+    2.5 % for a label made no difference in the simulated office; 4 % for a challenge lost two machines of three to 10
+    people who share the work.
+    """
+
+    days: Days = 90.0
+    label_share: Share = 0.025
+    label_least: Count = 2
+    label_most: Count = 5
+    challenge_share: Share = 0.06
+    challenge_least: Count = 5
+    challenge_most: Count = 16
+
+
+class OutsideWeights(WeightsTable, frozen=True):
+    """What sources outside must say, in log-odds of their families together."""
+
+    convicts: Threshold = 1.5  # one good feed: no people of ours get a number routed or rejected by themselves
+    speaks: Threshold = 1.0  # from here on nobody of ours need have seen anything
+
+
+class SampleWeights(WeightsTable, frozen=True):
+    """The control sample: a labelled call teaches nothing, so one warned call of `every` goes without. 0: none does."""
+
+    every: Annotated[int, Meta(ge=0, le=1000)] = 4
+
+
 class BlockWeights(WeightsTable, frozen=True):
-    """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more."""
+    """Distinct bad numbers in the same block of 1000, the number itself left out: enough to tag, never more. Listed by
+    feeds, and made bad by our own people: each by itself.
+    """
 
     days: Days = 60.0
     some: Count = 3  # covers 25 % of complained numbers never seen before; 2 of 4,779 hospitals hit
     some_weight: ForSpam = 1.0
     many: Count = 5  # 20 %; none hit
     many_weight: ForSpam = 1.5
-    bad_from: Threshold = 2.9  # marks, behaviour and feeds together: the level of a warning
+    bad_from: Threshold = 2.9  # marks and behaviour together: the level of a warning
 
 
 class FeedWeights(WeightsTable, frozen=True):
@@ -158,11 +209,13 @@ class TrustWeights(WeightsTable, frozen=True):
 
 
 class Thresholds(WeightsTable, frozen=True, dict=True):
-    """From which log-odds each level is justified (Wald, beta 0.1), and what reject needs besides."""
+    """From which log-odds each level is justified (Wald, beta 0.1), and what challenge and reject need besides."""
 
     tag: Threshold = 1.5  # alpha 20 %
     warn: Threshold = 2.9  # 5 %
-    challenge: Threshold = 4.5  # 1 %
+    challenge: Threshold = 3.6  # 2.5 %, where behaviour and the caller itself make up `challenge_seen` of it
+    challenge_seen: Threshold = 1.0  # marks alone are bounded at 3.5: no family asks by itself
+    challenge_unseen: Threshold = 4.5  # 1 %, where they make up less
     route: Threshold = 5.5  # 0.4 %
     reject: Threshold = 6.8  # 0.1 %
     reject_marks: Threshold = 1.5
@@ -182,6 +235,10 @@ class Weights(WeightsTable, frozen=True, eq=False):
 
     marks: MarkWeights = MarkWeights()
     behaviour: BehaviourWeights = BehaviourWeights()
+    caller: CallerWeights = CallerWeights()
+    witnesses: WitnessWeights = WitnessWeights()
+    outside: OutsideWeights = OutsideWeights()
+    sample: SampleWeights = SampleWeights()
     block: BlockWeights = BlockWeights()
     feeds: FeedWeights = FeedWeights()
     attestation: AttestationWeights = AttestationWeights()
@@ -216,6 +273,11 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
         found.append(("marks.marked_if_unwanted", "must be above marks.marked_if_wanted"))
     if -log(marks.contamination) >= levels.challenge:
         found.append(("marks.contamination", "is too small: marks alone must stay below levels.challenge"))
+    if levels.challenge > levels.challenge_unseen:
+        found.append(("levels.challenge_unseen", "must not be below levels.challenge"))
+    for name in ("label", "challenge"):
+        if getattr(weights.witnesses, f"{name}_least") > getattr(weights.witnesses, f"{name}_most"):
+            found.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
     if block.some >= block.many:
         found.append(("block.many", "must be above block.some"))
     try:

@@ -23,7 +23,7 @@ from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.scoring import reputation_of
-from reputation.standing import Rows, standing_of
+from reputation.standing import standing_of
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
 from reputation.store.call_backs import code_of
@@ -136,7 +136,7 @@ def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, no
     query = query_of(call_of(Question(number), site_of(loaded.settings)), now, None)
     evidence, circumstances = evidence_of(db, query, weights)
     rows = rows_of(db, number)
-    kept = Rows([mark for mark in rows.marks if mark.verdict is not Verdict.SPAM], rows.signals, rows.answered)
+    kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])
     epochs = epochs_of(db, number)
     standing = standing_of(kept, query.auth_class, weights, epoch_at=epochs[0].at if epochs else None)
     return reputation_of(replace(evidence, standing=standing), circumstances, weights, now)

@@ -36,8 +36,6 @@ def _sayings(facts: Facts) -> Iterator[Wording]:
         yield Wording("its owner appeals ({reference})", {"reference": facts.reputation.appeal})
     if facts.own_number:
         yield Wording("it is one of our own numbers")
-    if facts.challenge_passed_at is not None:
-        yield Wording("its caller has passed a challenge")
 
 
 def _on_list(entry: ListEntry) -> Wording:

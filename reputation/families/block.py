@@ -1,49 +1,41 @@
-"""The block of 1000 numbers that a number lies in: what is left to say of numbers never seen before."""
+"""The block of 1000 numbers that a number lies in: what is left to say of numbers never seen before.
+
+Neighbours that feeds list and neighbours that our own people made bad are two families: only the first is from outside.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from reputation.families.behaviour import behaviour_of
-from reputation.families.feeds import feeds_of
+from reputation.decay import bounded
+from reputation.families.behaviour import lasting_behaviour_of
 from reputation.families.marks import marks_of
-from reputation.model import Family, Imported
+from reputation.model import Family
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BlockWeights, Weights
 
-NAME = "block"
+LISTED, OWN = "block", "own block"
 
 
-def block_of(bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """The family for so many distinct bad numbers in the block, the number itself left out."""
+def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
+    """The family for so many distinct bad numbers in the block, the number itself left out. `name`: LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
-    return Family(NAME, log_odds, (("bad numbers", bad_numbers),))
+    return Family(name, log_odds, (("bad numbers", bad_numbers),))
 
 
-def is_bad(standing: Standing | None, imported: Iterable[Imported], weights: Weights, now: float) -> bool:
-    """Whether a neighbour counts as bad: on a feed, or by its own marks, behaviour and feeds. Block evidence is not
-    counted, nor what is older than `block.days`.
+def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
+    """Whether a neighbour counts as bad by what our own people said and saw: lately, and not in one-ring calls, which
+    come in bursts with any numbers.
     """
-    oldest = now - weights.block.days * DAY_SECONDS
-    recent = [row for row in imported if row.imported_at >= oldest]
-    if any(row.verdict == "spam" for row in recent):
-        return True
-    if standing is None or standing.at < oldest:
+    if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
-    families = (
-        marks_of(standing, weights.marks, now, weights.marks.contamination, None),
-        behaviour_of(standing, weights.behaviour, now),
-        feeds_of(recent, weights.feeds),
-    )
-    return sum(family.log_odds for family in families if family) >= weights.block.bad_from
+    marks = marks_of(standing, weights.marks, now, weights.marks.contamination, None)
+    behaviour = lasting_behaviour_of(standing, weights.behaviour, now)
+    return (0.0 if marks is None else marks.log_odds) + behaviour >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
     """Whether `is_bad` may hold at some time from the standing's on: no family grows, and either may fade first."""
-    families = (
-        marks_of(standing, weights.marks, standing.at, weights.marks.contamination, None),
-        behaviour_of(standing, weights.behaviour, standing.at),
-    )
-    return sum(max(0.0, family.log_odds) for family in families if family) >= weights.block.bad_from
+    marks = marks_of(standing, weights.marks, standing.at, weights.marks.contamination, None)
+    behaviour = bounded(max(0.0, standing.behaviour), weights.behaviour.contamination)
+    return max(0.0, 0.0 if marks is None else marks.log_odds) + behaviour >= weights.block.bad_from

@@ -19,10 +19,10 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """The family of an effective level; None for 0."""
-    if level == 0:
+    """The family of an effective level; None for 0, and for 1, which counts as a passed challenge (families/caller)."""
+    if level < 2:
         return None
-    log_odds = (weights.level_1, weights.level_2, weights.level_3)[level - 1]
+    log_odds = (weights.level_2, weights.level_3)[level - 2]
     return Family(NAME, log_odds, ((f"level {level}", 1),))
 
 

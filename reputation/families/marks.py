@@ -37,5 +37,5 @@ def raw_marks(standing: Standing, weights: MarkWeights, now: float) -> float:
 
 def is_alarmed(standing: Standing, reviewed_at: float | None) -> bool:
     """Many marks at once of a number that behaves well, and nobody has looked since: they weigh nothing yet."""
-    burst_at = standing.burst_at
-    return burst_at is not None and standing.behaviour <= 0 and (reviewed_at is None or reviewed_at <= burst_at)
+    burst_at, shown = standing.burst_at, standing.behaviour + standing.one_ring
+    return burst_at is not None and shown <= 0 and (reviewed_at is None or reviewed_at <= burst_at)

@@ -12,7 +12,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import Identity, Imported, ListEntry, ListName
-from reputation.store.facts import most_specific
+from reputation.store.facts import imported_from, most_specific
 from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 
@@ -25,13 +25,14 @@ PERSONAL = "SELECT person, verdict, at, source <> 'person' FROM personal_entry W
 CONTACTS = "SELECT DISTINCT nullif(person, '') FROM contact WHERE number = :number ORDER BY 1"
 IDENTITY = f"SELECT number, name, level, {EXPIRES_AT}, added_at FROM identity WHERE number = :number"
 IMPORTED = """
-SELECT import_source.name, verdict, category, imported.name, note, imported_at
+SELECT import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
 """
 LISTED = """
 SELECT number, imported_at FROM imported JOIN import_source ON id = source
  WHERE number BETWEEN :block || '000' AND :block || '999' AND number <> :number AND length(number) = length(:number)
-   AND live = 1 AND verdict = 'spam'
+   AND live = 1 AND verdict = 'spam' AND format IS NOT NULL
+   AND source NOT IN (SELECT source FROM imported WHERE number = :number)
 """
 
 
@@ -45,7 +46,9 @@ class OwnEntry(NamedTuple):
 
 
 class Then(NamedTuple):
-    """What was known of a number at an instant. `listed`: numbers of its block on feeds of spam, since when."""
+    """What was known of a number at an instant. `listed`: numbers of its block on feeds of spam that do not list it
+    itself, since when.
+    """
 
     allow: ListEntry | None = None
     block: ListEntry | None = None
@@ -100,7 +103,7 @@ def background_of(db: sqlite3.Connection, number: str) -> Background:
     )
     contacts = tuple(person for (person,) in db.execute(CONTACTS, about))
     identity = db.execute(IDENTITY, about).fetchone()
-    imported = tuple(Imported(*row) for row in db.execute(IMPORTED, about))
+    imported = tuple(imported_from(row) for row in db.execute(IMPORTED, about))
     listed = tuple(db.execute(LISTED, about).fetchall())
     found = Background(entries, personal, contacts, imported=imported, listed=listed)
     return found._replace(identity=Identity(*identity[:4]), identified_at=identity[4]) if identity else found

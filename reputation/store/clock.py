@@ -31,7 +31,7 @@ CLAMP = (
     "UPDATE expected_call SET until = :now + :expect WHERE until > :now + :expect",
     "UPDATE identity SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
     "UPDATE list_entry SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
-    "UPDATE challenge_pass SET at = :now WHERE at > :now + :ahead",
+    "UPDATE challenge SET at = :now WHERE at > :now + :ahead",
 )
 
 

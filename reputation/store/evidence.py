@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from reputation.model import Answered, OutcomeRecord, Signal
 from reputation.signals import ANOTHER_DAY_SECONDS, lessons_of
+from reputation.store.challenges import settle_challenge
 
 # One call, one signal: a call that another source tells otherwise (a CDR of it) adds nothing.
 ADD_SIGNAL = """
@@ -62,6 +63,8 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
         db.execute(ADD_TALK, _about(lessons.talk_to))
     if lessons.one_ring_at is not None:
         db.execute(ADD_ONE_RING, (outcome.number, lessons.one_ring_at, outcome.auth_class.value))
+    if lessons.challenged is not None:
+        settle_challenge(db, lessons.challenged)
     if lessons.talk_from is not None:
         signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:

@@ -5,8 +5,18 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from reputation.model import Answered, AuthClass, Mark, MarkChannel, Signal, SignalCategory, Verdict
-from reputation.signals import ONE_RING_GUARD_SECONDS, latest_by_key, signal_of_mark
+from reputation.model import (
+    Answered,
+    AuthClass,
+    Challenged,
+    ChallengeResult,
+    Mark,
+    MarkChannel,
+    Signal,
+    SignalCategory,
+    Verdict,
+)
+from reputation.signals import ONE_RING_GUARD_SECONDS, latest_by_key, proofs_of_control, signal_of_mark
 from reputation.standing import Rows
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
@@ -27,13 +37,15 @@ SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
           AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
+CHALLENGES = "SELECT number, auth_class, did, result, at, linkedid, epoch FROM challenge WHERE number = ?"
+PROOF = "SELECT added_at FROM identity WHERE number = ?"
 ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     """All that counts of the number, of every class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
-    return Rows(marks, _signals(db, number, marks), answered_of(db, number))
+    return Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges_of(db, number))
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
@@ -58,6 +70,16 @@ def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
 def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
     """Who answered calls of the number, the latest first."""
     return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
+
+
+def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
+    """What the number did when it was challenged; a proof of control is a pass."""
+    found = [
+        Challenged(number, AuthClass(auth_class), did, ChallengeResult(result), at, linkedid, epoch)
+        for number, auth_class, did, result, at, linkedid, epoch in db.execute(CHALLENGES, (number,))
+    ]
+    proofs = [challenge for (at,) in db.execute(PROOF, (number,)) for challenge in proofs_of_control(number, at)]
+    return [*found, *proofs]
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:

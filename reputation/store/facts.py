@@ -13,7 +13,9 @@ from typing import Any
 
 from reputation.explaining import with_changes
 from reputation.families.block import is_bad
+from reputation.families.caller import passed_until
 from reputation.model import (
+    ControlSample,
     Did,
     EntryKind,
     Facts,
@@ -37,7 +39,7 @@ from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
 FACTS = f"""
 SELECT 'moments',
-       (SELECT at FROM challenge_pass WHERE number = :number AND auth_class = :auth_class),
+       (SELECT salt FROM site),
        {OPENED_AT},
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
@@ -46,21 +48,21 @@ SELECT 'moments',
        (SELECT reference FROM appeal WHERE number = :number AND state = 'in force'),
        (SELECT max(closed_at) FROM appeal WHERE number = :number AND state = 'upheld'),
        {CLOSED_AT},
-       NULL, NULL, NULL
+       (SELECT people FROM site), NULL, NULL, NULL, NULL, NULL
 UNION ALL
-SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
 UNION ALL
-SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :endpoint
 UNION ALL
-SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'caller', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM person WHERE endpoint = :channel_endpoint
 UNION ALL
-SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'callee', extension, endpoint, person.grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did JOIN person ON extension = callee WHERE :endpoint IS NULL AND number = :did
 UNION ALL
-SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL, NULL
+SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NULL, NULL, NULL, NULL, NULL, NULL
   FROM list_prefix JOIN list_entry ON id = entry
  WHERE prefix IN (substr(:listed, 1, 2), substr(:listed, 1, 3), substr(:listed, 1, 4), substr(:listed, 1, 5),
                   substr(:listed, 1, 6), substr(:listed, 1, 7), substr(:listed, 1, 8), substr(:listed, 1, 9),
@@ -70,40 +72,43 @@ SELECT 'entry', list, kind, first, last, action, note, expires_at, added_at, NUL
    AND (list = 'block' OR :number IS NOT NULL)
    AND (expires_at IS NULL OR expires_at > :now)
 UNION ALL
-SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', verdict, person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM personal_entry LEFT JOIN person ON extension = person
  WHERE number = :listed AND (verdict = 'block' OR :number IS NOT NULL)
 UNION ALL
-SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM contact LEFT JOIN person ON extension = person WHERE number = :number
 UNION ALL
-SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM talk LEFT JOIN person ON extension = person
  WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS}
    AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                       AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
-SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL
-SELECT 'wish', wish, coalesce(endpoint, person), person, grp, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'wish', wish, coalesce(endpoint, person), person, grp, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM wish LEFT JOIN person ON extension = person WHERE wish IN ('{Wish.NO_WHISPER}', '{Wish.QUIET}')
 UNION ALL
-SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM identity WHERE number = :number AND ends_at > :now
 UNION ALL
-SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, NULL, NULL, NULL, NULL, NULL
+SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
 UNION ALL
 SELECT 'standing', number, {COLUMNS}
   FROM standing WHERE number = :number AND auth_class = :auth_class
 UNION ALL
 SELECT * FROM (
-    SELECT 'listed', number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'listed', number, format IS NOT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM (SELECT number, source FROM imported WHERE number BETWEEN :block || '000' AND :block || '999'
              LIMIT 8 * :many)
       JOIN import_source ON id = source
      WHERE live = 1 AND verdict = 'spam' AND imported_at > :block_since
+       AND source NOT IN (SELECT source FROM imported WHERE number = :number)
        AND number <> :number AND length(number) = length(:number)
      LIMIT 4 * :many)
 UNION ALL
@@ -164,6 +169,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
     reputation = reputation_of(evidence, circumstances, weights, query.now)
+    challenges = evidence.challenges
     return Facts(
         did=_did(of["did"][0]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
@@ -173,7 +179,8 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
         identity=evidence.identity,
         imported=evidence.imported,
-        challenge_passed_at=moments[1],
+        passed_until=passed_until(challenges, weights.caller) if challenges.passes else None,
+        failures=challenges.failures,
         emergency_at=moments[2],
         emergency_closed_at=moments[8],
         one_ring_at=moments[4],
@@ -181,6 +188,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         unwhispered=tuple(row[2] for row in of.get("wish", ()) if row[1] == Wish.NO_WHISPER),
         quiet=tuple(Person(row[3], row[2], row[4]) for row in of.get("wish", ()) if row[1] == Wish.QUIET),
         reputation=with_changes(reputation, evidence, circumstances, weights, query.now),
+        sample=ControlSample(moments[1], weights.sample.every),
     )
 
 
@@ -189,26 +197,34 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
     moments = of["moments"][0]
     evidence = Evidence(
         standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
-        imported=tuple([Imported(*row[1:7]) for row in of.get("imported", ())]),
+        imported=tuple([imported_from(row[1:8]) for row in of.get("imported", ())]),
         identity=identity,
+        listed_neighbours=len({row[1] for row in of.get("listed", ()) if row[2]}),
         bad_neighbours=_bad_neighbours(of, weights, query.now),
         reviewed_at=moments[5],
         upheld_at=moments[7],
         appeal=moments[6],
     )
     is_stranger = "tie" not in of and identity is None
-    return evidence, Circumstances(query.auth_class, query.attestation, query.verification, query.hour, is_stranger)
+    about = query.auth_class, query.attestation, query.verification, query.hour
+    return evidence, Circumstances(*about, is_stranger, people=moments[9])
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Distinct bad numbers of the block, as far as it is worth counting."""
-    bad = {row[1] for row in of.get("listed", ())}
+    """Those of the block that are bad by our own doing, or on a list that an administrator imported by hand."""
+    bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:
             break
-        if is_bad(standing_from(row[2:]), (), weights, now):
+        if is_bad(standing_from(row[2:]), weights, now):
             bad.add(row[1])
     return len(bad)
+
+
+def imported_from(row: Row) -> Imported:
+    """A row of a source, with its name in front and at the end whether it is a feed."""
+    source, verdict, category, name, note, imported_at, is_feed = row
+    return Imported(source, verdict, category, name, note, imported_at, bool(is_feed))
 
 
 def _did(row: Row) -> Did:

@@ -30,6 +30,7 @@ from reputation.store.identities import identities_due
 from reputation.store.old_reasons import code_old_reasons
 from reputation.store.retention import EXPIRE, expire_table
 from reputation.store.reviews import numbers_to_review
+from reputation.store.site import count_people
 from reputation.store.standing import refresh
 from reputation.store.transaction import rehearsal, transaction
 
@@ -52,6 +53,7 @@ REPORTS = "SELECT job, at, seconds, did FROM housekeeping"
 LEARNT_ABOUT = """
 SELECT number FROM signal WHERE number > :after UNION SELECT number FROM answered WHERE number > :after
 UNION SELECT number FROM inbound_talk WHERE number > :after UNION SELECT number FROM one_ring WHERE number > :after
+UNION SELECT number FROM challenge WHERE number > :after
  ORDER BY number LIMIT :limit
 """
 TALKED_WITH = "SELECT EXISTS (SELECT 1 FROM talk WHERE number = ?)"
@@ -131,6 +133,12 @@ def _reviews(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
     return {"to be looked at": len(numbers_to_review(db))}
 
 
+def _people(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
+    """How many work here: so many witnesses it takes."""
+    with begin(db):
+        return {"people": count_people(db)}
+
+
 def _old_reasons(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
     """Gives decisions of older versions, which have their reasons in words, the codes."""
     return code_old_reasons(db, begin)
@@ -147,6 +155,7 @@ JOBS = (
     Job("identities", DAY, _identities),
     Job("appeals", DAY, _appeals),
     Job("reviews", DAY, _reviews),
+    Job("people", DAY, _people),
     Job("old reasons", DAY, _old_reasons),
     Job("integrity", 7 * DAY, _integrity),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.model import Identity
+from reputation.store.standing import refresh
 
 LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (docs/explanation/model.md)
 CONTROL_LEVEL = 1  # whoever answers there gave a code back; who that is, nobody has checked
@@ -31,6 +32,7 @@ def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) ->
     """Records who the number belongs to; what was recorded later stays."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
+    refresh(db, identity.number)  # a proof counts as a challenge that was passed
 
 
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
@@ -52,6 +54,7 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
     """Removes the identity of the number, and returns it as it was."""
     identity = identity_of(db, number)
     db.execute("DELETE FROM identity WHERE number = ?", (number,))
+    refresh(db, number)
     return identity
 
 

@@ -26,8 +26,10 @@ from reputation.model import (
     Level,
     OutcomeRecord,
     Signal,
+    Tie,
 )
 from reputation.own.hours import AS_INSTALLED, CallingHours
+from reputation.signals import RELATIONSHIP_SECONDS
 from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
 from reputation.store.own_days import count_call
@@ -47,6 +49,7 @@ _ENUMS: dict[str, type[Enum]] = {
     "ended_by": EndedBy,
     "challenge": ChallengeResult,
     "auth_class": AuthClass,
+    "rang_by": Tie,
 }
 _FLAGS = frozenset({"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete"})
 
@@ -69,8 +72,21 @@ REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
-# Only the latest pass is kept; of a call that is long over it may be another one's, which its class makes harmless.
-PASSED = "SELECT 1 FROM challenge_pass WHERE number = ? AND auth_class = ? AND at BETWEEN ? AND ?"
+PASSED = """
+SELECT 1 FROM challenge WHERE number = ? AND auth_class = ? AND result = 'passed' AND at BETWEEN ? AND ?
+"""
+# Which tie of the witness to the number was in force when the call came; '' is everybody.
+TIE = f"""
+SELECT 'allow' FROM personal_entry WHERE number = :number AND person = :witness AND verdict = 'allow' AND at <= :at
+UNION ALL
+SELECT 'expected' FROM expected_call WHERE person = :witness AND until > :at
+UNION ALL
+SELECT 'contact' FROM contact WHERE number = :number AND person IN (:witness, '')
+UNION ALL
+SELECT 'talked' FROM talk
+ WHERE number = :number AND person = :witness AND at <= :at AND at > :at - {RELATIONSHIP_SECONDS}
+ LIMIT 1
+"""
 
 BY_LINKEDID = f"SELECT {_COLUMNS} FROM outcome WHERE linkedid = ?"
 _WITHIN = "at >= :since AND at < :until ORDER BY at DESC LIMIT :limit"
@@ -181,7 +197,7 @@ def _record(
 ) -> Recorded:
     if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
         return Recorded(new=False)
-    outcome = _joined(db, _with_people(db, outcome))
+    outcome = _tied(db, _joined(db, _with_people(db, outcome)))
     waits = _may_be_screened(outcome, now) and outcome.decision_id is None
     if outcome.at >= now - OUTCOME_DAYS * DAY:
         db.execute(RECORD, (*_row(outcome), now if waits else None))
@@ -230,8 +246,29 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
         if told is not None:
             return replace(outcome, challenge=told)
         passed = db.execute(PASSED, (outcome.caller, auth_class, outcome.at - 1.0, outcome.ended_at + 1.0)).fetchone()
-        return replace(outcome, challenge=ChallengeResult.PASSED) if passed else outcome
+        if passed:
+            return replace(outcome, challenge=ChallengeResult.PASSED)
+        return replace(outcome, challenge=ChallengeResult.ABANDONED) if _gave_up(outcome) else outcome
     return outcome
+
+
+def _gave_up(outcome: OutcomeRecord) -> bool:
+    """Whether a challenged caller hung up before there was an answer: no phone rang, and no box was reached."""
+    return (
+        outcome.ended_by is EndedBy.CALLER
+        and not outcome.rung
+        and outcome.answered_by is None
+        and not outcome.voicemail_left
+    )
+
+
+def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
+    """With the tie of the witness to the number, if there was one when the call came."""
+    if outcome.direction is not Direction.INBOUND or outcome.number is None or outcome.rang_by is not None:
+        return outcome
+    about = {"number": outcome.number, "witness": outcome.witness, "at": outcome.at}
+    tie = db.execute(TIE, about).fetchone()
+    return replace(outcome, rang_by=Tie(tie[0])) if tie else outcome
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:

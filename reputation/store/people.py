@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from reputation.model import Did, Person
 from reputation.store.own_register import name_registered
+from reputation.store.site import count_people
 
 SETTINGS = "settings"
 
@@ -64,6 +65,7 @@ def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str)
     """Adds people or brings them up to date, unless a better source has spoken. `source`: see the module."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
+    count_people(db)
 
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
@@ -95,6 +97,7 @@ def all_dids(db: sqlite3.Connection) -> list[Did]:
 def remove_person(db: sqlite3.Connection, extension: str) -> None:
     """Takes out the person with this extension. Call it in a transaction."""
     db.execute(REMOVE_PERSON, (extension,))
+    count_people(db)
 
 
 def remove_did(db: sqlite3.Connection, number: str) -> None:

@@ -34,7 +34,7 @@ EXPORT = {
           FROM imported JOIN import_source ON id = source WHERE number = :number
     """,
     "identity": "SELECT * FROM identity WHERE number = :number",
-    "challenge_pass": "SELECT * FROM challenge_pass WHERE number = :number",
+    "challenge": "SELECT * FROM challenge WHERE number = :number ORDER BY at",
     "decision": f"SELECT * FROM decision WHERE {OF_DECISION} ORDER BY at",
     "outcome": "SELECT * FROM outcome WHERE caller = :number OR dialled = :number ORDER BY at",
     "reached": "SELECT * FROM reached WHERE number = :number ORDER BY at",
@@ -71,7 +71,7 @@ ERASE = {
     "contact": "DELETE FROM contact WHERE number = :number",
     "imported": "DELETE FROM imported WHERE number = :number",
     "identity": "DELETE FROM identity WHERE number = :number",
-    "challenge_pass": "DELETE FROM challenge_pass WHERE number = :number",
+    "challenge": "DELETE FROM challenge WHERE number = :number",
     "decision": f"DELETE FROM decision WHERE {OF_DECISION}",
     "outcome": "DELETE FROM outcome WHERE caller = :number OR dialled = :number",
     "reached": "DELETE FROM reached WHERE number = :number",

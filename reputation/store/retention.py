@@ -10,8 +10,7 @@ from reputation.store.standing import refresh_all
 
 DAY = 86_400.0
 DECISION_DAYS = 90
-# A passed challenge caps the action for 30 days (docs/policy-reference.md).
-CHALLENGE_PASS_DAYS = 30
+CHALLENGE_DAYS = 90  # so far back passes are counted (reputation/families/caller.py)
 EMERGENCY_DAYS = 90
 OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
@@ -21,7 +20,7 @@ APPEAL_DAYS = 730  # the mark that a decided appeal or a tombstone keeps from co
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
     "challenge_result": ("DELETE FROM challenge_result WHERE at < ?", OUTCOME_DAYS),
-    "challenge_pass": ("DELETE FROM challenge_pass WHERE at < ?", CHALLENGE_PASS_DAYS),
+    "challenge": ("DELETE FROM challenge WHERE at < ? RETURNING number", CHALLENGE_DAYS),
     "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
     "outcome": ("DELETE FROM outcome WHERE at < ?", OUTCOME_DAYS),
     "reached": ("DELETE FROM reached WHERE at < ?", OUTCOME_DAYS),
@@ -44,7 +43,7 @@ EXPIRE = {
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
-    "identity": ("DELETE FROM identity WHERE expires_at <= ?", 0),
+    "identity": ("DELETE FROM identity WHERE expires_at <= ? RETURNING number", 0),
 }
 
 

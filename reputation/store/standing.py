@@ -11,22 +11,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import astuple
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from reputation.families.block import may_be_bad
-from reputation.model import AuthClass, SignalCategory
+from reputation.model import NEVER_CHALLENGED, AuthClass, ChallengeHistory, SignalCategory
 from reputation.standing import Standing, standing_of
 from reputation.store.evidence_rows import rows_of
 from reputation.trust import Settled, trust_of
 from reputation.weights import DEFAULT, Weights
 
 # As `standing_from` takes them.
-COLUMNS = "grps, at, marks, answers, behaviour, reporters, answered, silent, signals, burst_at"
+COLUMNS = """grps, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at, witnessed,
+    challenges"""
 DROP = "DELETE FROM standing WHERE number = ?"
-ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES ({', '.join('?' * 16)})"
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 EPOCH_AT = "SELECT max(at) FROM epoch WHERE number = ?"
@@ -44,6 +46,7 @@ GO_ON = "UPDATE folding SET after = ?"
 NEXT = """
 SELECT number FROM mark WHERE number > :after UNION SELECT number FROM signal WHERE number > :after
 UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM standing WHERE number > :after
+UNION SELECT number FROM challenge WHERE number > :after UNION SELECT number FROM identity WHERE number > :after
  ORDER BY number LIMIT :limit
 """
 
@@ -75,18 +78,22 @@ def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Stan
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
     """A standing from its COLUMNS."""
-    groups, at, marks, answers, behaviour, reporters, answered, silent, signals, burst_at = row
+    (groups, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at) = row[:11]
+    witnessed, challenges = row[11:]
     return Standing(
         at=at,
         marks=marks,
         answers=answers,
         behaviour=behaviour,
+        one_ring=one_ring,
         reporters=reporters,
         groups=groups,
         answered=answered,
         silent=silent,
         signals=_signals(signals),
         burst_at=burst_at,
+        witnessed=tuple(json.loads(witnessed)),
+        challenges=_challenges(challenges) if challenges else NEVER_CHALLENGED,
     )
 
 
@@ -134,6 +141,7 @@ def _summed_by(weights: Weights) -> Weights:
         behaviour=weights.behaviour,
         block=weights.block,
         trust=weights.trust,
+        witnesses=weights.witnesses,
         before_epoch=weights.before_epoch,
     )
 
@@ -150,14 +158,21 @@ def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
 
 def _columns(standing: Standing) -> tuple[object, ...]:
     signals = json.dumps({category.value: count for category, count in standing.signals})
-    sums = (standing.marks, standing.answers, standing.behaviour)
+    sums = (standing.marks, standing.answers, standing.behaviour, standing.one_ring)
     counts = (standing.reporters, standing.answered, standing.silent)
-    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at)
+    challenges = "" if standing.challenges == NEVER_CHALLENGED else json.dumps(astuple(standing.challenges))
+    witnessed = json.dumps(standing.witnessed)
+    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at, witnessed, challenges)
 
 
 @lru_cache(maxsize=4096)
 def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
     return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
+
+
+def _challenges(text: str) -> ChallengeHistory:
+    passes, *others = json.loads(text)
+    return ChallengeHistory(tuple(passes), *others)
 
 
 @lru_cache(maxsize=8)

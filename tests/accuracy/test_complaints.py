@@ -22,7 +22,7 @@ from benchmarks.complaints import (
     sheets_of,
 )
 from reputation.families.block import is_bad
-from reputation.model import Imported, SignalCategory
+from reputation.model import SignalCategory
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, DEFAULT
 
@@ -63,26 +63,22 @@ def test_a_block_counts_distinct_other_numbers(earlier: list[str], number: str, 
 
 
 @pytest.mark.parametrize(
-    ("standing", "imported", "bad"),
+    ("standing", "later", "bad"),
     [
-        pytest.param(None, (), False, id="nothing"),
-        pytest.param(None, (Imported("ftc", "spam", imported_at=NOW - 59 * DAY_SECONDS),), True, id="on-a-feed"),
-        pytest.param(None, (Imported("ftc", "spam", imported_at=NOW - 61 * DAY_SECONDS),), False, id="long-ago"),
-        pytest.param(None, (Imported("crm", "ok", imported_at=NOW),), False, id="on-an-allow-feed"),
-        pytest.param(MARKED_AND_HUNG_UP_ON, (), True, id="marks-and-behaviour"),
-        pytest.param(Standing(at=NOW, marks=1.0, reporters=1), (), False, id="one-mark"),
+        pytest.param(None, 0, False, id="nothing"),
+        pytest.param(MARKED_AND_HUNG_UP_ON, 0, True, id="marks-and-behaviour"),
+        pytest.param(MARKED_AND_HUNG_UP_ON, 61, False, id="long-ago"),
+        pytest.param(Standing(at=NOW, marks=1.0, reporters=1), 0, False, id="one-mark"),
         pytest.param(
-            MARKED_AND_HUNG_UP_ON,
-            (Imported("crm", "ok", imported_at=NOW),),
+            Standing(at=NOW, one_ring=9.0, signals=((SignalCategory.ONE_RING, 9),)),
+            0,
             False,
-            id="marks-and-behaviour-on-an-allow-feed",
+            id="a-burst-of-one-ring-calls",
         ),
     ],
 )
-def test_a_neighbour_is_bad_on_a_feed_or_by_its_own_evidence(
-    standing: Standing | None, imported: tuple[Imported, ...], bad: bool
-) -> None:
-    assert is_bad(standing, imported, DEFAULT, NOW) is bad
+def test_a_neighbour_is_bad_by_what_our_people_saw(standing: Standing | None, later: int, bad: bool) -> None:
+    assert is_bad(standing, DEFAULT, NOW + later * DAY_SECONDS) is bad
 
 
 def test_the_days_of_the_test_are_not_known() -> None:

@@ -145,7 +145,7 @@ async def test_a_path_that_is_not_ours_is_a_protocol_error(path: str) -> None:
 
 
 async def test_a_decision_is_recorded_as_it_was_made() -> None:
-    memory = memory_of(callee=make_person("201"), recent_calls=(), challenge_passed_at=NOW - HOUR, level=Level.REJECT)
+    memory = memory_of(callee=make_person("201"), recent_calls=(), passed_until=NOW + HOUR, level=Level.REJECT)
     memory.facts_now = replace(memory.facts_now, reputation=make_reputation(7.5, Level.REJECT))
     memory.reads_take = 0.0125
     await make_screening(memory).answer(make_request("screen", "attestation=B,linkedid=1767258007.11,did=02071838750"))

@@ -116,7 +116,7 @@ def facts(*, lists: bool = True, levels: bool = True) -> st.SearchStrategy[Facts
         ties=st.lists(ties(), max_size=3) if lists else st.just(()),
         identity=st.none() | st.sampled_from([1, 2]).map(make_identity),
         imported=st.lists(imported, max_size=2),
-        challenge_passed_at=st.none() | instants(),
+        passed_until=st.none() | instants(),
         emergency_at=rarely(instants()),
         own_number=st.integers(0, 3).map(lambda roll: roll == 0),
         recent_calls=recent(),

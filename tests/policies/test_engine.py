@@ -261,7 +261,7 @@ CAPPED = [
     pytest.param(make_signed_call(), make_facts(identity=make_identity(2)), Reason.VERIFIED, id="verified-A"),
     pytest.param(
         make_call(),
-        make_facts(challenge_passed_at=NOW - 30 * DAY + 1),
+        make_facts(passed_until=NOW + 1),
         Reason.PASSED_CHALLENGE,
         id="challenge-passed-29-days-ago",
     ),
@@ -298,7 +298,7 @@ NOT_CAPPED = [
         make_facts(identity=make_identity(2)),
         id="verified-but-failed",
     ),
-    pytest.param(make_call(), make_facts(challenge_passed_at=NOW - 30 * DAY), id="challenge-passed-30-days-ago"),
+    pytest.param(make_call(), make_facts(passed_until=NOW), id="challenge-passed-30-days-ago"),
     pytest.param(make_call(), make_facts(recent_calls=[NOW - 180]), id="called-three-minutes-ago"),
     pytest.param(make_call(), make_facts(recent_calls=[NOW]), id="this-very-call-is-no-redial"),
     pytest.param(make_call(), make_facts(recent_block_calls=[NOW - 10]), id="a-neighbour-called"),
@@ -404,7 +404,7 @@ def test_the_explanation_carries_the_appeals_reference() -> None:
 
 SPEAKS_FOR_HIM: dict[str, Any] = {
     "identity": make_identity(2),
-    "challenge_passed_at": NOW - DAY,
+    "passed_until": NOW + DAY,
     "recent_calls": [NOW - 10],
     "own_number": True,
 }
@@ -458,7 +458,7 @@ def test_observe_mode_records_and_lets_every_call_through(ground: Ground) -> Non
 
 
 def test_observe_mode_knows_what_a_cap_would_have_done() -> None:
-    facts = make_facts(3.0, challenge_passed_at=NOW - DAY)
+    facts = make_facts(3.0, passed_until=NOW + DAY)
     decision = decide(make_call(), facts, policy_ordering("reject", observe=True), NOW)
     assert (decision.action, decision.would_be) == (Action.ALLOW, Action.WARN)
     assert decision.capped_by == Why(Reason.PASSED_CHALLENGE)
@@ -532,7 +532,7 @@ def test_a_call_is_decided_alike_and_explained_as_decided(call: IncomingCall, fa
 
 
 def test_an_explanation_names_every_step_on_the_way() -> None:
-    call, known = make_call(), make_facts(5.0, challenge_passed_at=NOW - DAY)
+    call, known = make_call(), make_facts(5.0, passed_until=NOW + DAY)
     assert explain(call, known, load_policy("balanced"), NOW) == (
         Look(1, "never screened", "passes"),
         Look(2, "emergency window", "passes"),

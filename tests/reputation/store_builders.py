@@ -13,6 +13,7 @@ from reputation.appeals import Appeal
 from reputation.model import (
     AuthClass,
     CallerKind,
+    ChallengeResult,
     DecisionRecord,
     Direction,
     Disposition,
@@ -27,6 +28,7 @@ from reputation.model import (
     OutcomeRecord,
     Verdict,
 )
+from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.transaction import transaction
@@ -168,3 +170,8 @@ def make_appeal(**fields: Any) -> Appeal:
         "opened_at": NOW,
     }
     return Appeal(**known | fields)
+
+
+def pass_challenge(db: sqlite3.Connection, number: str, auth_class: AuthClass, at: float) -> None:
+    """A caller with this number has passed a challenge."""
+    record_challenge(db, f"challenged-{at}", number, auth_class, ChallengeResult.PASSED, at)

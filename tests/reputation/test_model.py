@@ -12,12 +12,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reputation.decay import bounded, decayed
+from reputation.families.block import LISTED as LISTED_BLOCK
 from reputation.families.block import block_of
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
     Attestation,
     AuthClass,
+    Challenged,
+    ChallengeResult,
     Identity,
     Imported,
     Level,
@@ -42,7 +45,16 @@ from reputation.scoring import (
 )
 from reputation.standing import Rows, Standing, standing_of
 from reputation.trust import Settled, trust_of
-from reputation.weights import DAY_SECONDS, DEFAULT, BlockWeights, MarkWeights, QuietWeights, Thresholds, Weights
+from reputation.weights import (
+    DAY_SECONDS,
+    DEFAULT,
+    BlockWeights,
+    MarkWeights,
+    QuietWeights,
+    Thresholds,
+    Weights,
+    WitnessWeights,
+)
 from reputation.weights import problems_of as problems
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
 
@@ -73,7 +85,7 @@ def judged(
     epoch_at: float | None = None,
     **evidence: Any,
 ) -> Reputation:
-    rows = Rows(marks, signals, answered)
+    rows = Rows(marks, signals, answered, evidence.pop("challenges", ()))
     standing = standing_of(rows, circumstances.auth_class, weights, epoch_at=epoch_at)
     return reputation_of(replace(Evidence(standing=standing), **evidence), circumstances, weights, now)
 
@@ -121,9 +133,8 @@ def test_a_value_halves_in_its_half_life_and_never_grows() -> None:
 @pytest.mark.parametrize(
     ("category", "weight"),
     [
-        (HUNG_UP, 1.2), (ONE_RING, 0.8), (SignalCategory.UNANSWERED, 0.2), (SignalCategory.CHALLENGE_SILENT, 0.6),
-        (SignalCategory.VOICEMAIL, -0.3), (SignalCategory.LONG_TALK, -0.3), (SignalCategory.CHALLENGE_PASSED, -1.5),
-        (CALLED_BACK, -2.0), (SignalCategory.SECOND_TALK, -1.5),
+        (HUNG_UP, 1.2), (SignalCategory.UNANSWERED, 0.2), (SignalCategory.VOICEMAIL, -0.3),
+        (SignalCategory.LONG_TALK, -0.3), (CALLED_BACK, -2.0), (SignalCategory.SECOND_TALK, -1.5),
     ],
 )  # fmt: skip
 def test_what_a_call_shows(category: SignalCategory, weight: float) -> None:
@@ -133,9 +144,16 @@ def test_what_a_call_shows(category: SignalCategory, weight: float) -> None:
     assert family(later, "behaviour") == pytest.approx(bounded(weight / 2, 0.03))
 
 
+def test_a_one_ring_call_fades_within_days() -> None:
+    once = [signal("201", ONE_RING)]
+    for hours, weight in ((0, 0.8), (36, 0.4), (72, 0.2)):
+        found = judged((), once, now=NOW + 3600.0 * hours)
+        assert family(found, "behaviour") == pytest.approx(bounded(weight, 0.03))
+
+
 @pytest.mark.parametrize(("bad", "log_odds"), [(0, None), (2, None), (3, 1.0), (4, 1.0), (5, 1.5), (900, 1.5)])
 def test_a_block_tags_at_most(bad: int, log_odds: float | None) -> None:
-    found = block_of(bad, DEFAULT.block)
+    found = block_of(LISTED_BLOCK, bad, DEFAULT.block)
     assert (found.log_odds if found else None) == log_odds
 
 
@@ -173,7 +191,7 @@ def test_quiet_hours_go_over_midnight(hour: int, quiet: bool) -> None:
 
 @pytest.mark.parametrize(
     ("level", "auth", "log_odds", "most"),
-    [(1, UNKNOWN, -0.5, 3.0), (2, UNKNOWN, -1.5, 2.3), (2, SIGNED, -3.0, 1.61), (2, FALSE, 0.0, 3.51)],
+    [(1, UNKNOWN, 0.0, 3.0), (2, UNKNOWN, -1.5, 2.3), (2, SIGNED, -3.0, 1.61), (2, FALSE, 0.0, 3.51)],
 )
 def test_an_identity_speaks_for_the_call_and_bounds_marks(
     level: int, auth: AuthClass, log_odds: float, most: float
@@ -209,7 +227,7 @@ def test_a_mark_weighs_by_its_reporter_and_its_channel() -> None:
 
 @pytest.mark.parametrize(
     ("log_odds", "level"),
-    [(1.49, Level.NONE), (1.5, Level.TAG), (2.9, Level.WARN), (4.5, Level.CHALLENGE), (5.5, Level.ROUTE),
+    [(1.49, Level.NONE), (1.5, Level.TAG), (2.9, Level.WARN), (3.6, Level.CHALLENGE), (5.5, Level.ROUTE),
      (6.8, Level.REJECT)],
 )  # fmt: skip
 def test_thresholds(log_odds: float, level: Level) -> None:
@@ -218,36 +236,76 @@ def test_thresholds(log_odds: float, level: Level) -> None:
 
 MARKED = [spam("1", group="sales"), spam("2", group="support"), spam("3", group="sales")]
 SHOWN = [signal(str(n)) for n in range(10, 20)]
-LISTED: dict[str, Any] = {"imported": (Imported("a", "spam"), Imported("b", "spam")), "bad_neighbours": 5}
-
-
-def test_marks_of_two_groups_and_what_others_saw_can_reject() -> None:
-    assert judged(MARKED, SHOWN).level is Level.REJECT
+FEED = (Imported("a", "spam"),)
+BY_HAND = (Imported("a", "spam", is_feed=False),)
+FAILED = [Challenged(CALLER, UNKNOWN, "", ChallengeResult.SILENT, NOW, "failed")]
+PASSED = [Challenged(CALLER, UNKNOWN, "", ChallengeResult.PASSED, NOW - DAY, "passed")]
+LISTED: dict[str, Any] = {"imported": FEED, "challenges": FAILED}
 
 
 @pytest.mark.parametrize(
     ("marks", "signals", "evidence", "level"),
     [
-        pytest.param(MARKED, SHOWN, {"appeal": "AP9E4100"}, Level.ROUTE, id="appealed"),
-        pytest.param([replace(m, group="sales") for m in MARKED], SHOWN, {}, Level.ROUTE, id="one group"),
-        pytest.param([replace(m, group=None) for m in MARKED], SHOWN, {}, Level.REJECT, id="three without groups"),
-        pytest.param([replace(m, group=None) for m in MARKED[:2]], SHOWN, {}, Level.ROUTE, id="two without groups"),
-        pytest.param([replace(m, at=NOW - 35 * DAY) for m in MARKED], SHOWN, LISTED, Level.ROUTE, id="faded marks"),
-        pytest.param(MARKED, (), LISTED, Level.WARN, id="nobody saw"),
-        pytest.param((), SHOWN, LISTED, Level.ROUTE, id="no marks"),
+        pytest.param(MARKED, SHOWN, LISTED, Level.REJECT, id="people, a feed, a failed challenge"),
+        pytest.param(MARKED, SHOWN, {"challenges": FAILED}, Level.CHALLENGE, id="no feed"),
+        pytest.param(MARKED, SHOWN, {"imported": FEED}, Level.CHALLENGE, id="never asked"),
+        pytest.param(MARKED, SHOWN, LISTED | {"imported": BY_HAND}, Level.CHALLENGE, id="a list imported by hand"),
+        pytest.param(MARKED, SHOWN, LISTED | {"challenges": PASSED + FAILED}, Level.CHALLENGE, id="passed lately"),
+        pytest.param(MARKED, SHOWN, LISTED | {"bad_neighbours": 5, "imported": ()}, Level.CHALLENGE, id="own block"),
+        pytest.param(MARKED, SHOWN, LISTED | {"listed_neighbours": 5, "imported": ()}, Level.REJECT, id="listed block"),
+        pytest.param(MARKED, SHOWN, LISTED | {"appeal": "AP9E4100"}, Level.ROUTE, id="appealed"),
+        pytest.param([replace(m, group="sales") for m in MARKED], SHOWN, LISTED, Level.ROUTE, id="one group"),
+        pytest.param([replace(m, group=None) for m in MARKED], SHOWN, LISTED, Level.REJECT, id="three without groups"),
+        pytest.param([replace(m, group=None) for m in MARKED[:2]], SHOWN, LISTED, Level.ROUTE, id="two without groups"),
+        pytest.param((), SHOWN, LISTED | {"listed_neighbours": 5}, Level.ROUTE, id="no marks"),
     ],
 )
-def test_what_reject_and_challenge_need_besides(
+def test_what_route_and_reject_need_besides(
     marks: list[Mark], signals: list[Signal], evidence: dict[str, Any], level: Level
 ) -> None:
     found = judged(marks, signals, **evidence)
-    assert found.log_odds >= 6.8
+    assert found.log_odds >= 6.5
     assert found.level is level
 
 
-def test_a_failed_signature_alone_can_challenge() -> None:
-    circumstances = Circumstances(FALSE, Attestation.A, Verification.FAILED)
-    assert judged(many(9, auth_class=FALSE), circumstances=circumstances).level is Level.CHALLENGE
+@pytest.mark.parametrize(
+    ("marks", "signals", "people", "level"),
+    [
+        pytest.param(MARKED[:1], (), 3, Level.NONE, id="one"),
+        pytest.param(MARKED[:2], (), 3, Level.WARN, id="two of a few"),
+        pytest.param(MARKED[:2], (), 81, Level.NONE, id="two of 81"),
+        pytest.param(many(5), (), 200, Level.WARN, id="five of 200"),
+        pytest.param(many(5), (), 100_000, Level.WARN, id="five of many"),
+        pytest.param(many(9), SHOWN[:3], 200, Level.CHALLENGE, id="twelve of 200"),
+        pytest.param(many(8), SHOWN[:3], 200, Level.WARN, id="eleven of 200"),
+        pytest.param(many(2), SHOWN[:2], 20, Level.WARN, id="four of 20"),
+        pytest.param(many(2), SHOWN[:3], 20, Level.CHALLENGE, id="five of 20"),
+        pytest.param(many(40), (), 200, Level.WARN, id="marks alone"),
+    ],
+)
+def test_how_many_witnesses_it_takes(marks: list[Mark], signals: list[Signal], people: int, level: Level) -> None:
+    assert judged(marks, signals, circumstances=Circumstances(people=people)).level is level
+
+
+def test_a_feed_makes_up_for_witnesses() -> None:
+    found = judged(MARKED[:1], SHOWN[:1], imported=FEED, circumstances=Circumstances(people=200))
+    assert found.level is Level.CHALLENGE
+
+
+def test_one_ring_calls_alone_warn_at_most() -> None:
+    rings = [signal(str(n), ONE_RING, NOW - 3600.0 * (n // 3)) for n in range(15)]
+    found = judged((), rings)
+    assert found.log_odds < 3.6
+    with_marks = judged(many(12), rings, circumstances=Circumstances(people=200))
+    assert with_marks.level is Level.WARN, "nothing but marks and one-ring calls"
+
+
+def test_a_tag_comes_from_outside() -> None:
+    assert judged(many(1)).level is Level.NONE
+    assert judged(imported=FEED).level is Level.TAG
+    assert judged(imported=BY_HAND).level is Level.TAG
+    called_back = [signal("201", CALLED_BACK)]
+    assert judged((), called_back, imported=FEED).level is Level.NONE
 
 
 # Properties ------------------------------------------------------------------------------------
@@ -387,7 +445,7 @@ def test_evidence_from_before_the_present_owner_weighs_a_quarter() -> None:
 def test_a_witness_of_two_epochs_speaks_once() -> None:
     marks = [spam("1", at=NOW - DAY), spam("1", at=NOW, epoch=1)]
     standing = standing_of(Rows(marks), UNKNOWN, DEFAULT, epoch_at=NOW - 60)
-    assert standing == Standing(at=NOW, marks=1.0, reporters=1, groups=1)
+    assert standing == Standing(at=NOW, marks=1.0, reporters=1, groups=1, witnessed=(NOW,))
 
 
 @pytest.mark.parametrize(("auth", "counts"), [(UNKNOWN, True), (SIGNED, True), (FALSE, False)])
@@ -415,6 +473,8 @@ def test_the_vector_is_read_back_as_it_was_written() -> None:
         (Weights(marks=MarkWeights(marked_if_unwanted=0.005)), "marks.marked_if_unwanted"),
         (Weights(marks=MarkWeights(contamination=0.01)), "marks.contamination"),
         (Weights(block=BlockWeights(some=5)), "block.many"),
+        (Weights(levels=Thresholds(challenge=4.6)), "levels.challenge_unseen"),
+        (Weights(witnesses=WitnessWeights(label_most=1)), "witnesses.label_most"),
         (Weights(quiet=QuietWeights(time_zone="Mars/Base")), "quiet.time_zone"),
     ],
 )

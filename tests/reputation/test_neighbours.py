@@ -25,7 +25,7 @@ def take(ledger: MemoryStore, one: OutcomeRecord | Mark) -> None:
 def bad_in_block(ledger: MemoryStore, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
     """All of the block, each looked at."""
     neighbours = [one for one in ledger.numbers() if block_of(one) == block_of(number) and one != number]
-    return sum(is_bad(ledger.standing(one, auth_class), (), weights, now) for one in neighbours)
+    return sum(is_bad(ledger.standing(one, auth_class), weights, now) for one in neighbours)
 
 
 @given(histories, st.lists(st.tuples(st.sampled_from(NUMBERS), classes), max_size=14), st.sampled_from([0.0, 40 * DAY]))
@@ -54,7 +54,7 @@ def test_who_is_left_out_is_bad_at_no_time(history: Sequence[OutcomeRecord | Mar
     for number in ledger.numbers():
         standing = ledger.standing(number, auth_class)
         if standing is not None and not may_be_bad(standing, KEEN):
-            assert not any(is_bad(standing, (), KEEN, standing.at + days * DAY) for days in (0, 1, 10, 59))
+            assert not any(is_bad(standing, KEEN, standing.at + days * DAY) for days in (0, 1, 10, 59))
 
 
 def test_only_who_moved_is_looked_at_again() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.model import AuthClass, Did, Identity, ListEntry, ListName, Person
-from reputation.store.challenges import latest_challenge_pass, record_challenge_pass
+from reputation.store.challenges import latest_challenge_pass
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.identities import all_identities, identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, covering_prefixes, list_entries, remove_entry
@@ -37,7 +37,7 @@ from reputation.store.personal_lists import (
     set_personal_entry,
     stop_expecting,
 )
-from tests.reputation.store_builders import CALLER, DID, NOW, facts, make_entry, read, write
+from tests.reputation.store_builders import CALLER, DID, NOW, facts, make_entry, pass_challenge, read, write
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")
 
@@ -194,6 +194,6 @@ def test_latest_challenge_passes_and_emergencies(store: Path) -> None:
     assert read(store, latest_emergency) is None
     assert read(store, latest_challenge_pass, CALLER, AuthClass.UNKNOWN) is None
     write(store, record_emergency, NOW)
-    write(store, record_challenge_pass, CALLER, AuthClass.UNKNOWN, NOW)
+    write(store, pass_challenge, CALLER, AuthClass.UNKNOWN, NOW)
     assert read(store, latest_emergency) == NOW
     assert read(store, latest_challenge_pass, CALLER, AuthClass.UNKNOWN) == NOW

@@ -21,7 +21,6 @@ from reputation.model import (
     PersonalTie,
     Tie,
 )
-from reputation.store.challenges import record_challenge_pass
 from reputation.store.database import open_store
 from reputation.store.emergencies import close_window, record_emergency
 from reputation.store.facts import FACTS, facts_of
@@ -31,7 +30,7 @@ from reputation.store.lists import add_entry
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from tests.reputation.histories import empty_store
-from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, write
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, pass_challenge, write
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")
 BOB = Person("202", "PJSIP/202", "support", "zh", "Bob")
@@ -209,11 +208,11 @@ def test_a_source_that_is_not_live_does_not_count(store: Path) -> None:
 
 def test_the_latest_pass_of_the_same_class_counts(store: Path) -> None:
     for at in (NOW - 5, NOW - 1, NOW - 3):
-        write(store, record_challenge_pass, CALLER, AuthClass.UNKNOWN, at)
-    write(store, record_challenge_pass, CALLER, AuthClass.UNAUTHENTICATED, NOW)
-    write(store, record_challenge_pass, "+12015550999", AuthClass.UNKNOWN, NOW)
-    assert facts(store).challenge_passed_at == NOW - 1
-    assert facts(store, make_query(auth_class=AuthClass.AUTHENTICATED)).challenge_passed_at is None
+        write(store, pass_challenge, CALLER, AuthClass.UNKNOWN, at)
+    write(store, pass_challenge, CALLER, AuthClass.UNAUTHENTICATED, NOW)
+    write(store, pass_challenge, "+12015550999", AuthClass.UNKNOWN, NOW)
+    assert facts(store).passed_until == NOW - 1 + 30 * DAY
+    assert facts(store, make_query(auth_class=AuthClass.AUTHENTICATED)).passed_until is None
 
 
 def test_the_latest_emergency_call_counts(store: Path) -> None:

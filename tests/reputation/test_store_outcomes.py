@@ -30,7 +30,6 @@ from reputation.model import (
     Verdict,
 )
 from reputation.signals import latest_by_key, lessons_of
-from reputation.store.challenges import record_challenge_pass
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
@@ -57,6 +56,7 @@ from tests.reputation.store_builders import (
     make_outcome,
     make_query,
     make_record,
+    pass_challenge,
     read,
     write,
 )
@@ -229,7 +229,7 @@ class TestTheJournal:
         self, store: Path, passed_at: float, auth_class: AuthClass, category: str | None
     ) -> None:
         write(store, record_decisions, [make_record(action="challenge")])
-        write(store, record_challenge_pass, CALLER, auth_class, passed_at)
+        write(store, pass_challenge, CALLER, auth_class, passed_at)
         write(store, record_outcome, make_outcome(by="201", talk=40.0), NOW + 50)
         assert categories(store) == ([("201", category)] if category else [])
 

@@ -18,7 +18,7 @@ from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appe
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import keep_code
-from reputation.store.challenges import record_challenge, record_challenge_pass
+from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
@@ -49,6 +49,7 @@ from tests.reputation.store_builders import (
     make_mark,
     make_outcome,
     make_record,
+    pass_challenge,
     read,
     write,
 )
@@ -105,7 +106,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     set_personal_entry(db, PersonalEntry("201", number, ListName.BLOCK, NOW))
     add_contacts(db, "crm", [Contact(number, "Carol")])
     set_identity(db, Identity(number, "Carol Ltd", 1, NOW + DAY), NOW)
-    record_challenge_pass(db, number, AuthClass.UNKNOWN, NOW)
+    pass_challenge(db, number, AuthClass.UNKNOWN, NOW)
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
     add_mark(db, make_mark(number))
@@ -249,7 +250,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for person, until in (("201", NOW), ("202", NOW + 1)):
         write(path, expect_call, person, until)
     for number, days in ((CALLER, 31), (OTHER, 29)):
-        write(path, record_challenge_pass, number, AuthClass.UNKNOWN, NOW - days * DAY)
+        write(path, pass_challenge, number, AuthClass.UNKNOWN, NOW - days * DAY)
         write(path, set_identity, Identity(number, "Carol", 1, NOW + 30 * DAY - days * DAY), NOW)
     for days in (731, 729):
         write(path, add_audit, Change("mark"), "joe", NOW - days * DAY)

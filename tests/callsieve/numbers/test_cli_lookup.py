@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from reputation.model import AuthClass, EndedBy
-from reputation.store.challenges import record_challenge_pass
 from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
 from reputation.store.imports import import_numbers
@@ -18,7 +17,7 @@ from reputation.store.personal_lists import Contact, add_contacts, expect_call
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER
-from tests.reputation.store_builders import make_mark, make_outcome
+from tests.reputation.store_builders import make_mark, make_outcome, pass_challenge
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def known(callsieve: Program) -> Program:
     with open_store(callsieve.store) as db:
         add_contacts(db, "crm", [Contact(CALLER, "Acme"), Contact(CALLER, "Joe at Acme", "201")])
         expect_call(db, "201", time.time() + 3600)
-        record_challenge_pass(db, CALLER, AuthClass.UNKNOWN, time.time() - 86400)
+        pass_challenge(db, CALLER, AuthClass.UNKNOWN, time.time() - 86400)
         import_numbers(db, "ftc", "spam", [(CALLER, "scam", "Joe", "warranty")])
     return callsieve
 

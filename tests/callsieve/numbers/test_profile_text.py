@@ -74,8 +74,8 @@ def of_imports(*imported: Imported) -> Facts:
         ),
         pytest.param(Facts(ties=(PersonalTie(Tie.TALKED, "201", at=1.0),)), "201 called it and talked.", id="talked"),
         pytest.param(
-            Facts(own_number=True, challenge_passed_at=1.0),
-            "It is one of our own numbers; its caller has passed a challenge.",
+            Facts(own_number=True, reputation=Reputation(-1.2, families=(Family("caller", -1.2, (("passed", 1),)),))),
+            "It passed a challenge; it is one of our own numbers.",
             id="own-and-challenged",
         ),
         pytest.param(

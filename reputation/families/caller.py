@@ -1,0 +1,66 @@
+"""What the caller itself did when it was challenged, apart from all that people saw (docs/explanation/model.md)."""
+
+from __future__ import annotations
+
+from reputation.decay import decayed
+from reputation.model import ChallengeHistory, Family
+from reputation.weights import DAY_SECONDS, CallerWeights
+
+NAME = "caller"
+NAME_OF_PROOF, NAME_OF_PASS, NAME_OF_FAILURE, NAME_OF_ABANDONED = "proven", "passed", "failed", "hung up"
+
+
+def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
+    """The family now; None for who was never challenged. `proven`: what a proof of control is worth by itself, of which
+    and of a pass the stronger counts.
+    """
+    counts = _counts(history, proven != 0.0)
+    if not counts:
+        return None
+    log_odds = min(_of_pass(history, weights, now), proven) + _of_failures(history, weights, now)
+    return Family(NAME, max(weights.passed, min(weights.failed_again, log_odds)), counts)
+
+
+def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
+    """How long the last pass caps what is done. It ends early once people answer and mark the number all the same:
+    twice as many for each earlier pass, so that nobody is asked again and again by the same few.
+    """
+    at = history.passed_at
+    if at is None:
+        return None
+    enough = weights.pass_marks * 2 ** (len(history.passes) - 1)
+    is_over = history.marked >= enough
+    return at + (weights.pass_hours * 3600.0 if is_over else weights.pass_days * DAY_SECONDS)
+
+
+def has_failed(history: ChallengeHistory, weights: CallerWeights, now: float) -> bool:
+    """Whether it failed a challenge, and has passed none in all the time that a pass would have spoken for it."""
+    lasts = weights.pass_days * DAY_SECONDS
+    passed_lately = history.passed_at is not None and now - history.passed_at < lasts
+    return history.failed_at is not None and now - history.failed_at < lasts and not passed_lately
+
+
+def _of_pass(history: ChallengeHistory, weights: CallerWeights, now: float) -> float:
+    if history.passed_at is None:
+        return 0.0
+    return decayed(weights.passed, history.passed_at, now, weights.passed_half_life_days * DAY_SECONDS)
+
+
+def _of_failures(history: ChallengeHistory, weights: CallerWeights, now: float) -> float:
+    half_life = weights.failed_half_life_days * DAY_SECONDS
+    if history.failed_at is not None:
+        value = weights.failed if history.failures == 1 else weights.failed_again
+        return decayed(value, history.failed_at, now, half_life)
+    if history.abandoned_at is not None:
+        return decayed(weights.abandoned, history.abandoned_at, now, half_life)
+    return 0.0
+
+
+def _counts(history: ChallengeHistory, is_proven: bool) -> tuple[tuple[str, int], ...]:
+    counts = (
+        (NAME_OF_PROOF, int(is_proven)),
+        (NAME_OF_PASS, 0 if is_proven else len(history.passes)),
+        (NAME_OF_FAILURE, history.failures),
+        (NAME_OF_ABANDONED, int(history.abandoned_at is not None)),
+    )
+    return tuple([(name, count) for name, count in counts if count])
