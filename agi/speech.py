@@ -61,6 +61,8 @@ class Phrase(StrEnum):
     NOBODY_CALLED_BACK = "explain-nobody-called-back"
     LISTED_FINE = "explain-listed-fine"
     CONTROLLED = "explain-controlled"
+    PASSED = "explain-challenge-passed"
+    FAILED = "explain-challenge-silent"
     VERIFIED = "explain-verified"
     BLOCK = "explain-block"
     VOUCHED = "explain-vouched"
@@ -228,8 +230,8 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
     elif family.name == "identity":
         yield (Phrase.VERIFIED,)
     elif family.name == "caller":
-        passed = Phrase.CONTROLLED if "proven" in counts else "explain-challenge-passed"
-        yield (passed if speaks_for else "explain-challenge-silent",)
+        passed = Phrase.CONTROLLED if "proven" in counts else Phrase.PASSED
+        yield (passed if speaks_for else Phrase.FAILED,)
     elif family.name in _KEY_BY_FAMILY:
         yield (_KEY_BY_FAMILY[family.name],)
 

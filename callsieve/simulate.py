@@ -108,6 +108,7 @@ class Ours:
     own_numbers: frozenset[str]
     weights: Weights
     hours: ScreeningHours = field(default_factory=ScreeningHours)
+    sample_salt: bytes = b""
 
     @classmethod
     def of(cls, settings: Settings) -> Ours:

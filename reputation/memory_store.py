@@ -26,7 +26,6 @@ from reputation.model import (
     OutcomeRecord,
     Signal,
     SignalCategory,
-    Tie,
     Verdict,
 )
 from reputation.neighbours import Neighbours, block_of
@@ -35,6 +34,7 @@ from reputation.signals import (
     ANOTHER_DAY_SECONDS,
     ONE_RING_GUARD_SECONDS,
     RELATIONSHIP_SECONDS,
+    SPAMWARD,
     Lessons,
     latest_by_key,
     lessons_of,
@@ -82,17 +82,18 @@ class MemoryStore:
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
         """Adds all that the call shows, and returns the signal that it is."""
-        outcome = self._tied(outcome)
         lessons = lessons_of(outcome)
         if outcome.number is None or not any(lessons):
             return None
         known = self._known_of(outcome.number)
         if lessons.challenged is not None:
             self.add_challenge(lessons.challenged)
-        said = lessons.answered or lessons.signal
+        said = lessons.answered or lessons.signal or lessons.talk_to
         moved = self._parts(known, said.callee, outcome) if said is not None else {}
         signal, replaced = _learnt(known, lessons, outcome.auth_class)
-        is_crowded = any(self._is_crowded(known, one) for one in (signal, replaced) if one is not None)
+        is_crowded = lessons.talk_to is not None or any(
+            self._is_crowded(known, one) for one in (signal, replaced) if one is not None
+        )
         for auth_class, before in moved.items():
             after = self._part(known, said.callee, auth_class) if said is not None else None
             total = known.standings.pop(auth_class, None)  # None too where the call made all folds void
@@ -206,16 +207,6 @@ class MemoryStore:
                 bad += is_bad(self.standing(one, auth_class), self.weights, now)
         return bad
 
-    def _tied(self, outcome: OutcomeRecord) -> OutcomeRecord:
-        """With the tie by which the phone rang, where its person has called the number and talked."""
-        if outcome.rang_by is not None or outcome.direction is not Direction.INBOUND or outcome.number is None:
-            return outcome
-        known = self._known.get(outcome.number)
-        talked_at = known.talks.get(outcome.witness or "") if known is not None else None
-        if talked_at is None or not outcome.at - RELATIONSHIP_SECONDS < talked_at <= outcome.at:
-            return outcome
-        return replace(outcome, rang_by=Tie.TALKED)
-
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
         """Whether the signal is of an hour of which not all count, or one-ring calls may be cleared: then sums are made
         anew.
@@ -305,13 +296,21 @@ def _all_rows(known: _Known) -> Rows:
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
     """Of these rows of a number those that count, with what "not spam" says besides."""
     marks = tuple(marks)
-    shown = [
-        signal
-        for signal in signals
-        if signal.category is not SignalCategory.CALLED_BACK or not _rang_within_a_day(known.owned_one_rings, signal.at)
-    ]
+    shown = [signal for signal in signals if _counts(known, signal)]
     said = [signal for mark in marks if (signal := signal_of_mark(mark))]
     return Rows(marks, latest_by_key([*shown, *said]) if said else shown, tuple(answered))
+
+
+def _counts(known: _Known, signal: Signal) -> bool:
+    """Not a call-back that a one-ring call asked for; nor what speaks against the number in a call that rang at
+    somebody who has called it and talked.
+    """
+    if signal.category is SignalCategory.CALLED_BACK:
+        return not _rang_within_a_day(known.owned_one_rings, signal.at)
+    talked_at = known.talks.get(signal.callee) if signal.category in SPAMWARD else None
+    if talked_at is None or talked_at <= signal.at - RELATIONSHIP_SECONDS:
+        return True
+    return _rang_within_a_day(known.one_rings, talked_at)
 
 
 def _rang_within_a_day(one_rings: list[float], at: float) -> bool:

@@ -15,6 +15,7 @@ from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from reputation.store.as_of import Background, background_of
 from reputation.store.people import all_dids, all_people, own_numbers
+from reputation.store.site import sample_salt
 
 
 class ReplayContext(NamedTuple):
@@ -33,6 +34,7 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
         ours.own_numbers.union(own_numbers(db)),
         ours.weights,
         ours.hours,
+        sample_salt(db),
     )
     return ReplayContext(everybody, partial(background_of, db))
 

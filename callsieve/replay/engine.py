@@ -22,9 +22,11 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy, PolicySet
 from policies.situation import situation_of
+from reputation.families.caller import passed_until
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Caller,
+    ControlSample,
     Did,
     Direction,
     Facts,
@@ -37,6 +39,7 @@ from reputation.model import (
 )
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
+from reputation.signals import proofs_of_control
 from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
 from reputation.velocity import Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
@@ -82,6 +85,7 @@ class Replay:
         self._backgrounds: dict[str, Background] = {}
         self._by_endpoint = {person.endpoint: person for person in ours.people.values() if person.endpoint}
         self._people: dict[str, Person] = dict(ours.people)
+        self._sample = ControlSample(ours.sample_salt, ours.weights.sample.every)
         self._at = 0.0
         self._taken = 0
 
@@ -149,9 +153,12 @@ class Replay:
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
         then = self.background(number).then(at)
         ties = tuple(self._ties(number, then, at))
-        circumstances = Circumstances(
-            auth_class, call.attestation, call.verification, hour, not ties and then.identity is None
-        )
+        is_stranger = not ties and then.identity is None
+        about = auth_class, call.attestation, call.verification, hour
+        circumstances = Circumstances(*about, is_stranger, people=len(self._people))
+        if then.identity is not None:
+            for proof in proofs_of_control(number, self.background(number).identified_at):
+                self.ledger.add_challenge(proof)
         oldest = at - self._weights.block.days * DAY_SECONDS
         listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
         evidence = self.ledger.evidence(number, auth_class, at, listed)
@@ -165,11 +172,14 @@ class Replay:
             ties=ties,
             identity=then.identity,
             imported=then.imported,
+            passed_until=passed_until(evidence.challenges, self._weights.caller),
+            failures=evidence.challenges.failures,
             one_ring_at=self.ledger.one_ring_at(number, at),
             own_number=number in self._ours.own_numbers or number in self._ours.dids,
             reputation=reputation_of(evidence, circumstances, self._weights, at),
             recent_calls=self._velocity.calls(number, at),
             recent_block_calls=self._velocity.block_calls(number, at),
+            sample=self._sample,
         )
 
     def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:

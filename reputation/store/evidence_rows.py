@@ -16,7 +16,14 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
-from reputation.signals import ONE_RING_GUARD_SECONDS, latest_by_key, proofs_of_control, signal_of_mark
+from reputation.signals import (
+    ONE_RING_GUARD_SECONDS,
+    RELATIONSHIP_SECONDS,
+    SPAMWARD,
+    latest_by_key,
+    proofs_of_control,
+    signal_of_mark,
+)
 from reputation.standing import Rows
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
@@ -30,11 +37,18 @@ SELECT {MARK_COLUMNS} FROM mark
  ORDER BY at DESC, reporter, auth_class
 """
 # A call-back within a day after a one-ring call is what that call was for; not after one with a borrowed number.
+# What speaks against the number in calls that rang at somebody who has called it and talked says nothing: people could
+# let a caller in to hang up on it.
 SIGNALS = f"""
 SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
  WHERE number = ? AND NOT (category = 'called-back' AND EXISTS (
        SELECT 1 FROM one_ring WHERE one_ring.number = signal.number AND one_ring.auth_class <> 'unauthenticated'
           AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
+   AND NOT (category IN ({", ".join(f"'{category}'" for category in sorted(SPAMWARD))}) AND EXISTS (
+       SELECT 1 FROM talk WHERE talk.number = signal.number AND talk.person = signal.callee
+          AND talk.at > signal.at - {RELATIONSHIP_SECONDS}
+          AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
+                             AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)))
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
 CHALLENGES = "SELECT number, auth_class, did, result, at, linkedid, epoch FROM challenge WHERE number = ?"

@@ -39,7 +39,7 @@ from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
 FACTS = f"""
 SELECT 'moments',
-       (SELECT salt FROM site),
+       (SELECT salt FROM site WHERE id = 1),
        {OPENED_AT},
        EXISTS (SELECT 1 FROM did WHERE number = :number)
        OR EXISTS (SELECT 1 FROM own_number WHERE number = :number),
@@ -48,7 +48,7 @@ SELECT 'moments',
        (SELECT reference FROM appeal WHERE number = :number AND state = 'in force'),
        (SELECT max(closed_at) FROM appeal WHERE number = :number AND state = 'upheld'),
        {CLOSED_AT},
-       (SELECT people FROM site), NULL, NULL, NULL, NULL, NULL
+       (SELECT people FROM site WHERE id = 1), NULL, NULL, NULL, NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did

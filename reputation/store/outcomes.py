@@ -29,7 +29,6 @@ from reputation.model import (
     Tie,
 )
 from reputation.own.hours import AS_INSTALLED, CallingHours
-from reputation.signals import RELATIONSHIP_SECONDS
 from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
 from reputation.store.own_days import count_call
@@ -72,19 +71,14 @@ REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
-PASSED = """
-SELECT 1 FROM challenge WHERE number = ? AND auth_class = ? AND result = 'passed' AND at BETWEEN ? AND ?
-"""
-# Which tie of the witness to the number was in force when the call came; '' is everybody.
-TIE = f"""
+# Which tie of the witness to the number was in force when the call came; '' is everybody. A talk is looked at when the
+# evidence is added up, for calls may come in any order (evidence_rows.py).
+TIE = """
 SELECT 'allow' FROM personal_entry WHERE number = :number AND person = :witness AND verdict = 'allow' AND at <= :at
 UNION ALL
 SELECT 'expected' FROM expected_call WHERE person = :witness AND until > :at
 UNION ALL
 SELECT 'contact' FROM contact WHERE number = :number AND person IN (:witness, '')
-UNION ALL
-SELECT 'talked' FROM talk
- WHERE number = :number AND person = :witness AND at <= :at AND at > :at - {RELATIONSHIP_SECONDS}
  LIMIT 1
 """
 
@@ -243,12 +237,9 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
         return replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
     if action == "challenge" and outcome.challenge is None:
         told = challenge_result_of(db, outcome.linkedid)
-        if told is not None:
-            return replace(outcome, challenge=told)
-        passed = db.execute(PASSED, (outcome.caller, auth_class, outcome.at - 1.0, outcome.ended_at + 1.0)).fetchone()
-        if passed:
-            return replace(outcome, challenge=ChallengeResult.PASSED)
-        return replace(outcome, challenge=ChallengeResult.ABANDONED) if _gave_up(outcome) else outcome
+        if told is None and _gave_up(outcome):
+            told = ChallengeResult.ABANDONED
+        return replace(outcome, challenge=told)
     return outcome
 
 

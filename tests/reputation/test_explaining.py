@@ -16,8 +16,8 @@ from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW
 
 SPAMMER = Standing(
-    at=NOW, marks=2.0, answers=3.0, behaviour=3.6, reporters=2, groups=2, answered=3, silent=1,
-    signals=((SignalCategory.HUNG_UP_ON, 3),),
+    at=NOW, marks=2.0, answers=3.0, behaviour=3.0, reporters=2, groups=2, answered=3, silent=1,
+    signals=((SignalCategory.HUNG_UP_ON, 3),), witnessed=(NOW,) * 5,
 )  # fmt: skip
 
 
@@ -42,13 +42,17 @@ def test_the_sentence_of_the_model() -> None:
         (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked it as not spam"),
         (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked it as not spam"),
         (("behaviour", 1.0, (("to come", 2),)), "2 x to come; nobody called back"),
-        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are bad"),
+        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are on lists of spam"),
         (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list it as spam"),
         (("feeds", -1.5, (("spam", 0), ("ok", 1))), "one imported source lists it as fine"),
         (("attestation", 1.5, (("failed", 1),)), "its signature is false"),
         (("attestation", -0.5, (("A", 1),)), "the network vouches for it with A"),
         (("quiet hours", 0.5, ()), "it called in the quiet hours"),
         (("identity", -1.5, (("level 2", 1),)), "its owner is verified"),
+        (("caller", -1.2, (("passed", 2),)), "it passed 2 challenges"),
+        (("caller", 1.0, (("failed", 1), ("hung up", 1))), "it failed a challenge; it hung up when it was challenged"),
+        (("caller", -0.5, (("proven", 1),)), "somebody has proven to control it"),
+        (("own block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are bad"),
         (("a family to come", 1.0, (("this", 1),)), ""),
     ],
 )  # fmt: skip
@@ -64,9 +68,9 @@ def test_a_burst_is_said() -> None:
 def test_what_would_change_it() -> None:
     changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
     assert changes == {
-        Happening.CALLED_BACK: Level.CHALLENGE,
+        Happening.CALLED_BACK: Level.WARN,
         Happening.VERIFIED: Level.WARN,
-        Happening.UPHELD: Level.TAG,
+        Happening.UPHELD: Level.NONE,
     }
 
 
@@ -93,7 +97,7 @@ def test_time_lowers_it_too() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
-    assert (days, level) == (8, Level.CHALLENGE)
+    assert (days, level) == (22, Level.WARN)
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert days_until_lower(listed, *ARGUMENTS) is None
 
@@ -102,6 +106,7 @@ standings = st.builds(
     lambda marks, answers, behaviour, hung_up: Standing(
         at=NOW - DAY, marks=marks, answers=answers, behaviour=behaviour, reporters=round(marks), groups=2,
         answered=round(answers), signals=((SignalCategory.HUNG_UP_ON, hung_up),) if hung_up else (),
+        witnessed=(NOW - DAY,) * (round(marks) + hung_up),
     ),
     st.floats(0, 9), st.floats(0, 50), st.floats(-9, 20), st.integers(0, 9),
 )  # fmt: skip
@@ -134,7 +139,7 @@ def test_what_is_kept_of_sources_is_what_would_be_found_anew(
         standing=standing,
         imported=tuple(Imported(f"source {n}", v, "scam", imported_at=NOW - n) for n, v in enumerate(verdicts)),
         identity=Identity(CALLER, "Acme Bank", identity, NOW + DAY) if identity else None,
-        bad_neighbours=bad_neighbours,
+        listed_neighbours=bad_neighbours,
         upheld_at=None if upheld_days_ago is None else NOW - upheld_days_ago * DAY,
     )
     arguments = (Circumstances(auth_class), DEFAULT, NOW)

@@ -21,6 +21,7 @@ from reputation.model import (
     OutcomeRecord,
     Signal,
     SignalCategory,
+    Tie,
     Verdict,
 )
 from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, lessons_of, signal_of_mark
@@ -78,19 +79,19 @@ CALLS = [
     pytest.param(make_outcome(rung=(ANN,)), "unanswered", ANN, id="rang-for-one-person-alone"),
     pytest.param(make_outcome(rung=(ANN,), disposition=Disposition.REJECTED), "unanswered", ANN, id="that-one-refused"),
     pytest.param(make_outcome(rung=(ANN,), queue="support"), "unanswered", DID, id="a-queue-that-tried-one-so-far"),
-    pytest.param(make_outcome(challenge=ChallengeResult.PASSED), "challenge-passed", DID, id="passed-and-unanswered"),
+    pytest.param(make_outcome(challenge=ChallengeResult.PASSED), None, None, id="passed-and-unanswered"),
+    pytest.param(answered(90.0, challenge=ChallengeResult.PASSED), None, None, id="passed-and-talked"),
+    pytest.param(make_outcome(challenge=ChallengeResult.SILENT), None, None, id="pressed-nothing"),
     pytest.param(
-        answered(2.0, EndedBy.CALLEE, challenge=ChallengeResult.PASSED, action="challenge"),
-        "challenge-passed",
-        ANN,
-        id="passed-and-hung-up-on",
-    ),
-    pytest.param(
-        make_outcome(challenge=ChallengeResult.SILENT, action="challenge"),
-        "challenge-silent",
+        make_outcome(challenge=ChallengeResult.SILENT, voicemail_left=True, action="challenge"),
+        "voicemail",
         DID,
-        id="pressed-nothing",
+        id="pressed-nothing-and-left-a-message",
     ),
+    pytest.param(make_outcome(ring=3.0, rang_by=Tie.CONTACT), None, None, id="one-ring-at-a-contact"),
+    pytest.param(answered(2.0, EndedBy.CALLEE, rang_by=Tie.ALLOW), None, None, id="let-in-and-hung-up-on"),
+    pytest.param(answered(90.0, rang_by=Tie.EXPECTED), "long-talk", ANN, id="expected-and-talked"),
+    pytest.param(make_outcome(ring=3.0, action="warn"), "one-ring", DID, id="the-caller-alone-rang-once"),
     pytest.param(
         make_outcome(challenge=ChallengeResult.WRONG, action="challenge"), None, None, id="pressed-another-key"
     ),
@@ -130,7 +131,6 @@ def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: 
 @pytest.mark.parametrize(
     "outcome",
     [
-        pytest.param(make_outcome(ring=3.0), id="one-ring"),
         pytest.param(make_outcome(), id="unanswered"),
         pytest.param(make_outcome(disposition=Disposition.REJECTED), id="turned-away"),
         pytest.param(answered(2.0, EndedBy.CALLEE), id="hung-up-on"),
@@ -191,7 +191,7 @@ def test_every_category_has_a_weight_and_a_direction() -> None:
     assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK, SignalCategory.NOT_SPAM}
     weights = DEFAULT.behaviour.by_category
     assert {category for category, weight in weights.items() if weight > 0} == SPAMWARD
-    assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered", "challenge-silent"}
+    assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered"}
 
 
 signals = st.builds(

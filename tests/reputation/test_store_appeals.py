@@ -26,7 +26,7 @@ from reputation.appeals import (
     AppealStep,
     ProofAnswer,
 )
-from reputation.model import AuthClass, EndedBy, Level, Verdict
+from reputation.model import AuthClass, ChallengeResult, EndedBy, Level, Verdict
 from reputation.scoring import vector_of
 from reputation.store.appeals import (
     AppealRuling,
@@ -42,8 +42,10 @@ from reputation.store.appeals import (
 )
 from reputation.store.attachments import NewAttachment, attach, attachments_of, content_of, detach
 from reputation.store.call_backs import keep_code
+from reputation.store.challenges import record_challenge
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
+from reputation.store.imports import import_numbers
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.ownership import raise_epoch
@@ -99,7 +101,10 @@ def settled(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
 
 
 def make_bad(db: sqlite3.Connection, number: str = CALLER) -> None:
-    """Marked by three of two groups, hung up on by eight others: its calls are rejected."""
+    """Marked by three of two groups, hung up on by eight others, listed, and deaf to a challenge: it is rejected."""
+    import_numbers(db, "feed", "spam", [(number, None, None, None)], lambda: NOW)
+    db.execute("UPDATE import_source SET format = 'list'")
+    record_challenge(db, "c", number, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW)
     for n, group in enumerate(["sales", "support", "sales"]):
         add_mark(db, replace(make_mark(number, reporter=str(201 + n), at=NOW + n), group=group))
     for n in range(8):

@@ -25,7 +25,8 @@ INSERT INTO outbound_decision (id, at, linkedid, action, would_be, rule, reason,
 VALUES (?, 1.0, '', 'allow', 'allow', 'x', ?, 1.0)
 """
 VALUES = {"entry": "+12015550100-+12015550199", "day": "2026-06-11", "calls": "17", "why": "35 of 753 (4.6%)"}
-OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES]
+YOUNGER = {Reason.CONTROL_SAMPLE}
+OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES if one not in YOUNGER]
 CAPPED = [
     Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}, Reason.VERIFIED),
     Why("they sell (LED) lamps", {"reference": "AP9E4100"}, Reason.APPEALED),

@@ -30,6 +30,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.signals import latest_by_key, lessons_of
+from reputation.store.challenges import record_challenge
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
@@ -56,7 +57,6 @@ from tests.reputation.store_builders import (
     make_outcome,
     make_query,
     make_record,
-    pass_challenge,
     read,
     write,
 )
@@ -161,7 +161,7 @@ class TestRecords:
 class TestTheJournal:
     def test_what_was_decided_and_shown_is_joined_by_the_call(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d1", action="tag", auth_class=AuthClass.UNAUTHENTICATED)])
-        recorded = write(store, record_outcome, make_outcome(ring=3.0), NOW + 3)
+        recorded = write(store, record_outcome, make_outcome(ring=30.0), NOW + 30)
         assert recorded == Recorded(new=True)
         found = read(store, outcome_of, "1767000000.1")
         assert found is not None
@@ -218,20 +218,29 @@ class TestTheJournal:
         assert write(store, settle_outcomes, NOW + 1e6) == []
 
     @pytest.mark.parametrize(
-        ("passed_at", "auth_class", "category"),
+        ("outcome", "told", "found"),
         [
-            pytest.param(NOW + 5, AuthClass.UNKNOWN, "challenge-passed", id="during-the-call"),
-            pytest.param(NOW - 60, AuthClass.UNKNOWN, None, id="in-an-earlier-call"),
-            pytest.param(NOW + 5, AuthClass.AUTHENTICATED, None, id="in-another-class"),
+            pytest.param(make_outcome(by="201", talk=40.0), ChallengeResult.PASSED, "passed", id="passed"),
+            pytest.param(make_outcome(), ChallengeResult.SILENT, "silent", id="silent"),
+            pytest.param(make_outcome(), ChallengeResult.WRONG, "wrong", id="wrong"),
+            pytest.param(make_outcome(voicemail_left=True), ChallengeResult.SILENT, "message", id="left-a-message"),
+            pytest.param(make_outcome(ring=0.0), None, "abandoned", id="hung-up-while-asked"),
+            pytest.param(make_outcome(ring=0.0, ended_by=EndedBy.SYSTEM), None, None, id="cut-off-while-asked"),
+            pytest.param(make_outcome(rung=("201",)), None, None, id="said-a-name-and-rang"),
         ],
     )
-    def test_a_passed_challenge_is_found(
-        self, store: Path, passed_at: float, auth_class: AuthClass, category: str | None
+    @pytest.mark.parametrize("late", [False, True], ids=["told-first", "told-late"])
+    def test_how_a_challenge_ended(
+        self, store: Path, outcome: OutcomeRecord, told: ChallengeResult | None, found: str | None, late: bool
     ) -> None:
         write(store, record_decisions, [make_record(action="challenge")])
-        write(store, pass_challenge, CALLER, auth_class, passed_at)
-        write(store, record_outcome, make_outcome(by="201", talk=40.0), NOW + 50)
-        assert categories(store) == ([("201", category)] if category else [])
+        if told and not late:
+            write(store, record_challenge, outcome.linkedid, CALLER, AuthClass.UNKNOWN, told, NOW + 5)
+        write(store, record_outcome, replace(outcome, challenge=told if late else None), NOW + 50)
+        if told and late:
+            write(store, record_challenge, outcome.linkedid, CALLER, AuthClass.UNKNOWN, told, NOW + 5)
+        rows = read(store, lambda db: db.execute("SELECT did, result, at FROM challenge").fetchall())
+        assert rows == ([(DID, found, NOW)] if found else [])
 
 
 class TestTalks:

@@ -63,6 +63,7 @@ NOT_ABOUT_CALLERS = {
     "old_reason",
     "reason_backlog",
     "person",
+    "site",
     "expected_call",
     "wish",
     "emergency_call",
@@ -80,13 +81,14 @@ NOT_ABOUT_CALLERS = {
 OF_CALLS = {
     "outcome": 3,
     "reached": 1,
-    "signal": 2,
+    "signal": 1,
+    "challenge": 1,
     "answered": 1,
     "talk": 1,
     "inbound_talk": 1,
     "one_ring": 1,
     "mark": 1,
-    "standing": 1,
+    "standing": 2,
     "epoch": 1,
     "review": 1,
     "attachment": 1,
@@ -171,7 +173,6 @@ def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None
         "contact": 1,
         "imported": 1,
         "identity": 1,
-        "challenge_pass": 1,
         "decision": 2,
         **OF_CALLS,
     }
@@ -191,7 +192,6 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
         "contact": 1,
         "imported": 1,
         "identity": 1,
-        "challenge_pass": 1,
         "decision": 2,
         **OF_CALLS,
     }
@@ -249,9 +249,9 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, add_entry, entry)
     for person, until in (("201", NOW), ("202", NOW + 1)):
         write(path, expect_call, person, until)
-    for number, days in ((CALLER, 31), (OTHER, 29)):
+    for number, days in ((CALLER, 91), (OTHER, 89)):
         write(path, pass_challenge, number, AuthClass.UNKNOWN, NOW - days * DAY)
-        write(path, set_identity, Identity(number, "Carol", 1, NOW + 30 * DAY - days * DAY), NOW)
+        write(path, set_identity, Identity(number, "Carol", 1, NOW + 90 * DAY - days * DAY), NOW)
     for days in (731, 729):
         write(path, add_audit, Change("mark"), "joe", NOW - days * DAY)
     for days in (91, 89):
@@ -267,7 +267,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
     gone = dict.fromkeys(EXPIRE, 1)
-    gone |= {"outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
+    gone |= {"challenge_result": 3, "outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
     for days in (366, 364):
         write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))
     for days in (31, 29):

@@ -311,7 +311,7 @@ def bad(db: sqlite3.Connection, *numbers: str, at: float = NOW) -> None:
 
 
 def bad_neighbours(facts: Facts) -> int:
-    return next((dict(f.counts)["bad numbers"] for f in facts.reputation.families if f.name == "block"), 0)
+    return next((dict(f.counts)["bad numbers"] for f in facts.reputation.families if f.name == "own block"), 0)
 
 
 BLOCK = [f"+12015550{n}" for n in range(500, 600)]
@@ -346,7 +346,8 @@ def test_old_neighbours_do_not_hide_fresh_ones(db: sqlite3.Connection) -> None:
     assert bad_neighbours(known(db)) == 3
 
 
-def test_each_number_of_a_block_on_a_feed_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_each_number_of_a_block_on_a_list_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
+    """A list that an administrator imported by hand is not from outside."""
     for source in ("one", "two"):
         import_numbers(db, source, "spam", [(number, None, None, None) for number in BLOCK[:2]], lambda: NOW)
     import_numbers(db, "customers", "ok", [(BLOCK[9], None, None, None)], lambda: NOW)
