@@ -232,7 +232,7 @@ def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connec
     put_back(db, accepted())
     assert decision()[:2] == capped
     decide(db, "AP9E4100", UPHOLD, NOW + 60)
-    assert decision() == (Action.REJECT, None, Level.WARN)  # what eight people did still speaks, but cannot stop it
+    assert decision() == (Action.REJECT, None, Level.CHALLENGE)  # what eight people did still asks, and convicts nobody
     assert known(db, "+12015550999").reputation.appeal is None
 
 
