@@ -6,21 +6,23 @@ their own phones, as marking does.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from benchmarks.accuracy.callers import Attempt, User, result_of
 from benchmarks.accuracy.happening import NUMBER, Handling
-from benchmarks.accuracy.parameters import Parameters
+from benchmarks.accuracy.parameters import START, Parameters
 from policies.decision import Action, Decision, IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.policy import Policy
+from reputation.families.caller import passed_until
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
     Caller,
     CallerKind,
-    ChallengeResult,
+    ControlSample,
     Did,
     Facts,
     Identity,
@@ -32,11 +34,13 @@ from reputation.model import (
     Verdict,
 )
 from reputation.scoring import Circumstances, reputation_of
+from reputation.signals import proofs_of_control
 from reputation.velocity import WINDOW_SECONDS
 from reputation.weights import DEFAULT, Weights
 
 BALANCED, STRICT = "balanced", "strict"
 CALLER = Caller(NUMBER, NUMBER, CallerKind.NUMBER)
+SALT = b"the salt of the control sample"
 OWN_BLOCK = "callee-blocklist"
 # By which tie of the callee's the phone rang, by the rule that decided (policies/engine.py).
 TIES = {
@@ -61,13 +65,15 @@ class Screening:
         self._allowed: set[str] = set()
         self._blocked: set[str] = set()
         self._calls: list[float] = []
-        self._passed_at: float | None = None
+        self._people = p.users
+        self._sample = ControlSample(SALT, weights.sample.every)
+        if identity is not None:
+            for proof in proofs_of_control(NUMBER, START):
+                self._store.add_challenge(proof)
 
     def learn(self, outcome: OutcomeRecord) -> None:
         """A call is over."""
         self._store.learn(outcome)
-        if outcome.challenge is ChallengeResult.PASSED:
-            self._passed_at = outcome.at
 
     def add_mark(self, mark: Mark) -> None:
         """One of ours says so, and has it on the own blocklist from then on."""
@@ -91,17 +97,19 @@ class Screening:
     def decide(self, linkedid: str, user: User, now: float) -> Decision:
         """What would be done with a call to one of ours."""
         did, callee = _callee(user)
-        evidence = self._store.evidence(NUMBER, AuthClass.UNKNOWN, now)
+        evidence = replace(self._store.evidence(NUMBER, AuthClass.UNKNOWN, now), identity=self._identity)
         ties = tuple(self._ties(user.extension, now))
         facts = Facts(
             did=did,
             callee=callee,
             ties=ties,
             identity=self._identity,
-            challenge_passed_at=self._passed_at,
+            passed_until=passed_until(evidence.challenges, self._weights.caller),
+            failures=evidence.challenges.failures,
             one_ring_at=self._store.one_ring_at(NUMBER, now),
-            reputation=reputation_of(evidence, Circumstances(), self._weights, now),
+            reputation=reputation_of(evidence, Circumstances(people=self._people), self._weights, now),
             recent_calls=tuple(self._calls),
+            sample=self._sample,
         )
         return decide(IncomingCall(linkedid, CALLER, user.did), facts, self._policy, now)
 

@@ -104,7 +104,7 @@ def test_there_are_five_baselines_each_made_anew() -> None:
 def spam_known_to(method: Method) -> None:
     """Twelve people are called in vain, four others hang up, and three of two groups hang up and mark."""
     for n in range(4):
-        method.learn(answered_call(user(20 + n), START + 50 + n, 9.0, 3.0, EndedBy.CALLEE))
+        method.learn(answered_call(attempt(20 + n, START + 50 + n), 9.0, 3.0, EndedBy.CALLEE))
     for n in range(12):
         method.learn(unanswered_call(attempt(50 + n, START + n), 20.0, voicemail_left=False))
     for n in range(3):
