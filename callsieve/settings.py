@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -451,87 +451,82 @@ def _type_at(place: str) -> Any:
     return found
 
 
-def _problems(settings: Settings) -> list[tuple[str, str]]:
+Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
+
+
+def _problems(settings: Settings) -> Problems:
     """What a type cannot say: addresses, regions, numbers, scopes. The first is reported."""
-    problems: list[tuple[str, str]] = []
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
-        problems.append(("agi.listen", wrong))
-    problems += _web_problems(settings.web)
-    problems += _outbound_problems(settings)
+        yield "agi.listen", wrong
+    yield from _web_problems(settings.web)
+    yield from _outbound_problems(settings)
     home = settings.numbers.region
-    regions = [("numbers.region", home)]
-    regions += [(f"trunk '{t.name}'.region", t.region) for t in settings.trunk if t.region is not None]
-    problems += [
-        (key, f"{region!r} is not a region: use two letters such as US, GB or CN")
-        for key, region in regions
-        if not is_possible_region(region)
-    ]
-    problems += [(f"reputation.{key}", problem) for key, problem in problems_of(settings.reputation)]
-    problems += _display_problems(settings.display)
-    if problems:
-        return problems
+    yield from _region_problem("numbers.region", home)
     for trunk in settings.trunk:
-        region = trunk.region or home
-        problems += [
-            (f"trunk '{trunk.name}'.own_numbers", f"{text!r} is not a number: write it as +442071838750")
-            for text in trunk.own_numbers
-            if number_of(text, region) is None
-        ]
+        yield from _region_problem(f"trunk '{trunk.name}'.region", trunk.region or home)
+    for key, problem in problems_of(settings.reputation):
+        yield f"reputation.{key}", problem
+    yield from _display_problems(settings.display)
+    for trunk in settings.trunk:
+        for text in trunk.own_numbers:
+            if number_of(text, trunk.region or home) is None:
+                yield f"trunk '{trunk.name}'.own_numbers", f"{text!r} is not a number: write it as +442071838750"
     for scope in settings.scope:
         if [bool(value) for value in (scope.did, scope.trunk, scope.group) if value is not None] != [True]:
-            problems.append((f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"))
-    problems += _repeated("trunk", [trunk.name for trunk in settings.trunk])
-    problems += _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
-    problems += _repeated("person", [person.extension for person in settings.person])
-    return problems
+            yield f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"
+    yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
+    yield from _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
+    yield from _repeated("person", [person.extension for person in settings.person])
 
 
-def _outbound_problems(settings: Settings) -> list[tuple[str, str]]:
+def _region_problem(key: str, region: str) -> Problems:
+    if not is_possible_region(region):
+        yield key, f"{region!r} is not a region: use two letters such as US, GB or CN"
+
+
+def _outbound_problems(settings: Settings) -> Problems:
     """Hours that are none."""
-    problems = []
     outbound = settings.outbound
     if outbound.first_hour >= outbound.last_hour:
-        problems.append(("outbound.last_hour", f"comes after first_hour, which is {outbound.first_hour}"))
+        yield "outbound.last_hour", f"comes after first_hour, which is {outbound.first_hour}"
     for table in settings.hours:
-        if not is_possible_region(table.region):
-            problems.append(("hours.region", f"{table.region!r} is not a region: use two letters such as US, GB or CN"))
+        yield from _region_problem("hours.region", table.region)
         for key in ("weekdays", "saturday", "sunday"):
             try:
                 parse_spans(getattr(table, key))
             except ValueError as error:
-                problems.append((f"hours '{table.region}'.{key}", str(error)))
-    return problems + _repeated("hours", [table.region.upper() for table in settings.hours])
+                yield f"hours '{table.region}'.{key}", str(error)
+    yield from _repeated("hours", [table.region.upper() for table in settings.hours])
 
 
-def _web_problems(web: Web) -> list[tuple[str, str]]:
+def _web_problems(web: Web) -> Problems:
     """Without a proxy in front the console speaks plain HTTP, and so to this machine only."""
-    problems = []
     wrong = _form_problem(web.listen) if web.behind_proxy else _address_problem(web.listen)
     if wrong is not None:
-        problems.append(("web.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"))
-    problems += [("web.hosts", f"{host[:60]!r} is no host name") for host in web.hosts if not HOST.fullmatch(host)]
+        yield "web.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"
+    for host in web.hosts:
+        if not HOST.fullmatch(host):
+            yield "web.hosts", f"{host[:60]!r} is no host name"
     for proxy in web.proxies:
         try:
             ipaddress.ip_network(proxy)
         except ValueError:
-            problems.append(("web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"))
-    return problems
+            yield "web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
 
 
-def _display_problems(display: DisplayTable) -> list[tuple[str, str]]:
-    problems = []
+def _display_problems(display: DisplayTable) -> Problems:
     for language, texts in (("en", display.en), ("zh", display.zh)):
         for word, text in texts.items():
             key = f"display.{language}.{word}"
             if word not in TEXTS[language]:
-                problems.append((key, f"unknown key{nearest(word, TEXTS[language])}"))
+                yield key, f"unknown key{nearest(word, TEXTS[language])}"
             elif len(text) > MAX_PREFIX or not text.isprintable() or not (text.strip() or word == VERIFIED):
-                problems.append((key, f"{shown(text)}: takes 1 to {MAX_PREFIX} characters"))
-    return problems
+                yield key, f"{shown(text)}: takes 1 to {MAX_PREFIX} characters"
 
 
-def _repeated(table: str, keys: list[str]) -> list[tuple[str, str]]:
-    return [(f"[[{table}]]", f"{key!r} is there twice") for key in sorted({k for k in keys if keys.count(k) > 1})]
+def _repeated(table: str, keys: list[str]) -> Problems:
+    for key in sorted({key for key in keys if keys.count(key) > 1}):
+        yield f"[[{table}]]", f"{key!r} is there twice"
 
 
 def address_of(text: str) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from agi.server import Stats
 from callsieve.logs import lost_lines
 from policies.files import open_regular
 
@@ -54,16 +55,8 @@ class Telemetry(msgspec.Struct, frozen=True):
     policy: str
     observing: bool
     trouble: str
-    accepted: int
-    in_flight: int
-    answered: int
-    abandoned: int
-    over_limit: int
-    protocol_errors: int
-    refused_commands: int
-    strangers: int
+    server: Stats
     is_blind: bool
-    failed_open: dict[str, int]
     by_action: dict[str, int]
     took: list[int]
     took_seconds: float
@@ -92,23 +85,15 @@ class Observed(Protocol):
 
 def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
     """The daemon as it is now."""
-    stats, screening, journal = daemon.server.stats, daemon.screening, daemon.store.journal
+    screening, journal = daemon.screening, daemon.store.journal
     return Telemetry(
         at=now,
         started_at=started_at,
         policy=screening.policies.default.name,
         observing=screening.policies.default.observe,
         trouble=daemon.trouble(),
-        accepted=stats.accepted,
-        in_flight=stats.in_flight,
-        answered=stats.answered,
-        abandoned=stats.abandoned,
-        over_limit=stats.over_limit,
-        protocol_errors=stats.protocol_errors,
-        refused_commands=stats.refused_commands,
-        strangers=stats.strangers,
+        server=daemon.server.stats,
         is_blind=daemon.server.is_blind and not daemon.server.key,
-        failed_open=dict(stats.failed_open),
         by_action=dict(screening.counts.by_action),
         took=list(screening.counts.took),
         took_seconds=screening.counts.took_ms / 1000,

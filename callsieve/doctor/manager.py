@@ -7,13 +7,13 @@ import time
 from contextlib import closing
 
 from callsieve.doctor.finding import NOT_ASKED, CheckContext, Finding, differs, fail, ok, unknown, warn
+from callsieve.doctor.service import answer_on
 from callsieve.pbx.cli_output import permissions_in
 from reputation.wording import Places, Wording
 
 READS = frozenset({"call", "cdr", "user", "agent"})
 SHELL = frozenset({"originate", "system", "command", "config", "all"})
 LOGIN_SECONDS = 2.0
-ANSWER_LIMIT = 8192
 
 INSTALL = "callsieve asterisk install"
 NO_LISTENER = Wording("no manager user in these settings: nothing is learnt from how calls end")
@@ -61,7 +61,7 @@ def can_log_in(ground: CheckContext) -> Finding:
     try:
         with closing(socket.create_connection((ami.host, ami.port), LOGIN_SECONDS)) as connection:
             connection.sendall(login.encode())
-            said = _answer(connection, began + LOGIN_SECONDS)
+            said = answer_on(connection, began + LOGIN_SECONDS, b"\r\n\r\n")
             connection.sendall(b"Action: Logoff\r\n\r\n")
     except TimeoutError:
         return fail(
@@ -84,15 +84,3 @@ def can_log_in(ground: CheckContext) -> Finding:
         )
         return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), way_out)
     return unknown(Wording("what answers on {where} is not Asterisk's manager interface", {"where": where}))
-
-
-def _answer(connection: socket.socket, deadline: float) -> bytes:
-    """What was said up to the end of the answer to the login."""
-    said = b""
-    while b"\r\n\r\n" not in said and len(said) < ANSWER_LIMIT:
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
-        chunk = connection.recv(ANSWER_LIMIT)
-        if not chunk:
-            break
-        said += chunk
-    return said

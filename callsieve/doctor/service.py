@@ -67,16 +67,22 @@ def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
     deadline = began + STATUS_SECONDS
     with closing(connect(STATUS_SECONDS)) as connection:
         connection.sendall(STATUS_HELLO)
-        said = b""
-        while len(said) < ANSWER_LIMIT:
-            connection.settimeout(max(0.001, deadline - time.monotonic()))
-            chunk = connection.recv(ANSWER_LIMIT)
-            if not chunk:
-                break
-            said += chunk
+        said = answer_on(connection, deadline)
         milliseconds = 1000 * (time.monotonic() - began)
         connection.sendall(b"200 result=1\n" * said.count(b"\n"))
     return StatusAnswer(variables_in(said), milliseconds)
+
+
+def answer_on(connection: socket.socket, deadline: float, end: bytes | None = None) -> bytes:
+    """What is said up to the `end`, or until the other side has no more to say. OSError, TimeoutError among them."""
+    said = b""
+    while len(said) < ANSWER_LIMIT and not (end and end in said):
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        chunk = connection.recv(ANSWER_LIMIT)
+        if not chunk:
+            break
+        said += chunk
+    return said
 
 
 def daemon_answers(ground: CheckContext) -> Finding:
@@ -144,9 +150,11 @@ def is_asked_by_asterisk(ground: CheckContext) -> Finding:
     if told.is_blind:
         way_out = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
         return fail(Wording("the kernel does not say who asks: no call is screened"), way_out)
-    if told.strangers:
+    if told.server.strangers:
         way_out = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
-        return fail(Wording("{count} connections of another user were refused", {"count": told.strangers}), way_out)
+        return fail(
+            Wording("{count} connections of another user were refused", {"count": told.server.strangers}), way_out
+        )
     return ok(Wording("only Asterisk, root and the service asked"))
 
 

@@ -6,12 +6,10 @@ number,group,callee,screen                  DIDs; screen: yes or no, yes where n
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS
-from callsieve.text.csv_table import CsvTable, as_text
+from callsieve.text.csv_table import CsvTable, as_text, csv_of
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 
@@ -51,10 +49,6 @@ def _problem_of_did(number: str | None, raw: str, group: str, callee: str, word:
     return "" if word.lower() in SCREENED else f"screen {word[:20]!r}: write yes or no"
 
 
-def _as_csv(columns: tuple[str, ...], rows: Iterable[tuple[str | None, ...]]) -> str:
+def _as_csv(columns: Sequence[str], rows: Iterable[tuple[str | None, ...]]) -> str:
     """The first column is ours and needs no guard: an extension, or a number with its plus."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows((first, *(as_text(one or "") for one in others)) for first, *others in rows)
-    return out.getvalue()
+    return csv_of(columns, ((first or "", *(as_text(one or "") for one in others)) for first, *others in rows))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 from callsieve.changes.operation import Refused
 from callsieve.lists.operations import EntryRequest, entry_of
 from callsieve.settings import Settings
-from callsieve.text.csv_table import FORMULAS, CsvTable, as_text
+from callsieve.text.csv_table import FORMULAS, CsvTable, as_text, csv_of
 from callsieve.text.times import iso
 from reputation.model import ListEntry, ListName
 
@@ -18,14 +16,12 @@ COLUMNS = ("entry", "list", "action", "note", "expires")
 
 def list_as_csv(entries: Iterable[ListEntry]) -> str:
     """All of them, in a form that can be imported again."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        expires = iso(entry.expires_at) if entry.expires_at else ""
-        text, note = as_text(entry.text), as_text(entry.note)
-        writer.writerow((text, entry.list_name.value, entry.action or "", note, expires))
-    return out.getvalue()
+    return csv_of(COLUMNS, map(_row_of, entries))
+
+
+def _row_of(entry: ListEntry) -> tuple[str, ...]:
+    expires = iso(entry.expires_at) if entry.expires_at else ""
+    return as_text(entry.text), entry.list_name.value, entry.action or "", as_text(entry.note), expires
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:

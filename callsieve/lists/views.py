@@ -1,9 +1,10 @@
-"""What the page of the lists shows."""
+"""What the page of the lists shows, and an entry as JSON."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from callsieve.changes.names import LISTS
 from callsieve.changes.undo import Latest, latest_changes
@@ -37,11 +38,27 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, n
     """The entries of a list, or of both, that have the text in them or in their note."""
     everything = list_entries(db)
     found = [one for one in everything if list_name in (None, one.list_name) and has_text(text, one.text, one.note)]
-    shown = (
-        EntryShown(one, action_of(one), one.expires_at is not None and one.expires_at <= now)
-        for one in found[:MOST_SHOWN]
-    )
+    shown = (EntryShown(one, action_of(one), is_over(one, now)) for one in found[:MOST_SHOWN])
     return ListsShown(tuple(shown), len(found), len(everything), latest_changes(db, LISTS))
+
+
+def is_over(entry: ListEntry, now: float) -> bool:
+    """Whether the entry has expired; housekeeping removes it within the day."""
+    return entry.expires_at is not None and entry.expires_at <= now
+
+
+def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
+    """An entry of the administrator's lists for scripts."""
+    return {
+        "list": entry.list_name,
+        "entry": entry.text,
+        "kind": entry.kind,
+        "action": action_of(entry),
+        "note": entry.note,
+        "added_at": entry.added_at,
+        "expires_at": entry.expires_at,
+        "expired": is_over(entry, now),
+    }
 
 
 def has_text(text: str, *fields: str) -> bool:

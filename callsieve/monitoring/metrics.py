@@ -26,12 +26,12 @@ PREFIX = "callsieve_"
 
 # Counters without labels: name, what Telemetry calls it, what it counts. All since the daemon's start.
 COUNTERS = (
-    ("requests", "accepted", "Connections of Asterisk that were accepted."),
-    ("calls_abandoned", "abandoned", "Calls that hung up before they were answered."),
-    ("calls_over_limit", "over_limit", "Calls answered at once because too many were in flight."),
-    ("protocol_errors", "protocol_errors", "Requests that were no requests, or had a key twice."),
-    ("commands_refused", "refused_commands", "Calls of which Asterisk did not take every command."),
-    ("strangers", "strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
+    ("requests", "server.accepted", "Connections of Asterisk that were accepted."),
+    ("calls_abandoned", "server.abandoned", "Calls that hung up before they were answered."),
+    ("calls_over_limit", "server.over_limit", "Calls answered at once because too many were in flight."),
+    ("protocol_errors", "server.protocol_errors", "Requests that were no requests, or had a key twice."),
+    ("commands_refused", "server.refused_commands", "Calls of which Asterisk did not take every command."),
+    ("strangers", "server.strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
     ("store_refused", "store_refused", "Calls that did not ask the store, because it had not answered lately."),
     ("log_lines_lost", "log_lost", "Log lines that were lost because nobody read them."),
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not take them."),
@@ -39,7 +39,7 @@ COUNTERS = (
 GAUGES = (
     ("daemon_start_time_seconds", "started_at", "When the daemon started, UTC seconds."),
     ("observing", "observing", "1 while the default policy records and never acts."),
-    ("calls_in_flight", "in_flight", "Calls that are being decided about."),
+    ("calls_in_flight", "server.in_flight", "Calls that are being decided about."),
     ("store_breaker_open", "breaker_open", "1 while the store is left alone because it does not answer."),
     ("journal_waiting", "journal_waiting", "Decisions that wait to be written."),
     ("journal_degraded", "journal_degraded", "1 while the store takes no decisions."),
@@ -100,7 +100,7 @@ def _daemon(telemetry: Telemetry | None, now: float) -> Iterator[Metric]:
     failed = CounterMetricFamily(
         f"{PREFIX}calls_failed_open", "Calls that went on undecided, by why.", labels=["reason"]
     )
-    for reason, count in sorted(telemetry.failed_open.items()):
+    for reason, count in sorted(telemetry.server.failed_open.items()):
         failed.add_metric([reason], count)
     yield failed
     yield _decision_times(telemetry)

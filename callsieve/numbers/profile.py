@@ -9,7 +9,7 @@ from typing import Any
 
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
 from callsieve.calls.records import decision_as_json, opinion_as_json, vector_as_json
-from callsieve.lists.entry_json import entry_as_json, is_over
+from callsieve.lists.views import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, call_of, opinion_of, situation_about

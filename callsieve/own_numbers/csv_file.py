@@ -5,15 +5,13 @@ What stands more than once in a field is separated by `|`; instants are `2026-12
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
 from callsieve.changes.operation import Refused
 from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, FieldKind, parsed
 from callsieve.own_numbers.operations import Given
-from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
@@ -52,9 +50,7 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
     """All of it, in a form that can be imported again."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows((COLUMNS, *map(_row_of, register)))
-    return out.getvalue()
+    return csv_of(COLUMNS, map(_row_of, register))
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:

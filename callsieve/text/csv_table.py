@@ -16,6 +16,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections import deque
@@ -304,6 +305,13 @@ def _names_in(header: str, delimiter: str) -> list[str]:
 
 def _shown(name: str) -> str:
     return "".join(filter(str.isprintable, name))[:40]
+
+
+def csv_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as CSV, with its header."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows((columns, *rows))
+    return out.getvalue()
 
 
 def as_text(field: str) -> str:

@@ -107,12 +107,12 @@ def test_it_says_how_it_goes(tmp_path: Path) -> None:
 
     with Daemon(tmp_path / "state") as daemon:
         wait_until(lambda: read_telemetry(daemon.state) is not None, "the first word", seconds=30.0)
-        assert (told().policy, told().in_flight, told().listening) == ("cautious", 0, None)
+        assert (told().policy, told().server.in_flight, told().listening) == ("cautious", 0, None)
         with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as call:
             call.sendall(b"agi_network_script: screen\nagi_callerid: +12017421834\nagi_arg_1: linkedid=1.1\n\n")
             assert b"CALLSIEVE_ACTION" in call.recv(4096)
         wait_until(lambda: told().by_action == {"allow": 1}, "the call is counted", seconds=2 * EVERY_SECONDS)
-        assert (sum(told().took), told().answered, told().in_flight) == (1, 1, 0)
+        assert (sum(told().took), told().server.answered, told().server.in_flight) == (1, 1, 0)
         assert is_fresh(told())
 
 

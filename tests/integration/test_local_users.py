@@ -163,7 +163,7 @@ def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
 def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
     def found(strangers: int) -> CheckStatus:
         wait_until(
-            lambda: (told := read_telemetry(daemon.state)) is not None and told.strangers == strangers,
+            lambda: (told := read_telemetry(daemon.state)) is not None and told.server.strangers == strangers,
             f"{strangers} strangers are counted",
             seconds=2 * EVERY_SECONDS,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from rich.text import Text
 
 from callsieve.calls.cli.outbound import show_one
-from callsieve.calls.disputes import decided_since, disputes_of
+from callsieve.calls.disputes import Disputes, decided_since, disputes_of
 from callsieve.calls.records import caller_words, decision_as_json, ended_words, evidence_of, points_of
 from callsieve.calls.spoken_names import has_sound, of_decisions
 from callsieve.cli.errors import CommandError
@@ -24,7 +23,6 @@ from policies.reasons import why_of
 from reputation.explaining import sentence_of_families
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord
-from reputation.own.outbound_types import OutboundRecord
 from reputation.store.calls import Ending, ending_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outbound import outbound_decision_of
@@ -48,12 +46,13 @@ def show(
     """
     loaded = settings_of(config)
     with existing_store(loaded) as db:
-        if what is not None and (going_out := _going_out(db, what)) is not None:
+        wanted = None if what is None else parse_id(what)
+        if wanted is not None and (going_out := outbound_decision_of(db, wanted)) is not None:
             show_one(going_out, as_json=as_json)
             return
-        record = None if what is None else _by_id(db, what)
+        record = None if wanted is None else decision_of(db, wanted)
         caller = None if what is None or record is not None else _caller(what, loaded)
-        since = [] if record is None or record.caller is None else _since(db, record.caller, record.at)
+        disputes = disputes_of(db, record.caller) if record is not None and record.caller else Disputes()
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
         endings = [ending_of(db, one.linkedid) for one in records] if as_json or record is not None else []
     if as_json:
@@ -62,21 +61,11 @@ def show(
     elif record is not None:
         spoken = of_decisions(loaded.state, [record.id])
         said = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
-        _show_one(record, endings[0], since, said)
+        _show_one(record, endings[0], list(decided_since(disputes, record.at)), said)
     elif records:
         _show_table(records)
     else:
         say("No decisions yet." if caller is None else f"No decisions about {caller}.")
-
-
-def _by_id(db: sqlite3.Connection, text: str) -> DecisionRecord | None:
-    wanted = parse_id(text)
-    return None if wanted is None else decision_of(db, wanted)
-
-
-def _going_out(db: sqlite3.Connection, text: str) -> OutboundRecord | None:
-    wanted = parse_id(text)
-    return None if wanted is None else outbound_decision_of(db, wanted)
 
 
 def _caller(text: str, loaded: Loaded) -> str:
@@ -112,10 +101,6 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
     print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
     if any(one.observed for one in records):
         say(dim("(In brackets: only observed, the call went on.)"))
-
-
-def _since(db: sqlite3.Connection, caller: str, at: float) -> list[str]:
-    return list(decided_since(disputes_of(db, caller), at))
 
 
 def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:

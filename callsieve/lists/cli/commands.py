@@ -20,8 +20,8 @@ from callsieve.cli.options import (
 from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, say_undo, word
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
-from callsieve.lists.entry_json import entry_as_json, is_over
 from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
+from callsieve.lists.views import entry_as_json, is_over
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import coverage, covers

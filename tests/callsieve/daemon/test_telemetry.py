@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agi.screening import BUCKETS_MS, Counts
+from agi.server import Stats
 from callsieve.daemon.telemetry import (
     FRESH_SECONDS,
     MOST_BYTES,
@@ -28,16 +29,8 @@ def make_telemetry(at: float = 1_000.0) -> Telemetry:
         policy="cautious",
         observing=False,
         trouble="",
-        accepted=4,
-        in_flight=1,
-        answered=3,
-        abandoned=0,
-        over_limit=0,
-        protocol_errors=0,
-        refused_commands=0,
-        strangers=0,
+        server=Stats(accepted=4, in_flight=1, answered=3, failed_open={"timed out": 1}),
         is_blind=False,
-        failed_open={"timed out": 1},
         by_action={"allow": 2, "tag": 1},
         took=[3] + [0] * len(BUCKETS_MS),
         took_seconds=0.001,
