@@ -209,10 +209,10 @@ SIGNAL_WORDS: dict[str, _Words] = {
 
 
 _CALLER_WORDS = {
-    caller.NAME_OF_PROOF: _Words("somebody has proven to control it", ""),
+    caller.NAME_OF_PROOF: _Words("somebody has proven to control it", "somebody has proven to control it"),
     caller.NAME_OF_PASS: _Words("it passed a challenge", "it passed {n} challenges"),
     caller.NAME_OF_FAILURE: _Words("it failed a challenge", "it failed {n} challenges"),
-    caller.NAME_OF_ABANDONED: _Words("it hung up when it was challenged", ""),
+    caller.NAME_OF_ABANDONED: _Words("it hung up when it was challenged", "it hung up when it was challenged"),
 }
 _LISTS_IT = {
     "spam": _Words("one imported source lists it as spam", "{n} imported sources list it as spam"),

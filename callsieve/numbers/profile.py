@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
@@ -20,7 +21,9 @@ from policies.situation import query_of
 from reputation.explaining import days_until_lower
 from reputation.history import Point, history_of
 from reputation.model import (
+    NEVER_CHALLENGED,
     AuthClass,
+    ChallengeHistory,
     DecisionRecord,
     Facts,
     Level,
@@ -42,6 +45,7 @@ from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
+from reputation.store.standing import standing
 from reputation.wording import Places, Wording
 
 SHOWN_DECISIONS = 5
@@ -82,6 +86,7 @@ class PersonalFact:
 class Profile:
     """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
 
+    `passes`: when it last passed a challenge, `challenges`: what it did when challenged, by class.
     `marks` are all that people say; those that have a case against them (`cases`) do not count.
     `history` has a point a day, `lower_in` the days until the level falls by itself, and to which.
     """
@@ -93,6 +98,7 @@ class Profile:
     personal: tuple[PersonalFact, ...]
     identity_note: str
     passes: tuple[tuple[AuthClass, float], ...]
+    challenges: tuple[tuple[AuthClass, ChallengeHistory], ...]
     decisions: tuple[DecisionRecord, ...]
     marks: tuple[Mark, ...]
     cases: Disputes
@@ -150,6 +156,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         passes=tuple(
             (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
         ),
+        challenges=tuple(_challenges(db, number)),
         decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
         marks=tuple(live_marks_of(db, number)),
         cases=cases,
@@ -160,6 +167,13 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
         trouble=trouble,
     )
+
+
+def _challenges(db: sqlite3.Connection, number: str) -> Iterator[tuple[AuthClass, ChallengeHistory]]:
+    for auth_class in AuthClass:
+        known = standing(db, number, auth_class)
+        if known is not None and known.challenges != NEVER_CHALLENGED:
+            yield auth_class, known.challenges
 
 
 def _personal(db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]) -> list[PersonalFact]:
@@ -210,6 +224,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         "imported": list(facts.imported),
         "own_number": facts.own_number,
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
+        "challenges": [{"auth_class": auth_class, **asdict(history)} for auth_class, history in known.challenges],
         "calls_within_the_hour": len(facts.recent_calls),
         "marks": list(known.marks),
         **disputes_as_json(known.cases),
@@ -222,8 +237,9 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
 
 
 def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
-    """Log-odds, points and level, and the families behind them."""
+    """Log-odds, points and level, the families behind them, and how many of our people have something against it."""
     return {
+        "witnesses": None,
         "log_odds": reputation.log_odds,
         "points": reputation.points,
         "level": reputation.level.word,

@@ -29,7 +29,13 @@ from reputation.store.outbound import outbound_decision_of
 
 MOST_SHOWN = 100_000
 # What the caller did when challenged, by ChallengeResult.
-WORDS_BY_RESULT = {"passed": "passed", "wrong": "pressed another key", "silent": "pressed nothing"}
+WORDS_BY_RESULT = {
+    "passed": "passed",
+    "wrong": "pressed another key",
+    "silent": "pressed nothing",
+    "abandoned": "hung up before an answer",
+    "message": "did not pass, and left a message",
+}
 
 
 def show(

@@ -67,6 +67,10 @@ def _reputation(known: Profile) -> Iterator[Line]:
         counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
         if counts or family.log_odds:
             yield f"  {family.name}", f"{family.log_odds:+.2f}  {counts}"
+    if reputation.witnesses is not None:
+        seen, label_from, challenge_from = reputation.witnesses
+        needed = f"{label_from} needed for a label, {challenge_from} for a challenge"
+        yield "  witnesses", f"{seen} of our people; {needed}, where no source speaks"
     for label, change in _labelled("  less if", reputation.would_change):
         yield label, Text.assemble(f"{change.what}: then ", word(change.level.word))
     if known.lower_in is not None:

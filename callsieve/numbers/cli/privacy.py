@@ -28,7 +28,7 @@ WHAT_BY_TABLE = {
     "contact": ("contact", "contacts"),
     "imported": ("row of imports", "rows of imports"),
     "identity": ("identity", "identities"),
-    "challenge_pass": ("passed challenge", "passed challenges"),
+    "challenge": ("challenge", "challenges"),
     "decision": ("decision", "decisions"),
     "outcome": ("call", "calls"),
     "reached": ("call that reached somebody", "calls that reached somebody"),
