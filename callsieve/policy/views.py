@@ -13,7 +13,7 @@ from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded
 from policies.engine import CAPS, STEPS
-from policies.lint import unknown_names
+from policies.lint import trusting_rules, unknown_names
 from policies.loader import load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
@@ -86,7 +86,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft after a look. `policy` None: it cannot be used. `remarks`: what is right and yet never holds."""
+    """A draft after a look. `policy` None: it cannot be used. `remarks`: what is right and yet never holds, or may
+    hit an honest caller."""
 
     policy: PolicyShown | None
     found: tuple[Found, ...]
@@ -155,7 +156,8 @@ def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> Checked:
     if problems:
         return Checked(None, tuple(_found(text, problem) for problem in problems))
     policy = draft_of(text, loaded)
-    return Checked(policy_shown(policy, text), (), tuple(unknown_names(policy, known_names(loaded, db))))
+    remarks = (*unknown_names(policy, known_names(loaded, db)), *trusting_rules(policy))
+    return Checked(policy_shown(policy, text), (), remarks)
 
 
 def diff_of(before: str, after: str) -> tuple[DiffLine, ...]:

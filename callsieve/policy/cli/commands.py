@@ -23,7 +23,7 @@ from callsieve.wiring import policies_of, site_of
 from policies.decision import IncomingCall
 from policies.engine import CAPS, STEPS
 from policies.explanation import PASSES
-from policies.lint import unknown_names
+from policies.lint import trusting_rules, unknown_names
 from policies.policy import Policy, PolicyError, PolicySet, Rule
 from policies.situation import Situation, situation_of
 from reputation.model import Attestation, Facts, Verification
@@ -68,7 +68,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
         except PolicyError as error:
             problems += all_problems(one, loaded) or [str(error)]
             continue
-        remarks = unknown_names(policy, known)
+        remarks = [*unknown_names(policy, known), *trusting_rules(policy)]
         if (name or in_force(one, loaded)) and not loaded.settings.actions.route and stops_calls(policy):
             remarks.append(NO_ROUTE)
         for remark in remarks:

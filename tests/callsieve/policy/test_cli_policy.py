@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.loader import MAX_BYTES
+from policies.loader import MAX_BYTES, PRESETS
 from reputation.model import Wish
 from reputation.store.database import open_store
 from reputation.store.personal_lists import set_wish
@@ -133,6 +133,15 @@ def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
     assert "ftc" not in result.err  # no store: nothing is known about sources
     callsieve.ok("db", "migrate")
     assert "'ftc'" in callsieve("policy", "check", "office").err
+
+
+def test_rules_that_trust_our_people_are_remarked(callsieve: Program) -> None:
+    pushy = '[[rule]]\nname = "pushy"\nwhen = { level_at_least = "warn" }\naction = "reject"\nreason = "x"\n'
+    policy_file(callsieve, pushy)
+    result = callsieve("policy", "check", "office")
+    assert (result.code, "rule 'pushy': may reject" in result.err) == (0, True)
+    for preset in PRESETS:
+        assert "may " not in callsieve("policy", "check", preset).err
 
 
 @pytest.mark.parametrize(
