@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ from reputation.store.personal_lists import (
     set_wish,
 )
 from reputation.store.transaction import transaction
-from reputation.weights import QuietWeights
+from reputation.weights import DEFAULT, QuietWeights, SampleWeights
 from tests.builders import (
     CALLER,
     DAY,
@@ -66,6 +67,7 @@ LATER = NOW + 30 * DAY  # after the history
 SOON = settings(max_examples=40, deadline=None)
 NUMBERS = (CALLER, "+12017421801", "+12017421804")  # of strangers, and of callers in the history
 NIGHT = QuietWeights(first_hour=0, last_hour=23, time_zone="UTC")
+UNSAMPLED = msgspec.structs.replace(DEFAULT, sample=SampleWeights(every=0))  # a question is no call: nothing is drawn
 ALICE = "201"
 POLICIES = (
     *map(load_policy, PRESETS),
@@ -152,7 +154,7 @@ class Stored(Memory):
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
         assert self.db is not None
-        return facts_of(self.db, query)
+        return facts_of(self.db, query, UNSAMPLED)
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert "(201)" in out
     assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
     assert f"{reference} of Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
-    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] == -0.5  # who proved control, level 1
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -5  # who proved control has passed
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
     callsieve.ok(*undo_of(out))

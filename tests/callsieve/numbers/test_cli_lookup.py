@@ -53,8 +53,9 @@ def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Progra
 def test_all_that_is_known_is_shown(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
-        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); one imported source lists it as spam (scam)",
-        "+4 points, level none  log-odds +1.00",
+        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); somebody has proven to control it",
+        "one imported source lists it as spam (scam)",
+        "+1 points, level none  log-odds +0.30",
         "feeds       +1.50  1 spam",
         'ftc: spam, scam, "Joe", warranty (',
         'blocklist +1201*: warn "New Jersey" since ',
@@ -89,15 +90,20 @@ def test_the_same_in_json(known: Program) -> None:
         True,
     )
     assert found["reputation"] == {
-        "log_odds": 1.0,
-        "points": 4,
+        "witnesses": None,
+        "log_odds": pytest.approx(0.3, abs=0.001),
+        "points": 1,
         "level": "none",
         "families": [
+            {"family": "caller", "log_odds": pytest.approx(-1.2, abs=0.001), "counts": {"proven": 1}},
             {"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}},
-            {"family": "identity", "log_odds": -0.5, "counts": {"level 1": 1}},
         ],
         "would_change": [],
     }
+    assert [one["auth_class"] for one in found["challenge_passed"]] == ["unknown"]
+    authenticated, unknown = found["challenges"]  # a proof of control is a pass of both
+    assert [one["auth_class"] for one in found["challenges"]] == ["authenticated", "unknown"]
+    assert (len(authenticated["passes"]), len(unknown["passes"]), unknown["failures"]) == (1, 2, 0)
     assert [entry["entry"] for entry in found["lists"]] == ["+1201*"]
     assert {(one["what"], one["person"]) for one in found["personal"]} == {
         ("block", "201"),
@@ -178,11 +184,13 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
             add_mark(db, make_mark(CALLER, who, at=now - 3600))
     out = " ".join(callsieve.ok("lookup", CALLER).split())
     assert "2 marked it and 5 answered; 5" in out
-    assert "owner is verified: then " in out
+    assert "appeal is upheld: then " in out
+    assert "7 of our people; 2 needed" in out
     assert "nothing more happens for " in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json
     levels = [point["level"] for point in found["history"]]
     assert (levels[0], levels[-1]) == ("none", found["reputation"]["level"])
     assert found["lower_in"]["days"] > 0
+    assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 5}
     assert found["reputation"]["would_change"][-1]["what"] == "an appeal is upheld"

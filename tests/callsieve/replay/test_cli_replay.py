@@ -12,7 +12,7 @@ import pytest
 from callsieve.text.bars import cells_of
 from tests.builders import CALLER, HOUR, NOW
 from tests.callsieve.program import Program
-from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, outbound, said
+from tests.callsieve.replay.test_replay_engine import PUSHY, answered, inbound, lines, outbound, said
 
 HISTORY = lines(
     *(said("spam", NOW + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
@@ -25,18 +25,20 @@ HISTORY = lines(
 
 @pytest.fixture
 def history(callsieve: Program) -> Path:
+    (callsieve.folder / "policies").mkdir()
+    callsieve.file("policies/pushy.toml", PUSHY)
     return callsieve.file("history.jsonl", HISTORY)
 
 
 def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
-    out = callsieve.ok("replay", history, "--policy", "strict", "--against", "cautious")
-    assert "strict against cautious" in out
+    out = callsieve.ok("replay", history, "--policy", "pushy", "--against", "cautious")
+    assert "pushy against cautious" in out
     assert "7 inbound calls (1 " in out
     assert re.search(r"^reject +1 +14.29 % +0 +0.00 % +\+1$", out, re.MULTILINE)
     assert re.search(r"^2026-01-01 +7 +░+▒+█+$", out, re.MULTILINE)
     assert "1 call differs" in out
     assert "1 probable mistake among the 1" in out
-    assert re.search(rf"^\{CALLER} +1 +reject +level-reject +we called it.*$", out, re.MULTILINE)
+    assert re.search(rf"^\{CALLER} +1 +reject +pushed +we called it.*$", out, re.MULTILINE)
     assert "no store here" in out
     assert "says who answered" in out
     assert not callsieve.store.exists()
@@ -45,31 +47,31 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
 @pytest.mark.parametrize("columns", [80, 100])
 def test_it_fits_the_terminal(callsieve: Program, history: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    result = callsieve("replay", history, "--policy", "strict", "--against", "cautious", typed="")
+    result = callsieve("replay", history, "--policy", "pushy", "--against", "cautious", typed="")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", result.out).splitlines()
     assert max(map(len, shown)) <= columns
 
 
 def test_decisions_are_written_a_line_a_call(callsieve: Program, history: Path) -> None:
     out = callsieve.folder / "decisions.jsonl"
-    callsieve.ok("replay", history, "--policy", "strict", "--out", out)
+    callsieve.ok("replay", history, "--policy", "pushy", "--out", out)
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["call"] for line in found] == ["c0", "c1", "c2", "c3", "c4", "withheld", "last"]
     assert found[-1] == {
         "call": "last",
         "action": "reject",
-        "level": "reject",
+        "level": "challenge",
         "log_odds": found[-1]["log_odds"],
         "points": round(4.34 * found[-1]["log_odds"]),
-        "rule": "level-reject",
-        "reason": "overwhelming evidence against this number, from several groups of people",
+        "rule": "pushed",
+        "reason": "we do not want it",
     }
     assert out.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_policy_that_observes_is_shown_with_what_it_would_do(callsieve: Program, history: Path) -> None:
     found = callsieve("replay", history, "--policy", "observe", "--against", "balanced", "--json").json
-    assert found["actions"]["route"] == 1
+    assert (found["actions"]["challenge"], found["actions"]["route"]) == (1, 0)
     assert found["changes"]["total"] == 0
 
 
@@ -164,7 +166,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def page(callsieve: Program, history: Path) -> Page:
     target = callsieve.folder / "page.html"
-    callsieve.ok("replay", history, "--policy", "strict", "--against", "cautious", "--html", target)
+    callsieve.ok("replay", history, "--policy", "pushy", "--against", "cautious", "--html", target)
     return Page(target.read_text())
 
 
@@ -185,7 +187,7 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
 
 def test_the_page_says_what_the_terminal_says(page: Page) -> None:
     text = " ".join(page.text)
-    for what in (CALLER, "level-reject", "we called it back later and talked", "no store here"):
+    for what in (CALLER, "pushed", "we called it back later and talked", "no store here"):
         assert what in text
 
 

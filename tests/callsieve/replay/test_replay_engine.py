@@ -22,6 +22,7 @@ from callsieve.replay.report import ActionCounts, line_of, periods_of, report_as
 from callsieve.simulate import Ours
 from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
+from policies.policy import Policy
 from reputation.marking import Statement, mark
 from reputation.model import (
     AuthClass,
@@ -44,7 +45,7 @@ from reputation.store.as_of import Background, OwnEntry, background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.identities import set_identity
-from reputation.store.imports import import_numbers
+from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.outcomes import record_outcome
@@ -63,6 +64,15 @@ OURS = Ours(
     DEFAULT,
 )
 OTHER = "+12017421899"
+# Keeps callers away on the word of our own people, as no preset does.
+PUSHY = """
+extends = "strict"
+[[rule]]
+name = "pushed"
+when = { level_at_least = "challenge" }
+action = "reject"
+reason = "we do not want it"
+"""
 
 
 def inbound(call: str, at: float = NOW, **fields: Any) -> dict[str, Any]:
@@ -180,8 +190,8 @@ def test_the_class_of_a_mark(before: list[dict[str, Any]], auth_class: AuthClass
     [
         pytest.param([], {}, ("allow", "default"), id="a-stranger"),
         pytest.param([said("spam", NOW)], {"callee": "201"}, ("reject", "callee-blocklist"), id="own-mark-blocks"),
-        pytest.param([said("spam", NOW)], {"callee": "202"}, ("tag", "level-tag"), id="for-that-person-alone"),
-        pytest.param([said("spam", NOW)], {}, ("tag", "level-tag"), id="callee-unknown"),
+        pytest.param([said("spam", NOW)], {"callee": "202"}, ("allow", "default"), id="for-that-person-alone"),
+        pytest.param([said("spam", NOW)], {}, ("allow", "default"), id="callee-unknown"),
         pytest.param([said("spam", NOW), said("ok", NOW + 1)], {"callee": "201"}, ("allow", "default"), id="and-back"),
         pytest.param([outbound("o0")], {"callee": "201"}, ("allow", "talked"), id="called-and-talked"),
         pytest.param([outbound("o0", talk_seconds=29.0)], {"callee": "201"}, ("allow", "default"), id="talked-short"),
@@ -263,10 +273,16 @@ BACKGROUND = [
     pytest.param(Background(contacts=("201",)), NOW, ("allow", "contact"), id="contact"),
     pytest.param(Background(contacts=(None,)), 0.0, ("allow", "contact"), id="contacts-have-no-date"),
     pytest.param(
-        Background(imported=(Imported("ftc", "spam", imported_at=NOW),)), NOW + 1, ("tag", "level-tag"), id="feed"
+        Background(imported=(Imported("ftc", "spam", imported_at=NOW),)),
+        NOW + 1,
+        ("tag", "level-tag"),
+        id="feed",
     ),
     pytest.param(
-        Background(imported=(Imported("ftc", "spam", imported_at=NOW),)), NOW - 1, ("allow", "default"), id="feed-later"
+        Background(imported=(Imported("ftc", "spam", imported_at=NOW),)),
+        NOW - 1,
+        ("allow", "default"),
+        id="feed-later",
     ),
 ]
 
@@ -281,7 +297,8 @@ def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
     identity = Identity(CALLER, "Acme Bank", 2, NOW + DAY)
     listed = [(f"{CALLER[:-3]}{n:03}", "scam", None, None) for n in (1, 2)]
     with open_store(tmp_path / "callsieve.db") as db:
-        import_numbers(db, "ftc", "spam", [*listed, (CALLER, None, None, None), (OTHER, None, None, None)], lambda: NOW)
+        import_numbers(db, "ftc", "spam", [(CALLER, None, None, None), (listed[0][0], None, None, None)], lambda: NOW)
+        import_numbers(db, "dnc", "spam", [*listed, (OTHER, None, None, None)], lambda: NOW, feed=Feed("CSV"))
         with transaction(db):
             add_entry(db, ENTRY)
             set_personal_entry(db, PersonalEntry("201", CALLER, ListName.ALLOW, NOW))
@@ -295,7 +312,7 @@ def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
         (None, "202"),
         identity,
         NOW,
-        (Imported("ftc", "spam", imported_at=NOW),),
+        (Imported("ftc", "spam", imported_at=NOW, is_feed=False),),
         tuple((number, NOW) for number in (*(str(row[0]) for row in listed), OTHER)),
     )
 
@@ -530,12 +547,14 @@ def test_what_is_out_of_order_is_refused(events: tuple[dict[str, Any], ...], pro
 
 
 def report_of(
-    *events: dict[str, Any], policies: tuple[str, ...] = ("strict",), known: KnownCallers | None = None
+    *events: dict[str, Any], policies: tuple[str | Policy, ...] = ("strict",), known: KnownCallers | None = None
 ) -> dict[str, Any]:
-    replay, tally, reading = Replay([load_policy(p) for p in policies], OURS), ActionCounts(), HistoryReader()
+    loaded = [load_policy(policy) if isinstance(policy, str) else policy for policy in policies]
+    replay, tally, reading = Replay(loaded, OURS), ActionCounts(), HistoryReader()
     for event, judged in judgements(events_in(lines(*events), reading), replay, reading):
         tally.add(event, judged, replay)
-    return report_as_json(tally.report("h", policies, replay, reading, lambda _: known or KnownCallers(), (), 1.0))
+    names = [policy.name for policy in loaded]
+    return report_as_json(tally.report("h", names, replay, reading, lambda _: known or KnownCallers(), (), 1.0))
 
 
 BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
@@ -586,10 +605,12 @@ def test_what_differs_from_another_policy() -> None:
     assert report["changes"]["total"] == 0  # observe decides as balanced does
     marks = [said("spam", NOW + n, who) for n, who in enumerate(("201", "202", "301"))]
     calls = [answered(f"c{n}", NOW + 60 + n, f"40{n}") for n in range(5)]
-    report = report_of(*marks, *calls, inbound("last", NOW + HOUR), policies=("strict", "cautious"))
+    history = *marks, *calls, inbound("last", NOW + HOUR)
+    assert report_of(*history, policies=("strict", "cautious"))["changes"]["total"] == 0  # people alone never convict
+    report = report_of(*history, policies=(make_policy(PUSHY), "cautious"))
     assert report["changes"]["by"] == [{"from": "challenge", "to": "reject", "calls": 1}]
     [first] = report["changes"]["first"]
-    assert (first["call"], first["from"], first["to"], first["rule"]) == ("last", "challenge", "reject", "level-reject")
+    assert (first["call"], first["from"], first["to"], first["rule"]) == ("last", "challenge", "reject", "pushed")
 
 
 @pytest.mark.parametrize(("days", "periods", "weekly"), [(1, 1, False), (60, 60, False), (61, 10, True)])

@@ -49,6 +49,11 @@ name = "anon"
 when = { caller_kind = "withheld" }
 action = "challenge"
 reason = "x"
+[[rule]]
+name = "pushed"
+when = { level_at_least = "challenge" }
+action = "reject"
+reason = "x"
 """
 
 
