@@ -101,7 +101,8 @@ class World:
 
     @property
     def ours(self) -> Ours:
-        return replace(OURS, dids={LONDON: Did(LONDON, "sales", self.callee)}, hours=HOURS)
+        dids = {LONDON: Did(LONDON, "sales", self.callee)}
+        return replace(OURS, dids=dids, hours=HOURS, weights=UNSAMPLED)
 
     def write_to(self, db: sqlite3.Connection) -> None:
         """What the store knows of it."""
