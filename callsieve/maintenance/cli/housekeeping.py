@@ -31,6 +31,7 @@ WORDS = {
     "challenge_result": ("result of a challenge", "results of challenges"),
     "emergency_call": ("emergency call", "emergency calls"),
     "expected_call": ("expected call", "expected calls"),
+    "people": ("person", "people"),
 }
 
 
