@@ -12,8 +12,6 @@ from typing import NamedTuple
 from benchmarks.accuracy.parameters import Habits, Nature, Parameters
 from reputation.model import ChallengeResult
 
-ABANDONED: ChallengeResult | None = getattr(ChallengeResult, "ABANDONED", None)
-
 
 class User(NamedTuple):
     """One of ours. `did` is the own number that callers dial, `readiness` how readily the person marks (1: average)."""
@@ -115,7 +113,7 @@ def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
     )
 
 
-def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult | None:
+def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
     """How the caller answers a challenge."""
     answering, fate = p.answering[attempt.line.nature], attempt.fate
     passes = attempt.line.passes
@@ -125,7 +123,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult | None:
         return ChallengeResult.PASSED
     if fate.failed < answering.silent:
         return ChallengeResult.SILENT
-    return ChallengeResult.WRONG if fate.failed < answering.silent + answering.wrong else ABANDONED
+    return ChallengeResult.WRONG if fate.failed < answering.silent + answering.wrong else ChallengeResult.ABANDONED
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
@@ -138,5 +136,5 @@ def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -
         at=attempt.at + fate.redial_delay,
         fate=fate_of(p, Random(fate.redial_fate), attempt.line.habits),
         again=True,
-        gave_up=result is ABANDONED,
+        gave_up=result is ChallengeResult.ABANDONED,
     )

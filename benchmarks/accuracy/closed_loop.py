@@ -17,6 +17,7 @@ from benchmarks.accuracy.happening import Dated, Event, Handling, Listing, Readi
 from benchmarks.accuracy.office import Office, Plan
 from benchmarks.accuracy.screening import OWN_BLOCK, Screening
 from policies.decision import Action, Decision
+from policies.reasons import Reason
 from reputation.model import Mark
 
 
@@ -82,6 +83,7 @@ def _count(tally: Tally, decision: Decision, handling: Handling, calls_again: bo
         tally[What.OWN_BLOCK] += 1
     elif handling.rings:
         tally[RUNG[decision.action]] += 1
+        tally[What.SAMPLED] += decision.capped_by is not None and decision.capped_by.reason is Reason.CONTROL_SAMPLE
     else:
         tally[What.STOPPED] += 1
         tally[What.REJECTED] += decision.action is not Action.CHALLENGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from benchmarks.accuracy.callers import ABANDONED, Attempt, Conduct, User
+from benchmarks.accuracy.callers import Attempt, Conduct, User
 from benchmarks.accuracy.parameters import HONEST, Parameters
 from policies.decision import Action
 from reputation.model import (
@@ -100,7 +100,7 @@ def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, Ou
 
 def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
     """Turned away, or sent to voicemail, as who fails a challenge is; who hung up before that leaves nothing."""
-    offered = handling.action is not Action.REJECT and handling.challenge is not ABANDONED
+    offered = handling.action is not Action.REJECT and handling.challenge is not ChallengeResult.ABANDONED
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.REJECTED if handling.action is Action.REJECT else Disposition.NO_ANSWER,
@@ -121,6 +121,7 @@ def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
         "group": attempt.user.group,
         "action": None if handling.action is None else handling.action.word,
         "challenge": handling.challenge,
+        "rang_by": handling.rang_by,
     }
 
 

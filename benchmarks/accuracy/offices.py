@@ -65,7 +65,10 @@ def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
 OFFICES: Mapping[str, Parameters] = MappingProxyType(
     {
         STANDARD_NAME: STANDARD,
-        COLD: with_habits(STANDARD, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.05, called_back=0.01),
+        COLD: with_habits(STANDARD, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.15, called_back=0.01),
+        "the same, and leaves no message at all": with_habits(
+            STANDARD, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.0, called_back=0.01
+        ),
         "spam talks, and is called back, as service is": _polite_spam(),
         "spam leaves a message on every second machine": with_habits(STANDARD, SPAM, voicemail=0.5),
         "marks 5 times rarer": _marks(STANDARD, tuple(Kind), 0.2),
@@ -85,8 +88,9 @@ OFFICES: Mapping[str, Parameters] = MappingProxyType(
             single_use_a_day=10,
         ),
         "robots redial at once": _answering((Nature.ROBOT,), redials=1.0),
-        SMART: _answering((Nature.ROBOT,), passes=1.0),
-        FARMING: replace(_answering(SPAM_NATURES, passes=1.0), spam_life_days=1000.0),
+        "each robot passes one challenge in twenty": _answering((Nature.ROBOT,), never=0.0),
+        SMART: _answering((Nature.ROBOT,), passes=1.0, never=0.0),
+        FARMING: replace(_answering(SPAM_NATURES, passes=1.0, never=0.0), spam_life_days=1000.0),
         BOUGHT: replace(STANDARD, spam_identity=1),
     }
 )

@@ -68,7 +68,8 @@ ANSWERING: Mapping[Nature, Answering] = {
     Nature.PERSON: replace(_PERSON, never=0.04),
     Nature.STAFF: _PERSON,
     Nature.MACHINE: Answering(passes=0.0, silent=0.70, wrong=0.0, redials=0.0),
-    Nature.ROBOT: Answering(passes=0.05, silent=0.60, wrong=0.05, redials=0.05),
+    # One robot in twenty can press a digit, and always does (ours: a machine is able to, or not).
+    Nature.ROBOT: Answering(passes=0.05, never=0.95, silent=0.60, wrong=0.05, redials=0.05),
     Nature.SPAMMER: Answering(passes=0.60, silent=0.10, wrong=0.10, redials=0.15),
     Nature.ONE_RING: Answering(passes=0.0, silent=0.0, wrong=0.0, redials=0.0),  # ours: it hangs up, as always
 }

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.accuracy.trying [--write] [--set TABLE.KEY=VALUE ...]`: other weights, on the seeds for tuning.
+"""`python -m benchmarks.accuracy.trying [--write] [--set TABLE.KEY=VALUE,... ...]`: other weights, on tuning seeds.
 
-Without `--set` each change of TRIED in turn; with it that one change, beside the weights as they are. What each would
+Without `--set` each change of TRIED in turn; with it those, beside the weights as they are. What each would
 give in the closed loop of the standard office, under attack, and of a cold office. So whoever asks "why not ..." finds
 the answer; the weights that are published are those of reputation/weights.py.
 """
@@ -77,14 +77,14 @@ TRIED: Mapping[str, Weights] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.trying", description=__doc__)
-    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="this change instead")
+    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE,...", help="this instead")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), metavar="N", help=f"the first N of {len(SEEDS)}")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/accuracy.md")
     arguments = parser.parse_args()
     tried = TRIED
     if arguments.set:
-        tried = {AS_THEY_ARE: DEFAULT, " ".join(arguments.set): weights_with(arguments.set)}
+        tried = {AS_THEY_ARE: DEFAULT, **{changes: weights_with(changes) for changes in arguments.set}}
     sheet = sheet_of(measure_all(tried, SEEDS[: arguments.seeds], arguments.workers))
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -94,13 +94,13 @@ def main() -> None:
         write_page(PAGE, {sheet.name: markdown(sheet)}, BLOCKS)
 
 
-def weights_with(changes: Iterable[str]) -> Weights:
-    """The weights with `levels.challenge=4.2` and so on. KeyError, ValueError: there is no such key or value."""
+def weights_with(changes: str) -> Weights:
+    """The weights with `levels.challenge=4.2,sample.every=8`. KeyError, ValueError: there is no such key or value."""
     values: dict[str, dict[str, Any]] = to_builtins(DEFAULT)
-    for change in changes:
+    for change in changes.split(","):
         path, _, value = change.partition("=")
         table, _, key = path.partition(".")
-        values[table][key] = float(value)
+        values[table][key] = type(values[table][key])(value)
     return convert(values, Weights, strict=False)
 
 
