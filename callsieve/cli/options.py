@@ -26,6 +26,7 @@ ConfigOption = Annotated[
     typer.Option("--config", metavar="FILE", help="Settings file; else CALLSIEVE_CONFIG, else /etc/callsieve."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NumberArgument = Annotated[str, typer.Argument(help="As it is dialled here, or +12015550123.", show_default=False)]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
@@ -208,6 +208,16 @@ def number_in_form(req: PageRequest, key: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise NotFound
     return int(text)
+
+
+def undoing(path: str, whats: tuple[str, ...]) -> Callable[[PageRequest], Awaitable[Response]]:
+    """The page's function that undoes the change which a form names, one of `whats`, and goes on to the path."""
+
+    async def take_back(req: PageRequest) -> Response:
+        await take_back_named(req, whats)
+        return req.go(path, "undone")
+
+    return take_back
 
 
 async def take_back_named(req: PageRequest, whats: tuple[str, ...], number: str | None = None) -> None:

@@ -1,18 +1,27 @@
-"""`callsieve audit`: who of us changed what."""
+"""`callsieve audit` and `undo`: who of us changed what, and one way back for every change that has one."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
+from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
+from callsieve.changes.names import IMPORTS
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
-from callsieve.cli.output import print_table, say
+from callsieve.cli.output import plural, print_table, say
+from callsieve.cli.store import perform
 from callsieve.text.times import when
 from reputation.store.audit_search import AuditFilter, search_audit
 
 MOST_SHOWN = 10_000
+THINGS = {"list import": ("entry", "entries"), "own import": ("number", "numbers")}
+
+ChangeArgument = Annotated[
+    int, typer.Argument(metavar="ID", min=1, max=sys.maxsize, help="As `audit` shows it.", show_default=False)
+]
 
 
 def show(
@@ -41,3 +50,12 @@ def show(
         )
     else:
         say("Nobody has changed anything yet." if e164 is None else f"Nobody has changed anything about {e164}.")
+
+
+def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
+    """Undo a change by its id; an import with all it brought. It says so when a change cannot be undone."""
+    done = perform(settings_of(config), operation.undo, operation.UndoRequest(change_id), existing=True)
+    if done.what in IMPORTS:
+        say(f"Undone: {done.what}, {plural(done.things, *THINGS.get(done.what, ('row', 'rows')))}.")
+    else:
+        say(f"Undone: {done.what}{f' of {done.subject}' if done.subject else ''}.")

@@ -12,7 +12,7 @@ from callsieve.changes.describe import value_of_side
 from callsieve.changes.names import UNDOABLE
 from callsieve.changes.undo import can_undo
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import PageRequest, take_back_named
+from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
 from reputation.store.audit import AuditRow
 from reputation.store.audit_search import AuditFilter, search_audit, what_was_changed, who_changed
@@ -58,12 +58,6 @@ async def show(req: PageRequest) -> Response:
     return req.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
 
 
-async def take_back(req: PageRequest) -> Response:
-    """A change undone, of whatever kind."""
-    await take_back_named(req, UNDOABLE)
-    return req.go("/audit", "undone")
-
-
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter) -> AuditShown:
     """What the page shows; one row more than it has room for tells whether there are older ones."""
     found = search_audit(db, wanted)
@@ -90,5 +84,5 @@ def _about(text: str, region: str) -> str | None:
 
 PAGES = (
     Page("GET", "/audit", show, Role.ADMINISTRATOR),
-    Page("POST", "/audit/undo", take_back, Role.ADMINISTRATOR),
+    Page("POST", "/audit/undo", undoing("/audit", UNDOABLE), Role.ADMINISTRATOR),
 )

@@ -9,7 +9,7 @@ from callsieve.changes.operation import Refused
 from callsieve.identities import operations
 from callsieve.identities.operations import IdentityRequest
 from callsieve.identities.views import identities_shown
-from callsieve.web.request import PageRequest, take_back_named
+from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
 from reputation.users import Role
 from reputation.wording import Wording
@@ -17,9 +17,14 @@ from reputation.wording import Wording
 LEVELS = {"1": 1, "2": 2}
 
 
-async def show(req: PageRequest) -> Response:
-    """The page."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
+    shown = await req.read(identities_shown, text, req.now)
+    typed = {key: req.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
+    return req.page(
+        "identities/identities.html", 422 if problem else 200, identities=shown, text=text, problem=problem, typed=typed
+    )
 
 
 async def add(req: PageRequest) -> Response:
@@ -29,7 +34,7 @@ async def add(req: PageRequest) -> Response:
     try:
         await req.perform(operations.add, IdentityRequest(number, name, level, note, expires))
     except Refused as refused:
-        return await _page(req, refused.words)
+        return await show(req, refused.words)
     return req.go("/identities", "identified")
 
 
@@ -39,24 +44,9 @@ async def remove(req: PageRequest) -> Response:
     return req.go("/identities", "unidentified")
 
 
-async def take_back(req: PageRequest) -> Response:
-    """One of the latest changes undone."""
-    await take_back_named(req, IDENTITIES)
-    return req.go("/identities", "undone")
-
-
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
-    shown = await req.read(identities_shown, text, req.now)
-    typed = {key: req.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
-    return req.page(
-        "identities/identities.html", 422 if problem else 200, identities=shown, text=text, problem=problem, typed=typed
-    )
-
-
 PAGES = (
     Page("GET", "/identities", show, Role.VIEWER),
     Page("POST", "/identities/add", add, Role.OPERATOR),
     Page("POST", "/identities/remove", remove, Role.OPERATOR),
-    Page("POST", "/identities/undo", take_back, Role.OPERATOR),
+    Page("POST", "/identities/undo", undoing("/identities", IDENTITIES), Role.OPERATOR),
 )

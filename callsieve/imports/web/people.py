@@ -55,9 +55,10 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
     )
 
 
-async def show(req: PageRequest) -> Response:
-    """The page."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    shown = await req.read(people_shown, req.state.loaded.settings)
+    return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
 
 async def export_people(req: PageRequest) -> Response:
@@ -107,14 +108,9 @@ async def _import(
         rows = await asyncio.to_thread(usable, table, rows_in(table), MOST_ROWS, TOO_MANY)
         done = await req.perform(operations.import_people, PeopleRequest(source, rows, kind))
     except (TableError, Refused) as error:
-        return await _page(req, error.words)
+        return await show(req, error.words)
     problems = list(map(str, table.problems))
     return req.page("imports/people_imported.html", done=done, skipped=table.skipped, problems=problems)
-
-
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    shown = await req.read(people_shown, req.state.loaded.settings)
-    return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
 
 PAGES = (

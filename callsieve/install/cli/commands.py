@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption
+from callsieve.cli.options import ConfigOption, YesOption
 from callsieve.cli.output import say
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
@@ -37,7 +37,6 @@ AgiBinOption = Annotated[
 ]
 UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="systemd's units.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that changes, as a diff.")]
 ReloadOption = Annotated[bool, typer.Option("--reload", help="Then let Asterisk read its dialplan and manager users.")]
 InboundOption = Annotated[

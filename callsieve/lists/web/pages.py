@@ -13,7 +13,7 @@ from callsieve.lists.views import ListsShown, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
+from callsieve.web.request import NotFound, PageRequest, as_file, undoing, uploaded_table
 from callsieve.web.routes import Page
 from reputation.model import EntryKind, ListName
 from reputation.store.audit import Change
@@ -24,9 +24,17 @@ from reputation.wording import Wording
 UPLOAD_BYTES = 1 << 20
 
 
-async def show(req: PageRequest) -> Response:
-    """The page."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    # A viewer, who sees no number, cannot look for one either.
+    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
+    word = req.query.get("list", "")
+    list_name = ListName(word) if word in tuple(ListName) else None
+    shown: ListsShown = await req.read(lists_shown, list_name, text, req.now)
+    typed = {key: req.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
+    return req.page(
+        "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
+    )
 
 
 async def add(req: PageRequest) -> Response:
@@ -43,7 +51,7 @@ async def add(req: PageRequest) -> Response:
     try:
         look = await req.read(operations.preview, req.context, request)
     except Refused as refused:
-        return await _page(req, str(refused))
+        return await show(req, str(refused))
     if not form.get("sure") and (look.objections or look.entry.kind is not EntryKind.EXACT):
         return req.page("lists/list_look.html", look=look, typed=dict(form))
     await req.perform(operations.add, request)
@@ -55,12 +63,6 @@ async def remove(req: PageRequest) -> Response:
     list_name, entry = _list_named(req.form.get("list", "")), req.form.get("entry", "")
     await req.perform(operations.remove, EntryRequest(list_name, entry))
     return req.go("/lists", "unlisted")
-
-
-async def take_back(req: PageRequest) -> Response:
-    """One of the latest changes undone."""
-    await take_back_named(req, LISTS)
-    return req.go("/lists", "undone")
 
 
 async def export(req: PageRequest) -> Response:
@@ -79,7 +81,7 @@ async def take_file(req: PageRequest) -> Response:
         rows = entries_in(table, default, settings, req.now)
         entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
     except TableError as error:
-        return await _page(req, error.words)
+        return await show(req, error.words)
     done = await req.perform(operations.bring_in, entries)
     problems = [*table.problems, *done.refused[:KEPT_PROBLEMS]]
     skipped = table.skipped + len(done.refused)
@@ -93,23 +95,11 @@ def _list_named(word: str) -> ListName:
         raise NotFound from None
 
 
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    # A viewer, who sees no number, cannot look for one either.
-    text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
-    word = req.query.get("list", "")
-    list_name = ListName(word) if word in tuple(ListName) else None
-    shown: ListsShown = await req.read(lists_shown, list_name, text, req.now)
-    typed = {key: req.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
-    return req.page(
-        "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed
-    )
-
-
 PAGES = (
     Page("GET", "/lists", show, Role.VIEWER),
     Page("GET", "/lists/export.csv", export, Role.OPERATOR),
     Page("POST", "/lists/add", add, Role.OPERATOR),
     Page("POST", "/lists/remove", remove, Role.OPERATOR),
-    Page("POST", "/lists/undo", take_back, Role.OPERATOR),
+    Page("POST", "/lists/undo", undoing("/lists", LISTS), Role.OPERATOR),
     Page("POST", "/lists/import", take_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
 )

@@ -20,6 +20,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    YesOption,
     any_store,
     check_new,
     confirmed,
@@ -49,7 +50,6 @@ from reputation.store.errors import StoreError, store_errors
 from reputation.store.migrations import known_migrations, migrate, pending
 from reputation.store.recovery import quarantined_of, restore
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 CONNECT_SECONDS = 1.0
 
 

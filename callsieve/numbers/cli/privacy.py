@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption, NumberArgument, confirmed, print_json, settings_of
+from callsieve.cli.options import ConfigOption, NumberArgument, YesOption, confirmed, print_json, settings_of
 from callsieve.cli.output import plural, say, say_command
 from callsieve.cli.store import perform
 from callsieve.numbers import privacy
@@ -76,7 +76,7 @@ def export(
 
 def erase(
     number: NumberArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Forget a number: delete every row about it. This cannot be undone."""

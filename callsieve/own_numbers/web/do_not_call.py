@@ -14,16 +14,21 @@ from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest,
 from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.views_do_not_call import wishes_shown
 from callsieve.own_numbers.web.pages import page_of_number, said_of
-from callsieve.web.request import NotFound, PageRequest, take_back_named
+from callsieve.web.request import NotFound, PageRequest, undoing
 from callsieve.web.routes import Page
 from reputation.numbers import number_of
 from reputation.users import Role
 from reputation.wording import Wording
 
 
-async def show(req: PageRequest) -> Response:
-    """The list."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The list, with what was wrong of what was asked."""
+    text = req.query.get("q", "").strip()[:LONGEST]
+    number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
+    shown = await req.read(wishes_shown, text, number)
+    typed = {field: req.form.get(field, req.query.get(field, "")) for field in ("number", "after", "note")}
+    about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
+    return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
 
 
 async def add(req: PageRequest) -> Response:
@@ -33,9 +38,9 @@ async def add(req: PageRequest) -> Response:
     try:
         done = await req.perform(operations.list_number, request)
     except Refused as refused:
-        return await _page(req, said_of(refused))
+        return await show(req, said_of(refused))
     if done.change_id is None:
-        return await _page(req, operations.listed_since(done.wish))
+        return await show(req, operations.listed_since(done.wish))
     return req.go("/own/do-not-call", "do-not-call")
 
 
@@ -43,12 +48,6 @@ async def remove(req: PageRequest) -> Response:
     """The number may be called again."""
     await req.perform(operations.unlist, req.form.get("number", "")[:LONGEST])
     return req.go("/own/do-not-call", "may-call")
-
-
-async def take_back(req: PageRequest) -> Response:
-    """One of the latest changes undone."""
-    await take_back_named(req, WISHES)
-    return req.go("/own/do-not-call", "undone")
 
 
 async def complain(req: PageRequest) -> Response:
@@ -93,20 +92,11 @@ def _given(req: PageRequest, field: str) -> str | None:
     return req.form.get(field, "").strip()[:LONGEST] or None
 
 
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    text = req.query.get("q", "").strip()[:LONGEST]
-    number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
-    shown = await req.read(wishes_shown, text, number)
-    typed = {field: req.form.get(field, req.query.get(field, "")) for field in ("number", "after", "note")}
-    about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
-    return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
-
-
 PAGES = (
     Page("GET", "/own/do-not-call", show, Role.OPERATOR),
     Page("POST", "/own/do-not-call/add", add, Role.OPERATOR),
     Page("POST", "/own/do-not-call/remove", remove, Role.OPERATOR),
-    Page("POST", "/own/do-not-call/undo", take_back, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/undo", undoing("/own/do-not-call", WISHES), Role.OPERATOR),
     Page("POST", "/own/{number}/complain", complain, Role.OPERATOR),
     Page("POST", "/own/{number}/no-complaint", take_complaint_back, Role.OPERATOR),
 )

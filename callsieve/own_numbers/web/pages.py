@@ -21,7 +21,7 @@ from callsieve.own_numbers.operations import Changed, CheckRequest, NumberReques
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, uploaded_table
+from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, undoing, uploaded_table
 from callsieve.web.routes import Page
 from reputation.store.audit import Change
 from reputation.store.own_register import register_of
@@ -41,9 +41,14 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
 }
 
 
-async def show(req: PageRequest) -> Response:
-    """The list."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The list, with what was wrong of what was asked."""
+    text = req.query.get("q", "").strip()[:LONGEST]
+    # What the daemon has not graded lately is graded here, number by number.
+    shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
+    return req.page(
+        "own_numbers/own.html", 422 if problem else 200, own=shown, text=text, problem=problem, columns=COLUMNS
+    )
 
 
 async def new(req: PageRequest) -> Response:
@@ -78,12 +83,6 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
     return handle
 
 
-async def take_back(req: PageRequest) -> Response:
-    """One of the latest changes undone."""
-    await take_back_named(req, REGISTER)
-    return req.go("/own", "undone")
-
-
 async def take_back_here(req: PageRequest) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(req)
@@ -103,7 +102,7 @@ async def bring_in_file(req: PageRequest) -> Response:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
         found = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
     except TableError as error:
-        return await _page(req, error.words)
+        return await show(req, error.words)
     done = await req.perform(operations.bring_in, found)
     return req.page("own_numbers/own_imported.html", done=done, table=table)
 
@@ -122,15 +121,6 @@ def said_of(refused: Refused) -> str | Wording:
     if refused.field not in HEADING_BY_OPTION:
         return refused.words
     return Wording("{field} {problem}", {"field": HEADING_BY_OPTION[refused.field], "problem": refused.words})
-
-
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    text = req.query.get("q", "").strip()[:LONGEST]
-    # What the daemon has not graded lately is graded here, number by number.
-    shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
-    return req.page(
-        "own_numbers/own.html", 422 if problem else 200, own=shown, text=text, problem=problem, columns=COLUMNS
-    )
 
 
 async def _form(req: PageRequest, filled: Mapping[str, str], problem: str | Wording = "") -> Response:
@@ -182,7 +172,7 @@ PAGES = (
     Page("GET", "/own/new", new, Role.OPERATOR),
     Page("GET", "/own/export.csv", export, Role.OPERATOR),
     Page("POST", "/own/add", add, Role.OPERATOR),
-    Page("POST", "/own/undo", take_back, Role.OPERATOR),
+    Page("POST", "/own/undo", undoing("/own", REGISTER), Role.OPERATOR),
     Page("POST", "/own/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
     Page("GET", "/own/{number}", page_of_number, Role.OPERATOR),
     *(Page("POST", f"/own/{{number}}/{name}", handler, Role.OPERATOR) for name, handler in _STEPS),

@@ -12,7 +12,9 @@ from rich.text import Text
 from callsieve.calls.records import opinion_as_json
 from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
-from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, word
+from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, say_undo, word
+from callsieve.cli.store import perform
+from callsieve.policy import operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 from callsieve.policy_selection import policy_called, running_name
@@ -209,3 +211,20 @@ def _reason(rule: Rule) -> str:
 def _else(policy: Policy) -> str:
     observe = ", observes only" if policy.observe else ""
     return f"else {policy.default.word}{observe}: it can be used"
+
+
+def activate_policy(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A preset or a policy's name; else that of the settings again."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put a policy in the place of the one that the settings name. It counts within two seconds."""
+    loaded = settings_of(config)
+    done = perform(loaded, operations.activate, name or "")
+    policy = done.policy
+    if not loaded.settings.actions.route and stops_calls(policy):
+        warn(f"{policy.name}: {NO_ROUTE}")
+    say(f"{policy.name} is in force{'; it observes: every call goes on' if policy.observe else ''}.")
+    say_undo(done.change_id, config)

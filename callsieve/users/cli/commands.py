@@ -12,6 +12,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    YesOption,
     any_store,
     confirmed,
     existing_store,
@@ -105,7 +106,7 @@ def reset_totp(name: NameArgument, config: ConfigOption = None) -> None:
 
 def remove(
     name: NameArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Take the console away from somebody; all their sessions are over. That cannot be undone."""

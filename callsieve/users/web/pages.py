@@ -42,9 +42,12 @@ class UsersShown:
     roles: tuple[str, ...] = tuple(ROLE_BY_WORD)
 
 
-async def show(req: PageRequest) -> Response:
-    """The page."""
-    return await _page(req)
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    ours = tuple(one.extension for one in people_of(req.state.loaded.settings))
+    shown = await req.read(users_shown, ours)
+    typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
+    return req.page("users/users.html", 422 if problem else 200, users=shown, problem=problem, typed=typed)
 
 
 async def add(req: PageRequest) -> Response:
@@ -56,7 +59,7 @@ async def add(req: PageRequest) -> Response:
         await req.read(operations.check_new, req.context, request)
         await req.perform(operations.add, request._replace(password=await _hashed(req, name)))
     except Refused as refused:
-        return await _page(req, refused.words)
+        return await show(req, refused.words)
     return req.go("/users", "user-added")
 
 
@@ -72,7 +75,7 @@ async def reset(req: PageRequest) -> Response:
     try:
         password = await _hashed(req, name)
     except Refused as refused:
-        return await _page(req, refused.words)
+        return await show(req, refused.words)
     return await _change(req, operations.reset_password, PasswordRequest(name, password), "user-password")
 
 
@@ -110,13 +113,6 @@ def users_shown(db: sqlite3.Connection, ours: tuple[str, ...]) -> UsersShown:
         users.append(UserShown(user, len(sessions), sessions[0].seen_at if sessions else None))
     extensions = {*ours, *(one.extension for one in all_people(db))}
     return UsersShown(tuple(users), tuple(sorted(extensions)))
-
-
-async def _page(req: PageRequest, problem: str | Wording = "") -> Response:
-    ours = tuple(one.extension for one in people_of(req.state.loaded.settings))
-    shown = await req.read(users_shown, ours)
-    typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
-    return req.page("users/users.html", 422 if problem else 200, users=shown, problem=problem, typed=typed)
 
 
 PAGES = (
