@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from agi.answers import CONTEXTS, OWN_NUMBER_RULE, Variable
 from agi.display import WORD_BY_CATEGORY
 from agi.screening import PATHS
@@ -16,6 +18,7 @@ from policies.relations import LAST_STEP_ABOVE_PEOPLE
 from reputation.feature_codes import CODES, Spoken
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("agi", "ami_listener", "benchmarks", "callsieve", "policies", "reputation", "tests")
 DIALPLAN = "\n".join(
     line
     for name in FREEPBX_FILES
@@ -143,3 +146,11 @@ def test_every_failure_has_its_test() -> None:
     named = re.findall(r"`(?:tests/integration/)?(test_\w+)", (ROOT / "docs" / "failures.md").read_text())
     assert named
     assert [name for name in named if f"def {name}" not in tests and not (folder / f"{name}.py").exists()] == []
+
+
+@pytest.mark.parametrize("package", ["agi", "ami_listener", "callsieve", "policies", "reputation", "docs"])
+def test_modules_that_texts_name_are_there(package: str) -> None:
+    there = {path.relative_to(ROOT).as_posix() for top in (*PACKAGES, "lab") for path in (ROOT / top).rglob("*.py")}
+    texts = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
+    named = {(path.name, name) for path in texts for name in re.findall(r"(?<![\w/])\w[\w/]*\.py\b", path.read_text())}
+    assert [one for one in sorted(named) if not any(f"/{path}".endswith(f"/{one[1]}") for path in there)] == []

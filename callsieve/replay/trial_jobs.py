@@ -1,7 +1,7 @@
 """Drafts over the last days, one at a time, each in a process of its own: pages only look how far it is.
 
-started = await trials.start(loaded, Draft(...))     Refused while another one runs
-trials.latest -> TrialJob | None                    `share` grows; then `report` or `problem`
+trials.start(loaded, TrialJob(...), text) -> bool     False while another one runs
+trials.latest -> TrialJob | None                      `share` grows; then `report` or `problem`
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TrialJobs:
         config = str(loaded.file) if loaded.file else None
         asked = Asked(config, str(loaded.state), draft, job.days, job.began_at)
         self.latest = job
-        self._task = asyncio.create_task(_run(job, asked), name="job")
+        self._task = asyncio.create_task(_run(job, asked), name="trial")
         return True
 
     async def close(self) -> None:

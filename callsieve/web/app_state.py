@@ -1,4 +1,4 @@
-"""What all pages share: settings, policies, the store and templates. `main/console_context.py` makes one at start-up.
+"""What all pages share: settings, policies, the store and templates. `main/console_app.py` makes one at start-up.
 
 What only some pages need is a service: a capability's own object, one of each type.
 req.state.service(TrialJobs)

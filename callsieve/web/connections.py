@@ -1,9 +1,9 @@
 """The connections of the console: how many, for how long, and which of them are a proxy's. Only this module and
-server.py import uvicorn.
+console_server.py import uvicorn.
 
 A client that is slow costs nobody else a page: beyond a limit the oldest connection that waits for its client is
 closed, one that is logged in only where no other waits, and the new one only where none waits at all. A request that
-never ends, or an answer that is never read, ends after a while: gate.py bounds the forms.
+never ends, or an answer that is never read, ends after a while: access.py bounds the forms.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether its latest request came with a session, as gate.py noted it."""
+        """Whether its latest request came with a session, as access.py noted it."""
         return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
