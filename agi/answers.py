@@ -57,6 +57,7 @@ class Variable(StrEnum):
     OUTBOUND = "CALLSIEVE_OUTBOUND"
     SAY = "CALLSIEVE_SAY"
     SENTENCE = "CALLSIEVE_SENTENCE"
+    PROVEN = "CALLSIEVE_PROVEN"
 
 
 OWN_NUMBER_RULE = "own-number"
@@ -214,6 +215,11 @@ def answer_outbound_failed_open(reason: str) -> bytes:
 def answer_to_mark(word: str) -> bytes:
     """The answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
+
+
+def answer_to_prove(is_proven: bool) -> bytes:
+    """The answer to `/prove`. A caller is not told why a code is not right."""
+    return set_variables([(Variable.RULE, "recorded"), (Variable.PROVEN, "yes" if is_proven else "no")])
 
 
 def answer_to_explain(last: LastCall | None) -> bytes:

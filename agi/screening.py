@@ -31,6 +31,7 @@ from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
 from policies.situation import Lately, query_of, situation_of
+from reputation.appeals import is_code
 from reputation.channels import endpoint_of
 from reputation.feature_codes import CODES
 from reputation.last_call import LastCall
@@ -70,6 +71,13 @@ class Knowledge(Protocol):
         """
         ...
 
+    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+        """Whether it is the code that was made for the number, whose control is proven by it.
+
+        Nothing becomes of it after that monotonic instant: TimeoutError.
+        """
+        ...
+
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         """The last call for the person of an endpoint, and what was decided about it."""
         ...
@@ -88,11 +96,14 @@ class Knowledge(Protocol):
 
 
 # What the dialplan may ask: each is a method of Screening.
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain", "outbound", "status")
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound", "status")
 
 # How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
 ASTERISK_WAITS_SECONDS = 0.6
 ANSWERING_SECONDS = 0.05
+
+# Codes that may be keyed in calls from one number within an hour. Each code ends after five wrong ones besides.
+PROOFS_AN_HOUR = 10
 
 # Upper bounds of the histogram of decision times: what is usual, and the deadlines.
 BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
@@ -127,6 +138,7 @@ class Screening:
     trouble: Callable[[], str] = str
     velocity: Velocity = field(default_factory=Velocity)
     breaker: Breaker = field(default_factory=Breaker)
+    proofs: Velocity = field(default_factory=Velocity)
     counts: Counts = field(default_factory=Counts)
     _paths: dict[str, Callable[[Request], Awaitable[bytes]]] = field(init=False)
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -201,6 +213,23 @@ class Screening:
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
         left = min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
         return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, now, started + left))
+
+    async def prove(self, request: Request) -> bytes:
+        """`/prove`: the code that the caller keyed, who then has proven control of the number that is shown.
+
+        Not where the network says that the number may be another's, and not without end.
+        """
+        started, now = self.monotonic(), self.wall_clock()
+        call, code = known_call_of(request, self.site), request.arguments.get("code", "")
+        number = call.caller.e164
+        if number is None or call.auth_class is AuthClass.UNAUTHENTICATED or not is_code(code):
+            return answers.answer_to_prove(False)
+        if len(self.proofs.calls(number, now)) >= PROOFS_AN_HOUR:
+            logger.warning("%s has keyed %d codes within an hour: not looked at", masked(number), PROOFS_AN_HOUR)
+            return answers.answer_to_prove(False)
+        self.proofs.add(number, now)
+        left = self.deadline_seconds - ANSWERING_SECONDS
+        return answers.answer_to_prove(await self.knowledge.prove_by_call(number, code, now, started + left))
 
     async def explain(self, request: Request) -> bytes:
         """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""

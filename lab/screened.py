@@ -93,7 +93,7 @@ name = "Bob"
 """
 
 Asking = Literal["fastagi", "classic", "standalone"]
-PATHS = ("screen", "callee", "challenge", "emergency", "mark", "explain", "outbound")
+PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound")
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "asterisk-conf"

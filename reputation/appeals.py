@@ -219,6 +219,11 @@ def new_code() -> str:
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
+def is_code(text: str) -> bool:
+    """Whether the text could be a code, as it is keyed."""
+    return len(text) == CODE_DIGITS and text.isascii() and text.isdigit()
+
+
 def digest_of(code: str, reference: str) -> bytes:
     """What is kept of a code. Slow on purpose (10 ms or more): there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))

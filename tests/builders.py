@@ -233,6 +233,8 @@ class Memory:
     passes: list[tuple[str, AuthClass, float]] = field(default_factory=list)
     challenges: list[tuple[str, ChallengeResult]] = field(default_factory=list)
     codes: list[tuple[str, str, float]] = field(default_factory=list)
+    keyed: list[tuple[str, str, float]] = field(default_factory=list)
+    right_code: str = ""
     word_for_codes: str = "marked"
     explained: list[tuple[str, float]] = field(default_factory=list)
     last: LastCall | None = None
@@ -262,6 +264,10 @@ class Memory:
     async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         self.codes.append((endpoint, code, at))
         return self.word_for_codes
+
+    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+        self.keyed.append((number, code, at))
+        return code == self.right_code
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         self.explained.append((endpoint, now))

@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from reputation.appeals import ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
+from reputation.call_in_proof import prove_by_call
 from reputation.feature_codes import obey_code
 from reputation.last_call import LastCall, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
@@ -138,6 +140,11 @@ class StoreSupervisor:
             await self.write(obey_code, endpoint, code, at)  # the same code at the same instant undoes it
         except (StoreError, TimeoutError) as error:
             logger.warning("a code that came too late: %s", error)
+
+    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+        """The code that was keyed in a call from the number."""
+        answer = await self.write(prove_by_call, number, code, at, give_up_at=give_up_at)
+        return answer is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         """What one of our people asks about."""

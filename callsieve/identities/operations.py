@@ -54,6 +54,13 @@ class ProofRequest(NamedTuple):
     name: str
 
 
+class CodeRequest(NamedTuple):
+    """A number that a code is wanted for. `name`: who is recorded when it is keyed in a call; empty: the number."""
+
+    number: str
+    name: str = ""
+
+
 class IdentityChange(NamedTuple):
     """`identity`: the one that is recorded now, or is removed; `replaced`: the one that was there."""
 
@@ -96,12 +103,15 @@ def remove(db: sqlite3.Connection, context: Context, typed: str) -> IdentityChan
     return IdentityChange(changed.id, removed)
 
 
-def make_code(db: sqlite3.Connection, context: Context, typed: str) -> CodeMade:
-    """Makes a code for a call-back. It counts for a day, and one that was made before does not any more."""
-    number = number_field(context, typed)
+def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
+    """Makes a code, to be said in a call to the number, or keyed in one from it (reputation/call_in_proof.py).
+
+    It counts for a day, and one that was made before does not any more.
+    """
+    number, name = number_field(context, request.number), _line("name", request.name)
     made = CodeMade(number, number, new_code())
     with change(db, context, "identity code", number):
-        keep_code(db, number, number, made.code, context.at)
+        keep_code(db, number, number, made.code, context.at, name)
     return made
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agi.protocol import ProtocolError, Request
-from agi.screening import Screening, StoreUnavailable
+from agi.screening import PROOFS_AN_HOUR, Screening, StoreUnavailable
 from policies.decision import Action
 from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
@@ -696,3 +696,43 @@ async def test_a_new_policy_decides_the_next_call() -> None:
     assert await action_of(screening) == "tag"
     screening.policies = PolicySet(policy_ordering("warn"))
     assert await action_of(screening) == "warn"
+
+
+# Proof of control by a call.
+
+
+def keyed(code: str = "314159", auth: str = "unknown", caller: str = CALLER) -> Request:
+    return make_request("prove", f"linkedid=c1,caller={caller},auth={auth},code={code}")
+
+
+@pytest.mark.parametrize(
+    ("request_", "proven"),
+    [
+        pytest.param(keyed(), "yes", id="right"),
+        pytest.param(keyed(auth="authenticated"), "yes", id="the-network-vouches"),
+        pytest.param(keyed("314158"), "no", id="wrong"),
+        pytest.param(keyed(auth="unauthenticated"), "no", id="perhaps-anothers-number"),
+        pytest.param(keyed(auth="failed"), "no", id="failed-signature"),
+        pytest.param(keyed(caller=""), "no", id="no-number"),
+        pytest.param(keyed("31415"), "no", id="five-digits"),
+        pytest.param(keyed("\u0663\u0661\u0664\u0661\u0665\u0669"), "no", id="digits-of-another-alphabet"),
+    ],
+)
+async def test_a_code_that_is_keyed_in_a_call(request_: Request, proven: str) -> None:
+    memory = memory_of()
+    memory.right_code = "314159"
+    answer = await make_screening(memory).answer(request_)
+    assert f"CALLSIEVE_PROVEN={proven}" in answer.decode()
+
+
+async def test_a_number_keys_ten_codes_an_hour_at_most() -> None:
+    memory = memory_of()
+    screening = make_screening(memory)
+    for _ in range(PROOFS_AN_HOUR):
+        await screening.answer(keyed("000000"))
+    memory.right_code = "314159"
+    assert b"CALLSIEVE_PROVEN=no" in await screening.answer(keyed())
+    assert len(memory.keyed) == PROOFS_AN_HOUR
+    assert b"CALLSIEVE_PROVEN=yes" in await screening.answer(keyed(caller="+12015550199"))
+    memory.clock.now += HOUR + 1
+    assert b"CALLSIEVE_PROVEN=yes" in await screening.answer(keyed())

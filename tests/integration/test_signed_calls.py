@@ -13,10 +13,14 @@ import pytest
 from lab import CallSpec, Phone
 from lab.certificates import make_key
 from lab.ports import free_port
-from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from lab.shaken import Signer, signing_carrier
 from reputation.model import AuthClass, DecisionRecord
+from reputation.store.call_backs import code_of, keep_code
+from reputation.store.connection import open_store, transaction
+from reputation.store.identities import identity_of
 from tests.integration.office import decision_on
+from tests.waiting import wait_until
 
 # One rule for each thing that a policy can know of a signature, so that the journal's rule says what it knew.
 POLICY = """\
@@ -39,6 +43,8 @@ reason = "so it was signed"
     ]
 )
 CALLERS = iter(f"+120155502{n:02d}" for n in range(100))
+PROVING = "+442071838753"  # where a caller keys a code
+DIALPLAN = EXTENSIONS.replace("[office]\n", f"[office]\nexten => {PROVING},1,Goto(callsieve-prove,s,1)\n")
 # How long Asterisk itself waits for a certificate (curl_timeout), before the dialplan begins.
 FETCH_SECONDS, SLACK = 2.0, 1.0
 
@@ -57,7 +63,7 @@ def signer(carrier: tuple[Signer, dict[str, str]]) -> Signer:
 @pytest.fixture(scope="module")
 def pbx(carrier: tuple[Signer, dict[str, str]]) -> Iterator[ScreenedPbx]:
     settings = SETTINGS.replace('name = "cautious"', 'name = "signatures"')
-    with ScreenedPbx(settings=settings, config=carrier[1], start_daemon=False) as office:
+    with ScreenedPbx(settings=settings, extensions=DIALPLAN, config=carrier[1], start_daemon=False) as office:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "signatures.toml").write_text(POLICY)
         office.daemon.start()
@@ -115,6 +121,30 @@ def test_a_signature_that_speaks_against_the_caller(
     caller = next(CALLERS)
     decision = decide(pbx, forge(signer, caller), caller)
     assert (decision.rule, decision.auth_class) == ("forged", AuthClass.UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize(("level", "is_proven"), [("A", True), ("B", False), ("C", False)])
+def test_a_code_counts_where_the_number_may_be_the_callers(
+    pbx: ScreenedPbx, signer: Signer, level: str, is_proven: bool
+) -> None:
+    caller, code, before = next(CALLERS), "314159", len(asked(pbx))
+    with open_store(pbx.daemon.store) as db:
+        with transaction(db):
+            keep_code(db, caller, caller, code, time.time())
+        headers = signer.headers(caller, PROVING, level)
+        with pbx.carrier.start(CallSpec(caller=caller, did=PROVING, headers=headers, hang_up_after=3.0)) as call:
+            wait_until(lambda: len(asked(pbx)) > before, "the question")
+            call.press(code)
+            call.result()
+        assert (identity_of(db, caller) is not None) is is_proven
+        kept = code_of(db, caller)
+    assert (kept is None) is is_proven
+    assert kept is None or kept.tries == 0, "a call that does not count spends no try"
+
+
+def asked(pbx: ScreenedPbx) -> list[str]:
+    """When callers were asked for a code."""
+    return [line for line in pbx.asterisk.log_lines() if "Playing 'agent-pass" in line]
 
 
 def test_asterisk_does_not_compare_whom_a_call_was_signed_for(pbx: ScreenedPbx, signer: Signer) -> None:

@@ -21,7 +21,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command, say_undo
 from callsieve.cli.store import perform
 from callsieve.identities import operations
-from callsieve.identities.operations import IdentityRequest, ProofRequest
+from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest
 from callsieve.identities.views import identity_as_json
 from callsieve.text.times import ago, day, when
 from reputation.model import Identity
@@ -56,11 +56,16 @@ def add(
     say_undo(done.change_id, config)
 
 
-def code(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Make a code for a call-back: call the number, say the code, and let its owner give it back."""
-    made = perform(settings_of(config), operations.make_code, number)
+def code(
+    number: NumberArgument,
+    name: Annotated[str, typer.Option(help="Who is recorded when it is keyed; the number, if not given.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Make a code that proves control: say it in a call to the number, or have it keyed in a call from it."""
+    made = perform(settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". It counts for a day, and no other any more.")
-    say(f"Call {made.number} and say it. When its owner gives it back:")
+    say(f"A call from {made.number} proves it with * and the code, when it is asked to press a key. Give it to nobody")
+    say(f"whom you do not know: or call {made.number} and say it. When its owner gives it back:")
     words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
     say_command(shlex.join([*words, "--config", str(config)] if config else words))
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from callsieve.changes.names import IDENTITIES
 from callsieve.changes.operation import Refused
 from callsieve.identities import operations
-from callsieve.identities.operations import IdentityRequest
+from callsieve.identities.operations import CodeMade, CodeRequest, IdentityRequest
 from callsieve.identities.views import identities_shown
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
@@ -17,14 +17,15 @@ from reputation.wording import Wording
 LEVELS = {"1": 1, "2": 2}
 
 
-async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page, with what was wrong of what was asked."""
+async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | None = None) -> Response:
+    """The page, with what was wrong of what was asked, or the code that was made."""
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     shown = await req.read(identities_shown, text, req.now)
-    typed = {key: req.form.get(key, "") for key in ("number", "name", "level", "note", "expires")}
-    return req.page(
-        "identities/identities.html", 422 if problem else 200, identities=shown, text=text, problem=problem, typed=typed
-    )
+    fields = ("number", "name", "level", "note", "expires", "code_number", "code_name")
+    typed = {key: req.form.get(key, "") for key in fields}
+    status = 422 if problem else 200
+    about = {"identities": shown, "text": text, "problem": problem, "typed": typed, "made": made}
+    return req.page("identities/identities.html", status, **about)
 
 
 async def add(req: PageRequest) -> Response:
@@ -38,6 +39,16 @@ async def add(req: PageRequest) -> Response:
     return req.go("/identities", "identified")
 
 
+async def make_code(req: PageRequest) -> Response:
+    """A code that proves control of a number. It is shown this once."""
+    request = CodeRequest(*(req.form.get(key, "") for key in ("code_number", "code_name")))
+    try:
+        made = await req.perform(operations.make_code, request)
+    except Refused as refused:
+        return await show(req, refused.words)
+    return await show(req, made=made)
+
+
 async def remove(req: PageRequest) -> Response:
     """It is forgotten who the number belongs to."""
     await req.perform(operations.remove, req.form.get("number", ""))
@@ -47,6 +58,7 @@ async def remove(req: PageRequest) -> Response:
 PAGES = (
     Page("GET", "/identities", show, Role.VIEWER),
     Page("POST", "/identities/add", add, Role.OPERATOR),
+    Page("POST", "/identities/code", make_code, Role.OPERATOR),
     Page("POST", "/identities/remove", remove, Role.OPERATOR),
     Page("POST", "/identities/undo", undoing("/identities", IDENTITIES), Role.OPERATOR),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callsieve.changes.operation import Context, Refused
-from callsieve.identities.operations import IdentityRequest, ProofRequest, add, make_code, prove, remove
+from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest, add, make_code, prove, remove
 from callsieve.settings import Loaded, Settings
 from reputation.appeals import CODE_SECONDS, CODE_TRIES
 from reputation.store.audit import audit_rows
@@ -47,7 +47,8 @@ def context(at: float = AT) -> Context:
         pytest.param(add, ACME._replace(expires="never"), "bad-time", "expires", id="no-time"),
         pytest.param(add, ACME._replace(expires="2y"), "too-late", "expires", id="two-years"),
         pytest.param(remove, CALLER, "not-recorded", "", id="not-recorded"),
-        pytest.param(make_code, "x", "bad-number", "", id="no-number-to-call"),
+        pytest.param(make_code, CodeRequest("x"), "bad-number", "", id="no-number-to-call"),
+        pytest.param(make_code, CodeRequest(CALLER, "a\nb"), "bad-text", "name", id="code-for-two-lines"),
         pytest.param(prove, PROOF, "code-none", "", id="no-code"),
         pytest.param(prove, PROOF._replace(name=""), "no-name", "name", id="proven-by-nobody"),
     ],
@@ -69,7 +70,7 @@ def test_what_was_recorded_before_is_told(db: sqlite3.Connection) -> None:
 
 
 def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
-    made = make_code(db, context(), CALLER)
+    made = make_code(db, context(), CodeRequest(CALLER))
     wrong = PROOF._replace(code="000000" if made.code != "000000" else "000001")
     for _ in range(CODE_TRIES):
         refused = prove(db, context(), wrong)
@@ -82,7 +83,7 @@ def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> Non
 
 
 def test_a_code_counts_for_a_day(db: sqlite3.Connection) -> None:
-    proof = PROOF._replace(code=make_code(db, context(), CALLER).spoken)
+    proof = PROOF._replace(code=make_code(db, context(), CodeRequest(CALLER)).spoken)
     with pytest.raises(Refused) as old:
         prove(db, context(AT + CODE_SECONDS), proof)
     assert old.value.code == "code-expired"

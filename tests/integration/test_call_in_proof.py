@@ -1,0 +1,180 @@
+"""Proof of control by calling in, on a real Asterisk: the code as tones, in a challenge and at a number of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from callsieve.prompts.catalogue import prompts_of
+from lab import Answering, CallSpec, Phone
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.appeals import CODE_TRIES
+from reputation.model import AuthClass
+from reputation.store.audit import audit_rows
+from reputation.store.call_backs import code_of, keep_code
+from reputation.store.challenges import latest_challenge_pass
+from reputation.store.connection import open_store, transaction
+from reputation.store.identities import identity_of
+from tests.integration.office import heard_digits, install_prompts, played, start_listening
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+LIFTS = [f"+120155504{n:02d}" for n in range(70, 90)]
+BY_NAME = "+12015550449"
+PROVING = "+442071838753"
+RIGHT, WRONG = "314159", "271828"
+POLICY = """\
+extends = "cautious"
+[[rule]]
+name = "by-name"
+when = { prefix = ["+1201555044"] }
+action = "challenge"
+ask = "name"
+reason = "asked for a name"
+[[rule]]
+name = "by-digit"
+when = { prefix = ["+120155504"] }
+action = "challenge"
+reason = "asked for a digit"
+"""
+OFFICE = SETTINGS.replace('"cautious"', '"office"') + f'\n[[did]]\nnumber = "{PROVING}"\nscreen = false\n'
+DIALPLAN = EXTENSIONS.replace("[office]\n", f"[office]\nexten => {PROVING},1,Goto(callsieve-prove,s,1)\n")
+PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "screening")}
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(start_daemon=False, extensions=DIALPLAN, patient=True) as office:
+        (office.state / "policies").mkdir()
+        (office.state / "policies" / "office.toml").write_text(POLICY)
+        start_listening(office, OFFICE)
+        install_prompts(office, PROMPTS)
+        yield office
+
+
+@pytest.fixture
+def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
+    with open_store(pbx.daemon.store) as db:
+        yield db
+
+
+@pytest.fixture
+def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
+    with Phone(pbx.asterisk, "201", Answering(hang_up_after=0.5)) as phone:
+        yield phone
+
+
+def code_made(db: sqlite3.Connection, number: str, name: str = "Lift 3") -> None:
+    """A code as `callsieve identity code` makes one, but known to the test."""
+    with transaction(db):
+        keep_code(db, number, number, RIGHT, time.time(), name)
+
+
+def test_a_challenged_machine_keys_its_code_and_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    code_made(db, LIFTS[0])
+    began, before = time.time(), len(heard_digits(pbx))
+    with pbx.carrier.start(CallSpec(caller=LIFTS[0], did=ALICE, hang_up_after=None)) as call:
+        wait_until(lambda: len(heard_digits(pbx)) > before, "the question")
+        call.press(f"*{RIGHT}")
+        alice.wait_for_invite()
+        assert call.result().code == 200
+    identity = identity_of(db, LIFTS[0])
+    assert identity is not None
+    assert (identity.name, identity.level) == ("Lift 3", 1)
+    [(added_at,)] = db.execute("SELECT added_at FROM identity WHERE number = ?", (LIFTS[0],))
+    assert began <= added_at <= time.time()
+    assert [(row.what, row.who) for row in audit_rows(db, LIFTS[0])] == [("identity prove", "a call from the number")]
+    wait_until(lambda: latest_challenge_pass(db, LIFTS[0], AuthClass.UNKNOWN) is not None, "the pass")
+    assert code_of(db, LIFTS[0]) is None, "used up"
+
+
+def test_who_is_asked_for_a_name_may_key_it_too(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    code_made(db, BY_NAME)
+    before = played(pbx).count("screening-ask")
+    with pbx.carrier.start(CallSpec(caller=BY_NAME, did=ALICE, hang_up_after=None)) as call:
+        wait_until(lambda: played(pbx).count("screening-ask") > before, "the question")
+        time.sleep(1.0)  # the tone
+        call.press(f"*{RIGHT}")
+        alice.wait_for_invite()
+        call.result()
+    assert identity_of(db, BY_NAME) is not None
+
+
+def test_a_wrong_code_is_a_wrong_key(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    code_made(db, LIFTS[1])
+    before = len(heard_digits(pbx))
+    with pbx.carrier.start(CallSpec(caller=LIFTS[1], did=ALICE, hang_up_after=4.0)) as call:
+        wait_until(lambda: len(heard_digits(pbx)) > before, "the question")
+        call.press(f"*{WRONG}")
+        wait_until(lambda: len(heard_digits(pbx)) > before + 1, "being asked again")
+        call.press(heard_digits(pbx)[-1])
+        alice.wait_for_invite()
+        call.result()
+    assert identity_of(db, LIFTS[1]) is None
+    kept = code_of(db, LIFTS[1])
+    assert kept is not None
+    assert kept.tries == 1
+
+
+def proving(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[str]:
+    """A call to the number where codes are keyed: which of Asterisk's sounds were heard."""
+    logged = len(pbx.asterisk.log_lines())
+    spec = CallSpec(caller=caller, did=PROVING, hang_up_after=None, timeout=60.0, **more)  # type: ignore[arg-type]
+
+    def heard() -> list[str]:
+        lines = pbx.asterisk.log_lines()[logged:]
+        return [line.split("Playing '")[1].split(".")[0] for line in lines if "Playing '" in line]
+
+    with pbx.carrier.start(spec) as call:
+        for count, key in enumerate(keys, start=1):
+            wait_until(lambda count=count: len(heard()) >= count, "being asked")  # type: ignore[misc]
+            call.press(key)
+        result = call.result()
+    assert (result.code, result.bye_from) == (200, "asterisk")
+    return heard()
+
+
+def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    code_made(db, LIFTS[2], "")
+    assert proving(pbx, LIFTS[2], WRONG, RIGHT) == ["agent-pass", "auth-incorrect", "auth-thankyou", "vm-goodbye"]
+    identity = identity_of(db, LIFTS[2])
+    assert identity is not None
+    assert (identity.name, identity.level) == (LIFTS[2], 1), "nobody said whose it is"
+
+
+def test_a_code_is_used_once_and_of_its_number_only(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    code_made(db, LIFTS[3])
+    refused = ["agent-pass", *["auth-incorrect"] * 2, "im-sorry", "vm-goodbye"]
+    assert proving(pbx, LIFTS[4], *[RIGHT] * 3) == refused
+    assert proving(pbx, LIFTS[3], RIGHT)[1] == "auth-thankyou"
+    assert proving(pbx, LIFTS[3], *[RIGHT] * 3) == refused
+    assert [row.number for row in audit_rows(db) if row.number in LIFTS[3:5]] == [LIFTS[3]]
+    assert identity_of(db, LIFTS[4]) is None
+
+
+def test_who_guesses_five_times_has_spent_the_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    code_made(db, LIFTS[5])
+    for _ in range(2):
+        proving(pbx, LIFTS[5], *[WRONG] * 3)
+    assert len(audit_rows(db, LIFTS[5])) == CODE_TRIES
+    assert "auth-thankyou" not in proving(pbx, LIFTS[5], *[RIGHT] * 3)
+    assert identity_of(db, LIFTS[5]) is None
+
+
+def test_while_the_daemon_is_frozen_no_code_is_right(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    code_made(db, LIFTS[6])
+    logged = len(pbx.asterisk.log_lines())
+    with pbx.carrier.start(CallSpec(caller=LIFTS[6], did=PROVING, hang_up_after=None, timeout=60.0)) as call:
+        wait_until(
+            lambda: any("Playing 'agent-pass" in line for line in pbx.asterisk.log_lines()[logged:]), "being asked"
+        )
+        pbx.daemon.freeze()
+        try:
+            call.press(RIGHT)
+            wait_until(lambda: any("Playing 'auth-inc" in line for line in pbx.asterisk.log_lines()[logged:]), "no")
+        finally:
+            pbx.daemon.thaw()
+        call.close()
