@@ -295,7 +295,7 @@ def _entry(list_name: ListName, number: str, table: Mapping[str, str]) -> ListEn
 
 
 def _tie(now: float, tie: str, person: str | None = None, group: str | None = None, days_ago: float = 1) -> PersonalTie:
-    at = now - days_ago * DAY_SECONDS if tie == Tie.TALKED else None
+    at = now - days_ago * DAY_SECONDS if tie in (Tie.TALKED, Tie.NOT_SPAM) else None
     return PersonalTie(Tie(tie), person, group, f"PJSIP/{person}" if person else None, at)
 
 

@@ -180,6 +180,14 @@ def is_sampled(case: Case) -> bool:
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
+def said_not_spam(case: Case) -> bool:
+    """Whether the callee, where known, said that the number is no spam: as good as a passed challenge, for this callee.
+
+    It is how a machine that is wanted, and cannot press a digit, gets through.
+    """
+    return Tie.NOT_SPAM in ties_of_callee(case.facts, case.now) and may_relate(case.call, case.facts, case.now)
+
+
 def appeal_in_force(case: Case) -> str | None:
     """The reference of the number's appeal that is in force."""
     return case.facts.reputation.appeal
@@ -226,6 +234,7 @@ CAPS = (
     Cap(Action.WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
     Cap(Action.WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
     Cap(Action.WARN, Reason.PASSED_CHALLENGE, challenge_passed),
+    Cap(Action.WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
     # A rule for strangers asks everybody: calling again must not be the way around its challenge.
     Cap(Action.WARN, Reason.REDIALLED, redialled, only_evidence=True),
     Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),

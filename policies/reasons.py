@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SHOWS_OWN_NUMBER = "shows one of our own numbers"
     VERIFIED = "the caller is verified"
     PASSED_CHALLENGE = "the caller passed a challenge"
+    NOT_SPAM_FOR_CALLEE = "the callee said that this number is no spam"
     REDIALLED = "the caller called again within 3 min"
     APPEALED = "an appeal is in force"
     CONTROL_SAMPLE = "left without its warning on purpose, as one of the control sample"

@@ -224,13 +224,14 @@ class Tie(StrEnum):
     EXPECTED = "expected"  # the person said "I expect a call"
     CONTACT = "contact"  # in the person's (or, with no person, everybody's) contacts
     TALKED = "talked"  # the person called the number and talked for 30 s or more
+    NOT_SPAM = "not-spam"  # the person said so of the number
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalTie:
     """One tie between a caller and one of ours. `person` is an extension, None for a company contact.
 
-    `at` is set for TALKED only: when the latest such talk ended.
+    `at` is set for TALKED, when the latest such talk ended, and for NOT_SPAM, when it was said.
     """
 
     tie: Tie

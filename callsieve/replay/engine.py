@@ -25,6 +25,7 @@ from policies.situation import situation_of
 from reputation.families.caller import passed_until
 from reputation.memory_store import MemoryStore
 from reputation.model import (
+    AuthClass,
     Caller,
     ControlSample,
     Did,
@@ -36,6 +37,7 @@ from reputation.model import (
     Person,
     PersonalTie,
     Tie,
+    Verdict,
 )
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
@@ -152,7 +154,7 @@ class Replay:
             stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True)
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
         then = self.background(number).then(at)
-        ties = tuple(self._ties(number, then, at))
+        ties = tuple(self._ties(number, auth_class, then, at))
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
         circumstances = Circumstances(*about, is_stranger, people=len(self._people))
@@ -182,7 +184,7 @@ class Replay:
             sample=self._sample,
         )
 
-    def _ties(self, number: str, then: Then, at: float) -> Iterator[PersonalTie]:
+    def _ties(self, number: str, auth_class: AuthClass, then: Then, at: float) -> Iterator[PersonalTie]:
         """Of a person's own word about the number the latest counts: the entry in the store, or the mark."""
         blocks = self.marks.blocks(number)
         if then.personal or blocks:
@@ -191,6 +193,9 @@ class Replay:
             yield PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact)
         for who, talked_at in self.ledger.talks(number, at):
             yield self._tie(Tie.TALKED, who, talked_at)
+        for mark in self.ledger.marks(number):
+            if mark.verdict is Verdict.OK and mark.auth_class is auth_class:
+                yield self._tie(Tie.NOT_SPAM, mark.reporter, mark.at)
 
     def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
         own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)}

@@ -85,6 +85,11 @@ SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL,
    AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                       AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
+SELECT 'tie', 'not-spam', reporter, person.grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM mark LEFT JOIN person ON extension = reporter
+ WHERE number = :number AND auth_class = :auth_class AND verdict = 'ok' AND at > :now - {RELATIONSHIP_SECONDS}
+   AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.number = mark.number AND epoch.at > mark.at)
+UNION ALL
 SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM expected_call LEFT JOIN person ON extension = person WHERE until > :now
 UNION ALL

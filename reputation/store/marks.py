@@ -88,7 +88,9 @@ def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, bu
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Who called the person last: whom the person talked to, or whose call rang there and was taken by nobody."""
+    """Who called the person last: whom the person talked to, whose call rang there and was taken by nobody,
+    or who left a message without a ring.
+    """
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 

@@ -68,6 +68,12 @@ SELECT {_COLUMNS} FROM outcome
 """
 IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+# A message that was left without a phone having rung reached whom the call was for.
+LEFT_A_MESSAGE = """
+INSERT INTO reached (person, at, linkedid, number)
+SELECT callee, ?, linkedid, ? FROM decision WHERE linkedid = ? AND callee IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
@@ -142,6 +148,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         db.execute(SETTLE, (*found, outcome.caller, outcome.caller_kind.value, outcome.linkedid))
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
+        _note_message(db, outcome)
         signals.append(learn(db, outcome))
         touched.add(outcome.number)
     refresh_all(db, (number for number in touched if number))
@@ -196,6 +203,7 @@ def _record(
     if outcome.at >= now - OUTCOME_DAYS * DAY:
         db.execute(RECORD, (*_row(outcome), now if waits else None))
         db.executemany(REACHED, _reached(outcome))
+        _note_message(db, outcome)
         count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
@@ -276,6 +284,12 @@ def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung
     return [(person, outcome.at, outcome.linkedid, outcome.number) for person in people]
+
+
+def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+    """Whom a message is for, so that *37 and *38 are about who left it."""
+    if outcome.voicemail_left and not (outcome.rung or outcome.answered_by):
+        db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 
 
 def _row(outcome: OutcomeRecord) -> tuple[object, ...]:

@@ -267,6 +267,12 @@ CAPPED = [
     ),
     pytest.param(
         make_call(),
+        make_facts(callee=make_person(), ties=[make_tie(Tie.NOT_SPAM)]),
+        Reason.NOT_SPAM_FOR_CALLEE,
+        id="the-callee-said-not-spam",
+    ),
+    pytest.param(
+        make_call(),
         make_facts(recent_calls=[NOW - HOUR, NOW - 179.9]),
         Reason.REDIALLED,
         id="redialled",

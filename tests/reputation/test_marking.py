@@ -54,7 +54,7 @@ def take_back(store: Path, at: float = NOW + 1, number: str = CALLER) -> MarkRes
 
 
 def blocked(store: Path) -> list[tuple[Tie, str | None]]:
-    return [(tie.tie, tie.person) for tie in facts(store).ties]
+    return [(tie.tie, tie.person) for tie in facts(store).ties if tie.tie is not Tie.NOT_SPAM]
 
 
 class TestSpam:

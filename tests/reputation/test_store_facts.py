@@ -19,9 +19,11 @@ from reputation.model import (
     Identity,
     Imported,
     ListName,
+    Mark,
     Person,
     PersonalTie,
     Tie,
+    Verdict,
 )
 from reputation.store.database import open_store
 from reputation.store.emergencies import close_window, record_emergency
@@ -29,10 +31,23 @@ from reputation.store.facts import FACTS, facts_of
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
+from reputation.store.marks import add_mark
+from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from tests.reputation.histories import empty_store
-from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_entry, make_query, pass_challenge, write
+from tests.reputation.store_builders import (
+    CALLER,
+    DAY,
+    DID,
+    NOW,
+    facts,
+    make_entry,
+    make_mark,
+    make_query,
+    pass_challenge,
+    write,
+)
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")
 BOB = Person("202", "PJSIP/202", "support", "zh", "Bob")
@@ -180,6 +195,24 @@ def test_ties_name_the_person_the_group_and_the_phone(store: Path) -> None:
         PersonalTie(Tie.CONTACT, "201", "sales", "PJSIP/201"),
     }
     assert len(facts(store).ties) == 6
+
+
+@pytest.mark.parametrize(
+    ("mark", "is_tied"),
+    [
+        pytest.param(make_mark(verdict=Verdict.OK), True, id="not-spam"),
+        pytest.param(make_mark(verdict=Verdict.OK, at=NOW - 180 * DAY), False, id="half-a-year-ago"),
+        pytest.param(make_mark(verdict=Verdict.OK, at=NOW - 2 * DAY), False, id="of-the-owner-before"),
+        pytest.param(make_mark(verdict=Verdict.OK, auth_class=AuthClass.AUTHENTICATED), False, id="signed-otherwise"),
+        pytest.param(make_mark(), False, id="spam"),
+        pytest.param(make_mark(verdict=Verdict.RETRACTED), False, id="taken-back"),
+    ],
+)
+def test_who_said_that_a_number_is_no_spam_is_tied_to_it(store: Path, mark: Mark, is_tied: bool) -> None:
+    write(store, raise_epoch, CALLER, NOW - DAY, "reassigned", "admin")
+    write(store, add_mark, mark)
+    tied = (PersonalTie(Tie.NOT_SPAM, "201", "sales", "PJSIP/201", mark.at),) if is_tied else ()
+    assert facts(store).ties == tied
 
 
 def test_an_identity_counts_until_it_expires(store: Path) -> None:

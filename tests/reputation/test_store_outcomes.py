@@ -344,6 +344,23 @@ class TestReached:
         record(store, make_outcome("withheld", NOW + 3, caller=None, rung=("201",), complete=False))
         assert read(store, last_caller_of, "201") == (None, NOW + 3, "withheld")
 
+    @pytest.mark.parametrize("decided_first", [True, False])
+    def test_a_message_left_without_a_ring_reached_whom_it_is_for(self, store: Path, decided_first: bool) -> None:
+        decide = [make_record("d1", action="challenge", callee="201")]
+        over = make_outcome(answered_by_pbx=True, voicemail_left=True)
+        if decided_first:
+            write(store, record_decisions, decide)
+        write(store, record_outcome, over, NOW + 0.1)
+        if not decided_first:
+            write(store, record_decisions, decide)
+            write(store, settle_outcomes, NOW + 1)
+        assert read(store, last_caller_of, "201") == (CALLER, NOW, over.linkedid)
+
+    def test_who_left_no_message_reached_nobody(self, store: Path) -> None:
+        write(store, record_decisions, [make_record("d1", action="challenge", callee="201")])
+        write(store, record_outcome, make_outcome(answered_by_pbx=True), NOW + 3)
+        assert read(store, last_caller_of, "201") is None
+
 
 # The same calls and marks in any order, and twice, leave the same rows.
 

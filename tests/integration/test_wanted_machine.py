@@ -1,0 +1,107 @@
+"""A machine that is wanted, on a real Asterisk: it cannot press a digit, leaves its message, and then rings."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from callsieve.prompts.catalogue import prompts_of
+from lab import Answering, CallSpec, Phone
+from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from reputation.model import AuthClass, ChallengeResult, ListName, Verdict
+from reputation.store.connection import open_store
+from reputation.store.evidence_rows import marks_of
+from reputation.store.lists import list_entries
+from reputation.store.marks import last_caller_of
+from reputation.store.outcomes import outcomes
+from tests.integration.office import decision_on, install_prompts, start_listening
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+LIFT, REMINDER, SIREN = "+12015550490", "+12015550491", "+12015550492"
+BOB = "+442071838754"
+POLICY = """\
+extends = "cautious"
+[[rule]]
+name = "by-digit"
+when = { prefix = ["+120155504"] }
+action = "challenge"
+reason = "asked for a digit"
+"""
+OFFICE = SETTINGS.replace('"cautious"', '"office"') + f'\n[[did]]\nnumber = "{BOB}"\ncallee = "202"\n'
+DIALPLAN = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n").replace(
+    "[office]\n", f"[office]\nexten => {BOB},1,Dial(PJSIP/202,20,${{CALLSIEVE_DIAL}})\n"
+)
+PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "say")}
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(start_daemon=False, extensions=DIALPLAN, patient=True) as office:
+        (office.state / "policies").mkdir()
+        (office.state / "policies" / "office.toml").write_text(POLICY)
+        start_listening(office, OFFICE)
+        install_prompts(office, PROMPTS)
+        yield office
+
+
+@pytest.fixture
+def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
+    with open_store(pbx.daemon.store) as db:
+        yield db
+
+
+def rings(pbx: ScreenedPbx, caller: str, phone: str, did: str) -> bool:
+    """Whether a call that presses nothing rings the phone."""
+    with Phone(pbx.asterisk, phone, Answering(hang_up_after=0.5)) as handset:
+        pbx.carrier.call(CallSpec(caller=caller, did=did, hang_up_after=4.0))
+        return bool(handset.invites())
+
+
+def leaves_a_message(pbx: ScreenedPbx, db: sqlite3.Connection, caller: str) -> None:
+    """A machine talks to whatever answers, and its message is kept."""
+    spec = CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=24.0, timeout=60.0)
+    pbx.carrier.call(spec)
+    wait_until(lambda: any(call.action for call in outcomes(db, number=caller)), "the outcome")
+    [call] = outcomes(db, number=caller)
+    assert (call.challenge, call.voicemail_left, call.rung) == (ChallengeResult.SILENT, True, ())
+
+
+def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:
+    with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
+        assert call.result().code == 200
+
+
+def test_star_38_on_its_message_lets_it_ring_that_callee(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    leaves_a_message(pbx, db, LIFT)
+    last = last_caller_of(db, "201")
+    assert last is not None
+    assert last.number == LIFT
+    dial(pbx, "201", "*38")
+    [mark] = marks_of(db, LIFT)
+    assert (mark.reporter, mark.verdict, mark.auth_class) == ("201", Verdict.OK, AuthClass.UNKNOWN)
+    assert rings(pbx, LIFT, "201", ALICE)
+    wait_until(lambda: decision_on(pbx.daemon.store, LIFT).action == "allow", "the decision in the journal")
+    assert not rings(pbx, LIFT, "202", BOB), "what one callee says lets nobody else's phone ring"
+    dial(pbx, "201", "*38")
+    assert not rings(pbx, LIFT, "201", ALICE), "taken back"
+
+
+def test_star_33_on_its_message_does_too(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    leaves_a_message(pbx, db, REMINDER)
+    dial(pbx, "201", "*33")
+    assert rings(pbx, REMINDER, "201", ALICE)
+    assert not rings(pbx, REMINDER, "202", BOB)
+
+
+def test_an_administrators_entry_lets_it_ring_everybody(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    assert not rings(pbx, SIREN, "201", ALICE)
+    added = pbx.daemon.callsieve("list", "add", "allow", SIREN, "--note", "machine, wanted")
+    [entry] = list_entries(db)
+    assert (entry.list_name, entry.text, entry.note) == (ListName.ALLOW, SIREN, "machine, wanted")
+    assert rings(pbx, SIREN, "201", ALICE)
+    assert rings(pbx, SIREN, "202", BOB)
+    pbx.daemon.callsieve(*added.stdout.split("callsieve ")[-1].split()[:2])
+    assert not rings(pbx, SIREN, "201", ALICE)
