@@ -317,18 +317,16 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
     return Loaded(settings=settings, file=place, state=_state_directory(environment))
 
 
-def load_or_salvage(
-    config: Path | None, environment: Mapping[str, str] = os.environ
-) -> tuple[Loaded, SettingsError | None]:
+def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
     """The settings; or what SALVAGED can be read of, all else by default, and what is wrong with the file.
 
     For commands that must work with the file that somebody has just broken: off, on, emergency and doctor.
     """
     try:
-        return load_settings(config, environment), None
+        return load_settings(config), None
     except SettingsError as error:
-        settings = _salvaged(_file_of(config, environment)[0])
-        return Loaded(settings=settings, file=None, state=_state_directory(environment)), error
+        settings = _salvaged(_file_of(config, os.environ)[0])
+        return Loaded(settings=settings, file=None, state=_state_directory(os.environ)), error
 
 
 # How Asterisk is asked, where the store is, and how long the window after an emergency call is open.

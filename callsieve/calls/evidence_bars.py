@@ -10,6 +10,7 @@ from reputation.model import Family
 from reputation.wording import Wording, listed
 
 HALF = 50.0  # of the bar's width: nothing lies in the middle
+LEAST_SCALE = 2.0  # log-odds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,9 @@ class Bar:
     width: float
 
 
-def bars_of(families: Sequence[Family], least: float = 2.0) -> tuple[Bar, ...]:
-    """One bar a family, on a common scale that the longest fills; a small evidence stays small (`least` log-odds)."""
-    scale = max([least, *(abs(family.log_odds) for family in families)])
+def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
+    """One bar a family, on a common scale that the longest fills; a small evidence stays small."""
+    scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
     return tuple(_bar(family, scale) for family in families)
 
 

@@ -18,18 +18,18 @@ def number_field(context: Context, text: str, field: str = "") -> str:
         raise Refused("bad-number", str(error), field) from None
 
 
-def since_field(context: Context, text: str | None, field: str = "since") -> float:
+def since_field(context: Context, text: str | None) -> float:
     """Since when: 7d or 2026-11-01; now for None."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
-        raise Refused("bad-time", str(error), field) from None
+        raise Refused("bad-time", str(error), "since") from None
 
 
-def reason_field(text: str, field: str = "reason") -> str:
+def reason_field(text: str) -> str:
     """A reason that has to be given."""
     reason = text.strip()
     if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})
-        raise Refused("bad-reason", words, field)
+        raise Refused("bad-reason", words, "reason")
     return reason

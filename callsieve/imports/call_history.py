@@ -83,7 +83,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
         if start.startswith(SQLITE):
             history.kind = "cdr-sqlite"
             with closing(_opened_database(path)) as db:
-                history.items = outcomes(_rows_of_sqlite(db, path.name, history, zone), sides)
+                history.items = outcomes(_rows(_records_of_sqlite(db, path.name), history, zone), sides)
                 yield history
             return
         if start.lstrip().startswith(b"{"):
@@ -99,18 +99,14 @@ def write_calls(
     db: sqlite3.Connection,
     items: Iterable[Item],
     clock: Callable[[], float],
-    tell: Callable[[int], None] = lambda _: None,
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Writes what is read, a thousand in a transaction; `tell` hears how many so far. Run again it changes nothing."""
+    """Writes what is read, a thousand in a transaction. Run again it changes nothing."""
     written = Written()
     items = iter(items)
-    total = 0
     while batch := list(islice(items, BATCH)):
         with whole(db):
             _write(db, batch, clock(), hours, written)
-        total += len(batch)
-        tell(total)
         time.sleep(PAUSE_SECONDS)
     with whole(db):
         written.signals += len(settle_outcomes(db, clock()))
@@ -142,9 +138,15 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
     has_header = "disposition" in header
     if not has_header and len(first) < LEAST_COLUMNS:
         raise HistoryError(f"{name}: no CDRs: expected Asterisk's Master.csv, its cdr table, or JSON lines")
-    for record in records if has_header else chain([first], records):
+    if has_header:
+        return _rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
+    return _rows(map(fields_of_csv, chain([first], records)), history, zone)
+
+
+def _rows(found: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
+    """The CDRs among what was found, by the names of their fields."""
+    for fields in found:
         history.read += 1
-        fields = dict(zip(header, record, strict=False)) if has_header else fields_of_csv(record)
         row = parse_row(fields, zone) if fields else None
         if row is None:
             history.refuse(NO_CDR)
@@ -172,19 +174,11 @@ def _opened_database(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _rows_of_sqlite(db: sqlite3.Connection, name: str, history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """The first table with a disposition, in the order it was written: cdr_sqlite3_custom's, or a copy of FreePBX's."""
-    for fields in _records_of_sqlite(db, name):
-        history.read += 1
-        row = parse_row(fields, zone)
-        if row is None:
-            history.refuse(NO_CDR)
-        else:
-            yield row
-
-
 def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
-    """The rows of the table. SQLite's errors become ours here: around us they would be taken for the store's."""
+    """The first table with a disposition, in the order it was written: cdr_sqlite3_custom's, or a copy of FreePBX's.
+
+    SQLite's errors become ours here: around us they would be taken for the store's.
+    """
     try:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
         for table in sorted(tables, key=lambda table: (table != "cdr", table)):

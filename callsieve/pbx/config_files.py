@@ -110,9 +110,9 @@ def covers(etc: Path, pattern: str, path: Path) -> bool:
     return PurePath(path).match(str(etc / pattern))
 
 
-def with_lines(text: str | None, lines: Sequence[str], comment: str = ";") -> str:
+def with_lines(text: str | None, lines: Sequence[str]) -> str:
     """`text` with lines of ours at its end, marked. `without_our_lines` gives the very bytes back."""
-    block = "\n".join(f"{line} {comment} {MARK}" for line in lines)
+    block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"
     return f"{text or ''}{block}\n"
