@@ -15,7 +15,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import classic, console, decision, events, lifecycle, listening, lookup, own, parts, replay, setups
+from benchmarks import (
+    classic,
+    console,
+    decision,
+    events,
+    lifecycle,
+    listening,
+    lookup,
+    orders,
+    own,
+    parts,
+    replay,
+    setups,
+)
 from benchmarks.figures import Figure
 from benchmarks.machine import describe_machine
 from benchmarks.tables import markdown_block, terminal_table, write_page
@@ -34,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "listening": listening.measure,
     "replayed": events.measure_replayed,
     "replay": replay.measure,
+    "orders": orders.measure,
     "console": console.measure,
     "own": own.measure,
 }

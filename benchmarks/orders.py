@@ -1,0 +1,246 @@
+"""A history replayed twice, and its calls and marks told in another order: equal decisions, evidence and standings.
+
+The history has challenges, labels, ties, marks that change, and many equal times. Of the evidence rows a checksum is
+compared, of the standings the sums, at one instant and rounded to 1e-6: a sum over other steps
+differs in its last bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from benchmarks.callers import SEED, number_at
+from benchmarks.figures import Figure
+from benchmarks.replay import DAYS, EVENTS, KINDS, PEOPLE, QUICK_EVENTS, START
+from benchmarks.workbench import Workbench
+from callsieve.replay.engine import NOBODYS, Replay
+from callsieve.replay.history_file import Event, PastCall
+from callsieve.replay.report import line_of
+from policies.loader import load_policy
+from reputation.decay import decayed
+from reputation.memory_store import MemoryStore
+from reputation.model import (
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Tie,
+    Verdict,
+)
+from reputation.standing import Rows, Standing
+from reputation.store.database import open_store
+from reputation.store.evidence_rows import rows_of
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcomes
+from reputation.store.standing import standing
+from reputation.store.transaction import transaction
+from reputation.weights import DAY_SECONDS, DEFAULT
+
+T = TypeVar("T")
+
+STORED = 20_000  # a store keeps every step on disk: fewer will do
+BATCH = 500
+END = START + (DAYS + 1) * DAY_SECONDS
+TOLD_TWICE = 0.05
+ASKED = 0.1  # so that standings move by what one call shows, too, and are not only folded at the end
+
+DIDS = [f"+44207183875{digit}" for digit in range(10)]
+ACTIONS = ((None, 0.82), ("tag", 0.03), ("warn", 0.08), ("challenge", 0.07))
+TIES = ((None, 0.95), (Tie.ALLOW, 0.02), (Tie.CONTACT, 0.02), (Tie.EXPECTED, 0.01))
+VERDICTS = ((Verdict.SPAM, 0.8), (Verdict.OK, 0.1), (Verdict.RETRACTED, 0.1))
+
+
+class Checksums(NamedTuple):
+    """Of the evidence rows, and of the standings, of all numbers."""
+
+    rows: str
+    standings: str
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """Events a second of each way to tell them. AssertionError: two of them know different things."""
+    many = QUICK_EVENTS if bench.quick else EVENTS
+    bench.say(f"making up {many:,} calls and marks")
+    events = history(many)
+    first, seconds = _timed(lambda: _replayed(events))
+    second, again = _timed(lambda: _replayed(events))
+    bench.say(f"replayed twice: decisions {first[0]}, evidence {first[1].rows}, standings {first[1].standings}")
+    _same("a second replay", first, second)
+    told = [event.outcome if isinstance(event, PastCall) else event for event in events]
+    in_order, learning = _timed(lambda: _learnt(told))
+    shuffled, mixed = _timed(lambda: _learnt(_shuffled(told)))
+    bench.say(f"in any order: evidence {in_order.rows}, standings {in_order.standings}")
+    _same("another order", in_order, shuffled)
+    few = told[: STORED // 4] if bench.quick else told[:STORED]
+    stored = _stored(few, bench.directory / "in-order.db")
+    _same("another order in the store", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
+    _same("memory and the store", stored, _learnt(few))
+    bench.say(f"{len(few):,} in the store: evidence {stored.rows}, standings {stored.standings}")
+    note = f"{many:,} calls, challenges and marks; equal checksums"
+    return [
+        Figure("replayed twice", [many / seconds, many / again], "/s", note=note),
+        Figure("learnt in order and shuffled", [many / learning, many / mixed], "/s", note=note),
+    ]
+
+
+def history(events: int, seed: int = SEED) -> list[Event]:
+    """So many calls and marks in time order. Times are whole seconds, so that many are equal."""
+    chance = random.Random(seed)
+    weights = [kind[0] for kind in KINDS]
+    step, at, fresh = DAYS * DAY_SECONDS / events, START, 0
+    made: list[Event] = []
+    while len(made) < events:
+        at += chance.expovariate(1 / step)
+        place = chance.choices(range(len(KINDS)), weights)[0]
+        _, many, answering, talk, marking = KINDS[place]
+        fresh += many == 0
+        number = number_at(place * 10_000 + chance.randrange(many) if many else 100_000 + fresh)
+        call = _call(len(made), float(int(at)), number, chance.random() < answering, talk, chance)
+        made.append(PastCall(call))
+        if chance.random() < marking:
+            made.extend(_marks(call, chance))
+    return sorted(made[:events], key=lambda event: event.at if isinstance(event, Mark) else event.outcome.at)
+
+
+def _call(serial: int, at: float, number: str, answered: bool, talk: float, chance: random.Random) -> OutcomeRecord:
+    who, group = chance.choice(PEOPLE)
+    out = chance.random() < 0.15
+    action = None if out else _one_of(ACTIONS, chance)
+    challenge = chance.choice(list(ChallengeResult)) if action == "challenge" else None
+    answered = answered and challenge in (None, ChallengeResult.PASSED)
+    return OutcomeRecord(
+        linkedid=f"c{serial}",
+        at=at,
+        direction=Direction.OUTBOUND if out else Direction.INBOUND,
+        disposition=Disposition.ANSWERED if answered else Disposition.NO_ANSWER,
+        caller=who if out else number,
+        dialled=number if out else None,
+        did=None if out else chance.choice(DIDS),
+        answered_by=who if answered and not out else None,
+        group=group,
+        rung=(who,) if chance.random() < 0.7 else (who, chance.choice(PEOPLE)[0]),
+        ring_seconds=float(chance.choice((0, 3, 5, 20, 40))),
+        talk_seconds=float(int(chance.expovariate(1 / talk))) if answered else 0.0,
+        ended_by=chance.choice((EndedBy.CALLER, EndedBy.CALLEE)),
+        voicemail_left=not answered and chance.random() < 0.1,
+        challenge=challenge,
+        source="cdr",
+        auth_class=chance.choice(list(AuthClass)) if not out else AuthClass.UNKNOWN,
+        action=action,
+        rang_by=None if out else _one_of(TIES, chance),
+    )
+
+
+def _marks(call: OutcomeRecord, chance: random.Random) -> Iterable[Mark]:
+    """What people say about a call within the next minutes; some change their mind in the same second."""
+    number = call.number or ""
+    at = call.ended_at + chance.choice((0.0, 60.0, 120.0))
+    for reporter, group in chance.sample(PEOPLE, chance.choice((1, 1, 2))):
+        for _ in range(chance.choice((1, 1, 2))):
+            verdict = _one_of(VERDICTS, chance)
+            channel = chance.choice(list(MarkChannel))
+            yield Mark(number, call.auth_class, reporter, verdict, at, channel, group, linkedid=call.linkedid)
+
+
+def _one_of(shares: Sequence[tuple[T, float]], chance: random.Random) -> T:
+    return chance.choices([what for what, _ in shares], [share for _, share in shares])[0]
+
+
+def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
+    """What a replay decides, and knows at the end."""
+    replay, encode = Replay([load_policy("strict")], NOBODYS), msgspec.json.Encoder().encode
+    decisions = hashlib.sha256()
+    for event in events:
+        if not replay.problem(event) and (judged := replay.take(event)) is not None:
+            decisions.update(encode(line_of(judged)))
+    return decisions.hexdigest()[:16], _of_memory(replay.ledger)
+
+
+def _shuffled(told: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark]:
+    """All of it, some of it twice."""
+    chance = random.Random(SEED + 1)
+    mixed = [*told, *chance.sample(told, int(TOLD_TWICE * len(told)))]
+    chance.shuffle(mixed)
+    return mixed
+
+
+def _learnt(told: Iterable[OutcomeRecord | Mark]) -> Checksums:
+    """What memory knows at the end; now and then it was asked."""
+    ledger, chance = MemoryStore(), random.Random(SEED)
+    for one in told:
+        ledger.learn(one) if isinstance(one, OutcomeRecord) else ledger.add_mark(one)
+        if one.number and chance.random() < ASKED:
+            ledger.standing(one.number, one.auth_class)
+    return _of_memory(ledger)
+
+
+def _of_memory(ledger: MemoryStore) -> Checksums:
+    return _checksums(sorted(ledger.numbers()), ledger.rows, ledger.standing)
+
+
+def _stored(told: Sequence[OutcomeRecord | Mark], path: Path) -> Checksums:
+    """What a store knows at the end."""
+    with open_store(path) as db:
+        for start in range(0, len(told), BATCH):
+            batch = told[start : start + BATCH]
+            with transaction(db):
+                record_outcomes(db, [one for one in batch if isinstance(one, OutcomeRecord)], END)
+                for mark in [one for one in batch if isinstance(one, Mark)]:
+                    add_mark(db, mark)
+        numbers = [number for number in {one.number for one in told} if number]
+        return _checksums(numbers, partial(rows_of, db), partial(standing, db))
+
+
+def _checksums(
+    numbers: Iterable[str], rows: Callable[[str], Rows], standing_of: Callable[[str, AuthClass], Standing | None]
+) -> Checksums:
+    evidence, sums = hashlib.sha256(), hashlib.sha256()
+    for number in sorted(numbers):
+        known = rows(number)
+        if not any(known):
+            continue
+        for kind in known:
+            evidence.update(repr(sorted(map(repr, kind))).encode())
+        for auth_class in AuthClass:
+            sums.update(repr((number, auth_class.value, _at_the_end(standing_of(number, auth_class)))).encode())
+    return Checksums(evidence.hexdigest()[:16], sums.hexdigest()[:16])
+
+
+def _at_the_end(found: Standing | None) -> Standing | None:
+    """The standing with its sums as of the end, to six places."""
+    if found is None:
+        return None
+    days = {
+        "marks": DEFAULT.marks.half_life_days,
+        "answers": DEFAULT.marks.half_life_days,
+        "behaviour": DEFAULT.behaviour.half_life_days,
+        "one_ring": DEFAULT.behaviour.one_ring_half_life_hours / 24,
+    }
+    sums = {
+        name: round(decayed(getattr(found, name), found.at, END, half_life * DAY_SECONDS), 6) + 0.0
+        for name, half_life in days.items()
+    }
+    return replace(found, **sums)  # type: ignore[arg-type]
+
+
+def _timed(make: Callable[[], T]) -> tuple[T, float]:
+    began = time.monotonic()
+    return make(), time.monotonic() - began
+
+
+def _same(what: str, one: object, other: object) -> None:
+    if one != other:
+        raise AssertionError(f"{what} knows something else: {one} and {other}")
