@@ -15,7 +15,7 @@ from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
-from reputation.store.evidence_rows import answered_of
+from reputation.store.evidence_rows import answered_of, challenges_of
 from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
 from reputation.store.standing import standing
 from reputation.weights import DAY_SECONDS
@@ -112,6 +112,9 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
         yield Witness(signal.at, signal.callee, signal.category.value, "", "behaviour", signal.auth_class)
     for answer in answered_of(db, known.number):
         yield Witness(answer.at, answer.callee, "answered", "", "marks", answer.auth_class)
+    for one in challenges_of(db, known.number):
+        if one.linkedid:  # else it is a proof of control, which the page has as the identity
+            yield Witness(one.at, one.did, f"challenge-{one.result.value}", "", "caller", one.auth_class)
     for row in known.facts.imported:
         detail = ", ".join(filter(None, (row.category, row.name, row.note)))
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)

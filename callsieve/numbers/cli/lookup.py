@@ -152,6 +152,10 @@ def _caller(known: Profile) -> Iterator[Line]:
         yield "own number", "yes: a call that shows it comes from our own people, or is spoofed"
     for label, (auth_class, at) in _labelled("challenge", known.passes):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
+    for auth_class, history in known.challenges:
+        if history.failed_at is not None:
+            last = f"last {ago(history.failed_at, known.at)} ({auth_class.value})"
+            yield "failed", f"{plural(history.failures, 'challenge')} since the last pass, {last}"
 
 
 def _now(known: Profile) -> Iterator[Line]:

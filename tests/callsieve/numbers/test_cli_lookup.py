@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reputation.model import AuthClass, EndedBy
+from reputation.model import AuthClass, ChallengeResult, EndedBy
+from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
 from reputation.store.imports import import_numbers
@@ -194,3 +195,18 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert found["lower_in"]["days"] > 0
     assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 5}
     assert found["reputation"]["would_change"][-1]["what"] == "an appeal is upheld"
+
+
+def test_what_a_number_did_when_challenged(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    now = time.time()
+    with open_store(callsieve.store) as db, transaction(db):
+        for days, result in ((3, "silent"), (2, "passed"), (1, "wrong")):
+            at = now - 86400 * days - 60
+            record_challenge(db, f"{days}.1", CALLER, AuthClass.UNKNOWN, ChallengeResult(result), at)
+    [known] = callsieve("lookup", CALLER, "--json").json["challenges"]
+    assert (known["auth_class"], len(known["passes"]), known["failures"], known["marked"]) == ("unknown", 1, 1, 0)
+    assert known["failed_at"] == pytest.approx(now - 86460)
+    out = callsieve.ok("lookup", CALLER)
+    assert "passed 2 d ago (unknown)" in out
+    assert "1 challenge since the last pass, last 1 d ago (unknown)" in out

@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import AuthClass, EntryKind, Identity, ListEntry, ListName, Mark, MarkChannel, Person, Verdict
+from reputation.model import (
+    AuthClass,
+    ChallengeResult,
+    EntryKind,
+    Identity,
+    ListEntry,
+    ListName,
+    Mark,
+    MarkChannel,
+    Person,
+    Verdict,
+)
 from reputation.store.appeals import appeals_of
 from reputation.store.audit import audit_rows
+from reputation.store.challenges import record_challenge
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import add_entry
@@ -35,6 +47,7 @@ def office(tmp_path: Path) -> Office:
     office.write(add_mark, make_mark("201"))
     office.write(add_mark, make_mark("203"))
     office.write(set_identity, Identity(CALLER, "Springfield Motors", 1, NOW + 1e6, "called back"), NOW - 10)
+    office.write(record_challenge, "1.9", CALLER, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - 90)
     office.write(add_contacts, "crm", [Contact(CALLER, "Joe of Springfield")])
     office.write(upsert_people, [Person("202", "PJSIP/202", name="Bob")], "settings")
     office.write(set_personal_entry, PersonalEntry("202", CALLER, ListName.ALLOW, NOW - 50))
@@ -48,6 +61,7 @@ def test_the_page_has_all_that_is_known(console: Console) -> None:
     for text in (
         "2 marked it",
         "2 of our people have something against it",
+        "challenge-silent",
         "203",
         "Springfield Motors",
         "Joe of Springfield",
