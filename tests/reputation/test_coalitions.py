@@ -153,6 +153,10 @@ def test_whatever_so_many_do_together(k: int) -> None:
     assert level_of(everything(k), bad_neighbours=900) <= Level.CHALLENGE
 
 
+def test_with_a_feed_they_are_believed() -> None:
+    assert level_of(everything(100), imported=(Imported("a", "spam"),)) is Level.REJECT
+
+
 @given(rows_of(who), st.integers(0, 9), st.integers(0, 3), st.integers(0, 2))
 def test_less_than_a_good_feed_convicts_nobody(rows: Rows, listed: int, spam: int, fine: int) -> None:
     sources = [Imported(f"s{n}", "spam") for n in range(spam)] + [Imported(f"o{n}", "ok") for n in range(fine)]

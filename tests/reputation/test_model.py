@@ -300,6 +300,25 @@ def test_one_ring_calls_alone_warn_at_most() -> None:
     assert with_marks.level is Level.WARN, "nothing but marks and one-ring calls"
 
 
+@pytest.mark.parametrize(("category", "counted", "weight"), [(ONE_RING, 3, 0.8), (SignalCategory.UNANSWERED, 6, 0.2)])
+def test_of_an_hour_so_many_count(category: SignalCategory, counted: int, weight: float) -> None:
+    hour = NOW - NOW % 3600.0
+    crowd = [signal(str(200 + n), category, hour) for n in range(20)]
+    found = judged((), crowd, now=hour)
+    assert family(found, "behaviour") == pytest.approx(bounded(counted * weight, 0.03))
+    assert dict(found.families[0].counts) == {category.value: counted}
+    assert found.witnesses is not None
+    assert found.witnesses.seen == counted
+    spread = [replace(one, at=hour - 3600.0 * n) for n, one in enumerate(crowd)]
+    assert judged((), spread, now=hour).witnesses.seen == 16  # type: ignore[union-attr]
+
+
+def test_a_pass_clears_one_ring_calls_from_before() -> None:
+    rings = [signal(str(n), ONE_RING, NOW - 2 * DAY) for n in (1, 2)] + [signal("3", ONE_RING, NOW - 3600.0)]
+    assert dict(judged((), rings).families[0].counts) == {"one-ring": 3}
+    assert dict(judged((), rings, challenges=PASSED).families[0].counts) == {"one-ring": 1}
+
+
 def test_a_tag_comes_from_outside() -> None:
     assert judged(many(1)).level is Level.NONE
     assert judged(imported=FEED).level is Level.TAG
