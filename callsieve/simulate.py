@@ -20,9 +20,11 @@ from policies.explanation import Look, explain
 from policies.hints import nearest
 from policies.policy import Policy, PolicySet
 from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, Situation, query_of, situation_of
-from reputation.model import Attestation, Did, Facts, Person, Verification
+from reputation.explaining import would_raise
+from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
 from reputation.numbers import caller_of
-from reputation.store.facts import facts_of
+from reputation.scoring import NO_EVIDENCE
+from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import call_times
 from reputation.store.people import person_of
 from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
@@ -91,7 +93,7 @@ def situation_about(
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
     query = query_of(call, now, ours.hours.quiet if at_its_hour else None)
-    facts = ours.added_to(facts_of(db, query, ours.weights), call)
+    facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:
         facts = replace(facts, callee=_person(db, callee, ours))
     if not at_its_hour:
@@ -133,6 +135,15 @@ def opinion_of(situation: Situation, policies: PolicySet | Policy) -> Opinion:
     """What the policy that applies to the call, or this one, would decide. Pure."""
     call, facts, policy, *_ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
+
+
+def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
+    """The facts, and what would raise the level of a caller of whom anything is known. No call waits for that."""
+    evidence, circumstances = evidence_of(db, query, weights)
+    if evidence == NO_EVIDENCE:
+        return facts
+    rises = would_raise(evidence, circumstances, weights, query.now)
+    return replace(facts, reputation=replace(facts.reputation, would_raise=rises))
 
 
 def _trunk_of(name: str | None, site: Site) -> Trunk:

@@ -2,6 +2,7 @@
 
 sentence_of_families(families)            "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) what would make the level lower, and what it would be then
+would_raise(evidence, circumstances, ...)  what would make it higher
 with_changes(reputation, evidence, ...)    the reputation with them, as a decision records it
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -76,6 +78,29 @@ def would_change(
             if after.level < level:
                 found.append(LevelChange(what, after.level, after.log_odds))
     return tuple(found)
+
+
+def would_raise(
+    evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[LevelChange, ...]:
+    """Of the things that can happen to a number those that would make its level higher: how many more of our people
+    have something against it, half of whom mark it and half hang up; a source outside; a failed challenge.
+    """
+    level = reputation_of(evidence, circumstances, weights, now).level
+
+    def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:
+        after = reputation_of(changed, circumstances, weights, now)
+        if after.level > level:
+            yield LevelChange(what, after.level, after.log_odds, people)
+
+    def by_people() -> Iterator[LevelChange]:
+        for people in range(1, weights.witnesses.challenge_most + 1):
+            yield from raised(Happening.WITNESSED, _witnessed(evidence, people, weights, now), people)
+
+    listed, failed = _listed(evidence), _failed(evidence, weights, now)
+    alone = [*raised(Happening.LISTED, listed), *raised(Happening.FAILED, failed)]
+    both = [] if alone or level < Level.CHALLENGE else raised(Happening.LISTED_AND_FAILED, _listed(failed))
+    return (*islice(by_people(), 1), *alone, *both)
 
 
 def days_until_lower(
@@ -152,6 +177,37 @@ def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
     """The sources that list it no longer do."""
     return replace(evidence, imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
+
+
+def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
+    """So many more of our people answer: half of them mark it, the others hang up at once."""
+    standing, marked = _at(evidence.standing, weights, now), people // 2
+    hung_up, counts = people - marked, dict(standing.signals)
+    counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up
+    more = replace(
+        standing,
+        marks=standing.marks + marked,
+        answers=standing.answers + people,
+        behaviour=standing.behaviour + hung_up * weights.behaviour.hung_up_on,
+        reporters=standing.reporters + marked,
+        answered=standing.answered + people,
+        silent=standing.silent + hung_up,
+        signals=tuple(sorted(counts.items())),
+        witnessed=(now,) * people + standing.witnessed,
+    )
+    return replace(evidence, standing=more)
+
+
+def _listed(evidence: Evidence) -> Evidence:
+    """One more feed lists it."""
+    return replace(evidence, imported=(*evidence.imported, _LISTED["spam", True]))
+
+
+def _failed(evidence: Evidence, weights: Weights, now: float) -> Evidence:
+    """It is challenged, and does not answer."""
+    history = evidence.challenges
+    failed = replace(history, failures=history.failures + 1, failed_at=now)
+    return replace(evidence, standing=replace(_at(evidence.standing, weights, now), challenges=failed))
 
 
 _HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (

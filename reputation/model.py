@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from reputation.wording import Wording
+
 
 class CallerKind(StrEnum):
     """What the network's caller text turned out to be. Only NUMBER has an E.164 form and a reputation."""
@@ -93,7 +95,7 @@ class Family:
 
 
 class Happening(StrEnum):
-    """What can happen to a number that would make its level lower. The journal keeps the codes."""
+    """What can happen to a number that would make its level lower, or higher. The journal keeps the codes."""
 
     ANSWERED = "10 more people answer and do not mark it"
     CALLED_BACK = "one of us calls it back and talks for 30 s"
@@ -101,6 +103,11 @@ class Happening(StrEnum):
     UNLISTED = "no imported source lists it any more"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
+    # What would make it higher.
+    WITNESSED = "marks or hang-ups by {n} more of our people"
+    LISTED = "one more source outside lists it as spam"
+    FAILED = "it fails a challenge"
+    LISTED_AND_FAILED = "one more source outside lists it as spam, and it fails a challenge"
 
     @property
     def code(self) -> str:
@@ -120,18 +127,27 @@ class Witnesses(NamedTuple):
 
 
 class LevelChange(NamedTuple):
-    """Something that would make a level lower, and what the reputation would be then."""
+    """Something that would make a level lower or higher, and what the reputation would be then. `people`: how many it
+    takes, where it takes people.
+    """
 
     what: Happening
     level: Level
     log_odds: float
+    people: int = 0
+
+    @property
+    def words(self) -> Wording:
+        """`marks or hang-ups by 5 more of our people`."""
+        return Wording(self.what.value, {"n": self.people} if self.people else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Reputation:
     """Natural log-odds, relative to an average caller, that a call is unwanted. Not a probability.
 
-    `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py).
+    `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py),
+    `would_raise` where somebody does ask.
     `appeal`: the reference of the number's appeal that is in force. `witnesses`: how many of our people have something
     against the number, where any have.
     """
@@ -142,6 +158,7 @@ class Reputation:
     would_change: tuple[LevelChange, ...] = ()
     appeal: str | None = None
     witnesses: Witnesses | None = None
+    would_raise: tuple[LevelChange, ...] = ()
 
     @property
     def points(self) -> int:

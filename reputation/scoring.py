@@ -277,3 +277,11 @@ def families_of(vector: str) -> tuple[Family, ...]:
         return tuple(Family(one["family"], one["log_odds"], tuple(one["counts"].items())) for one in found)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("no evidence vector") from error
+
+
+def witnesses_in(vector: str) -> Witnesses | None:
+    """The witnesses of a vector as the journal keeps it; None: there were none, or it is an older one."""
+    try:
+        return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from callsieve.simulate import Opinion
 from policies.reasons import why_of
 from reputation.explaining import words_of_happening
-from reputation.model import DecisionRecord, Family, OutcomeRecord, Reputation
-from reputation.scoring import families_of
+from reputation.model import DecisionRecord, Family, Level, OutcomeRecord, Reputation
+from reputation.scoring import families_of, vector_of, witnesses_in
+from reputation.speakers import account_of, speakers_of
 from reputation.store.audit import value_of
+from reputation.wording import Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
@@ -26,11 +29,13 @@ def caller_words(record: DecisionRecord) -> str:
 class ShownEvidence:
     """What was known at a decision. `changes`: what would have made the level lower, and which it would have been then.
 
-    `appeal`: the reference of the one that was in force, empty for none.
+    `account`: who the level came from, and how many witnesses there were. `appeal`: the reference of the one that was
+    in force, empty for none.
     """
 
     families: tuple[Family, ...]
     changes: tuple[tuple[str, str], ...]
+    account: tuple[Wording, ...]
     appeal: str
 
 
@@ -40,7 +45,9 @@ def evidence_of(record: DecisionRecord) -> ShownEvidence | None:
         vector = value_of(record.vector)
         told = vector_as_json(record.vector).get("would_change", ())
         changes = tuple((str(one["what"]), str(one["level"])) for one in told)
-        return ShownEvidence(families_of(record.vector), changes, str(vector.get("appeal", "")))
+        families = families_of(record.vector)
+        said = account_of(level_of(record.level), families, witnesses_in(record.vector))
+        return ShownEvidence(families, changes, said, str(vector.get("appeal", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -50,7 +57,19 @@ def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
     fields = {name: getattr(record, name) for name in record.__slots__}
     why = why_of(record.reason)
     shown = {"reason": str(why), "reason_code": why.code, "vector": vector_as_json(record.vector)}
-    return {**fields, **shown, "points": points_of(record)}
+    evidence = evidence_of(record)
+    families = evidence.families if evidence is not None and level_of(record.level) else ()
+    return {**fields, **shown, "level_from": speakers_as_json(families), "points": points_of(record)}
+
+
+def speakers_as_json(families: Iterable[Family]) -> list[dict[str, Any]]:
+    """Who a level comes from, the heaviest first."""
+    return [{"who": speaker.code, "log_odds": round(log_odds, 6)} for speaker, log_odds in speakers_of(families)]
+
+
+def level_of(word: str) -> Level:
+    """The level of that name; NONE for what is none of ours."""
+    return next((level for level in Level if level.word == word), Level.NONE)
 
 
 def vector_as_json(text: str) -> Any:
@@ -77,9 +96,23 @@ def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
         "step": decision.step,
         "level": decision.level.word,
         "capped_by": None if decision.capped_by is None else str(decision.capped_by),
+        "reputation": reputation_as_json(decision.reputation),
         "trunk": opinion.call.trunk,
         "auth_class": opinion.call.auth_class,
         "steps": list(opinion.looks),
+    }
+
+
+def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
+    """Log-odds, points and level, the families behind them, and who the level comes from."""
+    return {
+        "log_odds": reputation.log_odds,
+        "points": reputation.points,
+        "level": reputation.level.word,
+        "witnesses": None,
+        "level_from": speakers_as_json(reputation.families if reputation.level else ()),
+        **vector_as_json(vector_of(reputation)),
+        "would_raise": [{"what": str(change.words), "level": change.level.word} for change in reputation.would_raise],
     }
 
 

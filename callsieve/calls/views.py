@@ -46,12 +46,14 @@ class CallsShown:
 class CallShown:
     """One call. `others`: more decisions about it, for single phones; `is_allowed_now`: its number is on the allowlist.
 
-    `my_mark` is what the visitor's person says about the number; `changes` what would have made the level lower.
+    `my_mark` is what the visitor's person says about the number; `changes` what would have made the level lower;
+    `account` who it came from, and how many witnesses there were.
     """
 
     record: DecisionRecord
     bars: tuple[Bar, ...]
     changes: tuple[tuple[str, str], ...]
+    account: tuple[Wording, ...]
     ending: Ending
     others: tuple[DecisionRecord, ...]
     is_allowed_now: bool
@@ -108,6 +110,7 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: 
         record=record,
         bars=bars_of(evidence.families) if evidence else (),
         changes=evidence.changes if evidence else (),
+        account=evidence.account if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
         is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > now),

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
-from callsieve.calls.records import decision_as_json, opinion_as_json, vector_as_json
+from callsieve.calls.records import decision_as_json, opinion_as_json, reputation_as_json
 from callsieve.lists.views import entry_as_json, is_over
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
@@ -31,12 +31,11 @@ from reputation.model import (
     Mark,
     OutcomeRecord,
     Person,
-    Reputation,
     Signal,
     Tie,
 )
 from reputation.numbers import country_of, is_valid, number_type_of
-from reputation.scoring import vector_of
+from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
@@ -119,6 +118,12 @@ class Profile:
             "kind": Wording(number_type_of(self.number).value),
         }
         return Wording("{country}, {kind}", places)
+
+    @property
+    def account(self) -> tuple[Wording, ...]:
+        """Who its level comes from, and how many witnesses there are of how many it takes."""
+        reputation = self.facts.reputation
+        return account_of(reputation.level, reputation.families, reputation.witnesses)
 
     @property
     def sentence(self) -> str:
@@ -233,15 +238,4 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         "decisions": [decision_as_json(record) for record in known.decisions],
         "now": opinion_as_json(known.opinion) if known.opinion else None,
         "trouble": known.trouble or None,
-    }
-
-
-def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
-    """Log-odds, points and level, the families behind them, and how many of our people have something against it."""
-    return {
-        "witnesses": None,
-        "log_odds": reputation.log_odds,
-        "points": reputation.points,
-        "level": reputation.level.word,
-        **vector_as_json(vector_of(reputation)),
     }

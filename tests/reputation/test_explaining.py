@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change
+from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change, would_raise
 from reputation.model import AuthClass, Family, Happening, Identity, Imported, Level, SignalCategory
 from reputation.scoring import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence, reputation_of
 from reputation.standing import Standing
@@ -117,6 +117,27 @@ def test_whatever_is_said_to_help_helps(standing: Standing, verdicts: list[str])
     evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
     level = reputation_of(evidence, *ARGUMENTS).level
     assert all(change.level < level for change in would_change(evidence, *ARGUMENTS))
+
+
+@given(standings, st.lists(st.sampled_from(["spam", "ok"]), max_size=3), st.integers(0, 300))
+def test_whatever_is_said_to_harm_harms(standing: Standing, verdicts: list[str], people: int) -> None:
+    evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
+    circumstances = Circumstances(people=people)
+    level = reputation_of(evidence, circumstances, DEFAULT, NOW).level
+    assert all(change.level > level for change in would_raise(evidence, circumstances, DEFAULT, NOW))
+
+
+def test_what_would_raise_it() -> None:
+    office = Circumstances(people=200)
+    changes = {change.what: change for change in would_raise(Evidence(standing=SPAMMER), office, DEFAULT, NOW)}
+    assert changes[Happening.WITNESSED][:2] == (Happening.WITNESSED, Level.CHALLENGE)
+    assert changes[Happening.WITNESSED].people == 12 - 5
+    assert changes[Happening.LISTED].level is Level.CHALLENGE
+
+
+def test_people_alone_never_raise_it_above_a_challenge() -> None:
+    (change,) = would_raise(Evidence(standing=SPAMMER), *ARGUMENTS)
+    assert change.what is Happening.LISTED_AND_FAILED
 
 
 @given(

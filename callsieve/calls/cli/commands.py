@@ -154,6 +154,7 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
     return [
         ("evidence", lines(said) or "none"),
         ("because", sentence_of_families(evidence.families)),
+        ("witnesses", lines(evidence.account)),
         ("would change", lines([f"{what}: {level}" for what, level in evidence.changes])),
         ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
     ]

@@ -67,16 +67,16 @@ def _reputation(known: Profile) -> Iterator[Line]:
         counts = ", ".join(f"{count} {what}" for what, count in family.counts if count)
         if counts or family.log_odds:
             yield f"  {family.name}", f"{family.log_odds:+.2f}  {counts}"
-    if reputation.witnesses is not None:
-        seen, label_from, challenge_from = reputation.witnesses
-        needed = f"{label_from} needed for a label, {challenge_from} for a challenge"
-        yield "  witnesses", f"{seen} of our people; {needed}, where no source speaks"
+    for label, said in _labelled("  because", known.account):
+        yield label, str(said)
     for label, change in _labelled("  less if", reputation.would_change):
-        yield label, Text.assemble(f"{change.what}: then ", word(change.level.word))
+        yield label, Text.assemble(f"{change.words}: then ", word(change.level.word))
     if known.lower_in is not None:
         days, level = known.lower_in
         nothing = f"nothing more happens for {plural(days, 'day')}: then "
         yield "" if reputation.would_change else "  less if", Text.assemble(nothing, word(level.word))
+    for label, change in _labelled("  more if", reputation.would_raise):
+        yield label, Text.assemble(f"{change.words}: then ", word(change.level.word))
 
 
 def _history(known: Profile) -> Iterator[Line]:

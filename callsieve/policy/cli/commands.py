@@ -12,7 +12,7 @@ from rich.text import Text
 from callsieve.calls.records import opinion_as_json
 from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
-from callsieve.cli.output import Cell, bold, dim, lines, plural, print_table, say, say_undo, word
+from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, print_table, say, say_undo, word
 from callsieve.cli.store import perform
 from callsieve.policy import operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
@@ -28,7 +28,8 @@ from policies.explanation import PASSES
 from policies.lint import trusting_rules, unknown_names
 from policies.policy import Policy, PolicyError, PolicySet, Rule
 from policies.situation import Situation, situation_of
-from reputation.model import Attestation, Facts, Verification
+from reputation.model import Attestation, Facts, LevelChange, Reputation, Verification
+from reputation.speakers import account_of
 
 NameArgument = Annotated[
     str | None,
@@ -201,6 +202,23 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
     print_table(("step", "", "says"), rows, keep=(0,))
     say()
     say(word(decision.action.word), f" {opinion.looks[-1].outcome.removeprefix(decision.action.word).lstrip(' ;')}")
+    _show_reputation(decision.reputation)
+
+
+def _show_reputation(reputation: Reputation) -> None:
+    """Who the level comes from, how many witnesses there are, and what would lower or raise it."""
+    said = account_of(reputation.level, reputation.families, reputation.witnesses)
+    print_pairs(
+        [
+            ("because", lines(said)),
+            ("less if", lines(map(_change, reputation.would_change))),
+            ("more if", lines(map(_change, reputation.would_raise))),
+        ]
+    )
+
+
+def _change(change: LevelChange) -> str:
+    return f"{change.words}: then {change.level.word}"
 
 
 def _reason(rule: Rule) -> str:

@@ -142,6 +142,23 @@ def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
 
 
+def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    families = [
+        {"family": "marks", "log_odds": 3.0, "counts": {"marked": 4, "answered": 9, "silent": 5}},
+        {"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1}},
+    ]
+    witnesses = {"seen": 7, "label": 5, "challenge": 12}
+    vector = json.dumps({"families": families, "would_change": [], "witnesses": witnesses})
+    program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
+    out = " ".join(program.ok("calls", "show", "AAAAAAAA").split())
+    assert "the level comes from our people (+13 points), then sources outside (+7 points)" in out
+    assert "7 of our people have something against it" in out
+    found = program("calls", "show", "AAAAAAAA", "--json").json
+    assert [one["who"] for one in found["level_from"]] == ["our-people", "outside"]
+    assert found["vector"]["witnesses"] == witnesses
+
+
 def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
     assert "not json" in callsieve.ok("calls", "show", "0123456X")
 

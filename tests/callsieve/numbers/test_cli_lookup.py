@@ -100,6 +100,10 @@ def test_the_same_in_json(known: Program) -> None:
             {"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}},
         ],
         "would_change": [],
+        "level_from": [],
+        "would_raise": [
+            {"what": "marks or hang-ups by 2 more of our people", "level": "warn"},
+        ],
     }
     assert [one["auth_class"] for one in found["challenge_passed"]] == ["unknown"]
     authenticated, unknown = found["challenges"]  # a proof of control is a pass of both
@@ -186,7 +190,9 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     out = " ".join(callsieve.ok("lookup", CALLER).split())
     assert "2 marked it and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
-    assert "7 of our people; 2 needed" in out
+    assert "the level comes from our people (+" in out
+    assert "7 of our people have something against it; where no source speaks, a label takes 2 and a challenge 5" in out
+    assert "more if one more source outside lists it as spam, and it fails a challenge: then " in out
     assert "nothing more happens for " in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json

@@ -221,6 +221,19 @@ def test_explain_uses_what_the_store_knows(callsieve: Program) -> None:
     assert (found["action"], found["rule"], found["step"]) == ("allow", "allowlist", 4)
 
 
+def test_explain_says_who_the_level_comes_from(callsieve: Program) -> None:
+    for person in ("201", "202"):
+        callsieve.ok("mark", CALLER, "spam", "--as", person)
+    out = " ".join(callsieve.ok("policy", "explain", "--caller", CALLER).split())
+    assert "the level comes from our people (+" in out
+    assert "2 of our people have something against it" in out
+    assert "less if" in out
+    assert "more if" in out
+    found = callsieve("policy", "explain", "--caller", CALLER, "--json").json["reputation"]
+    assert [one["who"] for one in found["level_from"]] == ["our-people"]
+    assert found["would_raise"]
+
+
 def test_explain_for_one_person_uses_that_persons_lists(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--person", "201")
     callsieve.ok("import", "people", callsieve.file("p.csv", "extension\n202\n"), "--source", "hr")

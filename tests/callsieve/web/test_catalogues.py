@@ -46,6 +46,7 @@ from reputation.model import (
 )
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
+from reputation.speakers import Speaker
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
 from reputation.store.personal_lists import PersonalEntry
@@ -90,6 +91,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "why a feed was not taken", template
     for happening in Happening:
         yield "what would change a reputation", happening.value
+    for speaker in Speaker:
+        yield "who speaks against a number", speaker.value
     for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
     for what in CHANGES:

@@ -1,0 +1,90 @@
+"""Who a level comes from, and how many of our people have something against a number, of how many it takes. Pure.
+
+    account_of(level, families, witnesses) -> Wordings       every screen and log says it in these words
+
+It is told from what the journal keeps, so of calls of the past as of a call now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, quiet
+from reputation.model import Family, Level, Reputation, Witnesses
+from reputation.wording import Wording, listed
+
+
+class Speaker(StrEnum):
+    """Who can speak against a number. Our people may have it asked; only the outside may convict."""
+
+    OUR_PEOPLE = "our people"
+    OUTSIDE = "sources outside"
+    CALLER = "the caller itself"
+    CALL = "the call itself"
+
+    @property
+    def code(self) -> str:
+        """`our-people`."""
+        return self._name_.lower().replace("_", "-")
+
+
+_SPEAKER_BY_FAMILY = {
+    marks.NAME: Speaker.OUR_PEOPLE,
+    behaviour.NAME: Speaker.OUR_PEOPLE,
+    block.OWN: Speaker.OUR_PEOPLE,
+    block.LISTED: Speaker.OUTSIDE,
+    feeds.NAME: Speaker.OUTSIDE,
+    caller.NAME: Speaker.CALLER,
+    identity.NAME: Speaker.CALLER,
+    attestation.NAME: Speaker.CALL,
+    quiet.NAME: Speaker.CALL,
+}
+
+
+def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
+    """Who speaks against the number, with the log-odds of all they say: the heaviest first."""
+    said: dict[Speaker, float] = {}
+    for family in families:
+        speaker = _speaker_of(family)
+        if speaker is not None:
+            said[speaker] = said.get(speaker, 0.0) + family.log_odds
+    return sorted([pair for pair in said.items() if pair[1] > 0], key=lambda pair: -pair[1])
+
+
+def _speaker_of(family: Family) -> Speaker | None:
+    is_false = family.name == attestation.NAME and "failed" in dict(family.counts)
+    return Speaker.OUTSIDE if is_false else _SPEAKER_BY_FAMILY.get(family.name)
+
+
+def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:
+    """Who the level comes from, and how many witnesses there are of how many it takes; a sentence each, without a full
+    stop. `witnesses` is None where nobody has anything against the number, and in rows of older versions.
+    """
+    return tuple(_account(level, families, witnesses))
+
+
+def _account(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> Iterator[Wording]:
+    speakers = speakers_of(families) if level is not Level.NONE else []
+    if speakers:
+        yield Wording(
+            "the level comes from {who}", {"who": listed([*map(_in_points, speakers)], "{some}, then {more}")}
+        )
+    if witnesses is not None:
+        yield _of_witnesses(witnesses)
+        if level >= Level.CHALLENGE:
+            yield Wording("more than a challenge takes a source outside and a failed challenge")
+
+
+def _in_points(speaker: tuple[Speaker, float]) -> Wording:
+    who, log_odds = speaker
+    points = f"{Reputation(log_odds).points:+d}"
+    return Wording("{who} ({points} points)", {"who": Wording(who.value), "points": points})
+
+
+def _of_witnesses(witnesses: Witnesses) -> Wording:
+    counts = witnesses._asdict()
+    needed = Wording("where no source speaks, a label takes {label} and a challenge {challenge}", counts)
+    if witnesses.seen == 1:
+        return Wording("one of our people has something against it; {needed}", {"needed": needed})
+    return Wording("{seen} of our people have something against it; {needed}", {**counts, "needed": needed})

@@ -1,0 +1,48 @@
+"""Who a level comes from, and how many of our people have something against a number."""
+
+from __future__ import annotations
+
+import pytest
+
+from reputation.model import Family, Level, Witnesses
+from reputation.speakers import Speaker, account_of, speakers_of
+
+MARKS, BEHAVIOUR, FEEDS = Family("marks", 2.0), Family("behaviour", 1.5), Family("feeds", 2.5, (("spam", 2),))
+LISTED_BLOCK = Family("block", 1.5)
+ASKED = Family("caller", 1.0, (("failed", 1),))
+
+
+@pytest.mark.parametrize(
+    ("families", "speakers"),
+    [
+        pytest.param([MARKS, FEEDS, BEHAVIOUR], [Speaker.OUR_PEOPLE, Speaker.OUTSIDE], id="families-are-added-up"),
+        pytest.param([Family("own block", 1.0), LISTED_BLOCK], [Speaker.OUTSIDE, Speaker.OUR_PEOPLE], id="near"),
+        pytest.param([Family("attestation", 1.5, (("failed", 1),))], [Speaker.OUTSIDE], id="a-false-signature"),
+        pytest.param([Family("attestation", 0.7, (("B", 1),))], [Speaker.CALL], id="what-the-network-says"),
+        pytest.param([ASKED, Family("identity", -0.5)], [Speaker.CALLER], id="the-caller"),
+        pytest.param([Family("marks", 2.0), Family("behaviour", -2.5)], [], id="who-speaks-for-it-is-left-out"),
+        pytest.param([Family("a family to come", 9.0)], [], id="of-another-version"),
+    ],
+)  # fmt: skip
+def test_who_speaks_against_a_number(families: list[Family], speakers: list[Speaker]) -> None:
+    assert [speaker for speaker, _ in speakers_of(families)] == speakers
+
+
+def test_it_is_said_from_the_level_on() -> None:
+    first, second, *more = account_of(Level.WARN, [MARKS, BEHAVIOUR], Witnesses(7, 5, 12))
+    assert str(first) == "the level comes from our people (+15 points)"
+    assert str(second).startswith("7 of our people have something against it; ")
+    assert more == []
+
+
+def test_at_a_challenge_it_is_said_what_more_takes() -> None:
+    assert len(account_of(Level.CHALLENGE, [MARKS], Witnesses(12, 5, 12))) == 3
+
+
+def test_of_too_few_the_count_alone_is_said() -> None:
+    (only,) = account_of(Level.NONE, [MARKS], Witnesses(1, 5, 12))
+    assert str(only).startswith("one of our people has something against it; ")
+
+
+def test_of_an_older_decision_nothing_is_said_of_witnesses() -> None:
+    assert len(account_of(Level.WARN, [MARKS], None)) == 1
