@@ -242,7 +242,7 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = replace(outcome, decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
-        return replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
+        outcome = replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
     if action == "challenge" and outcome.challenge is None:
         told = challenge_result_of(db, outcome.linkedid)
         if told is None and _gave_up(outcome):

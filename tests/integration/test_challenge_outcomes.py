@@ -13,7 +13,7 @@ import pytest
 from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallResult, CallSpec, Phone
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
-from reputation.model import ChallengeResult, EndedBy
+from reputation.model import AuthClass, ChallengeResult, EndedBy
 from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes
 from tests.integration.office import heard_digits, install_prompts, played, start_listening
@@ -46,10 +46,11 @@ reason = "asked for a number"
 OFFICE = SETTINGS.replace('"cautious"', '"office"') + "\n[actions]\nappeal = true\n"
 FAMILIES = ("challenge", "caller", "withheld", "screening", "appeal", "digit", "letter")
 PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in FAMILIES}
+HIDDEN = "+12015550451"
 ABANDONED = [
     pytest.param(CallSpec(caller=BY_DIGIT[0], did=ALICE), id="digit"),
     pytest.param(CallSpec(caller=BY_NAME[0], did=ALICE), id="name"),
-    pytest.param(CallSpec(caller=BY_DIGIT[1], privacy=True, did=ALICE), id="number"),
+    pytest.param(CallSpec(caller=HIDDEN, privacy=True, did=ALICE), id="number"),
 ]
 
 
@@ -97,6 +98,12 @@ def known_of(db: sqlite3.Connection, before: int) -> Known:
     return Known(call.action, call.challenge, call.ended_by, call.rung, call.voicemail_left)
 
 
+def kept(db: sqlite3.Connection, number: str | None) -> list[tuple[str, str, str]]:
+    """What the store keeps of the challenges of a number, in time order."""
+    rows = db.execute("SELECT auth_class, did, result FROM challenge WHERE number = ? ORDER BY at", (number,))
+    return rows.fetchall()
+
+
 def keyed(pbx: ScreenedPbx, spec: CallSpec, *right: bool) -> CallResult:
     """A call that presses a key, right or wrong, each time a digit is asked for."""
     before = len(heard_digits(pbx))
@@ -119,8 +126,11 @@ def test_who_hangs_up_while_asked_has_rung_nobody(
 ) -> None:
     before = calls_over(db)
     pbx.carrier.call(replace(spec, hang_up_after=after))
-    assert known_of(db, before)._replace(challenge=None) == ("challenge", None, EndedBy.CALLER, (), False)
+    assert known_of(db, before) == ("challenge", ChallengeResult.ABANDONED, EndedBy.CALLER, (), False)
     assert alice.invites() == []
+    if not spec.privacy:
+        assert kept(db, spec.caller)[-1] == (AuthClass.UNKNOWN, ALICE, "abandoned")
+    assert kept(db, HIDDEN) == [], "of a withheld number nothing is kept"
 
 
 def test_who_passes_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
@@ -128,6 +138,7 @@ def test_who_passes_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone
     result = keyed(pbx, CallSpec(caller=BY_DIGIT[2], did=ALICE, hang_up_after=None), True)
     known = known_of(db, before)
     assert (result.bye_from, known.challenge, known.rung) == ("asterisk", ChallengeResult.PASSED, ("201",))
+    assert kept(db, BY_DIGIT[2]) == [(AuthClass.UNKNOWN, ALICE, "passed")]
 
 
 @pytest.mark.parametrize(
@@ -145,10 +156,11 @@ def test_a_message_left_after_a_failure_is_kept(
     result: ChallengeResult,
     caller: str,
 ) -> None:
-    before, kept, heard = calls_over(db), len(messages(pbx)), len(played(pbx))
+    before, recorded, heard = calls_over(db), len(messages(pbx)), len(played(pbx))
     keyed(pbx, CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=22.0, timeout=60.0), *keys)
     assert known_of(db, before) == ("challenge", result, EndedBy.CALLER, (), True)
-    assert len(messages(pbx)) == kept + 1
+    assert kept(db, caller) == [(AuthClass.UNKNOWN, ALICE, "message")]
+    assert len(messages(pbx)) == recorded + 1
     assert {"caller-sorry", "appeal-how", "caller-message"} <= set(played(pbx)[heard:])
     assert alice.invites() == []
 
@@ -163,6 +175,7 @@ def test_where_there_is_no_place_the_caller_is_told(pbx: ScreenedPbx, db: sqlite
     before, heard = calls_over(db), len(played(pbx))
     result = keyed(pbx, CallSpec(caller=BY_DIGIT[5], did=SALES, hang_up_after=None), False, False)
     assert known_of(db, before) == ("challenge", ChallengeResult.WRONG, EndedBy.SYSTEM, (), False)
+    assert kept(db, BY_DIGIT[5]) == [(AuthClass.UNKNOWN, SALES, "wrong")]
     told = [key for key in played(pbx)[heard:] if key.startswith(("caller", "appeal"))]
     assert told == ["caller-sorry", "appeal-how", "appeal-address", "caller-goodbye"]
     assert (result.bye_from, alice.invites()) == ("asterisk", [])
@@ -185,6 +198,7 @@ def test_who_calls_again_after_a_failure_is_asked_again(pbx: ScreenedPbx, db: sq
         before = calls_over(db)
         keyed(pbx, CallSpec(caller=BY_DIGIT[7], did=did, hang_up_after=None), *keys)
         assert known_of(db, before)[:2] == ("challenge", result)
+    assert kept(db, BY_DIGIT[7]) == [(AuthClass.UNKNOWN, SALES, "wrong"), (AuthClass.UNKNOWN, ALICE, "passed")]
     assert len(alice.invites()) == 1
 
 
