@@ -96,6 +96,8 @@ class Knowledge(Protocol):
 
 
 # What the dialplan may ask: each is a method of Screening.
+# What the dialplan tells while the call lasts; the rest is known when it is over.
+TOLD = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
 PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound", "status")
 
 # How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
@@ -185,10 +187,9 @@ class Screening:
     async def challenge(self, request: Request) -> bytes:
         """`/challenge`: what the caller pressed. Who pressed the right digit is remembered for it."""
         call = known_call_of(request, self.site)
-        try:
-            result = ChallengeResult(request.arguments.get("result", ""))
-        except ValueError:
-            raise ProtocolError("unknown result of a challenge") from None
+        result = TOLD.get(request.arguments.get("result", ""))
+        if result is None:
+            raise ProtocolError("unknown result of a challenge")
         about = (call.linkedid, call.caller.e164, call.auth_class, result)
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()

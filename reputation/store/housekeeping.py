@@ -62,6 +62,7 @@ FORGET = {
     "answered": "DELETE FROM answered WHERE number = ?",
     "inbound_talk": "DELETE FROM inbound_talk WHERE number = ?",
     "one_ring": "DELETE FROM one_ring WHERE number = ?",
+    "challenge": "DELETE FROM challenge WHERE number = ?",
 }
 
 Begin = Callable[[sqlite3.Connection], AbstractContextManager[None]]

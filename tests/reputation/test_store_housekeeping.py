@@ -30,7 +30,16 @@ from reputation.store.personal_lists import expect_call, expected_until
 from reputation.store.standing import standing
 from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store
-from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome, make_record, read, write
+from tests.reputation.store_builders import (
+    CALLER,
+    NOW,
+    make_mark,
+    make_outcome,
+    make_record,
+    pass_challenge,
+    read,
+    write,
+)
 from tests.reputation.test_store_appeals import file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +81,8 @@ def test_of_unassigned_numbers_only_marks_stay(db: sqlite3.Connection) -> None:
     call_of(db, NOBODYS, "c1")
     call_of(db, SOMEBODYS, "c2")
     add_mark(db, make_mark(NOBODYS))
-    gone = {"number": 1, "signal": 1, "one_ring": 1}
+    pass_challenge(db, NOBODYS, AuthClass.UNKNOWN, NOW)
+    gone = {"number": 1, "signal": 1, "one_ring": 1, "challenge": 1}
     assert run(db, dry_run=True)["invalid numbers"] == gone
     assert len(signals_of(db, NOBODYS)) == 1
     assert run(db)["invalid numbers"] == gone
