@@ -137,12 +137,14 @@ def proving(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[s
     return heard()
 
 
-def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
     code_made(db, LIFTS[2], "")
     assert proving(pbx, LIFTS[2], WRONG, RIGHT) == ["agent-pass", "auth-incorrect", "auth-thankyou", "vm-goodbye"]
     identity = identity_of(db, LIFTS[2])
     assert identity is not None
     assert (identity.name, identity.level) == (LIFTS[2], 1), "nobody said whose it is"
+    pbx.carrier.call(CallSpec(caller=LIFTS[2], did=ALICE, hang_up_after=None))
+    assert len(alice.invites()) == 1, "a proof counts as a challenge that was passed"
 
 
 def test_a_code_is_used_once_and_of_its_number_only(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
