@@ -188,6 +188,11 @@ def why_of(kept: str) -> Why:
         return Why(kept)
 
 
+def is_of_sample(kept: str) -> bool:
+    """Whether the call of this reason was left without its warning on purpose, as one of the control sample."""
+    return CODES[Reason.CONTROL_SAMPLE] in kept and why_of(kept).cap is Reason.CONTROL_SAMPLE
+
+
 def why_of_rule(text: str) -> Why:
     """The reason that a rule of a policy gives."""
     return Why(_OF_RULES.get(text, text))

@@ -14,7 +14,8 @@ from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Sto
 from callsieve.replay.summary import known_in_store
 from callsieve.web.cache import Cache
 from callsieve.web.words import N_
-from policies.decision import ACTION_BY_WORD
+from policies.decision import ACTION_BY_WORD, OWN_RULES
+from reputation.control_sample import SampledCalls
 from reputation.model import DecisionRecord, OutcomeRecord
 from reputation.store.activity import (
     Block,
@@ -22,12 +23,15 @@ from reputation.store.activity import (
     busy_blocks,
     counts_over,
     rising_numbers,
+    sampled_calls,
     stopped_but_known,
 )
+from reputation.store.calls import rules_seen
 from reputation.store.evidence_rows import one_ring_before
 from reputation.store.journal import decisions
 from reputation.store.outcomes import outcomes
 from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
 
 ACTIVITY_SECONDS = 20.0
 ACTIONS = tuple(ACTION_BY_WORD)
@@ -81,9 +85,15 @@ class ActivityShown:
     span: ActivitySpan
     steps: tuple[ActivityStep, ...]
     totals: Counter[str]
+    sample: SampledCalls
     mistakes: tuple[FalsePositive, ...]
     rising: tuple[Rising, ...]
     blocks: tuple[Block, ...]
+
+    @property
+    def sampled(self) -> Wording | None:
+        """What the control sample costs; None where it took no call."""
+        return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property
     def calls(self) -> int:
@@ -115,6 +125,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float) -> Ac
         span=span,
         steps=steps,
         totals=sum((step.counts for step in steps), Counter()),
+        sample=sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES]),
         mistakes=tuple(probable_mistakes(db, now - MISTAKE_DAYS * DAY_SECONDS)),
         rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
         blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),

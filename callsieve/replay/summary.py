@@ -17,7 +17,9 @@ from callsieve.replay.false_positives import WARNED, FalsePositive, KnownCallers
 from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json, periods_of
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
+from reputation.control_sample import SampledCalls
 from reputation.model import DecisionRecord, Direction, Mark, OutcomeRecord, Reputation, Verdict
+from reputation.store.activity import sampled_calls
 from reputation.store.as_of import background_of
 from reputation.store.evidence_rows import one_ring_before
 from reputation.store.journal import first_decisions
@@ -65,8 +67,9 @@ class PeriodSummary:
 
     `observed`: calls that went on though something else was ordered, because the policy only observes. `stopped` and
     `warned`: how many calls, and which of them were probably mistakes. `let_through`: see the class. `fail_open`: how
-    often, by reason. `unscreened`: inbound calls that nobody asked about. `median_ms`, `slow_ms`: what a decision took,
-    and what one in a hundred took longer than. `incomplete`: calls that were not seen whole.
+    often, by reason. `unscreened`: inbound calls that nobody asked about. `sample`: what became of the control sample.
+    `median_ms`, `slow_ms`: what a decision took, and what one in a hundred took longer than. `incomplete`: calls that
+    were not seen whole.
     """
 
     since: float
@@ -89,6 +92,7 @@ class PeriodSummary:
     outcomes: int
     incomplete: int
     unscreened: int
+    sample: SampledCalls
     fail_open: dict[str, int]
     median_ms: float
     slow_ms: float
@@ -110,6 +114,7 @@ def summary_as_json(summary: PeriodSummary) -> dict[str, Any]:
     told_otherwise = {"mistakes", "warned_mistakes", "weekly"}
     return {name: getattr(summary, name) for name in PeriodSummary.__slots__ if name not in told_otherwise} | {
         "actions": counts_of(summary.actions),
+        "sample": summary.sample._asdict(),
         "by": "week" if summary.weekly else "day",
         "periods": [{"first": one.first.isoformat(), **counts_of(one.actions)} for one in summary.periods],
         "probable_mistakes": mistakes_as_json(summary.mistakes),
@@ -217,6 +222,7 @@ class _Tally:
             marks=dict(Counter(mark.verdict.value for mark in marks).most_common()),
             outcomes=self.outcomes,
             incomplete=self.incomplete,
+            sample=sampled_calls(db, since, self.until),
             unscreened=len(self.should_be_decided - self.decided),
             fail_open=dict(self.fail_open.most_common()),
             median_ms=_quantile(times, 0.5),

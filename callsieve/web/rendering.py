@@ -17,7 +17,7 @@ from markupsafe import Markup
 from callsieve.changes.describe import change_of, name_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
-from policies.reasons import Why, why_of
+from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
@@ -81,6 +81,7 @@ FILTERS: Mapping[str, Any] = {
     "text": _text,
     "sentence": _sentence,
     "reason": _reason,
+    "is_of_sample": is_of_sample,
     "when": when,
     "day": day,
     "change": change_of,

@@ -5,8 +5,13 @@ Read from indices alone where there are many rows (migration `calls_index`), so 
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from reputation.control_sample import SampledCalls
+from reputation.signals import HUNG_UP_SECONDS
 
 COUNTS = """
 SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision
@@ -36,6 +41,17 @@ HAVING EXISTS (SELECT 1 FROM contact WHERE number = d.caller)
     OR (SELECT count(DISTINCT callee) FROM signal WHERE number = d.caller AND category = 'long-talk') >= 2
  ORDER BY max(at) DESC LIMIT :limit
 """
+# Marks are those of the call, or of who answered it, from then on.
+SAMPLED = f"""
+SELECT count(*), coalesce(sum(o.disposition = 'answered'), 0),
+       coalesce(sum(o.disposition = 'answered' AND o.ended_by = 'callee' AND o.talk_seconds < {HUNG_UP_SECONDS}), 0),
+       coalesce(sum(EXISTS (SELECT 1 FROM mark AS m
+                             WHERE m.number = d.caller AND m.verdict = 'spam' AND m.at >= d.at
+                               AND (m.linkedid = d.linkedid OR m.reporter = o.answered_by))), 0)
+  FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
+ WHERE d.at >= :since AND d.at < :until AND d.would_be = 'allow' AND instr(d.reason, '"control-sample"')
+"""
+OF_RULES = " AND d.rule <> 'default' AND d.rule IN (SELECT value FROM json_each(:rules))"
 LEAST_CALLS = 3
 LEAST_NUMBERS = 3
 
@@ -93,3 +109,11 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
     """Numbers of calls that were stopped or warned of since then, and that something speaks for."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
+
+
+def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
+    """What became of the calls of the control sample. `rules`: only those of these, which is quick; the default's are
+    not among them.
+    """
+    about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
+    return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -19,7 +19,7 @@ from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, print
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import when, when_exactly
-from policies.reasons import why_of
+from policies.reasons import is_of_sample, why_of
 from reputation.explaining import sentence_of_families
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord
@@ -93,7 +93,8 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         at = when(one.at) if wide else when(one.at)[len("2026-") :]
         points = f"{points_of(one):+d}" if one.log_odds else ""
         caller = caller_words(one)
-        rows.append([at, one.id, caller, *did, ordered(one.action, one.would_be), one.rule, points, *ms])
+        action = ordered(one.action, one.would_be).append("*" if is_of_sample(one.reason) else "")
+        rows.append([at, one.id, caller, *did, action, one.rule, points, *ms])
     headings = [
         "time",
         "id",
@@ -107,6 +108,8 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
     print_table(headings, rows, keep=[place for place, heading in enumerate(headings) if heading != "rule"])
     if any(one.observed for one in records):
         say(dim("(In brackets: only observed, the call went on.)"))
+    if any(is_of_sample(one.reason) for one in records):
+        say(dim("(*: left without its warning on purpose, as one of the control sample.)"))
 
 
 def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:

@@ -147,6 +147,8 @@ def _show_notes(found: PeriodSummary) -> None:
         )
     if found.incomplete:
         say(dim(f"{plural(found.incomplete, 'call')} not seen whole: nothing was learnt from them"))
+    if found.sample.calls:
+        say(dim(f"Control sample: {found.sample.words(found.warned)}."))
     said = ", ".join(f"{count:,} {verdict}" for verdict, count in found.marks.items())
     say(dim(f"People's marks: {said or 'none'}. How calls ended is known of {found.outcomes:,}, kept for 30 days."))
     if found.calls:

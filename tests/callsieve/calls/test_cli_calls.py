@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.reasons import Reason, Why
 from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, OutcomeRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import open_store, transaction
@@ -140,6 +141,19 @@ def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     found = program("calls", "show", "AAAAAAAA", "--json").json["vector"]["would_change"]
     assert [one["what"] for one in found] == ["an appeal is upheld", "its owner is verified"]
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
+
+
+def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    reason = Why(Reason.DEFAULT, cap=Reason.CONTROL_SAMPLE).kept
+    sampled = make_record("AAAAAAAA", action="allow", would_be="allow", rule="level-warn", reason=reason)
+    program.add_decisions(sampled, make_record("BBBBBBBB", linkedid="2", action="allow", would_be="allow"))
+    out = program.ok("calls", "show")
+    assert out.count("allow*") == 1
+    assert "(*: left without its warning on purpose" in out
+    summary = program("summary", "--json").json["sample"]
+    assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
+    assert "1 of 1 warned calls left without the warning" in program.ok("summary")
 
 
 def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from socket import SOCK_STREAM
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,13 @@ from callsieve.web.i18n import translations_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
-from reputation.model import Direction, Disposition, OutcomeRecord
-from reputation.store.activity import busy_blocks, rising_numbers
+from policies.reasons import Reason, Why
+from reputation.control_sample import SampledCalls
+from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.store.activity import busy_blocks, rising_numbers, sampled_calls
 from reputation.store.calls import CallRow
 from reputation.store.emergencies import record_emergency
+from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.users import (
@@ -46,6 +50,7 @@ from reputation.users import Role, Session
 from reputation.wording import Wording
 from tests.callsieve.browsing import NOW, SETTINGS, Console, Office, changes_of
 from tests.callsieve.console_calls import CALLER, add_calls, add_ending, make_decision, make_ending
+from tests.reputation.store_builders import make_mark
 
 DAY = 86_400.0
 A_CALL = CallRow(
@@ -125,6 +130,36 @@ def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console
     assert "+12015550102" in rows[1]
     assert "called it back" in rows[1]
     assert "+1201*****01" in console.browser("viewer").text("/")
+
+
+SAMPLE = Why(Reason.DEFAULT, cap=Reason.CONTROL_SAMPLE).kept
+
+
+def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
+    sampled = [
+        make_decision(f"ABCDEF0{n}", at=NOW - 60 * n, action="allow", rule="level-warn", reason=SAMPLE)
+        for n in range(1, 5)
+    ]
+    add_calls(office, *sampled)
+    talks: tuple[dict[str, Any], ...] = (
+        {"talk_seconds": 3.0, "ended_by": EndedBy.CALLEE},
+        {"talk_seconds": 40.0},
+        {"disposition": Disposition.NO_ANSWER, "answered_by": None},
+    )
+    for decision, talk in zip(sampled, talks, strict=False):
+        office.write(record_outcome, make_ending(decision, **talk), NOW)
+    office.write(add_mark, make_mark(CALLER, "201", at=NOW - 100))
+    assert office.read(sampled_calls, NOW - DAY, NOW) == SampledCalls(4, 2, 1, 1)
+    assert office.read(sampled_calls, NOW - DAY, NOW, ["level-warn"]) == SampledCalls(4, 2, 1, 1)
+    assert office.read(sampled_calls, NOW - DAY, NOW, ["level-tag"]) == SampledCalls()
+    assert office.read(sampled_calls, NOW - 90, NOW).calls == 1
+    assert office.read(activity_shown, SPANS["day"], NOW).sample == SampledCalls(4, 2, 1, 1)
+    with office.console() as console:
+        browser = console.browser("operator")
+        overview, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
+    assert "4 of 12 warned calls left without the warning on purpose" in overview
+    assert calls.count("unwarned on purpose") == 4
+    assert "one of the control sample" in call
 
 
 def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:
