@@ -57,7 +57,8 @@ RECORD = (
 )
 SETTLE = """
 UPDATE outcome
-   SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ?, caller = ?, caller_kind = ?
+   SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ?, caller = ?, caller_kind = ?,
+       rang_by = ?
  WHERE linkedid = ?
 """
 WAITING = f"""
@@ -75,7 +76,11 @@ SELECT callee, ?, linkedid, ? FROM decision WHERE linkedid = ? AND callee IS NOT
 ON CONFLICT DO NOTHING
 """
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
-DECISIONS = "SELECT id, action, auth_class, caller_kind FROM decision WHERE linkedid = ? ORDER BY at, id"
+# The last column: whether the callee's own word for the number let the call through (policies/engine.py: CAPS).
+DECISIONS = """
+SELECT id, action, auth_class, caller_kind, reason LIKE '%"cap": "not-spam-for-callee"}' FROM decision
+ WHERE linkedid = ? ORDER BY at, id
+"""
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
 # Which tie of the witness to the number was in force when the call came; '' is everybody. A talk is looked at when the
 # evidence is added up, for calls may come in any order (evidence_rows.py).
@@ -145,7 +150,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
         found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
-        db.execute(SETTLE, (*found, outcome.caller, outcome.caller_kind.value, outcome.linkedid))
+        rest = (outcome.caller, outcome.caller_kind.value, outcome.rang_by and outcome.rang_by.value)
+        db.execute(SETTLE, (*found, *rest, outcome.linkedid))
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
@@ -238,11 +244,13 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
-    decision_id, _, auth_class, caller_kind = decided[0]
+    decision_id, _, auth_class, caller_kind, _ = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = replace(outcome, decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
         outcome = replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
+    if any(row[4] for row in decided):
+        outcome = replace(outcome, rang_by=Tie.NOT_SPAM)
     if action == "challenge" and outcome.challenge is None:
         told = challenge_result_of(db, outcome.linkedid)
         if told is None and _gave_up(outcome):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.reasons import Reason, Why
 from reputation.model import (
     Answered,
     AuthClass,
@@ -167,6 +168,21 @@ class TestTheJournal:
         assert found is not None
         assert (found.decision_id, found.action, found.auth_class) == ("d1", "tag", AuthClass.UNAUTHENTICATED)
         assert categories(store) == []
+
+    @pytest.mark.parametrize("decided_first", [True, False])
+    def test_whom_the_callees_word_let_in_nothing_speaks_against(self, store: Path, decided_first: bool) -> None:
+        let_in = Why(Reason.DEFAULT, {}, Reason.NOT_SPAM_FOR_CALLEE).kept
+        decided = [make_record("d1", reason=let_in, callee="201")]
+        over = make_outcome(by="201", talk=2.0, ended_by=EndedBy.CALLEE)
+        if decided_first:
+            write(store, record_decisions, decided)
+        write(store, record_outcome, over, NOW + 0.1)
+        if not decided_first:
+            write(store, record_decisions, decided)
+            write(store, settle_outcomes, NOW + 1)
+        found = read(store, outcome_of, over.linkedid)
+        assert found is not None
+        assert (found.rang_by, categories(store)) == (Tie.NOT_SPAM, [])
 
     def test_of_several_decisions_the_strongest_counts(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d2", NOW + 1, action="reject"), make_record("d1", NOW)])
