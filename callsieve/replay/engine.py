@@ -21,6 +21,7 @@ from callsieve.simulate import Ours
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy, PolicySet
+from policies.reasons import Reason
 from policies.situation import situation_of
 from reputation.families.caller import passed_until
 from reputation.memory_store import MemoryStore
@@ -41,7 +42,7 @@ from reputation.model import (
 )
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
-from reputation.signals import proofs_of_control
+from reputation.signals import LABELS, proofs_of_control
 from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
 from reputation.velocity import Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
@@ -112,6 +113,16 @@ class Replay:
             self.marks.add_outbound(outcome.linkedid)
         heappush(self._lessons, (outcome.ended_at, self._taken, outcome))
         return judged
+
+    def is_sampled(self, event: PastCall, judged: Judged) -> bool:
+        """Whether the call went without its warning by chance: as the history says, else if the first policy would have
+        warned of it, it was drawn with this site's salt, and nobody was shown a label.
+        """
+        if event.sampled is not None:
+            return event.sampled
+        cap = judged.decisions[0].capped_by
+        is_drawn = cap is not None and cap.reason is Reason.CONTROL_SAMPLE
+        return is_drawn and bool(self._sample.salt) and judged.outcome.action not in LABELS
 
     def background(self, number: str) -> Background:
         """What the store has about the number."""

@@ -47,12 +47,16 @@ Network = Annotated[str, msgspec.Meta(max_length=1024)]  # what the network said
 
 @dataclass(frozen=True, slots=True)
 class PastCall:
-    """A call of the past: how it ended, and what the network said of it when it began."""
+    """A call of the past: how it ended, and what the network said of it when it began.
+
+    `sampled`: whether it was of the control sample, and went without its warning; None: the history does not say.
+    """
 
     outcome: OutcomeRecord
     attestation: Attestation = Attestation.NONE
     verification: Verification = Verification.NONE
     trusted: bool = False
+    sampled: bool | None = None
 
 
 Event = PastCall | Mark

@@ -20,6 +20,7 @@ from callsieve.replay.false_positives import (
     count_of,
 )
 from callsieve.replay.history_file import Event, HistoryReader
+from callsieve.replay.label_effect import LabelEffect
 from policies.decision import Action, Decision
 from policies.reasons import Why, capped
 from reputation.model import Mark
@@ -31,6 +32,12 @@ ACTIONS = tuple(action.word for action in Action)
 KNOWS_THE_CALLEE = (
     "The history says who answered; a live decision often does not know it yet (ring group, menu), and each phone then "
     "applies its own lists."
+)
+# What rests on later calls of a number, or on what people did.
+NOTHING_CHANGED = "nothing-changed"
+ASSUMING_FIGURES = (
+    *("actions", "against_actions", "periods", "changes", "stopped", "warned"),
+    *("probable_mistakes", "probable_mistakes_warned"),
 )
 NOT_LOOKED_AT = "Appeals, reviews, people's quiet hours, emergencies and expected calls are not looked at."
 
@@ -58,7 +65,11 @@ class ChangedDecision:
 
 @dataclass(slots=True)
 class ReplayReport:
-    """All that is shown. `actions` and `periods` are the policy's, `against_*` those of the one compared with."""
+    """All that is shown. `actions` and `periods` are the policy's, `against_*` those of the one compared with.
+
+    `assumed`: of the actions those on calls that came after one of the same number that the policy would have treated
+    otherwise than it was treated; for them it is assumed that nothing would have changed.
+    """
 
     history: str
     policy: str
@@ -73,6 +84,8 @@ class ReplayReport:
     marks: int
     refused_marks: dict[str, int]
     actions: Counter[str]
+    assumed: Counter[str]
+    label_effect: LabelEffect
     against_actions: Counter[str] | None
     periods: list[Period]
     weekly: bool
@@ -96,6 +109,9 @@ class ActionCounts:
     first_at: float | None = None
     last_at: float = 0.0
     actions: Counter[str] = field(default_factory=Counter)
+    assumed: Counter[str] = field(default_factory=Counter)
+    treated_otherwise: set[str] = field(default_factory=set)
+    label_effect: LabelEffect = field(default_factory=LabelEffect)
     against: Counter[str] = field(default_factory=Counter)
     days: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -112,8 +128,10 @@ class ActionCounts:
         self.last_at = at
         if isinstance(event, Mark):
             self.marks += 1
+            self.label_effect.add_mark(event)
         elif judged is not None:
             self._add_call(judged)
+            self.label_effect.add_call(judged.outcome, sampled=replay.is_sampled(event, judged))
         else:
             self.outbound += 1
             number = call_back_number(event.outcome, replay.ledger.one_ring_at)
@@ -147,6 +165,8 @@ class ActionCounts:
             marks=replay.marks.taken,
             refused_marks=dict(replay.marks.refused),
             actions=self.actions,
+            assumed=self.assumed,
+            label_effect=self.label_effect,
             against_actions=self.against if len(policies) > 1 else None,
             periods=periods,
             weekly=weekly,
@@ -166,6 +186,10 @@ class ActionCounts:
         self.without_number += outcome.caller is None
         self.actions[action] += 1
         self.days[day_of(outcome.at)][action] += 1
+        if outcome.caller in self.treated_otherwise:
+            self.assumed[action] += 1
+        elif outcome.caller is not None and action != (outcome.action or Action.ALLOW.word):
+            self.treated_otherwise.add(outcome.caller)
         self.talks.add(outcome)
         self.stops.add_call(outcome.caller, outcome.at, action, decision.rule)
         self.warnings.add_call(outcome.caller, outcome.at, action, decision.rule)
@@ -236,6 +260,8 @@ def report_as_json(report: ReplayReport) -> dict[str, Any]:
         "marks": report.marks,
         "marks_refused": report.refused_marks,
         "actions": counts_of(report.actions),
+        "assumes": {"code": NOTHING_CHANGED, "figures": ASSUMING_FIGURES, "calls": counts_of(report.assumed)},
+        "control_sample": report.label_effect.as_json(),
         "against_actions": None if report.against_actions is None else counts_of(report.against_actions),
         "by": "week" if report.weekly else "day",
         "periods": [{"first": period.first.isoformat(), **counts_of(period.actions)} for period in report.periods],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.bars import cells_of
 from callsieve.web.rendering import document_of
@@ -24,6 +25,7 @@ def page_of(report: ReplayReport, made_at: float) -> str:
         "days": [_day(period, most) for period in report.periods],
         "bar_cells": BAR_CELLS,
         "shown_mistakes": SHOWN_MISTAKES,
+        "words_of_seen": SEEN,
     }
     return document_of("replay", "report.html", "en", shown)
 

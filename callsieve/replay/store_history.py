@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from heapq import merge
 
 from callsieve.replay.history_file import Event, PastCall
+from policies.reasons import CODES, Reason
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -22,7 +24,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.scoring import families_of
-from reputation.store.journal import decision_of
+from reputation.store.journal import calls_capped_by, decision_of
 from reputation.store.marks import marks_between
 from reputation.store.outcomes import outcomes_between
 
@@ -40,7 +42,8 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
     """All calls and marks that are kept from before `until`, in time order."""
     marks: Iterator[Event] = (one for one in marks_between(db, 0.0, until) if one.verdict is not Verdict.RETRACTED)
     ended = (one for one in outcomes_between(db, 0.0, until) if one.direction in SEEN_FROM_OUTSIDE)
-    calls: Iterator[Event] = (call_from(db, one) for one in ended)
+    sampled = calls_capped_by(db, CODES[Reason.CONTROL_SAMPLE], until)
+    calls: Iterator[Event] = (replace(call_from(db, one), sampled=one.linkedid in sampled) for one in ended)
     yield from merge(calls, marks, key=at_of)
 
 

@@ -41,6 +41,10 @@ BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? 
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 OF_SPAN = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at, id"
 CALL_TIMES = "SELECT caller, at, linkedid FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
+CAPPED_BY = """
+SELECT linkedid FROM decision
+ WHERE at < ? AND CASE WHEN json_valid(reason) THEN json_extract(reason, '$.cap') END = ?
+"""
 LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DESC LIMIT 1"
 
 
@@ -88,6 +92,11 @@ def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Itera
         if not record.linkedid or record.linkedid not in seen:
             seen.add(record.linkedid)
             yield record
+
+
+def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]:
+    """The calls before `until` on which less was ordered than a rule says, for the reason with this code."""
+    return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
 def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:

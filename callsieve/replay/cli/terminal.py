@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
 from callsieve.cli.input_file import warn_of_skipped
 from callsieve.cli.output import COLOURS, Cell, bold, console, dim, plural, print_table, say, word
 from callsieve.replay.false_positives import FalsePositive, count_of
+from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.bars import cells_of
 from callsieve.text.times import when
@@ -25,6 +27,7 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     _show_head(report)
     say()
     _show_actions(report)
+    _show_assumption(report)
     say()
     show_periods(report.periods, weekly=report.weekly)
     if report.against is not None:
@@ -34,6 +37,7 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     show_mistakes(report.mistakes, report.stopped, "stopped", "challenge, route, reject")
     show_mistakes(report.warned_mistakes, report.warned, "warned of")
     say()
+    _show_label_effect(report.label_effect.as_json())
     for note in report.notes:
         say(dim(note))
     for path in written:
@@ -68,6 +72,35 @@ def _show_actions(report: ReplayReport) -> None:
     if report.against_actions is not None:
         headings = ["action", report.policy, "", report.against or "", "", "more"]
     print_table(headings, rows, right=range(1, len(headings)))
+
+
+def _show_assumption(report: ReplayReport) -> None:
+    """For how many calls it is assumed that people and callers would have done what they did."""
+    after = f"{report.assumed.total():,} of these calls came after a call of the same number that {report.policy} would"
+    assumed = "have treated otherwise than it was: for these it is assumed that nothing would have changed by that."
+    say(dim(f"{after} {assumed}"))
+
+
+def _show_label_effect(effect: dict[str, Any]) -> None:
+    """What a warning changes, as far as the control sample tells."""
+    calls, least = effect["calls"], effect["least"]
+    both = f"{calls['labelled']:,} calls had a warning, {calls['unlabelled']:,} went without for the control sample"
+    if not effect["enough"]:
+        say(dim(f"What a warning changes is not known: {both}, and it takes {least} of each."))
+        return
+    say(bold("What a warning changes"), f": {both}")
+    rows: list[list[Cell]] = [
+        [SEEN[one["what"]], *(_with_interval(one[name]) for name in ("labelled", "unlabelled", "difference"))]
+        for one in effect["seen"]
+    ]
+    print_table(("share of calls, 95 %", "with a warning", "without", "difference"), rows, keep=(0,), right=(1, 2, 3))
+    say()
+
+
+def _with_interval(share: dict[str, float]) -> str:
+    """`31.2 % (27.0 to 35.7)`; of a difference the points."""
+    value, low, high = (100 * share[name] for name in ("share", "low", "high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
 def _count(count: int, of: int) -> tuple[str, str]:

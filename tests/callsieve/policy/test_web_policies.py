@@ -255,6 +255,8 @@ def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> 
     ada = with_calls.browser("administrator")
     page = tried(ada)
     assert "40 calls from" in page
+    assert "0 of these calls came after one of the same number" in page
+    assert "0 calls had a warning, 0 went without" in page
     assert re.search(rf"<b>{WITHHELD}</b><span class=\"dim\">calls would be treated differently", page)
     assert re.search(rf"a-tag.*?→.*?a-challenge.*?<b>{WITHHELD}</b>", page, re.DOTALL)
     assert page.count('<td class="mono">anon</td>') == min(WITHHELD, MOST_CHANGES)

@@ -37,6 +37,8 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert re.search(r"^reject +1 +14.29 % +0 +0.00 % +\+1$", out, re.MULTILINE)
     assert re.search(r"^2026-01-01 +7 +·+░+▒+█+$", out, re.MULTILINE)
     assert "1 call differs" in out
+    assert "assumed that nothing would have changed" in out
+    assert "What a warning changes is not known: 0 calls" in out
     assert "1 probable mistake among the 1" in out
     assert re.search(rf"^\{CALLER} +1 +reject +pushed +we called it.*$", out, re.MULTILINE)
     assert "no store here" in out

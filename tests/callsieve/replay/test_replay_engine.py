@@ -23,9 +23,11 @@ from callsieve.simulate import Ours
 from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
 from policies.policy import Policy
+from reputation.control_sample import is_drawn
 from reputation.marking import Statement, mark
 from reputation.model import (
     AuthClass,
+    ControlSample,
     DecisionRecord,
     Did,
     Direction,
@@ -53,7 +55,7 @@ from reputation.store.people import replace_settings_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
-from tests.builders import CALLER, DAY, HOUR, LONDON, MINUTE, NOW, make_policy
+from tests.builders import CALLER, DAY, HOUR, LONDON, MINUTE, NOW, make_policy, policy_ordering
 from tests.callsieve.program import make_record
 
 SITE = Site("US", (Trunk("carrier", "PJSIP/carrier-*", "US"), Trunk("backbone", "", "GB", trusted=True)))
@@ -611,6 +613,53 @@ def test_what_differs_from_another_policy() -> None:
     assert report["changes"]["by"] == [{"from": "challenge", "to": "reject", "calls": 1}]
     [first] = report["changes"]["first"]
     assert (first["call"], first["from"], first["to"], first["rule"]) == ("last", "challenge", "reject", "pushed")
+
+
+def test_what_assumes_that_nothing_would_have_changed() -> None:
+    history = [
+        inbound("shown", NOW, shown="challenge"),
+        inbound("warned", NOW + 600),
+        inbound("after", NOW + HOUR),
+        inbound("later", NOW + 2 * HOUR, shown="challenge"),
+        inbound("another", NOW + 3 * HOUR, caller=OTHER),
+        inbound("withheld", NOW + 4 * HOUR, caller="anonymous"),
+    ]
+    report = report_of(*history, policies=(policy_ordering("challenge"),))
+    assert report["actions"]["challenge"] == 6
+    assert report["assumes"]["code"] == "nothing-changed"
+    assert set(report["assumes"]["figures"]) <= report.keys()
+    assert {action: n for action, n in report["assumes"]["calls"].items() if n} == {"challenge": 2}
+    as_it_was = report_of(*history[1:3], policies=(policy_ordering("allow"),))
+    assert sum(as_it_was["assumes"]["calls"].values()) == 0
+
+
+SALTED = replace(OURS, sample_salt=b"of this site")
+
+
+@pytest.mark.parametrize(
+    ("ours", "action", "labelled", "is_sampled"),
+    [
+        pytest.param(SALTED, "warn", 40, True, id="drawn"),
+        pytest.param(OURS, "warn", 40, False, id="not-the-salt-of-this-site"),
+        pytest.param(SALTED, "allow", 40, False, id="never-to-be-warned-of"),
+        pytest.param(SALTED, "warn", 0, False, id="all-shown"),
+    ],
+)
+def test_the_sample_of_a_history(ours: Ours, action: str, labelled: int, is_sampled: bool) -> None:
+    replay, tally = Replay([policy_ordering(action)], ours), ActionCounts()
+    shown = [None] * 80 if labelled else ["warn"] * 80
+    calls = [inbound(f"c{n}", NOW + n, shown=word) for n, word in enumerate(shown)]
+    calls += [inbound(f"w{n}", NOW + 100 + n, shown="warn") for n in range(labelled)]
+    for event, judged in judgements(events_in(lines(*calls)), replay, HistoryReader()):
+        tally.add(event, judged, replay)
+    drawn = sum(is_drawn(replay_sample(ours), f"c{n}") for n in range(80))
+    assert 10 < drawn < 32
+    assert tally.label_effect.unlabelled.calls == (drawn if is_sampled else 0)
+    assert tally.label_effect.labelled.calls == (labelled or 80)
+
+
+def replay_sample(ours: Ours) -> ControlSample:
+    return ControlSample(ours.sample_salt, ours.weights.sample.every)
 
 
 @pytest.mark.parametrize(("days", "periods", "weekly"), [(1, 1, False), (60, 60, False), (61, 10, True)])

@@ -21,6 +21,7 @@ from callsieve.settings import load_settings
 from lab.programs import TRIAL
 from policies.loader import policy_text
 from policies.policy import PolicyError
+from policies.reasons import PresetReason, Reason, Why, capped
 from reputation.model import Attestation, AuthClass, Family, Mark, Reputation, Verdict, Verification
 from reputation.scoring import vector_of
 from reputation.store.database import open_store
@@ -200,6 +201,43 @@ def test_marks_and_calls_come_in_time_order(tmp_path: Path) -> None:
             add_mark(db, make_mark(reporter="202", verdict=Verdict.RETRACTED, at=NOW + 25))
         events = list(events_of_store(db, NOW + 35))
     assert [e.at if isinstance(e, Mark) else e.outcome.at for e in events] == [NOW + n for n in (0, 10, 15, 20, 30)]
+
+
+SAMPLED = capped(Why(PresetReason.SOME_EVIDENCE), Why(Reason.CONTROL_SAMPLE)).kept
+
+
+def test_the_journal_says_which_calls_were_of_the_sample(tmp_path: Path) -> None:
+    reasons = {
+        "sampled": SAMPLED,
+        "appealed": '{"code": "default", "cap": "appealed"}',
+        "text": "control-sample",
+        "x": "{",
+    }
+    with open_store(tmp_path / "store.db") as db:
+        with transaction(db):
+            for name, reason in reasons.items():
+                record_decisions(db, [make_record(id=name, linkedid=name, at=NOW, caller=CALLER, reason=reason)])
+                record_outcome(db, make_outcome(name, NOW), NOW + 60)
+        events = events_of_store(db, NOW + 60)
+        assert {e.outcome.linkedid: e.sampled for e in events if isinstance(e, PastCall)} == {
+            name: name == "sampled" for name in reasons
+        }
+
+
+def test_a_trial_says_what_a_warning_changes(callsieve: Program) -> None:
+    """Of the calls of the store: what the draft would have done with them says nothing of that."""
+    with open_store(callsieve.store) as db, transaction(db):
+        for n in range(50):
+            about = {"action": "warn"} if n % 2 else {"action": "allow", "would_be": "allow", "reason": SAMPLED}
+            name, at, caller = f"live{n}", NOW - DAY + n, f"+120174210{n:02}"
+            record_decisions(db, [make_record(id=name, linkedid=name, at=at, caller=caller, **about)])
+            who = None if n % 2 else "201"
+            record_outcome(db, make_outcome(name, at, caller=caller, by=who, talk=20.0), NOW)
+    found = report_of(callsieve, asked(callsieve))["control_sample"]
+    assert (found["enough"], found["calls"]) == (True, {"labelled": 25, "unlabelled": 25})
+    assert found["seen"][0]["what"] == "answered"
+    assert found["seen"][0]["difference"]["share"] == -1.0
+    assert len(found["seen"]) == 4
 
 
 def dump(store: Path) -> list[str]:

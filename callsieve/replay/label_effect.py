@@ -1,0 +1,148 @@
+"""What a warning changes, estimated from the control sample: calls that went without their warning by chance. Pure.
+
+    effect = LabelEffect()
+    effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
+    effect.as_json()
+
+A replay cannot know how people would have taken a label that nobody was shown. Of calls that were to be warned of,
+chance left some without: what differs between those and the others is the warning's doing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any, NamedTuple
+
+from reputation.model import Disposition, Mark, OutcomeRecord, Verdict
+from reputation.signals import is_long_talk, was_hung_up_on
+
+LEAST_CALLS = 20  # in either group: of fewer an interval says nothing
+Z = 1.959964  # of 95 %
+SHOWN = "warn"
+# What is compared, as shares of all calls of a group, and how people read it.
+SEEN = {
+    "answered": "answered",
+    "hung-up-on": "hung up on within 6 s",
+    "marked": "marked as spam",
+    "talked-long": "talked for over a minute",
+}
+
+
+class Share(NamedTuple):
+    """How many calls of how many, and where 95 % of such shares lie."""
+
+    calls: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1."""
+        return self.calls / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's (1927): it holds for small counts, and for 0."""
+        if not self.of:
+            return 0.0, 1.0
+        middle = (self.calls + Z * Z / 2) / (self.of + Z * Z)
+        width = Z * sqrt(self.value * (1 - self.value) * self.of + Z * Z / 4) / (self.of + Z * Z)
+        return max(0.0, middle - width), min(1.0, middle + width)
+
+
+class Difference(NamedTuple):
+    """By how much a share is more than another, and the interval of that."""
+
+    value: float
+    low: float
+    high: float
+
+
+def difference(one: Share, other: Share) -> Difference:
+    """Newcombe's interval (1998, method 10), which is made of Wilson's."""
+    value = one.value - other.value
+    (low, high), (other_low, other_high) = one.interval, other.interval
+    return Difference(
+        value,
+        value - sqrt((one.value - low) ** 2 + (other_high - other.value) ** 2),
+        value + sqrt((high - one.value) ** 2 + (other.value - other_low) ** 2),
+    )
+
+
+@dataclass(slots=True)
+class Group:
+    """The calls that had a warning, or those that went without, and what people did."""
+
+    calls: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def share(self, what: str) -> Share:
+        """One of SEEN."""
+        return Share(self.seen[what], self.calls)
+
+
+@dataclass(slots=True)
+class LabelEffect:
+    """Adds up both groups."""
+
+    labelled: Group = field(default_factory=Group)
+    unlabelled: Group = field(default_factory=Group)
+    _group_of: dict[str, Group] = field(default_factory=dict)  # of calls that nobody has marked yet
+    _latest: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether both groups are large enough to say something."""
+        return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
+
+    def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
+        """How an inbound call ended. `sampled`: it went without its warning by chance."""
+        number = outcome.number
+        if number is None:
+            return
+        self._latest.pop(number, None)
+        if not sampled and outcome.action != SHOWN:
+            return
+        group = self.unlabelled if sampled else self.labelled
+        self._group_of[outcome.linkedid] = group
+        self._latest[number] = outcome.linkedid
+        group.calls += 1
+        is_answered = outcome.disposition is Disposition.ANSWERED and outcome.answered_by is not None
+        shown = (
+            ("answered", is_answered),
+            ("hung-up-on", was_hung_up_on(outcome)),
+            ("talked-long", is_long_talk(outcome)),
+        )
+        group.seen.update([what for what, holds in shown if holds])
+
+    def add_mark(self, mark: Mark) -> None:
+        """Somebody marks the number: because of the call that is named, else of its latest. A call counts once."""
+        if mark.verdict is not Verdict.SPAM:
+            return
+        group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)
+        if group is not None:
+            group.seen["marked"] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts, and for pages. Without shares where there are too few calls."""
+        counts = {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
+        told: dict[str, Any] = {"enough": self.is_enough, "least": LEAST_CALLS, "calls": counts, "seen": []}
+        if self.is_enough:
+            told["seen"] = [self._compared(what) for what in SEEN]
+        return told
+
+    def _compared(self, what: str) -> dict[str, Any]:
+        labelled, unlabelled = self.labelled.share(what), self.unlabelled.share(what)
+        more = difference(labelled, unlabelled)
+        return {
+            "what": what,
+            "labelled": _as_json(labelled),
+            "unlabelled": _as_json(unlabelled),
+            "difference": {"share": round(more.value, 4), "low": round(more.low, 4), "high": round(more.high, 4)},
+        }
+
+
+def _as_json(share: Share) -> dict[str, Any]:
+    low, high = share.interval
+    return {"calls": share.calls, "share": round(share.value, 4), "low": round(low, 4), "high": round(high, 4)}
