@@ -278,6 +278,9 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
     for name in ("label", "challenge"):
         if getattr(weights.witnesses, f"{name}_least") > getattr(weights.witnesses, f"{name}_most"):
             found.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
+    for part in ("share", "least", "most"):
+        if getattr(weights.witnesses, f"challenge_{part}") < getattr(weights.witnesses, f"label_{part}"):
+            found.append((f"witnesses.challenge_{part}", f"must not be below witnesses.label_{part}"))
     if block.some >= block.many:
         found.append(("block.many", "must be above block.some"))
     try:

@@ -22,6 +22,7 @@ from callsieve.wiring import site_of
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
+from reputation.owner_sentence import owner_sentence
 from reputation.scoring import reputation_of
 from reputation.standing import standing_of
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
@@ -31,6 +32,8 @@ from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import evidence_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
+from reputation.store.site import people_here
+from reputation.wording import Wording
 
 MOST_SHOWN = 300
 
@@ -56,7 +59,8 @@ class QueueShown:
 class CaseShown:
     """One appeal. `number` is all that its number's page has; `marks` are those that are judged, by `reporters`.
 
-    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back.
+    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back. `to_owner`:
+    what marks can do to a number.
     `undo_id`: the change that made it what it is, where that can be undone.
     """
 
@@ -70,6 +74,7 @@ class CaseShown:
     reporters: tuple[str, ...]
     if_upheld: Reputation
     has_code: bool
+    to_owner: Wording | str
     undo_id: int | None
 
     @property
@@ -110,6 +115,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
         reporters=tuple(sorted({mark.reporter for mark in marks})),
         if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
         has_code=code_of(db, reference) is not None,
+        to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
         undo_id=_undo_id(db, appeal),
     )
 

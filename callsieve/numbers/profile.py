@@ -35,6 +35,7 @@ from reputation.model import (
     Tie,
 )
 from reputation.numbers import country_of, is_valid, number_type_of
+from reputation.owner_sentence import owner_sentence
 from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
@@ -44,6 +45,7 @@ from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
+from reputation.store.site import people_here
 from reputation.store.standing import standing
 from reputation.wording import Places, Wording
 
@@ -87,7 +89,8 @@ class Profile:
 
     `passes`: when it last passed a challenge, `challenges`: what it did when challenged, by class.
     `marks` are all that people say; those that have a case against them (`cases`) do not count.
-    `history` has a point a day, `lower_in` the days until the level falls by itself, and to which.
+    `history` has a point a day, `lower_in` the days until the level falls by itself, and to which;
+    `to_owner` what marks can do to an own number.
     """
 
     number: str
@@ -107,6 +110,7 @@ class Profile:
     history: tuple[Point, ...] = ()
     lower_in: tuple[int, Level] | None = None
     trouble: str = ""
+    to_owner: Wording | str = ""
 
     @property
     def about(self) -> Wording:
@@ -171,6 +175,7 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         history=tuple(history_of(rows_of(db, number), *judged, cases.epochs[0].at if cases.epochs else None)),
         lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
         trouble=trouble,
+        to_owner=owner_sentence(ours.weights, people_here(db)) if facts.own_number else "",
     )
 
 
@@ -228,6 +233,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         },
         "imported": list(facts.imported),
         "own_number": facts.own_number,
+        "to_owner": str(known.to_owner) or None,
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
         "challenges": [{"auth_class": auth_class, **asdict(history)} for auth_class, history in known.challenges],
         "calls_within_the_hour": len(facts.recent_calls),

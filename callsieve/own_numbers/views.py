@@ -20,9 +20,11 @@ from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
 from reputation.own.health import NumberHealth
 from reputation.own.register import OwnNumber
+from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
@@ -69,7 +71,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page. `facts`: what is registered of it, each with its heading.
+    """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
@@ -86,6 +88,7 @@ class OneShown:
     days_to_rest: int
     said: ComplaintsShown
     latest: tuple[Latest, ...]
+    to_owner: Wording | str
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
@@ -138,6 +141,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
+        to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )
 
 

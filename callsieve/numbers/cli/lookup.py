@@ -150,6 +150,7 @@ def _caller(known: Profile) -> Iterator[Line]:
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
         yield "own number", "yes: a call that shows it comes from our own people, or is spoofed"
+        yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.passes):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
     for auth_class, history in known.challenges:

@@ -19,7 +19,7 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import bold, print_table, say, say_undo
+from callsieve.cli.output import bold, print_pairs, print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.cli.health_table import health_as_json, print_health
@@ -29,8 +29,10 @@ from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.due import due_of
+from reputation.owner_sentence import owner_sentence
 from reputation.store.own_health import own_health, recent_grade
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.site import people_here
 
 
 def with_fields(command: Any) -> Any:
@@ -74,16 +76,20 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
     with existing_store(loaded) as db:
         own = own_of(db, e164)
         health = own_health(db, e164, now, loaded.settings.reputation)
+        to_owner = str(owner_sentence(loaded.settings.reputation, people_here(db)))
         if own is None and not health.facts.days:
             own = operations.registered(db, e164)  # which says that it is not
     if as_json:
-        print_json({"number": e164, "register": number_as_json(own) if own else None, "health": health_as_json(health)})
+        register = number_as_json(own) if own else None
+        print_json({"number": e164, "register": register, "health": health_as_json(health), "to_owner": to_owner})
         return
     if own is not None:
         details_of(own, now)
     else:
         say(bold(e164), " is not registered, and calls went out with it.")
     print_health(health)
+    say()
+    print_pairs([("its owner", to_owner)])
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -82,6 +82,8 @@ def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) ->
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
+    assert "No number of marks alone can stop your calls." in page
+    assert "No number of marks alone can stop your calls." in otto.text(f"/numbers/{OWN}")
     quiet = otto.text(f"/own/{QUIET}")
     assert "too few calls to" in quiet
     assert '<small class="s-unknown">too few calls</small>' in quiet
