@@ -11,10 +11,12 @@ from enum import StrEnum
 from itertools import chain
 
 from policies.decision import FAIL_OPEN_RULE, Action
+from policies.reasons import is_of_sample
 from reputation.ids import ALPHABET
 from reputation.model import DecisionRecord, Family, SignalCategory
 from reputation.numbers import country_of
-from reputation.scoring import families_of
+from reputation.scoring import families_of, witnesses_in
+from reputation.speakers import Speaker, speakers_of
 
 Keys = tuple[str, ...]
 
@@ -59,6 +61,8 @@ class Phrase(StrEnum):
     RULE = "explain-rule"
     NOTHING = "explain-nothing"
     NOBODY_CALLED_BACK = "explain-nobody-called-back"
+    WITNESSES = "explain-witnesses"
+    WITNESSES_NEEDED = "explain-witnesses-needed"
     LISTED_FINE = "explain-listed-fine"
     CONTROLLED = "explain-controlled"
     PASSED = "explain-challenge-passed"
@@ -155,6 +159,7 @@ def explanation_keys(record: DecisionRecord) -> Keys:
 
 
 _ACTIONS = frozenset(action.word for action in Action)
+_ASKING = frozenset(action.word for action in Action if action >= Action.CHALLENGE)
 
 
 NOBODY = "say-nobody"
@@ -175,25 +180,40 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
     if record.rule in REASON_BY_OWN_RULE:
         yield (REASON_BY_OWN_RULE[record.rule],)
         return
-    if record.would_be != record.action:
+    if record.would_be != record.action or is_of_sample(record.reason):
         yield (Phrase.OBSERVING,)
     if record.rule in REASON_BY_RULE:
         yield (REASON_BY_RULE[record.rule],)
     elif record.rule not in RULES_OF_EVIDENCE:
         yield (Phrase.RULE,)
-    found = list(_reasons_of_evidence(record))
+    found = [*_reasons_of_witnesses(record), *_reasons_of_evidence(record)]
     yield from found
     if not found and record.rule in RULES_OF_EVIDENCE:
         yield (Phrase.NOTHING,)
 
 
+def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
+    """How many of our people have something against it, and how many it takes, where mostly they do."""
+    witnesses, families = witnesses_in(record.vector), _families_of(record)
+    who = next((speaker for speaker, _ in speakers_of(families)), None)
+    if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:
+        return
+    needed = witnesses.challenge if record.would_be in _ASKING else witnesses.label
+    counted = (count_key(witnesses.seen), Phrase.WITNESSES)
+    yield (*counted, count_key(needed), Phrase.WITNESSES_NEEDED) if needed > 1 else counted
+
+
+def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
+    try:
+        return families_of(record.vector)
+    except ValueError:
+        return ()
+
+
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
     """What the families say for a call that was allowed, or against one that was not, the heaviest first."""
-    speaks_for = record.would_be == Action.ALLOW.word
-    try:
-        families = families_of(record.vector)
-    except ValueError:
-        return
+    speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
+    families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]
     for _weight, family in sorted((pair for pair in weighed if pair[0] > 0), key=lambda pair: -pair[0]):
         yield from _of_family(family, speaks_for=speaks_for)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,8 +34,9 @@ from agi.speech import (
 from callsieve.prompts.catalogue import prompts_of
 from policies.decision import OWN_RULES, Action
 from policies.loader import load_policy
+from policies.reasons import Reason, Why
 from reputation.ids import ALPHABET
-from reputation.model import DecisionRecord, Family, Reputation, SignalCategory
+from reputation.model import DecisionRecord, Family, Reputation, SignalCategory, Witnesses
 from reputation.scoring import vector_of
 from tests.callsieve.program import make_record
 
@@ -115,6 +117,7 @@ def test_an_appeal_has_a_reference_and_where_to() -> None:
 # Why was this call treated so?
 
 NO_EVIDENCE = make_vector()
+SAMPLE = Why(Reason.DEFAULT, cap=Reason.CONTROL_SAMPLE).kept
 EXPLANATIONS = [
     pytest.param(
         make_record(rule="blocklist", action="reject", would_be="reject"),
@@ -301,6 +304,53 @@ def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
     scenes = ("explain", "count", "digit", "letter")
     assert set(keys_named_in_code()) <= TEXTS["en"].keys()
     assert {key for key in TEXTS["en"] if key.startswith(scenes)} <= set(keys_named_in_code())
+
+
+def make_witnessed(seen: int, *, marks: float = 2.0, feeds: float = 1.0, **about: Any) -> DecisionRecord:
+    """A decision about a number that so many of our people have something against; 5 label it, 12 ask."""
+    families = (Family("marks", marks, (("marked", 2), ("answered", 2))), Family("feeds", feeds, (("spam", 1),)))
+    vector = vector_of(Reputation(families=families, witnesses=Witnesses(seen, 5, 12)))
+    return make_record(**{"rule": "level-warn", "action": "warn", "would_be": "warn", "vector": vector, **about})
+
+
+@pytest.mark.parametrize(
+    ("record", "english", "mandarin"),
+    [
+        pytest.param(
+            make_witnessed(7),
+            "seven of us noticed something. five are needed.",
+            "七位同事发现它有问题，五位才够。",
+            id="a-label",
+        ),
+        pytest.param(
+            make_witnessed(13, rule="level-challenge", action="challenge", would_be="challenge"),
+            "thirteen of us noticed something. twelve are needed.",
+            "十三位同事发现它有问题，十二位才够。",
+            id="a-challenge",
+        ),
+        pytest.param(
+            make_witnessed(1, rule="default", action="allow", would_be="allow"),
+            "rang as usual. one of us noticed something. five are needed.",
+            "正常响铃。一位同事发现它有问题，五位才够。",
+            id="too-few",
+        ),
+        pytest.param(
+            make_witnessed(7, action="allow", would_be="allow", reason=SAMPLE),
+            "rang as usual. For now, we only watch. seven of us noticed something.",
+            "正常响铃。目前只观察，不拦截。七位同事发现它有问题，",
+            id="of-the-control-sample",
+        ),
+    ],
+)
+def test_it_is_said_how_many_witnesses_there_are(record: DecisionRecord, english: str, mandarin: str) -> None:
+    assert english in said(explanation_keys(record))
+    assert mandarin in said(explanation_keys(record), "zh")
+
+
+def test_where_the_outside_speaks_most_nobody_is_counted() -> None:
+    keys = explanation_keys(make_witnessed(7, marks=1.0, feeds=1.5))
+    assert Phrase.WITNESSES not in keys
+    assert "explain-listed-one" in keys
 
 
 def test_a_vector_of_another_shape_is_no_evidence() -> None:

@@ -95,7 +95,8 @@ def test_the_longest_explanation_is_short_enough(files: dict[str, dict[str, Prom
     """Number, action and three reasons of which each has a count."""
     vector = (
         '{"families": [{"family": "marks", "log_odds": 4.0, "counts": {"marked": 17, "answered": 19, "silent": 2}}, '
-        '{"family": "behaviour", "log_odds": 2.0, "counts": {"hung-up-on": 17, "one-ring": 17, "unanswered": 17}}]}'
+        '{"family": "behaviour", "log_odds": 2.0, "counts": {"hung-up-on": 17, "one-ring": 17, "unanswered": 17}}], '
+        '"witnesses": {"seen": 17, "label": 5, "challenge": 16}}'
     )
     keys = explanation_keys(
         make_record(action="challenge", would_be="challenge", rule="level-challenge", vector=vector)
