@@ -181,13 +181,15 @@ def test_where_there_is_no_place_the_caller_is_told(pbx: ScreenedPbx, db: sqlite
     assert (result.bye_from, alice.invites()) == ("asterisk", [])
 
 
-def test_without_our_prompts_a_goodbye_is_heard(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_without_our_prompts_a_goodbye_is_heard(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    before = calls_over(db)
     folder = pbx.asterisk.directories.sounds / "callsieve"
     folder.rename(folder.with_name("away"))
     try:
         keyed(pbx, CallSpec(caller=BY_DIGIT[6], did=SALES, hang_up_after=None), False, False)
     finally:
         folder.with_name("away").rename(folder)
+    assert known_of(db, before).challenge is ChallengeResult.WRONG
     assert any("Playing 'vm-goodbye" in line for line in pbx.asterisk.log_lines()[-200:])
     assert alice.invites() == []
 
