@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
-from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
@@ -29,7 +28,7 @@ from reputation.model import (
     Reputation,
     SignalCategory,
 )
-from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence, reputation_of
+from reputation.scoring import Circumstances, Evidence, reputation_of, without_names
 from reputation.standing import MAX_PASSES, Standing
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
@@ -45,18 +44,11 @@ def with_changes(
     """The reputation, and where its level asks for it, what would change it."""
     if reputation.level is Level.NONE:
         return reputation
-    if evidence.standing is None and evidence.upheld_at is None and not evidence.bad_neighbours:
-        changes = _of_sources(_without_names(evidence), circumstances, weights)
+    if evidence.standing is None and evidence.upheld_at is None:
+        changes = _of_sources(without_names(evidence), circumstances, weights)
     else:
         changes = would_change(evidence, circumstances, weights, now)
     return replace(reputation, would_change=changes)
-
-
-def _without_names(evidence: Evidence) -> Evidence:
-    """What counts of evidence from sources alone: the same for many thousands of numbers."""
-    imported = tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in evidence.imported], key=_verdict))
-    identity = evidence.identity and Identity("", "", evidence.identity.level, 0.0)
-    return replace(NO_EVIDENCE, imported=imported, identity=identity, listed_neighbours=evidence.listed_neighbours)
 
 
 @lru_cache(maxsize=256)
@@ -114,13 +106,6 @@ def days_until_lower(
             return days, after
     return None
 
-
-_LISTED = {
-    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
-    for verdict in ("spam", "ok")
-    for is_feed in (False, True)
-}
-_verdict = attrgetter("verdict")
 
 Happens = Callable[[Evidence, Circumstances, Weights, float], Evidence | None]
 
@@ -200,7 +185,7 @@ def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) ->
 
 def _listed(evidence: Evidence) -> Evidence:
     """One more feed lists it."""
-    return replace(evidence, imported=(*evidence.imported, _LISTED["spam", True]))
+    return replace(evidence, imported=(*evidence.imported, Imported("", "spam")))
 
 
 def _failed(evidence: Evidence, weights: Weights, now: float) -> Evidence:

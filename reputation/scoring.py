@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
@@ -83,24 +84,45 @@ NO_CIRCUMSTANCES = Circumstances()
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
     """The reputation of one number in one call."""
-    if evidence == NO_EVIDENCE:
-        return _of_circumstances(circumstances, weights)
+    if evidence.standing is None and evidence.upheld_at is None:
+        return _of_sources(without_names(evidence), circumstances, weights)
+    return _reputation_of(evidence, circumstances, weights, now)
+
+
+def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
-    level = _level(_Said(families, witnesses, evidence, circumstances, now), weights)
+    level = _level(_Said(log_odds, families, witnesses, evidence, circumstances, now), weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
-@lru_cache(maxsize=256)
-def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Of nearly every caller nothing is known."""
-    families = _families(NO_EVIDENCE, circumstances, weights, 0.0)
-    log_odds = sum(family.log_odds for family in families)
-    return Reputation(log_odds, _level(_Said(families, _NOBODY, NO_EVIDENCE, circumstances, 0.0), weights), families)
+@lru_cache(maxsize=1024)
+def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
+    """Of nearly every caller our people know nothing, and what is known of many thousands is the same at any time."""
+    return _reputation_of(evidence, circumstances, weights, 0.0)
 
 
-_NOBODY = Witnesses(0, 1, 1)
+def without_names(evidence: Evidence) -> Evidence:
+    """What counts of evidence without a standing."""
+    imported, identity = evidence.imported, evidence.identity
+    if not imported and identity is None:
+        return evidence
+    return Evidence(
+        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in imported], key=_verdict)),
+        identity=identity and Identity("", "", identity.level, 0.0),
+        listed_neighbours=evidence.listed_neighbours,
+        bad_neighbours=evidence.bad_neighbours,
+        appeal=evidence.appeal,
+    )
+
+
+_LISTED = {
+    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
+    for verdict in ("spam", "ok")
+    for is_feed in (False, True)
+}
+_verdict = attrgetter("verdict")
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
@@ -118,7 +140,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
         found.append(marks.marks_of(standing, weights.marks, now, contamination, evidence.reviewed_at))
         found.append(behaviour.behaviour_of(standing, weights.behaviour, now))
     proven = weights.identity.level_1 if level == 1 else 0.0
-    found.append(caller.caller_of(evidence.challenges, weights.caller, now, proven))
+    if proven or evidence.challenges is not NEVER_CHALLENGED:
+        found.append(caller.caller_of(evidence.challenges, weights.caller, now, proven))
     found.append(block.block_of(block.LISTED, evidence.listed_neighbours, weights.block))
     found.append(block.block_of(block.OWN, evidence.bad_neighbours, weights.block))
     found.append(feeds.feeds_of(evidence.imported, weights.feeds))
@@ -140,17 +163,14 @@ def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: 
 
 
 class _Said(NamedTuple):
-    """All that a level is made of."""
+    """All that a level is made of. `log_odds`: what all families say together."""
 
+    log_odds: float
     families: tuple[Family, ...]
     witnesses: Witnesses
     evidence: Evidence
     circumstances: Circumstances
     now: float
-
-    @property
-    def log_odds(self) -> float:
-        return sum([family.log_odds for family in self.families])
 
     def of(self, names: frozenset[str]) -> float:
         """What these families say together."""
@@ -159,10 +179,6 @@ class _Said(NamedTuple):
     @property
     def has_bad_signature(self) -> bool:
         return self.circumstances.verification is Verification.FAILED
-
-    def of_call(self) -> float:
-        """What this one call says by itself, whoever knows the number."""
-        return self.of(OF_CALL)
 
     def outside(self, weights: Weights) -> float:
         """What the outside says: feeds, neighbours on feeds, a false signature. Nothing that an administrator imported
@@ -185,6 +201,8 @@ def _level(said: _Said, weights: Weights) -> Level:
     Our people may ask; only the outside, and a caller who does not answer, may convict.
     """
     level = level_at(said.log_odds, weights.levels)
+    if level is Level.NONE:
+        return level
     if level > Level.CHALLENGE and not _may_convict(said, weights):
         level = Level.CHALLENGE
     if level is Level.REJECT and not _may_reject(said, weights):
@@ -198,8 +216,8 @@ def _level(said: _Said, weights: Weights) -> Level:
 
 def _tag(said: _Said, weights: Weights) -> Level:
     """A tag comes from sources and from the call itself; all else may only speak against it."""
-    own = said.of(OF_SOURCES) + said.of_call()
-    return Level.TAG if own + min(0.0, said.log_odds - own) >= weights.levels.tag else Level.NONE
+    own = said.of(OF_SOURCES | OF_CALL)
+    return Level.TAG if min(own, said.log_odds) >= weights.levels.tag else Level.NONE
 
 
 def _may_label(said: _Said, weights: Weights) -> bool:
