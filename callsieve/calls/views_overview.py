@@ -27,7 +27,7 @@ from reputation.store.activity import (
     stopped_but_known,
 )
 from reputation.store.calls import rules_seen
-from reputation.store.evidence_rows import one_ring_before
+from reputation.store.evidence_rows import one_ring_before, rows_of
 from reputation.store.journal import decisions
 from reputation.store.outcomes import outcomes
 from reputation.weights import DAY_SECONDS
@@ -141,12 +141,12 @@ def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositiv
         both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
         for one in merge(*both, key=lambda one: one.at):
             _add(one, stops, talks, db)
-    return stops.mistakes(talks.of, partial(known_in_store, db))
+    return stops.mistakes(talks.of, partial(known_in_store, db), partial(rows_of, db))
 
 
 def _add(one: DecisionRecord | OutcomeRecord, stops: Stops, talks: Talks, db: sqlite3.Connection) -> None:
     if isinstance(one, DecisionRecord):
-        stops.add_call(one.caller, one.at, one.would_be, one.rule)
+        stops.add_call(one.caller, one.at, one.would_be, one.rule, one.did)
         return
     talks.add(one)
     number = call_back_number(one, partial(one_ring_before, db))

@@ -39,11 +39,11 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
     return ReplayContext(everybody, partial(background_of, db))
 
 
-def known_in(replay: Replay) -> Callable[[str], KnownCallers]:
+def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
     """What speaks for a number, of what the replay has read."""
 
     def known_of(number: str) -> KnownCallers:
         background = replay.background(number)
-        return KnownCallers(bool(background.contacts), background.identity)
+        return KnownCallers(bool(background.contacts), background.identity, number in own_numbers)
 
     return known_of

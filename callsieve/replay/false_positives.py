@@ -2,19 +2,51 @@
 
 What speaks for a number is known only later, so all calls are counted first: `Stops` is told of them in time order and
 then asked. The replay and `callsieve summary` share it.
+
+A wanted machine (a reminder, an alarm, a lift) cannot press a digit and is hardly called back: of a number that sources
+or people's lists do not stop, what its evidence says for it counts too, and machines come first.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
-from reputation.model import Direction, Identity, OutcomeRecord
+from reputation.explaining import SIGNAL_WORDS
+from reputation.model import (
+    Challenged,
+    ChallengeResult,
+    Direction,
+    Identity,
+    OutcomeRecord,
+    SignalCategory,
+    Verdict,
+)
 from reputation.scoring import VERIFIED_LEVEL
-from reputation.signals import is_call_back, is_long_talk
+from reputation.signals import ANOTHER_DAY_SECONDS, is_call_back, is_long_talk
+from reputation.standing import Rows
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
+
+# How likely it was wanted, by what speaks for it; of WANTED on, what its evidence says is enough by itself.
+SURE, LIKELY, SOME, LITTLE = 6, 3, 2, 1
+AGAINST_OF_MARK, AGAINST_OF_HANG_UP = 2, 1  # for each person
+WANTED = 3
+# Calls that often, on as many days, within so much of the time of day, to so few of our lines: nobody but a machine.
+REGULAR_CALLS = 3
+REGULAR_SECONDS = 1800.0
+FEW_LINES = 2
+KEPT_TIMES = 12
+BY_LISTS = frozenset({"blocklist", "callee-blocklist"})
+# How to let a machine ring; NUMBER is its number. Codes for scripts.
+WAYS_OUT = {
+    "not-spam": "*38",
+    "allow": 'callsieve list add allow NUMBER --note "machine, wanted"',
+    "prove": "callsieve identity code NUMBER",
+}
 
 STOPPED = frozenset({"challenge", "route", "reject"})
 WARNED = frozenset({"warn"})
@@ -22,21 +54,28 @@ MANY_TALKERS = 2
 
 
 class KnownCallers(NamedTuple):
-    """What the store says for a number."""
+    """What the store says for a number. `is_own`: it is one of our own numbers."""
 
     is_contact: bool = False
     identity: Identity | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have gone through. `actions` and `rules` count those calls, `why` says so."""
+    """A number whose calls should perhaps have gone through. `actions` and `rules` count those calls, `why` says so.
+
+    `likelihood` orders them and is no probability. `is_machine`: it pressed nothing when it was challenged, or calls as
+    only a machine does.
+    """
 
     number: str
     actions: dict[str, int]
     rules: dict[str, int]
     last_at: float
     why: tuple[Wording, ...]
+    likelihood: int = 0
+    is_machine: bool = False
 
     @property
     def calls(self) -> int:
@@ -52,6 +91,8 @@ class _Of:
     rules: Counter[str] = field(default_factory=Counter)
     last_at: float = 0.0
     called_back: Counter[str] = field(default_factory=Counter)
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_TIMES))
+    lines: set[str] = field(default_factory=set)
 
 
 class Stops:
@@ -62,8 +103,8 @@ class Stops:
         self._actions = actions
         self._of: dict[str, _Of] = {}
 
-    def add_call(self, number: str | None, at: float, action: str, rule: str) -> None:
-        """One decision about an inbound call."""
+    def add_call(self, number: str | None, at: float, action: str, rule: str, did: str | None) -> None:
+        """One decision about an inbound call to a number of ours."""
         if action not in self._actions:
             return
         self.calls += 1
@@ -75,6 +116,9 @@ class Stops:
         of.actions[action] += 1
         of.rules[rule] += 1
         of.last_at = at
+        of.times.append(at)
+        if len(of.lines) <= FEW_LINES:
+            of.lines.add(did or "")
 
     def call_back(self, number: str) -> None:
         """One of us calls the number and talks."""
@@ -83,15 +127,21 @@ class Stops:
             of.called_back = of.actions.copy()
 
     def mistakes(
-        self, long_talks: Callable[[str], int], known_of: Callable[[str], KnownCallers]
+        self,
+        long_talks: Callable[[str], int],
+        known_of: Callable[[str], KnownCallers],
+        rows_of: Callable[[str], Rows] = lambda _number: Rows(),
     ) -> list[FalsePositive]:
-        """The numbers that something speaks for, most calls first. `long_talks`: with how many of us it talked long."""
+        """The numbers that something speaks for: machines first, the likeliest of them, then by calls.
+
+        `long_talks`: with how many of us a number talked long; `rows_of`: its evidence.
+        """
         found = [
             mistake
             for number, of in self._of.items()
-            if (mistake := _mistake(number, of, long_talks, known_of(number)))
+            if (mistake := _mistake(number, of, long_talks(number), known_of(number), rows_of(number)))
         ]
-        return sorted(found, key=lambda mistake: (-mistake.calls, mistake.number))
+        return sorted(found, key=_rank)
 
 
 class Talks:
@@ -122,24 +172,111 @@ def count_of(mistakes: Iterable[FalsePositive]) -> int:
     return sum(mistake.calls for mistake in mistakes)
 
 
-def _mistake(number: str, of: _Of, long_talks: Callable[[str], int], known: KnownCallers) -> FalsePositive | None:
-    why = [*_words_for(known), *_words_of_talks(long_talks(number))]
-    # What speaks for the number at any time speaks for all of its calls; a call-back for those before it.
-    actions = of.actions if why else of.called_back
+def ways_out(number: str) -> dict[str, str]:
+    """How to let a machine with this number ring, by code."""
+    return {code: how.replace("NUMBER", number) for code, how in WAYS_OUT.items()}
+
+
+def _rank(one: FalsePositive) -> tuple[object, ...]:
+    return not one.is_machine, -one.likelihood if one.is_machine else 0, -one.calls, one.number
+
+
+Reason = tuple[int, Wording]
+
+
+def _mistake(number: str, of: _Of, talkers: int, known: KnownCallers, rows: Rows) -> FalsePositive | None:
+    sure = [*_reasons_of_store(known), *_reasons_of_talks(talkers)]
+    is_listed = of.rules.keys() <= BY_LISTS
+    failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(of))
+    shown = [] if is_listed else [*regular, *_reasons_of_evidence(rows, talkers)]
     if of.called_back:
-        why.insert(0, Wording("we called it back later and talked"))
-    if not why:
+        sure.insert(0, (SURE, Wording("we called it back later and talked")))
+    likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
+    is_wanted = bool(shown) and likelihood >= WANTED
+    if not sure and not is_wanted:
         return None
-    return FalsePositive(number, dict(actions.most_common()), dict(of.rules.most_common()), of.last_at, tuple(why))
+    # What speaks for the number at any time speaks for all of its calls; a call-back for those before it.
+    only_called_back = bool(of.called_back) and len(sure) == 1 and not is_wanted
+    actions = of.called_back if only_called_back else of.actions
+    why = [*(words for _, words in sure), *(words for _, words in shown if is_wanted), *failed]
+    return FalsePositive(
+        number=number,
+        actions=dict(actions.most_common()),
+        rules=dict(of.rules.most_common()),
+        last_at=of.last_at,
+        why=tuple(why),
+        likelihood=likelihood,
+        is_machine=bool(failed or regular),
+    )
 
 
-def _words_for(known: KnownCallers) -> Iterator[Wording]:
+def _reasons_of_store(known: KnownCallers) -> Iterator[Reason]:
     if known.is_contact:
-        yield Wording("it is a contact of somebody here")
+        yield SURE, Wording("it is a contact of somebody here")
     if known.identity is not None and known.identity.level >= VERIFIED_LEVEL:
-        yield Wording("it is verified as {name}", {"name": known.identity.name})
+        yield SURE, Wording("it is verified as {name}", {"name": known.identity.name})
+    if known.is_own:
+        yield SURE, Wording("it is a number of our own")
 
 
-def _words_of_talks(people: int) -> Iterator[Wording]:
+def _reasons_of_talks(people: int) -> Iterator[Reason]:
     if people >= MANY_TALKERS:
-        yield Wording("{people} of us talked with it for more than a minute", {"people": people})
+        yield LIKELY, Wording("{people} of us talked with it for more than a minute", {"people": people})
+
+
+def _reasons_of_times(of: _Of) -> Iterator[Reason]:
+    """Whether its calls were as regular as only a machine's are."""
+    days = 1 + sum(after - before >= ANOTHER_DAY_SECONDS for before, after in pairwise(of.times))
+    if days < REGULAR_CALLS or len(of.lines) > FEW_LINES:
+        return
+    times = sorted(at % DAY_SECONDS for at in of.times)
+    gaps = [after - before for before, after in pairwise((*times, times[0] + DAY_SECONDS))]
+    if DAY_SECONDS - max(gaps) <= REGULAR_SECONDS:
+        yield LIKELY, Wording("it calls the same line at the same time of day")
+
+
+def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
+    """What people heard of it, who neither marked it nor hung up on it at once."""
+    by_category = Counter(signal.category for signal in rows.signals)
+    if said := by_category[SignalCategory.NOT_SPAM]:
+        yield SURE, _words("not-spam", said)
+    if left := by_category[SignalCategory.VOICEMAIL] or len(_with_result(rows, ChallengeResult.MESSAGE)):
+        yield SOME, _words("voicemail", left)
+    if talked := by_category[SignalCategory.SECOND_TALK]:
+        yield SOME, _words("second-talk", talked)
+    heard = {one.callee for one in rows.answered} - _marked(rows) - _hung_up(rows)
+    if heard and talkers < MANY_TALKERS:
+        one, many = (
+            "one of us answered it and said nothing against it",
+            "{n} of us answered it and said nothing against it",
+        )
+        yield LITTLE, Wording(one) if len(heard) == 1 else Wording(many, {"n": len(heard)})
+
+
+def _words(category: str, count: int) -> Wording:
+    words = SIGNAL_WORDS[category]
+    return Wording(words.one) if count == 1 else Wording(words.many, {"n": count})
+
+
+def _fails_in_silence(rows: Rows) -> list[Wording]:
+    """What it did when it was challenged, if that is what a machine does."""
+    if _with_result(rows, ChallengeResult.PASSED):
+        return []
+    failed = _with_result(rows, ChallengeResult.SILENT, ChallengeResult.MESSAGE)
+    return [Wording("it pressed nothing when it was challenged, as machines do")] if failed else []
+
+
+def _with_result(rows: Rows, *results: ChallengeResult) -> list[Challenged]:
+    return [one for one in rows.challenges if one.result in results]
+
+
+def _marked(rows: Rows) -> set[str]:
+    return {mark.reporter for mark in rows.marks if mark.verdict is Verdict.SPAM}
+
+
+def _hung_up(rows: Rows) -> set[str]:
+    return {signal.callee for signal in rows.signals if signal.category is SignalCategory.HUNG_UP_ON}
+
+
+def _against(rows: Rows) -> int:
+    return AGAINST_OF_MARK * len(_marked(rows)) + AGAINST_OF_HANG_UP * len(_hung_up(rows) - _marked(rows))

@@ -18,6 +18,7 @@ from callsieve.replay.false_positives import (
     Talks,
     call_back_number,
     count_of,
+    ways_out,
 )
 from callsieve.replay.history_file import Event, HistoryReader
 from callsieve.replay.label_effect import LabelEffect
@@ -174,7 +175,7 @@ class ActionCounts:
             first_changes=self.first_changes,
             stopped=self.stops.calls,
             warned=self.warnings.calls,
-            mistakes=self.stops.mistakes(self.talks.of, known_of),
+            mistakes=self.stops.mistakes(self.talks.of, known_of, replay.ledger.rows),
             warned_mistakes=self.warnings.mistakes(self.talks.of, known_of),
             notes=[*notes, KNOWS_THE_CALLEE, NOT_LOOKED_AT],
         )
@@ -191,8 +192,8 @@ class ActionCounts:
         elif outcome.caller is not None and action != (outcome.action or Action.ALLOW.word):
             self.treated_otherwise.add(outcome.caller)
         self.talks.add(outcome)
-        self.stops.add_call(outcome.caller, outcome.at, action, decision.rule)
-        self.warnings.add_call(outcome.caller, outcome.at, action, decision.rule)
+        for counted in (self.stops, self.warnings):
+            counted.add_call(outcome.caller, outcome.at, action, decision.rule, outcome.did)
         if len(judged.decisions) > 1:
             before = judged.decisions[1].would_be.word
             self.against[before] += 1
@@ -288,7 +289,8 @@ def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
         "calls": count_of(mistakes),
         "numbers": [
             {"number": m.number, "calls": m.calls, "actions": m.actions, "rules": m.rules, "last_at": m.last_at}
-            | {"why": list(map(str, m.why))}
+            | {"why": list(map(str, m.why)), "likelihood": m.likelihood, "machine": m.is_machine}
+            | ({"ways_out": ways_out(m.number)} if m.is_machine else {})
             for m in mistakes
         ],
     }

@@ -21,10 +21,11 @@ from reputation.control_sample import SampledCalls
 from reputation.model import DecisionRecord, Direction, Mark, OutcomeRecord, Reputation, Verdict
 from reputation.store.activity import sampled_calls
 from reputation.store.as_of import background_of
-from reputation.store.evidence_rows import one_ring_before
+from reputation.store.evidence_rows import one_ring_before, rows_of
 from reputation.store.journal import first_decisions
 from reputation.store.marks import marks_between
 from reputation.store.outcomes import LIVE, SETTLE_SECONDS, outcomes_between
+from reputation.store.own_register import own_of
 
 STOPPED = frozenset({"challenge", "route", "reject"})
 MOST_LISTED = 100
@@ -176,8 +177,8 @@ class _Tally:
             self.fail_open[str(why_of(one.reason))] += 1
         rule = self.rules.setdefault(one.rule, _Of())
         rule.actions[action] += 1
-        self.stops.add_call(one.caller, one.at, action, one.rule)
-        self.warnings.add_call(one.caller, one.at, action, one.rule)
+        self.stops.add_call(one.caller, one.at, action, one.rule, one.did)
+        self.warnings.add_call(one.caller, one.at, action, one.rule, one.did)
         if one.caller is not None:
             rule.numbers.add(one.caller)
             caller = self.callers.setdefault(one.caller, _Of())
@@ -214,7 +215,7 @@ class _Tally:
             weekly=weekly,
             stopped=self.stops.calls,
             warned=self.warnings.calls,
-            mistakes=self.stops.mistakes(self.talks.of, known_of),
+            mistakes=self.stops.mistakes(self.talks.of, known_of, partial(rows_of, db)),
             warned_mistakes=self.warnings.mistakes(self.talks.of, known_of),
             rules=self._rules(),
             callers=self._callers(),
@@ -262,7 +263,7 @@ class _Tally:
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
     """What speaks for a number at any time."""
     background = background_of(db, number)
-    return KnownCallers(bool(background.contacts), background.identity)
+    return KnownCallers(bool(background.contacts), background.identity, own_of(db, number) is not None)
 
 
 def _quantile(times: Sequence[float], share: float) -> float:

@@ -85,7 +85,9 @@ def trial_report(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Cal
     if not tally.calls:
         raise TrialError("there was no inbound call in these days that could be decided about again")
     names = [DRAFT, running_name(loaded)]
-    report = tally.report("store", names, replay, reading, known_in(replay), (), time.monotonic() - began)
+    report = tally.report(
+        "store", names, replay, reading, known_in(replay, ground.ours.own_numbers), (), time.monotonic() - began
+    )
     # The console says the reasons in the reader's language.
     told = {
         "reasons": [change.reason.kept for change in report.first_changes],

@@ -89,7 +89,9 @@ def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: Binar
             raise CommandError(f"{file}: not one inbound call can be replayed{why}")
         names = [name for name, _ in chosen]
         seconds = time.monotonic() - started
-        return tally.report(file.name, names, replay, reading, known_in(replay), ground.notes, seconds)
+        return tally.report(
+            file.name, names, replay, reading, known_in(replay, ground.ours.own_numbers), ground.notes, seconds
+        )
 
 
 @contextmanager

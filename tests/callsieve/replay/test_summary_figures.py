@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.summary import CallerCount, LetThrough, PeriodSummary, RuleCount, summary_of
-from reputation.model import DecisionRecord, Direction, Disposition, Identity, OutcomeRecord, Verdict
+from callsieve.replay.summary import CallerCount, LetThrough, PeriodSummary, RuleCount, summary_as_json, summary_of
+from reputation.model import ChallengeResult, DecisionRecord, Direction, Disposition, Identity, OutcomeRecord, Verdict
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
@@ -131,6 +131,22 @@ def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connecti
     assert [(one.number, [why.places for why in one.why]) for one in found.warned_mistakes] == [
         (CALLER, [{"name": "Acme Bank"}])
     ]
+
+
+def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) -> None:
+    stopped = decided(4, "challenge", action="challenge")
+    found = summed(
+        db,
+        *(decided(3, "challenge", caller=OTHER) for _ in range(3)),
+        *(ended(hours, caller=OTHER, by=who, talk=61.0) for hours, who in ((9, "201"), (8, "202"))),
+        ended(10, by="201", talk=20.0),
+        stopped,
+        ended(4, stopped, challenge=ChallengeResult.SILENT, voicemail_left=True),
+    )
+    assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True), (OTHER, False)]
+    told = summary_as_json(found)["probable_mistakes"]["numbers"]
+    assert (told[0]["machine"], sorted(told[0]["ways_out"])) == (True, ["allow", "not-spam", "prove"])
+    assert (told[1]["machine"], "ways_out" in told[1]) == (False, False)
 
 
 def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connection) -> None:

@@ -1,0 +1,194 @@
+"""Machines that were probably wanted: what speaks for them, what against, in which order, and the ways out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from callsieve.replay.cli.terminal import show_mistakes
+from callsieve.replay.false_positives import FalsePositive, KnownCallers, Stops, ways_out
+from reputation.model import (
+    Answered,
+    AuthClass,
+    Challenged,
+    ChallengeResult,
+    Mark,
+    Signal,
+    SignalCategory,
+)
+from reputation.standing import Rows
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_mark
+
+HOUR = 3600.0
+OTHERS = [f"+1201555014{digit}" for digit in range(4)]
+SILENT, MESSAGE, PASSED = ChallengeResult.SILENT, ChallengeResult.MESSAGE, ChallengeResult.PASSED
+
+
+def signal(category: SignalCategory, callee: str = "201") -> Signal:
+    return Signal(CALLER, AuthClass.UNKNOWN, callee, category, NOW - DAY, f"{category}{callee}")
+
+
+def answered(*callees: str) -> list[Answered]:
+    return [Answered(CALLER, AuthClass.UNKNOWN, callee, NOW - DAY) for callee in callees]
+
+
+def challenged(*results: ChallengeResult) -> list[Challenged]:
+    return [Challenged(CALLER, AuthClass.UNKNOWN, DID, one, NOW + n, f"c{n}") for n, one in enumerate(results)]
+
+
+def marks(*reporters: str) -> list[Mark]:
+    return [make_mark(CALLER, reporter=reporter, at=NOW) for reporter in reporters]
+
+
+VOICEMAIL = signal(SignalCategory.VOICEMAIL)
+
+
+def wanted(
+    rows: Rows,
+    *,
+    rule: str = "level-challenge",
+    times: tuple[float, ...] = (0.0,),
+    dids: tuple[str, ...] = (DID,),
+    known: KnownCallers | None = None,
+) -> FalsePositive | None:
+    """What is said of CALLER, whose calls were stopped at these hours after NOW."""
+    stops = Stops()
+    for n, hours in enumerate(times):
+        stops.add_call(CALLER, NOW + hours * HOUR, "challenge", rule, dids[n % len(dids)])
+    found = stops.mistakes(lambda _: 0, lambda _: known or KnownCallers(), lambda _: rows)
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        pytest.param(Rows(), None, id="nothing"),
+        pytest.param(Rows(challenges=challenged(SILENT)), None, id="silence-alone"),
+        pytest.param(Rows(answered=answered("201")), None, id="answered-alone"),
+        pytest.param(Rows(signals=[VOICEMAIL]), None, id="message-alone"),
+        pytest.param(
+            Rows(signals=[VOICEMAIL], answered=answered("201", "202")),
+            ["it left a message", "2 of us answered it and said nothing against it"],
+            id="message-and-answered",
+        ),
+        pytest.param(
+            Rows(answered=answered("201"), challenges=challenged(MESSAGE, MESSAGE)),
+            ["it left 2 messages", "one of us", "it pressed nothing when it was challenged, as machines do"],
+            id="message-kept-after-a-challenge",
+        ),
+        pytest.param(
+            Rows(signals=[signal(SignalCategory.SECOND_TALK)], answered=answered("201")),
+            ["one talked with it again on another day", "one of us"],
+            id="talked-with-again",
+        ),
+        pytest.param(
+            Rows(signals=[signal(SignalCategory.NOT_SPAM)]), ["a colleague marked it as not spam"], id="said-to-be-fine"
+        ),
+        pytest.param(Rows(marks("203"), [VOICEMAIL], answered("201")), None, id="but-a-third-marked-it"),
+        pytest.param(
+            Rows((), [VOICEMAIL, signal(SignalCategory.HUNG_UP_ON, "203")], answered("201", "203")),
+            None,
+            id="but-a-third-hung-up-on-it",
+        ),
+    ],
+)
+def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
+    found = wanted(rows)
+    said = None if found is None else [str(one) for one in found.why]
+    if why is None:
+        assert said is None
+    else:
+        one_of_us = "one of us answered it and said nothing against it"
+        assert said == [one_of_us if one == "one of us" else one for one in why]
+
+
+@pytest.mark.parametrize(
+    ("results", "is_machine"),
+    [
+        pytest.param([SILENT], True, id="silent"),
+        pytest.param([MESSAGE], True, id="left-a-message"),
+        pytest.param([SILENT, PASSED], False, id="but-passed-once"),
+        pytest.param([ChallengeResult.WRONG], False, id="pressed-something"),
+        pytest.param([ChallengeResult.ABANDONED], False, id="hung-up"),
+    ],
+)
+def test_who_is_a_machine(results: list[ChallengeResult], is_machine: bool) -> None:
+    found = wanted(Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(*results)))
+    assert found is not None
+    assert found.is_machine is is_machine
+
+
+@pytest.mark.parametrize(
+    ("about", "is_regular"),
+    [
+        pytest.param({"times": (0, 24, 48.2)}, True, id="every-day"),
+        pytest.param({"times": (0, 24.4, 24 * 7)}, True, id="some-days"),
+        pytest.param({"times": (0, 24, 48.8)}, False, id="at-another-time"),
+        pytest.param({"times": (0, 24, 24.1)}, False, id="two-days"),
+        pytest.param({"times": (0, 24, 48), "dids": (DID, "+442071838751")}, True, id="two-lines"),
+        pytest.param({"times": (0, 24, 48), "dids": (DID, "+442071838751", "")}, False, id="many-lines"),
+        pytest.param({"times": (0, 24, 48), "rule": "blocklist"}, False, id="on-a-list"),
+    ],
+)
+def test_regular_calls_are_a_machines(about: dict[str, Any], is_regular: bool) -> None:
+    found = wanted(Rows(), **about)
+    assert (found is not None and found.is_machine) is is_regular
+
+
+@pytest.mark.parametrize("before_midnight", [0.0, 0.2, 0.4])
+def test_midnight_is_no_other_time_of_day(before_midnight: float) -> None:
+    to_midnight = (DAY - NOW % DAY) / HOUR
+    start = to_midnight - before_midnight
+    found = wanted(Rows(), times=(start, start + 24.4, start + 48.2))
+    assert found is not None
+
+
+def test_a_number_of_our_own_is_wanted() -> None:
+    found = wanted(Rows(), known=KnownCallers(is_own=True))
+    assert found is not None
+    assert [str(one) for one in found.why] == ["it is a number of our own"]
+
+
+def test_the_likeliest_machine_comes_first() -> None:
+    rows = {
+        OTHERS[0]: Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(SILENT)),
+        OTHERS[1]: Rows(signals=[signal(SignalCategory.NOT_SPAM)], challenges=challenged(SILENT)),
+        OTHERS[2]: Rows(),
+    }
+    stops = Stops()
+    for calls, number in ((3, OTHERS[0]), (1, OTHERS[1]), (9, OTHERS[2])):
+        for n in range(calls):
+            stops.add_call(number, NOW + n, "challenge", "level-challenge", DID)
+    contact = KnownCallers(is_contact=True)
+    found = stops.mistakes(lambda _: 0, lambda n: contact if n == OTHERS[2] else KnownCallers(), rows.__getitem__)
+    assert [(one.number, one.is_machine) for one in found] == [
+        (OTHERS[1], True),
+        (OTHERS[0], True),
+        (OTHERS[2], False),
+    ]
+
+
+def test_each_machine_has_its_ways_out() -> None:
+    assert ways_out(CALLER) == {
+        "not-spam": "*38",
+        "allow": f'callsieve list add allow {CALLER} --note "machine, wanted"',
+        "prove": f"callsieve identity code {CALLER}",
+    }
+
+
+def test_the_terminal_names_the_way_out_of_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    way_out = f'callsieve list add allow {CALLER} --note "machine, wanted"'
+    machine = wanted(Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(SILENT)))
+    assert machine is not None
+    show_mistakes([machine], 1, "stopped")
+    assert way_out in capsys.readouterr().out
+    show_mistakes([replace(machine, is_machine=False)], 1, "stopped")
+    assert way_out not in capsys.readouterr().out
+
+
+def test_a_block_by_hand_is_no_mistake_for_a_message() -> None:
+    rows = Rows(signals=[VOICEMAIL], answered=answered("201"))
+    assert wanted(rows, rule="callee-blocklist") is None
+    assert wanted(rows._replace(challenges=challenged(SILENT)), rule="blocklist") is None
