@@ -73,7 +73,7 @@ def _account(level: Level, families: Iterable[Family], witnesses: Witnesses | No
     if witnesses is not None:
         yield _of_witnesses(witnesses)
         if level >= Level.CHALLENGE:
-            yield Wording("more than a challenge takes a source outside and a failed challenge")
+            yield Wording("only a source outside that speaks against it too, and a failed challenge, raise it further")
 
 
 def _in_points(speaker: tuple[Speaker, float]) -> Wording:

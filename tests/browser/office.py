@@ -35,6 +35,7 @@ from reputation.model import (
     OutcomeRecord,
     Person,
     Verdict,
+    Witnesses,
 )
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.appeals import open_appeal, take_step
@@ -73,6 +74,8 @@ REASONS = {
     "challenge": Why(PresetReason.STRONG_EVIDENCE).kept,
     "reject": Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}).kept,
 }
+SAMPLED = Why(PresetReason.COMPLAINTS, cap=Reason.CONTROL_SAMPLE).kept
+WITNESSED = json.dumps({**json.loads(VECTOR), "witnesses": Witnesses(7, 5, 12)._asdict()})
 DRAFT = """\
 extends = "cautious"
 
@@ -128,8 +131,10 @@ def _calls(rng: random.Random, now: float) -> list[tuple[DecisionRecord, Outcome
             reason=REASONS[action],
             level="none" if harmless else action,
             log_odds=LOG_ODDS[action],
-            vector=json.dumps({"families": [], "would_change": []}) if harmless else VECTOR,
+            vector=json.dumps({"families": [], "would_change": []}) if harmless else WITNESSED,
         )
+        if action == "warn" and n % 3 == 0:
+            decision = replace(decision, action="allow", would_be="allow", reason=SAMPLED)
         found.append((decision, _ending(rng, decision, n)))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -25,6 +26,8 @@ from reputation.weights import (
     problems_of,
 )
 from tests.reputation.store_builders import NOW
+
+ROOT = Path(__file__).resolve().parents[2]
 
 weights_of_all_kinds = st.builds(
     lambda marks, witnesses: Weights(marks=marks, witnesses=witnesses),
@@ -118,6 +121,11 @@ def test_a_pass_lasts_as_it_is_said(days: float, hours: float, enough: int, peop
     said = str(owner_sentence(with_changes(DEFAULT, caller=caller), 200))
     assert f"not asked for {days:g} days" in said
     assert (f"within {hours:g} hours" in said) == (hours > 0)
+
+
+def test_the_page_about_the_model_has_it() -> None:
+    page = (ROOT / "docs" / "explanation" / "model.md").read_text()
+    assert str(owner_sentence(DEFAULT, 200)) in " ".join(page.replace("\n> ", "\n").split())
 
 
 def test_of_200_people() -> None:

@@ -22,7 +22,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import bold, print_pairs, print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.own_numbers import operations
-from callsieve.own_numbers.cli.health_table import health_as_json, print_health
+from callsieve.own_numbers.cli.health_table import WIDTH, health_as_json, print_health
 from callsieve.own_numbers.cli.tables import details_of, grade_as_json, number_as_json, print_list
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, FieldKind
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
@@ -89,7 +89,7 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
         say(bold(e164), " is not registered, and calls went out with it.")
     print_health(health)
     say()
-    print_pairs([("its owner", to_owner)])
+    print_pairs([("its owner", to_owner)], WIDTH)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
