@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.accuracy.callers import Attempt, Fate, Line, User, fate_of, redialled, result_of
 from benchmarks.accuracy.closed_loop import Tally, What, tally_of
-from benchmarks.accuracy.happening import Dated, Handling, Listing, consequences, marking
+from benchmarks.accuracy.happening import Dated, Handling, Listing, Reading, consequences, marking
 from benchmarks.accuracy.office import Plan, make_office, spammer
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters, Reaction
 from benchmarks.accuracy.screening import STRICT, Screening
@@ -160,3 +160,9 @@ def test_the_same_office_gives_the_same_figures() -> None:
     plan = spammer(OFFICE, 4)
     first, second = (tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START + 2 * DAY_SECONDS) for _ in range(2))
     assert first == second
+
+
+def test_a_probe_is_of_somebody_who_has_blocked_nobody() -> None:
+    marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS)]
+    found = tally([*marked, (START + 30 * DAY_SECONDS, Reading(""))])
+    assert (found[What.PROBES], found[What.LABEL_DAYS], found[What.ASKED_DAYS]) == (1, 1, 0)
