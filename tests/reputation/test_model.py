@@ -494,6 +494,7 @@ def test_the_vector_is_read_back_as_it_was_written() -> None:
         (Weights(block=BlockWeights(some=5)), "block.many"),
         (Weights(levels=Thresholds(challenge=4.6)), "levels.challenge_unseen"),
         (Weights(witnesses=WitnessWeights(label_most=1)), "witnesses.label_most"),
+        (Weights(witnesses=WitnessWeights(challenge_share=0.02)), "witnesses.challenge_share"),
         (Weights(quiet=QuietWeights(time_zone="Mars/Base")), "quiet.time_zone"),
     ],
 )
