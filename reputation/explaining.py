@@ -3,7 +3,7 @@
 sentence_of_families(families)            "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) what would make the level lower, and what it would be then
 would_raise(evidence, circumstances, ...)  what would make it higher
-with_changes(reputation, evidence, ...)    the reputation with them, as a decision records it
+with_changes(evidence, circumstances, ...) the reputation with them, as a decision records it
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
@@ -28,7 +29,7 @@ from reputation.model import (
     Reputation,
     SignalCategory,
 )
-from reputation.scoring import Circumstances, Evidence, reputation_of, without_names
+from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import MAX_PASSES, Standing
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
@@ -38,23 +39,47 @@ HORIZON_DAYS = 365
 MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
-def with_changes(
-    reputation: Reputation, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
-) -> Reputation:
+def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
     """The reputation, and where its level asks for it, what would change it."""
+    if evidence.standing is None and evidence.upheld_at is None:
+        return _of_sources(_without_names(evidence), circumstances, weights)
+    return _with_changes(evidence, circumstances, weights, now)
+
+
+def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
+    reputation = reputation_of(evidence, circumstances, weights, now)
     if reputation.level is Level.NONE:
         return reputation
-    if evidence.standing is None and evidence.upheld_at is None:
-        changes = _of_sources(without_names(evidence), circumstances, weights)
-    else:
-        changes = would_change(evidence, circumstances, weights, now)
+    changes = _changes_from(reputation.level, evidence, circumstances, weights, now)
     return replace(reputation, would_change=changes)
 
 
-@lru_cache(maxsize=256)
-def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> tuple[LevelChange, ...]:
-    """What would change it, at any time: nothing of it fades. A call asks this of every number on a list."""
-    return would_change(evidence, circumstances, weights, 0.0)
+def _without_names(evidence: Evidence) -> Evidence:
+    """What counts of evidence without a standing: the same for many thousands of numbers."""
+    imported, identity = evidence.imported, evidence.identity
+    if not imported and identity is None:
+        return evidence
+    return Evidence(
+        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in imported], key=_verdict)),
+        identity=identity and Identity("", "", identity.level, 0.0),
+        listed_neighbours=evidence.listed_neighbours,
+        bad_neighbours=evidence.bad_neighbours,
+        appeal=evidence.appeal,
+    )
+
+
+_LISTED = {
+    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
+    for verdict in ("spam", "ok")
+    for is_feed in (False, True)
+}
+_verdict = attrgetter("verdict")
+
+
+@lru_cache(maxsize=1024)
+def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
+    """At any time: nothing of it fades. Nearly every call is from a number that our people know nothing of."""
+    return _with_changes(evidence, circumstances, weights, 0.0)
 
 
 def would_change(
@@ -62,6 +87,12 @@ def would_change(
 ) -> tuple[LevelChange, ...]:
     """Of the things that can happen to a number those that would make its level lower, the least first."""
     level = reputation_of(evidence, circumstances, weights, now).level
+    return _changes_from(level, evidence, circumstances, weights, now)
+
+
+def _changes_from(
+    level: Level, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[LevelChange, ...]:
     found = []
     for what, happens in _HAPPENINGS:
         changed = happens(evidence, circumstances, weights, now)

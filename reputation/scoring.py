@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
@@ -64,8 +63,7 @@ class Evidence:
         return NEVER_CHALLENGED if self.standing is None else self.standing.challenges
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
     knows the number; `people`: how many work here, as far as that is known.
     """
@@ -84,8 +82,8 @@ NO_CIRCUMSTANCES = Circumstances()
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
     """The reputation of one number in one call."""
-    if evidence.standing is None and evidence.upheld_at is None:
-        return _of_sources(without_names(evidence), circumstances, weights)
+    if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
+        return _of_circumstances(circumstances, weights)
     return _reputation_of(evidence, circumstances, weights, now)
 
 
@@ -97,32 +95,10 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
-@lru_cache(maxsize=1024)
-def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Of nearly every caller our people know nothing, and what is known of many thousands is the same at any time."""
-    return _reputation_of(evidence, circumstances, weights, 0.0)
-
-
-def without_names(evidence: Evidence) -> Evidence:
-    """What counts of evidence without a standing."""
-    imported, identity = evidence.imported, evidence.identity
-    if not imported and identity is None:
-        return evidence
-    return Evidence(
-        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in imported], key=_verdict)),
-        identity=identity and Identity("", "", identity.level, 0.0),
-        listed_neighbours=evidence.listed_neighbours,
-        bad_neighbours=evidence.bad_neighbours,
-        appeal=evidence.appeal,
-    )
-
-
-_LISTED = {
-    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
-    for verdict in ("spam", "ok")
-    for is_feed in (False, True)
-}
-_verdict = attrgetter("verdict")
+@lru_cache(maxsize=256)
+def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputation:
+    """Of nearly every caller nothing is known."""
+    return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:

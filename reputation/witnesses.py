@@ -6,6 +6,7 @@ queue that nobody answered is one. They are counted without decay, so that a few
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 
 from reputation.model import Witnesses
@@ -16,9 +17,14 @@ from reputation.weights import DAY_SECONDS, WitnessWeights
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
     """Who has seen something within `weights.days`; `people` are all of ours."""
     oldest = now - weights.days * DAY_SECONDS
-    seen = 0 if standing is None else sum(at > oldest for at in standing.witnessed)
-    return Witnesses(
-        seen,
+    seen = 0 if standing is None else len([at for at in standing.witnessed if at > oldest])
+    return Witnesses(seen, *_needed_of(people, weights))
+
+
+@lru_cache(maxsize=64)
+def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
+    """For a label, and for a challenge."""
+    return (
         _needed(people, weights.label_share, weights.label_least, weights.label_most),
         _needed(people, weights.challenge_share, weights.challenge_least, weights.challenge_most),
     )

@@ -29,7 +29,7 @@ from reputation.model import (
     Tie,
     Wish,
 )
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.identities import EXPIRES_AT
@@ -173,14 +173,13 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
-    reputation = reputation_of(evidence, circumstances, weights, query.now)
-    challenges = evidence.challenges
+    challenges, wishes = evidence.challenges, of.get("wish", ())
     return Facts(
         did=_did(of["did"][0]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
         caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
-        allow=most_specific(entries, ListName.ALLOW),
-        block=most_specific(entries, ListName.BLOCK),
+        allow=most_specific(entries, ListName.ALLOW) if entries else None,
+        block=most_specific(entries, ListName.BLOCK) if entries else None,
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
         identity=evidence.identity,
         imported=evidence.imported,
@@ -190,9 +189,9 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         emergency_closed_at=moments[8],
         one_ring_at=moments[4],
         own_number=bool(moments[3]),
-        unwhispered=tuple(row[2] for row in of.get("wish", ()) if row[1] == Wish.NO_WHISPER),
-        quiet=tuple(Person(row[3], row[2], row[4]) for row in of.get("wish", ()) if row[1] == Wish.QUIET),
-        reputation=with_changes(reputation, evidence, circumstances, weights, query.now),
+        unwhispered=tuple([row[2] for row in wishes if row[1] == Wish.NO_WHISPER]),
+        quiet=tuple([Person(row[3], row[2], row[4]) for row in wishes if row[1] == Wish.QUIET]),
+        reputation=with_changes(evidence, circumstances, weights, query.now),
         sample=ControlSample(moments[1], weights.sample.every),
     )
 
@@ -200,6 +199,10 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
 def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> tuple[Evidence, Circumstances]:
     identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
     moments = of["moments"][0]
+    is_stranger = "tie" not in of and identity is None
+    about = query.auth_class, query.attestation, query.verification, query.hour, is_stranger, moments[9]
+    if _OF_EVIDENCE.isdisjoint(of) and moments[5:8] == (None, None, None):  # nearly every call
+        return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(
         standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
         imported=tuple([imported_from(row[1:8]) for row in of.get("imported", ())]),
@@ -210,9 +213,10 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
         upheld_at=moments[7],
         appeal=moments[6],
     )
-    is_stranger = "tie" not in of and identity is None
-    about = query.auth_class, query.attestation, query.verification, query.hour
-    return evidence, Circumstances(*about, is_stranger, people=moments[9])
+    return evidence, Circumstances(*about)
+
+
+_OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour"})
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:

@@ -92,7 +92,7 @@ def standing_from(row: tuple[Any, ...]) -> Standing:
         silent=silent,
         signals=_signals(signals),
         burst_at=burst_at,
-        witnessed=tuple(json.loads(witnessed)),
+        witnessed=() if witnessed == "[]" else _times(witnessed),
         challenges=_challenges(challenges) if challenges else NEVER_CHALLENGED,
     )
 
@@ -170,8 +170,11 @@ def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
     return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
 
 
+_times = msgspec.json.Decoder(tuple[float, ...]).decode
+
+
 def _challenges(text: str) -> ChallengeHistory:
-    passes, *others = json.loads(text)
+    passes, *others = msgspec.json.decode(text)
     return ChallengeHistory(tuple(passes), *others)
 
 

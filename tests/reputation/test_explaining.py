@@ -89,8 +89,7 @@ def test_a_call_back_changes_nothing_for_a_spoofer() -> None:
 
 
 def test_nothing_is_said_where_nothing_is_held_against_it() -> None:
-    reputation = reputation_of(NO_EVIDENCE, *ARGUMENTS)
-    assert with_changes(reputation, NO_EVIDENCE, *ARGUMENTS) is reputation
+    assert with_changes(NO_EVIDENCE, *ARGUMENTS) == reputation_of(NO_EVIDENCE, *ARGUMENTS)
 
 
 def test_time_lowers_it_too() -> None:
@@ -164,6 +163,6 @@ def test_what_is_kept_of_sources_is_what_would_be_found_anew(
         upheld_at=None if upheld_days_ago is None else NOW - upheld_days_ago * DAY,
     )
     arguments = (Circumstances(auth_class), DEFAULT, NOW)
-    found = with_changes(reputation_of(evidence, *arguments), evidence, *arguments)
+    found = with_changes(evidence, *arguments)
     assume(found.level is not Level.NONE)
     assert found.would_change == would_change(evidence, *arguments)
