@@ -82,6 +82,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("first days", screening.may_act),
     ("store", service.store_opens),
     ("screened calls", screening.are_decided),
+    ("callers", screening.can_read_callers),
     ("backup", service.has_backup),
     ("feeds", service.has_fresh_feeds),
     ("housekeeping", pending.keeps_house),

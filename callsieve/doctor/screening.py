@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
+from callsieve.settings import Loaded
 from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
 from reputation.numbers import masked
 from reputation.store.audit_search import latest_of
-from reputation.store.screened import Screened, first_decision, screened_by_number
+from reputation.store.screened import Screened, first_decision, screened_by_number, unreadable_callers
 from reputation.wording import Places, Wording, listed
 
 DAY = 86_400.0
@@ -21,6 +22,9 @@ LOOKED_BACK_SECONDS = 7 * DAY
 # A call or two are missed at each restart of the daemon: that is not worth a look.
 MISSED_SHARE = 0.01
 MOST_NAMED = 3
+# With fewer calls, half of them may be one machine.
+FEW_CALLERS = 10
+CALLERS_LOOKED_AT = 200
 # Until both have passed nobody knows what the policy does to this office's callers.
 YOUNG_SECONDS = 7 * DAY
 FEW_DECISIONS = 500
@@ -47,6 +51,28 @@ def may_act(ground: CheckContext) -> Finding:
     if not acting:
         return ok(Wording("observes only"))
     return told_by_store(ground, lambda db, now: _judged_age(db, now, acting[0]))
+
+
+def can_read_callers(ground: CheckContext) -> Finding:
+    """Callers' numbers are read by the plan of the right country."""
+    return told_by_store(ground, lambda db, now: _judged_callers(db, now, ground.loaded))
+
+
+def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Finding:
+    calls, unreadable = unreadable_callers(db, now - LOOKED_BACK_SECONDS, CALLERS_LOOKED_AT)
+    if not calls:
+        return ok(NONE)
+    counts: Places = {"unreadable": unreadable, "calls": calls}
+    about = Wording("{unreadable:,} of the last {calls:,} callers had no number that can be read", counts)
+    if calls < FEW_CALLERS or unreadable * 2 <= calls:
+        return ok(about)
+    where: Places = {"file": str(loaded.settings_file), "region": loaded.settings.numbers.region}
+    return warn(
+        about,
+        Wording(
+            "{file}: [numbers] region is {region}: set it to your country, then systemctl restart callsieve", where
+        ),
+    )
 
 
 def _judged_calls(db: sqlite3.Connection, now: float, on_since: float) -> Finding:

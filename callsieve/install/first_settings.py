@@ -27,31 +27,32 @@ etc = {etc}
 """
 
 
-def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str]) -> list[FileChange]:
-    """The settings file with the [ami] table at its end. A file that is there keeps all that it says."""
+def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str], region: str) -> list[FileChange]:
+    """The settings file with the [ami] table at its end. A file that is there keeps all that it says.
+
+    `region` is for a new one.
+    """
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not ami:
         return []
-    begun = _new_text(place, loaded) if before is None else before
+    begun = _new_text(place, loaded, region) if before is None else before
     table = "".join(f"{line}\n" for line in ami)
     mode, group = _private(file, place.group)
     return [FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
 
 
-def _new_text(place: InstallPaths, loaded: Loaded) -> str:
+def _new_text(place: InstallPaths, loaded: Loaded, region: str) -> str:
     """A first month only watches: a policy that acts is a decision of the administrator's, made on what was seen."""
-    settings = loaded.settings
-    text = NEW_FILE.format(region=toml_text(settings.numbers.region))
-    if place.etc != Path(settings.asterisk.etc):
+    text = NEW_FILE.format(region=toml_text(region))
+    if place.etc != Path(loaded.settings.asterisk.etc):
         text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
     return text
 
 
-def region_remark(loaded: Loaded) -> str:
-    """What to know of a new file's region: nobody has said where this PBX is."""
-    region, file = loaded.settings.numbers.region, loaded.settings_file
-    return f"numbers without a country code are read as those of {region}: set region in {file} to your country"
+def region_remark(file: Path, region: str) -> str:
+    """What to know of a new file's region."""
+    return f"numbers without a country code are read as those of {region}: [numbers] region in {file}"
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:

@@ -53,12 +53,14 @@ TRUNK_LINES = (
 class InstallRequest:
     """What to install. `new_secret` is for the manager user, if there is no secret yet.
 
-    `inbound` names the contexts that trunks arrive in now, which get a front context each.
+    `inbound` names the contexts that trunks arrive in now, which get a front context each. `region` is the country for
+    settings that are not there yet.
     """
 
     loaded: Loaded
     new_secret: str
     inbound: tuple[str, ...] = ()
+    region: str = "US"
     freepbx: bool = False
     classic: bool = False
     systemd: bool = False
@@ -72,7 +74,7 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     names = _dialplan_files(wanted, hook, fronts)
     dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
     manager = _manager(place, wanted)
-    settings = plan_settings(place, wanted.loaded, manager.settings)
+    settings = plan_settings(place, wanted.loaded, manager.settings, wanted.region)
     units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
     changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
@@ -85,7 +87,7 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
 
 
 def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> list[str]:
-    return [region_remark(wanted.loaded)] if any(change.before is None for change in settings) else []
+    return [region_remark(change.path, wanted.region) for change in settings if change.before is None]
 
 
 def has_user() -> bool:

@@ -27,6 +27,12 @@ SELECT did, count(*), sum(missed), max(at), max(CASE WHEN missed THEN at END)
 DIALLED = f"""
 SELECT DISTINCT did FROM ({_LATEST}) WHERE direction = 'inbound' AND source = 'ami' AND did IS NOT NULL ORDER BY did
 """
+# Who withholds a number shows nothing that could be read.
+READ = """
+SELECT count(*), coalesce(sum(caller_kind = 'invalid'), 0)
+  FROM (SELECT caller_kind FROM decision WHERE at >= :since AND caller_kind IN ('number', 'invalid')
+         ORDER BY at DESC LIMIT :limit)
+"""
 FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMIT :limit)"
 
 
@@ -53,6 +59,12 @@ def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> li
 def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[str]:
     """The numbers of ours that were called from outside in that time, screened or not."""
     return [did for (did,) in db.execute(DIALLED, _span(since, until))]
+
+
+def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
+    """Of the latest decisions since then, `most` at most: how many callers showed something, and how many no number."""
+    shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
+    return shown, unreadable
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:

@@ -20,6 +20,7 @@ from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
 from callsieve.install.plan import SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
+from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import UNITS_STARTED, left_behind, steps_after_install, steps_after_uninstall
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
 from callsieve.pbx.cli_client import ConsoleError, console
@@ -58,6 +59,12 @@ def install(
     inbound: InboundOption = None,
     etc: EtcOption = None,
     agi_bin: AgiBinOption = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", metavar="COUNTRY", help="Your country, such as GB; else what the machine says, or you."
+        ),
+    ] = None,
     freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's own custom files.")] = False,
     classic: Annotated[
         bool, typer.Option("--classic", help="Ask through a script that Asterisk starts, not FastAGI.")
@@ -78,6 +85,7 @@ def install(
     """
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
+    asked = _ask_region if sys.stdin.isatty() and not yes else None
     with _one_line():
         found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
         place = place_of(etc.absolute(), found, systemd_dir.absolute())
@@ -85,6 +93,7 @@ def install(
             loaded,
             secrets.token_urlsafe(24),
             tuple(inbound or ()),
+            region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked),
             freepbx=freepbx,
             classic=classic,
             systemd=systemd,
@@ -153,6 +162,13 @@ def _one_line() -> Iterator[None]:
         yield
     except (ConsoleError, InstallError) as error:
         raise CommandError(str(error)) from None
+
+
+def _ask_region(derived: str | None) -> str:
+    answer: str = typer.prompt(
+        "Your country in two letters, as GB: how numbers without a country code are read", derived
+    )
+    return answer
 
 
 def _agi_bin(settings: Settings) -> Path | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, may_act
+from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, can_read_callers, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
@@ -148,6 +148,30 @@ def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Conn
     add_call(db, NOW - 900, decided=False)
     db.commit()
     assert are_decided(ground).status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [
+        pytest.param({"invalid": 6, "number": 4, "withheld": 9}, CheckStatus.WARN, id="most-cannot-be-read"),
+        pytest.param({"invalid": 5, "number": 5}, CheckStatus.OK, id="half"),
+        pytest.param({"invalid": 9, "withheld": 9}, CheckStatus.OK, id="few"),
+        pytest.param({}, CheckStatus.OK, id="none"),
+    ],
+)
+def test_callers_of_another_country(
+    tmp_path: Path, db: sqlite3.Connection, kinds: dict[str, int], status: CheckStatus
+) -> None:
+    for kind, count in kinds.items():
+        for number in range(count):
+            add_decision(db, NOW - number, kind)
+            db.execute("UPDATE decision SET caller_kind = ? WHERE linkedid = ?", (kind, kind))
+    db.commit()
+    found = can_read_callers(looks(tmp_path))
+    assert found.status is status
+    if status is CheckStatus.WARN:
+        assert "6 of the last 10" in str(found.detail)
+        assert "callsieve.toml: [numbers] region is US" in str(found.way_out)
 
 
 ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
