@@ -93,6 +93,8 @@ def would_change(
 def _changes_from(
     level: Level, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
+    if evidence.standing is not None:  # once for all of them
+        evidence = replace(evidence, standing=_at(evidence.standing, weights, now))
     found = []
     for what, happens in _HAPPENINGS:
         changed = happens(evidence, circumstances, weights, now)
@@ -247,10 +249,12 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
     """The standing with its sums as of `now`, so that something of today can be added."""
     if standing is None:
         return Standing(at=now)
+    if standing.at >= now:
+        return standing
     marks, behaviour = (days * DAY_SECONDS for days in (weights.marks.half_life_days, weights.behaviour.half_life_days))
     return replace(
         standing,
-        at=max(now, standing.at),
+        at=now,
         marks=decayed(standing.marks, standing.at, now, marks),
         answers=decayed(standing.answers, standing.at, now, marks),
         behaviour=decayed(standing.behaviour, standing.at, now, behaviour),
