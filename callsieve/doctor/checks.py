@@ -11,6 +11,7 @@ from contextlib import nullcontext
 
 from callsieve.doctor import (
     asterisk,
+    callees,
     challenge_recording,
     control_socket,
     dialplan,
@@ -90,6 +91,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("reviews", pending.has_no_marks_to_review),
     ("identities", pending.has_no_identity_due),
     ("people", service.knows_us),
+    ("callees", callees.are_people),
 )
 
 

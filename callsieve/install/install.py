@@ -41,6 +41,7 @@ from callsieve.install.plan import (
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
 
+FREEPBX_ROUTE = "ext-local,vmu201,1"  # an example of a place for stopped calls
 # What asterisk-conf/callsieve.conf asks when nothing else is set.
 MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4578"
 TRUNK_LINES = (
@@ -81,13 +82,23 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     changes += [*manager.changes, *settings]
     return InstallPlan(
         changes=tuple(change for change in changes if changes_something(change)),
-        remarks=(*manager.remarks, *_settings_remarks(settings, wanted), *_readability(place, wanted), *hook.remarks),
+        remarks=(
+            *manager.remarks,
+            *_settings_remarks(settings, wanted),
+            *_readability(place, wanted),
+            *hook.remarks,
+        ),
         new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
 
 
-def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> list[str]:
-    return [region_remark(change.path, wanted.region) for change in settings if change.before is None]
+def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Iterator[str]:
+    yield from (region_remark(change.path, wanted.region) for change in settings if change.before is None)
+    if wanted.freepbx and not wanted.loaded.settings.actions.route:
+        yield (
+            "a routed call rings on, and a failed challenge is turned away, until they have a place to go: "
+            f'below [actions] in {wanted.loaded.settings_file}: route = "{FREEPBX_ROUTE}" is the voicemail of 201'
+        )
 
 
 def has_user() -> bool:

@@ -8,7 +8,11 @@ from reputation.wording import Wording
 
 STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
 STOPPING_WORDS = frozenset(action.word for action in STOPPING)
-WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
+WAY_OUT = Wording(
+    "set [actions] route (on FreePBX {example} is the voicemail of 201), "
+    "or give each [[did]] a callee who has a voicemail box",
+    {"example": "ext-local,vmu201,1"},
+)
 # What a command says that makes calls stop without a place for them.
 NO_ROUTE = (
     "[actions] route is empty: calls that it stops go to the callee's voicemail; without a box a routed call rings on, "

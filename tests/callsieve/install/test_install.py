@@ -59,6 +59,7 @@ FREEPBX = {
     "extensions_custom.conf": "",
     "manager.conf": "; generated\n[general]\nenabled = yes\n#include manager_custom.conf\n",
 }
+ROUTED = '[actions]\nroute = "ext-local,vmu202,1"\n'
 
 
 def settings_file(tmp_path: Path) -> Path:
@@ -363,7 +364,7 @@ EMPTY_HOOK = f"[{HOOK}]\nexten => s,1,Return()\n"
 )
 def test_the_hook_is_ours_where_nobody_else_has_it(tmp_path: Path, name: str, text: str, remark: str) -> None:
     place = make_place(tmp_path, {**FREEPBX, name: text})
-    plan = plan_install(place, make_wanted(tmp_path, freepbx=True))
+    plan = plan_install(place, make_wanted(tmp_path, ROUTED, freepbx=True))
     assert (FREEPBX_HOOK_FILE in names_of(plan)) is (remark == "")
     said = [text for text in plan.remarks if "country" not in text]
     assert [remark in text for text in said] == ([True] if remark else [])
@@ -372,7 +373,7 @@ def test_the_hook_is_ours_where_nobody_else_has_it(tmp_path: Path, name: str, te
 def test_a_hook_with_our_line_is_enough(tmp_path: Path) -> None:
     theirs = THEIR_HOOK.replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()")
     place = make_place(tmp_path, {**FREEPBX, "extensions_custom.conf": theirs})
-    plan = plan_install(place, make_wanted(tmp_path, freepbx=True))
+    plan = plan_install(place, make_wanted(tmp_path, ROUTED, freepbx=True))
     assert FREEPBX_HOOK_FILE not in names_of(plan)
     assert [text for text in plan.remarks if "country" not in text] == []
     write(plan)
@@ -499,6 +500,16 @@ def test_a_front_context_that_cannot_be_is_refused(tmp_path: Path, context: str,
     with pytest.raises(InstallError) as refused:
         plan_install(place, make_wanted(tmp_path, "", None, context))
     assert words in str(refused.value)
+
+
+def test_freepbx_needs_a_place_for_stopped_calls(tmp_path: Path) -> None:
+    """FreePBX has no voicemail box that our settings know: the first challenge that failed rang the phone."""
+    place = make_place(tmp_path, FREEPBX)
+    told = [
+        "ext-local,vmu201,1" in "".join(plan_install(place, make_wanted(tmp_path, settings, freepbx=True)).remarks)
+        for settings in ("", ROUTED)
+    ]
+    assert told == [True, False]
 
 
 # Our own settings
