@@ -175,8 +175,10 @@ def _include_of_dialplan(place: InstallPaths, freepbx: bool, names: tuple[str, .
         return FileChange(target, before, before)
     if freepbx and not is_included(place.etc, lines, target):
         raise InstallError(f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx")
-    patterns = ["*.conf"] if len(missing) == len(names) else missing
-    added = [f'#include "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
+    # FreePBX makes each included file that is not there, and takes a pattern for a file's name.
+    patterns = ["*.conf"] if len(missing) == len(names) and not freepbx else missing
+    directive = "#tryinclude" if freepbx else "#include"
+    added = [f'{directive} "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
     return FileChange(target, before, with_lines(before, added), copied=True)
 
 

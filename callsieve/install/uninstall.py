@@ -44,6 +44,7 @@ def plan_uninstall(place: InstallPaths) -> InstallPlan:
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
     changes = [change for path in shared for change in _restored(path)]
     changes += [change for path in _our_files(place) for change in _removed(path)]
+    changes += _made_by_freepbx(place.dialplan / "*.conf")
     directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
     if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
         directories.append(place.manager.parent)
@@ -124,6 +125,12 @@ def _removed(path: Path) -> Iterator[FileChange]:
         else:
             yield FileChange(path, before, copied, copy.stat().st_mode & 0o777)
             yield FileChange(copy, copied, None)
+
+
+def _made_by_freepbx(path: Path) -> Iterator[FileChange]:
+    """The empty file that FreePBX makes of an include with a pattern, which earlier versions wrote."""
+    if read_text(path) == "":
+        yield FileChange(path, "", None)
 
 
 def is_classic_installed(place: InstallPaths) -> bool:

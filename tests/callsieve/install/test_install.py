@@ -330,7 +330,49 @@ def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
     write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
     text = (place.etc / "extensions_custom.conf").read_text()
     included = ("callsieve-caller.conf", "callsieve-outbound.conf", "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
-    assert text.splitlines()[1:5] == [f'#include "callsieve.d/{name}" ; {MARK}' for name in included]
+    assert text.splitlines()[1:5] == [f'#tryinclude "callsieve.d/{name}" ; {MARK}' for name in included]
+
+
+def freepbx_reloads(etc: Path) -> None:
+    """What FreePBX 17 does at each reload: whatever file is included is made, and a pattern is a name like another."""
+    for path in sorted(etc.glob("*.conf")):
+        for name in (line.included for line in lines_of(path, path.read_text()) if line.included):
+            (etc / name).parent.mkdir(exist_ok=True)
+            (etc / name).touch()
+
+
+def test_freepbx_makes_no_file_of_our_include(tmp_path: Path) -> None:
+    place = make_place(tmp_path, FREEPBX)
+    freepbx_reloads(place.etc)
+    before, wanted = snapshot(tmp_path), make_wanted(tmp_path, freepbx=True)
+    write(plan_install(place, wanted))
+    installed = snapshot(tmp_path)
+    freepbx_reloads(place.etc)
+    assert snapshot(tmp_path) == installed
+    assert plan_install(place, reloaded(wanted, tmp_path)).changes == ()
+    lines = walk(place.etc, place.etc / "extensions.conf")
+    assert {line.file.name for line in lines if line.file.parent == place.dialplan} == set(FREEPBX_FILES)
+    write(plan_uninstall(place))
+    assert but_settings(tmp_path) == before
+
+
+def test_the_file_that_freepbx_made_of_a_pattern(tmp_path: Path) -> None:
+    """As an earlier version installed it: nothing is wrong with that, and it goes with us."""
+    place = make_place(tmp_path, {**FREEPBX, "extensions_custom.conf": f'#include "callsieve.d/*.conf" ; {MARK}\n'})
+    freepbx_reloads(place.etc)
+    assert (place.dialplan / "*.conf").exists()
+    wanted = make_wanted(tmp_path, freepbx=True)
+    write(plan_install(place, wanted))
+    assert plan_install(place, reloaded(wanted, tmp_path)).changes == ()
+    write(plan_uninstall(place))
+    assert not place.dialplan.exists()
+
+
+def test_a_file_of_that_name_with_something_in_it_stays(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**FREEPBX, "callsieve.d/*.conf": "[mine]\n"})
+    write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
+    write(plan_uninstall(place))
+    assert (place.dialplan / "*.conf").read_text() == "[mine]\n"
 
 
 # FreePBX's hook before a trunk's Dial
