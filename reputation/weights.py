@@ -77,7 +77,7 @@ class BehaviourWeights(WeightsTable, frozen=True, dict=True):
     one_ring: Weight = 0.8  # wangiri
     one_ring_half_life_hours: Annotated[float, Meta(gt=0, le=8760)] = 36.0  # such bursts are over within days
     # Of one number and hour so many count: a burst of outsiders with a borrowed number shall not label its owner long.
-    one_ring_an_hour: Count = 3
+    one_ring_an_hour: Count = 5  # with 3 no burst is warned of within its first hour
     unanswered_an_hour: Count = 6
     unanswered: Weight = 0.2  # answer rates 9-24 % against 24-53 %
     voicemail: Weight = -0.3
@@ -113,16 +113,16 @@ class CallerWeights(WeightsTable, frozen=True):
 class WitnessWeights(WeightsTable, frozen=True):
     """How many of our people must have something against a number before the others see or hear of it.
 
-    As shares of all people here, within bounds: of 200 people 5 for a label and 12 for a challenge. Shares of 1 to
-    2.5 % for a label made no difference in the simulated office; 4 % for a challenge lost two machines of three to 10
-    people who share the work.
+    As shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to
+    2.5 % for a label made no difference in the simulated office; 6 % for a challenge lost a new machine 29 % of its
+    calls to 10 people who share the work, 7 % loses it 3 % (docs/accuracy.md).
     """
 
     days: Days = 90.0
     label_share: Share = 0.025
     label_least: Count = 2
     label_most: Count = 5
-    challenge_share: Share = 0.06
+    challenge_share: Share = 0.07
     challenge_least: Count = 5
     challenge_most: Count = 16
 
@@ -150,7 +150,7 @@ class BlockWeights(WeightsTable, frozen=True):
     some_weight: ForSpam = 1.0
     many: Count = 5  # 20 %; none hit
     many_weight: ForSpam = 1.5
-    bad_from: Threshold = 2.9  # marks and behaviour together: the level of a warning
+    bad_from: Threshold = 2.9  # marks and behaviour together (Wald, 5 %)
 
 
 class FeedWeights(WeightsTable, frozen=True):
@@ -212,8 +212,8 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
     """From which log-odds each level is justified (Wald, beta 0.1), and what challenge and reject need besides."""
 
     tag: Threshold = 1.5  # alpha 20 %
-    warn: Threshold = 2.9  # 5 %
-    challenge: Threshold = 3.6  # 2.5 %, where behaviour and the caller itself make up `challenge_seen` of it
+    warn: Threshold = 2.4  # 8 %; that it takes several witnesses keeps honest callers from it
+    challenge: Threshold = 3.9  # 2 %, where behaviour and the caller itself make up `challenge_seen` of it
     challenge_seen: Threshold = 1.0  # marks alone are bounded at 3.5: no family asks by itself
     challenge_unseen: Threshold = 4.5  # 1 %, where they make up less
     route: Threshold = 5.5  # 0.4 %

@@ -96,7 +96,7 @@ def test_time_lowers_it_too() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
-    assert (days, level) == (22, Level.WARN)
+    assert (days, level) == (21, Level.WARN)
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert days_until_lower(listed, *ARGUMENTS) is None
 
@@ -130,7 +130,7 @@ def test_what_would_raise_it() -> None:
     office = Circumstances(people=200)
     changes = {change.what: change for change in would_raise(Evidence(standing=SPAMMER), office, DEFAULT, NOW)}
     assert changes[Happening.WITNESSED][:2] == (Happening.WITNESSED, Level.CHALLENGE)
-    assert changes[Happening.WITNESSED].people == 12 - 5
+    assert changes[Happening.WITNESSED].people == 14 - 5
     assert changes[Happening.LISTED].level is Level.CHALLENGE
 
 

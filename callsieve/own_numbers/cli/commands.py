@@ -89,7 +89,7 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
         say(bold(e164), " is not registered, and calls went out with it.")
     print_health(health)
     say()
-    print_pairs([("its owner", to_owner)], WIDTH)
+    print_pairs([("to owners", to_owner)], WIDTH)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
