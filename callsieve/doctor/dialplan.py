@@ -30,6 +30,7 @@ from reputation.wording import Places, Wording, listed
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
+FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
@@ -148,12 +149,14 @@ def _classic(ground: CheckContext) -> Finding:
 def reaches_phones(ground: CheckContext) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
-    if askers(ground.dialplan) == {TRUNK_CONTEXT}:
+    if TRUNK_CONTEXT in ground.dialplan.contexts:
         return ok(
             Wording("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
         )
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
+    if FREEPBX_CONTEXT in ground.dialplan.contexts:
+        return warn(Wording("FreePBX makes its own Dial, without our options"), f"{INSTALL} --freepbx")
     return warn(
         Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), TRUNK_LINES[1].strip()
     )
@@ -179,7 +182,8 @@ def has_free_codes(ground: CheckContext) -> Finding:
         for name, code in features.items()
         if code in FEATURE_CODES
     ]
-    clashes += code_clashes(others(ground.dialplan))
+    # Whoever dials our codes is not in the context for trunks, whose patterns take them like any number.
+    clashes += code_clashes(step for step in others(ground.dialplan) if step.context != TRUNK_CONTEXT)
     if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
         return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))

@@ -317,6 +317,14 @@ def dialplan_with(*steps: str, context: str = "from-carrier", more: str = "") ->
 
 CODES_IN_USE = "[ Context 'from-internal' created by 'x' ]\n  Include => 'callsieve-codes' [x]\n"
 GOSUB = "Gosub(callsieve,s,1(${FILTER(0-9,${EXTEN})}))"
+
+
+def freepbx_dialplan(*contexts: str) -> str:
+    """Contexts that ask us about whatever is dialled, codes too, as ours for FreePBX's trunks does."""
+    step = f"  '_[0-9A-Za-z+*#].' => 1. {GOSUB} [x:1]\n"
+    return "".join(f"[ Context '{context}' created by 'pbx_config' ]\n{step}" for context in contexts)
+
+
 Look = Callable[[CheckContext], Finding]
 
 
@@ -476,6 +484,30 @@ Look = Callable[[CheckContext], Finding]
             "ok",
             "FreePBX",
             id="freepbx",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            {"dialplan show": freepbx_dialplan("from-trunk-callsieve", "from-pstn-custom")},
+            "",
+            "ok",
+            "FreePBX",
+            id="freepbx-and-a-line-of-ones-own",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            {"dialplan show": freepbx_dialplan("func-apply-sipheaders", "from-pstn-custom")},
+            "",
+            "warn",
+            "FreePBX",
+            id="freepbx-with-the-plain-files",
+        ),
+        pytest.param(
+            doctor_dialplan.has_free_codes,
+            {"dialplan show": CODES_IN_USE + freepbx_dialplan("from-trunk-callsieve")},
+            "",
+            "ok",
+            "*36, *37, *38 are free",
+            id="our-trunk-context-is-no-clash",
         ),
         pytest.param(
             doctor_dialplan.hears_of_emergencies,
