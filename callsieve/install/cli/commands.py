@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -197,7 +198,10 @@ def _carried_out(
         return False
     if not yes:
         if not sys.stdin.isatty():
-            raise CommandError("nobody is there to be asked: use --yes to write this, --dry-run to see it")
+            unasked = shlex.join(["callsieve", *sys.argv[1:], "--yes"])
+            raise CommandError(
+                f"nobody is there to be asked (no terminal), and nothing was written: to write it: {unasked}"
+            )
         if not typer.confirm("Write this?"):
             say("nothing was written")
             raise SystemExit(1)
