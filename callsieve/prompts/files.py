@@ -125,20 +125,27 @@ def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptF
     return [file for file in files if force or file.state in (PromptState.MISSING, PromptState.OUTDATED)]
 
 
-def build(files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None) -> None:
-    """Makes `made`, which are some of `files`: all of them are made before the first one takes its place.
+def build(
+    files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None
+) -> tuple[list[PromptFile], list[str]]:
+    """Makes `made`, which are some of `files`: returns what was made, and why the rest was not.
 
-    `tell` is called for each that is made. PromptError or OSError; then every file is as it was.
+    A prompt that cannot be made stays as it was and stops no other; none takes its place before all were tried. `tell`
+    is called for each. PromptError without the programs, or OSError; then every file is as it was.
     """
     if missing := programs_missing([file.source for file in made]):
         raise PromptError(f"{' and '.join(missing)}: not found; {way_out_of(missing)}")
-    contents = dict(_contents_of(made, tell))
-    _check_whispers(files, contents)
-    for file in made:
+    results = dict(_contents_of(made, tell))
+    contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
+    failures = [str(error) for error in results.values() if isinstance(error, PromptError)]
+    failures += _leave_out_too_long(files, contents)
+    done = [file for file in made if file.path in contents]
+    for file in done:
         with acting_for(file.path):
             make_directory(file.path.parent)
         with complete_file(file.path, FILE_MODE) as stream:
             stream.write(contents[file.path])
+    return done, failures
 
 
 def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
@@ -152,33 +159,51 @@ def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
     return ours
 
 
-def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterator[tuple[Path, bytes]]:
+def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterator[tuple[Path, bytes | PromptError]]:
     with TemporaryDirectory(prefix="callsieve-prompts-") as scratch, ThreadPoolExecutor(cpu_count()) as pool:
         try:
-            for file, samples in zip(made, pool.map(lambda f: voiced(f.source, Path(scratch)), made), strict=True):
-                yield file.path, wav_of(samples, file.source.note)
+            for file, content in zip(made, pool.map(lambda f: _made(f, Path(scratch)), made), strict=True):
+                yield file.path, content
                 tell()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _check_whispers(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> None:
-    """Each warning with its menu, and the menu after a name, is short enough. PromptError names what is not."""
+def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
+    try:
+        return wav_of(voiced(file.source, scratch), file.source.note)
+    except PromptError as error:
+        return error
+
+
+def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
+    """Takes out of `contents` what the dialplan would not play, because it is too long; says what."""
     for language in sorted({file.source.prompt.language for file in files}):
-        sizes = {f.key: _size_of(f, contents) for f in files if f.source.prompt.language == language}
-        menu = sizes.get(WHISPER_MENU, 0)
-        if sizes.get(SCREENING_MENU, 0) > SCREENING_BYTES:
-            raise PromptError(
-                f"{language}: {SCREENING_MENU} lasts {_seconds(sizes[SCREENING_MENU]):.1f} s, and no name would be "
+        of_key = {file.key: file for file in files if file.source.prompt.language == language}
+        screening = of_key.get(SCREENING_MENU)
+        if screening is not None and (size := _size_of(screening, contents)) > SCREENING_BYTES:
+            contents.pop(screening.path, None)
+            yield (
+                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, and no name would be "
                 f"played: {_seconds(SCREENING_BYTES):.1f} s is the most: say less, or faster"
             )
-        for key, size in sizes.items():
-            if key.startswith("whisper-") and key != WHISPER_MENU and size + menu > WHISPER_BYTES:
-                raise PromptError(
-                    f"{language}: {key} and {WHISPER_MENU} last {_seconds(size + menu):.1f} s together, and no whisper "
-                    f"would be played: {_seconds(WHISPER_BYTES):.1f} s is the most: say less, or faster, in one of them"
-                )
+        yield from _too_long_with_menu(language, of_key, contents)
+
+
+def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
+    """Out goes the warning, if it is new; else a menu that is."""
+    menu = of_key[WHISPER_MENU]
+    for key, file in of_key.items():
+        if not key.startswith("whisper-") or file is menu:
+            continue
+        while (size := _size_of(file, contents) + _size_of(menu, contents)) > WHISPER_BYTES:
+            yield (
+                f"{language}: {key} and {WHISPER_MENU} last {_seconds(size):.1f} s together, and no whisper "
+                f"would be played: {_seconds(WHISPER_BYTES):.1f} s is the most: say less, or faster, in one of them"
+            )
+            if contents.pop(file.path, None) is None and contents.pop(menu.path, None) is None:
+                return  # both were there before
 
 
 def _size_of(file: PromptFile, contents: Mapping[Path, bytes]) -> int:

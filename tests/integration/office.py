@@ -116,7 +116,7 @@ def build_prompts(pbx: ScreenedPbx, *languages: str) -> None:
     """The prompts as they are, spoken by the synthetic voice."""
     for language in languages:
         files = files_of(prompts_of(language), {}, pbx.asterisk.directories.data / "sounds")
-        build(files, files)
+        assert build(files, files)[1] == []
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:

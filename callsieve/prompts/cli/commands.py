@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from agi.speech import LANGUAGES
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, fail_with
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.progress import counted
@@ -38,6 +38,7 @@ LanguageOption = Annotated[
 PLAYERS = (("aplay", "-q"), ("play", "-q"), ("paplay",), ("afplay",))
 STYLE_BY_STATE = {"built": "green", "recorded": "green", "by hand": "cyan", "outdated": "yellow", "missing": "red"}
 BUILD = "callsieve prompts build"
+MOST_NAMED = 4
 
 
 def build_prompts(
@@ -54,10 +55,10 @@ def build_prompts(
     """
     with _one_line():
         files = _files(settings_of(config), language, to)
-        made = to_make(files, force=force)
+        made, failures = to_make(files, force=force), list[str]()
         if made and not dry_run:
             with counted(len(made), "prompts") as tell:
-                build(files, made, tell)
+                made, failures = build(files, made, tell)
     recorded = sum(file.source.recording is not None for file in made)
     what = f"{plural(len(made), 'prompt')}{f', {recorded} of them recorded' if recorded else ''}"
     where = f"in {_sounds_shown(files)}"
@@ -67,9 +68,14 @@ def build_prompts(
             say(f"  {file.source.prompt.language}  {file.key}  ({file.state}{_by(file)})")
         say("Nothing was changed.")
         return
-    say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
+    if made or not failures:
+        say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
     if by_hand := [file for file in files if file.state == "by hand" and file not in made]:
         say(f"Left alone, because we did not make them: {_some(by_hand)} (--force makes them too).")
+    unsaid = len(failures) - MOST_NAMED
+    fail_with(
+        failures[:MOST_NAMED] + ([f"and {plural(unsaid, 'prompt')} more could not be made"] if unsaid > 0 else [])
+    )
 
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
