@@ -91,8 +91,9 @@ class MemoryStore:
         said = lessons.answered or lessons.signal or lessons.talk_to
         moved = self._parts(known, said.callee, outcome) if said is not None else {}
         signal, replaced = _learnt(known, lessons, outcome.auth_class)
+        own = () if signal is None else known.signals.get((signal.auth_class, signal.callee), ())
         is_crowded = lessons.talk_to is not None or any(
-            self._is_crowded(known, one) for one in (signal, replaced) if one is not None
+            self._is_crowded(known, one) for one in (replaced, *own) if one is not None
         )
         for auth_class, before in moved.items():
             after = self._part(known, said.callee, auth_class) if said is not None else None

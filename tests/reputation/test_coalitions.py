@@ -360,6 +360,21 @@ def test_sums_kept_step_by_step_are_those_made_anew(
         assert sums[0] == pytest.approx(sums[1], abs=1e-9)
 
 
+def test_a_cleared_call_of_a_witness_hides_no_other() -> None:
+    passed = make_outcome("p", NOW, ring=0.0, action="challenge", challenge=ChallengeResult.PASSED)
+    ring, missed = (make_outcome(f"{n}", NOW - 100 * n, ring=ring, rung=("201",)) for n, ring in ((1, 3.0), (2, 20.0)))
+    found = []
+    for calls in ([missed, ring, passed], [passed, ring, missed]):
+        store = MemoryStore()
+        for one in calls:
+            store.learn(one)
+            store.standing(CALLER, UNKNOWN)  # kept, and moved by the next
+        found.append(store.standing(CALLER, UNKNOWN))
+    assert found[0] == found[1]
+    assert found[0] is not None
+    assert found[0].witnessed == (missed.ended_at,)
+
+
 @given(st.binary(min_size=16, max_size=16), st.text(min_size=1, max_size=40), st.integers(1, 20))
 def test_the_draw_depends_on_the_call_alone(salt: bytes, linkedid: str, every: int) -> None:
     sample = ControlSample(salt, every)
