@@ -35,8 +35,12 @@ DIALLED = "".join(
     f"exten => {did},1,Set(__DYNAMIC_FEATURES=callsieve-spam)\n same => n,Dial(PJSIP/{phone},20,${{CALLSIEVE_DIAL}})\n"
     for phone, did in LINES.items()
 )
-# What is decided must not depend on the time of day, nor on what the control sample draws.
-NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n[reputation.sample]\nevery = 0\n"
+# What is decided must not depend on the time of day, nor on what the control sample draws. It takes five hang-ups to
+# warn.
+NO_NIGHT = (
+    "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n[reputation.sample]\nevery = 0\n"
+    "[reputation.levels]\nwarn = 2.9\nchallenge = 3.6\n"
+)
 # As docs/operations.md has it.
 FEATURES = "[applicationmap]\ncallsieve-spam => *9,self/callee,Gosub(callsieve-incall,spam,1)\n"
 MENU, FOLLOW_ME = "+442071838770", "+442071838771"
