@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 from msgspec import convert, to_builtins
-from msgspec.structs import replace as with_changes
 from rich.console import Console
 from rich.progress import track
 
@@ -53,25 +52,24 @@ ATTACKS: AttackPlan = (
 )
 
 
-def _changed(table: str, **changes: Any) -> Weights:
-    return with_changes(DEFAULT, **{table: with_changes(getattr(DEFAULT, table), **changes)})
-
-
 AS_THEY_ARE = "as they are"
-TRIED: Mapping[str, Weights] = {
-    AS_THEY_ARE: DEFAULT,
-    "marks as designed (contamination 0.02, wanted 0.0067)": _changed(
-        "marks", contamination=0.02, marked_if_wanted=0.0067
+TRIED: Mapping[str, str] = {
+    AS_THEY_ARE: "",
+    "as designed: warn 2.9, challenge 3.6 and 6 %, 3 one-ring calls an hour": (
+        "levels.warn=2.9,levels.challenge=3.6,witnesses.challenge_share=0.06,behaviour.one_ring_an_hour=3"
     ),
-    "marks: wanted 0.003": _changed("marks", marked_if_wanted=0.003),
-    "marks: half-life 60 days": _changed("marks", half_life_days=60.0),
-    "marks: half-life 20 days": _changed("marks", half_life_days=20.0),
-    "behaviour: half-life 21 days": _changed("behaviour", half_life_days=21.0),
-    "behaviour: half-life 10 days": _changed("behaviour", half_life_days=10.0),
-    "unanswered +0.25": _changed("behaviour", unanswered=0.25),
-    "hung up on +1.5": _changed("behaviour", hung_up_on=1.5),
-    "message -0.5": _changed("behaviour", voicemail=-0.5),
-    "called back -2.5": _changed("behaviour", called_back=-2.5),
+    "warn 2.0, one of 6 in the sample": "levels.warn=2.0,sample.every=6",
+    "warn 2.9": "levels.warn=2.9",
+    "challenge 3.6": "levels.challenge=3.6",
+    "challenge at 6 % of the people": "witnesses.challenge_share=0.06",
+    "challenge at 8 % of the people": "witnesses.challenge_share=0.08",
+    "no control sample": "sample.every=0",
+    "one of 8 in the sample": "sample.every=8",
+    "one of 2 in the sample": "sample.every=2",
+    "behaviour: half-life 21 days": "behaviour.half_life_days=21",
+    "unanswered +0.25": "behaviour.unanswered=0.25",
+    "hung up on +1.5": "behaviour.hung_up_on=1.5",
+    "one-ring +1.3": "behaviour.one_ring=1.3",
 }
 
 
@@ -82,9 +80,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/accuracy.md")
     arguments = parser.parse_args()
-    tried = TRIED
-    if arguments.set:
-        tried = {AS_THEY_ARE: DEFAULT, **{changes: weights_with(changes) for changes in arguments.set}}
+    named = {AS_THEY_ARE: "", **{changes: changes for changes in arguments.set}} if arguments.set else TRIED
+    tried = {name: weights_with(changes) for name, changes in named.items()}
     sheet = sheet_of(measure_all(tried, SEEDS[: arguments.seeds], arguments.workers))
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -97,7 +94,7 @@ def main() -> None:
 def weights_with(changes: str) -> Weights:
     """The weights with `levels.challenge=4.2,sample.every=8`. KeyError, ValueError: there is no such key or value."""
     values: dict[str, dict[str, Any]] = to_builtins(DEFAULT)
-    for change in changes.split(","):
+    for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
         table, _, key = path.partition(".")
         values[table][key] = type(values[table][key])(value)
