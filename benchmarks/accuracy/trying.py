@@ -62,14 +62,8 @@ TRIED: Mapping[str, str] = {
     "warn 2.9": "levels.warn=2.9",
     "challenge 3.6": "levels.challenge=3.6",
     "challenge at 6 % of the people": "witnesses.challenge_share=0.06",
-    "challenge at 8 % of the people": "witnesses.challenge_share=0.08",
     "no control sample": "sample.every=0",
-    "one of 8 in the sample": "sample.every=8",
     "one of 2 in the sample": "sample.every=2",
-    "behaviour: half-life 21 days": "behaviour.half_life_days=21",
-    "unanswered +0.25": "behaviour.unanswered=0.25",
-    "hung up on +1.5": "behaviour.hung_up_on=1.5",
-    "one-ring +1.3": "behaviour.one_ring=1.3",
 }
 
 
