@@ -37,7 +37,7 @@ WANTED = "+12015559123"
 ACCUSED = "+12015550150"
 CUSTOMER, UNWANTED = "+12015550176", "+12015550177"
 # What is decided must not depend on the time of day.
-NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n"
+NO_NIGHT = "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0\n[reputation.sample]\nevery = 0\n"
 REPORTERS = {"201": "sales", "202": "support", "203": "office", "204": "lab"}
 POLICY_SECONDS = 20.0
 
