@@ -11,7 +11,6 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -233,7 +232,7 @@ def _at_the_end(found: Standing | None) -> Standing | None:
         name: round(decayed(getattr(found, name), found.at, END, half_life * DAY_SECONDS), 6) + 0.0
         for name, half_life in days.items()
     }
-    return replace(found, **sums)  # type: ignore[arg-type]
+    return found._replace(**sums)  # type: ignore[arg-type]
 
 
 def _timed(make: Callable[[], T]) -> tuple[T, float]:

@@ -94,7 +94,7 @@ def _changes_from(
     level: Level, evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
     if evidence.standing is not None:  # once for all of them
-        evidence = replace(evidence, standing=_at(evidence.standing, weights, now))
+        evidence = evidence._replace(standing=_at(evidence.standing, weights, now))
     found = []
     for what, happens in _HAPPENINGS:
         changed = happens(evidence, circumstances, weights, now)
@@ -151,26 +151,25 @@ def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weig
     counts = dict(standing.signals)
     counts[SignalCategory.CALLED_BACK] = counts.get(SignalCategory.CALLED_BACK, 0) + 1
     behaviour = standing.behaviour + weights.behaviour.called_back
-    return replace(evidence, standing=replace(standing, behaviour=behaviour, signals=tuple(sorted(counts.items()))))
+    return evidence._replace(standing=standing._replace(behaviour=behaviour, signals=tuple(sorted(counts.items()))))
 
 
 def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
     """More people answer, and do not mark it."""
     standing = _at(evidence.standing, weights, now)
-    more = replace(
-        standing,
+    more = standing._replace(
         answers=standing.answers + MORE_ANSWERS,
         answered=standing.answered + MORE_ANSWERS,
         silent=standing.silent + MORE_ANSWERS,
     )
-    return replace(evidence, standing=more)
+    return evidence._replace(standing=more)
 
 
 def _verified(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, now: float) -> Evidence | None:
     """The owner proves who they are."""
     if evidence.identity is not None and evidence.identity.level >= 2:
         return None
-    return replace(evidence, identity=Identity("", "", 2, now + HORIZON_DAYS * DAY_SECONDS))
+    return evidence._replace(identity=Identity("", "", 2, now + HORIZON_DAYS * DAY_SECONDS))
 
 
 def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
@@ -179,8 +178,8 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
         return None
     standing = _at(evidence.standing, weights, now)
     others = standing.witnessed[standing.reporters :]  # as many as are left, whoever they are
-    unmarked = replace(standing, marks=0.0, reporters=0, groups=0, burst_at=None, witnessed=others)
-    return replace(evidence, standing=unmarked, upheld_at=now, appeal=None)
+    unmarked = standing._replace(marks=0.0, reporters=0, groups=0, burst_at=None, witnessed=others)
+    return evidence._replace(standing=unmarked, upheld_at=now, appeal=None)
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
@@ -189,12 +188,12 @@ def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
     if not (history.failures or history.abandoned_at):
         return None
     passed = ChallengeHistory(passes=(now, *history.passes)[:MAX_PASSES])
-    return replace(evidence, standing=replace(_at(evidence.standing, weights, now), challenges=passed, one_ring=0.0))
+    return evidence._replace(standing=_at(evidence.standing, weights, now)._replace(challenges=passed, one_ring=0.0))
 
 
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
     """The sources that list it no longer do."""
-    return replace(evidence, imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
+    return evidence._replace(imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
@@ -202,8 +201,7 @@ def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) ->
     standing, marked = _at(evidence.standing, weights, now), people // 2
     hung_up, counts = people - marked, dict(standing.signals)
     counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up
-    more = replace(
-        standing,
+    more = standing._replace(
         marks=standing.marks + marked,
         answers=standing.answers + people,
         behaviour=standing.behaviour + hung_up * weights.behaviour.hung_up_on,
@@ -213,19 +211,19 @@ def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) ->
         signals=tuple(sorted(counts.items())),
         witnessed=(now,) * people + standing.witnessed,
     )
-    return replace(evidence, standing=more)
+    return evidence._replace(standing=more)
 
 
 def _listed(evidence: Evidence) -> Evidence:
     """One more feed lists it."""
-    return replace(evidence, imported=(*evidence.imported, Imported("", "spam")))
+    return evidence._replace(imported=(*evidence.imported, Imported("", "spam")))
 
 
 def _failed(evidence: Evidence, weights: Weights, now: float) -> Evidence:
     """It is challenged, and does not answer."""
     history = evidence.challenges
     failed = replace(history, failures=history.failures + 1, failed_at=now)
-    return replace(evidence, standing=replace(_at(evidence.standing, weights, now), challenges=failed))
+    return evidence._replace(standing=_at(evidence.standing, weights, now)._replace(challenges=failed))
 
 
 _HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (
@@ -252,8 +250,7 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
     if standing.at >= now:
         return standing
     marks, behaviour = (days * DAY_SECONDS for days in (weights.marks.half_life_days, weights.behaviour.half_life_days))
-    return replace(
-        standing,
+    return standing._replace(
         at=now,
         marks=decayed(standing.marks, standing.at, now, marks),
         answers=decayed(standing.answers, standing.at, now, marks),

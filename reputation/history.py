@@ -7,7 +7,6 @@ is in the journal.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from reputation.model import Level
@@ -42,7 +41,7 @@ def history_of(
         owned_since = epoch_at if epoch_at is not None and epoch_at <= at else None
         standing = standing_of(_until(rows, at), circumstances.auth_class, weights, epoch_at=owned_since)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
-        then = replace(evidence, standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0)
+        then = evidence._replace(standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0)
         reputation = reputation_of(then, circumstances, weights, at)
         points.append(Point(at, reputation.log_odds, reputation.level))
     today = reputation_of(evidence, circumstances, weights, now)

@@ -8,7 +8,6 @@ O(1): the rows are folded into a `Standing` when they are written (reputation/st
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,8 +38,7 @@ OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
 OF_CALL = frozenset({attestation.NAME, quiet.NAME})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(NamedTuple):
     """All that speaks for or against a number in one class of calls, as of one instant.
 
     Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -46,8 +45,7 @@ class Rows(NamedTuple):
     challenges: Sequence[Challenged] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
 
     `marks` is M, the sum of the reporters' weights; `answers` D, the people who answered; both decay with the half-life

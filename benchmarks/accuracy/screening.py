@@ -6,7 +6,6 @@ their own phones, as marking does.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from benchmarks.accuracy.callers import Attempt, User, result_of
@@ -97,7 +96,7 @@ class Screening:
     def decide(self, linkedid: str, user: User, now: float) -> Decision:
         """What would be done with a call to one of ours."""
         did, callee = _callee(user)
-        evidence = replace(self._store.evidence(NUMBER, AuthClass.UNKNOWN, now), identity=self._identity)
+        evidence = self._store.evidence(NUMBER, AuthClass.UNKNOWN, now)._replace(identity=self._identity)
         ties = tuple(self._ties(user.extension, now))
         facts = Facts(
             did=did,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -145,7 +145,7 @@ def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, no
     kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])
     epochs = epochs_of(db, number)
     standing = standing_of(kept, query.auth_class, weights, epoch_at=epochs[0].at if epochs else None)
-    return reputation_of(replace(evidence, standing=standing), circumstances, weights, now)
+    return reputation_of(evidence._replace(standing=standing), circumstances, weights, now)
 
 
 def _queued(appeals: Iterable[Appeal], now: float) -> tuple[Queued, ...]:

@@ -176,7 +176,7 @@ class Replay:
         listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
         evidence = self.ledger.evidence(number, auth_class, at, listed)
         if then.imported or then.identity:
-            evidence = replace(evidence, imported=then.imported, identity=then.identity)
+            evidence = evidence._replace(imported=then.imported, identity=then.identity)
         return Facts(
             did=did,
             callee=callee,

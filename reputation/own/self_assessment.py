@@ -76,5 +76,5 @@ def view_of(
     if all(family.name != MARKS or family.log_odds >= 0 for family in seen_as.families):
         return seen_as
     standing = evidence.standing or Standing(at=now)
-    without_silence = replace(standing, marks=0.0, answers=0.0, reporters=0, answered=0, silent=0)
-    return reputation_of(replace(evidence, standing=without_silence), NO_CIRCUMSTANCES, weights, now)
+    without_silence = standing._replace(marks=0.0, answers=0.0, reporters=0, answered=0, silent=0)
+    return reputation_of(evidence._replace(standing=without_silence), NO_CIRCUMSTANCES, weights, now)

@@ -113,7 +113,7 @@ def rows_of(
 
 def level_of(rows: Rows, circumstances: Circumstances = OFFICE, **evidence: object) -> Level:
     standing = standing_of(rows, circumstances.auth_class, DEFAULT)
-    found = replace(Evidence(standing=standing), **evidence)  # type: ignore[arg-type]
+    found = Evidence(standing=standing)._replace(**evidence)  # type: ignore[arg-type]
     return reputation_of(found, circumstances, DEFAULT, NOW).level
 
 

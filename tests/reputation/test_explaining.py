@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -61,7 +59,7 @@ def test_what_each_family_says(family: tuple[str, float, tuple[tuple[str, int], 
 
 
 def test_a_burst_is_said() -> None:
-    burst = replace(SPAMMER, burst_at=NOW, behaviour=0.0, signals=())
+    burst = SPAMMER._replace(burst_at=NOW, behaviour=0.0, signals=())
     assert "count only after a review" in sentence_of_families(families(Evidence(standing=burst)))
 
 

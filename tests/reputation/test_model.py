@@ -87,7 +87,7 @@ def judged(
 ) -> Reputation:
     rows = Rows(marks, signals, answered, evidence.pop("challenges", ()))
     standing = standing_of(rows, circumstances.auth_class, weights, epoch_at=epoch_at)
-    return reputation_of(replace(Evidence(standing=standing), **evidence), circumstances, weights, now)
+    return reputation_of(Evidence(standing=standing)._replace(**evidence), circumstances, weights, now)
 
 
 def many(count: int, **others: Any) -> list[Mark]:

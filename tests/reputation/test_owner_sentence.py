@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,4 +154,4 @@ def test_marks_that_are_bounded_below_a_warning_never_label() -> None:
     weights = with_changes(DEFAULT, marks=with_changes(DEFAULT.marks, contamination=0.1))
     assert figures_of(weights, 200).marks == 0
     assert "Marks alone never lead to that." in str(owner_sentence(weights, 200))
-    assert level_of(replace(marked(100, 100)), weights, 200) is Level.NONE
+    assert level_of(marked(100, 100), weights, 200) is Level.NONE

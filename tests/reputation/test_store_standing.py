@@ -59,6 +59,8 @@ from tests.reputation.histories import (
 )
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_outcome, make_query, make_record
 
+SUMS = ("at", "marks", "answers", "behaviour", "one_ring")
+
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
@@ -95,11 +97,11 @@ def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> Non
                 stored, folded = standing(db, number, auth_class), ledger.standing(number, auth_class)
                 assert (stored is None) == (folded is None)
                 if stored is not None and folded is not None:
-                    sums = (stored.at, stored.marks, stored.answers, stored.behaviour)
-                    assert sums == pytest.approx((folded.at, folded.marks, folded.answers, folded.behaviour), abs=1e-9)
-                    assert replace(stored, at=0, marks=0, answers=0, behaviour=0) == replace(
-                        folded, at=0, marks=0, answers=0, behaviour=0
+                    assert [getattr(stored, sum_) for sum_ in SUMS] == pytest.approx(
+                        [getattr(folded, sum_) for sum_ in SUMS], abs=1e-9
                     )
+                    nothing: dict[str, Any] = dict.fromkeys(SUMS, 0.0)
+                    assert stored._replace(**nothing) == folded._replace(**nothing)
                 evidence = ledger.evidence(number, auth_class, LATER)
                 reputation = reputation_of(evidence, Circumstances(auth_class), KEEN, LATER)
                 assert rounded(reputation) == rounded(known(db, number, auth_class).reputation)
