@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import ensure_pbx
 from lab.screened import ScreenedPbx
+from reputation.store.connection import open_store
 from tests.conftest import WAITED
 
 
@@ -23,6 +25,13 @@ def leaves_nothing(pbx: ScreenedPbx) -> Iterator[None]:
     yield
     pbx.asterisk.wait_until_idle(5.0)
     assert pbx.asterisk.warnings()[complaints:] == []
+
+
+@pytest.fixture
+def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
+    """The daemon's store."""
+    with open_store(pbx.daemon.store) as db:
+        yield db
 
 
 @pytest.fixture

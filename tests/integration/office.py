@@ -6,7 +6,8 @@ import re
 import sqlite3
 import time
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from math import sin
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Protocol
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.files import build, files_of
 from lab import Asterisk, CallResult, CallSpec, Carrier, Phone
-from lab.screened import ScreenedPbx
+from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
@@ -131,6 +132,38 @@ def start_listening(pbx: ScreenedPbx, settings: str) -> None:
     pbx.daemon.write_settings(f"{settings}\n{ami_settings(pbx)}")
     pbx.daemon.start()
     pbx.daemon.wait_for_log("listening to Asterisk")
+
+
+BY_OFFICE = SETTINGS.replace('"cautious"', '"office"')  # settings: the policy is that of `asking_office`
+# Whoever calls from these is asked: for a name, or for a digit.
+ASKS_FOR_NAME = """\
+[[rule]]
+name = "by-name"
+when = { prefix = ["+1201555044"] }
+action = "challenge"
+ask = "name"
+reason = "asked for a name"
+"""
+ASKS_FOR_DIGIT = """\
+[[rule]]
+name = "by-digit"
+when = { prefix = ["+120155504"] }
+action = "challenge"
+reason = "asked for a digit"
+"""
+
+
+@contextmanager
+def asking_office(
+    rules: str, settings: str, scenes: tuple[str, ...], extensions: str = EXTENSIONS
+) -> Iterator[ScreenedPbx]:
+    """An office with these rules above those of cautious, more settings, and short prompts of these scenes."""
+    with ScreenedPbx(start_daemon=False, extensions=extensions, patient=True) as office:
+        (office.state / "policies").mkdir()
+        (office.state / "policies" / "office.toml").write_text(f'extends = "cautious"\n{rules}')
+        start_listening(office, BY_OFFICE + settings)
+        install_prompts(office, {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in scenes})
+        yield office
 
 
 def journal(path: Path) -> list[DecisionRecord]:

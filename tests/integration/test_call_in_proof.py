@@ -8,17 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallSpec, Phone
-from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, EXTENSIONS, ScreenedPbx
 from reputation.appeals import CODE_TRIES
 from reputation.model import AuthClass
 from reputation.store.audit import audit_rows
 from reputation.store.call_backs import code_of, keep_code
 from reputation.store.challenges import latest_challenge_pass
-from reputation.store.connection import open_store, transaction
+from reputation.store.connection import transaction
 from reputation.store.identities import identity_of
-from tests.integration.office import heard_digits, install_prompts, played, start_listening
+from tests.integration.office import ASKS_FOR_DIGIT, ASKS_FOR_NAME, asking_office, heard_digits, played
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
@@ -26,39 +25,15 @@ LIFTS = [f"+120155504{n:02d}" for n in range(70, 90)]
 BY_NAME = "+12015550449"
 PROVING = "+442071838753"
 RIGHT, WRONG = "314159", "271828"
-POLICY = """\
-extends = "cautious"
-[[rule]]
-name = "by-name"
-when = { prefix = ["+1201555044"] }
-action = "challenge"
-ask = "name"
-reason = "asked for a name"
-[[rule]]
-name = "by-digit"
-when = { prefix = ["+120155504"] }
-action = "challenge"
-reason = "asked for a digit"
-"""
-OFFICE = SETTINGS.replace('"cautious"', '"office"') + f'\n[[did]]\nnumber = "{PROVING}"\nscreen = false\n'
 DIALPLAN = EXTENSIONS.replace("[office]\n", f"[office]\nexten => {PROVING},1,Goto(callsieve-prove,s,1)\n")
-PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "screening")}
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(start_daemon=False, extensions=DIALPLAN, patient=True) as office:
-        (office.state / "policies").mkdir()
-        (office.state / "policies" / "office.toml").write_text(POLICY)
-        start_listening(office, OFFICE)
-        install_prompts(office, PROMPTS)
+    proving = f'\n[[did]]\nnumber = "{PROVING}"\nscreen = false\n'
+    scenes = ("challenge", "caller", "screening")
+    with asking_office(ASKS_FOR_NAME + ASKS_FOR_DIGIT, proving, scenes, DIALPLAN) as office:
         yield office
-
-
-@pytest.fixture
-def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
-    with open_store(pbx.daemon.store) as db:
-        yield db
 
 
 @pytest.fixture

@@ -10,32 +10,26 @@ from typing import NamedTuple
 
 import pytest
 
-from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallResult, CallSpec, Phone
-from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, SALES, ScreenedPbx
 from reputation.model import AuthClass, ChallengeResult, EndedBy
-from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes
-from tests.integration.office import heard_digits, install_prompts, played, start_listening
+from tests.integration.office import (
+    ASKS_FOR_DIGIT,
+    ASKS_FOR_NAME,
+    BY_OFFICE,
+    asking_office,
+    heard_digits,
+    played,
+    start_listening,
+)
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 # Whoever calls from these is asked, for a digit or for a name; who hides is asked for a number.
 BY_DIGIT = [f"+120155504{n:02d}" for n in range(10, 40)]
 BY_NAME = [f"+120155504{n:02d}" for n in range(40, 50)]
-POLICY = """\
-extends = "cautious"
-[[rule]]
-name = "by-name"
-when = { prefix = ["+1201555044"] }
-action = "challenge"
-ask = "name"
-reason = "asked for a name"
-[[rule]]
-name = "by-digit"
-when = { prefix = ["+120155504"] }
-action = "challenge"
-reason = "asked for a digit"
+ASKS_FOR_NUMBER = """\
 [[rule]]
 name = "by-number"
 when = { caller_kind = "withheld" }
@@ -43,9 +37,7 @@ action = "challenge"
 ask = "number"
 reason = "asked for a number"
 """
-OFFICE = SETTINGS.replace('"cautious"', '"office"') + "\n[actions]\nappeal = true\n"
-FAMILIES = ("challenge", "caller", "withheld", "screening", "appeal", "digit", "letter")
-PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in FAMILIES}
+SCENES = ("challenge", "caller", "withheld", "screening", "appeal", "digit", "letter")
 HIDDEN = "+12015550451"
 ABANDONED = [
     pytest.param(CallSpec(caller=BY_DIGIT[0], did=ALICE), id="digit"),
@@ -66,18 +58,9 @@ class Known(NamedTuple):
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(start_daemon=False, patient=True) as office:
-        (office.state / "policies").mkdir()
-        (office.state / "policies" / "office.toml").write_text(POLICY)
-        start_listening(office, OFFICE)
-        install_prompts(office, PROMPTS)
+    rules = ASKS_FOR_NAME + ASKS_FOR_DIGIT + ASKS_FOR_NUMBER
+    with asking_office(rules, "\n[actions]\nappeal = true\n", SCENES) as office:
         yield office
-
-
-@pytest.fixture
-def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
-    with open_store(pbx.daemon.store) as db:
-        yield db
 
 
 @pytest.fixture
@@ -208,7 +191,7 @@ def test_a_route_takes_who_does_not_pass(pbx: ScreenedPbx, db: sqlite3.Connectio
     """The last test: it changes the settings."""
     pbx.daemon.stop()
     pbx.daemon.log.unlink()
-    start_listening(pbx, OFFICE.replace("appeal = true", 'route = "spam-box,s,1"'))
+    start_listening(pbx, BY_OFFICE + '\n[actions]\nroute = "spam-box,s,1"\n')
     before, logged = calls_over(db), len(pbx.asterisk.log_lines())
     result = keyed(pbx, CallSpec(caller=BY_DIGIT[8], did=ALICE, hang_up_after=None), False, False)
     assert any("[s@spam-box:1]" in line for line in pbx.asterisk.log_lines()[logged:])

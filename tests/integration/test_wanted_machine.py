@@ -7,50 +7,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.prompts.catalogue import prompts_of
 from lab import Answering, CallSpec, Phone
-from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, EXTENSIONS, ScreenedPbx
 from reputation.model import AuthClass, ChallengeResult, ListName, Verdict
-from reputation.store.connection import open_store
 from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import list_entries
 from reputation.store.marks import last_caller_of
 from reputation.store.outcomes import outcomes
-from tests.integration.office import decision_on, install_prompts, start_listening
+from tests.integration.office import ASKS_FOR_DIGIT, asking_office, decision_on
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 LIFT, REMINDER, SIREN = "+12015550490", "+12015550491", "+12015550492"
 BOB = "+442071838754"
-POLICY = """\
-extends = "cautious"
-[[rule]]
-name = "by-digit"
-when = { prefix = ["+120155504"] }
-action = "challenge"
-reason = "asked for a digit"
-"""
-OFFICE = SETTINGS.replace('"cautious"', '"office"') + f'\n[[did]]\nnumber = "{BOB}"\ncallee = "202"\n'
 DIALPLAN = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n").replace(
     "[office]\n", f"[office]\nexten => {BOB},1,Dial(PJSIP/202,20,${{CALLSIEVE_DIAL}})\n"
 )
-PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "say")}
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(start_daemon=False, extensions=DIALPLAN, patient=True) as office:
-        (office.state / "policies").mkdir()
-        (office.state / "policies" / "office.toml").write_text(POLICY)
-        start_listening(office, OFFICE)
-        install_prompts(office, PROMPTS)
+    bob = f'\n[[did]]\nnumber = "{BOB}"\ncallee = "202"\n'
+    with asking_office(ASKS_FOR_DIGIT, bob, ("challenge", "caller", "say"), DIALPLAN) as office:
         yield office
-
-
-@pytest.fixture
-def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
-    with open_store(pbx.daemon.store) as db:
-        yield db
 
 
 def rings(pbx: ScreenedPbx, caller: str, phone: str, did: str) -> bool:
