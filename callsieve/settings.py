@@ -213,12 +213,18 @@ class TrunkTable(SettingsTable, frozen=True):
 
 
 class DidTable(SettingsTable, frozen=True):
-    """A number of ours that callers dial; `screen = false` for fax, alarm and lift."""
+    """A number of ours that callers dial; `screen = false` for fax, alarm and lift. `group`: one of `groups` alone."""
 
     number: str
+    groups: tuple[Name, ...] = ()
     group: Name | None = None
     callee: Extension | None = None
     screen: bool = True
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """Those of either key."""
+        return self.groups if self.group is None else (self.group,)
 
 
 class PersonTable(SettingsTable, frozen=True):
@@ -472,6 +478,9 @@ def _problems(settings: Settings) -> Problems:
     for scope in settings.scope:
         if [bool(value) for value in (scope.did, scope.trunk, scope.group) if value is not None] != [True]:
             yield f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"
+    for did in settings.did:
+        if did.groups and did.group is not None:
+            yield f"did '{did.number}'.group", "is in the place of groups: write all of them there"
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])

@@ -65,6 +65,11 @@ def read_line_or_nothing(value: Any) -> str:
     return "" if value == "" else read_line(value)
 
 
+def read_line_or_lines(value: Any) -> tuple[str, ...]:
+    """One line of text, or a list of them."""
+    return read_list(read_line, value) if isinstance(value, list) else (read_line(value),)
+
+
 def read_word(allowed: frozenset[str], value: Any) -> str:
     """One word of a closed set."""
     if not isinstance(value, str) or value not in allowed:
@@ -199,7 +204,7 @@ FACTS: dict[str, Reader] = {
     "points": partial(read_count, -100, 100),
     "appeal": read_line,
     "callee": partial(read_keys, _PERSON, frozenset({"extension"})),
-    "did_group": read_line,
+    "did_group": read_line_or_lines,
     "unscreened": read_boolean,
     "internal": read_boolean,
     "allowlisted": _ENTRY,
@@ -281,7 +286,7 @@ def _passed_until(at: float | None) -> float | None:
 def _did(table: Mapping[str, Any], call: IncomingCall) -> Did | None:
     if not table.keys() & {"did_group", "unscreened"}:
         return None
-    return Did(call.did or "", table.get("did_group"), screen=not table.get("unscreened", False))
+    return Did(call.did or "", table.get("did_group", ()), screen=not table.get("unscreened", False))
 
 
 def _person(extension: str, group: str | None = None) -> Person:

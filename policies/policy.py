@@ -113,7 +113,7 @@ class Scope:
         return (
             (self.did is None or self.did == call.did)
             and (self.trunk is None or self.trunk == call.trunk)
-            and (self.group is None or self.group == callee_group(facts))
+            and (self.group is None or self.group in callee_groups(facts))
         )
 
 
@@ -132,8 +132,8 @@ class PolicySet:
         return self.default
 
 
-def callee_group(facts: Facts) -> str | None:
-    """The group the call is for: that of the person, else that of the DID."""
+def callee_groups(facts: Facts) -> tuple[str, ...]:
+    """The groups the call is for: that of the person, else those of the DID."""
     if facts.callee is not None and facts.callee.group is not None:
-        return facts.callee.group
-    return facts.did.group if facts.did is not None else None
+        return (facts.callee.group,)
+    return facts.did.groups if facts.did is not None else ()

@@ -62,11 +62,11 @@ def phones_kept_from(call: IncomingCall, facts: Facts, decision: Decision) -> tu
     """
     if not facts.quiet or facts.callee is not None or decision.rule == "allowlist":
         return ()
-    group = facts.did.group if facts.did is not None else None
+    groups = facts.did.groups if facts.did is not None else ()
     return tuple(
         person.endpoint
         for person in facts.quiet
-        if person.endpoint and (group is None or person.group == group) and not _knows(person, call, facts)
+        if person.endpoint and (not groups or person.group in groups) and not _knows(person, call, facts)
     )
 
 

@@ -1,7 +1,7 @@
 """What ties a caller to the callee, read from the facts: relationship, own lists, identity, spoofing.
 
 At the trunk the person is often not known yet (a ring group, an IVR). Then the ties that count are those of
-everybody the call may reach: the DID's group, or all of us.
+everybody the call may reach: the DID's groups, or all of us.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
-    group = facts.did.group if facts.did is not None else None
-    if group is None:
+    groups = facts.did.groups if facts.did is not None else ()
+    if not groups:
         return facts.ties
-    return tuple(tie for tie in facts.ties if tie.person is None or tie.group == group)
+    return tuple(tie for tie in facts.ties if tie.person is None or tie.group in groups)
 
 
 def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:

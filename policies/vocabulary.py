@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.hints import nearest, shown
-from policies.policy import Case, PolicyError, callee_group
+from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
 from reputation.numbers import NumberType, country_of, number_type_of, supported_regions
@@ -324,7 +324,13 @@ VOCABULARY: dict[str, Word] = {
     ),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
-    "callee_group": texts("names of groups, as in [[person]]", lambda case: callee_group(case.facts)),
+    "callee_group": Word(
+        "names of groups, as in [[person]]",
+        read_texts,
+        lambda case, operand: not operand.isdisjoint(callee_groups(case.facts)),
+        frozenset.issuperset,
+        told(lambda case: ", ".join(callee_groups(case.facts))),
+    ),
     "relationship": boolean(lambda case: has_relationship(case.call, case.facts, case.now)),
     "verified": boolean(lambda case: is_verified(case.call, case.facts)),
     "own_number_spoofed": boolean(lambda case: own_number_spoofed(case.call, case.facts)),

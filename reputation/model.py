@@ -218,10 +218,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines."""
+    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines.
+
+    `groups`: of whom its calls may reach; empty: everybody. None has a comma in its name.
+    """
 
     number: str
-    group: str | None = None
+    groups: tuple[str, ...] = ()
     callee: str | None = None
     screen: bool = True
 

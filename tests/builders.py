@@ -101,9 +101,9 @@ def make_person(extension: str = "201", group: str | None = "sales") -> Person:
     return Person(extension, f"PJSIP/{extension}", group)
 
 
-def make_did(number: str = LONDON, group: str | None = None, *, screen: bool = True) -> Did:
-    """One of our numbers."""
-    return Did(number, group, screen=screen)
+def make_did(number: str = LONDON, group: str | None = None, *others: str, screen: bool = True) -> Did:
+    """One of our numbers, of one group or several."""
+    return Did(number, (group, *others) if group else (), screen=screen)
 
 
 def make_tie(

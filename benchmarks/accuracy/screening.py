@@ -129,4 +129,4 @@ def _preset(name: str) -> Policy:
 @lru_cache(maxsize=1024)
 def _callee(user: User) -> tuple[Did, Person]:
     endpoint = f"PJSIP/{user.extension}"
-    return Did(user.did, user.group, user.extension), Person(user.extension, endpoint, user.group)
+    return Did(user.did, (user.group,), user.extension), Person(user.extension, endpoint, user.group)

@@ -161,6 +161,12 @@ def put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
         raise Refused(error.code, error.words) from None
 
 
+def _did_of(value: dict[str, Any]) -> Did:
+    """A DID as kept; of an older version it had one group."""
+    old = value.get("group")
+    return msgspec.convert({**value, "groups": value.get("groups", [old] if old else [])}, Did)
+
+
 def _as_settled(found: W | None, one: W) -> W | None:
     """What stands there; whether it counts is settled once, so it is no change."""
     return found and found._replace(is_of_called=one.is_of_called)
@@ -241,7 +247,7 @@ PERSON = UndoKind(
     lambda db, _, one: upsert_people(db, [one.one], one.source),
 )
 DID = UndoKind(
-    lambda _row, value: From(msgspec.convert(value, Did), value["source"]),
+    lambda _row, value: From(_did_of(value), value["source"]),
     lambda db, _, one: did_from(db, one.one.number),
     lambda db, _, one: remove_did(db, one.one.number),
     lambda db, _, one: upsert_dids(db, [one.one], one.source),

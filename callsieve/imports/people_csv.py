@@ -1,7 +1,7 @@
 """Our people and DIDs as CSV, out and in. Pure but for the table's own file.
 
 extension,endpoint,group,language,name      people, as `callsieve import people` reads them (callsieve/imports/rows.py)
-number,group,callee,screen                  DIDs; screen: yes or no, yes where nothing is said
+number,group,callee,screen                  DIDs; groups with ; between; screen: yes or no, yes where nothing is said
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def people_as_csv(people: Iterable[Person]) -> str:
 
 def dids_as_csv(dids: Iterable[Did]) -> str:
     """All of them, in a form that can be imported again."""
-    rows = ((one.number, one.group, one.callee, "yes" if one.screen else "no") for one in dids)
+    rows = ((one.number, ";".join(one.groups), one.callee, "yes" if one.screen else "no") for one in dids)
     return _as_csv(DID_COLUMNS, rows)
 
 
@@ -33,17 +33,18 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
     """The DIDs of a file. What cannot be used is refused with a reason."""
     for raw, group, callee, word in table:
         number = number_of(raw, region)
-        problem = _problem_of_did(number, raw, group, callee, word)
+        groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
+        problem = _problem_of_did(number, raw, groups, callee, word)
         if number is None or problem:
             table.refuse(problem)
         else:
-            yield Did(number, group or None, callee or None, SCREENED[word.lower()])
+            yield Did(number, groups, callee or None, SCREENED[word.lower()])
 
 
-def _problem_of_did(number: str | None, raw: str, group: str, callee: str, word: str) -> str:
+def _problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str, word: str) -> str:
     if number is None:
         return f"{raw[:40]!r} is no telephone number" if raw else "has no number"
-    for what, name in (("group", group), ("callee", callee)):
+    for what, name in (*(("group", group) for group in groups), ("callee", callee)):
         if name and not NAME.fullmatch(name):
             return f"{what} {name[:40]!r} is none: letters, digits, space, _, . and -"
     return "" if word.lower() in SCREENED else f"screen {word[:20]!r}: write yes or no"

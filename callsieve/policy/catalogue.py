@@ -74,13 +74,13 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
     """What conditions may name; sources and groups only as far as the store can be asked."""
     settings = loaded.settings
-    groups = {person.group for person in settings.person} | {did.group for did in settings.did}
+    groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
         "trunk": frozenset(trunk.name for trunk in settings.trunk),
         "did": frozenset(did.number for did in dids_of(settings)),
     }
     if db is None:
         return known
-    groups |= {person.group for person in all_people(db)} | {did.group for did in all_dids(db)}
+    groups |= {person.group for person in all_people(db)} | {group for did in all_dids(db) for group in did.groups}
     listed = frozenset(source.name for source in sources(db))
     return {**known, "callee_group": frozenset(group for group in groups if group), "listed": listed}

@@ -231,7 +231,7 @@ class Replay:
         known = self._ours.dids.get(outcome.did or "")
         if known is not None or (outcome.did is None and outcome.group is None):
             return known
-        return Did(outcome.did or "", outcome.group)
+        return Did(outcome.did or "", (outcome.group,) if outcome.group else ())
 
     def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
         """Who the history says the call was for, else whose number was dialled; of several that rang, who answered."""

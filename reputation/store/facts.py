@@ -16,7 +16,6 @@ from reputation.families.block import is_bad
 from reputation.families.caller import passed_until
 from reputation.model import (
     ControlSample,
-    Did,
     EntryKind,
     Facts,
     FactsQuery,
@@ -34,6 +33,7 @@ from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
+from reputation.store.people import did_from_row
 from reputation.store.standing import COLUMNS, standing_from
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
@@ -175,7 +175,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     evidence, circumstances = _evidence(of, query, weights)
     challenges, wishes = evidence.challenges, of.get("wish", ())
     return Facts(
-        did=_did(of["did"][0]) if "did" in of else None,
+        did=did_from_row(of["did"][0][1:5]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
         caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
         allow=most_specific(entries, ListName.ALLOW) if entries else None,
@@ -234,10 +234,6 @@ def imported_from(row: Row) -> Imported:
     """A row of a source, with its name in front and at the end whether it is a feed."""
     source, verdict, category, name, note, imported_at, is_feed = row
     return Imported(source, verdict, category, name, note, imported_at, bool(is_feed))
-
-
-def _did(row: Row) -> Did:
-    return Did(row[1], row[2], row[3], bool(row[4]))
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:

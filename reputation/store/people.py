@@ -1,12 +1,14 @@
 """Our people, DIDs and own numbers: from the settings file, and from imports, over which it wins.
 
-A phone that is nobody's is known by its endpoint, `PJSIP/201`, in the place of a person.
+A phone that is nobody's is known by its endpoint, `PJSIP/201`, in the place of a person. Groups of a DID stand in `grp`
+with commas between them, which no group has in its name.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from reputation.model import Did, Person
 from reputation.store.own_register import name_registered
@@ -51,7 +53,7 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
     """Makes the DIDs of the settings file exactly these. Call it in a transaction."""
     db.execute("DELETE FROM did WHERE source = 'settings'")
-    db.executemany(UPSERT_DID, ((did.number, did.group, did.callee, int(did.screen), SETTINGS) for did in dids))
+    upsert_dids(db, dids, SETTINGS)
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
@@ -70,7 +72,8 @@ def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str)
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
     """Adds DIDs or brings them up to date, unless the settings have spoken. `source`: the name of the import."""
-    db.executemany(UPSERT_DID, ((did.number, did.group, did.callee, int(did.screen), source) for did in dids))
+    rows = ((did.number, ",".join(did.groups) or None, did.callee, int(did.screen), source) for did in dids)
+    db.executemany(UPSERT_DID, rows)
 
 
 def all_people(db: sqlite3.Connection) -> list[Person]:
@@ -90,8 +93,13 @@ def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
 
 def all_dids(db: sqlite3.Connection) -> list[Did]:
     """Every DID, by number."""
-    rows = db.execute(DIDS)
-    return [Did(number, group, callee, bool(screen)) for number, group, callee, screen in rows]
+    return [did_from_row(row) for row in db.execute(DIDS)]
+
+
+def did_from_row(row: Sequence[Any]) -> Did:
+    """A DID from its columns `number, grp, callee, screen`."""
+    number, groups, callee, screen = row
+    return Did(number, tuple(groups.split(",")) if groups else (), callee, bool(screen))
 
 
 def remove_person(db: sqlite3.Connection, extension: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reputation.model import Did, Person
-from reputation.store.people import SETTINGS
+from reputation.store.people import SETTINGS, did_from_row
 
 CONTACT_SOURCES = "SELECT source, count(*) FROM contact GROUP BY source ORDER BY source"
 PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source <> ? GROUP BY source ORDER BY source"
@@ -58,8 +58,8 @@ def _person_from(source: str, *person: str | None) -> From:
     return From(Person(*person), source)  # type: ignore[arg-type]
 
 
-def _did_from(source: str, number: str, group: str | None, callee: str | None, screen: int) -> From:
-    return From(Did(number, group, callee, bool(screen)), source)
+def _did_from(source: str, *did: Any) -> From:
+    return From(did_from_row(did), source)
 
 
 def contact_sources(db: sqlite3.Connection) -> list[NamedSource]:

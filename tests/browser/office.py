@@ -156,8 +156,8 @@ def _people(db: sqlite3.Connection) -> None:
         Person("302", "PJSIP/302", None, None, "Wolfeschlegelsteinhausenbergerdorff the Younger"),
     ]
     upsert_people(db, people, "hr")
-    dids = [Did("+442071838750", "sales", None, True), Did("+442071838751", None, "201", True)]
-    upsert_dids(db, [*dids, Did("+442071838752", None, None, False)], "carrier")
+    dids = [Did("+442071838750", ("sales",), None, True), Did("+442071838751", (), "201", True)]
+    upsert_dids(db, [*dids, Did("+442071838752", (), None, False)], "carrier")
     add_contacts(db, "crm", [Contact(CUSTOMER, "201", "Carol"), Contact(BUSINESS, None, "The bank")])
 
 

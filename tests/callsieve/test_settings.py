@@ -111,6 +111,9 @@ group = "sales"
 number = "+442071838752"
 callee = "201"
 [[did]]
+number = "+442071838753"
+groups = ["sales", "support"]
+[[did]]
 number = "s"
 screen = false
 [[person]]
@@ -260,6 +263,16 @@ ERRORS = [
     ("name-empty", TRUNK.replace('"carrier"', '""'), "trunk[0].name: takes at most 64 letters"),
     ("name-and-a-newline", TRUNK.replace('"carrier"', '"a\\n"'), "trunk[0].name: takes at most 64 letters"),
     ("extension", PERSON.replace("201", "2 01"), "person[0].extension: takes at most 64 letters, digits, _ . and -"),
+    (
+        "group",
+        "[[did]]\nnumber = '1'\ngroups = ['a,b']",
+        "did[0].groups[0]: takes at most 64 letters, digits, spaces, _",
+    ),
+    (
+        "group-and-groups",
+        "[[did]]\nnumber = '1'\ngroup = 'a'\ngroups = ['b']",
+        "did '1'.group: is in the place of groups: write all of them there",
+    ),
     ("callee", "[[did]]\nnumber = '1'\ncallee = '201,1'", "did[0].callee: takes at most 64 letters, digits, _ . and -"),
     ("endpoint", PERSON + "endpoint = 'PJSIP/1&2'", "person[0].endpoint: write it as PJSIP/201"),
     ("endpoint-of-no-channel", PERSON + "endpoint = '201'", "person[0].endpoint: write it as PJSIP/201"),
@@ -558,8 +571,9 @@ def test_our_people() -> None:
 def test_our_numbers() -> None:
     settings = parse_settings(EVERYTHING, "callsieve.toml")
     assert dids_of(settings) == [
-        Did("+442071838750", "sales"),
+        Did("+442071838750", ("sales",)),
         Did("+442071838752", callee="201"),
+        Did("+442071838753", ("sales", "support")),
         Did("s", screen=False),
     ]
     assert own_numbers_of(settings) == ["+12017421834", "+442071838750", "+442071838751"]

@@ -101,7 +101,7 @@ class World:
 
     @property
     def ours(self) -> Ours:
-        dids = {LONDON: Did(LONDON, "sales", self.callee)}
+        dids = {LONDON: Did(LONDON, ("sales",), self.callee)}
         return replace(OURS, dids=dids, hours=HOURS, weights=UNSAMPLED)
 
     def write_to(self, db: sqlite3.Connection) -> None:

@@ -52,7 +52,12 @@ def test_a_case_that_is_decided_otherwise_says_what_differs() -> None:
 
 def test_a_case_without_a_policy_takes_the_one_of_its_scope() -> None:
     running = PolicySet(load_policy("observe"), (Scope(BLOCKING, group="sales"),))
-    for facts, action in (("", Action.ALLOW), ('facts = { did_group = "sales" }', Action.REJECT)):
+    groups = 'facts = { did_group = ["support", "sales"] }'
+    for facts, action in (
+        ("", Action.ALLOW),
+        ('facts = { did_group = "sales" }', Action.REJECT),
+        (groups, Action.REJECT),
+    ):
         assert run_trial(trial_of(facts), running, load_policy).decision.action is action
 
 

@@ -444,6 +444,9 @@ def test_lists_act_as_written_whatever_speaks_for_the_caller(facts: Facts, rule:
         pytest.param([make_tie(Tie.EXPECTED)], None, Action.WARN, id="expected-by-somebody"),
         pytest.param([make_tie(Tie.ALLOW)], make_did(group="sales"), Action.WARN, id="allowed-by-one-of-the-group"),
         pytest.param([make_tie(Tie.ALLOW)], make_did(group="support"), Action.REJECT, id="allowed-by-one-elsewhere"),
+        pytest.param(
+            [make_tie(Tie.ALLOW)], make_did(LONDON, "support", "sales"), Action.WARN, id="of-one-of-the-groups"
+        ),
         pytest.param([make_tie(Tie.CONTACT)], None, Action.REJECT, id="a-contact-comes-after-the-list"),
         pytest.param([make_tie(Tie.CONTACT, None)], None, Action.REJECT, id="so-does-a-contact-of-the-company"),
         pytest.param([make_tie(Tie.BLOCK)], None, Action.REJECT, id="blocked-by-somebody"),
@@ -696,6 +699,15 @@ SCOPES = PolicySet(
             id="a-callee-without-group-is-in-that-of-the-did",
         ),
         pytest.param(make_call(), make_facts(did=make_did(group="sales")), SALES, id="two-match-the-first-wins"),
+        pytest.param(
+            make_call(trunk=None), make_facts(did=make_did(LONDON, "support", "sales")), SALES, id="one-of-two"
+        ),
+        pytest.param(
+            make_call(trunk=None),
+            make_facts(callee=make_person(group="support"), did=make_did(LONDON, "support", "sales")),
+            MAIN,
+            id="the-callee-is-in-one-of-two",
+        ),
         pytest.param(make_call(did="+442071830000"), make_facts(callee=make_person()), FIRST, id="three-match"),
         pytest.param(make_call(did=None, trunk=None), make_facts(), MAIN, id="nothing-known"),
     ],

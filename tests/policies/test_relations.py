@@ -15,6 +15,7 @@ from reputation.families.identity import effective_level
 from reputation.model import AuthClass, Facts, Tie, Verification
 from tests.builders import (
     HOUR,
+    LONDON,
     NOW,
     PREMIUM,
     allowed,
@@ -60,6 +61,7 @@ EVERYBODY = (SALES, SUPPORT, COMPANY, UNGROUPED)
         pytest.param(make_facts(ties=EVERYBODY, did=make_did()), EVERYBODY, id="a-did-without-group"),
         pytest.param(make_facts(ties=EVERYBODY, did=make_did(group="sales")), (SALES, COMPANY), id="a-group"),
         pytest.param(make_facts(ties=EVERYBODY, did=make_did(group="board")), (COMPANY,), id="another-group"),
+        pytest.param(make_facts(ties=EVERYBODY, did=make_did(LONDON, "board", "sales")), (SALES, COMPANY), id="two"),
         pytest.param(make_facts(ties=EVERYBODY, callee=make_person("301")), (SUPPORT, COMPANY), id="a-person"),
         pytest.param(
             make_facts(ties=EVERYBODY, callee=make_person("301"), did=make_did(group="sales")),

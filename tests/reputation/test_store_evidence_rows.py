@@ -141,11 +141,11 @@ class TestPeople:
     def test_dids_and_own_numbers_are_exactly_what_the_file_says(self, store: Path) -> None:
         for dids, numbers in (
             ([Did(DID), Did("+441")], ["+442", "+443"]),
-            ([Did(DID, "sales", "201", False)], ["+443"]),
+            ([Did(DID, ("sales",), "201", False)], ["+443"]),
         ):
             write(store, replace_settings_dids, dids)
             write(store, replace_settings_own_numbers, numbers)
-        assert read(store, all_dids) == [Did(DID, "sales", "201", False)]
+        assert read(store, all_dids) == [Did(DID, ("sales",), "201", False)]
         assert read(store, own_numbers) == [DID, "+443"]
 
 

@@ -58,7 +58,7 @@ def store(tmp_path: Path) -> Path:
     """A store that knows Ann, Bob and one DID."""
     path = tmp_path / "callsieve.db"
     write(path, replace_settings_people, [ANN, BOB])
-    write(path, replace_settings_dids, [Did(DID, "sales", "202")])
+    write(path, replace_settings_dids, [Did(DID, ("sales",), "202")])
     return path
 
 
@@ -68,7 +68,7 @@ def unsampled(found: Facts) -> Facts:
 
 
 def test_of_a_stranger_nothing_is_known_but_where_he_called(store: Path) -> None:
-    assert unsampled(facts(store)) == Facts(did=Did(DID, "sales", "202"), callee=BOB)
+    assert unsampled(facts(store)) == Facts(did=Did(DID, ("sales",), "202"), callee=BOB)
 
 
 def test_an_empty_store_answers(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_caller_without_a_number_has_a_did_and_a_callee(store: Path) -> None:
     write(store, record_emergency, NOW - 60)
     write(store, add_entry, make_entry("+1*"))
     assert unsampled(facts(store, make_query(number=None))) == Facts(
-        did=Did(DID, "sales", "202"),
+        did=Did(DID, ("sales",), "202"),
         callee=BOB,
         ties=(PersonalTie(Tie.EXPECTED, "201", "sales", "PJSIP/201"),),
         emergency_at=NOW - 60,

@@ -14,8 +14,10 @@ from callsieve.changes.names import FINAL, UNDOABLE
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoRequest, undo, why_final
 from callsieve.web.i18n import translations_of
+from reputation.model import Did
 from reputation.store.audit import Change, add_audit
 from reputation.store.emergencies import close_window, opened_and_closed_at, record_emergency
+from reputation.store.people import all_dids, upsert_dids
 from reputation.store.users import add_user, remove_user, set_role, user_of
 from reputation.users import ConsoleUser, Role
 from tests.office import Office
@@ -131,3 +133,17 @@ def test_only_administrators_undo_an_import(office: Office) -> None:
     change_id = office.write(note, "list import", "", None, {"entries": 1})
     assert code_of(office, change_id, Role.OPERATOR) == "administrators-only"
     assert code_of(office, change_id) == "cannot-undo"
+
+
+def test_a_did_of_an_older_version_comes_back_with_its_group(office: Office) -> None:
+    number = "+442071838750"
+    old = {"number": number, "group": "sales", "callee": None, "screen": True, "source": "hr"}
+
+    def import_anew(db: sqlite3.Connection) -> int:
+        upsert_dids(db, [Did(number, ("support", "sales"))], "crm")
+        new = {**old, "groups": ["support", "sales"], "source": "crm"}
+        add_audit(db, Change("import dids", number, before=old, after=new), "joe", NOW)
+        return note(db, "import dids", "crm", after={"rows": 1})
+
+    office.write(undo, context_of(office), UndoRequest(office.write(import_anew)))
+    assert office.read(all_dids) == [Did(number, ("sales",))]

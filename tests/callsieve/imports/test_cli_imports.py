@@ -301,7 +301,7 @@ def test_an_import_of_people_is_undone(callsieve: Program) -> None:
 def test_people_that_were_removed_are_put_back(callsieve: Program) -> None:
     callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n203,Al\n"), "--source", "hr")
     with open_store(callsieve.store) as db:
-        upsert_dids(db, [Did("+12025550111", "sales", None, False)], "hr")
+        upsert_dids(db, [Did("+12025550111", ("sales",), None, False)], "hr")
         before = people_from(db) | dids_from(db)
     for kind in ("people", "dids"):
         callsieve.ok("import", "remove", "hr", "--kind", kind)

@@ -24,7 +24,7 @@ DID = "+442071838750"
 @pytest.fixture
 def ada(console: Console) -> Browser:
     console.office.write(replace_settings_people, [Person("201", "PJSIP/201", "sales", "en", "Alice")])
-    console.office.write(replace_settings_dids, [Did(DID, "sales", None, True)])
+    console.office.write(replace_settings_dids, [Did(DID, ("sales",), None, True)])
     return console.browser("administrator")
 
 
@@ -74,17 +74,17 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
 
 
 def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
-    content = f"number,group,callee,screen\n+12025550111,support,,no\n(202) 555-0112,,301,\n{DID},other,,no\n"
+    content = f"number,group,callee,screen\n+12025550111,support; sales,,no\n(202) 555-0112,,301,\n{DID},other,,no\n"
     assert "3 rows were taken." in upload(ada, "/people/dids/import", content).text
     expected = [
-        Did("+12025550111", "support", None, False),
-        Did("+12025550112", None, "301", True),
-        Did(DID, "sales", None, True),
+        Did("+12025550111", ("support", "sales"), None, False),
+        Did("+12025550112", (), "301", True),
+        Did(DID, ("sales",), None, True),
     ]
     assert console.office.read(all_dids) == expected
     rows = list(csv.reader(io.StringIO(ada.get("/people/dids.csv").text)))
     assert rows[1:] == [
-        ["+12025550111", "support", "", "no"],
+        ["+12025550111", "support;sales", "", "no"],
         ["+12025550112", "", "301", "yes"],
         [DID, "sales", "", "yes"],
     ]

@@ -61,7 +61,7 @@ from tests.callsieve.program import make_record
 SITE = Site("US", (Trunk("carrier", "PJSIP/carrier-*", "US"), Trunk("backbone", "", "GB", trusted=True)))
 OURS = Ours(
     {e: Person(e, f"PJSIP/{e}", g) for e, g in (("201", "sales"), ("202", "sales"), ("301", "support"))},
-    {LONDON: Did(LONDON, "sales")},
+    {LONDON: Did(LONDON, ("sales",))},
     frozenset({"+12025550100"}),
     DEFAULT,
 )
@@ -221,7 +221,7 @@ def test_velocity_counts_at_the_start_of_a_call() -> None:
 
 
 def test_a_callee_that_is_not_told_is_that_of_the_did() -> None:
-    ours = Ours(OURS.people, {LONDON: Did(LONDON, "sales", "201")}, frozenset(), DEFAULT)
+    ours = Ours(OURS.people, {LONDON: Did(LONDON, ("sales",), "201")}, frozenset(), DEFAULT)
     replay = Replay([load_policy("strict")], ours)
     found = [replay.take(event) for event in events_in(lines(said("spam", NOW), inbound("c0", NOW + 1)))]
     assert found[1] is not None
