@@ -87,11 +87,17 @@ def answer_on(connection: socket.socket, deadline: float, end: bytes | None = No
 
 def daemon_answers(ground: CheckContext) -> Finding:
     """The daemon answers on its FastAGI port, and says that all is well."""
+    answer = answer_of_daemon(ground)
+    return answer if isinstance(answer, Finding) else judged(ground, answer)
+
+
+def answer_of_daemon(ground: CheckContext) -> StatusAnswer | Finding:
+    """What whoever listens on the FastAGI port said; or that nobody did."""
     listen = ground.loaded.settings.agi.listen
     address = address_of(listen)
     try:
         with naming(listen):
-            answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
+            return ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
         return fail(
             Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}),
@@ -105,7 +111,12 @@ def daemon_answers(ground: CheckContext) -> Finding:
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
         )
-    return _judged(ground, answer, listen, holder_of(address[1]))
+
+
+def judged(ground: CheckContext, answer: StatusAnswer) -> Finding:
+    """What is to be thought of an answer on the FastAGI port."""
+    listen = ground.loaded.settings.agi.listen
+    return _judged(ground, answer, listen, holder_of(address_of(listen)[1]))
 
 
 def socket_answers(ground: CheckContext) -> Finding:
@@ -262,7 +273,7 @@ def store_opens(ground: CheckContext) -> Finding:
             Wording("run this as root or the daemon's user"),
         )
     try:
-        with _read_only(path) as db:
+        with read_only(path) as db:
             waiting = pending(db)
     except StoreError as error:
         return fail(str(error))
@@ -333,7 +344,7 @@ def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, flo
     if not path.exists():
         return ok(NONE)
     try:
-        with _read_only(path) as db:
+        with read_only(path) as db:
             if pending(db):
                 return unknown(Wording("the store is of an older version"), "callsieve db migrate")
             return judge(db, ground.now)
@@ -369,14 +380,14 @@ def _has_people(ground: CheckContext) -> bool:
 def read_of_store(ground: CheckContext, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
     """What the store has; nothing where it cannot be read."""
     try:
-        with _read_only(ground.loaded.store_path) as db:
+        with read_only(ground.loaded.store_path) as db:
             return read(db)
     except StoreError:
         return []
 
 
 @contextmanager
-def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     """The store as it is, for looking: root, too, only with the rights of its owner. StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):

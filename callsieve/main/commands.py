@@ -4,6 +4,7 @@ The help stands here so that `callsieve --help` imports none of the modules. Bot
 """
 
 HELP = {
+    "status": "Say whether calls are screened, what was done lately, and what is wrong.",
     "off": "Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead.",
     "on": "Switch screening on again.",
     "doctor": "Look at everything that screening needs. Exit code 1 when something must be put right.",
@@ -40,6 +41,7 @@ HELP = {
 HELP_WITHIN = {"own dnc": "People who do not want to be called."}
 
 COMMANDS = {
+    "status": "status.cli.commands:status",
     "off": "switch.cli.commands:off",
     "on": "switch.cli.commands:on",
     "doctor": "doctor.cli.commands:doctor",

@@ -55,7 +55,7 @@ class NotAllowed(ConsoleError):
     """This user may not ask Asterisk: nothing is known of it."""
 
 
-def console(settings: Settings, command: str) -> str:
+def console(settings: Settings, command: str, seconds: float | None = None) -> str:
     """What Asterisk's console prints for `command`. A command that Asterisk does not know is an answer too.
 
     Raises ConsoleError when Asterisk cannot be asked or does not answer in time (NotAllowed when the reason is this
@@ -69,7 +69,7 @@ def console(settings: Settings, command: str) -> str:
         raise ConsoleError(f"[asterisk] command cannot be split: {error}: close its quotes") from None
     if not words:
         raise ConsoleError('[asterisk] command is empty: the usual one is "asterisk"')
-    status, raw = _run([*words, "-rx", command])
+    status, raw = _run([*words, "-rx", command], CONSOLE_SECONDS if seconds is None else seconds)
     text = _COLOURS.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n")
     if status != 0:
         raise _trouble(words[0], status, text)
@@ -128,7 +128,7 @@ def _checked(word: str) -> str:
     return word
 
 
-def _run(arguments: list[str]) -> tuple[int, bytes]:
+def _run(arguments: list[str], seconds: float) -> tuple[int, bytes]:
     """Exit status and output of a program, which is killed when it takes too long or says too much."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_PATHS])
     try:
@@ -147,13 +147,11 @@ def _run(arguments: list[str]) -> tuple[int, bytes]:
         ) from None
     except OSError as error:
         raise ConsoleError(f"{arguments[0]}: {error.strerror}: look at [asterisk] command") from None
-    deadline = time.monotonic() + CONSOLE_SECONDS
+    deadline = time.monotonic() + seconds
     try:
         return _collect(process, deadline)
     except TimeoutError:
-        raise ConsoleError(
-            f"Asterisk did not answer within {CONSOLE_SECONDS:.0f} s: is it frozen or overloaded?"
-        ) from None
+        raise ConsoleError(f"Asterisk did not answer within {seconds:.0f} s: is it frozen or overloaded?") from None
     finally:
         _end(process)
 

@@ -51,6 +51,7 @@ SELECT count(*), coalesce(sum(o.disposition = 'answered'), 0),
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
  WHERE d.at >= :since AND d.at < :until AND d.would_be = 'allow' AND instr(d.reason, '"control-sample"')
 """
+BY_RULE = "SELECT count(*) FROM decision WHERE at >= ? AND at < ? AND rule = ?"
 OF_RULES = " AND d.rule <> 'default' AND d.rule IN (SELECT value FROM json_each(:rules))"
 LEAST_CALLS = 3
 LEAST_NUMBERS = 3
@@ -85,6 +86,12 @@ class Block(NamedTuple):
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float) -> list[Count]:
     """Decisions by what was ordered, or would have been, in steps of so many seconds."""
     return [Count(*row) for row in db.execute(COUNTS, {"since": since, "until": until, "step": step})]
+
+
+def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) -> int:
+    """How many decisions a rule made in that time."""
+    (count,) = db.execute(BY_RULE, (since, until, rule)).fetchone()
+    return int(count)
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:

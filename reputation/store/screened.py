@@ -10,15 +10,15 @@ MOST_CALLS = 100_000
 
 _LATEST = "SELECT * FROM outcome WHERE at >= :since AND at < :until ORDER BY at DESC LIMIT :limit"
 # Left out: calls whose decision may still be on its way (`waits_since`), that were not seen whole, that began before
-# the first decision, and those to numbers that are not to be screened, or that nobody has (Q.850 cause 1): the front
-# context refuses such a call before it asks.
+# the first decision (where there is one), and those to numbers that are not to be screened, or that nobody has (Q.850
+# cause 1): the front context refuses such a call before it asks.
 BY_NUMBER = f"""
 WITH inbound AS (
     SELECT at, did,
            decision_id IS NULL AND NOT EXISTS (SELECT 1 FROM decision WHERE linkedid = latest.linkedid) AS missed
       FROM ({_LATEST}) AS latest
      WHERE direction = 'inbound' AND source = 'ami' AND complete = 1 AND waits_since IS NULL
-       AND at >= (SELECT min(at) FROM decision)
+       AND at >= coalesce((SELECT min(at) FROM decision), :since)
        AND NOT (disposition = 'failed' AND cause = 1)
        AND NOT EXISTS (SELECT 1 FROM did WHERE number = latest.did AND screen = 0))
 SELECT did, count(*), sum(missed), max(at), max(CASE WHEN missed THEN at END)

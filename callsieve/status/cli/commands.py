@@ -1,0 +1,125 @@
+"""`callsieve status`: one screen that says whether calls are screened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from rich.text import Text
+
+from callsieve.calls.records import caller_words
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
+from callsieve.cli.output import Cell, clean, lines, ordered, plural, print_pairs, word
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
+from callsieve.pbx.cli_client import console
+from callsieve.status.views import ACTIONS, Journal, Screening, Status, status_as_json, status_of
+from callsieve.text.bars import cells_of
+from callsieve.text.times import ago, when
+from callsieve.version import program_version
+from reputation.model import DecisionRecord
+
+ASTERISK_SECONDS = 2.0
+BAR = "█"
+BAR_CELLS = 40
+HEADLINES = {
+    Screening.ON: ("on", "bold green"),
+    Screening.OBSERVING: ("observing: decides and records, never acts", "bold yellow"),
+    Screening.OFF: ("OFF: every call goes on unscreened", "bold red"),
+    Screening.EMERGENCY: ("EMERGENCY WINDOW: every call goes on unscreened", "bold red"),
+    Screening.FAILING: ("FAILING: calls go on unscreened", "bold red"),
+    Screening.DOWN: ("DOWN: every call goes on unscreened", "bold red"),
+    Screening.UNKNOWN: ("not known", "bold magenta"),
+}
+
+
+def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Say on one screen whether calls are screened, what was done lately, and what is wrong.
+
+    Exit code 0: calls are screened, and nothing has to be put right; 1 otherwise.
+    """
+    loaded, error = salvaged_settings_of(config)
+    ask = partial(console, loaded.settings, seconds=ASTERISK_SECONDS)
+    found = status_of(CheckContext(error or loaded, ask, time.time()), loaded)
+    if as_json:
+        print_json(status_as_json(found, program_version()))
+    else:
+        print_pairs(_pairs(found), width=10)
+    if not found.is_well:
+        raise SystemExit(1)
+
+
+def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
+    yield "screening", _headline(status)
+    yield "policy", _policy(status)
+    yield "last call", _last_call(status.journal, status.at)
+    yield "last hour", _last_hour(status.journal)
+    yield "Asterisk", _listener(status)
+    yield "trouble", Text("\n").join(map(_trouble, gathered(status.trouble))) if status.trouble else "none"
+    yield "not known", lines(f"{check.name}: {check.detail}" for check in gathered(status.not_known))
+
+
+def _headline(status: Status) -> Text:
+    said, style = HEADLINES[status.screening]
+    headline = Text(said, style)
+    if status.since is not None:
+        headline.append(f", since {when(status.since)} ({ago(status.since, status.at)})", "")
+    if status.until is not None:
+        headline.append(f", until {when(status.until)}", "")
+    if status.why and status.why not in [check.detail for check in status.trouble]:
+        headline.append(f"\n{clean(status.why)}", "")
+    return headline
+
+
+def _policy(status: Status) -> str:
+    if status.policy is None:
+        return "not known"
+    return f"{status.policy} (observes only)" if status.observing else status.policy
+
+
+def _last_call(journal: Journal | None, now: float) -> Cell:
+    if journal is None:
+        return "not known"
+    if journal.last_call is None:
+        return "none was screened yet"
+    return _call(journal.last_call, now)
+
+
+def _call(call: DecisionRecord, now: float) -> Text:
+    to = f" to {clean(call.callee or call.did)}" if call.callee or call.did else ""
+    about = f"{ago(call.at, now)}: {clean(caller_words(call))}{to}, "
+    return Text.assemble(about, ordered(call.action, call.would_be), f" by {clean(call.rule)}")
+
+
+def _last_hour(journal: Journal | None) -> Cell:
+    if journal is None:
+        return "not known"
+    counted = journal.last_hour
+    if not counted:
+        return "no calls"
+    most = max(counted.values())
+    rows = [Text(plural(counted.total(), "decision"))]
+    for action in ACTIONS:
+        if counted[action]:
+            (cells,) = cells_of([counted[action]], most, BAR_CELLS)
+            rows.append(Text.assemble(f"{action:<10}{counted[action]:>6,}  ", (BAR * cells, word(action).style)))
+    return Text("\n").join(rows)
+
+
+def _listener(status: Status) -> str:
+    told = status.told
+    if told is None:
+        return "not known: the daemon said nothing lately"
+    if told.listening is None:
+        return "nobody listens to it: [ami] username is empty"
+    if not told.listening.connected:
+        return "not listened to: no connection to its manager interface"
+    return "listened to"
+
+
+def _trouble(check: Check) -> Text:
+    style = "bold red" if check.status is CheckStatus.FAIL else "yellow"
+    found = Text.assemble((f"{check.name}: ", style), clean(check.detail))
+    if check.way_out:
+        found.append(f"\n→ {clean(check.way_out)}", style="cyan")
+    return found

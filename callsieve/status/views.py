@@ -1,0 +1,319 @@
+"""Are calls screened now, since when, what was done lately, and what is wrong: for `callsieve status` and who shows it.
+
+It must be quick, and say something whatever is broken: it reads what is known (the store, what the daemon said of
+itself, what root's doctor found), and asks the daemon and Asterisk one short question each.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from agi.parsing import instant_of
+from callsieve.calls.records import decision_as_json
+from callsieve.daemon.telemetry import Telemetry, is_fresh, read_telemetry
+from callsieve.daemon.trusted_users import obeyed_users
+from callsieve.doctor.checks import examine
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
+from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, read_only
+from callsieve.doctor.stored_findings import Findings, completed, read_findings
+from callsieve.emergency_window import EmergencyWindow, window_of
+from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, ConsoleError, parse_off, value_in
+from callsieve.settings import Loaded, SettingsError
+from callsieve.system.privileges import as_root
+from callsieve.wiring import policies_of
+from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
+from policies.policy import PolicyError
+from reputation.model import DecisionRecord
+from reputation.store.activity import counts_over, decided_by
+from reputation.store.audit_search import latest_of
+from reputation.store.errors import StoreError
+from reputation.store.journal import decisions
+from reputation.store.migrations import pending
+from reputation.wording import Wording
+
+T = TypeVar("T")
+
+HOUR_SECONDS = 3600.0
+AHEAD_SECONDS = 60.0  # a decision may be dated a moment later than our clock
+DAEMON, OFF_SWITCH = "daemon", "off switch"
+# Of the doctor's checks those that take a few milliseconds. The daemon is asked apart.
+QUICK = (
+    *("Asterisk", OFF_SWITCH, "emergency window", "local users", "settings", "policy", "store", "screened calls"),
+    *("backup", "feeds", "housekeeping", "appeals", "reviews", "identities"),
+)
+ACTIONS = tuple(ACTION_BY_WORD)
+
+
+class Screening(StrEnum):
+    """What becomes of a call that comes in now. All but the first two: it goes on unscreened."""
+
+    ON = "on"
+    OBSERVING = "observing"
+    OFF = "off"
+    EMERGENCY = "emergency"
+    FAILING = "failing"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+IS_SCREENED = {Screening.ON: True, Screening.OBSERVING: True, Screening.UNKNOWN: None}
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What the store tells. `last_hour`: decisions by action, in observe mode by what would have been ordered."""
+
+    last_call: DecisionRecord | None
+    last_hour: Counter[str]
+    failed_open: int
+    window: EmergencyWindow
+    switched_at: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it. `since`: when the present state began, as far as that is known; `until`: when it ends by itself.
+
+    `told`: what the daemon said of itself, None where it did not lately. `journal`: None where the store cannot be
+    read. `not_known`: what this user may not see, or nothing could be asked about.
+    """
+
+    at: float
+    screening: Screening
+    why: str | Wording
+    since: float | None
+    until: float | None
+    policy: str | None
+    observing: bool | None
+    listen: str | None
+    told: Telemetry | None
+    journal: Journal | None
+    trouble: tuple[Check, ...]
+    not_known: tuple[Check, ...]
+    loaded: Loaded
+    settings_error: str
+
+    @property
+    def is_screened(self) -> bool | None:
+        """Whether a call that comes in now is decided about; None: that cannot be told."""
+        return IS_SCREENED.get(self.screening, False)
+
+    @property
+    def is_well(self) -> bool:
+        """Calls are screened, and nothing has to be put right."""
+        return self.is_screened is True and all(check.status is not CheckStatus.FAIL for check in self.trouble)
+
+
+def status_of(ground: CheckContext, loaded: Loaded) -> Status:
+    """`ground`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error."""
+    last_told = read_telemetry(loaded.state)
+    told = last_told if is_fresh(last_told, ground.now) else None
+    daemon = _daemon(ground, told)
+    asterisk_at = _emergency_in_asterisk(ground)
+    journal = _of_store(loaded, lambda db: _journal(db, loaded, ground.now, asterisk_at))
+    checks = [*examine(ground, *QUICK), Check(DAEMON, daemon.status, daemon.detail, daemon.way_out, ground.now)]
+    stored = read_findings(loaded.findings_path)
+    found = completed(checks, stored, ground.now) + _more(stored, ground.now)
+    if journal is not None and journal.failed_open:
+        found.append(_deadline(journal.failed_open, ground.now))
+    screening, why, since, until = _screening(
+        ground, daemon, last_told, journal, {check.name: check for check in found}
+    )
+    policy, observing = _policy(loaded, told, is_broken=isinstance(ground.read, SettingsError))
+    if screening is Screening.ON and observing:
+        screening = Screening.OBSERVING
+    order = (CheckStatus.FAIL, CheckStatus.WARN)
+    return Status(
+        at=ground.now,
+        screening=screening,
+        why=why,
+        since=since,
+        until=until,
+        policy=policy,
+        observing=observing,
+        listen=None if isinstance(ground.read, SettingsError) else loaded.settings.agi.listen,
+        told=told,
+        journal=journal,
+        trouble=tuple(check for status in order for check in found if check.status is status),
+        not_known=tuple(check for check in found if check.status is CheckStatus.UNKNOWN),
+        loaded=loaded,
+        settings_error=str(ground.read) if isinstance(ground.read, SettingsError) else "",
+    )
+
+
+# What is asked
+
+
+def _daemon(ground: CheckContext, told: Telemetry | None) -> Finding:
+    """What the daemon answers now; where we do not know its address, or it does not obey us, what it said lately."""
+    with suppress(SettingsError):
+        if _is_obeyed(ground.loaded):
+            with as_root():
+                answer = answer_of_daemon(ground)
+                return judged(ground, answer) if isinstance(answer, StatusAnswer) else answer
+    if told is None:
+        return unknown(
+            Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
+        )
+    if told.trouble:
+        return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": told.trouble}))
+    return Finding(CheckStatus.OK, Wording("it said that all is well"))
+
+
+def _is_obeyed(loaded: Loaded) -> bool:
+    """Whether the daemon, which runs as the owner of its state directory, answers us; it counts strangers."""
+    with suppress(OSError):
+        return os.getuid() in obeyed_users(loaded.settings, loaded.state.stat().st_uid)
+    return os.getuid() == 0
+
+
+def _emergency_in_asterisk(ground: CheckContext) -> float | None:
+    try:
+        return instant_of(value_in(ground.ask(f"database get {FAMILY} {EMERGENCY_KEY}")) or "")
+    except ConsoleError:
+        return None
+
+
+def _of_store(loaded: Loaded, read: Callable[[sqlite3.Connection], T]) -> T | None:
+    """None: there is no store, or none that this version or this user can read. The check of the store says why."""
+    with suppress(StoreError, OSError):
+        if loaded.store_path.exists():
+            with read_only(loaded.store_path) as db:
+                return None if pending(db) else read(db)
+    return None
+
+
+def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: float | None) -> Journal:
+    since, until = now - HOUR_SECONDS, now + AHEAD_SECONDS
+    counted: Counter[str] = Counter()
+    for count in counts_over(db, since, until, until - since):
+        counted[count.action] += count.calls
+    switched = {what: row.row.at for what in ("off", "on") for row in latest_of(db, (what,), 1)}
+    return Journal(
+        last_call=next(iter(decisions(db, until=until, limit=1)), None),
+        last_hour=counted,
+        failed_open=decided_by(db, FAIL_OPEN_RULE, since, until),
+        window=window_of(db, loaded.settings, now, asterisk_at),
+        switched_at=switched,
+    )
+
+
+def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple[str | None, bool | None]:
+    """Name and whether it only observes; as the daemon says, else as the settings do."""
+    if told is not None:
+        return told.policy, told.observing
+    if is_broken:
+        return None, None
+    try:
+        policy = policies_of(loaded).default
+    except PolicyError:  # the check of the policy says why
+        return None, None
+    return policy.name, policy.observe
+
+
+# What is made of it
+
+
+def _more(stored: Findings | Wording, now: float) -> list[Check]:
+    """What root's doctor found to be wrong and we did not look at, if it looked lately: a trunk that asks nobody."""
+    if isinstance(stored, Wording) or stored.is_old(now):
+        return []
+    ours = {*QUICK, DAEMON}
+    return [check for check in stored.checks if check.status is CheckStatus.FAIL and check.name not in ours]
+
+
+def _deadline(calls: int, now: float) -> Check:
+    about = Wording("calls that went on undecided in the last hour: {calls:,}", {"calls": calls})
+    return Check("fail-open", CheckStatus.WARN, about, "callsieve calls search --rule fail-open", now)
+
+
+State = tuple[Screening, str | Wording, float | None, float | None]
+
+
+def _screening(
+    ground: CheckContext, daemon: Finding, told: Telemetry | None, journal: Journal | None, found: dict[str, Check]
+) -> State:
+    """What keeps calls from being screened: first what people did, then what broke. `told`: the daemon's last word."""
+    switched = journal.switched_at if journal is not None else {}
+    switch = found[OFF_SWITCH]
+    if switch.status is CheckStatus.WARN:
+        until = _off_until(ground)
+        return Screening.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
+    if ground.is_asterisk_down:
+        return Screening.DOWN, found["Asterisk"].detail, None, None
+    if daemon.status is CheckStatus.FAIL:
+        return Screening.DOWN, daemon.detail, told.at if told is not None else None, None
+    if journal is not None and journal.window.is_open:
+        return Screening.EMERGENCY, journal.window.said, journal.window.since, journal.window.until
+    if daemon.status is CheckStatus.UNKNOWN:
+        return Screening.UNKNOWN, daemon.detail, None, None
+    if told is not None and is_fresh(told, ground.now) and (told.is_blind or told.breaker_open):
+        return Screening.FAILING, told.trouble, None, None
+    instants = [told.started_at if told is not None else None, switched.get("on")]
+    return Screening.ON, "", max((at for at in instants if at is not None), default=None), None
+
+
+def _off_until(ground: CheckContext) -> float | None:
+    try:
+        return parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}"))
+    except ConsoleError:
+        return None
+
+
+def status_as_json(status: Status, version: str) -> dict[str, object]:
+    """For scripts; docs/commands.md says what each key is."""
+    journal, told, loaded = status.journal, status.told, status.loaded
+    listening = told.listening if told is not None else None
+    return {
+        "version": version,
+        "at": status.at,
+        "screening": status.screening.value,
+        "screened": status.is_screened,
+        "well": status.is_well,
+        "why": str(status.why),
+        "since": status.since,
+        "until": status.until,
+        "policy": {"name": status.policy, "observing": status.observing},
+        "last_call": decision_as_json(journal.last_call) if journal is not None and journal.last_call else None,
+        "last_hour": None
+        if journal is None
+        else {
+            "calls": journal.last_hour.total(),
+            "by_action": {action: journal.last_hour[action] for action in ACTIONS},
+            "failed_open": journal.failed_open,
+        },
+        "daemon": {
+            "listen": status.listen,
+            "started_at": told.started_at if told is not None else None,
+            "said_at": told.at if told is not None else None,
+        },
+        "listener": {
+            "configured": bool(loaded.settings.ami.username) if not status.settings_error else listening is not None,
+            "connected": listening.connected if listening is not None else None,
+            "trouble": listening.trouble if listening is not None else "",
+        },
+        "trouble": [_check_as_json(check) for check in status.trouble],
+        "not_known": [_check_as_json(check) for check in status.not_known],
+        "settings": {
+            "file": str(loaded.file) if loaded.file else None,
+            "error": status.settings_error or None,
+            "state": str(loaded.state),
+        },
+    }
+
+
+def _check_as_json(check: Check) -> dict[str, object]:
+    return {
+        "name": check.name,
+        "status": check.status.value,
+        "detail": str(check.detail),
+        "way_out": str(check.way_out),
+        "at": check.at,
+    }

@@ -1,0 +1,264 @@
+"""`callsieve status`: whether calls are screened, with everything running and with each part broken."""
+
+from __future__ import annotations
+
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.daemon.telemetry import FRESH_SECONDS, read_telemetry, write_telemetry
+from callsieve.doctor.finding import Check, CheckStatus
+from callsieve.doctor.stored_findings import findings_of, store_findings
+from lab.daemon import Daemon
+from reputation.store.database import open_store
+from reputation.store.emergencies import record_emergency
+from reputation.store.journal import record_decisions
+from tests.callsieve.daemon.test_telemetry import make_telemetry
+from tests.callsieve.doctor.test_doctor_screening import add_call
+from tests.callsieve.program import Program, Result, make_record
+from tests.office import SETTINGS
+from tests.waiting import wait_until
+
+# Asterisk's console, with a database in a file beside it.
+ASTERISK = """\
+#!/bin/sh
+case "$2" in
+"core show version") echo "Asterisk 22.10.1 built by nobody" ;;
+"database get callsieve off") cat "$0.off" 2>/dev/null || echo "Database entry not found." ;;
+*) echo "Database entry not found." ;;
+esac
+"""
+NO_ASTERISK = '#!/bin/sh\necho "Unable to connect to remote asterisk (does $0.ctl exist?)"\nexit 1\n'
+KEYS = {
+    *("version", "at", "screening", "screened", "well", "why", "since", "until", "policy", "last_call", "last_hour"),
+    *("daemon", "listener", "trouble", "not_known", "settings"),
+}
+
+
+class StatusOffice(Program):
+    """An office with an Asterisk that only answers its console; `daemon` is not started."""
+
+    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+        self.asterisk = folder / "asterisk"
+        self.settings = f'[asterisk]\ncommand = "{self.asterisk}"\n{settings}'
+        self.daemon = Daemon(folder / "state", self.settings)
+        super().__init__(folder, self.daemon.config.read_text())
+        self.put_asterisk(ASTERISK)
+        self.ok("db", "migrate")
+
+    def put_asterisk(self, script: str) -> None:
+        self.asterisk.write_text(script)
+        self.asterisk.chmod(0o755)
+
+    def status(self) -> tuple[int, Any]:
+        """The exit code, and what is printed for scripts."""
+        result = self("status", "--json")
+        return result.code, result.json
+
+    def tell(self, **changed: Any) -> None:
+        """As if a daemon had just said so."""
+        now = time.time()
+        told = make_telemetry(now)
+        write_telemetry(self.state, msgspec.structs.replace(told, started_at=now - 900, **changed))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> StatusOffice:
+    return StatusOffice(tmp_path)
+
+
+@pytest.fixture
+def running(office: StatusOffice) -> Iterator[StatusOffice]:
+    """The same, and its daemon runs and has said how it is."""
+    with office.daemon:
+        wait_until(lambda: read_telemetry(office.state) is not None)
+        yield office
+
+
+def troubles(said: Any) -> dict[str, str]:
+    return {check["name"]: check["status"] for check in said["trouble"]}
+
+
+def test_calls_are_screened(running: StatusOffice) -> None:
+    now = time.time()
+    running.add_decisions(
+        make_record("7KQ2M4XA", at=now - 30, action="tag", would_be="tag"),
+        make_record("7KQ2M4XB", at=now - 90, action="allow", would_be="warn"),
+        make_record("7KQ2M4XC", at=now - 120, action="tag", would_be="tag"),
+        make_record("7KQ2M4XD", at=now - 5000, action="reject", would_be="reject"),
+    )
+    code, said = running.status()
+    assert (code, said["screening"], said["screened"], said["well"]) == (0, "on", True, True)
+    assert set(said) == KEYS
+    assert said["policy"] == {"name": "cautious", "observing": False}
+    assert (said["last_call"]["id"], said["last_call"]["action"]) == ("7KQ2M4XA", "tag")
+    actions = {"allow": 0, "tag": 2, "warn": 1, "challenge": 0, "route": 0, "reject": 0}
+    assert said["last_hour"] == {"calls": 3, "by_action": actions, "failed_open": 0}
+    assert said["daemon"]["listen"] == f"127.0.0.1:{running.daemon.port}"
+    assert said["since"] == said["daemon"]["started_at"]
+    assert said["listener"] == {"configured": False, "connected": None, "trouble": ""}
+    assert "fail" not in troubles(said).values()
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_it_is_one_screen(running: StatusOffice, monkeypatch: pytest.MonkeyPatch, piped: bool) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    now = time.time()
+    running.add_decisions(
+        *(make_record(f"7KQ2M4{n:02}", at=now - n, action="allow", would_be="allow") for n in range(60)),
+        make_record("7KQ2M4XB", at=now - 90, action="tag", would_be="tag"),
+    )
+    said = running("status") if piped else running("status", typed="")
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", said.out).splitlines()
+    assert len(printed) <= 24
+    assert max(map(len, printed)) <= 80
+    assert printed[0].startswith("screening")
+    bars = {line.split()[0]: line.count("█") for line in printed if "█" in line}
+    assert bars["allow"] > bars["tag"] > 0
+
+
+def test_a_policy_that_observes(tmp_path: Path) -> None:
+    office = StatusOffice(tmp_path, SETTINGS + '\n[policy]\nname = "observe"\n')
+    with office.daemon:
+        code, said = office.status()
+    assert (code, said["screening"], said["screened"]) == (0, "observing", True)
+
+
+def test_switched_off(running: StatusOffice) -> None:
+    until = int(time.time()) + 7200
+    (running.folder / "asterisk.off").write_text(f"Value: {until}\n")
+    code, said = running.status()
+    assert (code, said["screening"], said["screened"], said["until"]) == (1, "off", False, until)
+    (running.folder / "asterisk.off").write_text("Value: 9999999999\n")
+    assert running.status()[1]["until"] is None
+
+
+def test_the_emergency_window(running: StatusOffice) -> None:
+    now = time.time()
+    running.write(record_emergency, now - 60, "")
+    code, said = running.status()
+    assert (code, said["screening"], said["since"]) == (1, "emergency", now - 60)
+    assert said["until"] == now - 60 + 7200
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_no_daemon(office: StatusOffice, how: str) -> None:
+    with office.daemon as daemon:
+        wait_until(lambda: read_telemetry(office.state) is not None)
+        daemon.freeze() if how == "frozen" else daemon.stop()
+        code, said = office.status()
+        if how == "frozen":
+            daemon.thaw()
+    told = read_telemetry(office.state)
+    assert told is not None
+    assert (code, said["screening"], said["screened"], troubles(said)["daemon"]) == (1, "down", False, "fail")
+    assert said["since"] <= told.at
+    assert said["policy"]["name"] == "cautious"
+
+
+def test_no_asterisk(running: StatusOffice) -> None:
+    running.put_asterisk(NO_ASTERISK)
+    code, said = running.status()
+    assert (code, said["screening"], troubles(said)["Asterisk"]) == (1, "down", "fail")
+
+
+def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
+    """What is not known is named; it is not taken for trouble."""
+    running.put_asterisk("#!/bin/sh\necho 'sudo: a password is required'\nexit 1\n")
+    _, said = running.status()
+    assert "off switch" in [check["name"] for check in said["not_known"]]
+    assert said["screening"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("changed", "screening"),
+    [
+        pytest.param({"is_blind": True}, "failing", id="blind"),
+        pytest.param({"breaker_open": True, "trouble": "the store did not answer lately"}, "failing", id="store"),
+        pytest.param({"trouble": "AMI: connection refused"}, "on", id="ami"),
+    ],
+)
+def test_what_the_daemon_says(office: StatusOffice, changed: dict[str, Any], screening: str) -> None:
+    with office.daemon:
+        wait_until(lambda: read_telemetry(office.state) is not None)
+        office.daemon.freeze()  # it says no more of itself
+        office.tell(**changed)
+        office.daemon.thaw()
+        _, said = office.status()
+    assert said["screening"] == screening
+
+
+def test_settings_that_are_broken(running: StatusOffice) -> None:
+    """The daemon goes on with the old ones, and the file, the line and the key are named."""
+    running.config.write_text(running.daemon.config.read_text() + "\n[agi2]\nx = 1\n")
+    running.tell()
+    code, said = running.status()
+    line = running.config.read_text().splitlines().index("[agi2]") + 1
+    assert (code, said["screening"], troubles(said)["settings"]) == (1, "on", "fail")
+    assert said["settings"]["error"].startswith(f"{running.config}: line {line}: agi2: unknown key")
+    assert said["last_hour"]["calls"] == 0
+
+
+def test_settings_that_are_broken_and_no_daemon(office: StatusOffice) -> None:
+    office.config.write_text("[agi\n")
+    write_telemetry(office.state, make_telemetry(time.time() - 2 * FRESH_SECONDS))
+    result = office("status")
+    assert result.code == 1
+    assert str(office.config) in result.out
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "older"])
+def test_no_store_that_can_be_read(office: StatusOffice, damage: str) -> None:
+    if damage == "missing":
+        office.store.unlink()
+    elif damage == "damaged":
+        office.store.write_bytes(b"no database" * 1000)
+    else:
+        with open_store(office.store, migrated=False) as db:
+            db.execute("DROP TABLE migration")
+    code, said = office.status()
+    assert (code, said["last_hour"], said["last_call"]) == (1, None, None)
+    assert "store" in troubles(said)
+
+
+def test_calls_come_in_and_nobody_asks(running: StatusOffice) -> None:
+    """The daemon is well and the listener hears calls, but no dialplan sends them here."""
+    running.write(lambda db: add_call(db, time.time() - 600, decided=False))
+    code, said = running.status()
+    assert (code, said["well"], troubles(said)["screened calls"]) == (1, False, "fail")
+    assert said["last_call"] is None
+
+
+def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
+    late = make_record("7KQ2M4XA", at=time.time() - 60, action="allow", would_be="allow", rule="fail-open")
+    running.write(record_decisions, [late])
+    _, said = running.status()
+    assert (said["last_hour"]["failed_open"], troubles(said)["fail-open"]) == (1, "warn")
+
+
+@pytest.mark.root
+def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
+    trunks = Check("trunks", CheckStatus.FAIL, "NOT screened: 201 from carrier", "callsieve asterisk install")
+    findings = running.load().findings_path
+    for age, code in ((60.0, 1), (7200.0, 0)):
+        store_findings(findings, findings_of([trunks], time.time() - age))
+        ended, said = running.status()
+        assert (ended, "trunks" in troubles(said)) == (code, code == 1)
+
+
+@pytest.mark.root
+def test_who_may_not_look_is_told(running: StatusOffice) -> None:
+    """And the daemon, which does not obey strangers, is not asked: it would count them as trouble."""
+    running.state.chmod(0o700)
+    running.config.chmod(0o644)
+    for folder in (running.folder, *running.folder.parents):
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            folder.chmod(folder.stat().st_mode | 0o711)
+    result: Result = running.as_nobody("status", "--json")
+    assert (result.code, result.json["screening"], result.json["screened"]) == (1, "unknown", None)
