@@ -1,0 +1,253 @@
+"""From a file to the rows of a country. Everything is checked here, so that a look-up cannot fail.
+
+An error names the file, the row, the key and the way out:
+    fr.toml: range 3 (+33162): purpose does not know 'sales': use one of bank, call-centre, ...
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from reputation.plan.rows import PlanFile, PlanRow, PlanSource, Purpose
+
+MAX_BYTES = 1 << 18
+MAX_PREFIXES = 5000  # of one file
+MAX_PROBLEMS = 20
+MAX_TEXT = 300
+FILE_KEYS = frozenset({"country", "adds_to", "calling_code", "read", "source", "range"})
+SOURCE_KEYS = frozenset({"name", "title", "url", "read"})
+RANGE_KEYS = frozenset(
+    {*("prefix", "digits", "purpose", "source", "valid_from", "valid_until", "evidence", "law", "note")}
+)
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_URL = re.compile(r"https?://[!-~]{3,}", re.ASCII)
+
+T = TypeVar("T")
+
+
+class PlanError(ValueError):
+    """A file that cannot be used: all that is wrong with it, a line each, with the file's name."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        more = f" (and {len(problems) - 1} more: callsieve plan check)" if len(problems) > 1 else ""
+        super().__init__(problems[0] + more)
+        self.problems = tuple(problems)
+
+
+class _Wrong(ValueError):
+    """One value that is not taken: the key, and what it takes."""
+
+
+def parse_plan(raw: bytes, name: str) -> PlanFile:
+    """The plan that a file holds; `name` is the file's, for errors. PlanError."""
+    if len(raw) > MAX_BYTES:
+        raise PlanError([f"{name}: is larger than {MAX_BYTES:,} bytes: split it, a file a country"])
+    try:
+        table = tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise PlanError([f"{name}: not UTF-8 at byte {error.start}: save it as UTF-8"]) from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
+        raise PlanError([f"{name}: not TOML: {error}"]) from None
+    problems: list[str] = []
+    plan = _Reader(table, problems).plan()
+    if plan is None or problems:
+        raise PlanError([f"{name}: {problem}" for problem in problems[:MAX_PROBLEMS]])
+    return plan
+
+
+@lru_cache(maxsize=1)
+def shipped_plans() -> tuple[PlanFile, ...]:
+    """The plans that come with CallSieve, by country. They are tested, so that they cannot be wrong."""
+    found = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
+    return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
+
+
+class _Reader:
+    """Reads the tables of one file; what is wrong is added to the problems, so that all of it is named at once."""
+
+    def __init__(self, table: Mapping[str, Any], problems: list[str]) -> None:
+        self._table = table
+        self._problems = problems
+        self._sources: dict[str, PlanSource] = {}
+
+    def plan(self) -> PlanFile | None:
+        table = self._table
+        self._check_keys(table, FILE_KEYS, "")
+        adds = "adds_to" in table
+        if adds == ("country" in table):
+            self._problems.append(
+                "needs either country (the whole plan of a country) or adds_to (rows beside the plan that there is):"
+                ' country = "FR"'
+            )
+        country = self._read("", lambda: _country(table.get("adds_to" if adds else "country")))
+        code = self._read("", lambda: _calling_code(table.get("calling_code")))
+        read = self._read("", lambda: _day("read", table.get("read")))
+        for one in self._tables("source", self._source):
+            self._sources[one.name] = one
+        if country is None or code is None or read is None:
+            return None
+        rows = [
+            row
+            for of_range in self._tables("range", lambda one: self._rows(one, country, code, adds))
+            for row in of_range
+        ]
+        if len(rows) > MAX_PREFIXES:
+            self._problems.append(
+                f"has {len(rows):,} prefixes, and at most {MAX_PREFIXES:,} are read: use shorter ones"
+            )
+            return None
+        self._problems.extend(_overlaps(rows))
+        return PlanFile(country, code, read, tuple(self._sources.values()), tuple(rows), adds)
+
+    def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
+        """What `read` makes of each table of an array; what it refuses is a problem of that table."""
+        tables = self._table.get(key, [])
+        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            self._problems.append(f"{key} is written as [[{key}]] tables")
+            return
+        for place, one in enumerate(tables, 1):
+            about = f"{key} {place}{_named(one, 'name' if key == 'source' else 'prefix')}: "
+            self._check_keys(one, SOURCE_KEYS if key == "source" else RANGE_KEYS, about)
+            found = self._read(about, lambda: read(one))  # noqa: B023 (called at once)
+            if found is not None:
+                yield found
+
+    def _read(self, about: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except _Wrong as error:
+            self._problems.append(f"{about}{error}")
+            return None
+
+    def _check_keys(self, table: Mapping[str, Any], known: frozenset[str], about: str) -> None:
+        for key in (key for key in table if key not in known):
+            self._problems.append(f"{about}unknown key {_shown(key)}: use {', '.join(sorted(known))}")
+
+    def _source(self, table: Mapping[str, Any]) -> PlanSource:
+        name, title, url = (_text(key, table.get(key)) for key in ("name", "title", "url"))
+        if not _URL.fullmatch(url):
+            raise _Wrong(f"url takes an address such as https://example.org/page, not {_shown(url)}")
+        if name in self._sources:
+            raise _Wrong(f"name: {_shown(name)} is there twice: give each source a name of its own")
+        return PlanSource(name, title, url, _day("read", table.get("read")))
+
+    def _rows(self, table: Mapping[str, Any], country: str, calling_code: int, is_own: bool) -> list[PlanRow]:
+        purpose = table.get("purpose")
+        if not isinstance(purpose, str) or purpose not in set(Purpose):
+            raise _Wrong(f"purpose does not know {_shown(purpose)}: use one of {', '.join(sorted(Purpose))}")
+        source, law = (self._source_named(key, table.get(key)) for key in ("source", "law"))
+        is_evidence = _boolean("evidence", table.get("evidence", source is not None))
+        if source is None and is_evidence:
+            raise _Wrong("evidence = true needs the source that says so: add source, or take evidence out")
+        begins, ends = (_day(key, table[key]) if key in table else None for key in ("valid_from", "valid_until"))
+        if begins and ends and ends < begins:
+            raise _Wrong("valid_until is before valid_from: both days are included")
+        digits, note = _digits(table.get("digits")), _text("note", table["note"]) if "note" in table else ""
+        return [
+            PlanRow(
+                country=country,
+                prefix=prefix,
+                purpose=Purpose(purpose),
+                digits=digits,
+                source=source,
+                valid_from=begins,
+                valid_until=ends,
+                is_evidence=is_evidence,
+                law=law,
+                note=note,
+                is_own=is_own,
+            )
+            for prefix in _prefixes(table.get("prefix"), calling_code)
+        ]
+
+    def _source_named(self, key: str, name: Any) -> PlanSource | None:
+        if name is None:
+            return None
+        if not isinstance(name, str) or name not in self._sources:
+            known = ", ".join(sorted(self._sources)) or "none"
+            raise _Wrong(f"{key}: there is no [[source]] named {_shown(name)} (there is {known}): add it above")
+        return self._sources[name]
+
+
+def _overlaps(rows: Sequence[PlanRow]) -> Iterator[str]:
+    """Rows that say two things of one number at one time."""
+    by_prefix: dict[str, list[PlanRow]] = {}
+    for row in rows:
+        for other in by_prefix.setdefault(row.prefix, []):
+            at_once = row.begins_at < other.ends_at and other.begins_at < row.ends_at
+            if at_once and (row.digits & other.digits or row.digits == other.digits):
+                yield f"prefix {row.prefix} is there twice for the same days and digits: take one out"
+        by_prefix[row.prefix].append(row)
+
+
+def _prefixes(value: Any, calling_code: int) -> list[str]:
+    texts = value if isinstance(value, list) else [value]
+    if not texts:
+        raise _Wrong("prefix takes the start of numbers such as +33162, or a list of them")
+    for text in texts:
+        if not isinstance(text, str) or not _PREFIX.fullmatch(text):
+            raise _Wrong(f"prefix takes the start of numbers such as +33162, not {_shown(text)}")
+        if not text.startswith(f"+{calling_code}") or text == f"+{calling_code}":
+            raise _Wrong(
+                f"prefix {text} is not of calling code {calling_code}: begin it with +{calling_code} and a digit"
+            )
+    return texts
+
+
+def _digits(value: Any) -> frozenset[int]:
+    if value is None:
+        return frozenset()
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(type(one) is int and 1 <= one <= 14 for one in numbers):
+        raise _Wrong(f"digits takes how many digits follow the calling code, such as 9 or [5, 6], not {_shown(value)}")
+    return frozenset(numbers)
+
+
+def _country(value: Any) -> str:
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+        raise _Wrong(f"country takes a code of two letters such as FR, not {_shown(value)}")
+    return value
+
+
+def _calling_code(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= 999:
+        raise _Wrong(f"calling_code takes a number such as 33, not {_shown(value)}")
+    return value
+
+
+def _day(key: str, value: Any) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime) or not 1900 <= value.year <= 2999:
+        raise _Wrong(f"{key} takes a day such as 2026-01-31, without quotes, not {_shown(value)}")
+    return value
+
+
+def _boolean(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong(f"{key} takes true or false, not {_shown(value)}")
+    return value
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
+        raise _Wrong(f"{key} takes one line of at most {MAX_TEXT} characters, not {_shown(value)}")
+    return value
+
+
+def _named(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    first = value[0] if isinstance(value, list) and value else value
+    return f" ({_shown(first)})" if isinstance(first, str) else ""
+
+
+def _shown(value: Any) -> str:
+    """What was written, bounded and on one line."""
+    text = value if isinstance(value, str) else repr(value)
+    printable = "".join(c if c.isprintable() else "?" for c in text[:60])
+    return f"{printable!r}" if isinstance(value, str) else printable

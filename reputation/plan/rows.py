@@ -1,0 +1,84 @@
+"""What a numbering plan says of a range of numbers: what it is for, since when, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """What the numbers of a range are for."""
+
+    TELEMARKETING = "telemarketing"  # calls that offer something, by rule or by order
+    CALL_CENTRE = "call-centre"  # call centres and automatic dialling in general
+    BANK = "bank"  # banks, insurers, stockbrokers
+    GOVERNMENT = "government"
+    SERVICE = "service"  # a company's or a network's service line
+    PREMIUM = "premium"
+    PERSONAL = "personal"  # follows a person; costs more to call back than it looks
+    VOIP = "voip"
+    MACHINE = "machine"  # machines among themselves
+    UNALLOCATED = "unallocated"  # nobody has such a number
+    DO_NOT_ORIGINATE = "do-not-originate"  # is called and never calls
+
+
+# Nobody can have such a number, whatever its length says.
+NOBODYS = frozenset({Purpose.UNALLOCATED})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSource:
+    """A page that was read, on that day, and that says what the rows say which name it."""
+
+    name: str
+    title: str
+    url: str
+    read: date
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A range: all numbers that begin with `prefix`, and have so many `digits` after the calling code where it says so.
+
+    It holds from the first day to the last, both included, in UTC. `is_evidence`: a source says so, and it counts.
+    `law`: what forbids that such calls are blocked. `is_own`: an administrator's row.
+    """
+
+    country: str
+    prefix: str
+    purpose: Purpose
+    digits: frozenset[int] = frozenset()
+    source: PlanSource | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    is_evidence: bool = False
+    law: PlanSource | None = None
+    note: str = ""
+    is_own: bool = False
+
+    @property
+    def begins_at(self) -> float:
+        """The first instant at which it holds, UTC seconds."""
+        return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
+
+    @property
+    def ends_at(self) -> float:
+        """The first instant at which it holds no more, UTC seconds."""
+        return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """The plan of a country, or an administrator's rows beside it (`adds`). `read`: when it was last looked through."""
+
+    country: str
+    calling_code: int
+    read: date
+    sources: tuple[PlanSource, ...]
+    rows: tuple[PlanRow, ...]
+    adds: bool = False
+
+
+def _midnight(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
