@@ -15,8 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
-from callsieve.cli.options import ConfigOption
-from callsieve.main.commands import COMMANDS, HELP, HELP_WITHIN
+from callsieve.main.commands import COMMANDS, GROUPS, HELP, HELP_WITHIN
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -26,13 +25,16 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, help_text in HELP.items():
-            self.add_command(TyperCommand(name, short_help=help_text))
+        for group, helps in GROUPS.items():
+            for name, text in helps.items():
+                self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
 
     def load(self, name: str) -> None:
         """Imports the command of this name, if there is one, or all of the group."""
         if name in HELP:
-            self.commands[name] = _command_of(name)
+            command = _command_of(name)
+            command.rich_help_panel = next(group for group, helps in GROUPS.items() if name in helps)
+            self.commands[name] = command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Loads the command that is run or completed; `get_command`, which the help uses, leaves the entry."""
@@ -65,7 +67,7 @@ def _command_of(first: str) -> Any:
 app = typer.Typer(
     name="callsieve",
     cls=LazyGroup,
-    help="Call screening for Asterisk.",
+    help="Call screening for Asterisk. Begin with: callsieve status",
     no_args_is_help=True,
     invoke_without_command=True,
     add_completion=False,
@@ -78,23 +80,12 @@ app = typer.Typer(
 def callsieve(
     version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
 ) -> None:
-    """Call screening for Asterisk. Start with `callsieve doctor`; docs/commands.md has every command."""
+    """What is said without a command."""
     if version:
         from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
         typer.echo(f"callsieve {program_version()}")
         raise typer.Exit
-
-
-@app.command()
-def serve(
-    config: ConfigOption = None,
-    log_json: bool = typer.Option(False, "--log-json", help="Log JSON lines."),
-) -> None:
-    """Answer Asterisk: the FastAGI server. Runs until it is stopped; SIGHUP reloads settings and policies."""
-    from callsieve.main.serve import serve_calls
-
-    serve_calls(config, log_json=log_json)
 
 
 # Once: calling `app` itself would put it together again.

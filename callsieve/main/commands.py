@@ -1,42 +1,51 @@
 """The commands: where the function of each is, below `callsieve`, and what `callsieve --help` says.
 
-The help stands here so that `callsieve --help` imports none of the modules. Both tables are in the order shown.
+The help stands here so that `callsieve --help` imports none of the modules. The tables are in the order shown; each
+text fits beside its name at 80 columns.
 """
 
-HELP = {
-    "status": "Say whether calls are screened, what was done lately, and what is wrong.",
-    "off": "Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead.",
-    "on": "Switch screening on again.",
-    "doctor": "Look at everything that screening needs. Exit code 1 when something must be put right.",
-    "lookup": "Show all that is known about a number, and what would be decided about a call from it now.",
-    "summary": (
-        "Sum up the last days: what was done with calls or would have been, and first of all what was probably wrong."
-    ),
-    "mark": "Mark a number as spam, or as not spam, in the name of one of our people. Spam is blocked for that person.",
-    "unmark": "Take back what a person said about a number: as if it had never been said.",
-    "feeds": "Show each feed: how large and how old it is, and whether it still comes.",
-    "replay": "Decide about the calls of a history again, each with only what was known before it. Changes nothing.",
-    "guide": "Print the page for everybody with a phone as HTML: one sheet, from any browser.",
-    "web": "Serve the console, without the daemon. Runs until it is stopped.",
-    "audit": "Show who changed what and when: lists, marks, identities, appeals, imports. The latest first.",
-    "undo": "Take back a change, by its id in the audit; an import with all it brought.",
-    "calls": "What was decided about calls, and why.",
-    "own": "Our own numbers: the register, and how to stay unmarked.",
-    "list": "Allowlists and blocklists: the administrator's, and people's own.",
-    "identity": "Who a number belongs to, and how well that is proven.",
-    "reassigned": "Numbers that have another owner.",
-    "appeal": "Appeals of number owners against a marking.",
-    "review": "Bursts of marks that wait for a look, and marks that are wrong.",
-    "import": "Numbers, past calls, contacts and people from files.",
-    "policy": "Policies: what is done with a call, and why.",
-    "prompts": "What is said to callers and to us, and by what voice.",
-    "emergency": "The window after an emergency call, in which nothing is screened.",
-    "user": "Who may use the console.",
-    "db": "The store's file.",
-    "housekeeping": "What is done about the store again and again.",
-    "privacy": "What is stored about one number: data protection.",
-    "asterisk": "Put CallSieve into Asterisk's configuration, or take it out.",
+GROUPS = {
+    "Every day": {
+        "status": "Are calls screened now, what was done lately, what is wrong.",
+        "summary": "What was done with the calls of the last days.",
+        "calls": "Find and show calls: what was decided, and why.",
+        "lookup": "What is known about a number.",
+        "mark": "Mark a number as spam, or as not spam.",
+        "unmark": "Take back such a mark.",
+        "list": "Allowlists and blocklists.",
+        "off": "Switch screening off, for good or for a time.",
+        "on": "Switch screening on again.",
+        "undo": "Take back a change, by its id in the audit.",
+    },
+    "People and numbers": {
+        "identity": "Who a number belongs to, and how well that is proven.",
+        "reassigned": "Numbers that have another owner now.",
+        "appeal": "Number owners who appeal against a marking.",
+        "review": "Marks that wait for a look, or are wrong.",
+        "own": "Our own numbers: register them, keep them unmarked.",
+        "privacy": "What is stored about a number: export or erase it.",
+        "guide": "Print the page for everybody with a phone.",
+        "import": "Read numbers, past calls, contacts and people from files.",
+        "feeds": "Imported lists of numbers: how old, how large.",
+    },
+    "Policies": {
+        "policy": "What is done with which call: check, try and activate.",
+        "replay": "Try a policy on the calls of a history.",
+    },
+    "Running it": {
+        "doctor": "Look at everything that screening needs.",
+        "asterisk": "Install CallSieve into Asterisk's configuration, or remove it.",
+        "serve": "Run the daemon, which answers Asterisk.",
+        "web": "Run the console without the daemon.",
+        "emergency": "The time after an emergency call, when nothing is screened.",
+        "prompts": "Make, list and play what callers and phones hear.",
+        "user": "Who may use the console.",
+        "audit": "Who changed what, and when.",
+        "db": "Check, back up, restore and migrate the store.",
+        "housekeeping": "Remove from the store what is too old.",
+    },
 }
+HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
 
 HELP_WITHIN = {"own dnc": "People who do not want to be called."}
 
@@ -52,6 +61,7 @@ COMMANDS = {
     "feeds": "imports.cli.feeds:show_feeds",
     "replay": "replay.cli.commands:replay",
     "guide": "guide.cli.commands:guide",
+    "serve": "main.serve_command:serve",
     "web": "main.web_command:web",
     "audit": "audit.cli.commands:show",
     "undo": "audit.cli.commands:undo",

@@ -393,6 +393,7 @@ ELSEWHERE = {
     "test_cli_store.py": ("db migrate", "db restore"),
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),
     "test_doctor.py": ("off", "on"),
+    "test_status.py": ("status",),
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
 }
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from callsieve.main.commands import COMMANDS, HELP
+from callsieve.main.commands import COMMANDS, GROUPS, HELP
 from tests.callsieve.program import Program, all_commands
 from tests.office import ROOT
 
@@ -19,8 +19,7 @@ CAPABILITY = re.compile(r"\bcallsieve\.(\w+)\.cli\.\w+")
 
 def test_every_command_of_the_table_is_there() -> None:
     first_words = {name.partition(" ")[0] for name in COMMANDS}
-    assert set(all_commands().commands) == {"serve", *first_words}
-    assert first_words == set(HELP)
+    assert set(all_commands().commands) == first_words == set(HELP)
 
 
 def test_every_command_of_a_module_is_in_the_table() -> None:
@@ -36,6 +35,14 @@ def test_every_command_of_a_module_is_in_the_table() -> None:
 def test_help_says_of_each_command_what_the_table_says(callsieve: Program) -> None:
     shown = " ".join(callsieve.ok("--help").replace("│", " ").split())
     assert [name for name, text in HELP.items() if f"{name} {text}" not in shown] == []
+
+
+def test_help_is_in_groups_with_a_line_for_each_command(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = [line.strip("│╭╮╰╯─ ") for line in callsieve.ok("--help").splitlines()]
+    below = [line for line in shown[shown.index(next(iter(GROUPS))) :] if line]
+    expected = [line for group, helps in GROUPS.items() for line in (group, *helps)]
+    assert [line if line in GROUPS else line.split()[0] for line in below] == expected
 
 
 @pytest.mark.parametrize(
