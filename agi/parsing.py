@@ -104,9 +104,9 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
 
 def _known_caller(request: Request, region: str) -> Caller:
     """The number that an earlier answer gave. A caller who had none there has none now, whatever the channel says."""
-    number = number_of(request.arguments.get("caller", ""), "ZZ")
-    if number:
-        return Caller(number, number, CallerKind.NUMBER)
+    known = caller_of(request.arguments.get("caller", ""), "ZZ")
+    if known.e164:
+        return Caller(known.e164, known.e164, known.kind)
     shown = caller_of(request.variables.get("agi_callerid", ""), region, request.arguments.get("pres", ""))
     return Caller(None, "", CallerKind.WITHHELD if shown.kind is CallerKind.WITHHELD else CallerKind.INVALID)
 

@@ -33,7 +33,10 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         caller=caller,
         caller_kind=kind,
         did=_number(outcome.did, region),
-        dialled=_number(outcome.dialled, region),
+        # An extension such as 411 is no service number.
+        dialled=outcome.dialled[:MAX_TEXT] or None
+        if direction is Direction.INTERNAL
+        else _number(outcome.dialled, region),
         own_number=_number(outcome.own_number, region),
         trunk=outcome.trunk,
         # Who answered a call that we forwarded is not one of us, and no witness.

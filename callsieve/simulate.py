@@ -22,7 +22,7 @@ from policies.policy import Policy, PolicySet
 from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, Situation, query_of, situation_of
 from reputation.explaining import would_raise
 from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
-from reputation.numbers import caller_of
+from reputation.numbers import block_of, caller_of
 from reputation.scoring import NO_EVIDENCE
 from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import call_times
@@ -167,7 +167,12 @@ def _lately(db: sqlite3.Connection, number: str | None, now: float) -> Lately:
     """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
     if number is None:
         return NOTHING_LATELY
-    block = [(who, at) for who, at in call_times(db, now - WINDOW_SECONDS) if at <= now and who[:-3] == number[:-3]]
+    near = block_of(number)
+    block = [
+        (who, at)
+        for who, at in call_times(db, now - WINDOW_SECONDS)
+        if at <= now and (who == number or (near is not None and block_of(who) == near))
+    ]
     return Lately(
         tuple(at for who, at in block if who == number)[-KEPT_CALLS:], tuple(at for _, at in block)[-KEPT_CALLS:]
     )

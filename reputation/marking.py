@@ -41,7 +41,6 @@ class MarkRefusal(StrEnum):
     WITHHELD = "withheld"
     EMERGENCY_NUMBER = "emergency-number"
     INTERNAL_EXTENSION = "internal-extension"
-    SHORT_CODE = "short-code"
     NO_NUMBER = "no-number"
     OWN_NUMBER = "own-number"
     TOO_MANY = "too-many-marks"
@@ -54,7 +53,6 @@ REFUSAL_BY_KIND = {
     CallerKind.WITHHELD: MarkRefusal.WITHHELD,
     CallerKind.EMERGENCY: MarkRefusal.EMERGENCY_NUMBER,
     CallerKind.INTERNAL: MarkRefusal.INTERNAL_EXTENSION,
-    CallerKind.SHORT_CODE: MarkRefusal.SHORT_CODE,
 }
 
 

@@ -28,7 +28,8 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
-from reputation.neighbours import Neighbours, block_of
+from reputation.neighbours import Neighbours
+from reputation.numbers import block_of
 from reputation.scoring import Evidence
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
@@ -199,7 +200,7 @@ class MemoryStore:
     def _bad_neighbours(self, number: str, auth_class: AuthClass, now: float) -> int:
         """Distinct bad numbers of the block, as far as it is worth counting."""
         block, bad = block_of(number), 0
-        if self._neighbours.count(block) < self.weights.block.some:
+        if block is None or self._neighbours.count(block) < self.weights.block.some:
             return 0
         for one in self._neighbours.suspects(block, auth_class):
             if bad >= self.weights.block.many:

@@ -14,19 +14,30 @@ from reputation.wording import Wording
 
 
 class CallerKind(StrEnum):
-    """What the network's caller text turned out to be. Only NUMBER has an E.164 form and a reputation."""
+    """What the network's caller text turned out to be. NUMBER and SERVICE have a key and a reputation, others neither.
+
+    SERVICE: a national service number without an E.164 form; its key is `+`, calling code and digits (`+8695588`).
+    """
 
     NUMBER = "number"
     WITHHELD = "withheld"
     INVALID = "invalid"
     INTERNAL = "internal"
     EMERGENCY = "emergency"
-    SHORT_CODE = "short-code"
+    SERVICE = "service"
+
+    @classmethod
+    def _missing_(cls, value: object) -> CallerKind | None:
+        """What a service number was called before, when it had no key."""
+        return cls.SERVICE if value == "short-code" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who the network *says* is calling: untrusted. `raw` is bounded to 64 printable characters."""
+    """Who the network *says* is calling: untrusted. `raw` is bounded to 64 printable characters.
+
+    `e164`: E.164, or the key of a service number.
+    """
 
     e164: str | None
     raw: str

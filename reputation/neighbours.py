@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from reputation.model import AuthClass
+from reputation.numbers import block_of
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Neighbours:
     def move(self, number: str) -> None:
         """Something new is known of the number."""
         block = block_of(number)
+        if block is None:
+            return
         self._numbers[block].add(number)
         if block in self._watched:
             for watched in self._watched[block].values():
@@ -56,8 +59,3 @@ class Neighbours:
                 watched.suspects.discard(number)
         watched.moved.clear()
         return watched.suspects
-
-
-def block_of(number: str) -> str:
-    """The block of 1000 that the number lies in. Those of one block are equally long."""
-    return number[:-3]

@@ -4,7 +4,15 @@ The only module that imports phonenumbers, and never its geocoder or carrier dat
 and are read when the first is asked for (3 ms; a look-up 5 us, cached 0.3 us). Law: any text gives an answer, none
 raises; text that is not plainly one number is INVALID, never guessed into one.
 An E.164 number here is `+` and at most 15 digits, *possible* by the length its country allows, and reads back
-as itself. Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 1.4 us, against 12.8 us for
+as itself.
+
+Service numbers are subjects, too: national numbers such as a bank's 95588 in China, 3949 in France or 116117 in
+Germany, which cannot be dialled from abroad and so have no E.164 form. Their key is `+`, the country's calling code and
+the digits (`+8695588`), which reads back as itself in every region: `caller_of` gives it the kind SERVICE,
+`number_type_of` the type SERVICE, `country_of` the country, `service_number_of` the country and the digits.
+docs/decisions/service-numbers.md says why no such key is a number that somebody else has.
+
+Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 1.4 us, against 12.8 us for
 parse + is_possible + format; a national number 20 to 50 us; anything seen lately 0.3 us.
 """
 
@@ -14,6 +22,7 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 from unicodedata import decimal
 
 import phonenumbers
@@ -28,6 +37,12 @@ _RAW_CHARACTERS = 64
 _CACHED_CHARACTERS = 128  # longer text is read anew each time, so nobody fills the cache with megabytes
 _CACHED_CALLERS = 4096
 _MOST_DIGITS = 24  # E.164 has 15, the longest international prefix 8 (Australia's 14xx 0011)
+
+# The longest service number in the data has eight digits; longer ones (China's 1069...) are for text messages alone.
+_MOST_SERVICE_DIGITS = 8
+# Fewer digits after a calling code without `+` are rather an extension: 86110, but 333949 is France's 3949.
+_LEAST_DIGITS_WITH_CODE = 6
+_LONGEST_SERVICE_KEY = len("+") + 3 + _MOST_SERVICE_DIGITS
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _NUMBER_TEXT = re.compile(r"[ (\[]*\+?[0-9 .()\[\]-]*")
@@ -59,11 +74,20 @@ def _folding() -> dict[int, str | None]:
 
 # Fewer digits without their country code stand in too many other things.
 LEAST_NATIONAL_DIGITS = 7
+# Fewer digits of a service number without its country code do: 411 may be a room.
+LEAST_SERVICE_DIGITS = 5
 _FOLDING = _folding()
+
+# Service numbers that libphonenumber counts to those of single carriers, and that are the same in the whole country:
+# N11 in North America (FCC, "N11 codes": 211 community services to 811 before digging).
+_OF_ALL_CARRIERS = dict.fromkeys(("US", "CA"), re.compile("[2-8]11"))
 
 
 class NumberType(StrEnum):
-    """What a number is used for in its country's plan. UNALLOCATED: possible by length, but in no plan."""
+    """What a number is used for in its country's plan. UNALLOCATED: possible by length, but in no plan.
+
+    SERVICE: a national service number, which has no E.164 form (95588 in China).
+    """
 
     FIXED = "fixed"
     MOBILE = "mobile"
@@ -76,6 +100,7 @@ class NumberType(StrEnum):
     PAGER = "pager"
     UAN = "uan"
     VOICEMAIL = "voicemail"
+    SERVICE = "service"
     UNALLOCATED = "unallocated"
 
 
@@ -93,6 +118,17 @@ _NUMBER_TYPES = {
     PhoneNumberType.UAN: NumberType.UAN,
     PhoneNumberType.VOICEMAIL: NumberType.VOICEMAIL,
 }
+
+
+class ServiceNumber(NamedTuple):
+    """A national number without an E.164 form: ISO alpha-2 of its country, and its digits as they are dialled there.
+
+    `texts_only`: as far as libphonenumber knows, it sends text messages and does not call.
+    """
+
+    country: str
+    digits: str
+    texts_only: bool
 
 
 def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Caller:
@@ -115,7 +151,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
 
 def number_of(text: str, region: str) -> str | None:
-    """E.164 of a number in an import, a list or on the command line; None when it is not a possible number.
+    """E.164, or the key of a service number, of a number in an import, a list or on the command line; else None.
 
     Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
     """
@@ -123,9 +159,30 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def is_emergency(text: str, region: str) -> bool:
-    """Whether the text is exactly an emergency number of the region. `+112` is not one."""
+    """Whether the text is exactly an emergency number of the region, or one after its calling code: `+86110`.
+
+    `+112` is not one.
+    """
     user, context = _user_and_context(_fold(text))
-    return _is_emergency(_plain(user, context), region.upper())
+    plain = _plain(user, context)
+    if plain.startswith("+"):
+        return _international(plain)[0] is CallerKind.EMERGENCY
+    return _is_emergency(plain, region.upper())
+
+
+@lru_cache(maxsize=_CACHED_CALLERS)
+def service_number_of(e164: str) -> ServiceNumber | None:
+    """The service number of which this is the key (`+8695588`); None for every other number."""
+    return _service_number(e164) if not _settled(e164) and _international(e164)[0] is CallerKind.SERVICE else None
+
+
+def block_of(e164: str) -> str | None:
+    """What the block of 1000 begins with that the number lies in: all but its last three digits.
+
+    A service number is in none: 95588 and 95566 are two banks.
+    """
+    is_short = len(e164) <= _LONGEST_SERVICE_KEY
+    return None if is_short and service_number_of(e164) is not None else e164[:-3]
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
@@ -134,6 +191,8 @@ def country_of(e164: str) -> str | None:
 
     An unallocated number counts to the main country of its calling code (US for +1).
     """
+    if (service := service_number_of(e164)) is not None:
+        return service.country
     number = _parsed(e164)
     if number is None:
         return None
@@ -145,9 +204,10 @@ def country_of(e164: str) -> str | None:
 def number_type_of(e164: str) -> NumberType:
     """What the country's plan uses the number for."""
     number = _parsed(e164)
-    if number is None:
-        return NumberType.UNALLOCATED
-    return _NUMBER_TYPES.get(phonenumbers.number_type(number), NumberType.UNALLOCATED)
+    found = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
+    if found is None:
+        return NumberType.UNALLOCATED if service_number_of(e164) is None else NumberType.SERVICE
+    return found
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
@@ -156,15 +216,22 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
     A landline is in one, a mobile number in all of its country; North American toll-free numbers are in forty.
     """
-    from phonenumbers.timezone import time_zones_for_number  # only where somebody asks for them
+    from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number  # only where asked for
 
     number = _parsed(e164)
-    zones = time_zones_for_number(number) if number is not None else ()
+    zones: tuple[str, ...] = ()
+    if (service := service_number_of(e164)) is not None:
+        code = phonenumbers.country_code_for_region(service.country)
+        zones = time_zones_for_geographical_number(phonenumbers.PhoneNumber(country_code=code, national_number=0))
+    elif number is not None:
+        zones = time_zones_for_number(number)
     return tuple(zone for zone in zones if zone != "Etc/Unknown")
 
 
 def ways_to_dial(e164: str) -> tuple[str, ...]:
     """How carriers write a number of ours when they send a call to it: `+44...`, `44...`, `020...`, `20...`."""
+    if (service := service_number_of(e164)) is not None:
+        return (e164, e164[1:], service.digits)
     number = _parsed(e164)
     if number is None:
         return (e164,)
@@ -179,6 +246,8 @@ def national_digits(e164: str) -> str:
 
     All digits where too few would be left to tell a number by, or where it cannot be parsed.
     """
+    if (service := service_number_of(e164)) is not None:
+        return service.digits if len(service.digits) >= LEAST_SERVICE_DIGITS else e164.lstrip("+")
     parsed = _parsed(e164)
     digits = "" if parsed is None else phonenumbers.national_significant_number(parsed)
     return digits if len(digits) >= LEAST_NATIONAL_DIGITS else e164.lstrip("+")
@@ -215,6 +284,9 @@ def start_of_longer(e164: str) -> str | None:
 
     Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, with its 0 and all.
     """
+    service = service_number_of(e164)
+    if service is not None:
+        return e164 if service.texts_only and _begins_numbers(e164) else None
     number = _parsed(e164)
     if number is None or is_valid(e164):
         return None
@@ -225,8 +297,12 @@ def start_of_longer(e164: str) -> str | None:
     )
     if metadata is not None and metadata.national_prefix == "0" and national.startswith("0"):
         return country_code + national.lstrip("0")
-    longer = (f"{e164}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
-    return e164 if any(map(is_valid, longer)) else None
+    return e164 if _begins_numbers(e164) else None
+
+
+def _begins_numbers(digits: str) -> bool:
+    longer = (f"{digits}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
+    return any(is_valid(one) and service_number_of(one) is None for one in longer)
 
 
 def masked(text: str | None) -> str:
@@ -342,24 +418,103 @@ def _plain(user: str, context: str) -> str:
 def _kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
     """The kind, and the number if it is one, of digits with or without a `+`.
 
-    Two to six digits without are a code or an extension; from five digits they may also be a whole number of
-    a country without trunk prefix (Greenland, the Faroes, Luxembourg).
+    Two to six digits without are a service number or an extension; from five digits they may also be a whole number
+    of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits and
+    more (India, Hong Kong, China), where a valid number of that length wins.
     """
     if digits.startswith("+"):
-        found = _parse(digits, region)
-        return (CallerKind.NUMBER, found[0]) if found else (CallerKind.INVALID, None)
+        return _international(digits, region)
     if len(digits) < 2:
         return CallerKind.INVALID, None
     if _is_emergency(digits, region):
         return CallerKind.EMERGENCY, None
-    if len(digits) <= 6 and _is_short_code(digits, region):
-        return CallerKind.SHORT_CODE, None
-    if len(digits) <= 6 and not _is_whole_number(digits, region):
-        return CallerKind.INTERNAL, None
+    service = _service_key(digits, region)
+    if len(digits) <= 6:
+        is_whole = _is_whole_number(digits, region)
+        if service is not None and (not is_whole or _is_short_code(digits, region)):
+            return _international(service)
+        if not is_whole:
+            return CallerKind.INTERNAL, None
     e164 = _national(digits, region)
-    if _is_short_code(digits, region) and not (e164 and is_valid(e164)):
-        return CallerKind.SHORT_CODE, None  # some have seven digits and more: India, Hong Kong, China
-    return (CallerKind.NUMBER, e164) if e164 else (CallerKind.INVALID, None)
+    if service is not None and not (e164 and is_valid(e164)):
+        return _international(service)
+    if e164 is None:
+        return CallerKind.INVALID, None
+    return (CallerKind.NUMBER, e164) if _settled(e164) else _international(e164)
+
+
+def _international(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
+    """The same of `+` and digits, alike in every region: the key of a service number must be one everywhere.
+
+    A number of an allocated block is that number; then what the country's plan of short numbers knows counts; then any
+    number of a possible length. `region`: whose international prefix may stand behind the `+` by mistake (+01144...).
+    """
+    found = _parse(text, region)
+    e164 = found[0] if found else text
+    if found is None or not phonenumbers.is_valid_number(found[1]):
+        kind = _kind_of_service_key(e164)
+        if kind is not None:
+            return kind, e164 if kind is CallerKind.SERVICE else None
+    return (CallerKind.NUMBER, e164) if found else (CallerKind.INVALID, None)
+
+
+def _kind_of_service_key(key: str) -> CallerKind | None:
+    """EMERGENCY or SERVICE by the first region of the calling code that knows the digits; None where none does."""
+    regions, digits = _regions_and_digits(key)
+    for region in regions:
+        if _is_emergency(digits, region):
+            return CallerKind.EMERGENCY
+        if _is_short_code(digits, region):
+            return CallerKind.SERVICE
+    return CallerKind.SERVICE if _service_number(key) else None
+
+
+def _service_number(key: str) -> ServiceNumber | None:
+    """By the first region of the calling code whose plan has it: all that call come before those that text."""
+    regions, digits = _regions_and_digits(key)
+    for texts in (False, True):
+        for region in regions:
+            if _is_short_code(digits, region, texts=texts):
+                return ServiceNumber(region, digits, texts)
+    return None
+
+
+def _regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
+    """The regions of the calling code (+1 has 25), its main one first, and the digits after it; else nothing."""
+    for end in (2, 3, 4):
+        if key[1:end] in _CALLING_CODES:
+            digits = key[end:]
+            regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(key[1:end])]
+            return (regions, digits) if 2 <= len(digits) <= _MOST_SERVICE_DIGITS else ((), "")
+    return (), ""
+
+
+def _service_key(digits: str, region: str) -> str | None:
+    """`+8695588` of 95588, 8695588 and 008695588 in CN, and of 0118695588 in US.
+
+    Without an international prefix the calling code must be the region's own. Of what only sends text messages there
+    is no reading without `+`: in the US these are most numbers of four to six digits, so every extension would be one.
+    """
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        return None
+    own = str(metadata.country_code)
+    if _is_short_code(digits, region):
+        return f"+{own}{digits}"
+    if len(digits) < _LEAST_DIGITS_WITH_CODE:
+        return None
+    if digits.startswith(own) and _is_called(f"+{digits}"):
+        return f"+{digits}"
+    abroad = re.match(f"00|{metadata.international_prefix}", digits)
+    if abroad and _is_called(key := f"+{digits[abroad.end() :]}"):
+        return key
+    return None
+
+
+def _is_called(key: str) -> bool:
+    """Whether it is the key of an emergency number, or of a service number that does more than send texts."""
+    kind = _kind_of_service_key(key)
+    return kind is CallerKind.EMERGENCY or ((service := _service_number(key)) is not None and not service.texts_only)
 
 
 def _is_emergency(digits: str, region: str) -> bool:
@@ -367,19 +522,20 @@ def _is_emergency(digits: str, region: str) -> bool:
     return 2 <= len(digits) <= 6 and phonenumbers.is_emergency_number(digits, region)
 
 
-def _is_short_code(digits: str, region: str) -> bool:
-    """A code that the plan gives a meaning of its own.
+def _is_short_code(digits: str, region: str, texts: bool = False) -> bool:
+    """A code that the plan gives a meaning of its own; with `texts` also one of its SMS services.
 
     Not the blocks left to carriers and SMS services: in the US these are nine in ten of all four to six digit
     numbers, in Switzerland and New Zealand of all three-digit ones, so every extension would be a short code.
     """
     metadata = PhoneMetadata.short_metadata_for_region(region)
-    return (
-        metadata is not None
-        and _matches(metadata.short_code, digits)
-        and not _matches(metadata.carrier_specific, digits)
-        and not _matches(metadata.sms_services, digits)
-    )
+    if metadata is None or not 2 <= len(digits) <= _MOST_SERVICE_DIGITS or not _matches(metadata.short_code, digits):
+        return False
+    if (everywhere := _OF_ALL_CARRIERS.get(region)) is not None and everywhere.fullmatch(digits):
+        return True
+    if _matches(metadata.carrier_specific, digits):
+        return False
+    return texts or not _matches(metadata.sms_services, digits)
 
 
 def _matches(description: PhoneNumberDesc | None, digits: str) -> bool:
@@ -453,13 +609,25 @@ def _settled(text: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=512)
 def _plan_of(calling_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
-    """The lengths a number after this calling code may have, and what its national prefix looks like."""
+    """The lengths a number after this calling code may have, and what its national prefix looks like.
+
+    Without the lengths that service numbers have as well: of those the digits must be looked at.
+    """
     region = phonenumbers.region_code_for_country_code(int(calling_code))
     metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(calling_code), region)
     # The stubs allow None for either; the data has both for every calling code.
-    lengths = metadata.general_desc.possible_length if metadata and metadata.general_desc else ()
+    lengths = frozenset(metadata.general_desc.possible_length if metadata and metadata.general_desc else ())
     prefix = metadata and metadata.national_prefix_for_parsing
-    return frozenset(lengths), re.compile(prefix) if prefix else None
+    if lengths and min(lengths) <= _MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
+        lengths -= _service_lengths(int(calling_code))
+    return lengths, re.compile(prefix) if prefix else None
+
+
+def _service_lengths(calling_code: int) -> frozenset[int]:
+    found = map(PhoneMetadata.short_metadata_for_region, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code])
+    codes = (metadata.short_code for metadata in found if metadata is not None)
+    lengths = {length for code in codes if code is not None for length in code.possible_length}
+    return frozenset(length for length in lengths if length <= _MOST_SERVICE_DIGITS)
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)

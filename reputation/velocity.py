@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 
+from reputation.numbers import block_of
+
 WINDOW_SECONDS = 3600.0
 KEPT_CALLS = 64
 # Eight new callers a second for an hour, at some 250 bytes each and as much for their blocks (docs/performance.md).
@@ -28,15 +30,15 @@ class Velocity:
     def add(self, number: str, at: float) -> None:
         """Counts one call."""
         self._by_number.add(number, at)
-        self._by_block.add(number[:-3], at)
+        self._by_block.add(block_of(number) or number, at)
 
     def calls(self, number: str, now: float) -> tuple[float, ...]:
         """When the number called in the hour until `now`, in time order, the latest 64 at most."""
         return self._by_number.calls(number, now)
 
     def block_calls(self, number: str, now: float) -> tuple[float, ...]:
-        """The same for the block of 1000 numbers that the number lies in."""
-        return self._by_block.calls(number[:-3], now)
+        """The same for the block of 1000 numbers that the number lies in; a service number is a block of its own."""
+        return self._by_block.calls(block_of(number) or number, now)
 
     def forget(self, number: str) -> None:
         """Forgets a number (its owner asked for it). The block's count names nobody and stays."""

@@ -47,6 +47,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 CALLER = "+12017421834"  # a fixed or mobile line in New Jersey
 PREMIUM = "+19002345678"
 LONDON = "+442071838750"  # our number
+SERVICE = "+8695588"  # the key of a bank's service number in China, which is dialled as 95588
 
 # What is not a telephone number, by its kind, as the network wrote it.
 RAW_BY_KIND = {
@@ -54,7 +55,6 @@ RAW_BY_KIND = {
     CallerKind.INVALID: "1&PJSIP/trunk",
     CallerKind.INTERNAL: "201",
     CallerKind.EMERGENCY: "911",
-    CallerKind.SHORT_CODE: "411",
 }
 
 
@@ -62,7 +62,7 @@ def make_caller(number: str | None = CALLER, kind: CallerKind = CallerKind.WITHH
     """A caller by number; without one, of a kind."""
     if number is None:
         return Caller(None, RAW_BY_KIND[kind], kind)
-    return Caller(number, number, CallerKind.NUMBER)
+    return Caller(number, number, CallerKind.SERVICE if number == SERVICE else CallerKind.NUMBER)
 
 
 def make_call(

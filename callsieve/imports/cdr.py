@@ -154,7 +154,9 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides) -> OutcomeRecord:
     over = max(row.at + row.duration for row in rows)
     talk = taken.talk if taken else 0.0
     dialled = first.did or first.dst
-    number = (number_of(dialled, sides.region) or dialled[:_TEXT]) if dialled else None
+    # An extension such as 411 is no service number.
+    read = number_of(dialled, sides.region) if direction is not Direction.INTERNAL else None
+    number = (read or dialled[:_TEXT]) if dialled else None
     phones = [phone for row in rows if (phone := sides.phone(row.dstchannel))]
     return OutcomeRecord(
         linkedid=first.call,

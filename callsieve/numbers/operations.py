@@ -34,7 +34,6 @@ WHY_NOT_MARKED = {
     ),
     MarkRefusal.EMERGENCY_NUMBER: Wording("an emergency number cannot be marked"),
     MarkRefusal.INTERNAL_EXTENSION: Wording("an internal extension cannot be marked"),
-    MarkRefusal.SHORT_CODE: Wording("a short code is no telephone number and cannot be marked"),
     MarkRefusal.NO_NUMBER: Wording("this is no telephone number and cannot be marked"),
     MarkRefusal.OWN_NUMBER: Wording("{number} is one of our own numbers and cannot be marked"),
     MarkRefusal.TOO_MANY: Wording(

@@ -11,6 +11,7 @@ from callsieve.calls.evidence_bars import Bar, bars_of
 from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
+from reputation.numbers import block_of
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import CallFilter, CallRow, find_calls
@@ -67,9 +68,10 @@ class NumberShown:
         return self.known.number
 
     @property
-    def block(self) -> str:
-        """Its block of 1000, as the lists write it."""
-        return f"{self.number[:-3]}*"
+    def block(self) -> str | None:
+        """Its block of 1000, as the lists write it; None for a service number, which is in none."""
+        block = block_of(self.number)
+        return None if block is None else f"{block}*"
 
     @property
     def has_history(self) -> bool:

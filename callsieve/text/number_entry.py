@@ -38,7 +38,6 @@ INSTEAD_OF_A_NUMBER = {
     CallerKind.WITHHELD: "no number: it stands for a caller who withholds the number (in a policy: caller_kind)",
     CallerKind.EMERGENCY: "an emergency number: nothing here holds up its calls",
     CallerKind.INTERNAL: "too short for a telephone number, as extensions are",
-    CallerKind.SHORT_CODE: "a short code, not a telephone number",
 }
 
 

@@ -12,6 +12,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import Identity, Imported, ListEntry, ListName
+from reputation.numbers import block_of
 from reputation.store.facts import imported_from, most_specific
 from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
@@ -95,7 +96,7 @@ NOTHING_THEN = Then()
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
     """What the store has about the number. Six look-ups in indices."""
-    about = {"number": number, "block": number[:-3]}
+    about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
         OwnEntry(person, ListName(verdict), at, bool(by_mark))

@@ -28,6 +28,7 @@ from reputation.model import (
     Tie,
     Wish,
 )
+from reputation.numbers import block_of
 from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
@@ -152,7 +153,7 @@ def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> lis
         "endpoint": query.endpoint,
         "channel_endpoint": query.channel_endpoint,
         "now": query.now,
-        "block": query.number and query.number[:-3],
+        "block": query.number and block_of(query.number),
         "block_since": query.now - weights.block.days * DAY_SECONDS,
         "many": weights.block.many,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.numbers import block_of
+
 # A standing of the index may be a bad one; whether it is now is asked of the fold (families/block.py).
 STANDINGS = """
 SELECT DISTINCT number FROM standing
@@ -30,11 +32,11 @@ class Neighbour(NamedTuple):
 
 def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
     """Numbers of the block whose evidence may count them as bad."""
-    about = {"number": number, "block": number[:-3], "limit": limit}
+    about = {"number": number, "block": block_of(number), "limit": limit}
     return [found for (found,) in db.execute(STANDINGS, about)]
 
 
 def callers_near(db: sqlite3.Connection, number: str, since: float, limit: int = 20) -> list[Neighbour]:
     """Numbers of the block that called since then, the latest first."""
-    about = {"number": number, "block": number[:-3], "since": since, "limit": limit}
+    about = {"number": number, "block": block_of(number), "since": since, "limit": limit}
     return [Neighbour(*row) for row in db.execute(CALLERS, about)]

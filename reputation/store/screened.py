@@ -30,7 +30,7 @@ SELECT DISTINCT did FROM ({_LATEST}) WHERE direction = 'inbound' AND source = 'a
 # Who withholds a number shows nothing that could be read.
 READ = """
 SELECT count(*), coalesce(sum(caller_kind = 'invalid'), 0)
-  FROM (SELECT caller_kind FROM decision WHERE at >= :since AND caller_kind IN ('number', 'invalid')
+  FROM (SELECT caller_kind FROM decision WHERE at >= :since AND caller_kind IN ('number', 'service', 'invalid')
          ORDER BY at DESC LIMIT :limit)
 """
 FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMIT :limit)"

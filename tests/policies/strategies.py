@@ -29,6 +29,7 @@ from tests.builders import (
     MINUTE,
     NOW,
     PREMIUM,
+    SERVICE,
     make_call,
     make_did,
     make_entry,
@@ -37,8 +38,8 @@ from tests.builders import (
     make_imported,
 )
 
-NUMBERS = (CALLER, "+12017421999", LONDON, "+447911123456", PREMIUM, "+10000000000", "+870773111632")
-KINDS = tuple(kind for kind in CallerKind if kind is not CallerKind.NUMBER)
+NUMBERS = (CALLER, SERVICE, "+12017421999", LONDON, "+447911123456", PREMIUM, "+10000000000", "+870773111632")
+KINDS = tuple(kind for kind in CallerKind if kind not in (CallerKind.NUMBER, CallerKind.SERVICE))
 PEOPLE = (Person("201", "PJSIP/201", "sales"), Person("202", "PJSIP/202", "support"), Person("203"))
 GROUPS = ("sales", "support")
 SOURCES = ("ftc", "company")
@@ -147,9 +148,9 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "attestation": some_of("A", "B", "C", "none"),
     "verification": some_of("passed", "failed", "none"),
     "auth_class": some_of("authenticated", "unauthenticated", "unknown"),
-    "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "short-code"),
+    "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "service", "short-code"),
     "country": some_of("US", "GB", "001"),
-    "number_type": some_of("fixed-or-mobile", "mobile", "premium", "unallocated"),
+    "number_type": some_of("fixed-or-mobile", "mobile", "service", "premium", "unallocated"),
     "prefix": some_of("+1", "+1201", "+1900", "+44", "+447"),
     "did": some_of(LONDON, "s"),
     "trunk": some_of("carrier", "backbone"),

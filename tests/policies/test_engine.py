@@ -25,6 +25,7 @@ from tests.builders import (
     MINUTE,
     NOW,
     PREMIUM,
+    SERVICE,
     allowed,
     blocked,
     make_call,
@@ -126,7 +127,7 @@ def test_the_names_of_all_steps_are_kept_from_policies() -> None:
     ("call", "facts", "rule"),
     [
         pytest.param(make_call(None, kind=CallerKind.INTERNAL), make_facts(), "default", id="says-201-from-outside"),
-        pytest.param(make_call(None, kind=CallerKind.SHORT_CODE), make_facts(), "default", id="short-code"),
+        pytest.param(make_call(SERVICE), make_facts(), "default", id="service-number"),
         pytest.param(make_call(), make_facts(did=make_did(screen=True)), "default", id="screened-did"),
         pytest.param(
             make_call(), make_facts(emergency_at=NOW - 120 * MINUTE + 0.5), "emergency-window", id="window-open"

@@ -94,7 +94,7 @@ class TestSpam:
             pytest.param("355", "internal-extension", id="short-digits"),
             pytest.param(" 7654321", "internal-extension", id="long-extension"),
             pytest.param("anonymous", "withheld", id="withheld"),
-            pytest.param("411", "short-code", id="short-code"),
+            pytest.param("+1911", "emergency-number", id="emergency-number-with-its-country"),
             pytest.param("1&PJSIP/x", "no-number", id="no-number"),
             pytest.param(DID, "own-number", id="did"),
             pytest.param(OURS, "own-number", id="own-number"),

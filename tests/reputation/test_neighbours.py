@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from reputation.families.block import is_bad, may_be_bad
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Direction, Mark, MarkChannel, OutcomeRecord, Verdict
-from reputation.neighbours import Neighbours, block_of
+from reputation.neighbours import Neighbours
+from reputation.numbers import block_of
 from reputation.weights import Weights
 from tests.reputation.histories import HOUR, KEEN, LATER, NUMBERS, classes, histories
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
@@ -65,7 +66,7 @@ def test_only_who_moved_is_looked_at_again() -> None:
         return number.endswith("1")
 
     neighbours = Neighbours(may_be_bad)
-    block = block_of(CALLER)
+    block = CALLER[:-3]
     for number in (f"{block}001", f"{block}002", f"{block}011"):
         neighbours.move(number)
     assert looked_at == []

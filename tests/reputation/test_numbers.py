@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reputation.model import CallerKind
 from reputation.numbers import (
     NumberType,
+    block_of,
     caller_of,
     country_of,
     is_emergency,
@@ -20,6 +21,7 @@ from reputation.numbers import (
     masked,
     number_of,
     number_type_of,
+    service_number_of,
     supported_regions,
     time_zones_of,
 )
@@ -127,15 +129,14 @@ OTHERS = [
     pytest.param("15", "FR", CallerKind.EMERGENCY, id="fr-15"),
     pytest.param("000", "AU", CallerKind.EMERGENCY, id="au-000"),
     pytest.param("１１２", "IT", CallerKind.EMERGENCY, id="it-112-full-width"),
-    pytest.param("988", "US", CallerKind.SHORT_CODE, id="us-988"),
-    pytest.param("411", "US", CallerKind.SHORT_CODE, id="us-411"),
-    pytest.param("95588", "CN", CallerKind.SHORT_CODE, id="cn-bank"),
-    pytest.param("10086", "CN", CallerKind.SHORT_CODE, id="cn-carrier"),
-    pytest.param("116117", "DE", CallerKind.SHORT_CODE, id="de-doctor"),
-    pytest.param("5050415", "IN", CallerKind.SHORT_CODE, id="in-seven-digits"),
-    pytest.param("1784811", "HK", CallerKind.SHORT_CODE, id="hk-seven-digits-possible-but-not-valid"),
+    pytest.param("+86110", "US", CallerKind.EMERGENCY, id="cn-110-with-its-country"),
+    pytest.param("0086119", "CN", CallerKind.EMERGENCY, id="cn-119-dialled"),
+    pytest.param("+49112", "DE", CallerKind.EMERGENCY, id="de-112-with-its-country"),
+    pytest.param("+1911", "GB", CallerKind.EMERGENCY, id="us-911-with-its-country"),
     pytest.param("201", "US", CallerKind.INTERNAL, id="extension-three-digits"),
     pytest.param("2001", "US", CallerKind.INTERNAL, id="extension-in-a-block-for-sms"),
+    pytest.param("72975", "US", CallerKind.INTERNAL, id="text-code-without-plus"),
+    pytest.param("86110", "CN", CallerKind.INTERNAL, id="extension-that-begins-with-the-code"),
     pytest.param("22", "GB", CallerKind.INTERNAL, id="extension-two-digits"),
     pytest.param("201", "CH", CallerKind.INTERNAL, id="extension-in-a-block-for-carriers"),
     pytest.param("400123", "DE", CallerKind.INTERNAL, id="extension-six-digits"),
@@ -172,6 +173,8 @@ OTHERS = [
             "damaged-phone-context": "tel:8631234;phone-context=+",
             "plus-emergency": "+911",
             "plus-extension": "+201",
+            "plus-four-digit-extension": "+12001",
+            "plus-code-of-a-carrier": "+911909",
             "unknown-code": "+999123456789",
             "within-an-area-only": "5550123",
             "within-an-area-only-e164": "+15550123",
@@ -187,12 +190,68 @@ OTHERS = [
 ]
 
 
+# Numbers without an E.164 form, as trunks write them, and the key that they have everywhere.
+SERVICES = [
+    pytest.param("95588", "CN", "+8695588", id="cn-bank"),
+    pytest.param("+8695588", "CN", "+8695588", id="cn-bank-with-plus"),
+    pytest.param("8695588", "CN", "+8695588", id="cn-bank-without-plus"),
+    pytest.param("008695588", "CN", "+8695588", id="cn-bank-00"),
+    pytest.param("+8695588", "US", "+8695588", id="cn-bank-in-the-us"),
+    pytest.param("0118695588", "US", "+8695588", id="cn-bank-dialled-in-the-us"),
+    pytest.param("sip:95588@carrier;user=phone", "CN", "+8695588", id="cn-bank-sip"),
+    pytest.param("tel:95588;phone-context=+86", "US", "+8695588", id="cn-bank-phone-context"),
+    pytest.param("9 55 88", "CN", "+8695588", id="cn-bank-spaces"),
+    pytest.param("９５５８８", "CN", "+8695588", id="cn-bank-full-width"),
+    pytest.param("955881", "CN", "+86955881", id="cn-six-digits"),
+    pytest.param("96110", "CN", "+8696110", id="cn-police-against-fraud"),
+    pytest.param("10086", "CN", "+8610086", id="cn-carrier"),
+    pytest.param("8610086", "CN", "+8610086", id="cn-carrier-without-plus"),
+    pytest.param("12345", "CN", "+8612345", id="cn-city-hall"),
+    pytest.param("12306", "CN", "+8612306", id="cn-railway"),
+    pytest.param("1023", "FR", "+331023", id="fr-carrier"),
+    pytest.param("3949", "FR", "+333949", id="fr-four-digits"),
+    pytest.param("333949", "FR", "+333949", id="fr-six-digits-with-code"),
+    pytest.param("+33 3949", "GB", "+333949", id="fr-from-abroad"),
+    pytest.param("118218", "FR", "+33118218", id="fr-directory"),
+    pytest.param("115", "DE", "+49115", id="de-authorities"),
+    pytest.param("116117", "DE", "+49116117", id="de-doctor-possible-but-not-valid"),
+    pytest.param("+49116117", "US", "+49116117", id="de-doctor-from-abroad"),
+    pytest.param("+49 (0) 116117", "US", "+49116117", id="de-doctor-and-trunk-prefix"),
+    pytest.param("101", "GB", "+44101", id="gb-police-no-emergency"),
+    pytest.param("016", "ES", "+34016", id="es-leading-zero-stays"),
+    pytest.param("411", "US", "+1411", id="us-411"),
+    pytest.param("988", "US", "+1988", id="us-988"),
+    pytest.param("611", "us", "+1611", id="us-611-which-carriers-share"),
+    pytest.param("+172975", "US", "+172975", id="us-text-code-with-plus"),
+    pytest.param("5050415", "IN", "+915050415", id="in-seven-digits"),
+    pytest.param("1784811", "HK", "+8521784811", id="hk-seven-digits-possible-but-not-valid"),
+]
+
+
+@pytest.mark.parametrize(("raw", "region", "key"), SERVICES)
+def test_a_service_number_has_one_key_however_it_is_written(raw: str, region: str, key: str) -> None:
+    for text, of in [(raw, region), *((key, other) for other in REGIONS)]:
+        caller = caller_of(text, of)
+        assert (caller.e164, caller.kind) == (key, CallerKind.SERVICE)
+    assert number_of(raw, region) == key
+    assert number_type_of(key) is NumberType.SERVICE
+    assert is_valid(key)
+    assert block_of(key) is None
+    service = service_number_of(key)
+    assert service is not None
+    assert key == f"+{phonenumbers.country_code_for_region(service.country)}{service.digits}"
+    assert country_of(key) == service.country
+    assert time_zones_of(key)
+
+
 @pytest.mark.parametrize(("raw", "region", "e164"), NUMBERS)
 def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164: str) -> None:
     caller = caller_of(raw, region, "allowed_not_screened")
     assert (caller.e164, caller.kind) == (e164, CallerKind.NUMBER)
     assert number_of(raw, region) == e164
     assert caller_of(e164, region).e164 == e164
+    assert service_number_of(e164) is None
+    assert block_of(e164) == e164[:-3]
 
 
 @pytest.mark.parametrize(("raw", "region", "kind"), OTHERS)
@@ -259,6 +318,9 @@ def test_lists_and_imports_read_numbers_the_same_way(text: str, region: str, e16
         pytest.param("112", "GN", False, id="gn-knows-none"),
         pytest.param("911", "DE", False, id="de-911"),
         pytest.param("+112", "GB", False, id="plus"),
+        pytest.param("+44 999", "GB", True, id="after-its-calling-code"),
+        pytest.param("+86110", "GB", True, id="of-another-country-after-its-calling-code"),
+        pytest.param("+8695588", "CN", False, id="service-number"),
         pytest.param("9112", "US", False, id="exact-only"),
         pytest.param("112", "ZZ", False, id="unknown-region"),
         pytest.param("hangup", "US", False, id="word"),
@@ -366,14 +428,14 @@ TEXTS = st.one_of(
     st.text(alphabet=st.characters(), max_size=300),
     st.lists(st.one_of(st.sampled_from(PIECES), st.from_regex(r"[0-9]{1,5}", fullmatch=True))).map("".join),
     st.from_regex(r"\+?[0-9]{1,20}", fullmatch=True),
-    st.sampled_from([param.values[0] for param in NUMBERS + OTHERS]).map(str),
+    st.sampled_from([param.values[0] for param in NUMBERS + SERVICES + OTHERS]).map(str),
 )
 
 
 @given(TEXTS, st.sampled_from(REGIONS), st.sampled_from(["", "allowed", "prohib", "unavailable"]), TEXTS)
 def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, presentation: str, name: str) -> None:
     caller = caller_of(raw, region, presentation, name)
-    assert (caller.e164 is not None) == (caller.kind is CallerKind.NUMBER)
+    assert (caller.e164 is not None) == (caller.kind in (CallerKind.NUMBER, CallerKind.SERVICE))
     assert len(caller.raw) <= 64
     assert not caller.raw or caller.raw.isprintable()
     if presentation in ("prohib", "unavailable"):
@@ -381,7 +443,9 @@ def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, pr
     if caller.e164 is not None:
         assert re.fullmatch(r"\+[1-9][0-9]{1,14}", caller.e164)
         for other in REGIONS:
-            assert caller_of(caller.e164, other).e164 == caller.e164
+            again = caller_of(caller.e164, other)
+            assert (again.e164, again.kind) == (caller.e164, caller.kind)
+        assert (caller.kind is CallerKind.SERVICE) == (service_number_of(caller.e164) is not None)
         assert country_of(caller.e164) is not None
 
 
@@ -411,7 +475,7 @@ def plausible_numbers(draw: st.DrawFn) -> str:
 @given(plausible_numbers())
 def test_the_fast_path_agrees_with_the_library(text: str) -> None:
     caller = caller_of(text, "US")
-    assume(caller.e164 == text)
+    assume(caller.e164 == text and caller.kind is CallerKind.NUMBER)
     number = phonenumbers.parse(text, None)
     assert phonenumbers.is_possible_number(number)
     assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text

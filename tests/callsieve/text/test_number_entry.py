@@ -63,7 +63,7 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("911", "emergency number", id="emergency"),
         pytest.param("911*", "emergency number", id="emergency-prefix"),
         pytest.param("201", "extensions", id="extension"),
-        pytest.param("411", "short code", id="short-code"),
+        pytest.param("+1911", "emergency number", id="emergency-number-with-its-country"),
         pytest.param("anonymous", "caller_kind", id="withheld"),
         pytest.param("+12015550123\n+12015550124", "no telephone number", id="two-lines"),
     ],
