@@ -127,7 +127,7 @@ def numbers_to_try(
 
     A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
     """
-    patterns, extensions = _of_dialplan(ground.dialplan, context, variables)
+    patterns, extensions = numbers_in_dialplan(ground.dialplan, context, variables)
     settings = ground.loaded.settings
     exempt = {form for did in settings.did if not did.screen for form in _forms(did.number, settings.numbers.region)}
     named = [Number(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
@@ -153,7 +153,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
     return ways_to_dial(e164) if e164 else (text,)
 
 
-def _of_dialplan(
+def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[Number], dict[str, None]]:
     """The patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""

@@ -45,6 +45,8 @@ from reputation.wording import Places, Wording
 
 MOST_ROWS = 250_000  # of contacts, people and DIDs, which are written in one transaction
 TOO_MANY = Wording("More than 250,000 rows: that is no list of contacts, people or DIDs.")
+# What was taken over from a PBX (callsieve/people/operations.py): no import of a file is called so.
+PBX_SOURCES = ("asterisk", "freepbx")
 NO_SOURCE = Wording("Say what this import is called: letters, digits, space, _, . and -, 64 at most.")
 
 
@@ -177,8 +179,8 @@ def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsR
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleRequest) -> PeopleImported:
     """Adds people or DIDs, or brings them up to date; those that the settings name stay as they say."""
     source, kind = source_name(request.source), request.kind
-    if source == SETTINGS:
-        words = Wording("{name} is a name of CallSieve's own: use another", {"name": SETTINGS})
+    if source in (SETTINGS, *PBX_SOURCES):
+        words = Wording("{name} is a name of CallSieve's own: use another", {"name": source})
         raise Refused("bad-source", words, "source")
     table = _TABLES[kind]
     rows = {table.key(one): one for one in request.rows}
@@ -186,7 +188,7 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
         before = table.there(db)
         table.write(db, rows.values(), source)
         after = table.there(db)
-        _note_each(db, context, changed.what, {key: (before.get(key), after[key]) for key in rows})
+        note_each(db, context, changed.what, {key: (before.get(key), after[key]) for key in rows})
         changed.after = _rows(len(rows))
     of_settings = {table.key(one) for one in table.of_settings(context.settings)}
     kept = [key for key, one in rows.items() if key in of_settings or after[key].one != one]
@@ -212,7 +214,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
             elif kind in _TABLES:
                 there = _TABLES[kind].there(db)
                 gone = {key: (one, None) for key, one in there.items() if one.source == request.name}
-                _note_each(db, context, changed.what, gone)
+                note_each(db, context, changed.what, gone)
                 _TABLES[kind].remove(db, request.name)
         return changed.id if kind in _TABLES else None
 
@@ -265,7 +267,7 @@ class _Counted:
             raise Refused(NOTHING_USABLE, nothing_usable(self._problems))
 
 
-def _note_each(
+def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
     """A row of the audit for each person or DID that was changed, from which it is put back."""

@@ -55,7 +55,7 @@ def contacts_in(table: CsvTable, region: str) -> Iterator[Contact]:
 def people_in(table: CsvTable) -> Iterator[Person]:
     """People; an endpoint that is not given is PJSIP's of the extension, as in the settings."""
     for extension, endpoint, group, language, name in table:
-        problem = _problem_of_person(extension, endpoint, group, language)
+        problem = problem_of_person(extension, endpoint, group, language)
         if problem:
             table.refuse(problem)
         else:
@@ -80,7 +80,8 @@ def _no_number(text: str) -> str:
     return f"{_printable(text)[:40]!r} is no telephone number"
 
 
-def _problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
+def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> str | None:
+    """Why these are not a person's, None if they are."""
     if not NAME.fullmatch(extension):
         return (
             f"extension {extension[:40]!r} is none: letters, digits, space, _, . and -"

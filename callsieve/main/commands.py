@@ -25,7 +25,7 @@ GROUPS = {
         "own": "Our own numbers: register them, keep them unmarked.",
         "privacy": "What is stored about a number: export or erase it.",
         "guide": "Print the page for everybody with a phone.",
-        "import": "Read numbers, past calls, contacts and people from files.",
+        "import": "Read numbers, calls, contacts; people also from the PBX.",
         "feeds": "Imported lists of numbers: how old, how large.",
     },
     "Policies": {
@@ -116,7 +116,7 @@ COMMANDS = {
     "import feed": "imports.cli.feeds:import_feed",
     "import calls": "imports.cli.calls:import_calls",
     "import contacts": "imports.cli.commands:import_contacts",
-    "import people": "imports.cli.commands:import_people",
+    "import people": "people.cli.commands:import_people",
     "import list": "imports.cli.commands:show_imports",
     "import remove": "imports.cli.commands:remove_import",
     "policy list": "policy.cli.commands:list_policies",

@@ -6,7 +6,7 @@ The outputs are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/tes
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _VERSION = re.compile(r"Asterisk (?P<kind>certified[/-]|GIT-)?(?P<numbers>\d+(?:\.\d+){0,3})(?:-cert(?P<cert>\d+))?")
 _MODULE = re.compile(r"^(\S+)\s.*?\s(Not Running|Running)\s+\S+\s*$", re.MULTILINE)
@@ -18,6 +18,13 @@ _SWITCH = re.compile(r"^  Alt\. Switch =>")
 _MATCH = re.compile(r"^  '([^']+)' (\(CID match '.*?'\) )?=>\s+(\S.*)$")
 _STEP = re.compile(r"^(?:\s+\[([^]]+)])?\s*(\d+)\. (.*)$")
 _FEATURE = re.compile(r"^(\S.*?)\s{2,}(?:(?:\S+|no def)\s+)?(\S+)\s*$")
+# "%-51s" of res_pjsip's cli_endpoint_print_body, measured.
+ENDPOINT_COLUMN = 51
+_ENDPOINT = re.compile(r"^ Endpoint:  (\S+)\s")
+_OF_TRUNKS = re.compile(r"^\s+(?:Identify|OutAuth): ")
+_QUEUE = re.compile(r"^(\S+)\s+has \d+ calls")
+# `Ann (PJSIP/201) (...`, `Al (Local/204@office/n from PJSIP/alice) (...`, and without a name `PJSIP/203 (...`.
+_MEMBER = re.compile(r"^ {6}(?:.* \()?([A-Za-z0-9]+/[^\s()]+)(?: from ([^\s()]+))?\)? \(")
 _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 
@@ -67,6 +74,15 @@ class Dialplan:
                 reached.add(one)
                 waiting += [inner for outer, inner in self.includes if outer == one]
         return frozenset(reached)
+
+
+@dataclass(frozen=True, slots=True)
+class PjsipEndpoint:
+    """`number`: of its caller ID, as far as it fits. `is_trunk`: it is known by an address, or we log in to it."""
+
+    name: str
+    number: str = ""
+    is_trunk: bool = False
 
 
 @dataclass(slots=True)
@@ -190,6 +206,59 @@ def endpoints_in(output: str) -> list[str]:
 def identified_in(output: str) -> list[str]:
     """`pjsip show endpoints`: the endpoints that are known by where a call comes from, as trunks are."""
     return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+[^\s<]\S*/(\S+)\s*$", output, re.MULTILINE)))
+
+
+def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
+    """`pjsip show endpoints`, without those whose names do not fit into their column."""
+    found: list[PjsipEndpoint] = []
+    is_cut = False
+    for line in output.splitlines():
+        if match := _ENDPOINT.match(line):
+            name, slash, number = match[1].partition("/")
+            is_cut = (not slash and len(name) >= ENDPOINT_COLUMN) or name.startswith("<")
+            found += [] if is_cut else [PjsipEndpoint(name, number)]
+        elif found and not is_cut and _OF_TRUNKS.match(line):
+            found[-1] = replace(found[-1], is_trunk=True)
+    return found
+
+
+def endpoint_values_in(output: str) -> dict[str, str]:
+    """`pjsip show endpoint NAME`: its settings."""
+    pairs = re.findall(r"^ (\w+)\s+: (.*)$", output, re.MULTILINE)
+    return {key: value.strip() for key, value in pairs}
+
+
+def hints_in(output: str) -> list[tuple[str, str]]:
+    """`dialplan show`: each extension with a hint, and what that watches."""
+    return re.findall(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+hint: (\S+)", output, re.MULTILINE)
+
+
+def queue_members_in(output: str) -> dict[str, list[str]]:
+    """`queue show`: the phones of each queue's members, as `PJSIP/201` or `hint:201@office`; else `Local/201@office/n`.
+
+    Left out: who is in it only as long as logged in.
+    """
+    members: dict[str, list[str]] = {}
+    queue = ""
+    for line in output.splitlines():
+        if match := _QUEUE.match(line):
+            queue = match[1]
+            members[queue] = []
+        elif queue and (match := _MEMBER.match(line)) and "(dynamic)" not in line:
+            members[queue].append(match[2] or match[1])
+    return members
+
+
+def database_in(output: str) -> dict[str, str]:
+    """`database show FAMILY`: the values by their keys, without the slash in front."""
+    pairs = re.findall(r"^/(\S.*?)\s*: (.*)$", output, re.MULTILINE)
+    return {key: value.strip() for key, value in pairs}
+
+
+def mailbox_names_in(output: str) -> dict[str, str]:
+    """`voicemail show users`: who has each box of the context `default`, as far as it fits into its column."""
+    pairs = re.findall(r"^default\s+(\S+)\s(.{25})", output, re.MULTILINE)
+    return {box: name.strip() for box, name in pairs}
 
 
 def iax_users_in(output: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 _VARIABLE = re.compile(r"\$\{([^${}]*)}")
 _SLICED = re.compile(r"(\w+)(?::(-?\d+)(?::(-?\d+))?)?")
@@ -15,6 +16,7 @@ _COMPARED = re.compile(
 )
 # Of what stands for a digit in a pattern, and of what stands for the rest.
 _EXAMPLES = {"X": "5", "Z": "5", "N": "5", ".": "5550100", "!": ""}
+_CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -111,3 +113,23 @@ def example_of(pattern: str) -> str | None:
         return None
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
     return "".join(part[1:2] if part.startswith("[") else _EXAMPLES.get(part.upper(), part) for part in parts)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """An extension pattern as a regular expression."""
+    parts = re.findall(r"\[[^]]*]|[^-]", pattern)
+    written = [f"[{re.escape(part[1:-1]).replace(chr(92) + '-', '-')}]" if part[0] == "[" else part for part in parts]
+    try:
+        return re.compile(
+            "".join(_CLASSES.get(part.upper(), part if part[0] == "[" else re.escape(part)) for part in written)
+        )
+    except re.error:  # a class such as [z-a], which Asterisk takes for nothing
+        return re.compile(r"(?!)")
+
+
+def takes(extension: str, number: str) -> bool:
+    """Whether an extension of the dialplan, or a pattern, is for this number."""
+    if not extension.startswith("_"):
+        return extension == number
+    return _pattern(extension[1:]).fullmatch(number) is not None

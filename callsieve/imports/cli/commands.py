@@ -1,4 +1,4 @@
-"""`callsieve import`: numbers, contacts and people from files, and from Asterisk's own blacklist."""
+"""`callsieve import`: numbers and contacts from files, and from Asterisk's own blacklist."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, 
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind, PeopleRequest, RemoveRequest
+from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind, RemoveRequest
 from callsieve.imports.rows import (
     CONTACT_COLUMNS,
     NUMBER_COLUMNS,
-    PEOPLE_COLUMNS,
     contacts_in,
     numbers_in,
-    people_in,
 )
 from callsieve.text.csv_table import usable
 from callsieve.text.times import when
@@ -98,29 +96,6 @@ def import_contacts(
     if done.strangers:
         summary.remarks.append(f"nobody here has the extension {some(done.strangers)}")
     print_summary(summary, as_json=as_json)
-
-
-def import_people(
-    file: FileArgument,
-    source: SourceOption,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name]."""
-    loaded = settings_of(config)
-    summary = Summary(ImportKind.PEOPLE, source_given(source), dry_run)
-    with table_in(file, PEOPLE_COLUMNS) as (table, _):
-        people = usable(table, people_in(table), operations.MOST_ROWS, TOO_MANY)
-    with stores(loaded, dry_run=dry_run) as (_, written):
-        done = operations.import_people(written, context_of(loaded), PeopleRequest(summary.source, people))
-    summary.take(table)
-    summary.imported, summary.duplicates = done.rows, len(people) - done.rows
-    if done.kept:
-        summary.remarks.append(f"the settings say who has {some(done.kept)}, and they win")
-    print_summary(summary, as_json=as_json)
-    if not as_json and not dry_run:
-        say_undo(done.change_id, config)
 
 
 def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:

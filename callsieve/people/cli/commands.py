@@ -1,0 +1,206 @@
+"""`callsieve import people`: our people from a file, or with their numbers from the PBX that runs here."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.input_file import DryRunOption, table_in
+from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, print_json, settings_of
+from callsieve.cli.output import plural, print_table, say, say_undo, some
+from callsieve.cli.store import context_of, perform, stores
+from callsieve.doctor.finding import CheckContext
+from callsieve.imports.cli.source import SOURCE_HELP, source_given
+from callsieve.imports.cli.summary import Summary, print_summary
+from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest
+from callsieve.imports.operations import import_people as import_rows
+from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
+from callsieve.pbx.cli_client import ConsoleError, console
+from callsieve.people.operations import TakenOver, Takeover, TakeoverRequest, TakeoverState, compared, take_over
+from callsieve.people.pbx import FoundPbx, FoundTrunk, NotThisPbx, PbxKind, read_pbx
+from callsieve.settings import Loaded
+from callsieve.system.privileges import as_root
+from callsieve.text.csv_table import usable
+from reputation.model import Did, Person
+
+KIND_WORDS = {ImportKind.PEOPLE: "person", ImportKind.DIDS: "DID"}
+UNDESCRIBED = "screened; [[trunk]] would say its country and whether it is trusted"
+
+
+def import_people(
+    file: Annotated[Path | None, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
+    ] = None,
+    origin: Annotated[
+        PbxKind | None, typer.Option("--from", help="No file: what the PBX here knows of people, groups and DIDs.")
+    ] = None,
+    remove_gone: Annotated[
+        bool, typer.Option("--remove-gone", help="With --from: take out what the PBX does not know any more.")
+    ] = False,
+    yes: YesOption = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="With --from: one line if something changed, else nothing.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name].
+
+    With --from, people, groups and DIDs come from the PBX; what you have typed wins. Run it again whenever you like.
+    """
+    if (file is None) == (origin is None):
+        raise CommandError("import people: say either a FILE or --from asterisk|freepbx (see --help)")
+    if file is not None:
+        if remove_gone or quiet:
+            raise CommandError("import people: --remove-gone and --quiet go with --from")
+        _import_file(file, source, dry_run=dry_run, as_json=as_json, config=config)
+        return
+    if source is not None or origin is None:
+        raise CommandError("import people: --source names a file; what comes from a PBX is called asterisk or freepbx")
+    loaded = settings_of(config)
+    pbx = _read(loaded, origin)
+    request = TakeoverRequest(origin.value, pbx.people, pbx.dids, remove_gone)
+    with stores(loaded, dry_run=True) as (known, _):
+        rows = compared(known, context_of(loaded), request)
+    if not (as_json or quiet):
+        _show(pbx, rows)
+    done = TakenOver(None, rows)
+    waiting = _counts(rows, request)
+    if waiting and not dry_run:
+        if not confirmed("Take this over?", yes=yes):
+            say("Nothing was changed.")
+            raise SystemExit(1)
+        done = perform(loaded, take_over, request)
+    if as_json:
+        print_json(_as_json(pbx, done, dry_run=dry_run))
+    elif quiet and done.change_id is not None:
+        say(f"Taken over from {origin.value}: {waiting}. To take it back: callsieve undo {done.change_id}")
+    elif not quiet:
+        _say_done(request, done, waiting, dry_run=dry_run, config=config)
+
+
+def _read(loaded: Loaded, kind: PbxKind) -> FoundPbx:
+    ground = CheckContext(loaded, partial(console, loaded.settings), time.time())
+    try:
+        with as_root():
+            return read_pbx(ground, kind)
+    except (ConsoleError, NotThisPbx) as error:
+        raise CommandError(f"{error}. Nothing was changed") from None
+
+
+def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
+    """What is to be written, in words: `2 people and 1 DID`; empty for nothing."""
+    states = {TakeoverState.NEW, TakeoverState.CHANGED} | ({TakeoverState.GONE} if request.remove_gone else set())
+    counts = Counter(row.kind for row in rows if row.state in states)
+    people = plural(counts[ImportKind.PEOPLE], "person", "people") if counts[ImportKind.PEOPLE] else ""
+    dids = plural(counts[ImportKind.DIDS], "DID") if counts[ImportKind.DIDS] else ""
+    return " and ".join(part for part in (people, dids) if part)
+
+
+def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
+    """What is not known yet, or otherwise; what is known already is only counted."""
+    for remark in pbx.remarks:
+        warn(remark)
+    lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row)) for row in rows if row.state != "same"]
+    lines += [("trunk", "trunk", one.channels, _told_trunk(one)) for one in pbx.trunks]
+    if lines:
+        table = [(_word(state), *line) for state, *line in lines]
+        print_table(("", "what", "which", "what the PBX says"), table, keep=(0, 1, 2))
+    same = Counter(row.kind for row in rows if row.state is TakeoverState.SAME)
+    if same:
+        people, dids = plural(same[ImportKind.PEOPLE], "person", "people"), plural(same[ImportKind.DIDS], "DID")
+        say(f"{people} and {dids} are known already, and as the PBX has them.")
+
+
+def _word(state: str) -> str:
+    return {"yours": "kept", "trunk": ""}.get(state, state)
+
+
+def _told(row: Takeover) -> str:
+    if row.after is None:
+        return f"nothing any more; was: {_said(row.before)}"
+    if row.state is TakeoverState.YOURS:
+        return f"{_said(row.after)}; you say: {_said(row.before)}"
+    if row.state is TakeoverState.CHANGED:
+        return f"{_said(row.after)}; was: {_said(row.before)}"
+    return _said(row.after)
+
+
+def _said(one: Person | Did | None) -> str:
+    return ", ".join(_parts(one)) or "no more than that it is ours"
+
+
+def _parts(one: Person | Did | None) -> Iterator[str]:
+    if isinstance(one, Person):
+        yield from filter(None, (one.name, one.endpoint, one.group and f"group {one.group}", one.language))
+    elif one is not None:
+        if one.callee:
+            yield f"for {one.callee}"
+        if one.groups:
+            yield f"{'group' if len(one.groups) == 1 else 'groups'} {', '.join(one.groups)}"
+        if not one.screen:
+            yield "not screened"
+
+
+def _told_trunk(trunk: FoundTrunk) -> str:
+    return f"in the settings as {trunk.described}" if trunk.described else UNDESCRIBED
+
+
+def _say_done(request: TakeoverRequest, done: TakenOver, waiting: str, *, dry_run: bool, config: Path | None) -> None:
+    if done.change_id is not None:
+        say(f"Taken over from {request.source}: {waiting}. The daemon knows them at the next call.")
+        say_undo(done.change_id, config)
+    else:
+        say("Nothing was changed." if waiting and dry_run else "Nothing to take over.")
+    if not request.remove_gone and any(row.state is TakeoverState.GONE for row in done.rows):
+        say("What is gone from the PBX stays until you add --remove-gone.")
+
+
+def _as_json(pbx: FoundPbx, done: TakenOver, *, dry_run: bool) -> dict[str, object]:
+    rows = [
+        {
+            "kind": row.kind,
+            "key": row.key,
+            "state": row.state,
+            "before": asdict(row.before) if row.before else None,
+            "after": asdict(row.after) if row.after else None,
+        }
+        for row in done.rows
+    ]
+    trunks = [asdict(one) for one in pbx.trunks]
+    return {
+        "source": pbx.kind,
+        "dry_run": dry_run,
+        "change": done.change_id,
+        "rows": rows,
+        "trunks": trunks,
+        "remarks": list(pbx.remarks),
+    }
+
+
+def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool, config: Path | None) -> None:
+    if source is None:
+        raise CommandError("import people: missing option --source NAME: what this list is called")
+    loaded = settings_of(config)
+    summary = Summary(ImportKind.PEOPLE, source_given(source), dry_run)
+    with table_in(file, PEOPLE_COLUMNS) as (table, _):
+        people = usable(table, people_in(table), MOST_ROWS, TOO_MANY)
+    with stores(loaded, dry_run=dry_run) as (_, written):
+        done = import_rows(written, context_of(loaded), PeopleRequest(summary.source, people))
+    summary.take(table)
+    summary.imported, summary.duplicates = done.rows, len(people) - done.rows
+    if done.kept:
+        summary.remarks.append(f"the settings say who has {some(done.kept)}, and they win")
+    print_summary(summary, as_json=as_json)
+    if not as_json and not dry_run:
+        say_undo(done.change_id, config)

@@ -1,0 +1,310 @@
+"""What a running PBX knows of people and numbers: phones, caller IDs, mailboxes, groups, queues, DIDs and trunks.
+
+Asterisk's console is asked, and of FreePBX also what it keeps in Asterisk's database. Nothing is written. All that the
+PBX says is text of others: what is no name, extension or endpoint in the settings is none here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from callsieve.doctor.finding import CheckContext
+from callsieve.doctor.trunk_numbers import numbers_in_dialplan, trunks_of
+from callsieve.imports.rows import NAME, problem_of_person
+from callsieve.pbx.cli_output import (
+    database_in,
+    endpoint_values_in,
+    globals_in,
+    hints_in,
+    mailbox_names_in,
+    pjsip_endpoints_in,
+    queue_members_in,
+)
+from callsieve.people.reach import DialplanReach, Reach
+from callsieve.wiring import site_of
+from reputation.channels import is_phone_name
+from reputation.model import Did, Person
+from reputation.numbers import number_of
+
+MOST_ASKED = 1000  # endpoints: each is a question of its own, which takes Asterisk 5 ms
+MOST_CHARACTERS = 80  # of a person's name
+MOST_REMARKS = 20
+
+_CALLER_ID = re.compile(r'\s*"?(?P<name>.*?)"?\s*(?:<(?P<number>[^<>]*)>)?\s*', re.DOTALL)
+_SHORT = re.compile(r"[0-9]{2,6}", re.ASCII)
+_ASKABLE = re.compile(r"[A-Za-z0-9_.@+-]{1,79}", re.ASCII)
+_PHONE = re.compile(r"(?:PJSIP|SIP|IAX2|DAHDI|SCCP|Motif)/[^&,/]+", re.IGNORECASE)
+_LOCAL = re.compile(r"Local/([^@/]+)@", re.IGNORECASE)
+_HINT = re.compile(r"hint:([^@]+)@", re.IGNORECASE)
+_FREEPBX_DIDS = re.compile(r"ext-did-\d+")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
+# Asterisk's samples have them: whoever has no account of his own.
+_NOBODYS = frozenset({"guest", "anonymous", "dpma_endpoint"})
+
+
+class PbxKind(StrEnum):
+    """What is asked: any Asterisk, or FreePBX, which keeps its people in Asterisk's database."""
+
+    ASTERISK = "asterisk"
+    FREEPBX = "freepbx"
+
+
+class NotThisPbx(Exception):
+    """The PBX is not of this kind. The text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTrunk:
+    """A trunk: its channels as a glob, and the `[[trunk]]` of the settings that has them."""
+
+    channels: str
+    described: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPbx:
+    """What the PBX says. `remarks`: what was seen and could not be taken, a line each."""
+
+    kind: PbxKind
+    people: tuple[Person, ...]
+    dids: tuple[Did, ...]
+    trunks: tuple[FoundTrunk, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Phones:
+    """The people by extension, whose phone is which, and who is in which group or queue."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    extension_of: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    queues: dict[str, list[str]] = field(default_factory=dict)
+    teams: dict[str, str] = field(default_factory=dict)
+    trunks: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def add(self, person: Person) -> None:
+        """Adds a person, or says why that is none. The first phone of an extension counts."""
+        language = person.language if person.language and _LANGUAGE.fullmatch(person.language) else None
+        name = _readable(person.name or "")
+        problem = problem_of_person(person.extension, person.endpoint or "", "", language or "")
+        if problem:
+            self.remarks.append(f"not taken: {problem}")
+        elif person.extension in self.people:
+            self.remarks.append(f"{person.extension} has several phones: {person.endpoint} is not known as one of them")
+        else:
+            self.people[person.extension] = replace(person, name=name or None, language=language)
+            self.extension_of[person.endpoint or ""] = person.extension
+
+    def member(self, interface: str) -> str | None:
+        """The extension of a queue's member: a phone, or an extension that is dialled."""
+        if interface in self.extension_of:
+            return self.extension_of[interface]
+        dialled = _LOCAL.match(interface) or _HINT.match(interface)
+        return dialled[1] if dialled and dialled[1] in self.people else None
+
+
+def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
+    """What the PBX knows. ConsoleError, OSError; NotThisPbx."""
+    shown = ground.ask("dialplan show")
+    is_freepbx = bool(database_in(ground.ask("database show AMPUSER")))
+    if is_freepbx and kind is PbxKind.ASTERISK:
+        raise NotThisPbx("this is FreePBX, which knows more: use --from freepbx")
+    if not is_freepbx and kind is PbxKind.FREEPBX:
+        raise NotThisPbx("FreePBX has no people in Asterisk's database (database show AMPUSER): use --from asterisk")
+    plan = DialplanReach(shown, globals_in(ground.ask("dialplan show globals")), freepbx=is_freepbx)
+    phones = _phones_of_freepbx(ground) if is_freepbx else _phones_of_asterisk(ground, shown)
+    for queue, members in phones.queues.items():
+        found = {one for member in members if (one := phones.member(member)) is not None}
+        if NAME.fullmatch(queue) and found:
+            phones.groups[queue] = found
+    _add_ring_groups(plan, phones, freepbx=is_freepbx)
+    team_of = _teams(phones)
+    numbers = _freepbx_numbers(ground, plan) if is_freepbx else _asterisk_numbers(ground, phones)
+    dids = {
+        number: _did_of(number, [plan.of(*spot) for spot in spots], phones, team_of)
+        for number, spots in numbers.items()
+    }
+    people = [replace(person, group=team_of.get(person.extension)) for person in phones.people.values()]
+    site = site_of(ground.loaded.settings)
+    trunks = [FoundTrunk(f"{trunk}-*", site.described_trunk(f"{trunk}-00000000")) for trunk in phones.trunks]
+    return FoundPbx(
+        kind,
+        tuple(sorted(people, key=lambda one: one.extension)),
+        tuple(did for _, did in sorted(dids.items())),
+        tuple(trunks),
+        tuple(phones.remarks[:MOST_REMARKS]),
+    )
+
+
+# People
+
+
+def _phones_of_freepbx(ground: CheckContext) -> _Phones:
+    """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
+    users, devices = (database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
+    phones = _Phones()
+    for extension in sorted({key.split("/")[1] for key in users if key.count("/") == 2}):
+        of_user = {key.split("/")[2]: value for key, value in users.items() if key.startswith(f"AMPUSER/{extension}/")}
+        dials = [devices.get(f"DEVICE/{device}/dial", "") for device in of_user.get("device", "").split("&") if device]
+        dials = [dial for dial in dials if dial]
+        if not dials:
+            phones.remarks.append(f"{_readable(extension)} has no phone: not taken")
+        for dial in dials:
+            phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
+    phones.queues = queue_members_in(ground.ask("queue show"))
+    for key in database_in(ground.ask("database show QPENALTY")):
+        parts = key.split("/")
+        if len(parts) == 4 and parts[2] == "agents":
+            phones.queues.setdefault(parts[1], []).append(f"Local/{parts[3]}@from-queue/n")
+    known = {dial for key, dial in devices.items() if key.endswith("/dial")}
+    endpoints = (f"PJSIP/{one.name}" for one in pjsip_endpoints_in(ground.ask("pjsip show endpoints")))
+    phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in _NOBODYS]
+    return phones
+
+
+def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
+    """PJSIP's endpoints that are no trunks, and whatever phone of another kind an extension's hint watches."""
+    phones = _Phones(queues=queue_members_in(ground.ask("queue show")))
+    hints: dict[str, list[str]] = {}
+    for extension, watched in hints_in(shown):
+        for phone in _PHONE.findall(watched):
+            hints.setdefault(phone, []).append(extension)
+    boxes = mailbox_names_in(ground.ask("voicemail show users"))
+    site = site_of(ground.loaded.settings)
+    endpoints = pjsip_endpoints_in(ground.ask("pjsip show endpoints"))
+    for one in endpoints[:MOST_ASKED]:
+        phone = f"PJSIP/{one.name}"
+        if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
+            continue
+        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and phone not in hints):
+            phones.trunks.append(phone)
+            continue
+        values = endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}"))
+        name, number = _caller_id(values.get("callerid", ""))
+        box = values.get("mailboxes", "").split(",")[0].partition("@")[0]
+        if not (phone in hints or is_phone_name(phone) or _SHORT.fullmatch(number) or box):
+            phones.remarks.append(f"{phone}: nothing tells whether it is a phone or a trunk: not taken")
+            continue
+        extension = _extension(one.name, hints.pop(phone, []), number, box)
+        phones.add(Person(extension, phone, None, values.get("language") or None, name or boxes.get(extension)))
+        team = values.get("named_call_group", "").strip()
+        if NAME.fullmatch(team):  # one, not a list of several
+            phones.teams[extension] = team
+    if len(endpoints) > MOST_ASKED:
+        phones.remarks.append(f"only the first {MOST_ASKED} of {len(endpoints)} endpoints were read")
+    known = {f"PJSIP/{one.name}" for one in endpoints}
+    for phone, extensions in hints.items():
+        if phone not in known:
+            phones.add(Person(extensions[0], phone, name=boxes.get(extensions[0])))
+    return phones
+
+
+def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
+    """What is dialled for a phone: its hint says so, else its name, its caller ID, or its mailbox."""
+    if name in hinted or (not hinted and _SHORT.fullmatch(name)):
+        return name
+    if hinted:
+        return number if number in hinted else sorted(hinted, key=lambda one: (len(one), one))[0]
+    return next((one for one in (number, box) if _SHORT.fullmatch(one)), name)
+
+
+def _caller_id(text: str) -> tuple[str, str]:
+    """`"Alice Smith" <204>` as name and number."""
+    if text == "<unknown>" or not (found := _CALLER_ID.fullmatch(text)):
+        return "", ""
+    return re.sub(r"\\(.)", r"\1", found["name"]), (found["number"] or "").strip()
+
+
+def _readable(text: str) -> str:
+    """A name without what a terminal or a phone should not be sent, cut to a length that tells people apart."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:MOST_CHARACTERS]
+
+
+# Groups
+
+
+def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
+    """Extensions that ring several people at once, or FreePBX's ring groups. A trunk's number is none."""
+    for context in ["ext-group"] if freepbx else plan.contexts:
+        for extension in plan.extensions(context):
+            if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:
+                continue
+            members = _people_in(plan.of(extension, context), phones)
+            if len(members) > 1 or (freepbx and members):
+                phones.groups.setdefault(extension, set()).update(members)
+
+
+def _teams(phones: _Phones) -> dict[str, str]:
+    """The one group that each person is in: the call group of the phone, else the smallest ring group or queue."""
+    by_size = sorted(phones.groups.items(), key=lambda one: (len(one[1]), len(one[0]), one[0]))
+    teams: dict[str, str] = {}
+    for name, members in by_size:
+        for member in members:
+            teams.setdefault(member, name)
+    return teams | phones.teams
+
+
+def _people_in(reach: Reach, phones: _Phones) -> set[str]:
+    """The people whom a call may ring."""
+    found = {extension for extension in reach.extensions if extension in phones.people}
+    found |= {phones.extension_of[phone] for phone in reach.phones if phone in phones.extension_of}
+    return found.union(*(phones.groups.get(queue, set()) for queue in reach.queues))
+
+
+# Numbers
+
+Spots = dict[str, list[tuple[str, str]]]
+
+
+def _freepbx_numbers(ground: CheckContext, plan: DialplanReach) -> Spots:
+    contexts = [context for context in plan.contexts if _FREEPBX_DIDS.fullmatch(context)]
+    spots = ((extension, context) for context in contexts for extension in plan.extensions(context))
+    return _by_number(spots, ground.loaded.settings.numbers.region)
+
+
+def _asterisk_numbers(ground: CheckContext, phones: _Phones) -> Spots:
+    """The numbers of each trunk's context, and of those that it passes the dialled number on to."""
+    variables = globals_in(ground.ask("dialplan show globals"))
+    found: Spots = {}
+    for trunk in trunks_of(ground):
+        region = (trunk.table.region if trunk.table else None) or ground.loaded.settings.numbers.region
+        patterns, extensions = numbers_in_dialplan(ground.dialplan, trunk.context or "", variables)
+        for pattern in patterns:
+            if re.search(r"\d{3}", pattern.name) and (remark := _of_pattern(pattern.name)) not in phones.remarks:
+                phones.remarks.append(remark)
+        spots = ((extension, trunk.context or "") for extension in extensions if extension not in phones.people)
+        for number, more in _by_number(spots, region).items():
+            found.setdefault(number, []).extend(more)
+    return found
+
+
+def _of_pattern(name: str) -> str:
+    return f"{name} stands for many numbers: name those that matter as [[did]]"
+
+
+def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
+    found: Spots = {}
+    for extension, context in spots:
+        if (number := number_of(extension, region)) is not None:
+            found.setdefault(number, []).append((extension, context))
+    return found
+
+
+def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:
+    """The callee where it rings one person, else the groups of all whom it may ring; neither where nobody can tell."""
+    people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
+    rung = {phone for reach in reaches for phone in reach.phones if phone not in phones.trunks}
+    queues = {queue for reach in reaches for queue in reach.queues}
+    strangers = rung - phones.extension_of.keys() or any(not phones.groups.get(queue) for queue in queues)
+    if strangers or any(reach.is_open for reach in reaches) or not people:
+        return Did(number)
+    if len(people) == 1 and not queues:
+        return Did(number, callee=people.pop())
+    if people - team_of.keys():
+        return Did(number)
+    return Did(number, tuple(sorted({team_of[person] for person in people})))

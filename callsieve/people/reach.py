@@ -1,0 +1,267 @@
+"""Whom a call may ring, read from the dialplan that is loaded. Pure.
+
+    DialplanReach(output, globals).of("2071838750", "from-carrier") -> Reach(phones={"PJSIP/201", "PJSIP/202"})
+
+No condition is judged: who is rung by day and who by night both count. What only the running call knows leaves the
+answer open, and then everybody may be rung.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from callsieve.pbx.cli_output import Match, dialplan_in, matches_in
+from callsieve.pbx.dialplan_text import branches, split_outside_brackets, substituted, takes
+
+MOST_STEPS = 3000  # of all branches together
+LONGEST_CHOICE = 6  # what a caller keys in a menu; longer ones are numbers that stand beside it
+
+# Applications by lower-case name. They end a call here; they leave it to the caller, or to others, where it goes.
+ENDS = frozenset({"busy", "congestion", "hangup", "return"})
+MENUS = frozenset({"background", "waitexten"})
+OPEN = frozenset(
+    ["agi", "asyncagi", "deadagi", "directory", "disa", "eagi", "externalivr", "followme", "page", "stasis"]
+)
+RINGS = frozenset({"dial", "retrydial"})
+
+# In FreePBX 17 these ring extensions, and in 15 and 16 by Macro: the argument that has them, with - between.
+FREEPBX_DIALS = {"macro-dial": 2, "macro-dial-confirm": 2, "macro-dial-one": 2, "macro-exten-vm": 1}
+# Where an extension of FreePBX stands for the person who has it.
+FREEPBX_PEOPLE = frozenset(
+    (
+        "ext-findmefollow",
+        "ext-local",
+        "from-did-direct",
+        "from-did-direct-ivr",
+        "from-internal",
+        "from-internal-additional",
+        "from-internal-xfer",
+        "from-queue",
+    )
+)
+
+_APPLICATION = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
+_CONTACTS = re.compile(r"\$\{PJSIP_DIAL_CONTACTS\(([\w.@+-]+)[^)]*\)}")
+_LOCAL = re.compile(r"Local/([^@/]+)@([^/]+)(?:/.*)?", re.IGNORECASE)
+_PHONE = re.compile(r"([A-Za-z0-9]+/[^/@!]+)(?:[/!].*)?")
+_SPECIAL = re.compile(r"[sihtoTea]|fax", re.ASCII)
+
+
+@dataclass(slots=True)
+class Reach:
+    """`phones` are endpoints, `extensions` those that FreePBX rings, `queues` names. `is_open`: perhaps others, too."""
+
+    phones: set[str] = field(default_factory=set)
+    extensions: set[str] = field(default_factory=set)
+    queues: set[str] = field(default_factory=set)
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a call is, and what is known of its variables."""
+
+    context: str
+    extension: str
+    priority: int | str
+    variables: Mapping[str, str | None]
+
+
+class DialplanReach:
+    """A loaded dialplan, as `dialplan show` prints it. `freepbx`: it is one of FreePBX's making."""
+
+    def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
+        self._variables = variables
+        self._freepbx = freepbx
+        self._includes: dict[str, list[str]] = {}
+        self._dialplan = dialplan_in(output)
+        for outer, inner in self._dialplan.includes:
+            self._includes.setdefault(outer, []).append(inner)
+        self._matches: dict[str, list[Match]] = {}
+        for match in matches_in(output):
+            self._matches.setdefault(match.context, []).append(match)
+
+    def extensions(self, context: str) -> list[str]:
+        """The extensions of a context itself, without patterns and what is none that anybody dials."""
+        names = dict.fromkeys(match.extension for match in self._matches.get(context, ()))
+        return [name for name in names if not name.startswith("_") and not _SPECIAL.fullmatch(name)]
+
+    @property
+    def contexts(self) -> list[str]:
+        """Those that have an extension."""
+        return list(self._matches)
+
+    def of(self, extension: str, context: str) -> Reach:
+        """Whom a call to this extension of this context may ring."""
+        return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
+
+    def found(self, extension: str, context: str) -> list[Match]:
+        """What takes the extension: those for certain callers only, and the first for all."""
+        found: list[Match] = []
+        for match in self._candidates(extension, context, set()):
+            found.append(match)
+            if not match.sometimes:
+                break
+        return found
+
+    def has_direct_dial(self, context: str) -> bool:
+        """Whether a caller in a menu there may dial more than what stands in it."""
+        own = any(match.extension.startswith("_") for match in self._matches.get(context, ()))
+        return own or any(inner in self._matches for inner in self._dialplan.reached_from(context) - {context})
+
+    def _candidates(self, extension: str, context: str, seen: set[str]) -> Iterator[Match]:
+        if context in seen:
+            return
+        seen.add(context)
+        own = [match for match in self._matches.get(context, ()) if takes(match.extension, extension)]
+        yield from sorted(own, key=lambda match: match.extension.startswith("_"))  # Asterisk's order among patterns
+        for inner in self._includes.get(context, ()):
+            yield from self._candidates(extension, inner, seen)
+
+
+class _Walk:
+    """Follows a call to one number through all branches."""
+
+    def __init__(self, plan: DialplanReach, variables: Mapping[str, str], *, freepbx: bool) -> None:
+        self._plan = plan
+        self._freepbx = freepbx
+        self._globals = variables
+        self._found = Reach()
+        self._seen: set[object] = set()
+        self._waiting: list[_Place] = []
+        self._steps = 0
+
+    def reach(self, extension: str, context: str) -> Reach:
+        """All who may ring."""
+        self._go(context, extension, 1, self._globals)
+        while self._waiting:
+            self._follow(self._waiting.pop())
+        return self._found
+
+    def _go(self, context: str, extension: str, priority: int | str, variables: Mapping[str, str | None]) -> None:
+        if self._freepbx and context in FREEPBX_PEOPLE and re.fullmatch(r"\d{2,6}", extension):
+            self._found.extensions.add(extension)
+            return
+        known = {**variables, "EXTEN": extension, "CONTEXT": context}
+        key = (context, extension, priority, frozenset(known.items()))
+        if key not in self._seen:
+            self._seen.add(key)
+            self._waiting.append(_Place(context, extension, priority, known))
+
+    def _follow(self, place: _Place) -> None:
+        for match in self._plan.found(place.extension, place.context):
+            start = match.labels.get(place.priority, 1) if isinstance(place.priority, str) else place.priority
+            variables = dict(place.variables)
+            for priority in sorted(step for step in match.applications if step >= start):
+                self._steps += 1
+                if self._steps > MOST_STEPS:
+                    self._found.is_open = True
+                    return
+                if self._runs(match.applications[priority], place, priority, variables):
+                    break
+
+    def _runs(self, application: str, place: _Place, priority: int, variables: dict[str, str | None]) -> bool:
+        """Whether the call is over, or elsewhere, after this step."""
+        parts = _APPLICATION.fullmatch(application.strip())
+        name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
+        if name in RINGS:
+            self._rings(arguments, variables)
+        elif name == "queue":
+            self._waits(split_outside_brackets(arguments, ",")[0], variables)
+        elif name == "set":
+            variable, _, value = arguments.partition("=")
+            variables[variable.strip().lstrip("_")] = substituted(value, variables)
+        elif name in ("goto", "gotoif", "gotoiftime"):
+            targets = [arguments] if name == "goto" else list(branches(arguments)[1:])
+            for target in targets:
+                self._jumps(target, place, variables)
+            return all(targets)
+        elif name in ("gosub", "gosubif"):
+            for target in [arguments] if name == "gosub" else branches(arguments)[1:]:
+                self._calls(target, place, variables)
+        elif name == "macro":
+            context, _, given = arguments.partition(",")
+            self._calls(f"macro-{context},s,1({given})", place, variables)
+        elif name in ("execif", "execiftime"):
+            for one in branches(arguments)[1:]:
+                self._runs(one or "NoOp()", place, priority, variables)
+        elif name in MENUS or (name == "read" and self._freepbx):
+            self._chooses(place, variables)
+        elif name in OPEN and not self._freepbx:
+            self._found.is_open = True
+        return name in ENDS
+
+    def _rings(self, arguments: str, variables: Mapping[str, str | None]) -> None:
+        raw = split_outside_brackets(_CONTACTS.sub(r"PJSIP/\1", arguments), ",")[0]
+        targets = substituted(raw, variables)
+        if targets is None:
+            self._found.is_open = True
+            return
+        for target in targets.split("&"):
+            if local := _LOCAL.fullmatch(target.strip()):
+                self._go(local[2], local[1], 1, self._globals)
+            elif phone := _PHONE.fullmatch(target.strip()):
+                self._found.phones.add(phone[1])
+
+    def _waits(self, raw: str, variables: Mapping[str, str | None]) -> None:
+        queue = substituted(raw, variables)
+        if queue is None:
+            self._found.is_open = True
+        elif queue:
+            self._found.queues.add(queue)
+
+    def _jumps(self, raw: str, place: _Place, variables: Mapping[str, str | None]) -> None:
+        if not raw:
+            return
+        target = self._target(raw, place, variables)
+        if target is not None:
+            self._go(*target, variables)
+        elif not self._freepbx or raw.startswith("from-did-direct-ivr,"):
+            self._found.is_open = True
+
+    def _calls(self, raw: str, place: _Place, variables: Mapping[str, str | None]) -> None:
+        """A subroutine, with what it is given as ARG1 and so on. Of FreePBX's only those that ring somebody."""
+        if not raw:
+            return
+        spot, *given = split_outside_brackets(raw, "(", 1)
+        arguments = split_outside_brackets(given[0].removesuffix(")"), ",") if given else []
+        target = self._target(spot, place, variables)
+        if target is None:
+            self._found.is_open = self._found.is_open or not self._freepbx
+        elif self._freepbx:
+            self._dials_extensions(target[0], arguments, variables)
+        elif not target[0].startswith("callsieve"):
+            named = {f"ARG{index}": substituted(value, variables) for index, value in enumerate(arguments, 1)}
+            self._go(*target, {**variables, **named})
+
+    def _dials_extensions(self, macro: str, arguments: list[str], variables: Mapping[str, str | None]) -> None:
+        if macro not in FREEPBX_DIALS:
+            return
+        index = FREEPBX_DIALS[macro]
+        extensions = substituted(arguments[index], variables) if index < len(arguments) else None
+        if extensions is None:
+            self._found.is_open = True
+            return
+        # One that ends in # is a number outside.
+        self._found.extensions.update(one for one in extensions.split("-") if one and not one.endswith("#"))
+
+    def _chooses(self, place: _Place, variables: Mapping[str, str | None]) -> None:
+        if self._plan.has_direct_dial(place.context):
+            self._found.is_open = True
+        for extension in self._plan.extensions(place.context):
+            if len(extension) <= LONGEST_CHOICE:
+                self._go(place.context, extension, 1, variables)
+
+    def _target(
+        self, raw: str, place: _Place, variables: Mapping[str, str | None]
+    ) -> tuple[str, str, int | str] | None:
+        """Where `context,extension,priority`, `extension,priority` or `priority` is; None where that is not known."""
+        text = substituted(raw, variables)
+        parts = [part.strip() for part in text.split(",")] if text else []
+        if not 1 <= len(parts) <= 3 or not parts[-1] or parts[-1][0] in "+-":
+            return None
+        context, extension = ("", "", *parts[:-1])[-2:]
+        priority = int(parts[-1]) if parts[-1].isdecimal() else parts[-1]
+        return context or place.context, extension or place.extension, priority
