@@ -9,7 +9,7 @@ from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, differs, fail, ok, unknown, warn
 from callsieve.install.agi_address import asked_in_files, is_answered_at
-from callsieve.install.freepbx import GUARD_CONTEXT, TRUNK_CONTEXT
+from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
 from callsieve.install.install import TRUNK_LINES, dialplan_text
 from callsieve.install.plan import (
     DIALPLAN_FILES,
@@ -36,6 +36,7 @@ _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
 _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
+_EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
 INSTALL = "callsieve asterisk install"
 RELOAD = 'asterisk -rx "dialplan reload"'
 
@@ -150,9 +151,7 @@ def reaches_phones(ground: CheckContext) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
     steps = others(ground.dialplan)
     if TRUNK_CONTEXT in ground.dialplan.contexts:
-        return ok(
-            Wording("FreePBX makes its own Dial: tags, rings and whispers, nothing that differs from phone to phone")
-        )
+        return _reaches_freepbxs_phones(steps)
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
     if FREEPBX_CONTEXT in ground.dialplan.contexts:
@@ -162,11 +161,40 @@ def reaches_phones(ground: CheckContext) -> Finding:
     )
 
 
+def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
+    """FreePBX makes its own Dial: its hooks before it ask us."""
+    if any(calls_by_macro(step.context, step.application) for step in steps):
+        return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
+    asked = {
+        (step.context, hook) for step in steps for hook in PHONE_HOOKS if f"Gosub({hook.asks},s,1" in step.application
+    }
+    missing = [hook for hook in PHONE_HOOKS if (hook.context, hook) not in asked]
+    if not missing:
+        return ok(Wording("FreePBX asks us before its Dial: tags, rings, whispers, and lists of one's own"))
+    about: Places = {"contexts": ", ".join(hook.context for hook in missing)}
+    taken = [hook for hook in missing if not is_free(hook, steps)]
+    if not taken:
+        return warn(
+            Wording("FreePBX does not ask us in {contexts}: its name lookups replace our tags there", about),
+            f"{INSTALL} --freepbx",
+        )
+    lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
+    return warn(
+        Wording("{contexts} is somebody else's: name lookups replace our tags there", about),
+        Wording("before its Return():  {lines}", lines),
+    )
+
+
+def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
+    """Whether nobody does anything in this hook of FreePBX's."""
+    return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
+
+
 def hears_of_emergencies(ground: CheckContext) -> Finding:
     """Emergency calls open the window in which nobody who calls back is turned away."""
     if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
         return ok(Wording("open the window for those who call back"))
-    if any(f"{GUARD_CONTEXT},s,1" in step.application for step in others(ground.dialplan)):
+    if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(ground.dialplan)):
         return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
     return warn(
         Wording("nothing tells us of emergency calls: who calls back is screened"),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from callsieve.doctor.dialplan import INSTALL, others
+from callsieve.doctor.dialplan import INSTALL, is_free, others
 from callsieve.doctor.finding import CheckContext, Finding, ok, warn
-from callsieve.install.freepbx import GUARD_CONTEXT, GUARD_LINE, HOOK, calls_by_macro
+from callsieve.install.freepbx import OUTBOUND_HOOK, calls_by_macro
 from callsieve.pbx.cli_output import DialplanStep
 from reputation.wording import Wording
 
-_ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{GUARD_CONTEXT}),s,1")
-_EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
+_GUARD, _HOOK = OUTBOUND_HOOK.asks, OUTBOUND_HOOK.context
+_ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
 def guards_calls(ground: CheckContext) -> Finding:
     """The outbound guard is asked; where it is not, whether that was to be expected."""
     steps = others(ground.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
-    if GUARD_CONTEXT in ground.dialplan.contexts and asking in ([], [HOOK]):
+    if _GUARD in ground.dialplan.contexts and asking in ([], [_HOOK]):
         return _on_freepbx(steps, is_asked=bool(asking))
     if asking:
         return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
@@ -35,9 +35,9 @@ def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: no call that leaves is looked at"), "FreePBX 17")
     if is_asked:
         return ok(Wording("FreePBX asks before the Dial of each trunk"))
-    if all(_EMPTY.match(step.application) for step in steps if step.context == HOOK):
+    if is_free(OUTBOUND_HOOK, steps):
         return warn(Wording("FreePBX does not ask: no call that leaves is looked at"), f"{INSTALL} --freepbx")
     return warn(
-        Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": HOOK}),
-        Wording("before its Return():  {line}", {"line": GUARD_LINE}),
+        Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": _HOOK}),
+        Wording("before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),
     )

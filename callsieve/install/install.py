@@ -13,13 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from callsieve.install.first_settings import plan_settings, region_remark
-from callsieve.install.freepbx import Hook, find_hook
+from callsieve.install.freepbx import HOOK_FILES, NO_HOOKS, FoundHooks, find_hooks
 from callsieve.install.front_context import check_context, front_text, installed_contexts
 from callsieve.install.manager_user import ManagerPlan, plan_manager
 from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
-    FREEPBX_HOOK_FILE,
     FRONT_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
@@ -70,9 +69,9 @@ class InstallRequest:
 
 def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
-    hook = find_hook(place) if wanted.freepbx else Hook()
+    hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
     fronts = _front_contexts(place, wanted)
-    names = _dialplan_files(wanted, hook, fronts)
+    names = _dialplan_files(wanted, hooks, fronts)
     dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
     manager = _manager(place, wanted)
     settings = plan_settings(place, wanted.loaded, manager.settings, wanted.region)
@@ -86,7 +85,7 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
             *manager.remarks,
             *_settings_remarks(settings, wanted),
             *_readability(place, wanted),
-            *hook.remarks,
+            *hooks.remarks,
         ),
         new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
     )
@@ -125,9 +124,9 @@ def _manager(place: InstallPaths, wanted: InstallRequest) -> ManagerPlan:
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 
-def _dialplan_files(wanted: InstallRequest, hook: Hook, fronts: tuple[str, ...]) -> tuple[str, ...]:
+def _dialplan_files(wanted: InstallRequest, hooks: FoundHooks, fronts: tuple[str, ...]) -> tuple[str, ...]:
     files = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
-    ours = (name for name in files if name != FREEPBX_HOOK_FILE or hook.can_be_ours)
+    ours = (name for name in files if name not in HOOK_FILES or name in hooks.files)
     return (*ours, FRONT_FILE) if fronts else tuple(ours)
 
 
@@ -139,10 +138,11 @@ def _our_dialplan(
     texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi, key) for name in names}
     private = (0o640, place.group) if key else (None, None)
     files = [own_file(place.dialplan / name, text, *private) for name, text in texts.items()]
-    path = place.dialplan / FREEPBX_HOOK_FILE
-    before = read_text(path)
-    if wanted.freepbx and FREEPBX_HOOK_FILE not in names and before is not None and is_ours(before):
-        files.append(FileChange(path, before, None))  # somebody has a hook of his own now
+    for name in sorted(HOOK_FILES.difference(names)) if wanted.freepbx else ():
+        path = place.dialplan / name
+        before = read_text(path)
+        if before is not None and is_ours(before):
+            files.append(FileChange(path, before, None))  # somebody has a hook of his own now
     return files
 
 

@@ -20,8 +20,14 @@ OUR_DIALPLAN = "callsieve.d"
 # callsieve-outbound.conf to those of callsieve.conf.
 DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
 FRONT_FILE = "callsieve-from-trunk.conf"
-FREEPBX_HOOK_FILE = "callsieve-freepbx-hook.conf"
-FREEPBX_FILES = (*DIALPLAN_FILES, "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
+FREEPBX_FILES = (
+    *DIALPLAN_FILES,
+    "callsieve-freepbx.conf",
+    "callsieve-freepbx-hook.conf",
+    "callsieve-freepbx-extension-hook.conf",
+    "callsieve-freepbx-ringall-hook.conf",
+    "callsieve-freepbx-hunt-hook.conf",
+)
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"

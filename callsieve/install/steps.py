@@ -84,7 +84,7 @@ def _arrives_in(front: str, line: Line) -> bool:
 
 
 def _connect_freepbx() -> InstallStep:
-    return InstallStep("For each trunk, Connectivity > Trunks > pjsip Settings > Context", (TRUNK_CONTEXT,))
+    return InstallStep("For each trunk, Connectivity > Trunks > pjsip Settings > General > Context", (TRUNK_CONTEXT,))
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:

@@ -79,7 +79,7 @@ def install_prompts(pbx: HasAsterisk, seconds: Mapping[str, float], language: st
             file.writeframes(b"".join(pack("<h", round(8000 * sin(n / 2))) for n in range(round(8000 * length))))
 
 
-def played(pbx: ScreenedPbx) -> list[str]:
+def played(pbx: HasAsterisk) -> list[str]:
     """The keys of our prompts that were played so far, to anybody."""
     return re.findall(r"Playing '(?:\S*/)?callsieve/([a-z0-9-]+)", "\n".join(pbx.asterisk.log_lines()))
 

@@ -1,92 +1,280 @@
-"""Our part for FreePBX, on a dialplan whose Dial is made as FreePBX makes its own: options, then a b() for headers."""
+"""Calls through FreePBX's dialplan to its extensions, ring groups, queues and IVR: what phones show, play and refuse.
+
+CallSieve is installed by its own command into the stand-in of tests/integration/freepbx.py.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lab import CallSpec, Phone
-from lab.screened import ROOT, SALES, ScreenedPbx
-from reputation.model import EntryKind, ListEntry, ListName
+from callsieve.install.freepbx import PHONE_HOOKS
+from lab import CallResult, CallSpec, Carrier, Phone
+from lab.messages import SipMessage
+from lab.phone import Answering
+from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
+from reputation.store.identities import set_identity
 from reputation.store.lists import add_entry
-from tests.integration.office import install_prompts, pressing
+from reputation.store.personal_lists import PersonalEntry, set_personal_entry
+from tests.integration.bare import Office
+from tests.integration.freepbx import (
+    ALICE,
+    CHECKING_QUEUE,
+    CONFIRM_GROUP,
+    GROUP,
+    HUNT,
+    IVR,
+    MUSIC_GROUP,
+    QUEUE,
+    FastAgiServer,
+    freepbx,
+    port_alone,
+)
+from tests.integration.office import install_prompts, played
+from tests.waiting import wait_until
 
-FREEPBX = (ROOT / "asterisk-conf" / "callsieve-freepbx.conf").read_text()
-# A context for trunks, a Dial whose options begin with a global and end in a b(), and what that b() does.
-OFFICE = """
-[from-carrier]
-exten => _[+0-9A-Za-z].,1,Goto(from-trunk-callsieve,${EXTEN},1)
+TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED = (f"+120155501{n}" for n in range(50, 58))
+TAG, WARN = ("<http://localhost>;info=callsieve-tag", "<http://localhost>;info=callsieve-warn")
+WHISPER = {"whisper-spam": 0.6, "whisper-menu": 1.6}
+SETTINGS = """
+[policy]
+name = "office"
 
-[from-trunk]
-exten => _[+0-9A-Za-z].,1,Gosub(one-extension,s,1)
+[reputation.sample]
+every = 0
 
-[one-extension]
-exten => s,1,Set(options=${DIAL_OPTIONS})
- same => n,Set(options=${STRREPLACE(options,T)}I)
- same => n,Dial(PJSIP/201,20,${options}b(headers^s^1))
- same => n,Return()
+[[person]]
+extension = "201"
+endpoint = "PJSIP/201"
 
-[headers]
-exten => s,1,GotoIf($[${LEN(${HASH(SIPHEADERS,Alert-Info)})} = 0]?done)
- same => n,Set(PJSIP_HEADER(add,Alert-Info)=${HASH(SIPHEADERS,Alert-Info)})
- same => n(done),Return()
+[[person]]
+extension = "202"
+endpoint = "PJSIP/202"
 """
-TAGGED, WARNED, STRANGER, CHALLENGED = (f"+1201555015{n}" for n in range(4))
-SECONDS = {"whisper-spam": 0.6, "whisper-menu": 1.6}
+POLICY = f"""\
+extends = "cautious"
 
-
-def with_freepbx(text: str) -> str:
-    """Our dialplan with what is for FreePBX."""
-    return f"{text}\n{FREEPBX}" if "\n[callsieve]\n" in text else text
+[[rule]]
+name = "by-name"
+when = {{ prefix = ["{NAMED}"] }}
+action = "challenge"
+ask = "name"
+reason = "asked for a name"
+"""
+EXTENSION_HOOK = PHONE_HOOKS[0]
+THEIRS = f"""\
+[{EXTENSION_HOOK.context}]
+exten => s,1,UserEvent(Theirs)
+ same => n,Return()
+"""
+EVERYWHERE = [
+    pytest.param(did, id=name)
+    for did, name in (
+        (ALICE, "extension"),
+        (GROUP, "ring-group"),
+        (MUSIC_GROUP, "ring-group-with-music"),
+        (HUNT, "hunt-group"),
+        (QUEUE, "queue"),
+        (CHECKING_QUEUE, "queue-that-looks-first"),
+        (IVR, "ivr"),
+    )
+]
 
 
 @pytest.fixture(scope="module")
-def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=OFFICE, globals={"DIAL_OPTIONS": "TtrI"}, conf=with_freepbx, digit=7) as office:
+def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    state = tmp_path_factory.mktemp("freepbx") / "state"
+    with port_alone(), freepbx(state, SETTINGS) as office, FastAgiServer():
+        (state / "policies").mkdir(parents=True)
+        (state / "policies" / "office.toml").write_text(POLICY)
+        office.install("--freepbx", "--reload")
+        office.daemon.start()
+        now = time.time()
         with open_store(office.daemon.store) as db, transaction(db):
-            for number, action in ((TAGGED, "tag"), (WARNED, "warn"), (CHALLENGED, "challenge")):
-                add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))
-        install_prompts(office, SECONDS)
-        assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
+            for number, action in ((TAGGED, "tag"), (WARNED, "warn"), (CHALLENGED, "challenge"), (FRIEND, "warn")):
+                add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=now))
+            set_personal_entry(db, PersonalEntry("201", FRIEND, ListName.ALLOW, now))
+            set_personal_entry(db, PersonalEntry("201", FOE, ListName.BLOCK, now))
+            set_identity(db, Identity(BUSINESS, "ACME Ltd", 2, now + 86400), now)
+        install_prompts(office, {**WHISPER, "screening-menu": 1.0, "screening-says-nothing": 0.5, "screening-ask": 0.2})
+        for number in (TAGGED, WARNED, FRIEND, STRANGER, BUSINESS):
+            look_up(office, number, "Looked Up")
         yield office
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
+def _nothing_left(pbx: Office) -> Iterator[None]:
     yield
-    pbx.asterisk.wait_until_idle(5.0)
+    pbx.asterisk.wait_until_idle()
+
+
+def look_up(pbx: Office, number: str, name: str) -> None:
+    """From now on FreePBX finds this name for a number; an empty one is that of a lookup that found nothing."""
+    pbx.asterisk.cli(f'database put directory {number} "{name}"')
+
+
+def spec_of(did: str, caller: str) -> CallSpec:
+    """A call. FreePBX itself answers those for a queue or the IVR, where the caller has patience for a whisper."""
+    patience = 5.0 if did in (QUEUE, CHECKING_QUEUE, IVR) else 0.5
+    return CallSpec(caller=caller, name="Joe", did=did, hang_up_after=patience, dtmf="1" if did == IVR else "")
+
+
+def ring(pbx: Office, did: str, caller: str) -> SipMessage:
+    """The INVITE that phone 201 gets of a call, which it does not answer."""
+    with Phone(pbx.asterisk, "201", Answering.never()) as phone, Carrier(pbx.asterisk).start(spec_of(did, caller)):
+        return phone.wait_for_invite()
+
+
+def ran(pbx: Office, context: str) -> int:
+    """How often a context of FreePBX's was begun."""
+    return sum(f"[s@{context}:1]" in line for line in pbx.asterisk.log_lines())
+
+
+def whispered(pbx: Office, phone: str, did: str, caller: str) -> tuple[float, CallResult]:
+    """The seconds that a phone which takes the call hears before the two talk, and what the caller experienced."""
+    with Phone(pbx.asterisk, phone, ears=True) as handset:
+        began = len(pbx.asterisk.log_lines())
+        with Carrier(pbx.asterisk).start(spec_of(did, caller)) as call:
+            handset.wait_for_invite()
+            wait_until(lambda: has_met(pbx, began), "the two talking")
+            heard = handset.heard.audible_seconds
+            result = call.result()
+    return heard, result
+
+
+def has_met(pbx: Office, began: int) -> bool:
+    """Whether a trunk and a phone are in a bridge, since a line of the log."""
+    lines = pbx.asterisk.log_lines()[began:]
+    return any("PJSIP/20" in line and " joined '" in line for line in lines)
+
+
+@pytest.mark.parametrize("did", EVERYWHERE)
+def test_a_warned_call_shows_the_tag_and_the_looked_up_name(pbx: Office, did: str) -> None:
+    invite = ring(pbx, did, WARNED)
+    assert (invite.from_name, invite.all("Alert-Info")) == ("SPAM? Looked Up", [WARN])
+
+
+@pytest.mark.parametrize("did", EVERYWHERE)
+def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did: str) -> None:
+    before = ran(pbx, "macro-auto-blkvm")
+    heard, result = whispered(pbx, "201", did, WARNED)
+    assert result.code == 200
+    assert heard == pytest.approx(sum(WHISPER.values()), abs=0.3)
+    assert ran(pbx, "macro-auto-blkvm") == before + 1
+
+
+@pytest.mark.parametrize("did", [pytest.param(ALICE, id="extension"), pytest.param(GROUP, id="ring-group")])
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        pytest.param(None, "SPAM? Joe", id="no-lookup"),
+        pytest.param("", "SPAM? Joe", id="a-lookup-that-finds-nothing"),
+        pytest.param('Bank, \\"A: B\\"', 'SPAM? Bank, "A: B"', id="a-name-with-punctuation"),
+        pytest.param("SPAM? Joe", "SPAM? Joe", id="a-lookup-that-has-remembered-ours"),
+        pytest.param("Sales:SPAM? Joe", "Sales:SPAM? Joe", id="a-prefix-of-freepbxs"),
+    ],
+)
+def test_a_tagged_call_has_its_tag_once(pbx: Office, did: str, found: str | None, shown: str) -> None:
+    if found is None:
+        pbx.asterisk.cli(f"database del directory {TAGGED}")
+    else:
+        look_up(pbx, TAGGED, found)
+    invite = ring(pbx, did, TAGGED)
+    assert (invite.from_name, invite.all("Alert-Info")) == (shown, [TAG])
 
 
 @pytest.mark.parametrize(
-    ("caller", "name", "ring"),
-    [
-        pytest.param(TAGGED, "SPAM? Joe", "<http://localhost>;info=callsieve-tag", id="tag"),
-        pytest.param(WARNED, "SPAM? Joe", "<http://localhost>;info=callsieve-warn", id="warn"),
-        pytest.param(STRANGER, "Joe", "", id="a-stranger"),
-    ],
+    ("caller", "name"),
+    [pytest.param(STRANGER, "Looked Up", id="a-stranger"), pytest.param(BUSINESS, "Verified: ACME Ltd", id="verified")],
 )
-def test_the_phone_rings_with_the_mark_and_the_ring(pbx: ScreenedPbx, caller: str, name: str, ring: str) -> None:
-    with Phone(pbx.asterisk, "201") as phone:
-        assert pbx.carrier.call(CallSpec(caller=caller, name="Joe", did="+442071838751")).code == 200
-        invite = phone.wait_for_invite()
-    assert (invite.from_name, invite.header("Alert-Info")) == (name, ring)
+def test_a_call_without_a_tag(pbx: Office, caller: str, name: str) -> None:
+    for did in (ALICE, GROUP, QUEUE):
+        invite = ring(pbx, did, caller)
+        assert (invite.from_name, invite.all("Alert-Info")) == (name, [])
 
 
-def test_a_failed_challenge_without_voicemail_rings_nobody(pbx: ScreenedPbx) -> None:
+@pytest.mark.parametrize("did", [ALICE, QUEUE, HUNT])
+def test_who_knows_the_caller_sees_the_plain_name(pbx: Office, did: str) -> None:
+    invite = ring(pbx, did, FRIEND)
+    assert (invite.from_name, invite.all("Alert-Info")) == ("Looked Up", [])
+    heard, result = whispered(pbx, "201", did, FRIEND)
+    assert (result.code, heard < 0.3) == (200, True)
+
+
+@pytest.mark.parametrize(("phone", "warned"), [("201", False), ("202", True)])
+def test_in_a_ring_group_those_are_warned_who_do_not_know_him(pbx: Office, phone: str, warned: bool) -> None:
+    heard, result = whispered(pbx, phone, GROUP, FRIEND)
+    assert (result.code, heard > 1.5) == (200, warned)
+
+
+@pytest.mark.parametrize("did", [GROUP, HUNT, QUEUE])
+def test_a_phone_that_has_blocked_the_caller_does_not_ring(pbx: Office, did: str) -> None:
+    with Phone(pbx.asterisk, "201") as blocks, Phone(pbx.asterisk, "202") as other:
+        assert Carrier(pbx.asterisk).call(spec_of(did, FOE)).code == 200
+        # A phone that was off may still be told of a call that is over.
+        rang = [[invite.from_number for invite in phone.invites()].count(FOE) for phone in (blocks, other)]
+        assert rang == [0, 1]
+
+
+def test_an_extension_that_has_blocked_the_caller_is_busy(pbx: Office) -> None:
+    with Phone(pbx.asterisk, "201") as blocks:
+        Carrier(pbx.asterisk).call(spec_of(ALICE, FOE))
+        assert blocks.invites() == []
+    assert any('"201@default,b"' in line for line in pbx.asterisk.log_lines())
+
+
+def test_freepbx_asks_to_confirm_and_nothing_is_whispered(pbx: Office) -> None:
+    heard, result = whispered(pbx, "201", CONFIRM_GROUP, WARNED)
+    assert (result.code, ran(pbx, "macro-confirm"), heard < 1.0) == (200, 1, True)
+
+
+@pytest.mark.parametrize("did", [ALICE, GROUP, QUEUE])
+def test_what_the_caller_said_is_heard(pbx: Office, did: str) -> None:
+    """A caller who is asked for a name and says nothing: the callee hears that."""
+    before = played(pbx).count("screening-says-nothing")
+    with (
+        Phone(pbx.asterisk, "201", ears=True) as phone,
+        Carrier(pbx.asterisk).start(CallSpec(caller=NAMED, did=did, hang_up_after=20.0)) as call,
+    ):
+        phone.wait_for_invite()
+        wait_until(lambda: phone.heard.audible_seconds > 1.2, "the callee hearing it")
+        assert call is not None
+    assert played(pbx).count("screening-says-nothing") == before + 1
+
+
+def test_a_failed_challenge_without_voicemail_rings_nobody(pbx: Office) -> None:
     with Phone(pbx.asterisk, "201") as phone:
-        result = pressing(pbx, CHALLENGED, SALES, "1", "1")
+        result = Carrier(pbx.asterisk).call(CallSpec(caller=CHALLENGED, did=GROUP, hang_up_after=20.0, timeout=40.0))
     assert (result.code, result.bye_from, phone.invites()) == (200, "asterisk", [])
 
 
-def test_the_whisper_is_heard(pbx: ScreenedPbx) -> None:
-    with (
-        Phone(pbx.asterisk, "201", ears=True) as phone,
-        pbx.carrier.start(CallSpec(caller=WARNED, did="+442071838751", hang_up_after=0.5)) as call,
-    ):
-        call.wait_until_answered()
-        heard = phone.heard.audible_seconds
-        assert call.result().code == 200
-    assert heard == pytest.approx(sum(SECONDS.values()), abs=0.3)
+def test_the_doctor_sees_that_the_hooks_ask_us(pbx: Office) -> None:
+    checks = pbx.doctor(code=0)
+    assert (checks["phones"]["status"], checks["trunks"]["status"]) == ("ok", "ok")
+
+
+def test_a_hook_of_somebody_elses_gets_one_line_of_ours(tmp_path: Path) -> None:
+    with freepbx(tmp_path / "state", SETTINGS, custom=THEIRS) as office:
+        (tmp_path / "state" / "policies").mkdir(parents=True)
+        (tmp_path / "state" / "policies" / "office.toml").write_text(POLICY)
+        said = office.install("--freepbx", "--reload")
+        assert f"extensions_custom.conf:1 is yours: for {EXTENSION_HOOK.purpose}" in said
+        office.daemon.start()
+        with open_store(office.daemon.store) as db, transaction(db):
+            add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, WARNED, action="warn", added_at=time.time()))
+        look_up(office, WARNED, "Looked Up")
+        assert office.doctor(code=0)["phones"]["status"] == "warn"
+        assert ring(office, ALICE, WARNED).from_name == "Looked Up"
+
+        custom = office.etc / "extensions_custom.conf"
+        custom.write_text(
+            custom.read_text().replace(" same => n,Return()", f" {EXTENSION_HOOK.line}\n same => n,Return()")
+        )
+        office.asterisk.cli("dialplan reload")
+        assert office.doctor(code=0)["phones"]["status"] == "ok"
+        assert ring(office, ALICE, WARNED).from_name == "SPAM? Looked Up"
+        assert "UserEvent(" in "\n".join(office.asterisk.log_lines())

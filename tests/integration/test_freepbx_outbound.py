@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.install.freepbx import GUARD_LINE
+from callsieve.install.freepbx import OUTBOUND_HOOK
 from lab import Phone
 from lab.phone import Answering
 from tests.integration.bare import Office, bare_office
@@ -315,12 +315,14 @@ def test_an_existing_hook_gets_one_line_of_ours(tmp_path: Path) -> None:
         office.daemon.start()
         own(office, "dnc", "add", UNWANTED)
         found = office.doctor(code=0)["outbound guard"]
-        assert (found["status"], found["way_out"]) == ("warn", f"before its Return():  {GUARD_LINE}")
+        assert (found["status"], found["way_out"]) == ("warn", f"before its Return():  {OUTBOUND_HOOK.line}")
         with Phone(office.asterisk, "carrier") as far_end:
             assert dial(office, UNWANTED).code == 200
             assert "UserEvent(" in "\n".join(office.asterisk.log_lines())
             custom = office.etc / "extensions_custom.conf"
-            custom.write_text(custom.read_text().replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()"))
+            custom.write_text(
+                custom.read_text().replace(" same => n,Return()", f" {OUTBOUND_HOOK.line}\n same => n,Return()")
+            )
             office.asterisk.cli("dialplan reload")
             assert dial(office, UNWANTED).code == 403
             assert len(far_end.invites()) == 1

@@ -29,8 +29,9 @@ from callsieve.doctor.checks import CHECKS, examine
 from callsieve.doctor.cli.commands import show_checks
 from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding
+from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT
 from callsieve.install.install import wrapper_text
-from callsieve.install.plan import DIALPLAN_FILES, FREEPBX_HOOK_FILE, asked_for, packaged, packaged_dialplan
+from callsieve.install.plan import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan
 from callsieve.pbx import cli_client
 from callsieve.pbx.cli_client import (
     ConsoleError,
@@ -325,6 +326,17 @@ def freepbx_dialplan(*contexts: str) -> str:
     return "".join(f"[ Context '{context}' created by 'pbx_config' ]\n{step}" for context in contexts)
 
 
+def step_of(context: str, application: str) -> str:
+    """A context with one step, as the console shows it."""
+    return f"[ Context '{context}' created by 'x' ]\n  's' => 1. {application} [x:1]\n"
+
+
+def hooked(last: str = f"Gosub({PHONE_HOOKS[-1].asks},s,1)") -> str:
+    """FreePBX's hooks before its Dials to phones, each asking us; `last` is what the last of them does."""
+    asking = [step_of(hook.context, f"Gosub({hook.asks},s,1)") for hook in PHONE_HOOKS[:-1]]
+    return "".join([*asking, step_of(PHONE_HOOKS[-1].context, last)])
+
+
 Look = Callable[[CheckContext], Finding]
 
 
@@ -479,19 +491,46 @@ Look = Callable[[CheckContext], Finding]
         ),
         pytest.param(
             doctor_dialplan.reaches_phones,
-            dialplan_with(GOSUB, context="from-trunk-callsieve"),
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked()},
             "",
             "ok",
-            "FreePBX",
+            "FreePBX asks us",
             id="freepbx",
         ),
         pytest.param(
             doctor_dialplan.reaches_phones,
-            {"dialplan show": freepbx_dialplan("from-trunk-callsieve", "from-pstn-custom")},
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT, "from-pstn-custom") + hooked()},
             "",
             "ok",
-            "FreePBX",
+            "FreePBX asks us",
             id="freepbx-and-a-line-of-ones-own",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="Return()")},
+            "",
+            "warn",
+            "does not ask us in macro-dial-hunt-predial-hook",
+            id="freepbx-with-an-empty-hook",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="AGI(theirs.php)")},
+            "",
+            "warn",
+            "macro-dial-hunt-predial-hook is somebody else's",
+            id="freepbx-with-a-hook-of-somebody-elses",
+        ),
+        pytest.param(
+            doctor_dialplan.reaches_phones,
+            {
+                "dialplan show": freepbx_dialplan(TRUNK_CONTEXT)
+                + step_of("outrt-1", "Macro(dialout-trunk,1,${EXTEN},,off)")
+            },
+            "",
+            "warn",
+            "by Macro",
+            id="freepbx-16",
         ),
         pytest.param(
             doctor_dialplan.reaches_phones,
@@ -713,7 +752,7 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
         (directory / name).write_text(packaged(name).replace("127.0.0.1:4578", "127.0.0.1:4600"))
     ground = make_ground(tmp_path, dialplan_with(GOSUB))
     assert doctor_dialplan.is_loaded(ground).status is CheckStatus.OK
-    hook = directory / FREEPBX_HOOK_FILE
+    hook = directory / OUTBOUND_HOOK.file
     hook.write_text(packaged(hook.name) + "; of an older version\n")
     assert f"{hook} is not" in str(doctor_dialplan.is_loaded(ground).detail)
     with (directory / "callsieve.conf").open("a") as file:

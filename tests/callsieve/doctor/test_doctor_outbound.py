@@ -8,7 +8,7 @@ import pytest
 
 from callsieve.doctor import dialplan as doctor_dialplan
 from callsieve.doctor import outbound
-from callsieve.install.freepbx import HOOK
+from callsieve.install.freepbx import OUTBOUND_HOOK
 from tests.callsieve.doctor.test_doctor import make_ground
 
 ACTING = "[outbound]\nobserve = false"
@@ -25,7 +25,7 @@ def dialplan(**steps: str) -> str:
 
 def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))") -> str:
     """FreePBX with our contexts, what its hook does and how it goes to a trunk."""
-    return dialplan(callsieve_freepbx_outbound="Return()", **{HOOK: hook}, outrt_1=trunk)
+    return dialplan(callsieve_freepbx_outbound="Return()", **{OUTBOUND_HOOK.context: hook}, outrt_1=trunk)
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,12 @@ import pytest
 from callsieve.install import install
 from callsieve.install import plan as changes
 from callsieve.install.apply import write
-from callsieve.install.freepbx import GUARD_LINE, HOOK
+from callsieve.install.freepbx import HOOK_FILES, HOOKS, PredialHook
 from callsieve.install.front_context import installed_contexts
 from callsieve.install.install import InstallRequest, plan_install, service_group, unit_text, wrapper_text
 from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
-    FREEPBX_HOOK_FILE,
     FRONT_FILE,
     OUR_UNIT,
     OUR_UNITS,
@@ -329,8 +328,8 @@ def test_includes_of_one_file_each_are_completed(tmp_path: Path) -> None:
     place = make_place(tmp_path, files)
     write(plan_install(place, make_wanted(tmp_path, freepbx=True)))
     text = (place.etc / "extensions_custom.conf").read_text()
-    included = ("callsieve-caller.conf", "callsieve-outbound.conf", "callsieve-freepbx.conf", FREEPBX_HOOK_FILE)
-    assert text.splitlines()[1:5] == [f'#tryinclude "callsieve.d/{name}" ; {MARK}' for name in included]
+    included = [name for name in FREEPBX_FILES if name != "callsieve.conf"]
+    assert text.splitlines()[1:] == [f'#tryinclude "callsieve.d/{name}" ; {MARK}' for name in included]
 
 
 def freepbx_reloads(etc: Path) -> None:
@@ -375,10 +374,12 @@ def test_a_file_of_that_name_with_something_in_it_stays(tmp_path: Path) -> None:
     assert (place.dialplan / "*.conf").read_text() == "[mine]\n"
 
 
-# FreePBX's hook before a trunk's Dial
+# FreePBX's hooks before its Dials
 
+HOOK = HOOKS[0].context
 THEIR_HOOK = f"[{HOOK}]\nexten => s,1,NoOp(theirs)\n same => n,Return()\n"
 EMPTY_HOOK = f"[{HOOK}]\nexten => s,1,Return()\n"
+EACH_HOOK = [pytest.param(hook, id=hook.asks) for hook in HOOKS]
 
 
 @pytest.mark.parametrize(
@@ -404,35 +405,43 @@ EMPTY_HOOK = f"[{HOOK}]\nexten => s,1,Return()\n"
         ),
     ],
 )
-def test_the_hook_is_ours_where_nobody_else_has_it(tmp_path: Path, name: str, text: str, remark: str) -> None:
-    place = make_place(tmp_path, {**FREEPBX, name: text})
+@pytest.mark.parametrize("hook", EACH_HOOK)
+def test_a_hook_is_ours_where_nobody_else_has_it(
+    tmp_path: Path, name: str, text: str, remark: str, hook: PredialHook
+) -> None:
+    place = make_place(tmp_path, {**FREEPBX, name: text.replace(HOOK, hook.context)})
     plan = plan_install(place, make_wanted(tmp_path, ROUTED, freepbx=True))
-    assert (FREEPBX_HOOK_FILE in names_of(plan)) is (remark == "")
+    assert (hook.file in names_of(plan)) is (remark == "")
+    others = HOOK_FILES - {hook.file}
+    assert others.intersection(names_of(plan)) == (set() if "Macro(" in text and "outrt" in text else others)
     said = [text for text in plan.remarks if "country" not in text]
     assert [remark in text for text in said] == ([True] if remark else [])
 
 
-def test_a_hook_with_our_line_is_enough(tmp_path: Path) -> None:
-    theirs = THEIR_HOOK.replace(" same => n,Return()", f" {GUARD_LINE}\n same => n,Return()")
+@pytest.mark.parametrize("hook", EACH_HOOK)
+def test_a_hook_with_our_line_is_enough(tmp_path: Path, hook: PredialHook) -> None:
+    theirs = THEIR_HOOK.replace(HOOK, hook.context)
+    theirs = theirs.replace(" same => n,Return()", f" {hook.line}\n same => n,Return()")
     place = make_place(tmp_path, {**FREEPBX, "extensions_custom.conf": theirs})
     plan = plan_install(place, make_wanted(tmp_path, ROUTED, freepbx=True))
-    assert FREEPBX_HOOK_FILE not in names_of(plan)
+    assert hook.file not in names_of(plan)
     assert [text for text in plan.remarks if "country" not in text] == []
     write(plan)
     with pytest.raises(InstallError, match=r"extensions_custom\.conf:3$"):
         plan_uninstall(place)
 
 
-def test_our_hook_goes_when_somebody_has_one_of_his_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hook", EACH_HOOK)
+def test_our_hook_goes_when_somebody_has_one_of_his_own(tmp_path: Path, hook: PredialHook) -> None:
     place = make_place(tmp_path, FREEPBX)
     wanted = make_wanted(tmp_path, freepbx=True)
     write(plan_install(place, wanted))
     custom = place.etc / "extensions_custom.conf"
-    custom.write_text(THEIR_HOOK + custom.read_text())
+    custom.write_text(THEIR_HOOK.replace(HOOK, hook.context) + custom.read_text())
     plan = plan_install(place, reloaded(wanted, tmp_path))
-    assert names_of(plan) == [FREEPBX_HOOK_FILE]
+    assert names_of(plan) == [hook.file]
     write(plan)
-    assert not (place.dialplan / FREEPBX_HOOK_FILE).exists()
+    assert not (place.dialplan / hook.file).exists()
     assert plan_install(place, reloaded(wanted, tmp_path)).changes == ()
 
 
