@@ -16,6 +16,7 @@ from lab.asterisk import Asterisk
 from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
+from lab.mariadb import ensure_mariadb
 from lab.tools import TOOLS, ensure_tools
 
 
@@ -23,7 +24,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     fetch = commands.add_parser("fetch", help="fetch Asterisk and SIPp once, without installing them")
-    fetch.add_argument("--tools", action="store_true", help=f"and the other programs of the tests: {', '.join(TOOLS)}")
+    fetch.add_argument(
+        "--tools", action="store_true", help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd"
+    )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
     run.add_argument("--extensions", type=Path, help="a dialplan file instead of the lab's own")
@@ -32,6 +35,7 @@ def main() -> int:
         print(ensure_pbx(_print_line).describe())
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)
+            ensure_mariadb(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +19,17 @@ ROWS_BETWEEN_LOOKS = 2000
 Tell = Callable[[int, int], None]
 
 
-@contextmanager
-def meter(file: Path, afterwards: str = "storing") -> Iterator[Tell]:
+def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
     """A bar while the file is read, then a sign of life while its rows are stored, or whatever comes afterwards."""
+    return meter_of(file.stat().st_size if file.is_file() else None, afterwards)
+
+
+@contextmanager
+def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
+    """The same for what is no file: of bytes, or of whatever it is told; None where nobody knows how many."""
     if not sys.stderr.isatty():
         yield _nobody
         return
-    size = file.stat().st_size if file.is_file() else None
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

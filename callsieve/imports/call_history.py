@@ -1,9 +1,10 @@
 """Years of history for a new store: files of CDRs or of our own history, read in one pass and written in batches.
 
-    with opened(path, sides, zone) as history:  ...  for item in history: OutcomeRecord | Mark
+    with opened(path, sides, zone) as history:  ...  for item in history: OutcomeRecord | Mark | DoneTo
     write_calls(db, items, clock, ...) -> Written      a call that is known, from AMI or a file, changes nothing
 
-Our own history is JSON lines (replay/history_file.py). Of its marks only the evidence is taken: they block nothing.
+A PBX's database is read in callsieve/imports/cdr_database.py. Our own history is JSON lines (replay/history_file.py):
+of its marks only the evidence is taken, they block nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from callsieve.system.privileges import acting_for, open_named
 from callsieve.text.csv_table import unpacked
 from reputation.model import AuthClass, Mark, OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
+from reputation.store.call_imports import set_calls_done_to
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
 
@@ -37,7 +39,16 @@ NO_CDR = "no CDR: no time, duration or disposition that can be read"
 PAUSE_SECONDS = 0.01  # between two batches, for the daemon's own writes
 SQLITE = b"SQLite format 3\x00"
 
-Item = OutcomeRecord | Mark
+
+@dataclass(frozen=True, slots=True)
+class DoneTo:
+    """Every call of this database that began before `at` (UTC seconds) came before this item."""
+
+    source: str
+    at: float
+
+
+Item = OutcomeRecord | Mark | DoneTo
 
 
 class HistoryError(ValueError):
@@ -46,11 +57,18 @@ class HistoryError(ValueError):
 
 @dataclass(slots=True)
 class History(HistoryReader):
-    """What was read of a file so far; iterate over it once. `place`: how far in the file, where that is packed."""
+    """What was read so far; iterate over it once.
+
+    `place`: how far in the file, where that is packed, or how many seconds of the `size` that a database covers.
+    `going_on`: calls that are not over, left for the next import.
+    """
 
     items: Iterator[Item] = field(default_factory=lambda: iter(()))
     kind: str = ""
     place: Callable[[], int] | None = None
+    size: int | None = None
+    going_on: int = 0
+    remarks: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Item]:
         return self.items
@@ -83,7 +101,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
         if start.startswith(SQLITE):
             history.kind = "cdr-sqlite"
             with closing(_opened_database(path)) as db:
-                history.items = outcomes(_rows(_records_of_sqlite(db, path.name), history, zone), sides)
+                history.items = outcomes(cdr_rows(_records_of_sqlite(db, path.name), history, zone), sides)
                 yield history
             return
         if start.lstrip().startswith(b"{"):
@@ -123,6 +141,8 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
         if isinstance(item, Mark):
             add_mark(db, item)
             written.marks += 1
+        elif isinstance(item, DoneTo):  # in the transaction of the calls that it is about, or in a later one
+            set_calls_done_to(db, item.source, item.at)
 
 
 # CDRs.
@@ -139,12 +159,12 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
     if not has_header and len(first) < LEAST_COLUMNS:
         raise HistoryError(f"{name}: no CDRs: expected Asterisk's Master.csv, its cdr table, or JSON lines")
     if has_header:
-        return _rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
-    return _rows(map(fields_of_csv, chain([first], records)), history, zone)
+        return cdr_rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
+    return cdr_rows(map(fields_of_csv, chain([first], records)), history, zone)
 
 
-def _rows(found: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """The CDRs among what was found, by the names of their fields."""
+def cdr_rows(found: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
+    """The CDRs among what was found, by the names of their fields; what is none is refused in the history."""
     for fields in found:
         history.read += 1
         row = parse_row(fields, zone) if fields else None

@@ -1,10 +1,11 @@
-"""Asterisk's call detail records: from rows, as its CSV and sqlite3 back ends write them, to outcomes. Pure.
+"""Asterisk's call detail records: from rows, as its back ends write them, to outcomes. Pure.
 
     parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
     outcomes(rows, sides) -> OutcomeRecord ...      one a call: the rows of one linkedid are one call
 
 A CDR does not know who hung up nor whether a message was left, and its talk begins when anything answered, a menu or a
-voicemail too: so no hang-up signal is drawn from it, and nothing where no phone of ours is named.
+voicemail too: so no hang-up signal is drawn from it, and nothing where no phone of ours is named. Who hung up is in
+CEL, where that is kept too (HangUps).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hashlib import blake2b
 from agi.site import Trunk
 from ami_listener.asterisk_words import disposition_of
 from reputation.channels import endpoint_of, undescribed_trunk
-from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
+from reputation.model import CallerKind, Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.numbers import caller_of, number_of
 
 # cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
@@ -33,7 +34,13 @@ LEAST_COLUMNS = 15  # up to the disposition
 CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
 OPEN_CALLS = 5000  # rows of one call lie this close together
 
+# Channel -> its "hangupsource": the channel, or the dialplan, that ended it. From the HANGUP events of CEL.
+HangUps = Mapping[str, str]
+NOBODY: HangUps = {}
+
 _EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
+# What ended a channel, as CEL has it, where that was the dialplan: Hangup(), or the end of an extension.
+_DIALPLAN = "dialplan/"
 # FreePBX: Local/FMPR-201@from-internal (follow me), Local/201@from-queue (queues).
 _LOCAL = re.compile(r"Local/(?:[A-Z]+-)?(\d{2,6})@", re.ASCII)
 _CLID = re.compile(r"[^<]*<([^<>]*)>")
@@ -60,6 +67,12 @@ class CdrRow:
     def answered_at(self) -> float:
         """When it was answered, if it was."""
         return self.at + max(0.0, self.duration - self.talk)
+
+    @property
+    def began_at(self) -> float:
+        """When the whole call began: its linkedid tells, also to who has not read its first rows."""
+        at = instant_in(self.call)
+        return self.at if at is None else at
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +138,39 @@ def fields_of_csv(record: list[str]) -> dict[str, str] | None:
     return dict(zip(CSV_COLUMNS, record, strict=False)) if len(record) >= LEAST_COLUMNS else None
 
 
-def calls_of(rows: Iterable[CdrRow]) -> Iterator[list[CdrRow]]:
-    """The rows of each call together. They need not be neighbours, only near each other."""
-    waiting: OrderedDict[str, list[CdrRow]] = OrderedDict()
-    for row in rows:
-        waiting.setdefault(row.call, []).append(row)
-        waiting.move_to_end(row.call)
-        if len(waiting) > OPEN_CALLS:
-            yield waiting.popitem(last=False)[1]
-    yield from waiting.values()
+class OpenCalls:
+    """The rows of each call together, as an iterator. They need not be neighbours, only near each other."""
+
+    def __init__(self, rows: Iterable[CdrRow]) -> None:
+        self._rows = iter(rows)
+        self._waiting: OrderedDict[str, list[CdrRow]] = OrderedDict()
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the first of the calls began that are still to come, of those that rows were read of."""
+        return min((row.began_at for rows in self._waiting.values() for row in rows), default=None)
+
+    def __iter__(self) -> Iterator[list[CdrRow]]:
+        return self
+
+    def __next__(self) -> list[CdrRow]:
+        for row in self._rows:
+            self._waiting.setdefault(row.call, []).append(row)
+            self._waiting.move_to_end(row.call)
+            if len(self._waiting) > OPEN_CALLS:
+                break
+        if not self._waiting:
+            raise StopIteration
+        return self._waiting.popitem(last=False)[1]
 
 
 def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
     """One outcome a call, about in the order of the rows."""
-    for call in calls_of(rows):
+    for call in OpenCalls(rows):
         yield outcome_of_call(call, sides)
 
 
-def outcome_of_call(rows: list[CdrRow], sides: Sides) -> OutcomeRecord:
+def outcome_of_call(rows: list[CdrRow], sides: Sides, hang_ups: HangUps = NOBODY) -> OutcomeRecord:
     """The outcome of a call from all its rows: the first is the caller's own, others are of single phones."""
     rows = sorted(rows, key=lambda row: row.at)
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
@@ -173,8 +201,23 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides) -> OutcomeRecord:
         forked=len(set(phones)),
         ring_seconds=max(0.0, taken.answered_at - rows[0].at if taken else over - rows[0].at),
         talk_seconds=talk,
+        ended_by=_ended_by(first, taken, hang_ups, over),
         source="cdr",
     )
+
+
+def _ended_by(first: CdrRow, taken: CdrRow | None, hang_ups: HangUps, over: float) -> EndedBy | None:
+    """Who hung up. Asterisk hands the source on to the other side, but not through a Local channel, so each side is
+    asked for itself (seen with Asterisk 22: Dial, Dial of a Local channel, Queue, cancelled, timed out).
+
+    A phone that has left while the call went on to somebody else has not ended it.
+    """
+    source = hang_ups.get(first.channel, "")
+    if first.channel and source == first.channel:
+        return EndedBy.CALLER
+    if taken is not None and taken.dstchannel in (source, hang_ups.get(taken.dstchannel)):
+        return EndedBy.CALLEE if taken.at + taken.duration >= over - 1 else None
+    return EndedBy.SYSTEM if source.startswith(_DIALPLAN) else None
 
 
 def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
@@ -209,9 +252,15 @@ def _disposition(rows: list[CdrRow], taken: CdrRow | None) -> Disposition:
     return next((one for one in order if one in found), Disposition.FAILED)
 
 
+def instant_in(unique: str) -> float | None:
+    """When the channel of this uniqueid was made, UTC seconds: `1767258007.15` begins with it."""
+    found = _EPOCH.search(unique)
+    return float(found[1]) if found else None
+
+
 def _instant(unique: str, text: str, zone: tzinfo | None) -> float | None:
-    if found := _EPOCH.search(unique):
-        return float(found[1])
+    if (at := instant_in(unique)) is not None:
+        return at
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

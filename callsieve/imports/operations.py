@@ -116,7 +116,7 @@ class PeopleImported(NamedTuple):
 
 
 class CallsRequest(NamedTuple):
-    """The calls of a file, which are read while they are stored."""
+    """The calls of a file or database, which are read while they are stored."""
 
     name: str
     items: Iterable[Item]

@@ -69,6 +69,7 @@ NOT_ABOUT_CALLERS = {
     "emergency_call",
     "emergency_close",
     "import_source",
+    "call_import",
     "list_prefix",
     "settled",
     "folding",

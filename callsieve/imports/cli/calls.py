@@ -1,9 +1,10 @@
-"""`callsieve import calls`: years of history from Asterisk's CDRs or from our own JSON lines."""
+"""`callsieve import calls`: years of history from Asterisk's CDRs, a PBX's database, or our own JSON lines."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import tzinfo
 from pathlib import Path
@@ -12,28 +13,40 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, warn_of_skipped
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import plural, say
-from callsieve.cli.progress import meter, watched
+from callsieve.cli.progress import meter, meter_of, watched
 from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
 from callsieve.imports.call_history import History, HistoryError, Written, opened
 from callsieve.imports.cdr import Sides
+from callsieve.imports.cdr_database import opened_tables
+from callsieve.imports.cli.database import tables_from
 from callsieve.imports.operations import CallsRequest
+from callsieve.pbx.mysql import DatabaseError
 from callsieve.replay.history_file import EmptyLines
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE
 from callsieve.text.table_errors import TableProblem, table_error
 from callsieve.wiring import people_of, site_of
+from reputation.store.call_imports import calls_done_to
 from reputation.store.people import all_people
 
 
 def import_calls(
     file: Annotated[
-        Path, typer.Argument(help="Master.csv, a sqlite3 file with a cdr table, or JSON lines.", show_default=False)
-    ],
+        Path | None,
+        typer.Argument(help="Master.csv, a sqlite3 file with a cdr table, or JSON lines.", show_default=False),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SOURCE", help="No file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --from: read all of it again, not only what is new.")
+    ] = False,
     zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Whose time CDRs without a uniqueid are in; else this machine's.")
     ] = None,
@@ -42,40 +55,56 @@ def import_calls(
     config: ConfigOption = None,
 ) -> None:
     """Learn from calls of the past. Calls that are known already change nothing, so it may be run again."""
+    if (file is None) == (origin is None):
+        raise CommandError("import calls: say either a FILE or --from freepbx (callsieve import calls --help)")
+    if file is not None and everything:
+        raise CommandError("import calls: --all goes with --from; of a file all is read")
     loaded = settings_of(config)
     place = _zone(zone)
     started = time.monotonic()
     try:
-        with (
-            stores(loaded, dry_run=dry_run, copied=True) as (known, written),
-            opened(file, _sides(known, loaded), place) as history,
-            meter(file) as tell,
-        ):
+        tables = None if origin is None else tables_from(origin)
+        with stores(loaded, dry_run=dry_run, copied=True) as (known, written), ExitStack() as stack:
+            sides = _sides(known, loaded)
+            if file is not None:
+                name, history = file.name, stack.enter_context(opened(file, sides, place))
+                tell = stack.enter_context(meter(file))
+            else:
+                assert tables is not None
+                name = str(tables.address)
+                done_to = None if everything else calls_done_to(known, name)
+                history = stack.enter_context(opened_tables(tables, sides, place, done_to, time.time()))
+                tell = stack.enter_context(meter_of(history.size))
             items = watched(iter(history), history.place or (lambda: history.bytes_read), tell)
-            result = operations.import_calls(written, context_of(loaded), CallsRequest(file.name, items))
-    except HistoryError as error:
+            result = operations.import_calls(written, context_of(loaded), CallsRequest(name, items))
+    except (HistoryError, DatabaseError) as error:
         raise CommandError(str(error)) from None
     except EmptyLines as error:
         raise CommandError(f"{file}: {error}") from None
     except DAMAGE:
         raise CommandError(str(table_error(TableProblem.DAMAGED, str(file)))) from None
-    if not (result.new or result.known or result.marks):
+    if not (result.new or result.known or result.marks or history.going_on) and (file or history.skipped):
         why = f": {history.problems[0]}" if history.problems else ""
-        raise CommandError(f"{file}: not one call can be used{why}. Nothing was changed")
+        raise CommandError(f"{file or name}: not one call can be used{why}. Nothing was changed")
     _show(history, result, time.monotonic() - started, dry_run=dry_run, as_json=as_json)
 
 
 def _show(history: History, result: Written, seconds: float, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         about = {"kind": history.kind, "read": history.read, "skipped": history.skipped, "dry_run": dry_run}
+        about |= {"going_on": history.going_on, "remarks": history.remarks}
         problems = [{one.unit: one.line, "problem": one.text} for one in history.problems]
         print_json(about | asdict(result) | {"seconds": seconds, "problems": problems})
         return
     warn_of_skipped(history.problems, history.skipped)
+    for remark in history.remarks:
+        warn(remark)
     learnt = f"{'would learn' if dry_run else 'learnt'} from {plural(result.new, 'call')}"
     parts = [f"{plural(history.read, 'row')} read", f"{result.known:,} calls known before"]
     parts += [plural(result.signals, "signal"), plural(result.marks, "mark"), f"{seconds:.1f} s"]
     say(f"{learnt[0].upper()}{learnt[1:]}: {', '.join(parts)}.")
+    if history.going_on:
+        say(f"{plural(history.going_on, 'call')} may still go on: the next import takes what is over by then.")
     if dry_run:
         say("Nothing was changed.")
 

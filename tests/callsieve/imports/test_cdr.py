@@ -17,7 +17,17 @@ import pytest
 
 from callsieve.imports import call_history
 from callsieve.imports.call_history import History, HistoryError, opened, write_calls
-from callsieve.imports.cdr import CSV_COLUMNS, OPEN_CALLS, CdrRow, Sides, calls_of, fields_of_csv, outcomes, parse_row
+from callsieve.imports.cdr import (
+    CSV_COLUMNS,
+    OPEN_CALLS,
+    CdrRow,
+    OpenCalls,
+    Sides,
+    fields_of_csv,
+    outcome_of_call,
+    outcomes,
+    parse_row,
+)
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -232,7 +242,7 @@ class TestCalls:
 
     def test_a_call_is_closed_when_many_others_have_come(self) -> None:
         rows = [row(linkedid=str(n)) for n in [0, *range(OPEN_CALLS + 1), 0]]
-        assert [len(call) for call in calls_of(rows)].count(2) == 1
+        assert [len(call) for call in OpenCalls(rows)].count(2) == 1
 
 
 def read(path: Path, zone: Any = UTC) -> tuple[list[Any], History]:
@@ -499,3 +509,42 @@ class TestTheCommand:
         self, callsieve: Program, name: str, content: str | bytes, arguments: list[str], says: str
     ) -> None:
         assert says in callsieve.fails("import", "calls", callsieve.file(name, content), *arguments)
+
+
+class TestWhoHungUp:
+    """The sources that Asterisk 22 wrote into the HANGUP events of CEL, and how the calls were ended."""
+
+    @pytest.mark.parametrize(
+        ("sources", "ended_by"),
+        [
+            pytest.param({TRUNK: TRUNK, ANN: TRUNK}, EndedBy.CALLER, id="caller"),
+            pytest.param({TRUNK: ANN, ANN: ANN}, EndedBy.CALLEE, id="callee"),
+            pytest.param(
+                {TRUNK: "", "Local/201@x-0;1": "", "Local/201@x-0;2": ANN, ANN: ANN}, EndedBy.CALLEE, id="local"
+            ),
+            pytest.param({TRUNK: TRUNK, "Local/201@x-0;1": TRUNK, ANN: ""}, EndedBy.CALLER, id="caller-behind-local"),
+            pytest.param({TRUNK: "dialplan/builtin", ANN: ""}, EndedBy.SYSTEM, id="dialplan"),
+            pytest.param({TRUNK: BOB, BOB: BOB}, None, id="another-phone"),
+            pytest.param({}, None, id="no-events"),
+        ],
+    )
+    def test_of_an_answered_call(self, sources: dict[str, str], ended_by: EndedBy | None) -> None:
+        assert outcome_of_call([row()], SIDES, sources).ended_by is ended_by
+
+    @pytest.mark.parametrize(
+        ("sources", "ended_by"),
+        [
+            pytest.param({TRUNK: TRUNK, ANN: ""}, EndedBy.CALLER, id="cancelled"),
+            pytest.param({TRUNK: "dialplan/builtin", ANN: ANN}, EndedBy.SYSTEM, id="declined"),
+        ],
+    )
+    def test_of_an_unanswered_call(self, sources: dict[str, str], ended_by: EndedBy) -> None:
+        missed = row(disposition="NO ANSWER", billsec="0", duration="3")
+        assert outcome_of_call([missed], SIDES, sources).ended_by is ended_by
+
+    def test_a_phone_that_passed_the_call_on_has_not_ended_it(self) -> None:
+        later = row(
+            start="2026-01-01 09:00:57", uniqueid="1767258057.9", linkedid="1767258007.1", dstchannel=BOB, billsec="20"
+        )
+        first = row(linkedid="1767258007.1")
+        assert outcome_of_call([first, later], SIDES, {TRUNK: BOB, ANN: ANN, BOB: BOB}).ended_by is None

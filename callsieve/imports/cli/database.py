@@ -1,0 +1,37 @@
+"""The PBX's database as `--from` names it, and its password, which no list of processes has to show."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.pbx.freepbx_database import CallTables, call_tables, conf_path
+from callsieve.pbx.mysql import EXAMPLE, SCHEMES, parse_address
+
+FREEPBX = "freepbx"
+# As MariaDB's own client reads it.
+PASSWORD_VARIABLE = "MYSQL_PWD"
+SHOWN = (
+    f"everybody here could read the password in the list of processes: leave it out, and type it when asked, or set "
+    f"{PASSWORD_VARIABLE}"
+)
+
+
+def tables_from(origin: str) -> CallTables:
+    """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
+    if origin == FREEPBX:
+        return call_tables(conf_path())
+    if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+        raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
+    address = parse_address(origin)
+    if address.password is not None:
+        warn(SHOWN)
+        return CallTables(address)
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is None and sys.stdin.isatty():
+        password = typer.prompt(f"Password of {address}", hide_input=True, default="", show_default=False, err=True)
+    return CallTables(replace(address, password=password))
