@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-fast coverage check fix bench accuracy screenshots lab tools clean
+.PHONY: demo test test-fast coverage check fix bench accuracy screenshots freepbx-module lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +50,10 @@ accuracy: $(STAMP)
 
 screenshots: tools
 	$(BIN)/python -m tests.browser.screenshots screenshots
+
+# Needs nothing but tar: what FreePBX's Module Admin takes.
+freepbx-module:
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
 	rm -rf $(VENV) .cache

@@ -17,6 +17,7 @@ from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
 from lab.mariadb import ensure_mariadb
+from lab.php import ensure_phpunit
 from lab.tools import TOOLS, ensure_tools
 
 
@@ -25,7 +26,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     fetch = commands.add_parser("fetch", help="fetch Asterisk and SIPp once, without installing them")
     fetch.add_argument(
-        "--tools", action="store_true", help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd"
+        "--tools",
+        action="store_true",
+        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, phpunit",
     )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
@@ -36,6 +39,7 @@ def main() -> int:
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)
             ensure_mariadb(_print_line)
+            ensure_phpunit(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

@@ -1,0 +1,36 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+namespace FreePBX\Console\Command;
+
+use Symfony\Component\Console\Command\Command;
+use Symfony\Component\Console\Input\InputArgument;
+use Symfony\Component\Console\Input\InputInterface;
+use Symfony\Component\Console\Input\InputOption;
+use Symfony\Component\Console\Output\OutputInterface;
+
+/** `fwconsole callsieve status|off|on|sync`: what `callsieve` says, with its exit code. */
+class Callsieve extends Command {
+	protected function configure(): void {
+		$this->setName('callsieve')
+			->setDescription(_('Whether calls are screened, and the switch'))
+			->addArgument('what', InputArgument::OPTIONAL, 'status, off, on, sync', 'status')
+			->addOption('for', null, InputOption::VALUE_REQUIRED, _('With off: for how long, as 30m or 2h'));
+	}
+
+	protected function execute(InputInterface $input, OutputInterface $output): int {
+		$what = (string) $input->getArgument('what');
+		$module = \FreePBX::Callsieve();
+		if ($what === 'sync') {
+			return $module->synchronise() ? 0 : 1;
+		}
+		if (!in_array($what, ['status', 'off', 'on'], true)) {
+			$output->writeln('status, off, on or sync');
+			return 2;
+		}
+		$for = $input->getOption('for');
+		$done = $module->program->run($what, ...($what === 'off' && $for !== null ? ['--for', (string) $for] : []));
+		$output->write($done['output'] . ($done['error'] === '' ? '' : rtrim($done['error']) . "\n"), false, OutputInterface::OUTPUT_RAW);
+		return $done['code'] ?? 1;
+	}
+}

@@ -1,0 +1,232 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+namespace FreePBX\modules\Callsieve;
+
+/**
+ * What CallSieve adds to the dialplan that FreePBX generates. Nothing is read or written but the `extensions` object.
+ *
+ * The contexts `callsieve`, `callsieve-phone`, `callsieve-whisper`, ... come from CallSieve's own files, which
+ * `callsieve asterisk install --freepbx` installs. Where they are missing, each line here does nothing.
+ */
+class Dialplan {
+	public const CONTEXT = 'app-callsieve';
+	public const CODES = 'app-callsieve-codes';
+	/** Stands in Dial's options, in which FreePBX replaces the letters r, t and T wherever they are. */
+	public const PICKUP = 'app-callsieve-pickup';
+	/** The words that `callsieve-code` knows, by the name of the feature code; '' is the spoken explanation. */
+	public const WORDS = [
+		'quiet' => 'quiet',
+		'whispers' => 'whispers',
+		'dnc' => 'dnc',
+		'allow' => 'allow',
+		'block' => 'block',
+		'expect' => 'expect',
+		'explain' => '',
+		'spam' => 'spam',
+		'ok' => 'ok',
+	];
+
+	private const ROUTES = ['ext-did-0001', 'ext-did-0002'];
+	private const TO_EXTENSION = '/^Goto\(from-did-direct,(\w+),1\)$/';
+
+	/**
+	 * @param object $ext what FreePBX hands to doDialplanHook
+	 * @param string[] $unscreened routes that are not screened, as "DID/caller", either part may be empty
+	 * @param array<string, string> $codes feature codes that are switched on, by the names of WORDS
+	 */
+	public static function add($ext, array $unscreened, array $codes): void {
+		self::addContexts($ext);
+		self::addDestinations($ext);
+		foreach (self::routes($ext) as [$context, $exten]) {
+			if (!in_array(self::routeName($exten), $unscreened, true)) {
+				self::screen($ext, $context, $exten);
+			}
+		}
+		self::addPhonePart($ext);
+		self::addWhisper($ext);
+		self::addCodes($ext, $codes);
+	}
+
+	/** "DID/caller" of a route by the extension that FreePBX generates for it: `s` is any DID. */
+	public static function routeName(string $exten): string {
+		[$did, $caller] = explode('/', $exten, 2) + [1 => ''];
+		return ($did === 's' ? '' : $did) . '/' . $caller;
+	}
+
+	/** Each inbound route that has FreePBX's two labels: its context and extension. */
+	private static function routes($ext): iterable {
+		foreach (self::ROUTES as $context) {
+			foreach (array_keys($ext->_exts[$context] ?? []) as $key) {
+				$exten = trim((string) $key);
+				if (self::labelled($ext, $context, $exten, 'callerid') && self::labelled($ext, $context, $exten, 'did-cid-hook')) {
+					yield [$context, $exten];
+				}
+			}
+		}
+	}
+
+	/**
+	 * Before the label `callerid`, so after FreePBX's blacklist; the name goes back on at `did-cid-hook`, after lookups.
+	 *
+	 * Gosub(callsieve,...) stands in the route itself: what is routed elsewhere leaves one subroutine, not two.
+	 */
+	private static function screen($ext, string $context, string $exten): void {
+		$number = '${FILTER(0-9A-Za-z+*#,${FROM_DID})}';
+		self::splice($ext, $context, $exten, 'callerid', [
+			'Set(CALLSIEVE_BEFORE=${CALLSIEVE_ID})',
+			'GosubIf($["${DIALPLAN_EXISTS(callsieve,s,1)}" != "0"]?callsieve,s,1(' . $number . '))',
+			'Gosub(app-callsieve-screened,s,1)',
+		]);
+		self::splice($ext, $context, $exten, 'did-cid-hook', ['Gosub(app-callsieve-name,s,1)']);
+	}
+
+	private static function addContexts($ext): void {
+		// After the answer. A lookup must not see the tag, or store it: the name is without it until app-callsieve-name.
+		self::context($ext, 'app-callsieve-screened', 's', [
+			'GotoIf($["${CALLSIEVE_ACTION}" = ""]?done)',
+			// Screened in the trunk's context already (from-trunk-callsieve), which also chose a ring: here the phone's part does.
+			'GotoIf($["${CALLSIEVE_BEFORE}" = ""]?name)',
+			'Set(__ALERT_INFO=)',
+			'ClearHash(SIPHEADERS)',
+			'name' => 'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
+			'GotoIf($["${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" = "challengenumber"]?keep)',
+			'GotoIf($["${CALLSIEVE_ACTION}" != "allow" | ${LEN(${CALLSIEVE_NAME})} = 0]?options)',
+			'keep' => 'Set(CALLSIEVE_SHOWN=${CALLERID(name)})',
+			'Goto(options)',
+			'tagged' => 'Set(CALLERID(name)=${CALLSIEVE_PLAIN})',
+			// For one extension FreePBX adds nothing to DIAL_OPTIONS; in groups and queues its macro-auto-blkvm comes after ours.
+			'options' => 'GotoIf($["${CALLSIEVE_ACTION}" != "warn" & "${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" != "challengename"]?done)',
+			'Set(__DIAL_OPTIONS=${DIAL_OPTIONS}U(' . self::PICKUP . '))',
+			'done' => 'Return()',
+		]);
+		self::context($ext, 'app-callsieve-name', 's', [
+			'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
+			'GotoIf($[${LEN(${CALLSIEVE_SHOWN})} = 0]?done)',
+			'Set(CALLERID(name)=${CALLSIEVE_SHOWN})',
+			'Goto(done)',
+			// A phone that knows the caller shows the name that was looked up; the others show it after the tag.
+			'tagged' => 'Set(__CALLSIEVE_PLAIN=${CALLERID(name)})',
+			'Set(CALLERID(name)=${CALLSIEVE_LABEL} ${CALLSIEVE_PLAIN})',
+			'done' => 'Return()',
+		]);
+		// On each phone's channel before it rings. Where ours is the Alert-Info, FreePBX's own is not sent as well.
+		// "unset" is what FreePBX writes for calls that leave by a trunk: no ring of ours goes to a carrier.
+		self::context($ext, 'app-callsieve-phone', 's', [
+			'GotoIf($["${CALLSIEVE_ACTION}" = "" | "${HASH(SIPHEADERS,Alert-Info)}" = "unset" | "${DIALPLAN_EXISTS(callsieve-phone,s,1)}" = "0"]?done)',
+			'Gosub(callsieve-phone,s,1)',
+			'GotoIf($["${CALLSIEVE_ACTION}" != "tag" & "${CALLSIEVE_ACTION}" != "warn"]?done)',
+			'Set(SIPHEADERKEYS=${LISTFILTER(SIPHEADERKEYS,\,,Alert-Info)})',
+			'done' => 'Return()',
+		]);
+		// On the phone that picked up, before the two talk.
+		self::context($ext, self::PICKUP, 's', [
+			'GotoIf($["${CALLSIEVE_ACTION}" = "warn" & "${DIALPLAN_EXISTS(callsieve-whisper,s,1)}" != "0"]?callsieve-whisper,s,1)',
+			'GotoIf($["${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" = "challengename" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" != "0"]?callsieve-screened,s,1)',
+			'Return()',
+		]);
+		// The same from macro-auto-blkvm, unless it was called by callsieve-freepbx.conf, which whispers itself.
+		self::context($ext, 'app-callsieve-group', 's', [
+			'GotoIf($["${STACK_PEEK(2,c,1)}" = "callsieve-pickup"]?done)',
+			'Gosub(' . self::PICKUP . ',s,1)',
+			'done' => 'Return()',
+		]);
+	}
+
+	/** Where a route, an IVR or a time condition may send a call. */
+	private static function addDestinations($ext): void {
+		self::context($ext, self::CONTEXT, 'voicemail', [
+			'GotoIf($["${DIALPLAN_EXISTS(callsieve-place,s,1)}" = "0"]?did)',
+			'Set(LOCAL(place)=${CALLSIEVE_ROUTE})',
+			'Gosub(callsieve-place,s,1)',
+			'GotoIf($["${GOSUB_RETVAL}" = "1"]?${CALLSIEVE_ROUTE})',
+			'did' => 'Set(did=${FILTER(0-9A-Za-z+*#,${FROM_DID})})',
+			'GotoIf($["${DIALPLAN_EXISTS(app-callsieve-box,${did},1)}" != "0"]?app-callsieve-box,${did},1)',
+			'Hangup(17)',
+		]);
+		self::context($ext, self::CONTEXT, 'reject', [
+			'GotoIf($["${DIALPLAN_EXISTS(callsieve,reject,1)}" = "0"]?end)',
+			'ExecIf($["${CALLSIEVE_SIP_CODE}" = ""]?Set(CALLSIEVE_SIP_CODE=603))',
+			'Goto(callsieve,reject,1)',
+			'end' => 'Hangup(21)',
+		]);
+		foreach (self::routes($ext) as [$context, $exten]) {
+			$did = explode('/', $exten, 2)[0];
+			$box = preg_match(self::TO_EXTENSION, self::text($ext, $context, $exten, 'dest-ext'), $found) ? $found[1] : '';
+			if ($box !== '' && $did !== 's' && empty($ext->_exts['app-callsieve-box'][" $did "])) {
+				self::context($ext, 'app-callsieve-box', $did, [
+					'GotoIf($["${DIALPLAN_EXISTS(ext-local,vmu' . $box . ',1)}" != "0"]?ext-local,vmu' . $box . ',1)',
+					'Hangup(17)',
+				]);
+			}
+		}
+	}
+
+	/** After func-apply-sipheaders has listed its headers, and before it adds them. */
+	private static function addPhonePart($ext): void {
+		$steps = array_values($ext->_exts['func-apply-sipheaders'][' s '] ?? []);
+		foreach ($steps as $number => $step) {
+			if (str_starts_with((string) $step['cmd']->output(), 'Set(SIPHEADERKEYS=')) {
+				self::splice($ext, 'func-apply-sipheaders', 's', $number + 1, ['Gosub(app-callsieve-phone,s,1)']);
+				return;
+			}
+		}
+	}
+
+	/** Last in macro-auto-blkvm, which FreePBX runs on the phone that picked up in a group, a queue or Follow Me. */
+	private static function addWhisper($ext): void {
+		$steps = array_values($ext->_exts['macro-auto-blkvm'][' s '] ?? []);
+		$last = count($steps) - 1;
+		if ($last > 0 && str_starts_with((string) $steps[$last]['cmd']->output(), 'Return')) {
+			self::splice($ext, 'macro-auto-blkvm', 's', $last, ['Gosub(app-callsieve-group,s,1)']);
+		}
+	}
+
+	private static function addCodes($ext, array $codes): void {
+		$there = false;
+		foreach (self::WORDS as $name => $word) {
+			$code = $codes[$name] ?? '';
+			if ($code === '' || !preg_match('/^[0-9*#]+$/', $code)) {
+				continue;
+			}
+			$asked = $word === '' ? 'callsieve-explain' : 'callsieve-code';
+			self::context($ext, self::CODES, $code, [
+				'GosubIf($["${DIALPLAN_EXISTS(' . $asked . ',s,1)}" != "0"]?' . "$asked,s,1($word))",
+				'Playback(im-sorry&feature-not-avail-line)',
+				'Hangup()',
+			]);
+			$there = true;
+		}
+		if ($there) {
+			$ext->addInclude('from-internal-additional', self::CODES);
+		}
+	}
+
+	/** Steps of a new extension, with their labels as keys. */
+	private static function context($ext, string $context, string $exten, array $steps): void {
+		foreach ($steps as $label => $step) {
+			$ext->add($context, $exten, is_string($label) ? $label : '', new \extension($step));
+		}
+	}
+
+	/** Steps before a label or a position that is there. */
+	private static function splice($ext, string $context, string $exten, string|int $before, array $steps): void {
+		foreach ($steps as $number => $step) {
+			$ext->splice($context, $exten, is_int($before) ? $before + $number : $before, new \extension($step));
+		}
+	}
+
+	private static function labelled($ext, string $context, string $exten, string $label): bool {
+		return self::text($ext, $context, $exten, $label) !== '';
+	}
+
+	/** The step with a label; '' where there is none. */
+	private static function text($ext, string $context, string $exten, string $label): string {
+		foreach ($ext->_exts[$context][" $exten "] ?? [] as $step) {
+			if (($step['tag'] ?? '') === $label) {
+				return (string) $step['cmd']->output();
+			}
+		}
+		return '';
+	}
+}

@@ -1,0 +1,239 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+require_once __DIR__ . '/stubs.php';
+require_once __DIR__ . '/../callsieve/Callsieve.class.php';
+
+use FreePBX\modules\Callsieve;
+use FreePBX\modules\Callsieve\Codes;
+use FreePBX\modules\Callsieve\Page;
+use FreePBX\modules\Callsieve\Program;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\TestCase;
+
+final class ModuleTest extends TestCase {
+	private const HOSTILE = '<script>alert("1")</script>\'&';
+	private Callsieve $module;
+	private string $folder;
+	private array $session = [];
+
+	protected function setUp(): void {
+		$this->folder = sys_get_temp_dir() . '/callsieve-module-' . bin2hex(random_bytes(6));
+		mkdir($this->folder);
+		featurecode::$table = [];
+		$this->module = new Callsieve(freepbx($this->folder));
+		$this->says('');
+	}
+
+	protected function tearDown(): void {
+		array_map('unlink', glob("$this->folder/*"));
+		rmdir($this->folder);
+	}
+
+	/** A command `callsieve` that runs these lines of shell. */
+	private function says(string $script, float $seconds = 5.0, int $bytes = 1 << 20): Program {
+		file_put_contents("$this->folder/callsieve", "#!/bin/sh\n$script\n");
+		chmod("$this->folder/callsieve", 0755);
+		return $this->module->program = new Program(["$this->folder/callsieve"], $seconds, $bytes);
+	}
+
+	// The command
+
+	public function testACommandIsRunWithoutAShell(): void {
+		$done = $this->says('printf "%s|" "$@"; echo trouble >&2; exit 3')->run('off', '--for', '1h; $(id) `id`');
+		$this->assertSame(['code' => 3, 'output' => 'off|--for|1h; $(id) `id`|', 'error' => "trouble\n"], $done);
+	}
+
+	public static function unusable(): array {
+		return [
+			'it never ends' => ['sleep 20', 0.3, 1000],
+			'it says too much' => ['head -c 100000 /dev/zero', 5.0, 1000],
+		];
+	}
+
+	#[DataProvider('unusable')]
+	public function testACommandIsBounded(string $script, float $seconds, int $bytes): void {
+		$this->assertNull($this->says($script, $seconds, $bytes)->run('status')['code']);
+	}
+
+	public function testACommandThatIsNotThereIsNoError(): void {
+		$program = new Program(["$this->folder/nothing"]);
+		$this->assertSame([null, null, false], [$program->run('status')['code'], $program->json('status'), $program->start('/dev/null')]);
+	}
+
+	public function testJsonCountsWhateverTheExitCode(): void {
+		$this->assertSame(['screening' => 'off'], $this->says('echo \'{"screening": "off"}\'; exit 1')->json('status'));
+		$this->assertNull($this->says('echo "{"')->json('status'));
+	}
+
+	public function testTheBackgroundIsNotWaitedFor(): void {
+		$this->says("echo began; echo done > $this->folder/mark.new && mv $this->folder/mark.new $this->folder/mark; sleep 3 >/dev/null");
+		$began = microtime(true);
+		$this->module->afterReload();
+		$took = microtime(true) - $began;
+		for ($tries = 0; $tries < 500 && !file_exists("$this->folder/mark"); $tries++) {
+			usleep(10000);
+		}
+		$this->assertFileExists("$this->folder/mark");
+		$this->assertSame("began\n", file_get_contents("$this->folder/callsieve-people.log"));
+		$this->assertLessThan(3.0, $took);
+	}
+
+	// Routes
+
+	public static function saved(): array {
+		$add = ['action' => 'addIncoming', 'extension' => '1', 'cidnum' => ''];
+		$edit = ['action' => 'edtIncoming', 'extdisplay' => '1/', 'extension' => '1', 'cidnum' => ''];
+		return [
+			'a new one, no' => [[$add + ['callsieve_screen' => 'no']], ['1/']],
+			'a new one, yes' => [[$add + ['callsieve_screen' => 'yes']], []],
+			'a new one without an answer' => [[$add], []],
+			'it gets another DID' => [[$add + ['callsieve_screen' => 'no'], ['extension' => '2'] + $edit + ['callsieve_screen' => 'no']], ['2/']],
+			'edited without an answer' => [[$add + ['callsieve_screen' => 'no'], ['extension' => '3'] + $edit], ['3/']],
+			'a change of mind' => [[$add + ['callsieve_screen' => 'no'], $edit + ['callsieve_screen' => 'yes']], []],
+			'deleted' => [[$add + ['callsieve_screen' => 'no'], ['action' => 'delIncoming', 'extdisplay' => '1/']], []],
+			'another one deleted' => [[$add + ['callsieve_screen' => 'no'], ['action' => 'delIncoming', 'extdisplay' => '2/']], ['1/']],
+			'of a caller' => [[['extension' => ' ', 'cidnum' => '<12015550100>'] + $add + ['callsieve_screen' => 'no']], ['/12015550100']],
+			'any call' => [[['extension' => ''] + $add + ['callsieve_screen' => 'no']], ['/']],
+			'another page' => [[['action' => 'edit', 'extdisplay' => '201', 'callsieve_screen' => 'no']], []],
+		];
+	}
+
+	#[DataProvider('saved')]
+	public function testTheAnswerOfARouteStays(array $requests, array $expected): void {
+		array_map([$this->module, 'routeSaved'], $requests);
+		$this->assertSame($expected, $this->module->unscreened());
+	}
+
+	public function testTheFormShowsTheAnswer(): void {
+		foreach ([true, false] as $screened) {
+			preg_match('/value="(\w+)" checked/', Page::routeHtml($screened), $found);
+			$this->assertSame($screened ? 'yes' : 'no', $found[1]);
+		}
+	}
+
+	// The dialplan
+
+	public function testTheHookComesAfterLookups(): void {
+		$this->assertGreaterThan(600, Callsieve::myDialplanHooks());
+	}
+
+	public function testAnErrorLeavesTheDialplanAsItWas(): void {
+		$ext = extensions::read("[macro-auto-blkvm]\nexten => s,1,Set(x=)\nsame => n,Return()\n[ext-did-0002]\nexten => 1,1(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n");
+		$before = $ext->generateConf();
+		$this->module->doDialplanHook($ext, 'asterisk', 950);
+		$this->assertSame($before, $ext->generateConf());
+		$this->assertCount(1, $this->module->FreePBX->Notifications->errors);
+	}
+
+	public function testAReloadHasTheRoutesAndTheCodes(): void {
+		$this->module->install();
+		$this->module->setScreened('2', '', false);
+		$route = "exten => %s,1,Noop()\nsame => n(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n";
+		$ext = extensions::read("[ext-did-0002]\n" . sprintf($route, '1') . sprintf($route, '2'));
+		$this->module->doDialplanHook($ext, 'asterisk', 950);
+		$this->assertSame([6 + 1, 3], [count($ext->_exts['ext-did-0002'][' 1 ']), count($ext->_exts['ext-did-0002'][' 2 '])]);
+		$this->assertCount(9, $ext->_exts['app-callsieve-codes']);
+		$this->assertSame([], $this->module->FreePBX->Notifications->errors);
+	}
+
+	// Feature codes
+
+	public function testACodeOfAnotherModuleStaysItsOwn(): void {
+		featurecode::$table = [
+			'dictate/dodictate' => ['default' => '*34', 'code' => '', 'enabled' => true],
+			'recordings/edit' => ['default' => '*88', 'code' => '*36', 'enabled' => true],
+			'other/off' => ['default' => '*38', 'code' => '', 'enabled' => false],
+		];
+		$this->module->install();
+		$this->assertSame(['block', 'explain'], array_values(array_diff(array_keys(Callsieve\Dialplan::WORDS), array_keys(Codes::active()))));
+		$this->assertSame(['*34', '*36'], array_keys(Codes::clashes()));
+	}
+
+	public function testAnUpgradeKeepsWhatSomebodyHasSet(): void {
+		$this->module->install();
+		featurecode::$table['callsieve/spam']['code'] = '*99';
+		featurecode::$table['callsieve/ok']['enabled'] = false;
+		$this->module->install();
+		$this->assertSame('*99', Codes::active()['spam']);
+		$this->assertArrayNotHasKey('ok', Codes::active());
+		$this->module->uninstall();
+		$this->assertSame([], Codes::active());
+	}
+
+	// The page
+
+	private function answers(array $status, array $calls): void {
+		file_put_contents("$this->folder/status", json_encode($status));
+		file_put_contents("$this->folder/calls", json_encode($calls));
+		$this->says("cat $this->folder/\$1");
+	}
+
+	public static function states(): array {
+		return [['on', 'success'], ['observing', 'info'], ['off', 'warning'], ['emergency', 'warning'], ['failing', 'danger'], ['down', 'danger'], ['unknown', 'danger'], ['else', 'danger']];
+	}
+
+	#[DataProvider('states')]
+	public function testThePageSaysWhetherCallsAreScreened(string $state, string $colour): void {
+		$this->answers(['screening' => $state, 'since' => 1795746669.5, 'trouble' => []], []);
+		$this->assertStringContainsString("alert-$colour\" id=\"callsieve-state\"", $this->module->showPageWith($this->session));
+	}
+
+	public function testHostileTextIsEscaped(): void {
+		$text = self::HOSTILE;
+		$decision = array_fill_keys(['id', 'caller', 'caller_text', 'caller_kind', 'did', 'action', 'would_be', 'rule', 'reason'], $text) + ['at' => 1];
+		$this->answers(
+			['screening' => $text, 'why' => $text, 'since' => $text, 'trouble' => [['name' => $text, 'detail' => $text, 'way_out' => $text]], 'last_hour' => $text],
+			[['decision' => $decision, 'outcome' => ['disposition' => $text]], ['decision' => null, 'outcome' => null], ['decision' => ['caller' => [1]]]],
+		);
+		$this->module->setScreened($text, '', false);
+		$this->session['callsieve_note'] = $text;
+		$html = $this->module->showPageWith($this->session);
+		$this->assertStringNotContainsString('<script', $html);
+		$this->assertStringContainsString('&lt;script&gt;alert(&quot;1&quot;)', $html);
+	}
+
+	public function testThePageIsThereWithoutCallsieve(): void {
+		$this->module->program = new Program(["$this->folder/nothing"]);
+		$this->assertStringContainsString("$this->folder/nothing", $this->module->showPageWith($this->session));
+	}
+
+	public static function presses(): array {
+		return [
+			'off' => ['POST', ['switch' => 'off'], "off\n"],
+			'off for an hour' => ['POST', ['switch' => 'off-hour'], "off --for 1h\n"],
+			'on' => ['POST', ['switch' => 'on'], "on\n"],
+			'no command of ours' => ['POST', ['switch' => 'db restore'], ''],
+			'a link' => ['GET', ['switch' => 'off'], ''],
+		];
+	}
+
+	#[DataProvider('presses')]
+	public function testAButtonDoesWhatItSays(string $method, array $post, string $expected): void {
+		$this->says("echo \"\$@\" >> $this->folder/asked");
+		$this->session['callsieve_token'] = 'secret';
+		$page = new Page($this->module);
+		$page->submitted($method, $post + ['token' => 'wrong'], $this->session);
+		$page->submitted($method, $post, $this->session);
+		$this->assertFileDoesNotExist("$this->folder/asked");
+		$page->submitted($method, $post + ['token' => 'secret'], $this->session);
+		$this->assertSame($expected, (string) @file_get_contents("$this->folder/asked"));
+	}
+
+	public static function addresses(): array {
+		return [
+			['https://pbx.example.org:8480/', 'https://pbx.example.org:8480/'],
+			['javascript:alert(1)', ''],
+			['https://x" onclick="y', ''],
+			['', ''],
+		];
+	}
+
+	#[DataProvider('addresses')]
+	public function testTheConsoleIsALink(string $typed, string $linked): void {
+		$this->session['callsieve_token'] = 'secret';
+		(new Page($this->module))->submitted('POST', ['console' => $typed, 'token' => 'secret'], $this->session);
+		preg_match('/id="callsieve-console" href="([^"]*)"/', $this->module->showPageWith($this->session), $found);
+		$this->assertSame($linked, $found[1] ?? '');
+	}
+}

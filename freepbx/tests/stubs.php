@@ -1,0 +1,194 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the module needs of FreePBX, as far as it needs it: written for these tests, after how FreePBX 17 behaves.
+
+namespace {
+	interface BMO {
+	}
+
+	/** Settings of a module in memory. */
+	class FreePBX_Helpers {
+		/** @var array<string, array<string, mixed>> by id, then key */
+		public array $stored = [];
+
+		public function setConfig($key, $value = false, $id = 'noid') {
+			unset($this->stored[$id][$key]);
+			if ($value !== false) {
+				$this->stored[$id][$key] = $value;
+			}
+			return true;
+		}
+
+		public function getConfig($key, $id = 'noid') {
+			return $this->stored[$id][$key] ?? false;
+		}
+
+		public function getAll($id = 'noid') {
+			return $this->stored[$id] ?? [];
+		}
+
+		public function deleteAll() {
+			$this->stored = [];
+		}
+	}
+
+	/** The feature codes of all modules, as FreePBX's table has them. */
+	class featurecode {
+		/** @var array<string, array{default: string, code: string, enabled: bool}> by "module/name" */
+		public static array $table = [];
+		private string $key;
+
+		public function __construct($module, $name) {
+			$this->key = "$module/$name";
+		}
+
+		public function setDescription($text) {
+			$this->row()['description'] = $text;
+		}
+
+		public function setHelpText($text) {
+		}
+
+		/** What somebody has set before stays. */
+		public function setDefault($code, $enabled = true) {
+			self::$table[$this->key] = ['default' => $code] + $this->row() + ['enabled' => $enabled, 'code' => ''];
+		}
+
+		public function setProvideDest($provided = true) {
+		}
+
+		public function update() {
+		}
+
+		public function delete() {
+			unset(self::$table[$this->key]);
+		}
+
+		public function getCodeActive() {
+			$row = self::$table[$this->key] ?? ['enabled' => false];
+			return $row['enabled'] ? ($row['code'] ?: $row['default']) : '';
+		}
+
+		private function &row() {
+			self::$table[$this->key] ??= [];
+			return self::$table[$this->key];
+		}
+	}
+
+	/** FreePBX itself: the two parts of it that the module asks. */
+	function freepbx(string $log) {
+		$config = new class ($log) {
+			public function __construct(private string $log) {
+			}
+
+			public function get($name) {
+				return $name === 'ASTLOGDIR' ? $this->log : '';
+			}
+		};
+		$notifications = new class {
+			public array $errors = [];
+
+			public function add_error(...$error) {
+				$this->errors[] = $error;
+			}
+		};
+		return (object) ['Config' => $config, 'Notifications' => $notifications];
+	}
+
+	if (!function_exists('_')) {
+		function _($text) {
+			return $text;
+		}
+	}
+
+	/** FreePBX's list of all feature codes, for Feature Codes and for conflicts. */
+	function featurecodes_getAllFeaturesDetailed() {
+		$all = [];
+		foreach (featurecode::$table as $key => $row) {
+			[$module, $name] = explode('/', $key, 2);
+			$all[] = [
+				'modulename' => $module,
+				'featurename' => $name,
+				'featureenabled' => $row['enabled'] ? 1 : 0,
+				'defaultcode' => $row['default'],
+				'customcode' => $row['code'],
+				'featuredescription' => $row['description'] ?? '',
+			];
+		}
+		return $all;
+	}
+
+	class extension {
+		public function __construct(private string $data) {
+		}
+
+		public function output() {
+			return $this->data;
+		}
+	}
+
+	/** The dialplan in the making: contexts, extensions between spaces, and steps. */
+	class extensions {
+		public array $_exts = [];
+		private array $includes = [];
+
+		public function add($section, $extension, $tag, $command) {
+			$steps = &$this->_exts[$section][" $extension "];
+			$steps ??= [];
+			$steps[] = ['basetag' => $steps ? 'n' : '1', 'tag' => $tag, 'addpri' => false, 'cmd' => $command];
+		}
+
+		public function addInclude($section, $included) {
+			$this->includes[$section][] = $included;
+		}
+
+		/** Before a label, at the end where there is no such label, or at a position; an empty extension is an error. */
+		public function splice($section, $extension, $priority, $command) {
+			$steps = $this->_exts[$section][" $extension "] ?? [];
+			if (!is_int($priority)) {
+				$at = array_search($priority, array_column($steps, 'tag'), true);
+				$priority = $at === false ? count($steps) : $at;
+			}
+			if (!$steps || $priority === 0) {
+				throw new \Exception("splice into $section,$extension at $priority");
+			}
+			array_splice($steps, $priority, 0, [['basetag' => 'n', 'tag' => '', 'addpri' => '', 'cmd' => $command]]);
+			$this->_exts[$section][" $extension "] = $steps;
+		}
+
+		public function generateConf() {
+			$text = '';
+			foreach (array_unique([...array_keys($this->_exts), ...array_keys($this->includes)]) as $section) {
+				$text .= "[$section]\n";
+				foreach ($this->includes[$section] ?? [] as $included) {
+					$text .= "include => $included\n";
+				}
+				foreach ($this->_exts[$section] ?? [] as $extension => $steps) {
+					foreach ($steps as $step) {
+						$label = $step['tag'] === '' ? '' : "({$step['tag']})";
+						$text .= 'exten => ' . trim($extension) . ",{$step['basetag']}$label,{$step['cmd']->output()}\n";
+					}
+				}
+				$text .= "\n";
+			}
+			return $text;
+		}
+
+		/** A dialplan that was written as text: `exten =>`, `same =>` and `include =>` lines. */
+		public static function read(string $text): self {
+			$ext = new self();
+			$section = $extension = '';
+			foreach (explode("\n", $text) as $line) {
+				if (preg_match('/^\[([^]]+)\]/', $line, $found)) {
+					$section = $found[1];
+				} elseif (preg_match('/^include => (.+)$/', $line, $found)) {
+					$ext->addInclude($section, $found[1]);
+				} elseif (preg_match('/^(?:exten => ([^,]+)|\s*same =>\s*),?[1n](?:\(([^)]+)\))?,(.+)$/', $line, $found)) {
+					$extension = $found[1] !== '' ? $found[1] : $extension;
+					$ext->add($section, $extension, $found[2], new extension($found[3]));
+				}
+			}
+			return $ext;
+		}
+	}
+}

@@ -1,0 +1,67 @@
+"""PHP and PHPUnit for the tests of the FreePBX module: those on PATH, else Debian's, unpacked in a folder of their own.
+
+An unpacked PHP is told where its extensions are. Debian's PHPUnit looks for its classes in /usr: that is put right.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+from lab.tools import library_path
+
+PHP = Bundle("php", ("php-cli", "phpunit"))
+# What PHPUnit needs, in the order in which they need each other; an installed PHP loads them by itself.
+EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "tokenizer", "xml", "xmlwriter", "simplexml")
+CLASSES = "usr/share/php"
+
+
+def ensure_php(progress: Progress = lambda line: None) -> str:
+    """The program that runs PHP; raises LabUnavailable."""
+    return shutil.which("php") or str(_fetched(progress) / "php")
+
+
+def ensure_phpunit(progress: Progress = lambda line: None) -> tuple[str, ...]:
+    """The command that runs PHPUnit, to put arguments after; raises LabUnavailable."""
+    if shutil.which("php") and (installed := shutil.which("phpunit")):
+        return (installed,)
+    root = _fetched(progress)
+    return (str(root / "php"), str(root / "usr/bin/phpunit"))
+
+
+def _fetched(progress: Progress) -> Path:
+    root = unpacked(PHP, progress).resolve()
+    if not (root / "php").exists():
+        _find_classes_in(root)
+        _write_script(root)
+    return root
+
+
+def _find_classes_in(root: Path) -> None:
+    """Debian's classes load each other by where they are installed."""
+    for path in (root / "usr/bin/phpunit", *(root / CLASSES).rglob("*.php")):
+        text = path.read_bytes()
+        moved = text.replace(f"'/{CLASSES}/".encode(), f"'{root / CLASSES}/".encode())
+        if moved != text:
+            path.write_bytes(moved)
+
+
+def _write_script(root: Path) -> None:
+    program = next(iter(sorted(root.glob("usr/bin/php[0-9]*.[0-9]"))), None)
+    folder = next(iter(sorted(root.glob("usr/lib/php/2*"))), None)
+    if program is None or folder is None:
+        raise LabUnavailable(f"the packages {', '.join(PHP.packages)} brought no PHP")
+    settings = [f"extension_dir={folder}", f"include_path=.:{root / CLASSES}", "date.timezone=UTC"]
+    settings += [f"extension={name}" for name in EXTENSIONS if (folder / f"{name}.so").exists()]
+    command = shlex.join([str(program), "-n", *(part for setting in settings for part in ("-d", setting))])
+    script = root / f"php.{os.getpid()}"
+    script.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH={shlex.quote(library_path(root))}\nexec {command} "$@"\n')
+    script.chmod(0o755)
+    done = subprocess.run((str(script), "-v"), capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise LabUnavailable(f"PHP cannot be run unpacked: {done.stderr.strip()}")
+    script.rename(root / "php")

@@ -1,0 +1,79 @@
+"""The FreePBX module: PHP's linter, PHPUnit on its classes, and the tarball that Module Admin takes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from lab.php import ensure_php, ensure_phpunit
+from lab.screened import ROOT
+from reputation.feature_codes import CODES
+
+pytestmark = pytest.mark.slow  # PHP has to be fetched
+
+FREEPBX = ROOT / "freepbx"
+MODULE = FREEPBX / "callsieve"
+SOURCES = sorted(path.relative_to(FREEPBX).as_posix() for path in FREEPBX.rglob("*.php"))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_php_can_read_it(name: str) -> None:
+    done = subprocess.run((ensure_php(), "-l", str(FREEPBX / name)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_phpunit(tmp_path: Path) -> None:
+    command = (*ensure_phpunit(), "--no-configuration", "--do-not-cache-result", "--fail-on-warning", "--fail-on-risky")
+    done = subprocess.run(
+        (*command, "--fail-on-deprecation", "--display-all-issues", str(FREEPBX / "tests")),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "callsieve.tgz"
+    subprocess.run(("make", "--silent", f"FREEPBX_MODULE={target}", "freepbx-module"), check=True, cwd=ROOT, timeout=60)
+    with tarfile.open(target) as archive:
+        names = {member.name for member in archive.getmembers() if member.isfile()}
+        owners = {(member.uid, member.gid) for member in archive.getmembers()}
+    assert names == {f"callsieve/{path.relative_to(MODULE)}" for path in MODULE.rglob("*") if path.is_file()}
+    assert owners == {(0, 0)}
+    assert "callsieve/module.xml" in names
+
+
+def test_what_module_xml_names_is_there() -> None:
+    xml = ElementTree.parse(MODULE / "module.xml").getroot()
+    (method,) = xml.findall("hooks/framework/method")
+    assert f"function {method.text}(" in (MODULE / "Callsieve.class.php").read_text()
+    (command,) = xml.findall("console/command/name")
+    assert f"setName('{command.text}')" in (MODULE / "Console/Callsieve.class.php").read_text()
+    assert f"*{xml.findtext('version')}*" in (xml.findtext("changelog") or "")
+
+
+def test_the_codes_are_those_that_the_dialplan_has() -> None:
+    """Feature Codes begins with what [callsieve-codes] has, and each says a word that the daemon knows."""
+    dialplan = (ROOT / "asterisk-conf" / "callsieve.conf").read_text()
+    context = dialplan.partition("\n[callsieve-codes]\n")[2].partition("\n[")[0]
+    theirs = {
+        word or "explain": code for code, word in re.findall(r"(\*\d+),1,Gosub\([\w-]+,s,1(?:\((\w+)\))?\)", context)
+    }
+    names = re.findall(r"^\t\t'(\w+)' => \['(\*\d+)'", (MODULE / "Codes.php").read_text(), re.MULTILINE)
+    assert dict(names) == theirs
+    words = dict(re.findall(r"^\t\t'(\w+)' => '(\w*)'", (MODULE / "Dialplan.php").read_text(), re.MULTILINE))
+    assert words == {name: "" if name == "explain" else name for name, _ in names}
+    assert set(words.values()) - {""} <= set(CODES)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("callsieve/")])
+def test_every_file_says_its_licence(name: str) -> None:
+    assert "SPDX-License-Identifier: GPL-3.0-or-later" in (FREEPBX / name).read_text()
