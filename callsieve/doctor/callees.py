@@ -1,16 +1,29 @@
-"""The doctor's check of `[[did]] callee`: whoever it names is somebody we know, else it says nothing."""
+"""The doctor's checks of whom DIDs are for: a callee is somebody we know, and the phones that ring are theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, ok, warn
 from callsieve.doctor.service import read_of_store
 from callsieve.pbx.config_files import read_text
-from callsieve.wiring import people_of
+from callsieve.wiring import dids_of, people_of
 from policies.positions import places_of
-from reputation.store.people import all_people
-from reputation.wording import Wording
+from reputation.model import Did
+from reputation.store.people import all_dids, all_people
+from reputation.store.screened import rang_by_number
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Places, Wording
+
+LOOKED_BACK_DAYS = 30
+# A phone that rang less often did so for another reason: a pickup, a day's forwarding.
+LEAST_CALLS = 3
+LEAST_SHARE = 0.2
+WRONG_CALLEE = Wording("{number} rings {phones}, and its callee is {named}")
+WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {named}")
+TAKE_OVER = Wording("callsieve import people --from asterisk (on FreePBX: freepbx)")
+CORRECT = Wording("correct its [[did]] in {file}, or take it out there and run: {command}")
 
 
 def are_people(ground: CheckContext) -> Finding:
@@ -28,6 +41,48 @@ def are_people(ground: CheckContext) -> Finding:
         {"file": str(file), "line": line, "callee": callee},
     )
     return warn(and_more(where, len(unknown) - 1), _way_out(callee, people))
+
+
+def are_rung(ground: CheckContext) -> Finding:
+    """Calls to a DID ring the phone of its callee, or those of its groups."""
+    settings = ground.loaded.settings
+    people = (*read_of_store(ground, all_people), *people_of(settings))
+    group_of = {person.extension: person.group for person in people}
+    dids = {did.number: did for did in (*read_of_store(ground, all_dids), *dids_of(settings))}
+    rang = _often_rung(ground)
+    named = [(dids[number], who) for number, who in rang.items() if number in dids and _says_who(dids[number])]
+    others = [(did, who) for did, who in named if not _are_named(did, who, group_of)]
+    if not others:
+        return ok(Wording("as configured") if named else NONE)
+    did, who = others[0]
+    known = did.callee or ", ".join(did.groups)
+    said: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
+    template = (WRONG_CALLEE if did.callee else WRONG_GROUPS).template
+    is_typed = did.number in {one.number for one in dids_of(settings)}
+    where: Places = {"file": str(ground.loaded.settings_file), "command": TAKE_OVER}
+    way_out = Wording(CORRECT.template, where) if is_typed else TAKE_OVER
+    return warn(and_more(Wording(template, said), len(others) - 1), way_out)
+
+
+def _often_rung(ground: CheckContext) -> dict[str, list[str]]:
+    """Whose phones calls to each number rang, but for those that rang once in a while."""
+    since = ground.now - LOOKED_BACK_DAYS * DAY_SECONDS
+    found: dict[str, list[str]] = {}
+    for one in read_of_store(ground, lambda db: rang_by_number(db, since, ground.now)):
+        if one.times >= max(LEAST_CALLS, LEAST_SHARE * one.calls):
+            found.setdefault(one.did, []).append(one.who)
+    return found
+
+
+def _says_who(did: Did) -> bool:
+    return bool(did.callee or did.groups)
+
+
+def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> bool:
+    """Whether those who ring are the callee, or are all in the groups."""
+    if did.callee:
+        return who == [did.callee]
+    return all(group_of.get(one) in did.groups for one in who)
 
 
 def _way_out(callee: str, people: set[str]) -> Wording:

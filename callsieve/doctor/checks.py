@@ -92,6 +92,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("identities", pending.has_no_identity_due),
     ("people", service.knows_us),
     ("callees", callees.are_people),
+    ("who rings", callees.are_rung),
 )
 
 

@@ -28,7 +28,7 @@ from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import span_words
-from callsieve.wiring import policies_of
+from callsieve.wiring import dids_of, people_of, policies_of
 from policies.policy import PolicyError
 from policies.reasons import FailOpen
 from reputation.store.backup import backups_of
@@ -36,7 +36,7 @@ from reputation.store.database import is_lost
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
-from reputation.store.people import all_people
+from reputation.store.people import all_dids, all_people
 from reputation.store.recovery import quarantined_of
 from reputation.wording import Places, Wording, listed
 
@@ -355,26 +355,21 @@ def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, flo
 def knows_us(ground: CheckContext) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
     settings = ground.loaded.settings
+    dids = len({did.number for did in (*read_of_store(ground, all_dids), *dids_of(settings))})
+    people = len({one.extension for one in (*read_of_store(ground, all_people), *people_of(settings))})
     counts = (
         (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
-        (len(settings.did), Wording("1 DID"), Wording("{n} DIDs", {"n": len(settings.did)})),
-        (len(settings.person), Wording("1 person"), Wording("{n} people", {"n": len(settings.person)})),
+        (dids, Wording("1 DID"), Wording("{n} DIDs", {"n": dids})),
+        (people, Wording("1 person"), Wording("{n} people", {"n": people})),
     )
     words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
     if not settings.trunk:
-        if settings.ami.username and not _has_people(ground):
+        if settings.ami.username and not people:
             guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
-            return warn(guessed, Wording("[[trunk]] in the settings, or callsieve import people"))
+            return warn(guessed, Wording("callsieve import people --from asterisk (on FreePBX: freepbx)"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
     return ok(words)
-
-
-def _has_people(ground: CheckContext) -> bool:
-    """Whether any of our people are known, from the settings or an import."""
-    if ground.loaded.settings.person:
-        return True
-    return bool(read_of_store(ground, all_people))
 
 
 def read_of_store(ground: CheckContext, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:

@@ -277,7 +277,8 @@ def _asterisk_numbers(ground: CheckContext, phones: _Phones) -> Spots:
         for pattern in patterns:
             if re.search(r"\d{3}", pattern.name) and (remark := _of_pattern(pattern.name)) not in phones.remarks:
                 phones.remarks.append(remark)
-        spots = ((extension, trunk.context or "") for extension in extensions if extension not in phones.people)
+        # In some countries a number as short as an extension is a service number.
+        spots = ((one, trunk.context or "") for one in extensions if len(one) > 4 and one not in phones.people)
         for number, more in _by_number(spots, region).items():
             found.setdefault(number, []).extend(more)
     return found

@@ -33,6 +33,15 @@ SELECT count(*), coalesce(sum(caller_kind = 'invalid'), 0)
   FROM (SELECT caller_kind FROM decision WHERE at >= :since AND caller_kind IN ('number', 'service', 'invalid')
          ORDER BY at DESC LIMIT :limit)
 """
+# Left out: calls that were passed on, where whoever they were passed to rang as well.
+RANG = f"""
+SELECT did, value, count(*), calls
+  FROM (SELECT did, rung, count(*) OVER (PARTITION BY did) AS calls
+          FROM ({_LATEST})
+         WHERE direction = 'inbound' AND source = 'ami' AND complete = 1 AND transferred = 0 AND did IS NOT NULL
+           AND rung <> '[]'), json_each(rung)
+ GROUP BY did, value ORDER BY did, count(*) DESC, value
+"""
 FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMIT :limit)"
 
 
@@ -49,6 +58,20 @@ class Screened(NamedTuple):
     def is_missed_now(self) -> bool:
         """Whether the latest call is one of those."""
         return self.missed_at == self.last_at
+
+
+class Rang(NamedTuple):
+    """How many calls to a number rang at one of ours, of all that rang anybody. `who`: an extension, or an endpoint."""
+
+    did: str
+    who: str
+    times: int
+    calls: int
+
+
+def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
+    """Whose phones inbound calls rang, among the latest MOST_CALLS of that time; by number, the most often first."""
+    return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:

@@ -1,4 +1,4 @@
-"""A DID's callee that is nobody counts for nothing: the doctor says where it stands."""
+"""Whom a DID is for: a callee that is nobody counts for nothing, and the phones that ring are those configured."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.callees import are_people
+from callsieve.doctor.callees import are_people, are_rung
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.settings import Loaded, parse_settings
-from reputation.model import Person
-from reputation.store.people import upsert_people
+from reputation.model import Did, Direction, Disposition, OutcomeRecord, Person
+from reputation.store.outcomes import record_outcome
+from reputation.store.people import upsert_dids, upsert_people
 from tests.reputation.store_builders import write
 
 DID = '[[did]]\nnumber = "+442071838750"\ncallee = "201"\n'
@@ -50,3 +51,77 @@ def test_nothing_to_say(tmp_path: Path, settings: str) -> None:
 def test_an_imported_person_is_one(tmp_path: Path) -> None:
     write(tmp_path / "callsieve.db", upsert_people, [Person("201", "PJSIP/201", None, None, "Alice")], "staff")
     assert found(tmp_path, DID).status is CheckStatus.OK
+
+
+# Who rings
+
+NOW = 1_800_000_000.0
+NUMBER = "+442071838750"
+TEAM = "".join(
+    f'[[person]]\nextension = "{who}"\ngroup = "{group}"\n'
+    for who, group in (("201", "sales"), ("202", "sales"), ("203", "support"))
+)
+
+
+def rings(
+    tmp_path: Path,
+    settings: str,
+    calls: list[tuple[str, ...]],
+    *,
+    complete: bool = True,
+    transferred: bool = False,
+) -> Finding:
+    """What is found after these calls, each of which rang these phones."""
+    for index, rung in enumerate(calls):
+        outcome = OutcomeRecord(
+            linkedid=f"{index}",
+            at=NOW - 3600 + index,
+            direction=Direction.INBOUND,
+            disposition=Disposition.ANSWERED,
+            did=NUMBER,
+            rung=rung,
+            complete=complete,
+            transferred=transferred,
+        )
+        write(tmp_path / "callsieve.db", record_outcome, outcome, NOW)
+    loaded = Loaded(settings=parse_settings(settings, "test"), file=tmp_path / "callsieve.toml", state=tmp_path)
+    return are_rung(CheckContext(loaded, lambda _: "", NOW))
+
+
+def did_for(line: str) -> str:
+    return f'[[did]]\nnumber = "{NUMBER}"\n{line}\n{TEAM}'
+
+
+@pytest.mark.parametrize(
+    ("line", "calls", "others"),
+    [
+        pytest.param('callee = "201"', [("203", "204")] * 3, "203, 204", id="the-callee-never-rings"),
+        pytest.param('callee = "201"', [("201", "202")] * 3, "201, 202", id="others-ring-too"),
+        pytest.param('callee = "201"', [("201",)] * 3, None, id="the-callee-rings"),
+        pytest.param('callee = "201"', [("201",)] * 17 + [("202",)] * 3, None, id="another-once-in-a-while"),
+        pytest.param('callee = "201"', [("202",)] * 2, None, id="two-calls"),
+        pytest.param('groups = ["sales"]', [("201", "202")] * 3, None, id="the-group-rings"),
+        pytest.param('groups = ["sales"]', [("201", "203")] * 3, "201, 203", id="another-group-rings"),
+        pytest.param('groups = ["sales", "support"]', [("201", "203")] * 3, None, id="both-groups-ring"),
+        pytest.param('groups = ["sales"]', [("PJSIP/lobby",)] * 3, "PJSIP/lobby", id="nobodys-phone"),
+        pytest.param("", [("203",)] * 3, None, id="nobody-is-named"),
+        pytest.param('callee = "201"', [], None, id="no-calls"),
+    ],
+)
+def test_who_rings(tmp_path: Path, line: str, calls: list[tuple[str, ...]], others: str | None) -> None:
+    finding = rings(tmp_path, did_for(line), calls)
+    assert finding.status is (CheckStatus.WARN if others else CheckStatus.OK)
+    assert others is None or f"{NUMBER} rings {others}, and" in str(finding.detail)
+    assert others is None or "callsieve.toml" in str(finding.way_out)
+
+
+@pytest.mark.parametrize("changed", [{"transferred": True}, {"complete": False}])
+def test_calls_that_do_not_tell_who_rings(tmp_path: Path, changed: dict[str, bool]) -> None:
+    assert rings(tmp_path, did_for('callee = "201"'), [("203",)] * 3, **changed).status is CheckStatus.OK
+
+
+def test_what_was_taken_over_is_taken_over_again(tmp_path: Path) -> None:
+    write(tmp_path / "callsieve.db", upsert_dids, [Did(NUMBER, callee="201")], "asterisk")
+    finding = rings(tmp_path, TEAM, [("203",)] * 3)
+    assert finding.status is CheckStatus.WARN
+    assert str(finding.way_out) == "callsieve import people --from asterisk (on FreePBX: freepbx)"
