@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-fast coverage check fix bench accuracy screenshots freepbx-module lab tools clean
+.PHONY: demo test test-fast coverage check fix bench accuracy man screenshots freepbx-module lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,10 @@ bench: lab
 accuracy: $(STAMP)
 	$(BIN)/python -m benchmarks.accuracy
 
+man: $(STAMP)
+	mkdir -p build
+	$(BIN)/callsieve man > build/callsieve.1
+
 screenshots: tools
 	$(BIN)/python -m tests.browser.screenshots screenshots
 
@@ -56,4 +60,4 @@ freepbx-module:
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
-	rm -rf $(VENV) .cache
+	rm -rf $(VENV) .cache build

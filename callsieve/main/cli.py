@@ -5,6 +5,7 @@ A command's module, and what that imports, is imported when the command is named
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from importlib import import_module
@@ -15,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
-from callsieve.main.commands import COMMANDS, GROUPS, HELP, HELP_WITHIN
+from callsieve.main.commands import COMMANDS, COMPLETION, GROUPS, HELP, HELP_WITHIN
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -91,6 +92,14 @@ def callsieve(
 # Once: calling `app` itself would put it together again.
 COMMAND: Any = get_group(app)
 
+
+def whole_command_line() -> Any:
+    """All commands with their options: each is imported."""
+    for name in HELP:
+        COMMAND.load(name)
+    return COMMAND
+
+
 # What typer raises for a command line that it cannot read. Typer carries click inside itself since 0.2x and depended
 # on it before, so the classes are found through the one that it always exports.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -101,9 +110,14 @@ def run(arguments: list[str]) -> int:
 
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
-    _hide_types_of_flags(arguments)
+    if COMPLETION in os.environ:
+        from typer.completion import completion_init
+
+        completion_init()
+    else:
+        _hide_types_of_flags(arguments)
     try:
-        code = COMMAND(arguments, prog_name="callsieve", standalone_mode=False)
+        code = COMMAND(arguments, prog_name="callsieve", complete_var=COMPLETION, standalone_mode=False)
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
     except typer.Abort:

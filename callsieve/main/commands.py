@@ -43,9 +43,14 @@ GROUPS = {
         "audit": "Who changed what, and when.",
         "db": "Check, back up, restore and migrate the store.",
         "housekeeping": "Remove from the store what is too old.",
+        "man": "Print the manual page.",
+        "completion": "Let a shell complete commands with the tab key.",
     },
 }
 HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
+
+# Set by a shell that wants to know how a command line may go on.
+COMPLETION = "_CALLSIEVE_COMPLETE"
 
 HELP_WITHIN = {"own dnc": "People who do not want to be called."}
 
@@ -148,4 +153,6 @@ COMMANDS = {
     "privacy erase": "numbers.cli.privacy:erase",
     "asterisk install": "install.cli.commands:install",
     "asterisk uninstall": "install.cli.commands:uninstall",
+    "man": "main.manual_page:man",
+    "completion": "main.completion:completion",
 }

@@ -20,8 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from callsieve.main.cli import COMMAND
-from callsieve.main.commands import HELP
+from callsieve.main.cli import whole_command_line
 from callsieve.main.entry import main
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, CallerKind, DecisionRecord
@@ -30,9 +29,7 @@ from tests.office import CALLER, NOBODY, ROOT, Office
 
 def all_commands() -> Any:
     """The command line with every command imported."""
-    for name in HELP:
-        COMMAND.load(name)
-    return COMMAND
+    return whole_command_line()
 
 
 @dataclass(frozen=True, slots=True)

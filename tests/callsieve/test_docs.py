@@ -23,6 +23,7 @@ from tests.office import SETTINGS
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
 COLUMNS = "100"
+WITHOUT_SETTINGS = {"completion", "man"}
 # Said once, at the head of the page.
 COMMON_OPTIONS = {"--config", "--json", "--help"}
 
@@ -128,7 +129,8 @@ def test_every_option_is_in_the_section_of_its_command(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_says_what_it_does_and_takes_a_config_file(name: str) -> None:
     assert COMMANDS[name].help
-    assert any("--config" in parameter.opts for parameter in COMMANDS[name].params)
+    takes_config = any("--config" in parameter.opts for parameter in COMMANDS[name].params)
+    assert takes_config is (name not in WITHOUT_SETTINGS)
 
 
 def examples_of(page: str) -> list[Example]:

@@ -82,7 +82,7 @@ NOT_WRITING = {
     *("own decisions", "own explain"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
-    *("status", "doctor"),
+    *("status", "doctor", "completion", "man"),
     "guide",
     "lookup",
     "audit",

@@ -394,6 +394,8 @@ ELSEWHERE = {
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),
     "test_doctor.py": ("off", "on"),
     "test_status.py": ("status",),
+    "test_completion.py": ("completion",),
+    "test_manual_page.py": ("man",),
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
 }
 
