@@ -17,6 +17,7 @@ from unicodedata import east_asian_width, normalize
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import Action, Decision, IncomingCall
 from reputation.model import Level
+from reputation.plan.rows import Purpose
 
 VERIFIED, SPAM, UNKNOWN = "verified", "spam", "unknown"
 # By language and word; [display] of the settings may say others. The labels of the presets' rules are here, too.
@@ -32,6 +33,17 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "withheld": "Withheld",
         UNKNOWN: "Unknown",
         VERIFIED: "Verified:",
+        "plan-telemarketing": "Telemarketing",
+        "plan-call-centre": "Call centre?",
+        "plan-bank": "Bank line?",
+        "plan-government": "Government?",
+        "plan-service": "Service line?",
+        "plan-premium": "Premium rate?",
+        "plan-personal": "Personal no.?",
+        "plan-voip": "VoIP?",
+        "plan-machine": "Machine?",
+        "plan-unallocated": "Unallocated?",
+        "plan-do-not-originate": "Never calls?",
     },
     MANDARIN: {
         SPAM: "骚扰？",
@@ -44,10 +56,24 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "withheld": "号码隐藏",
         UNKNOWN: "陌生来电",
         VERIFIED: "已核实：",
+        "plan-telemarketing": "营销专用号",
+        "plan-call-centre": "呼叫中心？",
+        "plan-bank": "银行专线？",
+        "plan-government": "政府专线？",
+        "plan-service": "服务专线？",
+        "plan-premium": "高额付费？",
+        "plan-personal": "个人通？",
+        "plan-voip": "网络电话？",
+        "plan-machine": "物联网？",
+        "plan-unallocated": "空号？",
+        "plan-do-not-originate": "从不外呼？",
     },
 }
 # The categories of imported numbers and of marks that have a word of their own; anything else is `spam`.
 WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
+# What speaks against a caller by itself. Other ranges are named where nothing else does; whoever shows a bank's number
+# may be anybody, so it is a question.
+AGAINST = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 BLOCKLIST_RULE = "blocklist"
 _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 
@@ -118,10 +144,15 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """What is said of the caller by what speaks against him: by category, else `spam`; `unknown` if nothing does."""
+    """What is said of the caller: by category, by the range of the number, else `spam`; `unknown` if nothing speaks
+    against him.
+    """
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
-    return SPAM if decision.level is not Level.NONE or decision.rule == BLOCKLIST_RULE else UNKNOWN
+    is_bad = decision.level is not Level.NONE or decision.rule == BLOCKLIST_RULE
+    if decision.purpose is not None and (decision.purpose in AGAINST or not is_bad):
+        return f"plan-{decision.purpose.value}"
+    return SPAM if is_bad else UNKNOWN
 
 
 def tidied(raw_name: str) -> str:

@@ -159,7 +159,8 @@ class Screening:
         """`/screen`: decide about a call at the trunk."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
-        query = query_of(call, now, hours.quiet, channel_endpoint=endpoint_of(request.variables.get("agi_channel", "")))
+        endpoint = endpoint_of(request.variables.get("agi_channel", ""))
+        query = query_of(call, now, hours.quiet, channel_endpoint=endpoint, plan=self.site.plan)
         found = await self._read(self.knowledge.facts, query, started)
         situation = situation_of(call, found, now, hours, self._lately(call, request, now))
         facts, decision = situation.facts, decide(*situation.under(self.policies))
@@ -173,7 +174,7 @@ class Screening:
         """`/callee`: what one person wants differently, now that it is known who the call is for."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
-        query = query_of(call, now, hours.quiet, request.arguments.get("endpoint") or None)
+        query = query_of(call, now, hours.quiet, request.arguments.get("endpoint") or None, plan=self.site.plan)
         found = await self._read(self.knowledge.facts, query, started)
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
         *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)

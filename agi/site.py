@@ -11,6 +11,7 @@ from agi.display import Display
 from policies.outbound import OutboundRules
 from policies.situation import ScreeningHours
 from reputation.channels import endpoint_of
+from reputation.plan.index import NO_PLAN, NumberPlan
 
 # What `[[trunk]] reject` takes -> SIP code (docs/reference/asterisk.md). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
@@ -37,7 +38,7 @@ class Site:
     `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
     Asterisk may record what callers say, empty where there is none or no room. `display`: what phones show.
     `outbound`: what the outbound guard goes by. `match_withheld`: blocklists match the number that a trunk delivers of
-    a caller who withholds it.
+    a caller who withholds it. `plan`: the numbering plans of countries.
     """
 
     region: str = "US"
@@ -51,6 +52,7 @@ class Site:
     match_withheld: bool = False
     display: Display = field(default_factory=Display)
     outbound: OutboundRules = field(default_factory=OutboundRules)
+    plan: NumberPlan = NO_PLAN
     _patterns: tuple[tuple[re.Pattern[str], Trunk], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

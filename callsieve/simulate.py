@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from agi.parsing import did_of, withheld_number
 from agi.site import Site, Trunk
-from callsieve.settings import Settings
+from callsieve.plan_files import plan_of
+from callsieve.settings import Loaded
 from callsieve.wiring import dids_of, own_numbers_of, people_of, screening_hours_of
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
@@ -21,9 +22,11 @@ from policies.hints import nearest
 from policies.policy import Policy, PolicySet
 from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, Situation, query_of, situation_of
 from reputation.explaining import would_raise
+from reputation.families.plan import evident_purpose
 from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
 from reputation.numbers import block_of, caller_of
-from reputation.scoring import NO_EVIDENCE
+from reputation.plan.index import NO_PLAN, NumberPlan
+from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import call_times
 from reputation.store.people import person_of
@@ -92,7 +95,7 @@ def situation_about(
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
-    query = query_of(call, now, ours.hours.quiet if at_its_hour else None)
+    query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan)
     facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:
         facts = replace(facts, callee=_person(db, callee, ours))
@@ -103,7 +106,9 @@ def situation_about(
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the settings say of people, numbers and evidence. The daemon writes people and numbers into the store."""
+    """What the settings say of people, numbers and evidence, and the numbering plans. The daemon writes people and
+    numbers into the store.
+    """
 
     people: Mapping[str, Person]
     dids: Mapping[str, Did]
@@ -111,16 +116,19 @@ class Ours:
     weights: Weights
     hours: ScreeningHours = field(default_factory=ScreeningHours)
     sample_salt: bytes = b""
+    plan: NumberPlan = NO_PLAN
 
     @classmethod
-    def of(cls, settings: Settings) -> Ours:
+    def of(cls, loaded: Loaded) -> Ours:
         """By extension and number."""
+        settings = loaded.settings
         return cls(
             {person.extension: person for person in people_of(settings)},
             {did.number: did for did in dids_of(settings)},
             frozenset(own_numbers_of(settings)),
             settings.reputation,
             screening_hours_of(settings),
+            plan=plan_of(loaded),
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
@@ -129,6 +137,14 @@ class Ours:
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
         own = facts.own_number or call.caller.e164 in self.own_numbers or call.caller.e164 in self.dids
         return replace(facts, did=did, callee=callee, own_number=own)
+
+    def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
+        """All that is known where there is no store: what the numbering plan says of the caller's number."""
+        row = None if call.caller.e164 is None else self.plan.row_of(call.caller.e164, now)
+        if row is None:
+            return Facts()
+        circumstances = Circumstances(purpose=evident_purpose(row))
+        return Facts(reputation=reputation_of(NO_EVIDENCE, circumstances, self.weights, now), plan=row)
 
 
 def opinion_of(situation: Situation, policies: PolicySet | Policy) -> Opinion:

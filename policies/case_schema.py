@@ -38,6 +38,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.numbers import caller_of, is_possible_region, number_of
+from reputation.plan.rows import PlanRow, PlanSource, Purpose
 from reputation.scoring import level_at
 from reputation.weights import DAY_SECONDS, DEFAULT, Thresholds
 
@@ -213,6 +214,8 @@ FACTS: dict[str, Reader] = {
     "identity": partial(read_keys, _IDENTITY, frozenset({"level"})),
     "listed": partial(read_list, partial(read_keys, _LISTED, frozenset({"source"}))),
     "own_number": read_boolean,
+    "purpose": _word_of(Purpose),
+    "law_forbids_blocking": read_boolean,
     "challenge_passed_days_ago": read_amount,
     "challenges_failed": partial(read_count, 0, 1000),
     "emergency_minutes_ago": read_amount,
@@ -274,6 +277,7 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         one_ring_at=ago("one_ring_hours_ago", 3600.0),
         own_number=table.get("own_number", False),
         reputation=_reputation(table, levels),
+        plan=_plan(table, number),
         recent_calls=_minutes_ago(table.get("called_minutes_ago", ()), now),
         recent_block_calls=_minutes_ago(table.get("block_called_minutes_ago", ()), now),
     )
@@ -310,6 +314,18 @@ def _identity(number: str, now: float, level: int, name: str = "Verified") -> Id
 
 def _imported(now: float, source: str, verdict: str = Verdict.SPAM, category: str | None = None) -> Imported:
     return Imported(source, verdict, category, imported_at=now - DAY_SECONDS)
+
+
+def _plan(table: Mapping[str, Any], number: str) -> PlanRow | None:
+    """A range of this one number."""
+    if "purpose" not in table:
+        return None
+    law = (
+        PlanSource("law", "a law", "https://example.org", SOME_DAY.date())
+        if table.get("law_forbids_blocking")
+        else None
+    )
+    return PlanRow("", number, Purpose(table["purpose"]), law=law)
 
 
 def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from policies.reasons import Why, why_of_failure
 from reputation.model import Attestation, AuthClass, Caller, Level, Reputation, Verification, auth_class_of
+from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
@@ -72,9 +73,9 @@ class Decision:
     `observed` whether it was in that mode;
     `step` the step of the written precedence (docs/policy-reference.md) that decided, 0 for fail-open;
     `capped_by` why the policy's own action was weakened, or None; `name` a verified caller's name to show;
-    `label` the rule's own prefix for the display; `category` what imported sources call the number; `callee` the
-    extension of the person the call is for, where known, and `language` that person's; `ask` what the rule wants a
-    challenge to ask for, or None.
+    `label` the rule's own prefix for the display; `category` what imported sources call the number; `purpose` what the
+    numbering plan says that it is for; `callee` the extension of the person the call is for, where known, and
+    `language` that person's; `ask` what the rule wants a challenge to ask for, or None.
     """
 
     action: Action
@@ -90,6 +91,7 @@ class Decision:
     name: str | None = None
     label: str | None = None
     category: str | None = None
+    purpose: Purpose | None = None
     callee: str | None = None
     language: str | None = None
     ask: str | None = None

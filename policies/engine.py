@@ -222,6 +222,11 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
     return found and may_relate(case.call, case.facts, case.now)
 
 
+def law_protects(case: Case) -> bool:
+    """Whether the law forbids that calls from the number's range are blocked (reputation/plan)."""
+    return case.facts.plan is not None and case.facts.plan.law is not None
+
+
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
 INVITATION = Cap(Action.WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
@@ -237,6 +242,8 @@ CAPS = (
     Cap(Action.WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
     # A rule for strangers asks everybody: calling again must not be the way around its challenge.
     Cap(Action.WARN, Reason.REDIALLED, redialled, only_evidence=True),
+    # What an administrator orders by name, a rule for the range or an entry of the blocklist, is not ours to judge.
+    Cap(Action.WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),
     Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
     Cap(Action.ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_action=Action.WARN),
 )
@@ -315,6 +322,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         label=ruling.label,
         ask=ruling.ask,
         category=_category(case.facts.imported) if case.facts.imported else None,
+        purpose=None if case.facts.plan is None else case.facts.plan.purpose,
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
         language=case.facts.callee.language if case.facts.callee is not None else None,
     )

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     PASSED_CHALLENGE = "the caller passed a challenge"
     NOT_SPAM_FOR_CALLEE = "the callee said that this number is no spam"
     REDIALLED = "the caller called again within 3 min"
+    LAW_FORBIDS = "the law forbids to block calls from this range of numbers"
     APPEALED = "an appeal is in force"
     CONTROL_SAMPLE = "left without its warning on purpose, as one of the control sample"
 

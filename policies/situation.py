@@ -1,6 +1,6 @@
 """What a decision is made from, for every door: `/screen`, `/callee`, `lookup`, `policy explain`, a replay. Pure.
 
-    query = query_of(call, now, hours.quiet)                  what the one read of the store is asked
+    query = query_of(call, now, hours.quiet, plan=plan)       what the one read of the store is asked
     situation = situation_of(call, facts, now, hours, lately)
     decision = decide(*situation.under(policies))
 
@@ -18,6 +18,7 @@ from policies.policy import Policy, PolicySet
 from policies.quiet_hours import resting
 from reputation.emergency_closing import counts_after_closing
 from reputation.model import Facts, FactsQuery
+from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.quiet_hours import QuietHours, hour_at
 
 
@@ -64,12 +65,14 @@ def query_of(
     quiet: QuietHours | None,
     endpoint: str | None = None,
     channel_endpoint: str | None = None,
+    plan: NumberPlan = NO_PLAN,
 ) -> FactsQuery:
     """What the store is asked. `quiet`: None where no call in particular is meant, so that its hour says nothing.
     `endpoint`: the phone that the call is for, where that is known; `channel_endpoint`: where it comes from.
     """
+    number = call.caller.e164
     return FactsQuery(
-        number=call.caller.e164,
+        number=number,
         auth_class=call.auth_class,
         did=call.did,
         now=now,
@@ -79,6 +82,7 @@ def query_of(
         verification=call.verification,
         hour=None if quiet is None else hour_at(now, quiet.usual),
         withheld=call.withheld,
+        plan=None if number is None else plan.row_of(number, now),
     )
 
 

@@ -18,7 +18,8 @@ from policies.hints import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
-from reputation.numbers import NumberType, country_of, number_type_of, supported_regions
+from reputation.numbers import NumberType, country_of, is_valid, number_type_of, supported_regions
+from reputation.plan.rows import NOBODYS, Purpose
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -231,8 +232,8 @@ def told(fact: Callable[[Case], object]) -> Callable[[Case, Any], str]:
     return say
 
 
-def is_so(fact: Callable[[Case], bool]) -> Callable[[Case, bool], bool]:
-    """A test: the fact is true, or false, as the operand says."""
+def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
+    """A test: the fact is true, or false, as the operand says; neither where there is none."""
     return lambda case, operand: fact(case) is operand
 
 
@@ -248,14 +249,27 @@ def texts(value: str, fact: Callable[[Case], str | None]) -> Word:
     return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact))
 
 
-def boolean(fact: Callable[[Case], bool]) -> Word:
-    """A condition that is so or not."""
+def boolean(fact: Callable[[Case], bool | None]) -> Word:
+    """A condition that is so or not; None: neither."""
     return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact))
 
 
 def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]:
     """A fact of the caller's number; None for a caller without one."""
     return lambda case: fact(case.call.caller.e164) if case.call.caller.e164 is not None else None
+
+
+def purpose_of(case: Case) -> Purpose | None:
+    """What the numbering plan says that the caller's number is for."""
+    return None if case.facts.plan is None else case.facts.plan.purpose
+
+
+def is_allocated(case: Case) -> bool | None:
+    """Whether somebody can have the caller's number: by the plan, else by libphonenumber's metadata."""
+    if case.facts.plan is not None:
+        return case.facts.plan.purpose not in NOBODYS
+    number = case.call.caller.e164
+    return None if number is None else is_valid(number)
 
 
 def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
@@ -320,6 +334,8 @@ VOCABULARY: dict[str, Word] = {
     "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind),
     "country": words(COUNTRIES, of_number(country_of)),
     "number_type": words(enum_words(NumberType), of_number(number_type_of)),
+    "purpose": words(enum_words(Purpose), purpose_of),
+    "allocated": boolean(is_allocated),
     "prefix": Word(
         "starts of E.164 numbers, such as +1900",
         partial(read_pattern, PREFIX, "+1900"),

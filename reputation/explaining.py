@@ -293,6 +293,13 @@ _LISTS_IT = {
 }
 
 
+_PLAN_WORDS = {
+    "telemarketing": Wording("its range is for telemarketing"),
+    "do-not-originate": Wording("numbers of its range never call"),
+    "unallocated": Wording("nobody has a number of its range"),
+}
+
+
 def sentence_of_families(families: Sequence[Family]) -> str:
     """The evidence in one sentence without a full stop; empty where there is none."""
     return "; ".join(str(part) for family in families for part in parts_of(family))
@@ -319,6 +326,8 @@ def parts_of(family: Family) -> Iterator[Wording]:
         yield Wording("its signature is false") if what == "failed" else vouches
     elif name == "quiet hours":
         yield Wording("it called in the quiet hours")
+    elif name == "plan":
+        yield from (_PLAN_WORDS[what] for what in counts if what in _PLAN_WORDS)
     elif name == "identity":
         yield Wording("its owner is verified")
 

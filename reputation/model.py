@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from reputation.plan.rows import PlanRow
 from reputation.wording import Wording
 
 
@@ -341,8 +342,9 @@ class Facts:
     that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
     no spoken warning. `passed_until`: how long the last challenge that was passed, or a proof of control, speaks for
     the caller; `failures`: how many it failed since, each DID and day once. `quiet`: who wants quiet hours, whatever
-    the time is (policies.quiet_hours). `sample`: how the control sample is drawn. `recent_calls` are
-    the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000.
+    the time is (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: what the numbering plan says
+    of the number. `recent_calls` are the instants of earlier calls of the number within the hour, `recent_block_calls`
+    those of its block of 1000.
     """
 
     did: Did | None = None
@@ -365,6 +367,7 @@ class Facts:
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
     sample: ControlSample = NO_SAMPLE
+    plan: PlanRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +377,7 @@ class FactsQuery:
     `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
     the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
     where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
-    nothing else does.
+    nothing else does. `plan`: what the numbering plan says of the number, which is no matter of the store.
     """
 
     number: str | None
@@ -387,6 +390,7 @@ class FactsQuery:
     verification: Verification = Verification.NONE
     hour: int | None = None
     withheld: str | None = None
+    plan: PlanRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, quiet
+from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, plan, quiet
 from reputation.families.identity import effective_level, marks_contamination
 from reputation.model import (
     NEVER_CHALLENGED,
@@ -27,6 +27,7 @@ from reputation.model import (
     Verification,
     Witnesses,
 )
+from reputation.plan.rows import Purpose
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights
 from reputation.witnesses import witnesses_of
@@ -35,7 +36,8 @@ VERIFIED_LEVEL = 2
 # Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
 # said and saw, what the caller itself did, and who it is.
 OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
-OF_CALL = frozenset({attestation.NAME, quiet.NAME})
+OF_CALL = frozenset({attestation.NAME, quiet.NAME, plan.NAME})
+OF_PLAN = frozenset({plan.NAME})
 
 
 class Evidence(NamedTuple):
@@ -63,7 +65,8 @@ class Evidence(NamedTuple):
 
 class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
-    knows the number; `people`: how many work here, as far as that is known.
+    knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
+    where a source says so.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -72,6 +75,7 @@ class Circumstances(NamedTuple):
     hour: int | None = None
     is_stranger: bool = False
     people: int = 0
+    purpose: Purpose | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -89,7 +93,8 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
-    level = _level(_Said(log_odds, families, witnesses, evidence, circumstances, now), weights)
+    of_plan = 0.0 if circumstances.purpose is None else _sum(families, OF_PLAN)
+    level = _level(_Said(log_odds - of_plan, of_plan, families, witnesses, evidence, circumstances, now), weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
@@ -121,6 +126,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     found.append(feeds.feeds_of(evidence.imported, weights.feeds))
     found.append(attestation.attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
     found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
+    if circumstances.purpose is not None:
+        found.append(plan.plan_of(circumstances.purpose, weights.plan))
     found.append(identity.identity_of(level, weights.identity))
     return tuple([family for family in found if family is not None])
 
@@ -136,10 +143,15 @@ def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: 
     )
 
 
+def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
+    return sum([family.log_odds for family in families if family.name in names])
+
+
 class _Said(NamedTuple):
-    """All that a level is made of. `log_odds`: what all families say together."""
+    """All that a level is made of. `log_odds`: what all families say together but the plan, which is `of_plan`."""
 
     log_odds: float
+    of_plan: float
     families: tuple[Family, ...]
     witnesses: Witnesses
     evidence: Evidence
@@ -148,7 +160,7 @@ class _Said(NamedTuple):
 
     def of(self, names: frozenset[str]) -> float:
         """What these families say together."""
-        return sum([family.log_odds for family in self.families if family.name in names])
+        return _sum(self.families, names)
 
     @property
     def has_bad_signature(self) -> bool:
@@ -172,10 +184,11 @@ class _Said(NamedTuple):
 def _level(said: _Said, weights: Weights) -> Level:
     """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
 
-    Our people may ask; only the outside, and a caller who does not answer, may convict.
+    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan tags and
+    leads no further, so the levels above are reached without it.
     """
     level = level_at(said.log_odds, weights.levels)
-    if level is Level.NONE:
+    if level is Level.NONE and not said.of_plan:
         return level
     if level > Level.CHALLENGE and not _may_convict(said, weights):
         level = Level.CHALLENGE
@@ -191,7 +204,7 @@ def _level(said: _Said, weights: Weights) -> Level:
 def _tag(said: _Said, weights: Weights) -> Level:
     """A tag comes from sources and from the call itself; all else may only speak against it."""
     own = said.of(OF_SOURCES | OF_CALL)
-    return Level.TAG if min(own, said.log_odds) >= weights.levels.tag else Level.NONE
+    return Level.TAG if min(own, said.log_odds + said.of_plan) >= weights.levels.tag else Level.NONE
 
 
 def _may_label(said: _Said, weights: Weights) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, quiet
+from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, plan, quiet
 from reputation.model import Family, Level, Reputation, Witnesses
 from reputation.wording import Wording, listed
 
@@ -39,6 +39,7 @@ _SPEAKER_BY_FAMILY = {
     identity.NAME: Speaker.CALLER,
     attestation.NAME: Speaker.CALL,
     quiet.NAME: Speaker.CALL,
+    plan.NAME: Speaker.CALL,
 }
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct
 
 from reputation.model import Level, MarkChannel, SignalCategory
+from reputation.plan.rows import Purpose
 
 DAY_SECONDS = 86_400.0
 
@@ -182,6 +183,22 @@ class QuietWeights(WeightsTable, frozen=True):
     time_zone: str = ""
 
 
+class PlanWeights(WeightsTable, frozen=True, dict=True):
+    """What the number's range is for, by a numbering plan whose source was read. A tag, never more: banks and hospitals
+    are spoofed by showing numbers of theirs, so no range speaks *for* a caller.
+    """
+
+    telemarketing: ForSpam = 1.5  # the range is there for calls that offer something: the label that the rule is for
+    do_not_originate: ForSpam = 1.5  # whoever shows it has no right to: networks have to end such calls
+    unallocated: ForSpam = 1.5  # nobody has the number; a range that is only not in the metadata yet has an end day
+
+    @cached_property
+    def by_purpose(self) -> dict[Purpose, float]:
+        """The weight of each purpose that has one."""
+        words = ("telemarketing", "do_not_originate", "unallocated")
+        return {Purpose(word.replace("_", "-")): float(getattr(self, word)) for word in words}
+
+
 class IdentityWeights(WeightsTable, frozen=True):
     """Proven owners: how much it speaks for the caller, and how little marks may then do."""
 
@@ -243,6 +260,7 @@ class Weights(WeightsTable, frozen=True, eq=False):
     feeds: FeedWeights = FeedWeights()
     attestation: AttestationWeights = AttestationWeights()
     quiet: QuietWeights = QuietWeights()
+    plan: PlanWeights = PlanWeights()
     identity: IdentityWeights = IdentityWeights()
     appeal: AppealWeights = AppealWeights()
     trust: TrustWeights = TrustWeights()

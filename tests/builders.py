@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from agi.protocol import Request, parse_request
@@ -38,6 +39,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.plan.rows import PlanRow, PlanSource, Purpose
 from reputation.scoring import level_at
 from reputation.weights import DEFAULT
 
@@ -137,6 +139,14 @@ def make_identity(level: int = 2, name: str = "Acme Bank") -> Identity:
     return Identity(CALLER, name, level, expires_at=NOW + 365 * DAY)
 
 
+def make_plan_row(
+    purpose: Purpose = Purpose.TELEMARKETING, *, prefix: str = CALLER, law: bool = False, evidence: bool = True
+) -> PlanRow:
+    """What a numbering plan says of the caller's range."""
+    source = PlanSource("regulator", "The regulator", "https://example.org/plan", date(2026, 1, 1))
+    return PlanRow("US", prefix, purpose, source=source, law=source if law else None, is_evidence=evidence)
+
+
 def make_imported(source: str = "ftc", verdict: str = "spam", category: str | None = None) -> Imported:
     """The caller's number as an imported source lists it."""
     return Imported(source, verdict, category)
@@ -165,6 +175,7 @@ def make_facts(
     emergency_closed_at: float | None = None,
     own_number: bool = False,
     quiet: Iterable[Person] = (),
+    plan: PlanRow | None = None,
     recent_calls: Iterable[float] = (),
     recent_block_calls: Iterable[float] = (),
 ) -> Facts:
@@ -184,6 +195,7 @@ def make_facts(
         own_number=own_number,
         quiet=tuple(quiet),
         reputation=make_reputation(log_odds, level),
+        plan=plan,
         recent_calls=tuple(recent_calls),
         recent_block_calls=tuple(recent_block_calls),
     )

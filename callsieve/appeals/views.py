@@ -138,8 +138,9 @@ def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
 
 def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Reputation:
     """What the number's reputation would be if no spam mark of until now counted."""
-    weights = Ours.of(loaded.settings).weights
-    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, None)
+    ours = Ours.of(loaded)
+    weights = ours.weights
+    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, None, plan=ours.plan)
     evidence, circumstances = evidence_of(db, query, weights)
     rows = rows_of(db, number)
     kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])

@@ -25,6 +25,7 @@ import msgspec
 from agi import systemd
 from agi.screening import Screening
 from agi.server import AgiServer
+from agi.site import Site
 from callsieve.calls.spoken_names import keep_recordings
 from callsieve.daemon.console_process import keep_console
 from callsieve.daemon.dialplan_watch import watch_dialplan
@@ -33,6 +34,7 @@ from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
 from callsieve.daemon.trusted_users import obeyed_users
+from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
@@ -66,13 +68,15 @@ class Daemon:
         self._load = load
         self._loaded = load()
         self._policy_error = ""
+        self._plan_error = ""
+        self._plan_files: frozenset[Stamp] = frozenset()
         self._dialplan_trouble = ""
         self._ended_parts: list[str] = []
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
         self.store = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)
         self.screening = Screening(
-            site=site_of(settings),
+            site=self._site(),
             policies=self._first_policies(),
             knowledge=self.store,
             new_id=new_id,
@@ -144,6 +148,7 @@ class Daemon:
                 self.store.trouble,
                 self.store.incident,
                 self._policy_error,
+                self._plan_error,
                 f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
@@ -179,7 +184,8 @@ class Daemon:
                 if getattr(loaded.settings, table) != getattr(self._started_with, table):
                     logger.warning("%s.* changed: restart to apply it", table)
             self._loaded = loaded
-            self.screening.site = replace(site_of(loaded.settings), recordings=self.screening.site.recordings)
+            site = await asyncio.to_thread(self._site)
+            self.screening.site = replace(site, recordings=self.screening.site.recordings)
             self.store.weights = loaded.settings.reputation
             self._settings_differ()
             await self._reload_policies()
@@ -191,6 +197,15 @@ class Daemon:
         from callsieve.daemon.outcome_recorder import OutcomeRecorder  # what nobody needs costs no start-up time
 
         return OutcomeRecorder(settings, lambda: self.screening.site, self.store)
+
+    def _site(self) -> Site:
+        """The PBX as the settings have it, with the numbering plans. A file of a plan that is broken is left out."""
+        self._plan_files = stamps_of(self._loaded)
+        plans = plans_of(self._loaded)
+        self._plan_error = "; ".join(plans.problems)
+        for problem in plans.problems:
+            logger.error("a numbering plan is left out: %s", problem)
+        return replace(site_of(self._loaded.settings), plan=plans.plan)
 
     def _first_policies(self) -> PolicySet:
         try:
@@ -225,6 +240,10 @@ class Daemon:
                 self._loaded = await asyncio.to_thread(as_activated, self._loaded)
             if files != self._policy_files:
                 await self._reload_policies()
+            if await asyncio.to_thread(stamps_of, self._loaded) != self._plan_files:
+                site = await asyncio.to_thread(self._site)
+                self.screening.site = replace(self.screening.site, plan=site.plan)
+                logger.info("numbering plans were read again: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
         """The store may not have what the settings say: it was opened, or they were read again."""

@@ -36,11 +36,13 @@ def _socket_of(config: Path | None) -> str:
 def _standalone(config: Path | None) -> None:
     """Same settings, store and screening as the daemon's; velocity counters are the one thing only a daemon has."""
     import logging
+    from dataclasses import replace
 
     from agi.protocol import Request
     from agi.screening import Screening
     from agi.standalone import run_standalone
     from callsieve.daemon.store_supervisor import StoreSupervisor
+    from callsieve.plan_files import plan_of
     from callsieve.system.privileges import served_settings
     from callsieve.wiring import policies_of, site_of
     from reputation.ids import new_id
@@ -50,7 +52,7 @@ def _standalone(config: Path | None) -> None:
     deadline_seconds = loaded.settings.agi.deadline_ms / 1000
     store = StoreSupervisor(loaded.store_path)
     screening = Screening(
-        site=site_of(loaded.settings),
+        site=replace(site_of(loaded.settings), plan=plan_of(loaded)),
         policies=policies_of(loaded),
         knowledge=store,
         new_id=new_id,

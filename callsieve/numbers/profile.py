@@ -143,10 +143,10 @@ class Profile:
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
     """Everything about the number. A policy that cannot be used leaves `opinion` empty and says so in `trouble`."""
     call = call_of(Question(number), site_of(loaded.settings))
-    ours = Ours.of(loaded.settings)
+    ours = Ours.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     facts = situation.facts
-    asked = evidence_of(db, query_of(call, now, None), ours.weights)
+    asked = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
     judged = (*asked, ours.weights, now)
     rows = export_number(db, number, ("personal_entry", "contact", "identity"))
     cases = disputes_of(db, number)

@@ -27,7 +27,7 @@ class ReplayContext(NamedTuple):
 
 def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
     """From the settings, which win, and from the store."""
-    ours = Ours.of(loaded.settings)
+    ours = Ours.of(loaded)
     everybody = Ours(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
         {**{did.number: did for did in all_dids(db)}, **ours.dids},
@@ -35,6 +35,7 @@ def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
         ours.weights,
         ours.hours,
         sample_salt(db),
+        ours.plan,
     )
     return ReplayContext(everybody, partial(background_of, db))
 

@@ -24,6 +24,7 @@ from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
 from policies.situation import situation_of
 from reputation.families.caller import passed_until
+from reputation.families.plan import evident_purpose
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
@@ -168,7 +169,9 @@ class Replay:
         ties = tuple(self._ties(number, auth_class, then, at))
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
-        circumstances = Circumstances(*about, is_stranger, people=len(self._people))
+        row = self._ours.plan.row_of(number, at)
+        purpose = None if row is None else evident_purpose(row)
+        circumstances = Circumstances(*about, is_stranger, len(self._people), purpose)
         if then.identity is not None:
             for proof in proofs_of_control(number, self.background(number).identified_at):
                 self.ledger.add_challenge(proof)
@@ -193,6 +196,7 @@ class Replay:
             recent_calls=self._velocity.calls(number, at),
             recent_block_calls=self._velocity.block_calls(number, at),
             sample=self._sample,
+            plan=row,
         )
 
     def _ties(self, number: str, auth_class: AuthClass, then: Then, at: float) -> Iterator[PersonalTie]:

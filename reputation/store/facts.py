@@ -14,6 +14,7 @@ from typing import Any
 from reputation.explaining import with_changes
 from reputation.families.block import is_bad
 from reputation.families.caller import passed_until
+from reputation.families.plan import evident_purpose
 from reputation.model import (
     ControlSample,
     EntryKind,
@@ -194,6 +195,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         quiet=tuple([Person(row[3], row[2], row[4]) for row in wishes if row[1] == Wish.QUIET]),
         reputation=with_changes(evidence, circumstances, weights, query.now),
         sample=ControlSample(moments[1], weights.sample.every),
+        plan=query.plan,
     )
 
 
@@ -201,7 +203,8 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
     identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
     moments = of["moments"][0]
     is_stranger = "tie" not in of and identity is None
-    about = query.auth_class, query.attestation, query.verification, query.hour, is_stranger, moments[9]
+    purpose = None if query.plan is None else evident_purpose(query.plan)
+    about = query.auth_class, query.attestation, query.verification, query.hour, is_stranger, moments[9], purpose
     if _OF_EVIDENCE.isdisjoint(of) and moments[5:8] == (None, None, None):  # nearly every call
         return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(

@@ -13,6 +13,7 @@ from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, Display, label_of, shown_
 from policies.decision import Action, Decision
 from policies.loader import load_policy
 from reputation.model import Level
+from reputation.plan.rows import Purpose
 from tests.builders import CALLER, make_call
 
 ENGLISH = Display()
@@ -45,6 +46,18 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
         pytest.param(make_decision(), "SPAM?", id="by-evidence"),
         pytest.param(make_decision(level=Level.NONE, rule="blocklist"), "SPAM?", id="by-the-administrators-list"),
         pytest.param(make_decision(level=Level.NONE), "Unknown", id="nothing-against-him"),
+        pytest.param(make_decision(purpose=Purpose.TELEMARKETING), "Telemarketing", id="by-range"),
+        pytest.param(
+            make_decision(purpose=Purpose.TELEMARKETING, language="zh"), "营销专用号", id="by-range-in-chinese"
+        ),
+        pytest.param(make_decision(purpose=Purpose.TELEMARKETING, category="scam"), "Scam?", id="a-list-knows-more"),
+        pytest.param(make_decision(purpose=Purpose.TELEMARKETING, label="Sales"), "Sales", id="a-rules-own-wins"),
+        pytest.param(make_decision(purpose=Purpose.BANK, level=Level.NONE), "Bank line?", id="a-bank-is-a-question"),
+        pytest.param(make_decision(purpose=Purpose.BANK, level=Level.NONE, language="zh"), "银行专线？", id="bank-zh"),
+        pytest.param(make_decision(purpose=Purpose.BANK), "SPAM?", id="a-banks-range-hides-no-evidence"),
+        pytest.param(
+            make_decision(purpose=Purpose.BANK, level=Level.NONE, rule="blocklist"), "SPAM?", id="nor-a-block"
+        ),
         pytest.param(make_decision(Action.ALLOW, label="Withheld"), "", id="allow-shows-nothing"),
         pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="nor-does-a-challenge"),
         pytest.param(make_decision(category="fraud", language="zh"), "诈骗？", id="in-the-callees-language"),
@@ -62,6 +75,11 @@ def test_the_administrators_own_texts_and_language() -> None:
     assert label_of(make_decision(language="en"), display) == "Junk?"
     assert label_of(make_decision(), display) == "骚扰？"
     assert label_of(make_decision(label="Withheld"), display) == "匿名"
+
+
+def test_each_purpose_has_a_label() -> None:
+    for purpose in Purpose:
+        assert label_of(make_decision(purpose=purpose, level=Level.NONE), ENGLISH) not in ("", "Unknown")
 
 
 def test_the_labels_of_the_presets_are_in_every_language() -> None:

@@ -22,6 +22,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.plan.rows import Purpose
 from tests.builders import (
     CALLER,
     DAY,
@@ -36,6 +37,7 @@ from tests.builders import (
     make_facts,
     make_identity,
     make_imported,
+    make_plan_row,
 )
 
 NUMBERS = (CALLER, SERVICE, "+12017421999", LONDON, "+447911123456", PREMIUM, "+10000000000", "+870773111632")
@@ -117,6 +119,7 @@ def facts(*, lists: bool = True, levels: bool = True) -> st.SearchStrategy[Facts
         ties=st.lists(ties(), max_size=3) if lists else st.just(()),
         identity=st.none() | st.sampled_from([1, 2]).map(make_identity),
         imported=st.lists(imported, max_size=2),
+        plan=rarely(st.builds(make_plan_row, st.sampled_from(Purpose), law=st.booleans())),
         passed_until=st.none() | instants(),
         emergency_at=rarely(instants()),
         own_number=st.integers(0, 3).map(lambda roll: roll == 0),
@@ -151,6 +154,8 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "service", "short-code"),
     "country": some_of("US", "GB", "001"),
     "number_type": some_of("fixed-or-mobile", "mobile", "service", "premium", "unallocated"),
+    "purpose": some_of("telemarketing", "bank", "unallocated"),
+    "allocated": st.booleans(),
     "prefix": some_of("+1", "+1201", "+1900", "+44", "+447"),
     "did": some_of(LONDON, "s"),
     "trunk": some_of("carrier", "backbone"),

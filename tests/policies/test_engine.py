@@ -34,6 +34,7 @@ from tests.builders import (
     make_identity,
     make_imported,
     make_person,
+    make_plan_row,
     make_policy,
     make_reputation,
     make_signed_call,
@@ -277,6 +278,9 @@ CAPPED = [
         make_facts(recent_calls=[NOW - HOUR, NOW - 179.9]),
         Reason.REDIALLED,
         id="redialled",
+    ),
+    pytest.param(
+        make_call(), make_facts(plan=make_plan_row(law=True)), Reason.LAW_FORBIDS, id="a-range-that-must-ring"
     ),
 ]
 

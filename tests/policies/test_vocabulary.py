@@ -14,6 +14,7 @@ from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
 from reputation.model import Attestation, CallerKind, Facts, Level, Tie, Verification
+from reputation.plan.rows import Purpose
 from tests.builders import (
     LONDON,
     MINUTE,
@@ -26,6 +27,7 @@ from tests.builders import (
     make_identity,
     make_imported,
     make_person,
+    make_plan_row,
     make_reputation,
     make_signed_call,
     make_tie,
@@ -45,7 +47,12 @@ LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_importe
 SALES, SUPPORT = make_person("201", "sales"), make_did(group="support")
 MINUTES_AGO = [NOW - minutes * MINUTE for minutes in (30, 10, 5, 1)]
 
+TELEMARKETING = make_facts(plan=make_plan_row())
+LABEL_ONLY = make_plan_row(Purpose.BANK, evidence=False)
+
 FAILED = [
+    ("purpose", 'purpose = "bank"', 'purpose = "bank": it is none'),
+    ("allocated", "allocated = false", "allocated = false: it is true"),
     ("level", 'level_at_least = "warn"', 'level_at_least = "warn": it is tag'),
     ("points", "points_between = [8, 9]", "points_between = [8, 9]: it is 7"),
     ("listed", 'listed = "fcc"', 'listed = "fcc": it is company, ftc'),
@@ -129,6 +136,16 @@ CONDITIONS = [
     ("other-type", 'number_type = "premium"', CALL, NOTHING, False),
     ("unallocated", 'number_type = "unallocated"', make_call("+10000000000"), NOTHING, True),
     ("type-withheld", 'number_type = "unallocated"', WITHHELD, NOTHING, False),
+    ("purpose", 'purpose = ["bank", "telemarketing"]', CALL, TELEMARKETING, True),
+    ("other-purpose", 'purpose = "bank"', CALL, TELEMARKETING, False),
+    ("purpose-of-no-range", 'purpose = "telemarketing"', CALL, NOTHING, False),
+    ("purpose-without-a-source", 'purpose = "bank"', CALL, make_facts(plan=LABEL_ONLY), True),
+    ("allocated-by-metadata", "allocated = true", CALL, NOTHING, True),
+    ("unallocated-by-metadata", "allocated = false", make_call("+10000000000"), NOTHING, True),
+    ("allocated-by-plan", "allocated = true", make_call("+10000000000"), TELEMARKETING, True),
+    ("unallocated-by-plan", "allocated = false", CALL, make_facts(plan=make_plan_row(Purpose.UNALLOCATED)), True),
+    ("allocated-withheld", "allocated = true", WITHHELD, NOTHING, False),
+    ("unallocated-withheld", "allocated = false", WITHHELD, NOTHING, False),
     ("prefix", 'prefix = ["+44", "+1201"]', CALL, NOTHING, True),
     ("whole-number", 'prefix = "+12017421834"', CALL, NOTHING, True),
     ("other-prefix", 'prefix = "+1202"', CALL, NOTHING, False),
@@ -295,6 +312,8 @@ ERRORS = [
     ('country = "gb"', "condition country does not know 'gb' (did you mean GB?)"),
     ('country = "UK"', "condition country does not know 'UK': write a code such as GB"),
     ('number_type = "cell"', "condition number_type does not know 'cell' (allowed: fixed, "),
+    ('purpose = "sales"', "condition purpose does not know 'sales' (allowed: bank, "),
+    ('allocated = "no"', "condition allocated takes true or false, not 'no'"),
     ('prefix = "0044"', "condition prefix does not take '0044': write it as +1900"),
     ('prefix = "+"', "write it as +1900"),
     ('prefix = "+44 20"', "write it as +1900"),
@@ -323,7 +342,7 @@ ERRORS = [
     ('weekdays = { days = "saturday", zone = "UTC" }', "condition weekdays does not know 'saturday'"),
     ('weekdays = ["sat"]', "condition weekdays takes a table with days, zone"),
     ('level_atleast = "warn"', "unknown condition level_atleast (did you mean level_at_least?)"),
-    ("spammer = 5", "unknown condition spammer (allowed: all, any, attestation, "),
+    ("spammer = 5", "unknown condition spammer (allowed: all, allocated, any, attestation, "),
     ("any = []", "any takes a list of at least one table, not []"),
     ('all = { trunk = "carrier" }', "all takes a list of at least one table"),
     ("any = [5]", "conditions are a table such as"),

@@ -12,8 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reputation.decay import bounded, decayed
+from reputation.explaining import sentence_of_families
 from reputation.families.block import LISTED as LISTED_BLOCK
 from reputation.families.block import block_of
+from reputation.families.plan import evident_purpose
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
@@ -32,6 +34,7 @@ from reputation.model import (
     Verdict,
     Verification,
 )
+from reputation.plan.rows import PlanRow, Purpose
 from reputation.quiet_hours import is_quiet
 from reputation.scoring import (
     NO_CIRCUMSTANCES,
@@ -432,6 +435,52 @@ def test_one_more_call_back_never_raises(history: list[object], who: str) -> Non
         for signals in (rows.signals, [*rows.signals, signal(who, CALLED_BACK)])
     )
     assert after.log_odds <= before.log_odds + 1e-9 or any("burst" in dict(f.counts) for f in before.families)
+
+
+@given(
+    histories,
+    classes,
+    st.sampled_from(Purpose),
+    st.sampled_from(Attestation),
+    st.sampled_from(Verification),
+    st.integers(0, 3),
+    st.integers(0, 6),
+    st.sampled_from([4, 20, 200]),
+)
+def test_a_range_leads_to_a_tag_and_no_further(
+    history: list[object],
+    auth: AuthClass,
+    purpose: Purpose,
+    attestation: Attestation,
+    verification: Verification,
+    feeds: int,
+    listed: int,
+    people: int,
+) -> None:
+    evidence = ledger_of(history).evidence(CALLER, auth, NOW)
+    feed = tuple(Imported(str(n), "spam") for n in range(feeds))
+    evidence = evidence._replace(imported=feed, listed_neighbours=listed)
+    without = Circumstances(auth, attestation, verification, people=people)
+    before, after = (reputation_of(evidence, one, DEFAULT, NOW) for one in (without, without._replace(purpose=purpose)))
+    assert before.level <= after.level <= max(before.level, Level.TAG)
+    assert -1e-9 <= after.log_odds - before.log_odds <= 1.5 + 1e-9
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_what_a_range_weighs(purpose: Purpose) -> None:
+    found = judged(circumstances=Circumstances(purpose=purpose))
+    against = purpose in (Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE)
+    assert (found.log_odds, found.level) == ((1.5, Level.TAG) if against else (0.0, Level.NONE))
+    assert bool(sentence_of_families(found.families)) is against
+
+
+def test_a_verified_owner_outweighs_a_range() -> None:
+    owner = Identity(CALLER, "Acme", 2, NOW + DAY)
+    assert judged(circumstances=Circumstances(purpose=Purpose.TELEMARKETING), identity=owner).level is Level.NONE
+
+
+def test_a_row_without_a_source_weighs_nothing() -> None:
+    assert evident_purpose(PlanRow("FR", "+33162", Purpose.TELEMARKETING)) is None
 
 
 def test_one_call_is_one_signal_however_many_phones_ring() -> None:

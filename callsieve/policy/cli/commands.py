@@ -28,7 +28,7 @@ from policies.explanation import PASSES
 from policies.lint import trusting_rules, unknown_names
 from policies.policy import Policy, PolicyError, PolicySet, Rule
 from policies.situation import Situation, situation_of
-from reputation.model import Attestation, Facts, LevelChange, Reputation, Verification
+from reputation.model import Attestation, LevelChange, Reputation, Verification
 from reputation.speakers import account_of
 
 NameArgument = Annotated[
@@ -175,10 +175,10 @@ def _instant(at: str | None) -> float:
 
 
 def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Situation:
-    ours = Ours.of(loaded.settings)
+    ours = Ours.of(loaded)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")
-        return situation_of(call, ours.added_to(Facts(), call), now, ours.hours)
+        return situation_of(call, ours.added_to(ours.facts_of_range(call, now), call), now, ours.hours)
     with existing_store(loaded) as db:
         return situation_about(db, call, now, ours, question.callee)
 

@@ -118,7 +118,7 @@ def _ground(loaded: Loaded) -> Iterator[_Ground]:
     """From the settings, and from the store when there is one."""
     if not has_store(loaded):
         note = "There is no store here: no list, contact, identity or imported number was used."
-        yield _Ground(Ours.of(loaded.settings), nothing_of, [note])
+        yield _Ground(Ours.of(loaded), nothing_of, [note])
         return
     with existing_store(loaded) as db:
         yield _Ground(*ground_of(db, loaded), [_note_of(db, loaded)])

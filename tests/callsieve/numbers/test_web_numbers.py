@@ -94,7 +94,7 @@ def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
 
 
 def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None:
-    page = console.browser("operator").text("/numbers/+442079460123")
+    page = console.browser("operator").text("/numbers/+442071839499")
     assert "Nothing is known" in page
     assert "No evidence" in page
     assert "Nobody has changed" in page
