@@ -17,6 +17,7 @@ from unicodedata import east_asian_width, normalize
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import Action, Decision, IncomingCall
 from reputation.model import Level
+from reputation.numbers import as_people_dial
 from reputation.plan.rows import Purpose
 
 VERIFIED, SPAM, UNKNOWN = "verified", "spam", "unknown"
@@ -29,7 +30,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "telemarketing": "Sales?",
         "own-number": "Own number?",
         "unverified": "Unverified",
-        "not-a-number": "Not a number",
+        "not-a-number": "Unreadable",
         "withheld": "Withheld",
         UNKNOWN: "Unknown",
         VERIFIED: "Verified:",
@@ -52,7 +53,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "telemarketing": "推销？",
         "own-number": "冒用本号？",
         "unverified": "未经核实",
-        "not-a-number": "不是号码",
+        "not-a-number": "号码无法识别",
         "withheld": "号码隐藏",
         UNKNOWN: "陌生来电",
         VERIFIED: "已核实：",
@@ -75,7 +76,8 @@ WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "te
 # may be anybody, so it is a question.
 AGAINST = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 BLOCKLIST_RULE = "blocklist"
-_WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
+# Also by the label that a copy of an older preset has.
+_WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()} | {"Not a number": "not-a-number"}
 
 # The longest prefix that leaves room for a name, and how much of both desk phones show in a line (20 to 40).
 MAX_PREFIX = 15
@@ -125,7 +127,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
         plain = _fitting(verified, tidied(decision.name), display.characters)
     else:
         honest = without_prefix(name, display.texts((VERIFIED,)))
-        plain = "" if honest == name or decision.observed else honest or (call.caller.e164 or "")
+        plain = "" if honest == name or decision.observed else honest or as_people_dial(call.caller.e164 or "")
     label = label_of(decision, display)
     if not label:
         return Shown(plain=plain)

@@ -57,7 +57,7 @@ class PresetReason(StrEnum):
     SPOOFS_US = "the call shows one of our own numbers but comes from outside"
     BAD_SIGNATURE = "the number's signature does not check out"
     SOME_EVIDENCE = "there is some evidence against this number"
-    NO_TELEPHONE_NUMBER = "what the network shows is not a telephone number"
+    NO_TELEPHONE_NUMBER = "the number that the network shows cannot be read"
     WITHHOLDS = "the caller withholds the number"
     OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"
 
@@ -109,7 +109,10 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 }
 KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
 CODED = '{"code"'  # how what has a code begins in the journal
-_OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
+_OF_RULES: Mapping[str, PresetReason] = {
+    **{one.value: one for one in PresetReason},
+    "what the network shows is not a telephone number": PresetReason.NO_TELEPHONE_NUMBER,  # in copies of older presets
+}
 _OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
 
 

@@ -176,6 +176,12 @@ def service_number_of(e164: str) -> ServiceNumber | None:
     return _service_number(e164) if not _settled(e164) and _international(e164)[0] is CallerKind.SERVICE else None
 
 
+def as_people_dial(e164: str) -> str:
+    """A number as a display shows it: a service number by its digits alone, `95588`, all others as they are."""
+    service = service_number_of(e164)
+    return e164 if service is None else service.digits
+
+
 def block_of(e164: str) -> str | None:
     """What the block of 1000 begins with that the number lies in: all but its last three digits.
 
@@ -303,6 +309,58 @@ def start_of_longer(e164: str) -> str | None:
 def _begins_numbers(digits: str) -> bool:
     longer = (f"{digits}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
     return any(is_valid(one) and service_number_of(one) is None for one in longer)
+
+
+class PrefixError(ValueError):
+    """National digits that may be the start of several things. The text says of which; empty: of nothing."""
+
+
+@lru_cache(maxsize=128)
+def prefix_of(digits: str, region: str) -> str:
+    """The start with its calling code for one as it is dialled in the region: `+33162` of 0162, `+8695` of 95 in CN.
+
+    Without a national prefix 0 only starts of service numbers are read, and not where as many ordinary numbers begin
+    so: 36 in FR would be 3639 as well as the landlines of 03 6x. PrefixError for all else.
+    """
+    region = region.upper()
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        raise PrefixError
+    if metadata.national_prefix == "0" and digits.startswith("0"):
+        if not digits[1:] or digits.startswith("00"):
+            raise PrefixError
+        return f"+{metadata.country_code}{digits[1:]}"
+    start = f"+{metadata.country_code}{digits}"
+    services, ordinary = _next_digits(start, region)
+    if not services:
+        raise PrefixError
+    if len(ordinary) >= len(services):
+        raise PrefixError(f"service numbers of {region} and other numbers ({start}{ordinary[0]}...) begin so")
+    return start
+
+
+def ordinary_beside_services(start: str) -> str | None:
+    """The start of ordinary numbers that begin like service numbers do: `+86951` of `+8695`; None where not both do."""
+    regions, _ = _regions_and_digits(start)
+    services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
+    return f"{start}{ordinary[0]}" if services and ordinary else None
+
+
+def _next_digits(start: str, region: str) -> tuple[str, str]:
+    """The digits that may follow in service numbers of the region, and in ordinary numbers."""
+    _, digits = _regions_and_digits(start)
+    if not digits or len(digits) > 6:
+        return "", ""
+    services = "".join(one for one in "0123456789" if _begins_services(f"{digits}{one}", region))
+    if not services and not _is_short_code(digits, region):
+        return "", ""
+    return services or "-", "".join(one for one in "0123456789" if _begins_numbers(f"{start}{one}"))
+
+
+def _begins_services(digits: str, region: str) -> bool:
+    """Whether service numbers of up to six digits begin so."""
+    longer = (f"{digits}{more:0{count}}" for count in range(1, 7 - len(digits)) for more in range(10**count))
+    return any(_is_short_code(one, region) for one in (digits, *longer))
 
 
 def masked(text: str | None) -> str:

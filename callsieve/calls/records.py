@@ -10,7 +10,7 @@ from typing import Any
 from callsieve.simulate import Opinion
 from policies.reasons import why_of
 from reputation.explaining import words_of_happening
-from reputation.model import DecisionRecord, Family, Level, OutcomeRecord, Reputation
+from reputation.model import CallerKind, DecisionRecord, Family, Level, OutcomeRecord, Reputation
 from reputation.scoring import families_of, vector_of, witnesses_in
 from reputation.speakers import account_of, speakers_of
 from reputation.store.audit import value_of
@@ -18,11 +18,16 @@ from reputation.wording import Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """The caller's number; else what it is instead, with what the network showed, quoted: `invalid "x"`."""
+    """The caller's number; else what it is instead, with what the network showed, quoted: `unreadable "x"`."""
     if record.caller:
         return record.caller
     shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
-    return record.caller_kind.value + shown
+    return kind_word(record.caller_kind) + shown
+
+
+def kind_word(kind: CallerKind) -> str:
+    """What the caller of a call without a number is, for people."""
+    return "unreadable" if kind is CallerKind.INVALID else kind.value
 
 
 @dataclass(frozen=True, slots=True)

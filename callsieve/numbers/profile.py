@@ -34,7 +34,7 @@ from reputation.model import (
     Signal,
     Tie,
 )
-from reputation.numbers import country_of, is_valid, number_type_of
+from reputation.numbers import NumberType, country_of, is_valid, number_type_of, service_number_of
 from reputation.owner_sentence import owner_sentence
 from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
@@ -114,7 +114,12 @@ class Profile:
 
     @property
     def about(self) -> Wording:
-        """`US, mobile`; or that nobody can have the number."""
+        """`US, mobile`; `95588 in CN, service`; or that nobody can have the number."""
+        if (service := service_number_of(self.number)) is not None:
+            kind = Wording(NumberType.SERVICE.value)
+            return Wording(
+                "{digits} in {country}, {kind}", {"digits": service.digits, "country": service.country, "kind": kind}
+            )
         if not is_valid(self.number):
             return Wording("in no allocated block")
         places: Places = {

@@ -1,7 +1,7 @@
 """Entries of the administrator's lists, as they are typed: a number, a prefix or a range.
 
     +12015550123                    one number; also as it is dialled here (201-555-0123)
-    +1900*                          every number that begins so
+    +1900*                          every number that begins so; also 0162* in FR, and 95* in CN for service numbers
     +12015550100-+12015550199       every number from the one to the other
 
 Pure. An error says what is allowed.
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
 from reputation.numbers import (
+    PrefixError,
     caller_of,
     country_of,
     is_country_start,
@@ -21,6 +22,9 @@ from reputation.numbers import (
     is_valid,
     number_of,
     number_type_of,
+    ordinary_beside_services,
+    prefix_of,
+    service_number_of,
     start_of_longer,
 )
 
@@ -60,7 +64,7 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
     if len(ends) > 1:
         return ListEntry(list_name, EntryKind.RANGE, *_range(text, ends))
     if "*" in text:
-        return ListEntry(list_name, EntryKind.PREFIX, _prefix(text))
+        return ListEntry(list_name, EntryKind.PREFIX, _prefix(text, region))
     return ListEntry(list_name, EntryKind.EXACT, number_from(text, region))
 
 
@@ -77,8 +81,17 @@ def number_from(text: str, region: str) -> str:
     raise EntryError(f"{shown!r} is no telephone number: write it as +12015550123, or as it is dialled in {region}")
 
 
-def _prefix(text: str) -> str:
+def _prefix(text: str, region: str) -> str:
     start = _SEPARATORS.sub("", text.removesuffix("*"))
+    if start.isascii() and start.isdecimal() and len(start) <= LONGEST_PREFIX:
+        try:
+            start = prefix_of(start, region)
+        except PrefixError as error:
+            if str(error):
+                raise EntryError(
+                    f"{text!r}: {error}: write the prefix with + and the country's code if all are meant, "
+                    "or a range of service numbers (+8695000-+8695999)"
+                ) from None
     if not _PREFIX.fullmatch(start):
         raise EntryError(
             f"{text!r} is no prefix: write + and 1 to {LONGEST_PREFIX} digits with the country's code first, "
@@ -110,7 +123,9 @@ def covers(entry: ListEntry, number: str) -> bool:
 def coverage(entry: ListEntry) -> str:
     """What the entry matches, in words."""
     if entry.kind is EntryKind.PREFIX:
-        return f"every number that begins with {entry.first}"
+        ordinary = ordinary_beside_services(entry.first)
+        among = f", not only service numbers but also {ordinary}..." if ordinary else ""
+        return f"every number that begins with {entry.first}{among}"
     if entry.kind is EntryKind.RANGE and entry.last is not None:
         count = int(entry.last) - int(entry.first) + 1
         return f"{count:,} numbers, {entry.first} to {entry.last}{_in(country_of(entry.first))}"
@@ -118,7 +133,9 @@ def coverage(entry: ListEntry) -> str:
 
 
 def with_country(number: str) -> str:
-    """`+442071838750 (GB, fixed)`: what was typed may be the number of another country."""
+    """`+442071838750 (GB, fixed)`: what was typed may be the number of another country. `+8695588 (95588 in CN)`."""
+    if (service := service_number_of(number)) is not None:
+        return f"{number} ({service.digits} in {service.country}, service)"
     kind = number_type_of(number).value if is_valid(number) else "in no allocated block"
     return f"{number} ({country_of(number) or 'no country'}, {kind})"
 

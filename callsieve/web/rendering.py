@@ -22,8 +22,9 @@ from reputation.model import Reputation
 from reputation.numbers import masked
 from reputation.wording import Wording
 
-# Anything in a text that may be somebody's number: seven digits or more, whatever stands between them.
-_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}")
+# Anything in a text that may be somebody's number: seven digits or more, whatever stands between them, or the key of a
+# service number, but not the start of several (+1900*).
+_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}|\+[1-9][0-9]{3,5}(?![0-9*])")
 
 
 def mask_numbers(text: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from reputation.control_sample import SampledCalls
+from reputation.numbers import block_of
 from reputation.signals import HUNG_UP_SECONDS
 
 COUNTS = """
@@ -24,9 +26,9 @@ SELECT caller, count(*) FROM decision WHERE at >= :since AND at < :until AND cal
 BEFORE = "SELECT count(*) FROM decision WHERE caller = ? AND at >= ? AND at < ?"
 LATEST = "SELECT would_be, log_odds FROM decision WHERE caller = ? ORDER BY at DESC LIMIT 1"
 BLOCKS = """
-SELECT substr(caller, 1, length(caller) - 3), count(*), count(DISTINCT caller) FROM decision
+SELECT substr(caller, 1, length(caller) - 3), count(*), count(DISTINCT caller), max(caller) FROM decision
  WHERE at >= :since AND at < :until AND caller IS NOT NULL
- GROUP BY 1 HAVING count(DISTINCT caller) >= :least ORDER BY 3 DESC, 2 DESC, 1 LIMIT :limit
+ GROUP BY 1 HAVING count(DISTINCT caller) >= :least ORDER BY 3 DESC, 2 DESC, 1
 """
 # Numbers that were stopped or warned of, and that something speaks for: whether that is a mistake is for
 # callsieve/replay/false_positives.py to say, call by call.
@@ -109,8 +111,10 @@ def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: in
 
 def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Block]:
     """Blocks of which the most different numbers called."""
-    about = {"since": since, "until": until, "least": LEAST_NUMBERS, "limit": limit}
-    return [Block(*row) for row in db.execute(BLOCKS, about)]
+    about = {"since": since, "until": until, "least": LEAST_NUMBERS}
+    # Service numbers are in no block.
+    found = (Block(*row) for *row, one in db.execute(BLOCKS, about) if block_of(one) is not None)
+    return list(islice(found, limit))
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from policies.reasons import CODES, PLACES, OutboundReason, Reason, Why, why_of
+from policies.reasons import CODES, PLACES, OutboundReason, PresetReason, Reason, Why, why_of, why_of_rule
 from reputation.own.grades import REASON_WORDS, GradeReason
 from reputation.store import old_reasons
 from reputation.store.migrations import known_migrations, migrate
@@ -25,7 +25,7 @@ INSERT INTO outbound_decision (id, at, linkedid, action, would_be, rule, reason,
 VALUES (?, 1.0, '', 'allow', 'allow', 'x', ?, 1.0)
 """
 VALUES = {"entry": "+12015550100-+12015550199", "day": "2026-06-11", "calls": "17", "why": "35 of 753 (4.6%)"}
-YOUNGER = {Reason.CONTROL_SAMPLE, Reason.NOT_SPAM_FOR_CALLEE, Reason.LAW_FORBIDS}
+YOUNGER = {Reason.CONTROL_SAMPLE, Reason.NOT_SPAM_FOR_CALLEE, Reason.LAW_FORBIDS, PresetReason.NO_TELEPHONE_NUMBER}
 OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES if one not in YOUNGER]
 CAPPED = [
     Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}, Reason.VERIFIED),
@@ -69,6 +69,15 @@ def test_old_rows_get_their_codes(db: sqlite3.Connection, monkeypatch: pytest.Mo
     assert [why_of(kept) for kept in reasons(db)] == whys
     assert [why_of(kept) for kept in reasons(db, "outbound_decision")] == OURS
     assert code_old_reasons(db, transaction) == {}
+
+
+def test_words_that_were_changed_since_have_their_code(db: sqlite3.Connection) -> None:
+    before = "what the network shows is not a telephone number"
+    db.execute(BEFORE, ("D1", before))
+    migrate(db)
+    code_old_reasons(db, transaction)
+    assert [why_of(kept) for kept in reasons(db)] == [Why(PresetReason.NO_TELEPHONE_NUMBER)]
+    assert why_of_rule(before) == Why(PresetReason.NO_TELEPHONE_NUMBER)
 
 
 def test_what_others_wrote_stays(db: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from callsieve.calls.records import caller_words, decision_as_json, ended_words
+from callsieve.calls.records import caller_words, decision_as_json, ended_words, kind_word
 from callsieve.calls.search import wanted_of
 from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
@@ -137,7 +137,7 @@ def _print_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
     if isinstance(event, DecisionRecord):
         say(when_exactly(event.at)[11:19], *_decided(event))
     elif isinstance(event, OutcomeRecord):
-        who = event.number or event.caller_kind.value
+        who = event.number or kind_word(event.caller_kind)
         about = f"  {(event.decision_id or '').ljust(8)}  {who}  "
         say(when_exactly(event.ended_at)[11:19], about, ended_words(event))
     else:

@@ -218,7 +218,7 @@ def _texts(value: object) -> Iterator[str]:
 def test_a_caller_that_is_no_number_is_shown_as_it_came(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.add_decisions(make_record(caller=None, caller_kind=CallerKind.INVALID, caller_text='0x1A "\\'))
-    shown = 'invalid "0x1A \\"\\\\"'
+    shown = 'unreadable "0x1A \\"\\\\"'
     assert shown in program.ok("calls", "show")
     assert shown in program.ok("calls", "show", "7KQ2M4XA")
     assert shown in program.ok("calls", "search")

@@ -176,3 +176,58 @@ def test_many_own_numbers_are_counted() -> None:
 
 def test_a_number_of_a_german_with_a_slash_is_one() -> None:
     assert number_from("030/1234567", "DE") == "+49301234567"
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "prefix", "says"),
+    [
+        pytest.param("0162*", "FR", "+33162", "", id="fr-trunk-prefix"),
+        pytest.param("0800*", "GB", "+44800", "", id="gb-trunk-prefix"),
+        pytest.param("010 *", "CN", "+8610", "not only service numbers but also +86100", id="cn-beijing"),
+        pytest.param("95*", "CN", "+8695", "not only service numbers but also +86950", id="cn-banks-and-areas"),
+        pytest.param("96*", "CN", "+8696", "", id="cn-service-numbers-alone"),
+        pytest.param("+8695*", "US", "+8695", "not only service numbers", id="cn-with-plus"),
+        pytest.param("116*", "DE", "+49116", "", id="de-service-numbers-alone"),
+    ],
+)
+def test_a_prefix_is_read_as_it_is_dialled(text: str, region: str, prefix: str, says: str) -> None:
+    entry = parse_entry(text, ListName.BLOCK, region)
+    assert (entry.kind, entry.first) == (EntryKind.PREFIX, prefix)
+    assert says in coverage(entry)
+    assert ("not only" in coverage(entry)) is bool(says)
+    assert parse_entry(entry.text, ListName.BLOCK, "ZZ") == entry
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        pytest.param("36*", "FR", id="fr-3639-and-landlines"),
+        pytest.param("10*", "CN", id="cn-10086-and-beijing"),
+        pytest.param("95588*", "CN", id="cn-a-bank-and-landlines"),
+        pytest.param("1*", "CN", id="one-digit"),
+        pytest.param("0*", "GB", id="the-trunk-prefix-alone"),
+        pytest.param("00*", "GB", id="every-call-from-abroad"),
+        pytest.param("06*", "IT", id="no-trunk-prefix"),
+        pytest.param("1900*", "US", id="us-which-is-no-service-number"),
+        pytest.param("95*", "ZZ", id="no-region"),
+        pytest.param("110*", "CN", id="emergency"),
+    ],
+)
+def test_a_prefix_that_may_mean_several_things_is_refused(text: str, region: str) -> None:
+    with pytest.raises(EntryError):
+        parse_entry(text, ListName.BLOCK, region)
+
+
+@pytest.mark.parametrize(
+    ("entry", "number", "matches"),
+    [
+        pytest.param("95588", "+8695588", True, id="exact"),
+        pytest.param("95588", "+861095588", False, id="not-with-an-area-code"),
+        pytest.param("+8695*", "+8695588", True, id="prefix"),
+        pytest.param("+8695000-+8695999", "+8695588", True, id="range-of-five-digits"),
+        pytest.param("+8695000-+8695999", "+86955881", False, id="not-of-six"),
+        pytest.param("+8695000-+8695999", "+8695112345678", False, id="nor-of-landlines"),
+    ],
+)
+def test_entries_match_service_numbers(entry: str, number: str, matches: bool) -> None:
+    assert covers(parse_entry(entry, ListName.BLOCK, "CN"), number) is matches
