@@ -148,8 +148,12 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
     """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
     users, devices = (database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
     phones = _Phones()
-    for extension in sorted({key.split("/")[1] for key in users if key.count("/") == 2}):
-        of_user = {key.split("/")[2]: value for key, value in users.items() if key.startswith(f"AMPUSER/{extension}/")}
+    by_extension: dict[str, dict[str, str]] = {}
+    for key, value in users.items():
+        if key.count("/") == 2:
+            _, extension, name = key.split("/")
+            by_extension.setdefault(extension, {})[name] = value
+    for extension, of_user in sorted(by_extension.items()):
         dials = [devices.get(f"DEVICE/{device}/dial", "") for device in of_user.get("device", "").split("&") if device]
         dials = [dial for dial in dials if dial]
         if not dials:
@@ -177,15 +181,17 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
     boxes = mailbox_names_in(ground.ask("voicemail show users"))
     site = site_of(ground.loaded.settings)
     endpoints = pjsip_endpoints_in(ground.ask("pjsip show endpoints"))
-    for one in endpoints[:MOST_ASKED]:
+    asked = 0
+    for one in endpoints:
         phone = f"PJSIP/{one.name}"
         if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
             continue
         if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and phone not in hints):
             phones.trunks.append(phone)
             continue
-        values = endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}"))
-        name, number = _caller_id(values.get("callerid", ""))
+        asked += 1
+        values = endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+        name, number = _caller_id(values.get("callerid", f"<{one.number}>"))
         box = values.get("mailboxes", "").split(",")[0].partition("@")[0]
         if not (phone in hints or is_phone_name(phone) or _SHORT.fullmatch(number) or box):
             phones.remarks.append(f"{phone}: nothing tells whether it is a phone or a trunk: not taken")
@@ -195,8 +201,8 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
         team = values.get("named_call_group", "").strip()
         if NAME.fullmatch(team):  # one, not a list of several
             phones.teams[extension] = team
-    if len(endpoints) > MOST_ASKED:
-        phones.remarks.append(f"only the first {MOST_ASKED} of {len(endpoints)} endpoints were read")
+    if asked > MOST_ASKED:
+        phones.remarks.append(f"of {asked} phones only the first {MOST_ASKED} were asked for their names")
     known = {f"PJSIP/{one.name}" for one in endpoints}
     for phone, extensions in hints.items():
         if phone not in known:
