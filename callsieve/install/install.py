@@ -19,6 +19,7 @@ from callsieve.install.manager_user import ManagerPlan, plan_manager
 from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
+    FREEPBX_UNITS,
     FRONT_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
@@ -237,7 +238,8 @@ def _readability(place: InstallPaths, wanted: InstallRequest) -> Iterator[str]:
 
 def _units(place: InstallPaths, wanted: InstallRequest) -> list[FileChange]:
     group = service_group(place)
-    return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in place.unit_files]
+    paths = [path for path in place.unit_files if wanted.freepbx or path.name not in FREEPBX_UNITS]
+    return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in paths]
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
@@ -246,9 +248,9 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
 
     def command(found: re.Match[str]) -> str:
-        return " ".join(_systemd_word(word) for word in (program, found[1], *options))
+        return " ".join(_systemd_word(word) for word in (program, *found[1].split(), *options))
 
-    text = re.sub(r"@CALLSIEVE@ (\w+)", command, packaged(name))
+    text = re.sub(r"@CALLSIEVE@ (.+)", command, packaged(name))
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 

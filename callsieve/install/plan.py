@@ -32,6 +32,7 @@ OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
+FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer")
 SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"
 SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -104,8 +105,8 @@ class InstallPaths:
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """The files of the service, and of the root timer that runs the doctor."""
-        return tuple(self.units / name for name in OUR_UNITS)
+        """The files of the service, and of root's timers: for the doctor, and on FreePBX for people."""
+        return tuple(self.units / name for name in (*OUR_UNITS, *FREEPBX_UNITS))
 
 
 def asterisk_conf() -> Path:

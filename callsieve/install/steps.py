@@ -17,7 +17,8 @@ from callsieve.install.uninstall import uses_of
 from callsieve.pbx.config_files import Line
 from callsieve.settings import Loaded, Settings
 
-UNITS_STARTED = "callsieve callsieve-doctor.timer"
+UNITS_STARTED = ("callsieve", "callsieve-doctor.timer")
+PEOPLE_TIMER = "callsieve-people.timer"
 DAEMON_RELOAD = "systemctl daemon-reload"
 DOCTOR = "callsieve doctor"
 INBOUND = "callsieve asterisk install --inbound"
@@ -52,10 +53,13 @@ def steps_after_install(
 def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool) -> list[InstallStep]:
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
+    people = (PEOPLE_TIMER,) if place.units / PEOPLE_TIMER in changed else ()
     if units and new_service:
-        return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {UNITS_STARTED}"))]
+        started = " ".join((*UNITS_STARTED, *people))
+        return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {started}"))]
     if units:
-        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve"))]
+        enable = (f"systemctl enable --now {PEOPLE_TIMER}",) if people else ()
+        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve", *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
         return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
     return []

@@ -24,6 +24,7 @@ from callsieve.install.install import InstallRequest, plan_install, service_grou
 from callsieve.install.plan import (
     DIALPLAN_FILES,
     FREEPBX_FILES,
+    FREEPBX_UNITS,
     FRONT_FILE,
     OUR_UNIT,
     OUR_UNITS,
@@ -216,6 +217,12 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
                 *("callsieve.conf", "manager_custom.conf", "callsieve.toml"),
             ],
             id="freepbx",
+        ),
+        pytest.param(
+            FREEPBX,
+            {"freepbx": True, "ami": False, "systemd": True},
+            [*FREEPBX_FILES, *OUR_UNITS, *FREEPBX_UNITS, "extensions_custom.conf", "callsieve.toml"],
+            id="freepbx-with-systemd",
         ),
         pytest.param(
             PLAIN,
@@ -661,6 +668,28 @@ def test_the_doctor_as_root_uses_the_services_settings(tmp_path: Path) -> None:
     environment = {"STATE_DIRECTORY": "/var/lib/callsieve-doctor", **dict([service["Environment"].split("=")])}
     assert load_settings(None, environment).state == SERVICE_STATE
     assert service["SuccessExitStatus"] == "1", "a finding is no failed unit"
+
+
+def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    text = unit_text("callsieve-people.service", make_wanted(tmp_path, "", file).loaded, "pbx")
+    program = Path(sys.executable).parent / "callsieve"
+    assert f"\nExecStart={program} import people --from freepbx --yes --quiet --config {file}\n" in text
+    service, doctor = (unit_of(f"callsieve-{name}.service")["Service"] for name in ("people", "doctor"))
+    assert not {"User", "Group"} & {*service}
+    assert service["ReadWritePaths"] == f"-{SERVICE_STATE}"
+    assert service["Environment"] == f"CALLSIEVE_STATE={SERVICE_STATE}"
+    own = [
+        "execstart",
+        "successexitstatus",
+        "umask",
+        "standardoutput",
+        "statedirectory",
+        "statedirectorymode",
+        "readwritepaths",
+    ]
+    differs = {key for key in {*service, *doctor} if service.get(key) != doctor.get(key)}
+    assert differs <= set(own), "as confined as the doctor"
 
 
 def test_the_service_cannot_reach_asterisks_control_socket() -> None:

@@ -10,7 +10,7 @@ from callsieve.install.apply import write
 from callsieve.install.install import plan_install
 from callsieve.install.plan import SYSTEM_UNITS
 from callsieve.install.steps import steps_after_install
-from tests.callsieve.install.test_install import PLAIN, make_place, make_wanted, names_of
+from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_wanted, names_of
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADING = re.compile(r"# \d+\. (.*)")
@@ -43,6 +43,20 @@ def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> Non
     steps = steps_after_install(plan, place, wanted.loaded.settings, freepbx=False, new_service=True, reloaded=False)
     assert [(step.title, step.lines) for step in steps] == list_in("README.md")[-len(steps) :]
     assert len(steps) == 4
+
+
+def test_on_freepbx_the_timer_for_people_is_started(tmp_path: Path) -> None:
+    place = make_place(tmp_path, FREEPBX)
+    wanted = make_wanted(tmp_path, systemd=True, freepbx=True)
+    plan = plan_install(place, wanted)
+    for new_service, command in (
+        (True, "systemctl enable --now callsieve callsieve-doctor.timer callsieve-people.timer"),
+        (False, "systemctl enable --now callsieve-people.timer"),
+    ):
+        steps = steps_after_install(
+            plan, place, wanted.loaded.settings, freepbx=True, new_service=new_service, reloaded=True
+        )
+        assert command in steps[0].lines
 
 
 def test_what_is_done_is_not_in_the_list(tmp_path: Path) -> None:
