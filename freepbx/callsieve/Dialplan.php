@@ -69,12 +69,12 @@ class Dialplan {
 	/**
 	 * Before the label `callerid`, so after FreePBX's blacklist; the name goes back on at `did-cid-hook`, after lookups.
 	 *
-	 * Gosub(callsieve,...) stands in the route itself: what is routed elsewhere leaves one subroutine, not two.
+	 * Gosub(callsieve,...) stands in the route itself: what is routed elsewhere leaves one subroutine, not two. A call that
+	 * was screened in its trunk's context (from-trunk-callsieve) is not asked about again.
 	 */
 	private static function screen($ext, string $context, string $exten): void {
 		$number = '${FILTER(0-9A-Za-z+*#,${FROM_DID})}';
 		self::splice($ext, $context, $exten, 'callerid', [
-			'Set(CALLSIEVE_BEFORE=${CALLSIEVE_ID})',
 			'GosubIf($["${DIALPLAN_EXISTS(callsieve,s,1)}" != "0"]?callsieve,s,1(' . $number . '))',
 			'Gosub(app-callsieve-screened,s,1)',
 		]);
@@ -85,11 +85,7 @@ class Dialplan {
 		// After the answer. A lookup must not see the tag, or store it: the name is without it until app-callsieve-name.
 		self::context($ext, 'app-callsieve-screened', 's', [
 			'GotoIf($["${CALLSIEVE_ACTION}" = ""]?done)',
-			// Screened in the trunk's context already (from-trunk-callsieve), which also chose a ring: here the phone's part does.
-			'GotoIf($["${CALLSIEVE_BEFORE}" = ""]?name)',
-			'Set(__ALERT_INFO=)',
-			'ClearHash(SIPHEADERS)',
-			'name' => 'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
+			'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
 			'GotoIf($["${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" = "challengenumber"]?keep)',
 			'GotoIf($["${CALLSIEVE_ACTION}" != "allow" | ${LEN(${CALLSIEVE_NAME})} = 0]?options)',
 			'keep' => 'Set(CALLSIEVE_SHOWN=${CALLERID(name)})',
@@ -119,17 +115,11 @@ class Dialplan {
 			'Set(SIPHEADERKEYS=${LISTFILTER(SIPHEADERKEYS,\,,Alert-Info)})',
 			'done' => 'Return()',
 		]);
-		// On the phone that picked up, before the two talk.
+		// On the phone that picked up, before the two talk: the warning, or what the caller said when he was asked for a name.
 		self::context($ext, self::PICKUP, 's', [
 			'GotoIf($["${CALLSIEVE_ACTION}" = "warn" & "${DIALPLAN_EXISTS(callsieve-whisper,s,1)}" != "0"]?callsieve-whisper,s,1)',
-			'GotoIf($["${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" = "challengename" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" != "0"]?callsieve-screened,s,1)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "challenge" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" != "0"]?callsieve-screened,s,1)',
 			'Return()',
-		]);
-		// The same from macro-auto-blkvm, unless it was called by callsieve-freepbx.conf, which whispers itself.
-		self::context($ext, 'app-callsieve-group', 's', [
-			'GotoIf($["${STACK_PEEK(2,c,1)}" = "callsieve-pickup"]?done)',
-			'Gosub(' . self::PICKUP . ',s,1)',
-			'done' => 'Return()',
 		]);
 	}
 
@@ -178,7 +168,7 @@ class Dialplan {
 		$steps = array_values($ext->_exts['macro-auto-blkvm'][' s '] ?? []);
 		$last = count($steps) - 1;
 		if ($last > 0 && str_starts_with((string) $steps[$last]['cmd']->output(), 'Return')) {
-			self::splice($ext, 'macro-auto-blkvm', 's', $last, ['Gosub(app-callsieve-group,s,1)']);
+			self::splice($ext, 'macro-auto-blkvm', 's', $last, ['Gosub(' . self::PICKUP . ',s,1)']);
 		}
 	}
 

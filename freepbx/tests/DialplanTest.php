@@ -96,7 +96,7 @@ final class DialplanTest extends TestCase {
 
 	public function testTheWhisperIsTheLastBeforeReturn(): void {
 		$steps = self::steps(self::built("[macro-auto-blkvm]\nexten => s,1,Set(__MACRO_RESULT=)\nsame => n,Return()\n"), 'macro-auto-blkvm', 's');
-		$this->assertSame([':Set(__MACRO_RESULT=)', ':Gosub(app-callsieve-group,s,1)', ':Return()'], $steps);
+		$this->assertSame([':Set(__MACRO_RESULT=)', ':Gosub(app-callsieve-pickup,s,1)', ':Return()'], $steps);
 	}
 
 	public static function codes(): array {

@@ -132,7 +132,7 @@ final class ModuleTest extends TestCase {
 		$route = "exten => %s,1,Noop()\nsame => n(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n";
 		$ext = extensions::read("[ext-did-0002]\n" . sprintf($route, '1') . sprintf($route, '2'));
 		$this->module->doDialplanHook($ext, 'asterisk', 950);
-		$this->assertSame([6 + 1, 3], [count($ext->_exts['ext-did-0002'][' 1 ']), count($ext->_exts['ext-did-0002'][' 2 '])]);
+		$this->assertSame([6, 3], [count($ext->_exts['ext-did-0002'][' 1 ']), count($ext->_exts['ext-did-0002'][' 2 '])]);
 		$this->assertCount(9, $ext->_exts['app-callsieve-codes']);
 		$this->assertSame([], $this->module->FreePBX->Notifications->errors);
 	}

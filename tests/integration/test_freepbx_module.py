@@ -25,8 +25,9 @@ from tests.integration.office import decision_on, install_prompts, journal, play
 GROUP, ALICE, QUEUE, FAX, LOOKED_UP, ROUTE_RING, REJECTING, BOXED, LATE = (f"+44207183875{n}" for n in range(9))
 OTHER_WAY = "+442071838759"
 UNKNOWN_DID = "+442071838799"
-TAGGED, WARNED, STRANGER, REJECTED, BUSINESS, FRIEND, FOE, NAMED = (f"+1201555015{n}" for n in range(8))
+TAGGED, WARNED, STRANGER, REJECTED, BUSINESS, FRIEND, FOE, NAMED, ASKED = (f"+1201555015{n}" for n in range(9))
 SECONDS = {"whisper-spam": 0.6, "whisper-menu": 1.6}
+ASKING = {"screening-ask": 0.2, "screening-call-from": 0.2, "screening-menu": 0.2, "caller-wait": 0.2}
 TAG_RING, WARN_RING = (f"<http://localhost>;info=callsieve-{word}" for word in ("tag", "warn"))
 
 
@@ -174,7 +175,7 @@ def with_trunk_context(text: str) -> str:
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(
         extensions=spliced(f"{FAX}/"),
-        settings=SETTINGS.replace("screen = false", 'group = "sales"'),
+        settings=SETTINGS.replace("screen = false", 'group = "sales"') + '\n[actions]\nask = "name"\n',
         globals={"DIAL_OPTIONS": "Ttr"},
         conf=with_trunk_context,
         config={"queues.conf": QUEUES},
@@ -182,13 +183,15 @@ def pbx() -> Iterator[ScreenedPbx]:
     ) as office:
         now = time.time()
         with open_store(office.daemon.store) as db, transaction(db):
-            actions = {TAGGED: "tag", WARNED: "warn", REJECTED: "reject", FRIEND: "tag", FOE: "tag", NAMED: "tag"}
+            actions = {TAGGED: "tag", WARNED: "warn", REJECTED: "reject", FRIEND: "tag", FOE: "tag", NAMED: "tag"} | {
+                ASKED: "challenge"
+            }
             for number, action in actions.items():
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=now))
             set_identity(db, Identity(BUSINESS, "ACME", 2, now + 86400), now)
             set_personal_entry(db, PersonalEntry("201", FRIEND, ListName.ALLOW, now))
             set_personal_entry(db, PersonalEntry("201", FOE, ListName.BLOCK, now))
-        install_prompts(office, SECONDS)
+        install_prompts(office, SECONDS | ASKING)
         assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
         yield office
 
@@ -287,6 +290,19 @@ def test_the_whisper_is_heard_once(pbx: ScreenedPbx, did: str, trunk: str) -> No
         heard = phone.heard.audible_seconds
     assert played(pbx)[before:] == ["whisper-spam", "whisper-menu"]
     assert heard == pytest.approx(sum(SECONDS.values()), abs=0.3)
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_what_a_caller_said_is_heard_in_a_group(pbx: ScreenedPbx) -> None:
+    before = len(played(pbx))
+    spec = CallSpec(caller=ASKED, did=GROUP, voice=True, hang_up_after=14.0)
+    with (
+        Phone(pbx.asterisk, "202", Answering.busy()),
+        Phone(pbx.asterisk, "201", ears=True),
+        pbx.carrier.start(spec) as call,
+    ):
+        assert call.result().code == 200
+    assert {"screening-ask", "screening-call-from"} <= set(played(pbx)[before:])
 
 
 @pytest.mark.usefixtures("leaves_nothing")
