@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
 from reputation.store.audit import Change
 from reputation.store.people import all_dids, all_people
-from reputation.store.sources import NamedSource, did_sources, people_sources
+from reputation.store.sources import NamedSource, did_sources, dids_from, people_from, people_sources
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -34,11 +34,15 @@ UPLOAD_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class PeopleShown:
-    """The page. `of_settings`: extensions and numbers that the settings name, which win over every import."""
+    """The page. `of_settings`: extensions and numbers that the settings name, which win over every import.
+
+    `source_of`: the import that the others came from, by extension or number.
+    """
 
     people: tuple[Person, ...]
     dids: tuple[Did, ...]
     of_settings: frozenset[str]
+    source_of: Mapping[str, str]
     people_sources: tuple[NamedSource, ...]
     did_sources: tuple[NamedSource, ...]
 
@@ -50,6 +54,7 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
         tuple(all_people(db)),
         tuple(all_dids(db)),
         frozenset(named),
+        {key: one.source for key, one in (people_from(db) | dids_from(db)).items()},
         tuple(people_sources(db)),
         tuple(did_sources(db)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from httpx2 import Response
@@ -13,7 +14,14 @@ from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
 from reputation.store.feeds import record_failure
 from reputation.store.imports import Feed, import_numbers
-from reputation.store.people import all_dids, all_people, replace_settings_dids, replace_settings_people, upsert_people
+from reputation.store.people import (
+    all_dids,
+    all_people,
+    replace_settings_dids,
+    replace_settings_people,
+    upsert_dids,
+    upsert_people,
+)
 from reputation.store.personal_lists import Contact, add_contacts
 from tests.callsieve.browsing import NOW, Browser, Console, problem_of
 from tests.integration.test_hostile import PAYLOADS
@@ -158,3 +166,17 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         assert page.count("<script") == plain
         assert "<img" not in page
         assert "<b>" not in page
+
+
+def test_what_came_from_the_pbx_is_told_from_the_settings(console: Console, ada: Browser) -> None:
+    console.office.write(upsert_people, [Person("301", "PJSIP/301", "600")], "freepbx")
+    console.office.write(upsert_dids, [Did("+442071838751", ("600", "700"))], "freepbx")
+    page = ada.get("/people").text
+    by = [re.sub("<[^<>]*>", " ", row).split() for row in re.findall(r"<tr><td>(.*?)</td></tr>", page)]
+    assert {row[0]: row[-1] for row in by} == {
+        "201": "settings",
+        "301": "freepbx",
+        DID: "settings",
+        "+442071838751": "freepbx",
+    }
+    assert "600, 700" in page
