@@ -111,7 +111,7 @@ def run(arguments: list[str]) -> int:
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
     if COMPLETION in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported without a word
 
         completion_init()
     else:
