@@ -16,6 +16,7 @@ from callsieve.doctor.trunk_numbers import numbers_in_dialplan, trunks_of
 from callsieve.imports.rows import NAME, problem_of_person
 from callsieve.pbx.cli_output import (
     database_in,
+    endpoint_context_in,
     endpoint_values_in,
     globals_in,
     hints_in,
@@ -30,6 +31,7 @@ from reputation.model import Did, Person
 from reputation.numbers import number_of
 
 MOST_ASKED = 1000  # endpoints: each is a question of its own, which takes Asterisk 5 ms
+MOST_TRUNKS = 50
 MOST_CHARACTERS = 80  # of a person's name
 MOST_REMARKS = 20
 
@@ -95,6 +97,7 @@ class _Phones:
         if problem:
             self.remarks.append(f"not taken: {problem}")
         elif person.extension in self.people:
+            self.extension_of.setdefault(person.endpoint or "", person.extension)
             self.remarks.append(f"{person.extension} has several phones: {person.endpoint} is not known as one of them")
         else:
             self.people[person.extension] = replace(person, name=name or None, language=language)
@@ -186,7 +189,9 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
         phone = f"PJSIP/{one.name}"
         if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
             continue
-        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and phone not in hints):
+        if site.described_trunk(f"{phone}-00000000") is not None or (
+            one.is_trunk and phone not in hints and not is_phone_name(phone)
+        ):
             phones.trunks.append(phone)
             continue
         asked += 1
@@ -235,12 +240,13 @@ def _readable(text: str) -> str:
 
 
 def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
-    """Extensions that ring several people at once, or FreePBX's ring groups. A trunk's number is none."""
+    """Extensions that ring several people themselves, and FreePBX's ring groups. A trunk's number is none."""
     for context in ["ext-group"] if freepbx else plan.contexts:
         for extension in plan.extensions(context):
             if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:
                 continue
-            members = _people_in(plan.of(extension, context), phones)
+            reach = plan.of(extension, context)
+            members = _people_in(Reach(reach.phones, reach.extensions), phones)
             if len(members) > 1 or (freepbx and members):
                 phones.groups.setdefault(extension, set()).update(members)
 
@@ -276,17 +282,20 @@ def _freepbx_numbers(ground: CheckContext, plan: DialplanReach) -> Spots:
 def _asterisk_numbers(ground: CheckContext, phones: _Phones) -> Spots:
     """The numbers of each trunk's context, and of those that it passes the dialled number on to."""
     variables = globals_in(ground.ask("dialplan show globals"))
+    home = ground.loaded.settings.numbers.region
+    contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(ground)]
+    others = (phone.partition("/")[2] for phone in phones.trunks[:MOST_TRUNKS])
+    contexts += [(endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")), home) for name in others]
     found: Spots = {}
-    for trunk in trunks_of(ground):
-        region = (trunk.table.region if trunk.table else None) or ground.loaded.settings.numbers.region
-        patterns, extensions = numbers_in_dialplan(ground.dialplan, trunk.context or "", variables)
+    for context, region in dict.fromkeys(contexts):
+        patterns, extensions = numbers_in_dialplan(ground.dialplan, context or "", variables)
         for pattern in patterns:
             if re.search(r"\d{3}", pattern.name) and (remark := _of_pattern(pattern.name)) not in phones.remarks:
                 phones.remarks.append(remark)
         # In some countries a number as short as an extension is a service number.
-        spots = ((one, trunk.context or "") for one in extensions if len(one) > 4 and one not in phones.people)
+        spots = ((one, context or "") for one in extensions if len(one) > 4 and one not in phones.people)
         for number, more in _by_number(spots, region).items():
-            found.setdefault(number, []).extend(more)
+            found[number] = [*found.get(number, ()), *(one for one in more if one not in found.get(number, ()))]
     return found
 
 

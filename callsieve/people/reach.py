@@ -9,6 +9,7 @@ answer open, and then everybody may be rung.
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -49,6 +50,10 @@ _PHONE = re.compile(r"([A-Za-z0-9]+/[^/@!]+)(?:[/!].*)?")
 _SPECIAL = re.compile(r"[sihtoTea]|fax", re.ASCII)
 
 
+# What is known of a call's variables: its own, then the dialplan's globals.
+Variables = ChainMap[str, str | None]
+
+
 @dataclass(slots=True)
 class Reach:
     """`phones` are endpoints, `extensions` those that FreePBX rings, `queues` names. `is_open`: perhaps others, too."""
@@ -61,7 +66,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a call is, and what is known of its variables."""
+    """Where a call is, and what is known of its own variables."""
 
     context: str
     extension: str
@@ -127,7 +132,7 @@ class _Walk:
     def __init__(self, plan: DialplanReach, variables: Mapping[str, str], *, freepbx: bool) -> None:
         self._plan = plan
         self._freepbx = freepbx
-        self._globals = variables
+        self._globals: dict[str, str | None] = dict(variables)
         self._found = Reach()
         self._seen: set[object] = set()
         self._waiting: list[_Place] = []
@@ -135,16 +140,16 @@ class _Walk:
 
     def reach(self, extension: str, context: str) -> Reach:
         """All who may ring."""
-        self._go(context, extension, 1, self._globals)
+        self._go(context, extension, 1, {})
         while self._waiting:
             self._follow(self._waiting.pop())
         return self._found
 
-    def _go(self, context: str, extension: str, priority: int | str, variables: Mapping[str, str | None]) -> None:
+    def _go(self, context: str, extension: str, priority: int | str, own: Mapping[str, str | None]) -> None:
         if self._freepbx and context in FREEPBX_PEOPLE and re.fullmatch(r"\d{2,6}", extension):
             self._found.extensions.add(extension)
             return
-        known = {**variables, "EXTEN": extension, "CONTEXT": context}
+        known = {**own, "EXTEN": extension, "CONTEXT": context}
         key = (context, extension, priority, frozenset(known.items()))
         if key not in self._seen:
             self._seen.add(key)
@@ -153,7 +158,7 @@ class _Walk:
     def _follow(self, place: _Place) -> None:
         for match in self._plan.found(place.extension, place.context):
             start = match.labels.get(place.priority, 1) if isinstance(place.priority, str) else place.priority
-            variables = dict(place.variables)
+            variables: Variables = ChainMap(dict(place.variables), self._globals)
             for priority in sorted(step for step in match.applications if step >= start):
                 self._steps += 1
                 if self._steps > MOST_STEPS:
@@ -162,7 +167,7 @@ class _Walk:
                 if self._runs(match.applications[priority], place, priority, variables):
                     break
 
-    def _runs(self, application: str, place: _Place, priority: int, variables: dict[str, str | None]) -> bool:
+    def _runs(self, application: str, place: _Place, priority: int, variables: Variables) -> bool:
         """Whether the call is over, or elsewhere, after this step."""
         parts = _APPLICATION.fullmatch(application.strip())
         name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
@@ -193,7 +198,7 @@ class _Walk:
             self._found.is_open = True
         return name in ENDS
 
-    def _rings(self, arguments: str, variables: Mapping[str, str | None]) -> None:
+    def _rings(self, arguments: str, variables: Variables) -> None:
         raw = split_outside_brackets(_CONTACTS.sub(r"PJSIP/\1", arguments), ",")[0]
         targets = substituted(raw, variables)
         if targets is None:
@@ -201,27 +206,27 @@ class _Walk:
             return
         for target in targets.split("&"):
             if local := _LOCAL.fullmatch(target.strip()):
-                self._go(local[2], local[1], 1, self._globals)
+                self._go(local[2], local[1], 1, {})
             elif phone := _PHONE.fullmatch(target.strip()):
                 self._found.phones.add(phone[1])
 
-    def _waits(self, raw: str, variables: Mapping[str, str | None]) -> None:
+    def _waits(self, raw: str, variables: Variables) -> None:
         queue = substituted(raw, variables)
         if queue is None:
             self._found.is_open = True
         elif queue:
             self._found.queues.add(queue)
 
-    def _jumps(self, raw: str, place: _Place, variables: Mapping[str, str | None]) -> None:
+    def _jumps(self, raw: str, place: _Place, variables: Variables) -> None:
         if not raw:
             return
         target = self._target(raw, place, variables)
         if target is not None:
-            self._go(*target, variables)
+            self._go(*target, variables.maps[0])
         elif not self._freepbx or raw.startswith("from-did-direct-ivr,"):
             self._found.is_open = True
 
-    def _calls(self, raw: str, place: _Place, variables: Mapping[str, str | None]) -> None:
+    def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
         """A subroutine, with what it is given as ARG1 and so on. Of FreePBX's only those that ring somebody."""
         if not raw:
             return
@@ -234,9 +239,9 @@ class _Walk:
             self._dials_extensions(target[0], arguments, variables)
         elif not target[0].startswith("callsieve"):
             named = {f"ARG{index}": substituted(value, variables) for index, value in enumerate(arguments, 1)}
-            self._go(*target, {**variables, **named})
+            self._go(*target, {**variables.maps[0], **named})
 
-    def _dials_extensions(self, macro: str, arguments: list[str], variables: Mapping[str, str | None]) -> None:
+    def _dials_extensions(self, macro: str, arguments: list[str], variables: Variables) -> None:
         if macro not in FREEPBX_DIALS:
             return
         index = FREEPBX_DIALS[macro]
@@ -247,16 +252,14 @@ class _Walk:
         # One that ends in # is a number outside.
         self._found.extensions.update(one for one in extensions.split("-") if one and not one.endswith("#"))
 
-    def _chooses(self, place: _Place, variables: Mapping[str, str | None]) -> None:
+    def _chooses(self, place: _Place, variables: Variables) -> None:
         if self._plan.has_direct_dial(place.context):
             self._found.is_open = True
         for extension in self._plan.extensions(place.context):
             if len(extension) <= LONGEST_CHOICE:
-                self._go(place.context, extension, 1, variables)
+                self._go(place.context, extension, 1, variables.maps[0])
 
-    def _target(
-        self, raw: str, place: _Place, variables: Mapping[str, str | None]
-    ) -> tuple[str, str, int | str] | None:
+    def _target(self, raw: str, place: _Place, variables: Variables) -> tuple[str, str, int | str] | None:
         """Where `context,extension,priority`, `extension,priority` or `priority` is; None where that is not known."""
         text = substituted(raw, variables)
         parts = [part.strip() for part in text.split(",")] if text else []
