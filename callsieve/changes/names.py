@@ -59,6 +59,7 @@ FINAL = {
     "appeal evidence": Wording("Evidence stays with its appeal."),
     "appeal evidence download": NOTHING,
     "appeal undo": AGAIN,  # of an older version
+    "calls export": NOTHING,
     "db backup": NOTHING,
     "db check accept": Wording("A backup has the lists as they were: callsieve db restore."),
     "did export": NOTHING,

@@ -1,6 +1,6 @@
 """The calls of a PBX from its own database: MariaDB's `cdr`, with `cel` beside it for who hung up, as FreePBX has them.
 
-    with opened_tables(tables, sides, zone, done_to, now) as history:  for item in history: OutcomeRecord | DoneTo
+    with opened_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
 
 The PBX writes there while we read, and its tables may be of the kind that a long SELECT locks (MyISAM): so a few hours
 are asked for at a time, by the index on `calldate`. A call that is not over yet is left for the next import.
@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count, islice
 
-from callsieve.imports.call_history import DoneTo, History, HistoryError, Item, cdr_rows
-from callsieve.imports.cdr import CdrRow, OpenCalls, Sides, outcome_of_call
+from callsieve.imports.call_history import DoneTo, Item
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Database, connected
+from callsieve.replay.call_files import History, HistoryError, cdr_rows
+from callsieve.replay.cdr import CdrRow, OpenCalls, Sides, outcome_of_call
 
 # The fields of a CDR that are read (cdr.parse_row); `did` is FreePBX's.
 CDR_FIELDS = (
@@ -49,7 +50,7 @@ IS_DATE = "calldate >= %s AND calldate < %s AND MONTH(calldate) > 0 AND DAY(call
 @contextmanager
 def opened_tables(
     tables: CallTables, sides: Sides, zone: tzinfo | None, done_to: float | None, now: float
-) -> Iterator[History]:
+) -> Iterator[tuple[History, Iterator[Item]]]:
     """The calls that began from `done_to` on (UTC seconds), all of them for None. DatabaseError, HistoryError."""
     history = History(kind="cdr-mysql")
     with connected(tables.address) as db:
@@ -59,8 +60,7 @@ def opened_tables(
         found = _records(db, tables.cdr, columns, _begin(done_to), history)
         rows = (row for row in cdr_rows(found, history, zone) if done_to is None or row.began_at >= done_to)
         cel = _Cel.of(db, tables.cel, history)
-        history.items = _items(OpenCalls(rows), cel, sides, history, str(tables.address), now)
-        yield history
+        yield history, _items(OpenCalls(rows), cel, sides, history, str(tables.address), now)
 
 
 def _begin(done_to: float | None) -> datetime:

@@ -73,6 +73,7 @@ COMMANDS = {
     "calls show": "calls.cli.commands:show",
     "calls search": "calls.cli.live:search",
     "calls tail": "calls.cli.live:tail",
+    "calls export": "calls.cli.export:export",
     "own add": "own_numbers.cli.commands:add",
     "own show": "own_numbers.cli.commands:show",
     "own list": "own_numbers.cli.commands:show_all",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
 from agi.parsing import did_of
 from agi.site import Site
+from callsieve.replay.history_format import ATTESTATION, ENDED_BY, MISSED, VERIFICATION, Inbound, Marked, Outbound, Told
 from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, RowProblem
 from reputation.model import (
     Attestation,
@@ -22,9 +23,7 @@ from reputation.model import (
     CallerKind,
     Direction,
     Disposition,
-    EndedBy,
     Mark,
-    MarkChannel,
     OutcomeRecord,
     Verdict,
     Verification,
@@ -37,12 +36,6 @@ SOURCE = "history"
 
 TOO_LONG = f"is longer than {LINE_BYTES // 1024} kB"
 NO_NUMBER = "a mark of what is no telephone number"
-
-At = Annotated[float, msgspec.Meta(ge=0, le=4_102_444_800)]  # until the year 2100
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Text = Annotated[str, msgspec.Meta(max_length=128)]
-Network = Annotated[str, msgspec.Meta(max_length=1024)]  # what the network said: the number module reads anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +53,11 @@ class PastCall:
 
 
 Event = PastCall | Mark
+
+
+def at_of(event: Event) -> float:
+    """When it began."""
+    return event.at if isinstance(event, Mark) else event.outcome.at
 
 
 class EmptyLines(ValueError):
@@ -99,65 +97,22 @@ def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[
         if not _is_plain(line) and (name := _unprintable(told)):
             reading.refuse(f"{name} holds characters that cannot be shown")
             continue
-        if isinstance(told, _Marked):
+        if isinstance(told, Marked):
             mark = _mark_from(told, site.region)
             if mark is None:
                 reading.refuse(NO_NUMBER)
             else:
                 yield mark
             continue
-        trunk = trunks.get(told.trunk) if isinstance(told, _Inbound) and told.trunk else None
-        if isinstance(told, _Inbound):
-            yield _inbound_from(
-                told, trunk.region if trunk else site.region, trusted=trunk is not None and trunk.trusted
-            )
+        trunk = trunks.get(told.trunk) if isinstance(told, Inbound) and told.trunk else None
+        if isinstance(told, Inbound):
+            is_trusted = trunk is not None and trunk.trusted if told.trusted is None else told.trusted
+            yield _inbound_from(told, trunk.region if trunk else site.region, trusted=is_trusted)
         else:
             yield PastCall(_outbound_from(told, site.region))
 
 
-class _Inbound(msgspec.Struct, tag="inbound", frozen=True):
-    at: At
-    call: Id
-    caller: Network | None = None
-    callee: Text | None = None
-    callee_group: Text | None = None
-    did: Text | None = None
-    trunk: Text | None = None
-    answered: bool = False
-    ring_seconds: Seconds = 0.0
-    talk_seconds: Seconds = 0.0
-    ended_by: Literal["caller", "callee", "system"] | None = None
-    voicemail: bool = False
-    attestation: Literal["A", "B", "C"] | None = None
-    verification: Literal["passed", "failed"] | None = None
-    shown: Literal["tag", "warn", "challenge", "route", "reject"] | None = None
-
-
-class _Outbound(msgspec.Struct, tag="outbound", frozen=True):
-    at: At
-    call: Id
-    caller: Text | None = None
-    caller_group: Text | None = None
-    own_number: Text | None = None
-    callee: Text | None = None
-    answered: bool = False
-    ring_seconds: Seconds = 0.0
-    talk_seconds: Seconds = 0.0
-    ended_by: Literal["caller", "callee", "system"] | None = None
-
-
-class _Marked(msgspec.Struct, tag="mark", frozen=True):
-    at: At
-    number: Network
-    reporter: Id
-    group: Text | None = None
-    verdict: Literal["spam", "ok"] = "spam"
-    category: Text | None = None
-    call: Text | None = None
-
-
-_Told = _Inbound | _Outbound | _Marked
-_decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
+_decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
 
 # What the network said is read by the number module, which copes with anything, and is shown nowhere.
 _FROM_THE_NETWORK = frozenset({"caller", "number"})
@@ -187,48 +142,51 @@ def _is_plain(line: bytes) -> bool:
     return line.isascii() and b"\\" not in line and b"\x7f" not in line
 
 
-def _unprintable(told: _Told) -> str:
+def _unprintable(told: Told) -> str:
     """The first field whose text is not printable; empty when there is none."""
     for name in told.__struct_fields__:
         value = getattr(told, name)
-        if isinstance(value, str) and name not in _FROM_THE_NETWORK and not value.isprintable():
+        text = "".join(value) if isinstance(value, tuple) else value
+        if isinstance(text, str) and name not in _FROM_THE_NETWORK and not text.isprintable():
             return name
     return ""
 
 
-_ATTESTATION = {None: Attestation.NONE, "A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
-_VERIFICATION = {None: Verification.NONE, "passed": Verification.PASSED, "failed": Verification.FAILED}
-_ENDED_BY = {None: None, "caller": EndedBy.CALLER, "callee": EndedBy.CALLEE, "system": EndedBy.SYSTEM}
-
-
-def _inbound_from(told: _Inbound, region: str, *, trusted: bool) -> PastCall:
+def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
     caller = caller_of(told.caller or "", region)
-    attestation = _ATTESTATION[told.attestation]
-    verification = _VERIFICATION["passed" if told.attestation == "A" and not told.verification else told.verification]
+    kind = caller.kind if caller.e164 or told.caller_kind is None else told.caller_kind
+    attestation = ATTESTATION[told.attestation]
+    verification = VERIFICATION["passed" if told.attestation == "A" and not told.verification else told.verification]
     outcome = OutcomeRecord(
         linkedid=told.call,
         at=told.at,
         direction=Direction.INBOUND,
-        disposition=Disposition.ANSWERED if told.answered else Disposition.NO_ANSWER,
+        disposition=Disposition.ANSWERED if told.answered else MISSED[told.missed],
         caller=caller.e164,
-        caller_kind=caller.kind,
+        caller_kind=kind,
         did=did_of(told.did or "", region),
         trunk=told.trunk or None,
         answered_by=(told.callee or None) if told.answered else None,
         group=told.callee_group or None,
-        rung=(told.callee,) if told.callee else (),
+        queue=told.queue or None,
+        rung=((told.callee,) if told.callee else ()) if told.rung is None else told.rung,
         ring_seconds=told.ring_seconds,
         talk_seconds=told.talk_seconds,
-        ended_by=_ENDED_BY[told.ended_by],
+        ended_by=ENDED_BY[told.ended_by],
+        answered_by_pbx=told.answered_by_pbx,
         voicemail_left=told.voicemail,
+        transferred=told.passed_on,
+        challenge=told.challenge,
+        complete=told.complete,
         source=SOURCE,
         auth_class=auth_class_of(attestation, verification, trusted),
         action=told.shown,
+        rang_by=told.rang_by,
     )
-    return PastCall(outcome, attestation, verification, trusted)
+    return PastCall(outcome, attestation, verification, trusted, told.sampled)
 
 
-def _outbound_from(told: _Outbound, region: str) -> OutcomeRecord:
+def _outbound_from(told: Outbound, region: str) -> OutcomeRecord:
     return OutcomeRecord(
         linkedid=told.call,
         at=told.at,
@@ -241,12 +199,13 @@ def _outbound_from(told: _Outbound, region: str) -> OutcomeRecord:
         group=told.caller_group or None,
         ring_seconds=told.ring_seconds,
         talk_seconds=told.talk_seconds,
-        ended_by=_ENDED_BY[told.ended_by],
+        ended_by=ENDED_BY[told.ended_by],
+        complete=told.complete,
         source=SOURCE,
     )
 
 
-def _mark_from(told: _Marked, region: str) -> Mark | None:
+def _mark_from(told: Marked, region: str) -> Mark | None:
     number = number_of(told.number, region)
     if number is None:
         return None
@@ -256,8 +215,9 @@ def _mark_from(told: _Marked, region: str) -> Mark | None:
         reporter=told.reporter,
         verdict=Verdict.SPAM if told.verdict == "spam" else Verdict.OK,
         at=told.at,
-        channel=MarkChannel.CLI,
+        channel=told.channel,
         group=told.group or None,
         category=(told.category or "").lower() or None,
         linkedid=told.call or None,
+        epoch=told.epoch,
     )

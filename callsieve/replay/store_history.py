@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from heapq import merge
 
-from callsieve.replay.history_file import Event, PastCall
+from callsieve.replay.history_file import Event, PastCall, at_of
 from policies.reasons import CODES, Reason
 from reputation.model import (
     Attestation,
     AuthClass,
     DecisionRecord,
     Direction,
-    Mark,
     OutcomeRecord,
     Verdict,
     Verification,
@@ -45,11 +44,6 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
     sampled = calls_capped_by(db, CODES[Reason.CONTROL_SAMPLE], until)
     calls: Iterator[Event] = (replace(call_from(db, one), sampled=one.linkedid in sampled) for one in ended)
     yield from merge(calls, marks, key=at_of)
-
-
-def at_of(event: Event) -> float:
-    """When it began."""
-    return event.at if isinstance(event, Mark) else event.outcome.at
 
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:

@@ -25,9 +25,9 @@ import msgspec
 from callsieve.policy_selection import running_name
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements
-from callsieve.replay.history_file import HistoryReader
+from callsieve.replay.history_file import HistoryReader, at_of
 from callsieve.replay.report import ActionCounts, report_as_json
-from callsieve.replay.store_history import at_of, events_of_store
+from callsieve.replay.store_history import events_of_store
 from callsieve.settings import Loaded, SettingsError, load_settings
 from callsieve.wiring import policies_of
 from policies.loader import load_policy, parse_policy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,19 +19,16 @@ from callsieve.cli.output import plural, say
 from callsieve.cli.progress import meter, meter_of, watched
 from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
-from callsieve.imports.call_history import History, HistoryError, Written, opened
-from callsieve.imports.cdr import Sides
+from callsieve.imports.call_history import Written, items_of
 from callsieve.imports.cdr_database import opened_tables
 from callsieve.imports.cli.database import tables_from
 from callsieve.imports.operations import CallsRequest
 from callsieve.pbx.mysql import DatabaseError
+from callsieve.replay.call_files import History, HistoryError, opened, sides_of
 from callsieve.replay.history_file import EmptyLines
-from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE
 from callsieve.text.table_errors import TableProblem, table_error
-from callsieve.wiring import people_of, site_of
 from reputation.store.call_imports import calls_done_to
-from reputation.store.people import all_people
 
 
 def import_calls(
@@ -65,17 +61,18 @@ def import_calls(
     try:
         tables = None if origin is None else tables_from(origin)
         with stores(loaded, dry_run=dry_run, copied=True) as (known, written), ExitStack() as stack:
-            sides = _sides(known, loaded)
+            sides = sides_of(known, loaded)
             if file is not None:
                 name, history = file.name, stack.enter_context(opened(file, sides, place))
+                items = items_of(history)
                 tell = stack.enter_context(meter(file))
             else:
                 assert tables is not None
                 name = str(tables.address)
                 done_to = None if everything else calls_done_to(known, name)
-                history = stack.enter_context(opened_tables(tables, sides, place, done_to, time.time()))
+                history, items = stack.enter_context(opened_tables(tables, sides, place, done_to, time.time()))
                 tell = stack.enter_context(meter_of(history.size))
-            items = watched(iter(history), history.place or (lambda: history.bytes_read), tell)
+            items = watched(items, history.place or (lambda: history.bytes_read), tell)
             result = operations.import_calls(written, context_of(loaded), CallsRequest(name, items))
     except (HistoryError, DatabaseError) as error:
         raise CommandError(str(error)) from None
@@ -107,19 +104,6 @@ def _show(history: History, result: Written, seconds: float, *, dry_run: bool, a
         say(f"{plural(history.going_on, 'call')} may still go on: the next import takes what is over by then.")
     if dry_run:
         say("Nothing was changed.")
-
-
-def _sides(db: sqlite3.Connection, loaded: Loaded) -> Sides:
-    people = (*all_people(db), *people_of(loaded.settings))
-    site = site_of(loaded.settings)
-    phones = frozenset(person.endpoint for person in people if person.endpoint)
-    described = frozenset(trunk.name for trunk in site.trunks)
-
-    def trunk_of(channel: str) -> str | None:
-        name = site.trunk_of(channel).name
-        return name if name in described else None
-
-    return Sides(trunk_of, site.region, phones, site.trunks)
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, NamedTuple
 
 import msgspec
 import typer
@@ -17,29 +18,46 @@ import typer
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import plural
-from callsieve.cli.progress import meter, watched
+from callsieve.cli.progress import Tell, meter, meter_of, watched
 from callsieve.policy_selection import policy_called, running_name
+from callsieve.replay.call_files import History, HistoryError, in_time_order, opened, sides_of
 from callsieve.replay.cli.terminal import show_report
 from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements, nothing_of
-from callsieve.replay.history_file import EmptyLines, HistoryReader, events_of
+from callsieve.replay.history_file import EmptyLines, Event, at_of
 from callsieve.replay.report import ActionCounts, ReplayReport, line_of, report_as_json
 from callsieve.replay.report_html import page_of
+from callsieve.replay.store_history import events_of_store
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming
-from callsieve.system.privileges import acting_for, open_named
-from callsieve.wiring import policies_of, site_of
+from callsieve.system.privileges import acting_for
+from callsieve.text.csv_table import DAMAGE
+from callsieve.text.table_errors import TableProblem, table_error
+from callsieve.wiring import policies_of
 from policies.policy import Policy, PolicySet
 from reputation.store.as_of import Background, counts_of
+from reputation.store.retention import OUTCOME_DAYS
+from reputation.weights import DAY_SECONDS
 
 Chosen = tuple[str, PolicySet | Policy]
 
 PRIVATE = 0o600  # numbers are personal data
+OF_CDRS = (
+    "A CDR does not say who hung up, whether a message was left, nor what the network said of a caller: such calls "
+    "show less evidence than those that CallSieve saw itself."
+)
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="HISTORY", help="JSON lines, in time order.", show_default=False)],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[HISTORY]", help="JSON lines in time order, or Asterisk's CDRs.", show_default=False),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="No file: the calls of the last days in the store."),
+    ] = None,
     policy: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="A preset, a policy's name, or a FILE.toml; else the running one."),
@@ -51,6 +69,10 @@ def replay(
     config: ConfigOption = None,
 ) -> None:
     """Decide about the calls of a history again, each with only what was known before it. Changes nothing."""
+    if (file is None) == (days is None):
+        raise CommandError(
+            f"replay: say either a HISTORY or --days N, of the calls that the store keeps ({OUTCOME_DAYS})"
+        )
     loaded = settings_of(config)
     chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
     outputs = [path for path in (out, html) if path is not None]
@@ -60,7 +82,7 @@ def replay(
     with ExitStack() as stack:
         decisions = stack.enter_context(_complete(out))
         page = stack.enter_context(_complete(html))
-        report = _replayed(file, loaded, chosen, decisions)
+        report = _replayed(_Asked(file, days), loaded, chosen, decisions)
         if page is not None:
             page.write(page_of(report, time.time()).encode())
     if as_json:
@@ -69,29 +91,75 @@ def replay(
         show_report(report, outputs)
 
 
-def _replayed(file: Path, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> ReplayReport:
-    site, reading, tally = site_of(loaded.settings), HistoryReader(), ActionCounts()
+class _Asked(NamedTuple):
+    """A file, or the last days of the store."""
+
+    file: Path | None
+    days: int | None
+
+    @property
+    def name(self) -> str:
+        return self.file.name if self.file is not None else f"the last {plural(self.days or 0, 'day')}"
+
+
+def _replayed(asked: _Asked, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> ReplayReport:
+    tally = ActionCounts()
     encode = msgspec.json.Encoder().encode
-    started = time.monotonic()
-    with naming(file), open_named(file) as stream, _ground(loaded) as ground, meter(file, "adding up") as tell:
+    started, now = time.monotonic(), time.time()
+    since = now - asked.days * DAY_SECONDS if asked.days else -math.inf
+    with _ground(loaded) as ground, _history(asked, ground, loaded, now) as (history, tell):
         replay = Replay([policy for _, policy in chosen], ground.ours, ground.background_of)
-        events = watched(events_of(stream, reading, site), lambda: reading.bytes_read, tell)
+        events = watched(history.events, history.place or (lambda: history.bytes_read), tell)
         try:
             with _no_collector():
-                for event, judged in judgements(events, replay, reading):
+                for event, judged in judgements(events, replay, history):
+                    if at_of(event) < since:
+                        continue  # learnt from all the same
                     tally.add(event, judged, replay)
                     if judged is not None and decisions is not None:
                         decisions.write(encode(line_of(judged)) + b"\n")
         except EmptyLines as error:
-            raise CommandError(f"{file}: {error}") from None
+            raise CommandError(f"{asked.file}: {error}") from None
+        except DAMAGE:
+            raise CommandError(str(table_error(TableProblem.DAMAGED, str(asked.file)))) from None
         if not tally.calls:
-            why = f": {reading.problems[0]}" if reading.problems else ""
-            raise CommandError(f"{file}: not one inbound call can be replayed{why}")
+            why = f": {history.problems[0]}" if history.problems else ""
+            raise CommandError(f"{asked.file or asked.name}: not one inbound call can be replayed{why}")
         names = [name for name, _ in chosen]
         seconds = time.monotonic() - started
+        notes = [*ground.notes, *([OF_CDRS] if history.kind.startswith("cdr-") else [])]
         return tally.report(
-            file.name, names, replay, reading, known_in(replay, ground.ours.own_numbers), ground.notes, seconds
+            asked.name, names, replay, history, known_in(replay, ground.ours.own_numbers), notes, seconds
         )
+
+
+@contextmanager
+def _history(asked: _Asked, ground: _Ground, loaded: Loaded, now: float) -> Iterator[tuple[History, Tell]]:
+    """What was asked for, in time order as a file of ours has it and a file of CDRs nearly; and who is told of it."""
+    if asked.file is None:
+        if ground.db is None:
+            raise CommandError(
+                f"{loaded.store_path}: there is no store yet, so there is no call to replay: name a HISTORY"
+            )
+        history = History(kind="store")
+        history.events = _counted(events_of_store(ground.db, now), history)
+        with meter_of(None, "adding up") as tell:
+            yield history, tell
+        return
+    try:
+        with naming(asked.file), opened(asked.file, sides_of(ground.db, loaded), None) as history:
+            if history.kind != "history":
+                history.events = in_time_order(history.events)
+            with meter(asked.file, "adding up") as tell:
+                yield history, tell
+    except HistoryError as error:
+        raise CommandError(str(error)) from None
+
+
+def _counted(events: Iterator[Event], history: History) -> Iterator[Event]:
+    for event in events:
+        history.read += 1
+        yield event
 
 
 @contextmanager
@@ -106,8 +174,9 @@ def _no_collector() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What is known besides the history."""
+    """What is known besides the history. `db`: the store, if there is one."""
 
+    db: sqlite3.Connection | None
     ours: Ours
     background_of: Callable[[str], Background]
     notes: list[str]
@@ -118,10 +187,10 @@ def _ground(loaded: Loaded) -> Iterator[_Ground]:
     """From the settings, and from the store when there is one."""
     if not has_store(loaded):
         note = "There is no store here: no list, contact, identity or imported number was used."
-        yield _Ground(Ours.of(loaded), nothing_of, [note])
+        yield _Ground(None, Ours.of(loaded), nothing_of, [note])
         return
     with existing_store(loaded) as db:
-        yield _Ground(*ground_of(db, loaded), [_note_of(db, loaded)])
+        yield _Ground(db, *ground_of(db, loaded), [_note_of(db, loaded)])
 
 
 def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
@@ -143,11 +212,11 @@ def _chosen(name: str | None, loaded: Loaded) -> Chosen:
     return policy.name, policy
 
 
-def _check(path: Path, history: Path) -> None:
+def _check(path: Path, history: Path | None) -> None:
     """Before the work: whether the file may be written over."""
     if path.exists() and not path.is_file():
         raise CommandError(f"{path}: is no regular file: name a file to be written")
-    if path.exists() and history.exists() and path.samefile(history):
+    if path.exists() and history is not None and history.exists() and path.samefile(history):
         raise CommandError(f"{path}: is the history itself: name another file")
 
 

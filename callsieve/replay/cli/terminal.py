@@ -56,7 +56,8 @@ def _show_head(report: ReplayReport) -> None:
         f"{report.outbound:,} outbound",
         plural(report.marks, "mark") + (f" and {refused:,} refused" if refused else ""),
     ]
-    say(f"{span}: {', '.join(parts)}; {report.reading.read:,} lines in {report.seconds:.1f} s")
+    unit = "lines" if report.reading.line else "calls and marks read"
+    say(f"{span}: {', '.join(parts)}; {report.reading.read:,} {unit} in {report.seconds:.1f} s")
     for why, count in sorted(report.refused_marks.items()):
         say(dim(f"refused {plural(count, 'mark')}: {why}"))
 

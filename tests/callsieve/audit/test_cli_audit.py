@@ -45,6 +45,7 @@ WRITING = {
     "import calls": "history.jsonl",
     "import contacts": "crm.csv --source crm",
     "import remove": "complaints",
+    "calls export": "--days 30",
     "policy activate": "strict",
     "emergency open": "",
     "emergency close": "",

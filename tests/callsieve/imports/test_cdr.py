@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callsieve.imports import call_history
-from callsieve.imports.call_history import History, HistoryError, opened, write_calls
-from callsieve.imports.cdr import (
+from callsieve.imports.call_history import items_of, write_calls
+from callsieve.replay.call_files import History, HistoryError, opened
+from callsieve.replay.cdr import (
     CSV_COLUMNS,
     OPEN_CALLS,
     CdrRow,
@@ -247,7 +248,7 @@ class TestCalls:
 
 def read(path: Path, zone: Any = UTC) -> tuple[list[Any], History]:
     with opened(path, SIDES, zone) as history:
-        return list(history), history
+        return list(items_of(history)), history
 
 
 INBOUND = {

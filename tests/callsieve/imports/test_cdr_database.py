@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 import pytest
 
-from callsieve.imports.call_history import Item, write_calls
-from callsieve.imports.cdr import Sides
+from callsieve.imports.call_history import write_calls
 from callsieve.imports.cdr_database import opened_tables
 from callsieve.pbx import mysql
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Address
+from callsieve.replay.cdr import Sides
 from lab.debian import LabUnavailable
 from lab.mariadb import ADDRESS, DATABASE, PASSWORD, USER, MariaDb
 from reputation.model import Disposition, EndedBy
@@ -235,7 +235,7 @@ class TestBrokenOff:
         self, tmp_path: Path, pbx: MariaDb, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Of 30 places. Few calls are held back, so that a place can lie in the middle of a call."""
-        monkeypatch.setattr("callsieve.imports.cdr.OPEN_CALLS", 20)
+        monkeypatch.setattr("callsieve.replay.cdr.OPEN_CALLS", 20)
         monkeypatch.setattr("callsieve.imports.cdr_database.CALLS_AT_ONCE", 10)
         rows = history(600)
         pbx.run(INSERT_CDR, rows)
@@ -252,9 +252,8 @@ class TestBrokenOff:
             with open_store(path) as db:
                 row = db.execute("SELECT done_to FROM call_import").fetchone()
                 done_to = row[0] if row else None
-                with opened_tables(tables(pbx), SIDES, UTC, done_to, time.time()) as found:
-                    items: Iterator[Item] = islice(found, stop)
-                    write_calls(db, items, time.time)
+                with opened_tables(tables(pbx), SIDES, UTC, done_to, time.time()) as (_, items):
+                    write_calls(db, islice(items, stop), time.time)
         return evidence(path)
 
     def test_killed(self, callsieve: Program, tmp_path: Path, pbx: MariaDb) -> None:

@@ -119,8 +119,9 @@ def test_errors_come_before_the_work(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        pytest.param(b"", "not one inbound call", id="empty"),
-        pytest.param(b"\0" * 5000, "line 1: ", id="no-history"),
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(b"\0" * 5000, "the file is empty", id="no-history"),
+        pytest.param(b"a,b,c\n", "no CDRs", id="another-table"),
         pytest.param(lines(outbound("o0")), "not one inbound call", id="nothing-to-decide"),
     ],
 )

@@ -1,0 +1,189 @@
+"""A history of calls in a file: Asterisk's CDRs as CSV or sqlite3, or our own JSON lines. One pass, bounded memory.
+
+    with opened(path, sides, zone) as history:  for event in history: PastCall | Mark
+
+Of a CDR nobody knows what the network said, and what of it was answered by whom is callsieve/replay/cdr.py's to find.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from heapq import heappop, heappush
+from itertools import chain, count
+from pathlib import Path
+from typing import BinaryIO
+
+from agi.site import Site
+from callsieve.replay.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
+from callsieve.replay.history_file import Event, HistoryReader, PastCall, at_of, events_of, lines_of
+from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for, open_named
+from callsieve.text.csv_table import unpacked
+from callsieve.wiring import people_of, site_of
+from reputation.store.people import all_people
+
+NO_CDR = "no CDR: no time, duration or disposition that can be read"
+SQLITE = b"SQLite format 3\x00"
+JSON_LINE = re.compile(rb"^\s*\{", re.MULTILINE)
+LEAST_COMMAS = 4
+# A CDR is written when its call is over, so a long call comes after shorter ones that began later.
+HELD_EVENTS = 50_000
+
+
+class HistoryError(ValueError):
+    """The file is no history of calls. The text says what was expected."""
+
+
+@dataclass(slots=True)
+class History(HistoryReader):
+    """What was read so far; iterate over it once.
+
+    `place`: how far in the file, where that is packed, or how many seconds of the `size` that a database covers.
+    `going_on`: calls that are not over, left for the next import.
+    """
+
+    events: Iterator[Event] = field(default_factory=lambda: iter(()))
+    kind: str = ""
+    place: Callable[[], int] | None = None
+    size: int | None = None
+    going_on: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.events
+
+
+def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
+    """Which channels are phones and which trunks, by the settings and the store if there is one."""
+    people = (*(all_people(db) if db is not None else ()), *people_of(loaded.settings))
+    site = site_of(loaded.settings)
+    phones = frozenset(person.endpoint for person in people if person.endpoint)
+    described = frozenset(trunk.name for trunk in site.trunks)
+
+    def trunk_of(channel: str) -> str | None:
+        name = site.trunk_of(channel).name
+        return name if name in described else None
+
+    return Sides(trunk_of, site.region, phones, site.trunks)
+
+
+def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[Event]:
+    """By their beginnings, as far as those lie `held` events apart: what is further behind comes too late."""
+    waiting: list[tuple[float, int, Event]] = []
+    order = count()
+    for event in events:
+        heappush(waiting, (at_of(event), next(order), event))
+        if len(waiting) > held:
+            yield heappop(waiting)[2]
+    while waiting:
+        yield heappop(waiting)[2]
+
+
+@contextmanager
+def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
+    """The history in a file, whichever of the three kinds it is; lines may be packed with gzip. HistoryError or OSError
+    if none.
+    """
+    history = History()
+    with open_named(path) as packed:
+        stream = unpacked(packed)
+        start = stream.read(4096)
+        stream.seek(0)
+        if stream is not packed:
+            history.place = packed.tell
+            if start.startswith(SQLITE):
+                raise HistoryError(f"{path.name}: a packed database: unpack it first (gunzip)")
+        if start.startswith(SQLITE):
+            history.kind = "cdr-sqlite"
+            with closing(_opened_database(path)) as db:
+                history.events = map(
+                    PastCall, outcomes(cdr_rows(_records_of_sqlite(db, path.name), history, zone), sides)
+                )
+                yield history
+            return
+        if _is_json(start):
+            history.kind = "history"
+            history.events = events_of(stream, history, Site(sides.region, sides.trunks))
+        else:
+            history.kind = "cdr-csv"
+            history.events = map(PastCall, outcomes(_rows_of_csv(stream, path.name, history, zone), sides))
+        yield history
+
+
+def _is_json(start: bytes) -> bool:
+    """Whether a file that begins so is one of ours, though its first lines may be damaged; CDRs have many commas."""
+    first, _, rest = start.lstrip().partition(b"\n")
+    return first.startswith(b"{") or (first.count(b",") < LEAST_COMMAS and JSON_LINE.search(rest) is not None)
+
+
+def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
+    """Master.csv has no header; an export of FreePBX's table has one."""
+    records = _records(stream, history)
+    first = next(records, None)
+    if first is None:
+        raise HistoryError(f"{name}: the file is empty")
+    header = [word.strip().lower() for word in first]
+    has_header = "disposition" in header
+    if not has_header and len(first) < LEAST_COLUMNS:
+        raise HistoryError(f"{name}: no CDRs: expected Asterisk's Master.csv, its cdr table, or JSON lines")
+    if has_header:
+        return cdr_rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
+    return cdr_rows(map(fields_of_csv, chain([first], records)), history, zone)
+
+
+def cdr_rows(found: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
+    """The CDRs among what was found, by the names of their fields; what is none is refused in the history."""
+    for fields in found:
+        history.read += 1
+        row = parse_row(fields, zone) if fields else None
+        if row is None:
+            history.refuse(NO_CDR)
+        else:
+            yield row
+
+
+def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
+    """The fields of each line. Text is taken whatever callers called themselves: Asterisk writes their bytes as they
+    came. Line by line, so that a quote that is never closed costs one CDR.
+    """
+    for raw in lines_of(stream, history):
+        text = raw.decode("utf-8", "replace").replace("\0", "").strip("\r\n").replace("\r", " ")
+        if text:
+            yield next(csv.reader([text]))
+
+
+def _opened_database(path: Path) -> sqlite3.Connection:
+    """Read from at once, inside a transaction: afterwards root may act for somebody who may not open it."""
+    with acting_for(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        with suppress(sqlite3.DatabaseError):  # said when its rows are read
+            db.execute("BEGIN")
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    return db
+
+
+def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
+    """The first table with a disposition, in the order it was written: cdr_sqlite3_custom's, or a copy of FreePBX's.
+
+    SQLite's errors become ours here: around us they would be taken for the store's.
+    """
+    try:
+        tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
+        for table in sorted(tables, key=lambda table: (table != "cdr", table)):
+            quoted = '"' + table.replace('"', '""') + '"'
+            cursor = db.execute(f"SELECT * FROM {quoted}")
+            columns = [column[0].lower() for column in cursor.description]
+            if "disposition" in columns:
+                break
+        else:
+            raise HistoryError(f"{name}: no table with a column 'disposition': expected Asterisk's cdr")
+        while (record := cursor.fetchone()) is not None:
+            yield {column: "" if v is None else str(v) for column, v in zip(columns, record, strict=True)}
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"{name}: cannot be read as an sqlite3 file ({error})") from error
