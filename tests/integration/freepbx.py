@@ -1,4 +1,4 @@
-"""A stand-in for FreePBX 17: its FastAGI server on port 4573, and how calls come in through its dialplan.
+"""A stand-in for FreePBX 17: its FastAGI server, and how calls come in through its dialplan.
 
 It is ours: contexts, variables and the order of things are as FreePBX 17 has them (read in its modules, some of it seen
 on a real one), the words are not. Calls arrive in from-trunk-callsieve once CallSieve is installed.
@@ -33,17 +33,19 @@ class FastAgiServer:
     """FreePBX's FastAGI server: it runs the script that a header block names, and dies of one that it does not have.
 
     Ring groups ask it whom to dial. What watches over it starts it again a second after its death; meanwhile nobody
-    answers on the port, and ring groups ring nobody. A connection alone does nothing. Needs `port_alone`.
+    answers on the port, and ring groups ring nobody. A connection alone does nothing. On FreePBX's own port it needs
+    `port_alone`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = PORT) -> None:
+        self.port = port
         self.deaths = 0
         self.served = 0
         self.has_died = threading.Event()
         self._dying = threading.Event()
         self._stop = threading.Event()
         self._connections: list[socket.socket] = []
-        self._server = listening()
+        self._server = listening_on(self.port)
         self._thread = threading.Thread(target=self._run, name="freepbx-fastagi")
 
     def __enter__(self) -> Self:
@@ -69,7 +71,7 @@ class FastAgiServer:
                 self.deaths += 1
                 self.has_died.set()
                 if not self._stop.wait(RESTART_SECONDS):
-                    self._server = listening()
+                    self._server = listening_on(self.port)
                     self._dying.clear()
                 continue
             with suppress(TimeoutError):
@@ -103,9 +105,9 @@ def port_alone() -> Iterator[None]:
         yield
 
 
-def listening() -> socket.socket:
-    """A server socket on FreePBX's port."""
-    server = socket.create_server(("127.0.0.1", PORT))
+def listening_on(port: int) -> socket.socket:
+    """A server socket."""
+    server = socket.create_server(("127.0.0.1", port))
     server.settimeout(0.05)
     return server
 
@@ -309,11 +311,14 @@ QUEUES = f"\n[400]\nstrategy = ringall\ntimeout = 15\n{QUEUE_MEMBERS}"
 
 
 @contextmanager
-def freepbx(state: Path, settings: str = "", custom: str = "") -> Iterator[Office]:
-    """The stand-in without CallSieve, its trunk already in our context. `custom`: what is the administrator's own."""
+def freepbx(state: Path, settings: str = "", custom: str = "", port: int = PORT) -> Iterator[Office]:
+    """The stand-in without CallSieve, its trunk already in our context.
+
+    `custom`: what is the administrator's own. `port`: where ring groups ask.
+    """
     with bare_office("", state) as office:
         etc = office.etc
-        (etc / "extensions_additional.conf").write_text(GENERATED)
+        (etc / "extensions_additional.conf").write_text(GENERATED.replace("127.0.0.1/", f"127.0.0.1:{port}/"))
         (etc / "extensions_custom.conf").write_text(custom)
         (etc / "extensions.conf").write_text(EXTENSIONS)
         (etc / "manager_custom.conf").write_text("")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import SOCK_STREAM
 
 import pytest
 
@@ -15,6 +16,7 @@ from callsieve.install.freepbx import PHONE_HOOKS
 from lab import CallResult, CallSpec, Carrier, Phone
 from lab.messages import SipMessage
 from lab.phone import Answering
+from lab.ports import free_port
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
@@ -32,12 +34,11 @@ from tests.integration.freepbx import (
     QUEUE,
     FastAgiServer,
     freepbx,
-    port_alone,
 )
 from tests.integration.office import install_prompts, played
 from tests.waiting import wait_until
 
-TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED = (f"+120155501{n}" for n in range(50, 58))
+TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED, MARKED = (f"+120155501{n}" for n in range(50, 59))
 TAG, WARN = ("<http://localhost>;info=callsieve-tag", "<http://localhost>;info=callsieve-warn")
 WHISPER = {"whisper-spam": 0.6, "whisper-menu": 1.6}
 SETTINGS = """
@@ -88,14 +89,18 @@ EVERYWHERE = [
 @pytest.fixture(scope="module")
 def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     state = tmp_path_factory.mktemp("freepbx") / "state"
-    with port_alone(), freepbx(state, SETTINGS) as office, FastAgiServer():
+    with (
+        FastAgiServer(free_port("127.0.0.1", SOCK_STREAM)) as server,
+        freepbx(state, SETTINGS, port=server.port) as office,
+    ):
         (state / "policies").mkdir(parents=True)
         (state / "policies" / "office.toml").write_text(POLICY)
         office.install("--freepbx", "--reload")
         office.daemon.start()
         now = time.time()
         with open_store(office.daemon.store) as db, transaction(db):
-            for number, action in ((TAGGED, "tag"), (WARNED, "warn"), (CHALLENGED, "challenge"), (FRIEND, "warn")):
+            actions = {TAGGED: "tag", CHALLENGED: "challenge", **dict.fromkeys((WARNED, FRIEND, MARKED), "warn")}
+            for number, action in actions.items():
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=now))
             set_personal_entry(db, PersonalEntry("201", FRIEND, ListName.ALLOW, now))
             set_personal_entry(db, PersonalEntry("201", FOE, ListName.BLOCK, now))
@@ -225,6 +230,15 @@ def test_an_extension_that_has_blocked_the_caller_is_busy(pbx: Office) -> None:
         Carrier(pbx.asterisk).call(spec_of(ALICE, FOE))
         assert blocks.invites() == []
     assert any('"201@default,b"' in line for line in pbx.asterisk.log_lines())
+
+
+def test_3_in_a_queue_ends_the_call(pbx: Office) -> None:
+    """Nobody else of the queue is rung, and the same phone not again: it has blocked the caller now."""
+    with Phone(pbx.asterisk, "201", ears=True) as phone, Carrier(pbx.asterisk).start(spec_of(QUEUE, MARKED)) as call:
+        wait_until(lambda: phone.heard.audible_seconds > 1.0, "the warning")
+        phone.press("3")
+        result = call.result()
+        assert (result.bye_from, len(phone.invites())) == ("asterisk", 1)
 
 
 def test_freepbx_asks_to_confirm_and_nothing_is_whispered(pbx: Office) -> None:
