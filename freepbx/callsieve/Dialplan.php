@@ -199,8 +199,14 @@ class Dialplan {
 		}
 	}
 
-	/** Steps before a label or a position that is there. */
+	/**
+	 * Steps before a label or a position that is there.
+	 *
+	 * FreePBX counts the steps of an extension from 1 where a module spliced into it before it was there (its queues module
+	 * does so with macro-auto-blkvm), and then loses the last one in the next splice.
+	 */
 	private static function splice($ext, string $context, string $exten, string|int $before, array $steps): void {
+		$ext->_exts[$context][" $exten "] = array_values($ext->_exts[$context][" $exten "]);
 		foreach ($steps as $number => $step) {
 			$ext->splice($context, $exten, is_int($before) ? $before + $number : $before, new \extension($step));
 		}

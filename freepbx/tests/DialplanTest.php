@@ -99,6 +99,19 @@ final class DialplanTest extends TestCase {
 		$this->assertSame([':Set(__MACRO_RESULT=)', ':Gosub(app-callsieve-pickup,s,1)', ':Return()'], $steps);
 	}
 
+	public function testNoStepIsLostWhereAnotherModuleWasTooEarly(): void {
+		$ext = new extensions();
+		$ext->splice('macro-auto-blkvm', 's', 1, new extension('ExecIf(queue)'));
+		foreach (['Set(__MACRO_RESULT=)', 'Set(CFIGNORE=)', 'Return()'] as $step) {
+			$ext->add('macro-auto-blkvm', 's', '', new extension($step));
+		}
+		Dialplan::add($ext, [], []);
+		$this->assertSame(
+			[':ExecIf(queue)', ':Set(__MACRO_RESULT=)', ':Set(CFIGNORE=)', ':Gosub(app-callsieve-pickup,s,1)', ':Return()'],
+			self::steps($ext, 'macro-auto-blkvm', 's'),
+		);
+	}
+
 	public static function codes(): array {
 		return [
 			'none' => [[], []],

@@ -142,17 +142,29 @@ namespace {
 			$this->includes[$section][] = $included;
 		}
 
-		/** Before a label, at the end where there is no such label, or at a position; an empty extension is an error. */
+		/**
+		 * Before a label, at the end where there is no such label, or at a position. As in FreePBX, an empty extension begins
+		 * with the position as its key, and where keys do not begin with 0 the last step is lost.
+		 */
 		public function splice($section, $extension, $priority, $command) {
 			$steps = $this->_exts[$section][" $extension "] ?? [];
+			$step = ['basetag' => 'n', 'tag' => '', 'addpri' => '', 'cmd' => $command];
 			if (!is_int($priority)) {
 				$at = array_search($priority, array_column($steps, 'tag'), true);
 				$priority = $at === false ? count($steps) : $at;
 			}
-			if (!$steps || $priority === 0) {
+			if ($priority === 0) {
 				throw new \Exception("splice into $section,$extension at $priority");
 			}
-			array_splice($steps, $priority, 0, [['basetag' => 'n', 'tag' => '', 'addpri' => '', 'cmd' => $command]]);
+			if (!$steps) {
+				$this->_exts[$section][" $extension "] = [$priority => ['basetag' => $priority] + $step];
+				return;
+			}
+			$before = $steps;
+			$steps[$priority] = $step;
+			for ($number = $priority + 1; $number <= count($before); $number++) {
+				$steps[$number] = $before[$number - 1];
+			}
 			$this->_exts[$section][" $extension "] = $steps;
 		}
 
