@@ -62,10 +62,10 @@ def people_in(table: CsvTable) -> Iterator[Person]:
             yield Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
 
 
-def numbers_of_blacklist(
+def numbers_of_family(
     lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[str], None]
 ) -> Iterator[ImportedRow]:
-    """The numbers of AstDB's blacklist, written as callers were shown; `refuse` is told what is no number."""
+    """The numbers of a list in AstDB, written as callers were shown; `refuse` is told what is no number."""
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:

@@ -1,8 +1,7 @@
-"""`callsieve import`: numbers and contacts from files, and from Asterisk's own blacklist."""
+"""`callsieve import`: numbers and contacts from files, and from the PBX's own lists."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,14 @@ from callsieve.cli.output import plural, print_table, say, say_undo, some
 from callsieve.cli.progress import meter, watched
 from callsieve.cli.store import context_of, perform, stores
 from callsieve.imports import operations
-from callsieve.imports.cli.blacklist import AsBlocklistOption, block_blacklist, import_blacklist
+from callsieve.imports.cli.astdb import (
+    LISTS,
+    AsAllowlistOption,
+    AsBlocklistOption,
+    Origin,
+    import_pbx_list,
+    list_pbx_list,
+)
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
@@ -32,22 +38,21 @@ from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import contact_sources, did_sources, people_sources
 
 
-class Origin(StrEnum):
-    """Where numbers come from when there is no file."""
-
-    ASTDB = "astdb"
-
-
 def import_numbers_file(
     file: Annotated[Path | None, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)] = None,
     source: Annotated[
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
     origin: Annotated[
-        Origin | None, typer.Option("--from", help="No file: the blacklist in Asterisk's own database, and FreePBX's.")
+        Origin | None,
+        typer.Option("--from", help="No file: Asterisk's own blacklist, or the list of FreePBX's module Allowlist."),
     ] = None,
-    verdict: Annotated[ImportVerdict, typer.Option(help="What being on the list means.")] = ImportVerdict.SPAM,
+    verdict: Annotated[
+        ImportVerdict | None,
+        typer.Option(help="What being on the list means; else spam, or ok of FreePBX's allowlist.", show_default=False),
+    ] = None,
     as_blocklist: AsBlocklistOption = False,
+    as_allowlist: AsAllowlistOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -55,23 +60,26 @@ def import_numbers_file(
     """Import a list of numbers: evidence against them, or for them. Header: number[,category][,name][,note]."""
     if (file is None) == (origin is None):
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
-    if as_blocklist:
-        if origin is None or source is not None or verdict is not ImportVerdict.SPAM:
+    if as_blocklist or as_allowlist:
+        wanted = Origin.ASTDB if as_blocklist else Origin.ALLOWLIST
+        if origin is not wanted or source is not None or verdict is not None:
+            known = LISTS[wanted]
             raise CommandError(
-                "--as-blocklist goes with --from astdb alone; for a file: callsieve list import FILE --list block"
+                f"{known.option} goes with --from {wanted} alone; "
+                f"for a file: callsieve list import FILE --list {known.list_name}"
             )
-        block_blacklist(config, dry_run=dry_run, as_json=as_json)
+        list_pbx_list(config, wanted, dry_run=dry_run, as_json=as_json)
         return
     loaded = settings_of(config)
     name = origin.value if source is None and origin is not None else source
     summary = Summary(ImportKind.NUMBERS, source_given(name), dry_run)
-    if file is None:
-        import_blacklist(loaded, summary, verdict.value)
-    else:
+    if origin is not None:
+        import_pbx_list(loaded, summary, origin, verdict)
+    elif file is not None:
         with table_in(file, NUMBER_COLUMNS) as (table, bytes_read), meter(file) as tell:
             rows = watched(numbers_in(table, loaded.settings.numbers.region), bytes_read, tell)
             summary.problems = table.problems
-            store_numbers(loaded, summary, verdict.value, rows)
+            store_numbers(loaded, summary, (verdict or ImportVerdict.SPAM).value, rows)
             summary.take(table)
     print_summary(summary, as_json=as_json)
 

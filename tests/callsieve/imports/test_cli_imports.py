@@ -460,3 +460,48 @@ def test_a_long_list_needs_little_memory(callsieve: Program) -> None:
     file = numbers_file(callsieve, 100_000)
     process = callsieve.start("import", "numbers", file, "--source", "big")
     assert 0 < ended(process).peak_kilobytes < 120_000  # it does not grow with the rows
+
+
+ALLOWLIST = """\
+/allowlist/12017421836                            : Joe &amp; Sons \x1b[2J
+/allowlist/autoadd                                : 1
+/allowlist/dest                                   : app-blackhole,hangup,1
+/allowlist/did/442071838750/                      : 1
+/allowlist/knowncallers                           : 1
+/allowlist/2017421837                             : 1
+6 results found.
+"""
+
+
+def test_freepbxs_allowlist_becomes_a_source_for_its_numbers(callsieve: Program) -> None:
+    result = asterisk_that_prints(callsieve, ALLOWLIST)("import", "numbers", "--from", "freepbx-allowlist")
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 numbers as freepbx-allowlist: 2 rows read")
+    assert "--as-allowlist" in result.err
+    assert "import contacts" in result.err
+    [source] = callsieve("import", "list", "--json").json
+    assert (source["verdict"], source["rows"]) == ("ok", 2)
+
+
+def test_freepbxs_allowlist_becomes_entries_of_the_allowlist(callsieve: Program) -> None:
+    program = asterisk_that_prints(callsieve, ALLOWLIST)
+    arguments = ("import", "numbers", "--from", "freepbx-allowlist", "--as-allowlist", "--json")
+    done = program(*arguments).json
+    assert done.items() >= {"read": 2, "added": 2, "skipped": 0}.items()
+    kept = [(entry["entry"], entry["note"]) for entry in program("list", "show", "allow", "--json").json]
+    assert kept == [("+12017421836", "Joe & Sons [2J"), ("+12017421837", "FreePBX's allowlist")]
+    assert program(*arguments).json.items() >= {"added": 0, "unchanged": 2}.items()
+    program.ok("undo", str(done["undo"]))
+    assert program("list", "show", "allow", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "more", [["--from", "astdb", "--as-allowlist"], ["--from", "freepbx-allowlist", "--as-blocklist"]]
+)
+def test_each_list_of_the_pbx_has_its_own_list_here(callsieve: Program, more: list[str]) -> None:
+    assert "alone" in callsieve.fails("import", "numbers", "--from", *more)
+
+
+def test_an_allowlist_with_settings_alone_is_empty(callsieve: Program) -> None:
+    program = asterisk_that_prints(callsieve, "/allowlist/dest : x\n")
+    assert "allowlist is empty" in program.fails("import", "numbers", "--from", "freepbx-allowlist")

@@ -12,10 +12,11 @@ from callsieve.imports.rows import (
     PEOPLE_COLUMNS,
     contacts_in,
     numbers_in,
-    numbers_of_blacklist,
+    numbers_of_family,
     people_in,
 )
-from callsieve.pbx.blacklist import BlacklistLine, parse_blacklist
+from callsieve.pbx import number_families
+from callsieve.pbx.number_families import FamilyLine, parse_family
 from callsieve.text.csv_table import CsvTable
 from reputation.model import Person
 from reputation.store.personal_lists import Contact
@@ -96,12 +97,12 @@ BLACKLIST = """\
 
 
 def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
-    assert list(parse_blacklist(BLACKLIST)) == [
-        BlacklistLine("12017421834", ""),
-        BlacklistLine("2017421835", "Sells windows : daily"),
-        BlacklistLine("blocked", ""),
-        BlacklistLine("dest", "app-blackhole,hangup,1"),
-        BlacklistLine("private", ""),
+    assert list(parse_family(BLACKLIST, number_families.BLACKLIST)) == [
+        FamilyLine("12017421834", ""),
+        FamilyLine("2017421835", "Sells windows : daily"),
+        FamilyLine("blocked", ""),
+        FamilyLine("dest", "app-blackhole,hangup,1"),
+        FamilyLine("private", ""),
     ]
 
 
@@ -109,14 +110,37 @@ def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
     "text", ["", "0 results found.\n", "No such command 'database show'\n", "/other/1 : 1\n", "/blacklist/\n"]
 )
 def test_what_is_no_blacklist_has_no_lines(text: str) -> None:
-    assert list(parse_blacklist(text)) == []
+    assert list(parse_family(text, number_families.BLACKLIST)) == []
 
 
 def test_the_blacklists_numbers_are_read_as_callers_were_shown() -> None:
     refused: list[str] = []
-    rows = numbers_of_blacklist(parse_blacklist(BLACKLIST), "US", refused.append)
+    rows = numbers_of_family(parse_family(BLACKLIST, number_families.BLACKLIST), "US", refused.append)
     assert list(rows) == [
         ("+12017421834", None, None, None),
         ("+12017421835", None, None, "Sells windows : daily"),
     ]
     assert len(refused) == 3
+
+
+ALLOWLIST = """\
+/allowlist/12017421836                            : Joe &amp; Sons
+/allowlist/442071838755                           : 1
+/allowlist/autoadd/1                              : 1
+/allowlist/dest                                   : app-blackhole,hangup,1
+/allowlist/did/442071838750/                      : 1
+/allowlist/knowncallers                           : 1
+/allowlist/pause                                  : 1767258007
+/blacklist/12017421834                            : 1
+8 results found.
+"""
+
+
+def test_freepbxs_allowlist_is_read_without_its_settings() -> None:
+    family = number_families.ALLOWLIST
+    lines = list(parse_family(ALLOWLIST, family))
+    assert [line for line in lines if not family.is_setting(line.key)] == [
+        FamilyLine("12017421836", "Joe & Sons"),
+        FamilyLine("442071838755", ""),
+    ]
+    assert len(lines) == 7
