@@ -26,7 +26,6 @@ GROUP, PHONE, QUEUE, WHISPERING_QUEUE, IVR, FOLLOW_ME = (f"+4420718387{n}" for n
 MOBILE = "+12015550190"
 WARNED = [f"+120155501{n}" for n in range(60, 80)]
 TAGGED, FRIEND, FOE, ROUTED = (f"+120155501{n}" for n in range(50, 54))
-WARN = "<http://localhost>;info=callsieve-warn"
 WHISPER = {"whisper-spam": 0.6, "whisper-menu": 1.6}
 WHISPER_SECONDS = sum(WHISPER.values())
 SETTINGS = """\
@@ -67,12 +66,17 @@ def blocks(file: str) -> str:
     return "\n".join(found)
 
 
+GLOBALS = dict(line.split("=", 1) for line in blocks("globals").split())
+TAG, WARN = (GLOBALS[f"CALLSIEVE_ALERT_{name}"].replace("\\;", ";") for name in ("TAG", "WARN"))
+
+
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(
         start_daemon=False,
         extensions=FROM_CARRIER + packaged(FRONT_FILE) + blocks("extensions.conf"),
         config={"queues.conf": blocks("queues.conf")},
+        globals=GLOBALS,
         patient=True,
     ) as office:
         start_listening(office, SETTINGS + blocks("callsieve.toml"))
@@ -146,6 +150,11 @@ def said(pbx: ScreenedPbx, text: str, began: int) -> bool:
 def test_the_tag_and_the_ring_reach_the_phone(pbx: ScreenedPbx, did: str) -> None:
     invite = ring(pbx, did, next(callers))
     assert (invite.from_name, invite.all("Alert-Info")) == ("SPAM? Joe", [WARN])
+
+
+def test_a_tagged_call_has_the_header_of_its_own(pbx: ScreenedPbx) -> None:
+    assert ring(pbx, PHONE, TAGGED).all("Alert-Info") == [TAG]
+    assert TAG != WARN
 
 
 @pytest.mark.parametrize("did", EVERYWHERE)
