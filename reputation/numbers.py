@@ -42,7 +42,8 @@ _MOST_DIGITS = 24  # E.164 has 15, the longest international prefix 8 (Australia
 _MOST_SERVICE_DIGITS = 8
 # Fewer digits after a calling code without `+` are rather an extension: 86110, but 333949 is France's 3949.
 _LEAST_DIGITS_WITH_CODE = 6
-_LONGEST_SERVICE_KEY = len("+") + 3 + _MOST_SERVICE_DIGITS
+# Those of eight digits are in countries with calling codes of two. Numbers of most countries are longer.
+_LONGEST_SERVICE_KEY = 11
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _NUMBER_TEXT = re.compile(r"[ (\[]*\+?[0-9 .()\[\]-]*")
@@ -543,7 +544,7 @@ def _regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
         if key[1:end] in _CALLING_CODES:
             digits = key[end:]
             regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(key[1:end])]
-            return (regions, digits) if 2 <= len(digits) <= _MOST_SERVICE_DIGITS else ((), "")
+            return (regions, digits) if len(digits) >= 2 and len(key) <= _LONGEST_SERVICE_KEY else ((), "")
     return (), ""
 
 

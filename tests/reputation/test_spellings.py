@@ -85,3 +85,16 @@ def test_a_longer_number_stays_as_it_is(number: str, data: st.DataObject, more: 
 )
 def test_a_note_keeps_all_but_the_number(note: str, left: str) -> None:
     assert masker(US, "*")(note) == left
+
+
+@pytest.mark.parametrize(
+    ("number", "note", "left"),
+    [
+        pytest.param("+8695588", "95588 or +86 95588, 0086-95588", "* or *, *", id="five-digits-in-any-spelling"),
+        pytest.param("+8695588", "1955881, 955880", "1955881, 955880", id="within-longer-numbers"),
+        pytest.param("+333949", "+33 3949, 0033 3949 and 3949", "*, * and 3949", id="four-only-with-their-country"),
+        pytest.param("+1411", "room 411, +1 411", "room 411, *", id="three-only-with-their-country"),
+    ],
+)
+def test_a_service_number_is_masked(number: str, note: str, left: str) -> None:
+    assert masker(number, "*")(note) == left
