@@ -32,6 +32,7 @@ from lab.configuration import (
     Ports,
 )
 from lab.fetch import PbxPaths, ensure_pbx
+from lab.growing_log import GrowingLog
 from lab.ports import free_port
 
 START_SECONDS = 30.0
@@ -79,6 +80,7 @@ class Asterisk:
 
     def __enter__(self) -> Self:
         self.directories = Directories(Path(tempfile.mkdtemp(prefix="callsieve-lab-")))
+        self._log = GrowingLog(self.directories.log)
         try:
             self.ports = _free_ports()
             self._write_configuration()
@@ -166,10 +168,7 @@ class Asterisk:
 
     def log_lines(self) -> list[str]:
         """Everything in asterisk.log: notices, warnings, errors and verbose lines."""
-        try:
-            return self.directories.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return []
+        return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
         """WARNING and ERROR lines since it was ready; `with_boot` adds those of the start."""

@@ -138,6 +138,14 @@ def copied_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sounds with the prompts of both languages, to be read or copied: made once for all tests that ask for them."""
+    from tests.voices import make_voices, shared_by_workers
+
+    return make_voices(shared_by_workers(tmp_path_factory) / "voices")
+
+
 @pytest.fixture
 def migrating_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores are made and opened as the product does it."""

@@ -17,6 +17,30 @@ needs_voice = pytest.mark.skipif(
 )
 
 
+SPEAKS = """\
+#!/bin/sh
+cat > /dev/null
+while [ "$1" != -w ]; do shift; done
+exec cp "${0%/*}/spoken" "$2"
+"""
+CONVERTS = """\
+#!/bin/sh
+exec cat "${0%/*}/spoken"
+"""
+
+
+def put_quick_voice(folder: Path) -> Path:
+    """Programs that take the place of espeak-ng and sox on PATH, for tests of the files and not of how they sound: each
+    prompt is the same tone.
+    """
+    folder.mkdir(mode=0o755)
+    (folder / "spoken").write_bytes(tone(0.3))
+    for name, script in ((ESPEAK, SPEAKS), (SOX, CONVERTS)):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return folder
+
+
 def tone(seconds: float, amplitude: float = 0.5, hertz: float = 440.0) -> bytes:
     """Samples of a tone; `amplitude` 1 is full scale."""
     steps = range(round(seconds * RATE))

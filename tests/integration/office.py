@@ -15,7 +15,6 @@ from struct import pack
 from typing import Protocol
 
 from callsieve.prompts.catalogue import prompts_of
-from callsieve.prompts.files import build, files_of
 from lab import Asterisk, CallResult, CallSpec, Carrier, Phone
 from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import DecisionRecord, EntryKind, Identity, ListEntry, ListName
@@ -111,13 +110,6 @@ def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResul
 
 def _is_asked_again(pbx: ScreenedPbx, before: int) -> bool:
     return len(heard_digits(pbx)) > before
-
-
-def build_prompts(pbx: ScreenedPbx, *languages: str) -> None:
-    """The prompts as they are, spoken by the synthetic voice."""
-    for language in languages:
-        files = files_of(prompts_of(language), {}, pbx.asterisk.directories.data / "sounds")
-        assert build(files, files)[1] == []
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:

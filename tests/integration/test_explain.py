@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,8 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from reputation.store.marks import last_caller_of
 from tests.callsieve.sounds import needs_voice
-from tests.integration.office import build_prompts, start_listening
+from tests.integration.office import start_listening
+from tests.voices import copy_voices
 from tests.waiting import wait_until
 
 pytestmark = needs_voice
@@ -35,13 +37,13 @@ SPOKEN = {key: prompt.text for key, prompt in prompts_of("en").items()}
 
 
 @pytest.fixture(scope="module")
-def pbx() -> Iterator[ScreenedPbx]:
+def pbx(voices: Path) -> Iterator[ScreenedPbx]:
     with ScreenedPbx(extensions=OFFICE, start_daemon=False) as office:
         start_listening(office, SETTINGS)
         with open_store(office.daemon.store) as db, transaction(db):
             for number, action in ((TAGGED, "tag"), (REJECTED, "reject"), (WARNED, "warn")):
                 add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time()))
-        build_prompts(office, "en", "zh")
+        copy_voices(voices, office.asterisk.directories.data / "sounds", "en", "zh")
         yield office
         assert [line for line in office.asterisk.warnings() if "/explain" not in line and "FastAGI" not in line] == []
 

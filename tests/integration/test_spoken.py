@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import add_entry
 from tests.integration.office import connected, decision_on, played
+from tests.voices import copy_voices
 from tests.waiting import wait_until
 
 DIGIT = 4
@@ -43,7 +45,7 @@ OFFICE = SETTINGS.replace('"cautious"', '"office"') + "\n[actions]\nappeal = tru
 
 
 @pytest.fixture(scope="module")
-def pbx() -> Iterator[ScreenedPbx]:
+def pbx(voices: Path) -> Iterator[ScreenedPbx]:
     with ScreenedPbx(start_daemon=False, digit=DIGIT) as office:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "office.toml").write_text(POLICY)
@@ -51,8 +53,10 @@ def pbx() -> Iterator[ScreenedPbx]:
         office.daemon.write_settings(OFFICE)
         office.daemon.start()
         sounds = office.asterisk.directories.sounds.parent
+        copy_voices(voices, sounds, "en", "zh")
+        (sounds / "en" / "callsieve" / "say-ok.wav").unlink()
         for command in (
-            ("prompts", "build", "--to", str(sounds)),
+            ("prompts", "build", "--to", str(sounds)),  # makes the one that is missing
             ("import", "numbers", str(office.state / "names.csv"), "--source", "names"),
         ):
             done = office.daemon.callsieve(*command)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agi.speech import LANGUAGES, explanation_keys, number_keys, reference_keys
-from benchmarks.prompts import Understood, built, error_rate, samples_of, sentences, understood
-from callsieve.prompts.files import PromptFile
+from benchmarks.prompts import Understood, error_rate, samples_of, sentences, understood
+from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.files import PromptFile, files_of
 from callsieve.prompts.synthesis import LOUDNESS_DB
 from callsieve.prompts.wav import loudness_of
 from lab.recogniser import can_recognise, word_errors
@@ -27,10 +28,9 @@ LINE_NOISE_DB = -50
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, PromptFile]]:
+def files(voices: Path) -> dict[str, dict[str, PromptFile]]:
     """By language and key."""
-    sounds = tmp_path_factory.mktemp("sounds")
-    return {language: {file.key: file for file in built(language, sounds)} for language in LANGUAGES}
+    return {language: {file.key: file for file in files_of(prompts_of(language), {}, voices)} for language in LANGUAGES}
 
 
 def sox(path: Path, *effects: str) -> dict[str, float]:

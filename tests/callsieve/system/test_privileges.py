@@ -18,6 +18,7 @@ import pytest
 from callsieve.system.privileges import acting_for, owner_on_the_way
 from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result
+from tests.callsieve.sounds import put_quick_voice
 from tests.office import NOBODY, ROOT, SETTINGS
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -139,6 +140,12 @@ def as_root(program: Program, command: str) -> Result:
     return program(*command.format(folder=program.folder, state=program.state).split())
 
 
+@pytest.fixture
+def quick_voice(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts are made, whatever they say: who makes them, and where, is what counts here."""
+    monkeypatch.setenv("PATH", f"{put_quick_voice(open_folder / 'voice')}{os.pathsep}{os.environ['PATH']}")
+
+
 def warm(command: str) -> None:
     """Imports all that the command needs: our Python may lie where only root looks."""
     with TemporaryDirectory() as elsewhere:
@@ -182,11 +189,12 @@ def outside(open_folder: Path) -> Path:
     return folder
 
 
-# Takes a while, and meets the links of folders only.
+# Makes many files, and meets the links of folders only.
 BUILD = "prompts build --language en --to {state}/prompts"
 CASES = [(command, PLANTS) for command in COMMANDS] + [(BUILD, (plant_folders,))]
 
 
+@pytest.mark.usefixtures("quick_voice")
 @pytest.mark.parametrize(("command", "plants"), CASES, ids=[command for command, _ in CASES])
 def test_no_planted_link_makes_root_write_elsewhere(
     command: str, plants: tuple[Plant, ...], open_folder: Path, outside: Path
@@ -280,6 +288,7 @@ READERS = [
 ]
 
 
+@pytest.mark.usefixtures("quick_voice")
 @pytest.mark.parametrize(("command", "reader"), READERS)
 def test_a_program_that_reads_what_is_the_owners_is_not_root(
     command: str, reader: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch

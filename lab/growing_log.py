@@ -1,0 +1,40 @@
+"""The lines of a log that another process writes: tests look at it again and again, and each look reads what is new."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+
+class GrowingLog:
+    """Of one file, which need not be there yet. One that became shorter is read from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self._lines: list[str] = []
+        self._unfinished = b""
+        self._lock = threading.Lock()
+
+    def lines(self) -> list[str]:
+        """All lines so far, also a last one that is still being written."""
+        with self._lock:
+            try:
+                self._go_on()
+            except FileNotFoundError:
+                self._read, self._lines, self._unfinished = 0, [], b""
+            return [*self._lines, *_lines_of(self._unfinished)]
+
+    def _go_on(self) -> None:
+        with self._path.open("rb") as file:
+            if self._path.stat().st_size < self._read:
+                self._read, self._lines, self._unfinished = 0, [], b""
+            file.seek(self._read)
+            added = file.read()
+        self._read += len(added)
+        whole, newline, self._unfinished = (self._unfinished + added).rpartition(b"\n")
+        self._lines += _lines_of(whole + newline)
+
+
+def _lines_of(raw: bytes) -> list[str]:
+    return raw.decode("utf-8", "replace").splitlines()
