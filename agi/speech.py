@@ -55,6 +55,8 @@ class Phrase(StrEnum):
     FALSE_SIGNATURE = "explain-false-signature"
     NOT_A_NUMBER = "explain-not-a-number"
     HIDDEN = "explain-hidden"
+    TELEMARKETING = "explain-telemarketing"
+    NOBODYS_RANGE = "explain-nobodys-range"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
@@ -147,6 +149,7 @@ REASON_BY_RULE = {
     "failed-signature": Phrase.FALSE_SIGNATURE,
     "not-a-number": Phrase.NOT_A_NUMBER,
     "withheld": Phrase.HIDDEN,
+    "telemarketing-range": Phrase.TELEMARKETING,
 }
 RULES_OF_EVIDENCE = frozenset({"default", "level-tag", "level-warn", "level-challenge", "level-route", "level-reject"})
 
@@ -252,6 +255,8 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
     elif family.name == "caller":
         passed = Phrase.CONTROLLED if "proven" in counts else Phrase.PASSED
         yield (passed if speaks_for else Phrase.FAILED,)
+    elif family.name == "plan":
+        yield (Phrase.TELEMARKETING if "telemarketing" in counts else Phrase.NOBODYS_RANGE,)
     elif family.name in _KEY_BY_FAMILY:
         yield (_KEY_BY_FAMILY[family.name],)
 

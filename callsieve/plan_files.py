@@ -3,24 +3,29 @@
     STATE/plan/fr.toml        the whole plan of a country, in the place of the shipped one
     STATE/plan/fr-own.toml    rows of the administrator's beside it
 
-Both are written by `callsieve plan update`. A file that cannot be used is left out, and
-the plan that comes with CallSieve stands.
+    STATE/plan/kept/          each version that was ever in force, for undoing
+
+Both are written by `callsieve plan update` (callsieve/numbering/operations.py). A file that cannot be used is left out,
+and the plan that comes with CallSieve stands.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from callsieve.settings import Loaded
+from callsieve.system.files import complete_file
 from policies.files import open_regular
 from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile
 
 FOLDER = "plan"
+MODE = 0o640
 OWN = "-own"
 
 Stamp = tuple[str, int, int]  # path, time and size
@@ -88,3 +93,62 @@ def _read(stamps: frozenset[Stamp]) -> Plans:
             else:
                 whole[plan.country] = plan
     return Plans(NumberPlan([*whole.values(), *added]), tuple(problems))
+
+
+# What `plan update` puts in force, and what takes it back. -------------------------------------------------
+
+
+class PlanVersion(NamedTuple):
+    """A file of the state directory as it was once: its name there, and the digest of its text."""
+
+    file: str
+    digest: str
+
+
+def version_there(loaded: Loaded, file: str) -> PlanVersion | None:
+    """The version in force; None where there is no such file. OSError."""
+    try:
+        with open_regular(plan_folder(loaded) / file) as stream:
+            return PlanVersion(file, digest_of(stream.read(MAX_BYTES + 1)))
+    except FileNotFoundError:
+        return None
+
+
+def digest_of(raw: bytes) -> str:
+    """What a version is known by."""
+    return sha256(raw).hexdigest()[:16]
+
+
+def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
+    """Writes the file, and keeps the text so that it can come back. OSError."""
+    version = PlanVersion(file, digest_of(raw))
+    kept = _kept(loaded, version)
+    kept.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    for path in (kept, plan_folder(loaded) / file):
+        with complete_file(path, MODE) as stream:
+            stream.write(raw)
+    return version
+
+
+def put_back(loaded: Loaded, version: PlanVersion) -> None:
+    """The version in force again. OSError; PlanError when its text cannot be used any more."""
+    raw, _ = read_plan(_kept(loaded, version))
+    put_in_force(loaded, version.file, raw)
+
+
+def take_out(loaded: Loaded, file: str) -> None:
+    """The file is there no more; its versions stay. OSError."""
+    (plan_folder(loaded) / file).unlink()
+
+
+def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
+    """The version in force, kept so that it can come back, also where somebody has put the file there by hand."""
+    there = version_there(loaded, file)
+    if there is not None and not _kept(loaded, there).is_file():
+        with open_regular(plan_folder(loaded) / file) as stream:
+            put_in_force(loaded, file, stream.read(MAX_BYTES + 1))
+    return there
+
+
+def _kept(loaded: Loaded, version: PlanVersion) -> Path:
+    return plan_folder(loaded) / "kept" / f"{version.file.removesuffix('.toml')}-{version.digest}.toml"

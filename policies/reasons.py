@@ -57,6 +57,7 @@ class PresetReason(StrEnum):
     SPOOFS_US = "the call shows one of our own numbers but comes from outside"
     BAD_SIGNATURE = "the number's signature does not check out"
     SOME_EVIDENCE = "there is some evidence against this number"
+    TELEMARKETING_RANGE = "the numbering plan keeps this range for telemarketing"
     NO_TELEPHONE_NUMBER = "the number that the network shows cannot be read"
     WITHHOLDS = "the caller withholds the number"
     OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"

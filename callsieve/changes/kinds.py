@@ -6,11 +6,13 @@ KIND_BY_WHAT["list add"].put_back(db, context, entry)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from callsieve import plan_files
 from callsieve.changes.names import (
     ACTIVATION,
     APPEALS,
@@ -21,12 +23,14 @@ from callsieve.changes.names import (
     MARKS,
     OWNERS,
     PEOPLE,
+    PLANS,
     REGISTER,
     REVIEWS,
     WINDOW,
     WISHES,
 )
 from callsieve.changes.operation import Context, Refused
+from callsieve.plan_files import PlanVersion
 from callsieve.policy_selection import activate, running_name
 from policies.loader import load_policy
 from policies.policy import PolicyError
@@ -34,6 +38,7 @@ from reputation.appeals import Appeal, AppealError
 from reputation.marking import say_again, undo_mark
 from reputation.model import Did, Identity, ListEntry, Mark, Person
 from reputation.own.register import OwnNumber
+from reputation.plan.loader import PlanError
 from reputation.store.appeals import appeal_of
 from reputation.store.appeals import put_back as put_back_appeal
 from reputation.store.audit import AuditRow
@@ -151,6 +156,33 @@ def _activate(context: Context, name: str) -> None:
         activate(context.loaded, name)
     except (PolicyError, OSError) as error:
         raise Refused("unusable-policy", str(error)) from None
+
+
+def _plan_there(context: Context, version: PlanVersion) -> PlanVersion | None:
+    """What is in force where the version given stood."""
+    with _writing_plans():
+        return plan_files.version_there(context.loaded, version.file)
+
+
+def _take_plan_out(context: Context, version: PlanVersion) -> None:
+    with _writing_plans():
+        plan_files.take_out(context.loaded, version.file)
+
+
+def _put_plan_back(context: Context, version: PlanVersion) -> None:
+    with _writing_plans():
+        plan_files.put_back(context.loaded, version)
+
+
+@contextmanager
+def _writing_plans() -> Iterator[None]:
+    """Inside, a file that cannot be read or written is Refused."""
+    try:
+        yield
+    except PlanError as error:
+        raise Refused("unusable-plan", str(error)) from None
+    except OSError as error:
+        raise Refused("cannot-write", f"{error.filename}: {error.strerror}") from None
 
 
 def put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
@@ -277,6 +309,12 @@ POLICY = UndoKind(
     lambda *_: None,  # the one before takes its place
     lambda _db, context, name: _activate(context, name),
 )
+PLAN = UndoKind(
+    lambda _row, value: PlanVersion(str(value["file"]), str(value["digest"])),
+    lambda _db, context, version: _plan_there(context, version),
+    lambda _db, context, version: _take_plan_out(context, version),
+    lambda _db, context, version: _put_plan_back(context, version),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -291,6 +329,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(ACTIVATION, POLICY),
     **dict.fromkeys(APPEALS, APPEAL),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
+    **dict.fromkeys(PLANS, PLAN),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),
 }

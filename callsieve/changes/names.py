@@ -20,6 +20,7 @@ PEOPLE = ("import people", "import dids", "import remove")
 ACTIVATION = ("policy activate",)
 USERS = ("user add", "user role")
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
+PLANS = ("plan update", "plan remove")
 WINDOW = ("emergency open", "emergency close")
 UNDOABLE = (
     *LISTS,
@@ -36,13 +37,14 @@ UNDOABLE = (
     *USERS,
     *APPEALS,
     *WINDOW,
+    *PLANS,
 )
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS)
+ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *PLANS)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")

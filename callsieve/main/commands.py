@@ -27,6 +27,7 @@ GROUPS = {
         "guide": "Print the page for everybody with a phone.",
         "import": "Read numbers, calls, contacts; people also from the PBX.",
         "feeds": "Imported lists of numbers: how old, how large.",
+        "plan": "What ranges of numbers are for, and who says so.",
     },
     "Policies": {
         "policy": "What is done with which call: check, try and activate.",
@@ -74,6 +75,10 @@ COMMANDS = {
     "calls search": "calls.cli.live:search",
     "calls tail": "calls.cli.live:tail",
     "calls export": "calls.cli.export:export",
+    "plan show": "numbering.cli.commands:show",
+    "plan check": "numbering.cli.commands:check",
+    "plan update": "numbering.cli.commands:update",
+    "plan remove": "numbering.cli.commands:remove",
     "own add": "own_numbers.cli.commands:add",
     "own show": "own_numbers.cli.commands:show",
     "own list": "own_numbers.cli.commands:show_all",

@@ -11,6 +11,7 @@ from typing import Any
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
 from callsieve.calls.records import decision_as_json, opinion_as_json, reputation_as_json
 from callsieve.lists.views import entry_as_json, is_over
+from callsieve.numbering.views import PURPOSE_WORDS, row_as_json
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, call_of, opinion_of, situation_about
@@ -36,6 +37,7 @@ from reputation.model import (
 )
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, service_number_of
 from reputation.owner_sentence import owner_sentence
+from reputation.plan.rows import NOBODYS
 from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
@@ -47,7 +49,7 @@ from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 from reputation.store.site import people_here
 from reputation.store.standing import standing
-from reputation.wording import Places, Wording
+from reputation.wording import Wording
 
 SHOWN_DECISIONS = 5
 TIES = {
@@ -114,19 +116,28 @@ class Profile:
 
     @property
     def about(self) -> Wording:
-        """`US, mobile`; `95588 in CN, service`; or that nobody can have the number."""
+        """`US, mobile`; `95588 in CN, bank service line`; by the plan, where it says so; or that nobody can have it."""
+        row, has_block = self.facts.plan, is_valid(self.number)
         if (service := service_number_of(self.number)) is not None:
-            kind = Wording(NumberType.SERVICE.value)
+            kind = Wording(NumberType.SERVICE.value) if row is None else PURPOSE_WORDS[row.purpose]
             return Wording(
                 "{digits} in {country}, {kind}", {"digits": service.digits, "country": service.country, "kind": kind}
             )
-        if not is_valid(self.number):
+        if row is None and not has_block:
             return Wording("in no allocated block")
-        places: Places = {
-            "country": country_of(self.number) or Wording("no country"),
-            "kind": Wording(number_type_of(self.number).value),
-        }
-        return Wording("{country}, {kind}", places)
+        country = country_of(self.number) or Wording("no country")
+        kind = Wording(number_type_of(self.number).value)
+        if row is None:
+            return Wording("{country}, {kind}", {"country": country, "kind": kind})
+        purpose = PURPOSE_WORDS[row.purpose]
+        if not has_block or row.purpose in NOBODYS:
+            return Wording("{country}, {kind}", {"country": country, "kind": purpose})
+        return Wording("{country}, {kind}: {purpose}", {"country": country, "kind": kind, "purpose": purpose})
+
+    @property
+    def range_words(self) -> Wording | None:
+        """What its range is for, where a plan says so."""
+        return None if self.facts.plan is None else PURPOSE_WORDS[self.facts.plan.purpose]
 
     @property
     def account(self) -> tuple[Wording, ...]:
@@ -220,6 +231,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         "country": country_of(known.number),
         "number_type": number_type_of(known.number).value,
         "valid": is_valid(known.number),
+        "plan": facts.plan and row_as_json(facts.plan),
         "sentence": known.sentence,
         "reputation": reputation_as_json(facts.reputation),
         "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any, TypeVar
 
 from reputation.plan.rows import PlanFile, PlanRow, PlanSource, Purpose
@@ -19,8 +20,9 @@ from reputation.plan.rows import PlanFile, PlanRow, PlanSource, Purpose
 MAX_BYTES = 1 << 18
 MAX_PREFIXES = 5000  # of one file
 MAX_PROBLEMS = 20
+MAX_SAME = 50  # rows of one prefix, each of other days or digits: a look-up goes through them
 MAX_TEXT = 300
-FILE_KEYS = frozenset({"country", "adds_to", "calling_code", "read", "source", "range"})
+FILE_KEYS = frozenset({"country", "adds_to", "calling_code", "read", "unverified", "source", "range"})
 SOURCE_KEYS = frozenset({"name", "title", "url", "read"})
 RANGE_KEYS = frozenset(
     {*("prefix", "digits", "purpose", "source", "valid_from", "valid_until", "evidence", "law", "note")}
@@ -91,20 +93,18 @@ class _Reader:
         read = self._read("", lambda: _day("read", table.get("read")))
         for one in self._tables("source", self._source):
             self._sources[one.name] = one
-        if country is None or code is None or read is None:
-            return None
-        rows = [
-            row
-            for of_range in self._tables("range", lambda one: self._rows(one, country, code, adds))
-            for row in of_range
-        ]
+        ranges = self._tables("range", lambda one: self._rows(one, country or "", code, adds))
+        rows = [row for of_range in ranges for row in of_range]
         if len(rows) > MAX_PREFIXES:
             self._problems.append(
                 f"has {len(rows):,} prefixes, and at most {MAX_PREFIXES:,} are read: use shorter ones"
             )
+        else:
+            self._problems.extend(islice(_overlaps(rows), MAX_PROBLEMS))
+        if country is None or code is None or read is None:
             return None
-        self._problems.extend(_overlaps(rows))
-        return PlanFile(country, code, read, tuple(self._sources.values()), tuple(rows), adds)
+        unverified = self._read("", lambda: _texts("unverified", table.get("unverified", [])))
+        return PlanFile(country, code, read, tuple(self._sources.values()), tuple(rows), adds, unverified or ())
 
     def _tables(self, key: str, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
         """What `read` makes of each table of an array; what it refuses is a problem of that table."""
@@ -138,7 +138,7 @@ class _Reader:
             raise _Wrong(f"name: {_shown(name)} is there twice: give each source a name of its own")
         return PlanSource(name, title, url, _day("read", table.get("read")))
 
-    def _rows(self, table: Mapping[str, Any], country: str, calling_code: int, is_own: bool) -> list[PlanRow]:
+    def _rows(self, table: Mapping[str, Any], country: str, calling_code: int | None, is_own: bool) -> list[PlanRow]:
         purpose = table.get("purpose")
         if not isinstance(purpose, str) or purpose not in set(Purpose):
             raise _Wrong(f"purpose does not know {_shown(purpose)}: use one of {', '.join(sorted(Purpose))}")
@@ -180,21 +180,24 @@ def _overlaps(rows: Sequence[PlanRow]) -> Iterator[str]:
     """Rows that say two things of one number at one time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
-        for other in by_prefix.setdefault(row.prefix, []):
+        others = by_prefix.setdefault(row.prefix, [])
+        if len(others) == MAX_SAME:
+            yield f"prefix {row.prefix} is there more than {MAX_SAME} times: take rows out that are over"
+        for other in others[:MAX_SAME]:
             at_once = row.begins_at < other.ends_at and other.begins_at < row.ends_at
             if at_once and (row.digits & other.digits or row.digits == other.digits):
                 yield f"prefix {row.prefix} is there twice for the same days and digits: take one out"
         by_prefix[row.prefix].append(row)
 
 
-def _prefixes(value: Any, calling_code: int) -> list[str]:
+def _prefixes(value: Any, calling_code: int | None) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts:
         raise _Wrong("prefix takes the start of numbers such as +33162, or a list of them")
     for text in texts:
         if not isinstance(text, str) or not _PREFIX.fullmatch(text):
             raise _Wrong(f"prefix takes the start of numbers such as +33162, not {_shown(text)}")
-        if not text.startswith(f"+{calling_code}") or text == f"+{calling_code}":
+        if calling_code is not None and (not text.startswith(f"+{calling_code}") or text == f"+{calling_code}"):
             raise _Wrong(
                 f"prefix {text} is not of calling code {calling_code}: begin it with +{calling_code} and a digit"
             )
@@ -238,6 +241,12 @@ def _text(key: str, value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.isprintable():
         raise _Wrong(f"{key} takes one line of at most {MAX_TEXT} characters, not {_shown(value)}")
     return value
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _Wrong(f"{key} takes a list of texts, not {_shown(value)}")
+    return tuple(_text(key, one) for one in value)
 
 
 def _named(table: Mapping[str, Any], key: str) -> str:

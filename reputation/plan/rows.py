@@ -70,7 +70,9 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """The plan of a country, or an administrator's rows beside it (`adds`). `read`: when it was last looked through."""
+    """The plan of a country, or an administrator's rows beside it (`adds`). `read`: when it was last looked through;
+    `unverified`: what no page could be read about.
+    """
 
     country: str
     calling_code: int
@@ -78,6 +80,7 @@ class PlanFile:
     sources: tuple[PlanSource, ...]
     rows: tuple[PlanRow, ...]
     adds: bool = False
+    unverified: tuple[str, ...] = ()
 
 
 def _midnight(day: date) -> float:

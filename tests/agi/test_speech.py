@@ -187,6 +187,21 @@ EXPLANATIONS = [
         id="observed",
     ),
     pytest.param(
+        make_record(
+            rule="level-tag", action="tag", would_be="tag", vector=make_vector(plan=(1.5, {"telemarketing": 1}))
+        ),
+        "The call ending in one eight three four was marked on your display. Its number is one of those kept for"
+        " telemarketing.",
+        "来电尾号幺八三四在屏幕上加了标记。它的号段专用于营销。",
+        id="a-range-for-telemarketing",
+    ),
+    pytest.param(
+        make_record(rule="level-tag", action="tag", would_be="tag", vector=make_vector(plan=(1.5, {"unallocated": 1}))),
+        "The call ending in one eight three four was marked on your display. Nobody calls from such a number.",
+        "来电尾号幺八三四在屏幕上加了标记。没有人用这样的号码打电话。",
+        id="a-range-of-nobody",
+    ),
+    pytest.param(
         make_record(rule="no-premium", action="reject", would_be="reject", vector=NO_EVIDENCE),
         "The call ending in one eight three four was turned away. Your administrator has a rule for it.",
         "来电尾号幺八三四已被拒接。管理员为它设了规则。",

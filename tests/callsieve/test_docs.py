@@ -48,6 +48,29 @@ FILES = {
     "+442071838755,allow,,the bank,\n+447000000000,grey,,,\n",
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
     "people.csv": "extension,name,group\n203,Carol,sales\n204,Dave,\n",
+    "next-door.toml": """\
+adds_to = "US"
+calling_code = 1
+read = 2026-11-27
+
+[[range]]
+prefix = "+1201742"
+purpose = "call-centre"
+note = "the agency next door"
+""",
+    "draft-plan.toml": """\
+country = "FR"
+calling_code = 33
+read = 2026-11-27
+
+[[range]]
+prefix = "0162"
+purpose = "telemarketing"
+
+[[range]]
+prefix = "+33948"
+purpose = "sales"
+""",
     "draft.toml": """\
 extends = "cautious"
 

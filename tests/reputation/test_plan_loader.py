@@ -59,6 +59,7 @@ def test_own_rows() -> None:
         pytest.param(HEAD.replace("2026-11-27", '"2026-11-27"'), "", "read", id="day-in-quotes"),
         pytest.param(HEAD.replace("2026-11-27", "2026-11-27T10:00:00Z"), "", "read", id="an-instant"),
         pytest.param(HEAD + "colour = 3\n", "", "colour", id="unknown-key"),
+        pytest.param(HEAD + 'unverified = "much"\n', "", "unverified", id="unverified-as-a-text"),
         pytest.param(HEAD + "range = 3\n", "", "range", id="range-is-no-table"),
         pytest.param(HEAD + "range = [3]\n", "", "range", id="range-of-numbers"),
         pytest.param(HEAD + "source = [[]]\n", "", "source", id="source-of-lists"),
@@ -91,6 +92,14 @@ def test_own_rows() -> None:
             id="over-before-it-begins",
         ),
         pytest.param(HEAD + SOURCE + RANGE + RANGE, "", "+33162", id="the-same-twice"),
+        pytest.param(
+            HEAD
+            + SOURCE
+            + "".join(f"{RANGE}valid_from = {y}-01-01\nvalid_until = {y}-01-02\n" for y in range(1950, 2002)),
+            "",
+            "+33162",
+            id="one-prefix-fifty-times",
+        ),
         pytest.param(HEAD + SOURCE + RANGE + f'note = "{"x" * 400}"\n', "range 1", "note", id="a-long-note"),
         pytest.param("country = \n", "", "TOML", id="no-toml"),
         pytest.param("a = " + "[" * 2000, "", "TOML", id="brackets"),

@@ -25,7 +25,10 @@ INSERT INTO outbound_decision (id, at, linkedid, action, would_be, rule, reason,
 VALUES (?, 1.0, '', 'allow', 'allow', 'x', ?, 1.0)
 """
 VALUES = {"entry": "+12015550100-+12015550199", "day": "2026-06-11", "calls": "17", "why": "35 of 753 (4.6%)"}
-YOUNGER = {Reason.CONTROL_SAMPLE, Reason.NOT_SPAM_FOR_CALLEE, Reason.LAW_FORBIDS, PresetReason.NO_TELEPHONE_NUMBER}
+YOUNGER = {
+    *(Reason.CONTROL_SAMPLE, Reason.NOT_SPAM_FOR_CALLEE, Reason.LAW_FORBIDS),
+    *(PresetReason.NO_TELEPHONE_NUMBER, PresetReason.TELEMARKETING_RANGE),
+}
 OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES if one not in YOUNGER]
 CAPPED = [
     Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}, Reason.VERIFIED),

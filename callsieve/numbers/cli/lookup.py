@@ -16,6 +16,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, numb
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.cli.sparkline import line_chart
 from callsieve.lists.operations import action_of
+from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
 from reputation.model import Reputation
@@ -46,11 +47,19 @@ def _show(known: Profile) -> None:
     say(bold(known.number), "  ", dim(str(known.about)))
     say(known.sentence)
     say()
-    parts = (_reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
+    parts = (_plan, _reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
     print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
         _show_decisions(known)
+
+
+def _plan(known: Profile) -> Iterator[Line]:
+    """What the numbering plan says of its range."""
+    if (row := known.facts.plan) is not None:
+        note = f", {row.note}" if row.note else ""
+        yield "range", f"{range_of(row)}: {PURPOSE_WORDS[row.purpose]}{note}"
+        yield "", Text(row.source.title if row.source else "no source: a label, and no evidence", style="dim")
 
 
 def _reputation(known: Profile) -> Iterator[Line]:

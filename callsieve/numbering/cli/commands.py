@@ -1,0 +1,171 @@
+"""`callsieve plan`: what ranges of numbers are for, who says so, and another plan in the place of ours."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from callsieve.cli.errors import CommandError, fail_with, warn
+from callsieve.cli.options import ConfigOption, JsonOption, number_argument, print_json, settings_of
+from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, say_undo
+from callsieve.cli.store import perform
+from callsieve.numbering import operations
+from callsieve.numbering.operations import RemoveRequest, UpdateRequest
+from callsieve.numbering.views import PURPOSE_WORDS, days_of, digits_of, plan_as_json, range_of, row_as_json
+from callsieve.plan_files import name_of, plans_of
+from callsieve.settings import Loaded
+from callsieve.system.privileges import open_named
+from reputation.plan.index import NumberPlan
+from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
+from reputation.plan.rows import PlanFile, PlanRow
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="A numbering plan.", show_default=False)]
+
+
+def show(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[NUMBER|COUNTRY]", help="A number, or a country by its code: FR.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a number's range is for, or the ranges of a country; without either, which countries there are."""
+    loaded = settings_of(config)
+    plans = plans_of(loaded)
+    for problem in plans.problems:
+        warn(f"left out: {problem}")
+    if what is None:
+        _show_countries(plans.plan, as_json)
+    elif len(what) == 2 and what.isascii() and what.isalpha():
+        _show_country(plans.plan, what.upper(), as_json)
+    else:
+        _show_number(plans.plan, what, loaded, as_json)
+
+
+def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Check a file: every error names the row, the key and the way out. Exit code 2 when it cannot be used."""
+    plans = plans_of(settings_of(config))
+    try:
+        plan = parse_plan(_text_of(file), str(file))
+    except PlanError as error:
+        fail_with(error.problems)
+        return
+    if as_json:
+        print_json(plan_as_json(plan, shipped=False))
+    else:
+        say(f"{file}: {_summary(plan)}: it can be used")
+        there = next((one for one in plans.plan.files if name_of(one) == name_of(plan)), None)
+        if there is not None:
+            say(f"It would stand in the place of {plural(len(there.rows), 'range')} of {there.read}.")
+
+
+def update(file: FileArgument, config: ConfigOption = None) -> None:
+    """Put a country's plan in the place of the one that comes with CallSieve, or your own rows beside it."""
+    loaded = settings_of(config)
+    done = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
+    stands = " It stands in the place of an earlier one." if done.replaced else ""
+    say(f"{_summary(done.plan)}. It counts within two seconds.{stands}")
+    say_undo(done.change_id, config)
+
+
+def remove(
+    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="By its code: FR.", show_default=False)],
+    own: Annotated[bool, typer.Option("--own", help="Your own rows beside its plan, not the plan.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take such a file out again. The plans that come with CallSieve stay."""
+    done = perform(settings_of(config), operations.remove, RemoveRequest(country, own))
+    say(f"{done.file} is out of force.{' The plan that comes with CallSieve stands.' if done.shipped else ''}")
+    say_undo(done.change_id, config)
+
+
+def _text_of(file: Path) -> bytes:
+    with open_named(file) as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _summary(plan: PlanFile) -> str:
+    beside = "own rows beside the plan of " if plan.adds else ""
+    counted = sum(row.is_evidence for row in plan.rows)
+    return f"{beside}{plan.country}, {plural(len(plan.rows), 'range')}, {counted} of them with a source that counts"
+
+
+def _show_countries(plan: NumberPlan, as_json: bool) -> None:
+    shipped = set(shipped_plans())
+    if as_json:
+        print_json([plan_as_json(one, one in shipped) for one in plan.files])
+        return
+    rows: list[list[Cell]] = [
+        [
+            one.country,
+            f"+{one.calling_code}",
+            f"{len(one.rows):,}",
+            f"{sum(row.is_evidence for row in one.rows):,}",
+            f"{one.read}",
+            "comes with CallSieve" if one in shipped else "own rows" if one.adds else "in its place",
+        ]
+        for one in sorted(plan.files, key=lambda one: (one.country, one.adds))
+    ]
+    print_table(("country", "code", "ranges", "sourced", "read", ""), rows, keep=(0, 1, 2, 3, 4))
+
+
+def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
+    found = [row for one in plan.files if one.country == country for row in one.rows]
+    if as_json:
+        print_json([row_as_json(row) for row in found])
+        return
+    if not found:
+        known = ", ".join(sorted({one.country for one in plan.files}))
+        raise CommandError(f"there is no plan of {country}: there are those of {known}")
+    sources = list({row.source: None for row in found if row.source is not None})
+    for row, group in groupby(found, lambda row: replace(row, prefix="")):
+        prefixes = ", ".join(f"{one.prefix}*" for one in group)
+        place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
+        label = "" if row.is_evidence or not row.source else "a label only"
+        about = (digits_of(row), days_of(row), row.note, label, place)
+        say(bold(str(PURPOSE_WORDS[row.purpose])), dim(f"  {'; '.join(filter(None, about))}"))
+        say(f"  {prefixes}")
+    say()
+    for text in (text for one in plan.files if one.country == country for text in one.unverified):
+        say(dim(f"Not verified: {text}."))
+    for number, source in enumerate(sources, 1):
+        say(f"[{number}] {source.title}, read {source.read}")
+        say(dim(f"    {source.url}"))
+
+
+def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> None:
+    number = number_argument(text, loaded)
+    row = plan.row_of(number, time.time())
+    if as_json:
+        print_json({"number": number, "plan": None if row is None else row_as_json(row)})
+    elif row is None:
+        say(bold(number), "  ", dim("no plan says anything of its range"))
+    else:
+        say(bold(number), "  ", str(PURPOSE_WORDS[row.purpose]))
+        print_pairs(list(_about(row)))
+
+
+def _about(row: PlanRow) -> list[tuple[str, Cell]]:
+    pairs: list[tuple[str, Cell]] = [("range", f"{range_of(row)}, {row.country}{', own row' if row.is_own else ''}")]
+    if days := days_of(row):
+        pairs.append(("days", days))
+    if row.note:
+        pairs.append(("note", row.note))
+    if row.source is None:
+        pairs.append(("source", Text("none: it is a label, and no evidence")))
+    else:
+        pairs.append(("source", f"{row.source.title}, read {row.source.read}"))
+        pairs.append(("", dim(row.source.url)))
+        if not row.is_evidence:
+            pairs.append(("", Text("it is a label, and no evidence")))
+    if row.law is not None:
+        pairs.append(("law", f"blocking is forbidden: {row.law.title}"))
+        pairs.append(("", dim(row.law.url)))
+    return pairs

@@ -1,0 +1,98 @@
+"""Another numbering plan in the place of the one that comes with CallSieve, or rows of one's own beside it.
+
+update, remove: operations (callsieve/changes/operation.py)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.plan_files import (
+    PlanVersion,
+    keep_version,
+    name_of,
+    plan_folder,
+    put_in_force,
+    take_out,
+    version_there,
+)
+from reputation.plan.loader import PlanError, parse_plan, shipped_plans
+from reputation.plan.rows import PlanFile
+from reputation.wording import Wording
+
+
+class UpdateRequest(NamedTuple):
+    """The text of a file, and how it is called in errors."""
+
+    raw: bytes
+    name: str
+
+
+class RemoveRequest(NamedTuple):
+    """A country by its code. `own`: the rows beside its plan, not the plan in the place of the shipped one."""
+
+    country: str
+    own: bool = False
+
+
+class PlanUpdate(NamedTuple):
+    """What is in force now. `replaced`: whether something of the state directory stood there before."""
+
+    change_id: int | None
+    plan: PlanFile
+    replaced: bool
+
+
+class PlanRemoval(NamedTuple):
+    """What was taken out. `shipped`: whether the plan that comes with CallSieve is in force now."""
+
+    change_id: int | None
+    file: str
+    shipped: bool
+
+
+def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> PlanUpdate:
+    """Puts the plan of a file in force. The daemon reads it within a second."""
+    try:
+        plan = parse_plan(request.raw, request.name)
+    except PlanError as error:
+        raise Refused("bad-plan", str(error)) from None
+    file, loaded = name_of(plan), context.loaded
+    with change(db, context, "plan update", name=plan.country) as changed, _files(context):
+        before = keep_version(loaded, file)
+        changed.before = _kept(before)
+        changed.after = _kept(put_in_force(loaded, file, request.raw))
+    return PlanUpdate(changed.id, plan, before is not None)
+
+
+def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> PlanRemoval:
+    """Takes a plan, or own rows, out again. What comes with CallSieve cannot be taken out."""
+    country, loaded = request.country.strip().upper(), context.loaded
+    file = f"{country.lower()}{'-own' if request.own else ''}.toml"
+    with change(db, context, "plan remove", name=country) as changed, _files(context):
+        there = version_there(loaded, file) if country.isascii() and country.isalpha() else None
+        if there is None:
+            words = "there is no {file} in {folder}: callsieve plan show says what there is"
+            raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
+        keep_version(loaded, file)
+        changed.before = _kept(there)
+        take_out(loaded, file)
+    return PlanRemoval(changed.id, file, not request.own and country in {plan.country for plan in shipped_plans()})
+
+
+def _kept(version: PlanVersion | None) -> dict[str, str] | None:
+    """How the audit keeps a version."""
+    return None if version is None else version._asdict()
+
+
+@contextmanager
+def _files(context: Context) -> Iterator[None]:
+    """Inside, a file that cannot be read or written is Refused."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused("cannot-write", f"{error.filename or plan_folder(context.loaded)}: {error.strerror}") from None
