@@ -31,6 +31,7 @@ from reputation.wording import Places, Wording, listed
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
 FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
+FREEPBX_DIALS = "-with-exten"  # how its contexts of a single Dial end: nobody dials in them, numbers are handed to them
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
@@ -211,7 +212,8 @@ def has_free_codes(ground: CheckContext) -> Finding:
         if code in FEATURE_CODES
     ]
     # Whoever dials our codes is not in the context for trunks, whose patterns take them like any number.
-    clashes += code_clashes(step for step in others(ground.dialplan) if step.context != TRUNK_CONTEXT)
+    dialled = (step for step in others(ground.dialplan) if not step.context.endswith(FREEPBX_DIALS))
+    clashes += code_clashes(step for step in dialled if step.context != TRUNK_CONTEXT)
     if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
         return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))

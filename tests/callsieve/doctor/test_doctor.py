@@ -549,6 +549,17 @@ Look = Callable[[CheckContext], Finding]
             id="our-trunk-context-is-no-clash",
         ),
         pytest.param(
+            doctor_dialplan.has_free_codes,
+            {
+                "dialplan show": CODES_IN_USE
+                + "[ Context 'trunk-dial-with-exten' created by 'x' ]\n  '_*X.' => 1. Dial(x) [x:1]\n"
+            },
+            "",
+            "ok",
+            "*36, *37, *38 are free",
+            id="where-freepbx-dials-trunks-is-no-clash",
+        ),
+        pytest.param(
             doctor_dialplan.hears_of_emergencies,
             dialplan_with("Gosub(callsieve-emergency,s,1)"),
             "",
