@@ -47,6 +47,9 @@ def steps_after_install(
         steps += [] if uses_of(place) else [_connect_freepbx()]
     else:
         steps += _connect(place, settings)
+    if steps and new_service:
+        command = f"callsieve import people --from {'freepbx' if freepbx else 'asterisk'}"
+        steps.append(InstallStep("Take over your people and DIDs", (command,)))
     return [*steps, InstallStep("See that all is well", (DOCTOR,))] if steps else []
 
 

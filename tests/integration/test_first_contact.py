@@ -61,6 +61,12 @@ def test_doctor_has_nothing_to_put_right(seen: dict[str, Any]) -> None:
         assert checks[name]["status"] == "ok", checks[name]
 
 
+def test_people_and_numbers_are_taken_over(seen: dict[str, Any]) -> None:
+    said = seen["said"]["callsieve import people --from asterisk"]
+    assert "Taken over from asterisk: 2 people and 3 DIDs." in said
+    assert "3 DIDs, 2 people" in seen["doctor"]["people"]["detail"]
+
+
 def test_it_begins_by_watching(seen: dict[str, Any]) -> None:
     assert 'name = "observe"' in seen["settings"]
     assert "policy observe" in seen["log"]

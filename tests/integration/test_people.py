@@ -48,6 +48,7 @@ exten => 2,1,Goto(office,600,1)
 [office]
 exten => 201,hint,PJSIP/201
 exten => 201,1,Dial(PJSIP/201,20)
+exten => 1000,hint,SIP/1000
 exten => 207,hint,PJSIP/alice&Custom:DND207
 exten => 207,1,Dial(PJSIP/alice,20)
 exten => 600,1,Dial(PJSIP/202&PJSIP/203,20)
@@ -375,3 +376,10 @@ def test_the_trunks_are_named_and_not_written(freepbx: Asterisk, tmp_path: Path)
     described = {trunk["channels"]: trunk["described"] for trunk in found["trunks"]}
     assert (described["PJSIP/carrier-*"], described["PJSIP/carrier2-*"]) == ("carrier", None)
     assert not pbx.office.daemon.store.exists()
+
+
+def test_the_lines_that_describe_a_trunk_are_to_be_copied(freepbx: Asterisk, tmp_path: Path) -> None:
+    said = Pbx(freepbx, tmp_path / "state").take_over("--from", "freepbx", "--dry-run")
+    lines = "\n".join(line.strip() for line in said.splitlines())
+    assert '[[trunk]]\nname = "carrier2"\nchannels = "PJSIP/carrier2-*"\n' in lines
+    assert 'name = "carrier"\n' not in lines

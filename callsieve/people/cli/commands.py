@@ -15,14 +15,14 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, print_json, settings_of
-from callsieve.cli.output import plural, print_table, say, say_undo, some
+from callsieve.cli.output import plural, print_table, say, say_command, say_undo, some
 from callsieve.cli.store import context_of, perform, stores
 from callsieve.doctor.finding import CheckContext
 from callsieve.imports.cli.source import SOURCE_HELP, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
 from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest
 from callsieve.imports.operations import import_people as import_rows
-from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
+from callsieve.imports.rows import NAME, PEOPLE_COLUMNS, people_in
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.people.operations import TakenOver, Takeover, TakeoverRequest, TakeoverState, compared, take_over
 from callsieve.people.pbx import FoundPbx, FoundTrunk, NotThisPbx, PbxKind, read_pbx
@@ -32,7 +32,7 @@ from callsieve.text.csv_table import usable
 from reputation.model import Did, Person
 
 KIND_WORDS = {ImportKind.PEOPLE: "person", ImportKind.DIDS: "DID"}
-UNDESCRIBED = "screened; [[trunk]] would say its country and whether it is trusted"
+UNDESCRIBED = "screened, but not described in the settings"
 
 
 def import_people(
@@ -116,10 +116,21 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     if lines:
         table = [(_word(state), *line) for state, *line in lines]
         print_table(("", "what", "which", "what the PBX says"), table, keep=(0, 1, 2))
+    _show_missing_trunks(pbx)
     same = Counter(row.kind for row in rows if row.state is TakeoverState.SAME)
     if same:
         people, dids = plural(same[ImportKind.PEOPLE], "person", "people"), plural(same[ImportKind.DIDS], "DID")
         say(f"{people} and {dids} are known already, and as the PBX has them.")
+
+
+def _show_missing_trunks(pbx: FoundPbx) -> None:
+    """What describes them in the settings, to be copied."""
+    names = [(one.channels.removesuffix("-*").partition("/")[2], one) for one in pbx.trunks if not one.described]
+    lines = [f'[[trunk]]\nname = "{name}"\nchannels = "{one.channels}"' for name, one in names if NAME.fullmatch(name)]
+    if lines:
+        say("For the settings, with region and trusted where they are not as usual:")
+        for line in "\n".join(lines).splitlines():
+            say_command(line)
 
 
 def _word(state: str) -> str:

@@ -42,7 +42,7 @@ def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> Non
     write(plan)
     steps = steps_after_install(plan, place, wanted.loaded.settings, freepbx=False, new_service=True, reloaded=False)
     assert [(step.title, step.lines) for step in steps] == list_in("README.md")[-len(steps) :]
-    assert len(steps) == 4
+    assert len(steps) == 5
 
 
 def test_on_freepbx_the_timer_for_people_is_started(tmp_path: Path) -> None:

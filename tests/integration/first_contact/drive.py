@@ -102,7 +102,8 @@ def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
                 conf.write_text(re.sub(r"^context = from-trunk$", line, conf.read_text(), flags=re.MULTILINE))
             machine.run('asterisk -rx "module reload chan_iax2.so"')  # docs/operations.md, for an IAX2 trunk
         for command in step.commands:
-            there_is_no_terminal = " --yes --region US" if "asterisk install" in command else ""
+            there_is_no_terminal = " --yes" if "asterisk install" in command or "import people" in command else ""
+            there_is_no_terminal += " --region US" if "asterisk install" in command else ""
             said[command] = machine.run(command + there_is_no_terminal)
     return said
 
