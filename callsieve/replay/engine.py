@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from callsieve.replay.history_file import Event, HistoryReader, PastCall
@@ -41,6 +42,7 @@ from reputation.model import (
     Tie,
     Verdict,
 )
+from reputation.plan.rows import PlanRow
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.signals import LABELS, proofs_of_control
@@ -68,13 +70,18 @@ def nothing_of(_number: str) -> Background:
 
 
 class Replay:
-    """All that is known at one moment of the history. `background_of` is asked once for each number."""
+    """All that is known at one moment of the history. `background_of` is asked once for each number.
+
+    `plan_at`: the first policy sees numbers by the numbering plan of that instant, whenever the call was; the others,
+    and without it all, by the plan of the call's own day.
+    """
 
     def __init__(
         self,
         policies: Sequence[PolicySet | Policy],
         ours: Ours = NOBODYS,
         background_of: Callable[[str], Background] = nothing_of,
+        plan_at: float | None = None,
     ) -> None:
         self.ledger = MemoryStore(ours.weights)
         self.marks = Marks(
@@ -83,6 +90,7 @@ class Replay:
         self._policies = policies
         self._ours = ours
         self._background_of = background_of
+        self._plan_at = plan_at
         self._weights = ours.weights
         self._velocity = Velocity()
         self._lessons: list[tuple[float, int, OutcomeRecord]] = []
@@ -149,15 +157,24 @@ class Replay:
             attestation=event.attestation,
             verification=event.verification,
         )
-        facts, at = self._facts(call, outcome), outcome.at
+        at = outcome.at
+        row, row_then = self._row_of(number, at), self._row_of(number, at if self._plan_at is None else self._plan_at)
+        facts = self._facts(call, outcome, row)
+        facts_then = facts if row_then == row else self._facts(call, outcome, row_then)
         self.marks.add_call(outcome)
         if number is not None:
             self._velocity.add(number, at)
         situation = situation_of(call, facts, at, self._ours.hours)
-        return Judged(outcome, tuple([decide(*situation.under(policies)) for policies in self._policies]))
+        first = situation if facts_then is facts else situation_of(call, facts_then, at, self._ours.hours)
+        seen = chain((first,), repeat(situation))
+        decisions = [decide(*one.under(policies)) for policies, one in zip(self._policies, seen, strict=False)]
+        return Judged(outcome, tuple(decisions))
 
-    def _facts(self, call: IncomingCall, outcome: OutcomeRecord) -> Facts:
-        """As reputation/store/facts.py reads them, at the start of the call."""
+    def _row_of(self, number: str | None, at: float) -> PlanRow | None:
+        return None if number is None else self._ours.plan.row_of(number, at)
+
+    def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None) -> Facts:
+        """As reputation/store/facts.py reads them, at the start of the call. `row`: what the numbering plan says."""
         number, at = call.caller.e164, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
@@ -169,7 +186,6 @@ class Replay:
         ties = tuple(self._ties(number, auth_class, then, at))
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
-        row = self._ours.plan.row_of(number, at)
         purpose = None if row is None else evident_purpose(row)
         circumstances = Circumstances(*about, is_stranger, len(self._people), purpose)
         if then.identity is not None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple
 
@@ -63,6 +64,10 @@ def replay(
         typer.Option(metavar="NAME", help="A preset, a policy's name, or a FILE.toml; else the running one."),
     ] = None,
     against: Annotated[str | None, typer.Option(metavar="NAME", help="Show what differs from this policy.")] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", help="By the numbering plan of that day, 2026-12-31; show what differs."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every decision there, a line each.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
     as_json: JsonOption = False,
@@ -74,7 +79,11 @@ def replay(
             f"replay: say either a HISTORY or --days N, of the calls that the store keeps ({OUTCOME_DAYS})"
         )
     loaded = settings_of(config)
+    plan_at = None if plan is None else _day(plan)
     chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
+    if plan is not None:
+        name, first = chosen[0]
+        chosen = [(f"{name} (plan of {plan})", first), *(chosen[1:] or chosen)]
     outputs = [path for path in (out, html) if path is not None]
     for path in outputs:
         with acting_for(path):
@@ -82,7 +91,7 @@ def replay(
     with ExitStack() as stack:
         decisions = stack.enter_context(_complete(out))
         page = stack.enter_context(_complete(html))
-        report = _replayed(_Asked(file, days), loaded, chosen, decisions)
+        report = _replayed(_Asked(file, days, plan_at), loaded, chosen, decisions)
         if page is not None:
             page.write(page_of(report, time.time()).encode())
     if as_json:
@@ -91,11 +100,20 @@ def replay(
         show_report(report, outputs)
 
 
+def _day(text: str) -> float:
+    """The instant at which a day begins, in UTC as numbering plans have it."""
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC).timestamp()
+    except ValueError:
+        raise CommandError(f"--plan: takes a day such as 2026-12-31, not {text!r}") from None
+
+
 class _Asked(NamedTuple):
-    """A file, or the last days of the store."""
+    """A file, or the last days of the store; and the day of whose numbering plan the first policy decides."""
 
     file: Path | None
     days: int | None
+    plan_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -108,7 +126,7 @@ def _replayed(asked: _Asked, loaded: Loaded, chosen: list[Chosen], decisions: Bi
     started, now = time.monotonic(), time.time()
     since = now - asked.days * DAY_SECONDS if asked.days else -math.inf
     with _ground(loaded) as ground, _history(asked, ground, loaded, now) as (history, tell):
-        replay = Replay([policy for _, policy in chosen], ground.ours, ground.background_of)
+        replay = Replay([policy for _, policy in chosen], ground.ours, ground.background_of, asked.plan_at)
         events = watched(history.events, history.place or (lambda: history.bytes_read), tell)
         try:
             with _no_collector():

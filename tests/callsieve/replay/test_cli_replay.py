@@ -46,6 +46,36 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert not callsieve.store.exists()
 
 
+PLATFORM = "+33162123456"  # of a range that begins on 1 January 2023
+
+
+@pytest.mark.parametrize(
+    ("options", "actions", "before"),
+    [
+        pytest.param([], {"allow": 2}, None, id="by-the-plan-of-its-day"),
+        pytest.param(["--plan", "2022-12-31"], {"allow": 2}, {"allow": 2}, id="the-day-before"),
+        pytest.param(["--plan", "2023-01-01"], {"allow": 1, "tag": 1}, {"allow": 2}, id="its-first-day"),
+        pytest.param(
+            ["--plan", "2023-01-01", "--against", "observe"], {"allow": 1, "tag": 1}, {"allow": 2}, id="against-another"
+        ),
+    ],
+)
+def test_what_a_range_that_begins_does(
+    callsieve: Program, options: list[str], actions: dict[str, int], before: dict[str, int] | None
+) -> None:
+    at = 1_667_296_800.0  # 1 November 2022
+    past = callsieve.file("past.jsonl", lines(inbound("a", at, caller=PLATFORM), inbound("b", at + HOUR)))
+    report = callsieve("replay", past, "--policy", "cautious", *options, "--json").json
+    assert {action: count for action, count in report["actions"].items() if count} == actions
+    found = report["against_actions"]
+    assert (found and {action: count for action, count in found.items() if count}) == before
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2023-13-01", "", "2023-01-01T10:00"])
+def test_a_day_that_is_none_is_refused(callsieve: Program, history: Path, day: str) -> None:
+    assert "--plan" in callsieve.fails("replay", history, "--plan", day)
+
+
 @pytest.mark.parametrize("columns", [80, 100])
 def test_it_fits_the_terminal(callsieve: Program, history: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
