@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import Settings
-from callsieve.wiring import dids_of, own_numbers_of, people_of
+from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
 from reputation.model import Did, Person
 from reputation.store.errors import StoreError
 from reputation.store.journal import call_times
@@ -18,6 +18,7 @@ from reputation.store.people import (
     replace_settings_own_numbers,
     replace_settings_people,
 )
+from reputation.store.short_codes import name_short_codes
 from reputation.velocity import WINDOW_SECONDS, Velocity
 
 logger = logging.getLogger("callsieve.daemon.settings_sync")
@@ -35,8 +36,21 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
         due.clear()
         ours = settings()
         written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours))
-        if not await _done(written):
+        if not await _done(written) or not await _name_short_codes(store, site_of(ours).region_of):
             due.set()
+
+
+async def _name_short_codes(store: StoreSupervisor, region_of: Callable[[str | None], str]) -> bool:
+    """Whether all calls of service numbers from before an upgrade have their keys, as far as they can be read."""
+    named: list[int] = []
+
+    def name(db: sqlite3.Connection) -> None:
+        named.append(name_short_codes(db, region_of))
+
+    while await _done(store.write(name)):
+        if not named[-1]:
+            return True
+    return False
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, started_at: float) -> None:

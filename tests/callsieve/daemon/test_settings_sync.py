@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import load_settings
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.journal import record_decisions
+from reputation.store.journal import decisions, record_decisions
 from reputation.store.people import all_dids, all_people
 from reputation.velocity import Velocity
 from tests.reputation.store_builders import CALLER, NOW, make_record
@@ -104,3 +105,14 @@ async def test_callers_before_the_start_are_counted_once(
     await kept.start()
     await recalling
     assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
+
+
+async def test_calls_of_service_numbers_get_the_keys_that_they_had_not(kept: StoreSupervisor) -> None:
+    with open_store(kept.path) as db:
+        record_decisions(db, [replace(make_record("C1", caller=None), caller_text="988")])
+        db.execute("UPDATE decision SET caller_kind = 'short-code'")
+    await kept.start()
+    await becomes_known(kept)
+    async with asyncio.timeout(20):
+        while [one.caller for one in await kept.read(decisions)] != ["+1988"]:  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0.01)
