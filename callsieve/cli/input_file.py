@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, BinaryIO, Protocol, TypeVar
 
 import typer
 
@@ -18,6 +18,8 @@ from callsieve.system.privileges import open_named
 from callsieve.text import csv_table
 from callsieve.text.csv_table import DAMAGE, FIELD_CHARACTERS, CsvTable, RowProblem, unpacked
 from callsieve.text.table_errors import TableError, TableProblem, table_error
+
+T = TypeVar("T")
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read all of it and change nothing.")]
@@ -33,12 +35,22 @@ def table_in(
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
     """The table in the file and how many bytes of the file are read. CommandError (of a TableError), OSError."""
+
+    def table_of(stream: BinaryIO, name: str) -> CsvTable:
+        return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
+
+    with input_as(file, table_of) as (table, packed_bytes):
+        yield table, packed_bytes or (lambda: table.bytes_read)
+
+
+@contextmanager
+def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
+    """What reads the file, and how far a packed one is read. CommandError (of a TableError), OSError."""
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
         stream = unpacked(packed)
         try:
-            table = CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
-            yield table, packed.tell if stream is not packed and packed.seekable() else lambda: table.bytes_read
+            yield reader(stream, name), packed.tell if stream is not packed and packed.seekable() else None
         except (TableError, *DAMAGE) as error:
             problem = error if isinstance(error, TableError) else table_error(TableProblem.DAMAGED, name)
             raise CommandError(str(problem)) from problem

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
+from callsieve.text.vcard import Vcards
 from reputation.model import Person
 from reputation.numbers import number_of
 from reputation.store.imports import ImportedRow
@@ -40,8 +41,8 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
     return e164, category.lower() or None, name or None, note or None
 
 
-def contacts_in(table: CsvTable, region: str) -> Iterator[Contact]:
-    """Contacts; without a person they are everybody's."""
+def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
+    """Contacts; without a person they are those of `whose`, for None everybody's."""
     for number, name, person in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -49,7 +50,17 @@ def contacts_in(table: CsvTable, region: str) -> Iterator[Contact]:
         elif person and not NAME.fullmatch(person):
             table.refuse(f"person {person[:40]!r} is no extension")
         else:
-            yield Contact(e164, name or None, person or None)
+            yield Contact(e164, name or None, person or whose)
+
+
+def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> Iterator[Contact]:
+    """A contact for each number of each card."""
+    for card in cards:
+        for number in card.numbers:
+            if e164 := number_of(number, region):
+                yield Contact(e164, card.name or None, whose)
+            else:
+                cards.refuse(_no_number(number))
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:

@@ -126,7 +126,7 @@ COMMANDS = {
     "import numbers": "imports.cli.commands:import_numbers_file",
     "import feed": "imports.cli.feeds:import_feed",
     "import calls": "imports.cli.calls:import_calls",
-    "import contacts": "imports.cli.commands:import_contacts",
+    "import contacts": "imports.cli.contacts:import_contacts",
     "import people": "people.cli.commands:import_people",
     "import list": "imports.cli.commands:show_imports",
     "import remove": "imports.cli.commands:remove_import",

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
 from itertools import islice
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from reputation.wording import Wording
@@ -271,7 +271,13 @@ class CsvTable:
         return table_error(problem, self._name, **about)
 
 
-def usable(table: CsvTable, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
+class Refusing(Protocol):
+    """What rows are made of, and why some were passed over."""
+
+    problems: list[RowProblem]
+
+
+def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
     """All rows made of the table. TableError: not one can be used, or there are more than `most`: `too_many`."""
     found = list(islice(rows, most + 1))
     if not found:

@@ -47,6 +47,8 @@ FILES = {
     "lists.csv": "entry,list,action,note,expires\n+447000*,block,warn,personal numbers,\n"
     "+442071838755,allow,,the bank,\n+447000000000,grey,,,\n",
     "crm.csv": "number;name;person\n201-742-1800;First Bank;\n201-742-1836;Joe;201\n",
+    "alice.vcf": "BEGIN:VCARD\nVERSION:3.0\nFN:Jo Appleton\nTEL;TYPE=CELL:201-742-1837\nEND:VCARD\n"
+    "BEGIN:VCARD\nVERSION:3.0\nFN:Mail Only\nEMAIL:mail@example.com\nEND:VCARD\n",
     "people.csv": "extension,name,group\n203,Carol,sales\n204,Dave,\n",
     "next-door.toml": """\
 adds_to = "US"

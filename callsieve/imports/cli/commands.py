@@ -1,4 +1,4 @@
-"""`callsieve import`: numbers and contacts from files, and from the PBX's own lists."""
+"""`callsieve import`: numbers from files and from the PBX's own lists; what was imported, and taking it out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.input_file import DryRunOption, FileArgument, table_in
+from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import plural, print_table, say, say_undo, some
+from callsieve.cli.output import plural, print_table, say, say_undo
 from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import context_of, perform, stores
+from callsieve.cli.store import perform
 from callsieve.imports import operations
 from callsieve.imports.cli.astdb import (
     LISTS,
@@ -23,16 +23,10 @@ from callsieve.imports.cli.astdb import (
     list_pbx_list,
 )
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, SourceOption, source_given
+from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind, RemoveRequest
-from callsieve.imports.rows import (
-    CONTACT_COLUMNS,
-    NUMBER_COLUMNS,
-    contacts_in,
-    numbers_in,
-)
-from callsieve.text.csv_table import usable
+from callsieve.imports.operations import ImportKind, RemoveRequest
+from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in
 from callsieve.text.times import when
 from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import contact_sources, did_sources, people_sources
@@ -81,28 +75,6 @@ def import_numbers_file(
             summary.problems = table.problems
             store_numbers(loaded, summary, (verdict or ImportVerdict.SPAM).value, rows)
             summary.take(table)
-    print_summary(summary, as_json=as_json)
-
-
-def import_contacts(
-    file: FileArgument,
-    source: SourceOption,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Import contacts, whose calls ring through: the company's, or one person's. Header: number,name[,person]."""
-    loaded = settings_of(config)
-    summary = Summary(ImportKind.CONTACTS, source_given(source), dry_run)
-    with table_in(file, CONTACT_COLUMNS) as (table, _):
-        contacts = usable(table, contacts_in(table, loaded.settings.numbers.region), operations.MOST_ROWS, TOO_MANY)
-    with stores(loaded, dry_run=dry_run) as (known, written):
-        request = ContactsRequest(summary.source, contacts, known)
-        done = operations.import_contacts(written, context_of(loaded), request)
-    summary.take(table)
-    summary.before, summary.imported, summary.duplicates = done.before, done.rows, len(contacts) - done.rows
-    if done.strangers:
-        summary.remarks.append(f"nobody here has the extension {some(done.strangers)}")
     print_summary(summary, as_json=as_json)
 
 

@@ -10,6 +10,9 @@ from callsieve.cli.options import print_json
 from callsieve.cli.output import plural, say
 from callsieve.imports.operations import ImportKind
 from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
+from callsieve.text.vcard import Vcards
+
+VCARDS = "vCards"  # a format
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class Summary:
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(0, problem))
 
-    def take(self, table: CsvTable) -> None:
+    def take(self, table: CsvTable | Vcards) -> None:
         """The counts of a table that was read to its end."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
@@ -68,7 +71,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
 def _print_counts(summary: Summary) -> None:
     head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
     origin = f" from {summary.format}" if summary.format else ""
-    counts = [f"{plural(summary.read, 'row')} read"]
+    counts = [f"{plural(summary.read, 'card' if summary.format == VCARDS else 'row')} read"]
     counts += [f"{summary.skipped:,} skipped"] if summary.skipped else []
     counts += [plural(summary.duplicates, "duplicate")] if summary.duplicates else []
     counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import stat
 import subprocess
@@ -503,3 +504,61 @@ def test_each_list_of_the_pbx_has_its_own_list_here(callsieve: Program, more: li
 def test_an_allowlist_with_settings_alone_is_empty(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, "/allowlist/dest : x\n")
     assert "allowlist is empty" in program.fails("import", "numbers", "--from", "freepbx-allowlist")
+
+
+# Address books.
+
+VCARDS = (
+    "BEGIN:VCARD\nVERSION:3.0\nFN:First Bank\nTEL:201-742-1800\nTEL:12\nEND:VCARD\n"
+    "BEGIN:VCARD\nVERSION:3.0\nFN:No Number\nEMAIL:x@example.com\nEND:VCARD\n"
+    "BEGIN:VCARD\nVERSION:4.0\nFN:Joe\nTEL;VALUE=uri:tel:+1-201-742-1836\nTEL:2017421836\nEND:VCARD\n"
+)
+
+
+def contacts(callsieve: Program) -> list[tuple[str, str | None, str | None]]:
+    with open_store(callsieve.store) as db:
+        return list(db.execute("SELECT number, name, nullif(person, '') FROM contact ORDER BY number, person"))
+
+
+def test_an_address_book_of_the_company(callsieve: Program) -> None:
+    result = callsieve("import", "contacts", callsieve.file("book.vcf", VCARDS), "--source", "book")
+    assert result.code == 0
+    assert result.out.startswith("Imported 2 contacts as book from vCards: 3 cards read, 1 skipped, 1 duplicate")
+    assert "skipped line 1: '12' is no telephone number" in result.err
+    assert "1 card without a telephone number" in result.err
+    assert contacts(callsieve) == [("+12017421800", "First Bank", None), ("+12017421836", "Joe", None)]
+    assert callsieve("policy", "explain", "--caller", "2017421836", "--json").json["action"] == "allow"
+
+
+def test_an_address_book_of_one_person(callsieve: Program) -> None:
+    book = callsieve.file("book.vcf", VCARDS)
+    callsieve.ok("import", "contacts", book, "--source", "joes", "--for", "201")
+    assert [person for _, _, person in contacts(callsieve)] == ["201", "201"]
+    assert "999" in callsieve("import", "contacts", book, "--source", "joes", "--for", "999").err
+    assert "--for" in callsieve.fails("import", "contacts", book, "--source", "joes", "--for", "a/b")
+    rows = callsieve.file("c.csv", "number,name,person\n2017421800,Bank,202\n2017421836,Joe,\n")
+    callsieve.ok("import", "contacts", rows, "--source", "joes", "--for", "201")
+    assert [person for _, _, person in contacts(callsieve)] == ["202", "201"]
+
+
+def test_a_dry_run_shows_what_would_be_taken_over(callsieve: Program) -> None:
+    book = callsieve.file("book.vcf", VCARDS)
+    out = callsieve.ok("import", "contacts", book, "--source", "book", "--for", "201", "--dry-run")
+    assert [line.split() for line in out.splitlines()[:3]] == [
+        ["number", "name", "whose"],
+        ["+12017421800", "First", "Bank", "201"],
+        ["+12017421836", "Joe", "201"],
+    ]
+    assert not callsieve.store.exists()
+
+
+def test_an_address_book_from_standard_input_and_packed(callsieve: Program) -> None:
+    """As a CardDAV server's export comes through a pipe."""
+    result = callsieve.process("import", "contacts", "-", "--source", "dav", stdin=gzip.compress(VCARDS.encode()))
+    assert result.out.startswith("Imported 2 contacts as dav from vCards")
+
+
+def test_an_address_book_without_numbers_changes_nothing(callsieve: Program) -> None:
+    book = callsieve.file("book.vcf", "BEGIN:VCARD\nFN:Joe\nEND:VCARD\n")
+    assert "not one row can be used" in callsieve.fails("import", "contacts", book, "--source", "book")
+    assert not callsieve.store.exists()

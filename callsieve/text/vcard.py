@@ -1,0 +1,192 @@
+"""Address books as vCards (2.1, 3.0, 4.0), one after another in a file, from anybody: names and telephone numbers.
+
+    for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         what cannot be read is in .problems
+
+Read as telephones, Google, iCloud and Outlook write them, mistakes included: folded lines, quoted-printable with its
+soft line breaks, a charset of its own for each value, groups (`item1.TEL`), a card without an end. Everything else of a
+card, photographs first of all, is passed over line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
+"""
+
+from __future__ import annotations
+
+import codecs
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import BinaryIO, NamedTuple
+
+from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, RowProblem
+from callsieve.text.table_errors import TableProblem, table_error
+
+BEGIN = b"BEGIN:VCARD"
+PEEKED = 256
+MOST_BYTES = 16 * 1024  # of one value, and of all its lines
+MOST_NUMBERS = 100  # of one card
+READ = frozenset((b"BEGIN", b"END", b"FN", b"N", b"ORG", b"TEL"))
+
+_PROPERTY = re.compile(
+    rb"(?:[A-Za-z0-9-]+\.)?(?P<name>[A-Za-z0-9-]+)"  # item1.TEL
+    rb"(?P<options>(?:;[^:\"]*(?:\"[^\"]*\"[^:\"]*)*)?)"  # ;TYPE="home,voice"
+    rb":(?P<value>.*)",
+    re.DOTALL,
+)
+_CHARSET = re.compile(rb";CHARSET=\"?([A-Za-z0-9._-]{1,40})", re.I)
+_QUOTED = re.compile(rb";(?:ENCODING=)?\"?QUOTED-PRINTABLE", re.I)
+_ESCAPE = re.compile(r"\\(.)")
+_SEPARATOR = re.compile(r"(?<!\\);")
+
+
+class Card(NamedTuple):
+    """One contact. `line`: where it begins; `numbers` as they were written; `name` is empty where it has none."""
+
+    line: int
+    name: str
+    numbers: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A card that is being read: the texts of its properties by their names."""
+
+    line: int
+    texts: dict[bytes, str] = field(default_factory=dict)
+    numbers: list[str] = field(default_factory=list)
+
+    def closed(self) -> Card:
+        family, given = (*_parts(self.texts.get(b"N", "")), "", "")[:2]
+        names = (self.texts.get(b"FN"), f"{given} {family}", *_parts(self.texts.get(b"ORG", ""))[:1])
+        name = next((text for one in names if one and (text := _plain(one))), "")
+        return Card(self.line, name[:FIELD_CHARACTERS], tuple(self.numbers))
+
+
+def is_vcard(stream: BinaryIO) -> bool:
+    """Whether a vCard begins here; nothing is read away."""
+    start = stream.peek(PEEKED)[:PEEKED] if isinstance(stream, BufferedReader) else b""
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()[: len(BEGIN)].upper() == BEGIN
+
+
+class Vcards:
+    """The cards of a file; iterate over it once. `read` counts cards, `skipped` numbers that were refused."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0
+        self.problems: list[RowProblem] = []
+        self.ignored: tuple[str, ...] = ()
+        self._stream = stream
+        self._name = name
+        self._lines_read = 0
+        self._line = 0
+
+    def refuse(self, problem: str) -> None:
+        """Something of the card that was read last is passed over."""
+        self.skipped += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(RowProblem(self._line, problem))
+
+    def __iter__(self) -> Iterator[Card]:
+        card: _Open | None = None
+        for line, name, options, value in self._properties():
+            if name == b"BEGIN" and value.strip().upper() == b"VCARD":
+                if card is not None:  # it has no end
+                    yield self._done(card)
+                card = _Open(line)
+            elif card is None:
+                continue
+            elif name == b"END":
+                yield self._done(card)
+                card = None
+            elif name == b"TEL":
+                if len(card.numbers) < MOST_NUMBERS and (number := _number(_text(options, value))):
+                    card.numbers.append(number)
+            elif name not in card.texts:
+                card.texts[name] = _text(options, value)
+        if card is not None:
+            yield self._done(card)
+        if not self.read:
+            raise table_error(TableProblem.NOTHING, self._name)
+
+    def _done(self, card: _Open) -> Card:
+        self.read += 1
+        self._line = card.line
+        self.without_number += not card.numbers
+        return card.closed()
+
+    def _properties(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+        """The properties that are read, each whole: line, name in capitals, options, value."""
+        kept: bytes | None = None
+        begun = 0
+        for number, line in self._lines():
+            if kept is not None and kept.endswith(b"=") and _is_quoted(kept):
+                kept = (kept[:-1] + line)[:MOST_BYTES]
+                continue
+            if line[:1] in (b" ", b"\t"):
+                if kept is not None and len(kept) < MOST_BYTES:
+                    kept = (kept + line[1:])[:MOST_BYTES]
+                continue
+            if kept is not None and (found := _property(kept)):
+                yield begun, *found
+            kept, begun = (line, number) if _name_of(line) in READ else (None, 0)
+        if kept is not None and (found := _property(kept)):
+            yield begun, *found
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Line by line without their ends; of one that is too long only the beginning."""
+        while raw := self._stream.readline(LINE_BYTES):
+            self.bytes_read += len(raw)
+            self._lines_read += 1
+            if self._lines_read == 1:
+                raw = raw.removeprefix(codecs.BOM_UTF8)
+                if b"\r" in raw.rstrip(b"\r\n"):
+                    raise table_error(TableProblem.CR_LINES, self._name)
+            yield self._lines_read, raw.rstrip(b"\r\n")
+            while raw and not raw.endswith(b"\n"):
+                raw = self._stream.readline(LINE_BYTES)
+                self.bytes_read += len(raw)
+
+
+def _name_of(line: bytes) -> bytes:
+    """The property's name, without its group, in capitals."""
+    return re.split(rb"[;:]", line, maxsplit=1)[0].rpartition(b".")[2].strip().upper()
+
+
+def _property(line: bytes) -> tuple[bytes, bytes, bytes] | None:
+    found = _PROPERTY.match(line)
+    return (found["name"].upper(), found["options"], found["value"]) if found else None
+
+
+def _is_quoted(line: bytes) -> bool:
+    """Whether its value is quoted-printable, so that a `=` at its end goes on in the next line."""
+    found = _PROPERTY.match(line)
+    return found is not None and _QUOTED.search(found["options"]) is not None
+
+
+def _text(options: bytes, value: bytes) -> str:
+    """The value as text: in the charset that it names, else in UTF-8, else as Windows writes it."""
+    if _QUOTED.search(options):
+        value = quopri.decodestring(value)
+    named = _CHARSET.search(options)
+    for charset in (named[1].decode("ascii") if named else "utf-8", "utf-8"):
+        try:
+            return value.decode(charset).strip()
+        except (UnicodeError, LookupError, ValueError):
+            continue
+    return value.decode("cp1252", "replace").strip()
+
+
+def _number(text: str) -> str:
+    """The number of a TEL: version 4 has it as an address, `tel:+1-201-555-0123;ext=12`."""
+    scheme, colon, rest = text.partition(":")
+    number = rest.partition(";")[0] if colon and scheme.lower() in ("tel", "sip") else text
+    return _plain(number)[:FIELD_CHARACTERS]
+
+
+def _parts(text: str) -> list[str]:
+    return _SEPARATOR.split(text)
+
+
+def _plain(text: str) -> str:
+    """One line without what escapes in it and what cannot be shown."""
+    text = _ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
