@@ -52,6 +52,13 @@ def test_an_inbound_call_is_read_in_the_region_of_its_trunk() -> None:
     )
 
 
+def test_a_service_number_has_its_key_and_an_extension_stays_one() -> None:
+    record = recorded(replace(INBOUND, caller="411"))
+    assert (record.caller, record.caller_kind, record.number) == ("+1411", CallerKind.SERVICE, "+1411")
+    inside = replace(INBOUND, direction=Direction.INTERNAL, placed_by="PJSIP/201", dialled="411", trunk=None)
+    assert recorded(inside).dialled == "411"
+
+
 @pytest.mark.parametrize(
     ("outcome", "caller", "kind"),
     [

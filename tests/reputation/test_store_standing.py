@@ -34,6 +34,7 @@ from reputation.store.identities import identity_of, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
+from reputation.store.neighbours import bad_numbers_near
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
 from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
@@ -334,6 +335,18 @@ def test_bad_neighbours(db: sqlite3.Connection, others: list[str], counted: int)
     bad(db, *others)
     assert bad_neighbours(known(db)) == counted
     assert bad_neighbours(known(db, auth_class=AuthClass.AUTHENTICATED)) == 0
+
+
+def test_a_bank_suffers_from_no_other_bank(db: sqlite3.Connection) -> None:
+    banks = [f"+8695{n}" for n in range(500, 520)]
+    bad(db, *banks)
+    assert bad_neighbours(known(db, number="+8695588")) == 0
+    assert bad_numbers_near(db, "+8695588") == []
+    ledger = MemoryStore(Weights())
+    for number in banks:
+        for reporter in ("201", "202"):
+            ledger.add_mark(make_mark(number, reporter=reporter, at=NOW))
+    assert ledger.evidence("+8695588", AuthClass.UNKNOWN, NOW).bad_neighbours == 0
 
 
 def test_neighbours_count_for_sixty_days(db: sqlite3.Connection) -> None:

@@ -27,6 +27,13 @@ def test_calls_are_counted_per_number_and_per_block_of_1000() -> None:
     assert velocity.block_calls(NUMBER, 3.0) == (1.0, 2.0)
 
 
+def test_a_service_number_is_a_block_of_its_own() -> None:
+    velocity = Velocity()
+    velocity.add("+8695588", 1.0)
+    velocity.add("+8695566", 2.0)
+    assert velocity.calls("+8695588", 3.0) == velocity.block_calls("+8695588", 3.0) == (1.0,)
+
+
 @pytest.mark.parametrize(
     ("now", "calls"),
     [

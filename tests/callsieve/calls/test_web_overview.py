@@ -168,6 +168,12 @@ def test_numbers_and_blocks_that_call_more_than_before(office: Office) -> None:
     assert [tuple(one) for one in office.read(busy_blocks, NOW - DAY, NOW, 5)] == [("+12015550", 12, 4)]
 
 
+def test_service_numbers_are_in_no_block(office: Office) -> None:
+    for number in ("+8695588", "+8695566", "+8695533", "+8695511"):
+        make_calls(office, number, [60, 120, 180, 240])
+    assert [one.block for one in office.read(busy_blocks, NOW - DAY, NOW, 1)] == ["+12015550"]
+
+
 @pytest.mark.parametrize("word", SPANS)
 def test_every_span_counts_each_of_its_calls_once(office: Office, word: str) -> None:
     span = SPANS[word]

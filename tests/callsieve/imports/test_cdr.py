@@ -213,6 +213,11 @@ class TestCalls:
         assert (found.caller, found.dialled, found.did) == ("PJSIP/alice", CALLER, None)
         assert (found.answered_by, found.rung, found.caller_kind) == (None, (), CallerKind.INTERNAL)
 
+    def test_an_extension_is_no_service_number(self) -> None:
+        found = outcome(row(channel=ANN, dstchannel=BOB, dst="411"))
+        assert (found.direction, found.dialled) == (Direction.INTERNAL, "411")
+        assert outcome(row(src="411")).caller == "+1411"
+
     def test_a_trunk_that_looks_like_a_phone_keeps_its_name(self) -> None:
         sides = Sides(lambda channel: "bank" if channel.startswith("SIP/100-") else None)
         assert outcome(row(channel="SIP/100-1"), sides=sides).trunk == "bank"
