@@ -14,6 +14,7 @@ from enum import StrEnum
 from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.trunk_numbers import numbers_in_dialplan, trunks_of
 from callsieve.imports.rows import NAME, problem_of_person
+from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.pbx.cli_output import (
     database_in,
     endpoint_context_in,
@@ -151,6 +152,7 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
     """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
     users, devices = (database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
     phones = _Phones()
+    site = site_of(ground.loaded.settings)
     by_extension: dict[str, dict[str, str]] = {}
     for key, value in users.items():
         if key.count("/") == 2:
@@ -162,14 +164,18 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
         if not dials:
             phones.remarks.append(f"{_readable(extension)} has no phone: not taken")
         for dial in dials:
+            if site.described_trunk(f"{dial}-00000000") is not None:
+                phones.remarks.append(f"{_readable(extension)} has a trunk of the settings as its phone: not taken")
+                continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
     phones.queues = queue_members_in(ground.ask("queue show"))
     for key in database_in(ground.ask("database show QPENALTY")):
         parts = key.split("/")
         if len(parts) == 4 and parts[2] == "agents":
             phones.queues.setdefault(parts[1], []).append(f"Local/{parts[3]}@from-queue/n")
-    known = {dial for key, dial in devices.items() if key.endswith("/dial")}
-    endpoints = (f"PJSIP/{one.name}" for one in pjsip_endpoints_in(ground.ask("pjsip show endpoints")))
+    endpoints = [f"PJSIP/{one.name}" for one in pjsip_endpoints_in(ground.ask("pjsip show endpoints"))]
+    devices_here = {dial for key, dial in devices.items() if key.endswith("/dial")}  # also those nobody is logged in at
+    known = {dial for dial in devices_here if site.described_trunk(f"{dial}-00000000") is None}
     phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in _NOBODYS]
     return phones
 
@@ -189,13 +195,15 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
         phone = f"PJSIP/{one.name}"
         if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
             continue
-        if site.described_trunk(f"{phone}-00000000") is not None or (
-            one.is_trunk and phone not in hints and not is_phone_name(phone)
-        ):
+        # Nobody screens the calls of a person: a trunk must never be taken for one.
+        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and phone not in hints):
             phones.trunks.append(phone)
             continue
         asked += 1
         values = endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+        if values.get("context", "").startswith("callsieve") or values.get("context") == TRUNK_CONTEXT:
+            phones.trunks.append(phone)
+            continue
         name, number = _caller_id(values.get("callerid", f"<{one.number}>"))
         box = values.get("mailboxes", "").split(",")[0].partition("@")[0]
         if not (phone in hints or is_phone_name(phone) or _SHORT.fullmatch(number) or box):

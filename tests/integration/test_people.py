@@ -78,6 +78,19 @@ type = identify
 endpoint = other
 match = 192.0.2.7
 
+[1001]
+type = endpoint
+context = from-internal
+
+[1001]
+type = identify
+endpoint = 1001
+match = 192.0.2.8
+
+[1002]
+type = endpoint
+context = callsieve-from-other
+
 [lobby]
 type = endpoint
 context = from-internal
@@ -167,6 +180,15 @@ def test_people_and_numbers_of_a_stock_asterisk(stock: Asterisk, tmp_path: Path)
         "7": ("board", "support"),
     }
     assert {key: did.callee for key, did in pbx.dids().items() if did.callee} == {"1": "201", "5": "207"}
+
+
+def test_a_trunk_is_nobody(stock: Asterisk, tmp_path: Path) -> None:
+    """Calls of people are not screened: a trunk that is named like a phone must not be one."""
+    pbx = Pbx(stock, tmp_path / "state")
+    found: Mapping[str, Any] = json.loads(pbx.take_over("--from", "asterisk", "--dry-run", "--json"))
+    trunks = {trunk["channels"] for trunk in found["trunks"]}
+    assert trunks == {f"PJSIP/{name}-*" for name in ("1001", "1002", "carrier", "carrier2", "other")}
+    assert not {"1001", "1002"} & {row["key"] for row in found["rows"]}
 
 
 def test_the_second_time_nothing_changes(stock: Asterisk, tmp_path: Path) -> None:
@@ -327,6 +349,9 @@ ASTDB = {
     "AMPUSER/204/device": "204",
     "AMPUSER/205/cidname": "Nobody",
     "AMPUSER/205/device": "",
+    "AMPUSER/206/device": "206",
+    "DEVICE/206/dial": "PJSIP/carrier",
+    "DEVICE/205/dial": "PJSIP/205",
     "DEVICE/201/dial": "PJSIP/201",
     "DEVICE/202/dial": "PJSIP/202",
     "DEVICE/2021/dial": "PJSIP/206",
@@ -356,6 +381,7 @@ def test_people_and_numbers_of_freepbx(freepbx: Asterisk, tmp_path: Path) -> Non
     }
     assert "202 has several phones: PJSIP/206" in said
     assert "205 has no phone" in said
+    assert "206 has a trunk of the settings as its phone" in said
     assert pbx.dids() == {
         "0": Did("+442071838750", callee="201"),
         "1": Did("+442071838751", ("600",)),
@@ -374,7 +400,7 @@ def test_the_trunks_are_named_and_not_written(freepbx: Asterisk, tmp_path: Path)
     pbx = Pbx(freepbx, tmp_path / "state")
     found: Mapping[str, Any] = json.loads(pbx.take_over("--from", "freepbx", "--dry-run", "--json"))
     described = {trunk["channels"]: trunk["described"] for trunk in found["trunks"]}
-    assert (described["PJSIP/carrier-*"], described["PJSIP/carrier2-*"]) == ("carrier", None)
+    assert described == {"PJSIP/carrier-*": "carrier", "PJSIP/carrier2-*": None}
     assert not pbx.office.daemon.store.exists()
 
 
