@@ -16,7 +16,7 @@ from lab.tools import library_path
 
 PHP = Bundle("php", ("php-cli", "phpunit"))
 # What PHPUnit needs, in the order in which they need each other; an installed PHP loads them by itself.
-EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "tokenizer", "xml", "xmlwriter", "simplexml")
+EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "posix", "tokenizer", "xml", "xmlwriter", "simplexml")
 CLASSES = "usr/share/php"
 
 

@@ -18,7 +18,7 @@ from callsieve.pbx.config_files import Line
 from callsieve.settings import Loaded, Settings
 
 UNITS_STARTED = ("callsieve", "callsieve-doctor.timer")
-PEOPLE_TIMER = "callsieve-people.timer"
+PEOPLE_STARTED = ("callsieve-people.timer", "callsieve-people.path")
 DAEMON_RELOAD = "systemctl daemon-reload"
 DOCTOR = "callsieve doctor"
 INBOUND = "callsieve asterisk install --inbound"
@@ -56,12 +56,12 @@ def steps_after_install(
 def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool) -> list[InstallStep]:
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
-    people = (PEOPLE_TIMER,) if place.units / PEOPLE_TIMER in changed else ()
+    people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
     if units and new_service:
         started = " ".join((*UNITS_STARTED, *people))
         return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {started}"))]
     if units:
-        enable = (f"systemctl enable --now {PEOPLE_TIMER}",) if people else ()
+        enable = (f"systemctl enable --now {' '.join(people)}",) if people else ()
         return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve", *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
         return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]

@@ -93,9 +93,16 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 		return trim(str_replace(['<', '>'], '', $did)) . '/' . trim(str_replace(['<', '>'], '', $caller));
 	}
 
-	/** After each reload: people, DIDs, trunks and groups, read by CallSieve itself from the running PBX. */
+	/**
+	 * After each reload: people, DIDs, trunks and groups, read by CallSieve itself from the running PBX.
+	 *
+	 * Only root may write what CallSieve knows. After a reload in the browser, which Asterisk's user does, the systemd unit
+	 * callsieve-people.path starts the same.
+	 */
 	public function afterReload() {
-		$this->synchronise();
+		if (posix_geteuid() === 0) {
+			$this->synchronise();
+		}
 	}
 
 	public function synchronise(): bool {

@@ -194,6 +194,7 @@ class Dialplan {
 
 	/** Steps of a new extension, with their labels as keys. */
 	private static function context($ext, string $context, string $exten, array $steps): void {
+		$ext->addSectionNoCustom($context, true); // else Asterisk warns at each reload of a context that nobody has
 		foreach ($steps as $label => $step) {
 			$ext->add($context, $exten, is_string($label) ? $label : '', new \extension($step));
 		}

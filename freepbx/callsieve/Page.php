@@ -9,7 +9,7 @@ class Page {
 	private const NOTE = 'callsieve_note';
 	private const SHOWN = 25;
 	/** Commands of the switch by what the buttons send. */
-	private const COMMANDS = ['off' => ['off'], 'off-hour' => ['off', '--for', '1h'], 'on' => ['on'], 'sync' => []];
+	private const COMMANDS = ['off' => ['off'], 'off-hour' => ['off', '--for', '1h'], 'on' => ['on']];
 
 	/** @param \FreePBX\modules\Callsieve $module */
 	public function __construct(private object $module) {
@@ -22,11 +22,10 @@ class Page {
 			return;
 		}
 		$wanted = (string) ($post['switch'] ?? '');
-		if ($wanted === 'sync') {
-			$session[self::NOTE] = $this->module->synchronise() ? _('CallSieve is reading people, DIDs, trunks and groups.') : _('CallSieve cannot be started.');
-		} elseif (isset(self::COMMANDS[$wanted])) {
+		if (isset(self::COMMANDS[$wanted])) {
 			$done = $this->module->program->run(...self::COMMANDS[$wanted]);
-			$session[self::NOTE] = trim($done['output'] . "\n" . $done['error']);
+			// That it is not in the audit, which only the service may write, is no news to whoever pressed a button.
+			$session[self::NOTE] = trim($done['code'] === 0 ? $done['output'] : $done['output'] . "\n" . $done['error']);
 		} elseif (isset($post['console'])) {
 			$address = trim((string) $post['console']);
 			$is_address = preg_match('~^https?://[^\s"\'<>]+$~', $address) === 1;

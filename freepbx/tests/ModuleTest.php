@@ -69,7 +69,7 @@ final class ModuleTest extends TestCase {
 	public function testTheBackgroundIsNotWaitedFor(): void {
 		$this->says("echo began; echo done > $this->folder/mark.new && mv $this->folder/mark.new $this->folder/mark; sleep 3 >/dev/null");
 		$began = microtime(true);
-		$this->module->afterReload();
+		$this->module->synchronise();
 		$took = microtime(true) - $began;
 		for ($tries = 0; $tries < 500 && !file_exists("$this->folder/mark"); $tries++) {
 			usleep(10000);

@@ -138,6 +138,9 @@ namespace {
 			$steps[] = ['basetag' => $steps ? 'n' : '1', 'tag' => $tag, 'addpri' => false, 'cmd' => $command];
 		}
 
+		public function addSectionNoCustom($section, $without) {
+		}
+
 		public function addInclude($section, $included) {
 			$this->includes[$section][] = $included;
 		}

@@ -22,7 +22,13 @@ from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
 from callsieve.install.plan import SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.region import derived_region, region_of, time_zone_of
-from callsieve.install.steps import PEOPLE_TIMER, UNITS_STARTED, left_behind, steps_after_install, steps_after_uninstall
+from callsieve.install.steps import (
+    PEOPLE_STARTED,
+    UNITS_STARTED,
+    left_behind,
+    steps_after_install,
+    steps_after_uninstall,
+)
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
@@ -217,7 +223,7 @@ def _stop_service(place: InstallPaths) -> None:
     """A daemon whose unit is gone would run on until the machine is restarted."""
     if place.units != UNITS or not place.unit.exists() or shutil.which("systemctl") is None:
         return
-    people = [PEOPLE_TIMER] if (place.units / PEOPLE_TIMER).exists() else []
+    people = [name for name in PEOPLE_STARTED if (place.units / name).exists()]
     command = ["systemctl", "disable", "--now", *UNITS_STARTED, *people]
     try:
         done = subprocess.run(

@@ -29,7 +29,6 @@ $hour = is_array($status['last_hour'] ?? null) ? $status['last_hour'] : [];
 		<button class="btn btn-default" name="switch" value="on"><?php echo $e(_('Switch on')) ?></button>
 		<button class="btn btn-default" name="switch" value="off-hour"><?php echo $e(_('Off for an hour')) ?></button>
 		<button class="btn btn-danger" name="switch" value="off"><?php echo $e(_('Switch off')) ?></button>
-		<button class="btn btn-default" name="switch" value="sync"><?php echo $e(_('Read people and DIDs again')) ?></button>
 		<?php if ($console !== '') { ?>
 			<a class="btn btn-primary" id="callsieve-console" href="<?php echo $e($console) ?>" target="_blank" rel="noopener noreferrer"><?php echo $e(_('CallSieve\'s console')) ?></a>
 		<?php } ?>

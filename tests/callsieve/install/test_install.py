@@ -681,6 +681,7 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
     assert service["Environment"] == f"CALLSIEVE_STATE={SERVICE_STATE}"
     own = [
         "execstart",
+        "execstartpre",
         "successexitstatus",
         "umask",
         "standardoutput",

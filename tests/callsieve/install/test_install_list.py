@@ -45,13 +45,13 @@ def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> Non
     assert len(steps) == 5
 
 
-def test_on_freepbx_the_timer_for_people_is_started(tmp_path: Path) -> None:
+def test_on_freepbx_what_looks_for_people_is_started(tmp_path: Path) -> None:
     place = make_place(tmp_path, FREEPBX)
     wanted = make_wanted(tmp_path, systemd=True, freepbx=True)
     plan = plan_install(place, wanted)
     for new_service, command in (
-        (True, "systemctl enable --now callsieve callsieve-doctor.timer callsieve-people.timer"),
-        (False, "systemctl enable --now callsieve-people.timer"),
+        (True, "systemctl enable --now callsieve callsieve-doctor.timer callsieve-people.timer callsieve-people.path"),
+        (False, "systemctl enable --now callsieve-people.timer callsieve-people.path"),
     ):
         steps = steps_after_install(
             plan, place, wanted.loaded.settings, freepbx=True, new_service=new_service, reloaded=True
