@@ -92,6 +92,11 @@ def connected(pbx: ScreenedPbx) -> list[set[str]]:
     return list(bridges.values())
 
 
+def has_met(pbx: HasAsterisk, began: int) -> bool:
+    """Whether a phone has joined a bridge, since a line of Asterisk's log."""
+    return any("PJSIP/20" in line and " joined '" in line for line in pbx.asterisk.log_lines()[began:])
+
+
 def heard_digits(pbx: ScreenedPbx) -> list[str]:
     """The digits that callers were asked for so far, in our words or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())

@@ -35,7 +35,7 @@ from tests.integration.freepbx import (
     FastAgiServer,
     freepbx,
 )
-from tests.integration.office import install_prompts, played
+from tests.integration.office import has_met, install_prompts, played
 from tests.waiting import wait_until
 
 TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED, MARKED = (f"+120155501{n}" for n in range(50, 59))
@@ -149,12 +149,6 @@ def whispered(pbx: Office, phone: str, did: str, caller: str) -> tuple[float, Ca
             heard = handset.heard.audible_seconds
             result = call.result()
     return heard, result
-
-
-def has_met(pbx: Office, began: int) -> bool:
-    """Whether a trunk and a phone are in a bridge, since a line of the log."""
-    lines = pbx.asterisk.log_lines()[began:]
-    return any("PJSIP/20" in line and " joined '" in line for line in lines)
 
 
 @pytest.mark.parametrize("did", EVERYWHERE)

@@ -18,7 +18,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import add_entry
 from reputation.store.personal_lists import PersonalEntry, set_personal_entry
-from tests.integration.office import install_prompts, start_listening
+from tests.integration.office import has_met, install_prompts, start_listening
 from tests.waiting import wait_until
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text()
@@ -44,6 +44,20 @@ FROM_CARRIER = """\
 [from-carrier]
 exten => _[+0-9A-Za-z].,1,Goto(callsieve-from-trunk,${EXTEN},1)
 
+[from-trunk]
+exten => +442071838759,1,Answer()
+ same => n,Queue(gosub-queue,t,,,60)
+ same => n,Hangup()
+
+"""
+# What the page says is no way to a whisper.
+GOSUB_QUEUE = "+442071838759"
+BY_MEMBERGOSUB = """
+[gosub-queue]
+strategy = ringall
+timeout = 20
+membergosub = callsieve-whisper
+member => PJSIP/201
 """
 EVERYWHERE = [
     pytest.param(did, id=name)
@@ -75,7 +89,7 @@ def pbx() -> Iterator[ScreenedPbx]:
     with ScreenedPbx(
         start_daemon=False,
         extensions=FROM_CARRIER + packaged(FRONT_FILE) + blocks("extensions.conf"),
-        config={"queues.conf": blocks("queues.conf")},
+        config={"queues.conf": blocks("queues.conf") + BY_MEMBERGOSUB},
         globals=GLOBALS,
         patient=True,
     ) as office:
@@ -99,7 +113,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 
 def spec_of(did: str, caller: str, patience: float | None = None) -> CallSpec:
     """A call; those that the PBX itself answers have patience for what comes then."""
-    waits = 6.0 if did in (QUEUE, WHISPERING_QUEUE, IVR) else 0.5
+    waits = 6.0 if did in (QUEUE, WHISPERING_QUEUE, GOSUB_QUEUE, IVR) else 0.5
     return CallSpec(
         caller=caller, name="Joe", did=did, hang_up_after=patience or waits, dtmf="201" if did == IVR else ""
     )
@@ -131,15 +145,10 @@ def take(pbx: ScreenedPbx, did: str, caller: str, key: str = "", phone: str = "2
                 handset.press(key)
                 heard = handset.heard.audible_seconds
             else:
-                wait_until(lambda: met(pbx, began), "the two talking")
+                wait_until(lambda: has_met(pbx, began), "the two talking")
                 heard = handset.heard.audible_seconds
             result = call.result()
         return heard, result, len(of_caller(handset, caller))
-
-
-def met(pbx: ScreenedPbx, began: int) -> bool:
-    """Whether a phone has joined a bridge, since a line of the log."""
-    return any("PJSIP/20" in line and " joined '" in line for line in pbx.asterisk.log_lines()[began:])
 
 
 def said(pbx: ScreenedPbx, text: str, began: int) -> bool:
@@ -173,6 +182,15 @@ def test_the_whisper_is_heard(pbx: ScreenedPbx, did: str) -> None:
 def test_a_plain_queue_whispers_nothing(pbx: ScreenedPbx) -> None:
     heard, result, _ = take(pbx, QUEUE, next(callers))
     assert (result.code, heard < 0.3) == (200, True)
+
+
+def test_a_queues_own_subroutine_does_not_heed_its_keys(pbx: ScreenedPbx) -> None:
+    """It is heard, and who says with 3 that it is spam is connected all the same."""
+    began = len(pbx.asterisk.log_lines())
+    _, result, _ = take(pbx, GOSUB_QUEUE, next(callers), key="3")
+    assert said(pbx, "callsieve/whisper-menu", began)
+    assert has_met(pbx, began)
+    assert result.bye_from == "caller"
 
 
 @pytest.mark.parametrize("did", [GROUP, QUEUE, WHISPERING_QUEUE])
