@@ -86,7 +86,8 @@ def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> 
 
 
 def _way_out(callee: str, people: set[str]) -> Wording:
-    add = Wording('add [[person]] extension = "{callee}"', {"callee": callee})
+    places: Places = {"callee": callee, "command": TAKE_OVER}
+    add = Wording('add [[person]] extension = "{callee}", or run: {command}', places)
     if close := get_close_matches(callee, sorted(people), n=1):
         return Wording("{add}; or did you mean {nearest}?", {"add": add, "nearest": close[0]})
     return add

@@ -28,7 +28,7 @@ def test_a_callee_without_a_person(tmp_path: Path) -> None:
     finding = found(tmp_path, DID)
     assert finding.status is CheckStatus.WARN
     assert f'{tmp_path}/callsieve.toml: line 3: did.callee = "201"' in str(finding.detail)
-    assert str(finding.way_out) == 'add [[person]] extension = "201"'
+    assert 'add [[person]] extension = "201", or run: callsieve import people' in str(finding.way_out)
 
 
 def test_the_nearest_person_is_named(tmp_path: Path) -> None:
