@@ -9,12 +9,13 @@ from dataclasses import replace
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.pbx.freepbx_database import CallTables, call_tables, conf_path
+from callsieve.pbx.freepbx_database import CONF_VARIABLE, CallTables, call_tables, conf_path
 from callsieve.pbx.mysql import EXAMPLE, SCHEMES, parse_address
 
 FREEPBX = "freepbx"
 # As MariaDB's own client reads it.
 PASSWORD_VARIABLE = "MYSQL_PWD"
+NO_CONF = f"FreePBX's own file is not there; set {CONF_VARIABLE} to where it is, or write --from {EXAMPLE}"
 SHOWN = (
     f"everybody here could read the password in the list of processes: leave it out, and type it when asked, or set "
     f"{PASSWORD_VARIABLE}"
@@ -24,7 +25,11 @@ SHOWN = (
 def tables_from(origin: str) -> CallTables:
     """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
     if origin == FREEPBX:
-        return call_tables(conf_path())
+        path = conf_path()
+        try:
+            return call_tables(path)
+        except FileNotFoundError:
+            raise CommandError(f"{path}: {NO_CONF}") from None
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
     address = parse_address(origin)

@@ -358,6 +358,14 @@ class TestLogin:
         pbx.run(f"UPDATE {settings} SET value = 'calls' WHERE keyword = 'CDRDBTABLENAME'")
         assert callsieve.ok("import", "calls", "--from", "freepbx").startswith("Learnt from 2 calls")
 
+    def test_where_freepbx_is_not_the_way_out_is_said(
+        self, callsieve: Program, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FREEPBX_CONF", str(callsieve.folder / "nowhere.conf"))
+        assert "FREEPBX_CONF" in callsieve.fails("import", "calls", "--from", "freepbx")
+        monkeypatch.setenv("FREEPBX_CONF", str(callsieve.file("other.php", "<?php $x = 1;")))
+        assert "AMPDBUSER" in callsieve.fails("import", "calls", "--from", "freepbx")
+
     def test_a_password_is_asked_for(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, f"{TWO_DAYS_AGO:.0f}.1")])
         with pytest.MonkeyPatch.context() as patch:
