@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from policies.reasons import OutboundReason, Why
+from reputation.numbers import service_number_of
 from reputation.own.grades import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
@@ -171,8 +172,13 @@ def _grade(case: _Case) -> str:
     return f"passes: {facts.grade.value}, graded at {case.rules.when(facts.graded_at)}"
 
 
+def _is_of_a_person(callee: str | None) -> bool:
+    """Not the line of a bank or an authority, which may be called at any time and often."""
+    return callee is None or service_number_of(callee) is None
+
+
 def _hours(case: _Case) -> _Ruling | None:
-    if is_good_time(case.place, case.now):
+    if is_good_time(case.place, case.now) or not _is_of_a_person(case.call.callee):
         return None
     until = next_good_time(case.place, case.now)
     return _Ruling(Passage.HOLD, "hours", Why(OutboundReason.BAD_HOURS), until)
@@ -180,7 +186,7 @@ def _hours(case: _Case) -> _Ruling | None:
 
 def _person_day(case: _Case) -> _Ruling | None:
     limit, calls = case.rules.calls_per_person_day, case.facts.calls_of_person
-    if not limit or calls < limit:
+    if not limit or calls < limit or not _is_of_a_person(case.call.callee):
         return None
     reason = OF_PERSON.get(calls, OutboundReason.PERSON_DAY)
     return _Ruling(Passage.HOLD, "person-day", _counted(reason, calls), case.tomorrow)

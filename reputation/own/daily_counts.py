@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.numbers import service_number_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, is_surely_outside, local_date_number
 
 SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the answer
@@ -59,9 +60,13 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """What the call adds; None for one that is not outbound, not seen whole, or has no whole number on a side."""
+    """What the call adds; None for one that is not outbound, not seen whole, to a service number, or has no whole
+    number on a side.
+    """
     own, callee = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or callee is None:
+        return None
+    if service_number_of(callee) is not None:  # a bank's line marks nobody
         return None
     if own is None or not own.startswith("+"):
         return None

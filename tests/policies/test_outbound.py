@@ -203,6 +203,13 @@ def test_what_is_no_number_goes_out() -> None:
     assert day_of(make_call(None), ACTING, NIGHT) is None
 
 
+def test_a_service_line_is_called_at_any_time_unless_it_said_no() -> None:
+    bank, often = make_call("+8695588"), OutboundFacts(calls_of_person=9)
+    assert guard(bank, often, ACTING, NIGHT).rule == "default"
+    assert guard(make_call("+8613800138000"), often, ACTING, NIGHT).rule != "default"
+    assert guard(bank, OutboundFacts(unwanted_at=NIGHT), ACTING, NIGHT).rule == "do-not-call"
+
+
 def test_observe_records_and_never_acts() -> None:
     decision = guard(make_call(), WORST, OutboundRules(), NOON)
     assert OutboundRules().observe, "observing is what happens where nothing is said"

@@ -102,6 +102,7 @@ def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
         pytest.param(make_call(own_number="201"), id="goes-out-as-an-extension"),
         pytest.param(make_call(own_number=None), id="goes-out-withheld"),
         pytest.param(make_call(dialled="911"), id="to-no-whole-number"),
+        pytest.param(make_call(dialled="+8695588"), id="to-a-service-number"),
     ],
 )
 def test_what_is_not_counted(call: OutcomeRecord) -> None:
