@@ -35,12 +35,14 @@ SELECT count(*), coalesce(sum(caller_kind = 'invalid'), 0)
 """
 # Left out: calls that were passed on, where whoever they were passed to rang as well.
 RANG = f"""
-SELECT did, value, count(*), calls
-  FROM (SELECT did, rung, count(*) OVER (PARTITION BY did) AS calls
-          FROM ({_LATEST})
-         WHERE direction = 'inbound' AND source = 'ami' AND complete = 1 AND transferred = 0 AND did IS NOT NULL
-           AND rung <> '[]'), json_each(rung)
- GROUP BY did, value ORDER BY did, count(*) DESC, value
+WITH alike AS (
+    SELECT did, rung, count(*) AS calls FROM ({_LATEST})
+     WHERE direction = 'inbound' AND source = 'ami' AND complete = 1 AND transferred = 0 AND did IS NOT NULL
+       AND rung <> '[]'
+     GROUP BY did, rung)
+SELECT did, value, sum(calls), (SELECT sum(calls) FROM alike AS every WHERE every.did = alike.did)
+  FROM alike, json_each(rung)
+ GROUP BY did, value ORDER BY did, sum(calls) DESC, value
 """
 FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMIT :limit)"
 
