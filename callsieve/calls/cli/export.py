@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
+from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, existing_store, settings_of
 from callsieve.cli.output import plural, say
-from callsieve.cli.store import note_done
+from callsieve.cli.store import context_of
 from callsieve.replay.history_file import at_of
 from callsieve.replay.history_writer import line_of_event
 from callsieve.replay.store_history import events_of_store
@@ -39,17 +40,17 @@ def export(
     now = time.time()
     since = 0.0 if days is None else now - days * DAY_SECONDS
     with existing_store(loaded) as db:
-        if out is None:
-            _write(db, since, now, sys.stdout.write)
-        else:
+        if out is not None:
             with acting_for(out):
                 if out.exists():
                     raise CommandError(f"{out}: there is a file of this name: choose another, or remove it")
-            with complete_file(out, PRIVATE) as file:
-                count = _write(db, since, now, lambda text: file.write(text.encode()))
-    note_done(loaded, Change("calls export"))
-    if out is not None:
-        say(f"{out}: {plural(count, 'call and mark', 'calls and marks')}. Calls are kept for {OUTCOME_DAYS} days.")
+        note(db, context_of(loaded), Change("calls export"))  # without the row in the audit there is no file
+        if out is None:
+            _write(db, since, now, sys.stdout.write)
+            return
+        with complete_file(out, PRIVATE) as file:
+            count = _write(db, since, now, lambda text: file.write(text.encode()))
+    say(f"{out}: {plural(count, 'call and mark', 'calls and marks')}. Calls are kept for {OUTCOME_DAYS} days.")
 
 
 def _write(db: sqlite3.Connection, since: float, until: float, write: Callable[[str], object]) -> int:

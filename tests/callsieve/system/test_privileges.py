@@ -38,6 +38,8 @@ COMMANDS = (
     "mark spam +12015550100 --as 201",
     "lookup +12015550100",
     "calls show",
+    "calls export --out {folder}/calls.jsonl",
+    "calls export --out {state}/calls.jsonl",
     "summary",
     "import numbers {folder}/numbers.csv --source feed",
     "import numbers {folder}/numbers.csv --source feed --dry-run",
@@ -221,6 +223,7 @@ WORKING = (
     pytest.param("db backup {state}/copy.db", lambda p: p.state / "copy.db", NOBODY, id="backup-in-state"),
     pytest.param("db restore {folder}/good.db --yes", lambda p: p.store, NOBODY, id="restore"),
     pytest.param("own export --out {folder}/own.csv", lambda p: p.folder / "own.csv", 0, id="own-export"),
+    pytest.param("calls export --out {folder}/c.jsonl", lambda p: p.folder / "c.jsonl", 0, id="calls-export"),
     pytest.param("guide --out {folder}/guide.html", lambda p: p.folder / "guide.html", 0, id="guide"),
     pytest.param("guide --out {state}/guide.html", lambda p: p.state / "guide.html", NOBODY, id="guide-in-state"),
     pytest.param(
