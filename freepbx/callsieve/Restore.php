@@ -5,11 +5,20 @@ namespace FreePBX\modules\Callsieve;
 
 use FreePBX\modules\Backup\RestoreBase;
 
+/** FreePBX restores as Asterisk's user, who may not write CallSieve's files: they are laid down for root, who is told. */
 class Restore extends RestoreBase {
 	public function runRestore() {
 		$configs = $this->getConfigs();
 		$this->importKVStore($configs['kvstore'] ?? []);
 		$this->importFeatureCodes($configs['features'] ?? []);
+		$folder = $this->FreePBX->Config->get('ASTSPOOLDIR') . '/callsieve-restored';
+		foreach ($this->getFiles() as $file) {
+			$target = "$folder{$file->getPathTo()}/{$file->getFilename()}";
+			if ($file->getType() === 'callsieve' && (is_dir(dirname($target)) || mkdir(dirname($target), 0750, true)) && copy($file->getPathname(), $target)) {
+				chmod($target, 0640);
+				$this->log(sprintf(_('CallSieve: %s is in %s; root may put it back'), basename($target), dirname($target)));
+			}
+		}
 	}
 
 	/** There was no module for FreePBX's older backups. */
