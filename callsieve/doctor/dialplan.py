@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from callsieve.doctor import freepbx_module
 from callsieve.doctor.finding import CheckContext, Finding, differs, fail, ok, unknown, warn
 from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
@@ -205,6 +206,8 @@ def hears_of_emergencies(ground: CheckContext) -> Finding:
 
 def has_free_codes(ground: CheckContext) -> Finding:
     """Nobody else uses our feature codes."""
+    if freepbx_module.is_installed(ground.dialplan):
+        return ok(Wording("FreePBX has them: Admin > Feature Codes"))
     features = features_in(ground.ask("features show"))
     clashes = [
         Wording("{code} is {name}", {"code": code, "name": name})

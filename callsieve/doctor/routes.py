@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from callsieve.doctor import freepbx_module
 from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
 from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
@@ -110,6 +111,8 @@ def are_screened(ground: CheckContext) -> Finding:
         if trunk.context is not None and trunk.context not in ground.dialplan.contexts:
             where: Places = {"trunk": trunk.name, "context": trunk.context}
             return fail(Wording("calls are LOST: {trunk} arrives in {context}, and it is not loaded", where), RELOAD)
+    if _module_screens(ground, trunks):
+        return _screened_by_module(ground)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
         return fail(Wording("no context asks CallSieve: no call is screened"), _way_out(ground, trunks))
     if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(ground.place.etc):
@@ -134,8 +137,33 @@ def are_screened(ground: CheckContext) -> Finding:
     return ok(about)
 
 
+def _module_screens(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> bool:
+    """Our FreePBX module is there, and the calls of every trunk come to the routes that it writes into."""
+    dialplan = ground.dialplan
+    contexts = [trunk.context for trunk in trunks]
+    return freepbx_module.is_installed(dialplan) and all(
+        context == TRUNK_CONTEXT or (context is not None and freepbx_module.takes_calls_of(dialplan, context))
+        for context in contexts
+    )
+
+
+def _screened_by_module(ground: CheckContext) -> Finding:
+    routes = freepbx_module.inbound_routes(ground.dialplan)
+    if not routes.screened:
+        return warn(
+            Wording("our FreePBX module screens no inbound route"), "fwconsole reload; Connectivity > Inbound Routes"
+        )
+    about = Wording("our FreePBX module screens {count} inbound routes", {"count": len(routes.screened)})
+    if routes.left_out:
+        left: Places = {"about": about, "routes": ", ".join(routes.left_out[:MOST_NAMED])}
+        about = and_more(Wording("{about}, and by choice not {routes}", left), len(routes.left_out[MOST_NAMED:]))
+    return ok(about)
+
+
 def are_known(ground: CheckContext) -> Finding:
     """Each number could be followed to the end, and leads somewhere."""
+    if _module_screens(ground, trunks_of(ground)):
+        return ok(Wording("FreePBX's inbound routes: see trunks"))
     survey = survey_of(ground, trunks_of(ground))
     if survey.unclear:
         return unknown(

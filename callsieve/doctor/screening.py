@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from callsieve.doctor import freepbx_module
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
@@ -38,7 +40,15 @@ def are_decided(ground: CheckContext) -> Finding:
         off = 0
     if off > ground.now:
         return ok(Wording("not looked at while screening is off"))
-    return told_by_store(ground, lambda db, now: _judged_calls(db, now, on_since=float(off)))
+    return told_by_store(ground, lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, ground)))
+
+
+def _left_out(ground: CheckContext) -> frozenset[str]:
+    """Numbers that somebody left out in FreePBX, as digits."""
+    try:
+        return freepbx_module.numbers_left_out(ground.dialplan)
+    except ConsoleError:
+        return frozenset()
 
 
 def may_act(ground: CheckContext) -> Finding:
@@ -75,10 +85,15 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
     )
 
 
-def _judged_calls(db: sqlite3.Connection, now: float, on_since: float) -> Finding:
-    """`on_since`: when the last `off --for` ended; `on` is in the audit."""
+def _judged_calls(
+    db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
+) -> Finding:
+    """`on_since`: when the last `off --for` ended; `on` is in the audit. `left_out`: asked where a call was missed."""
     switched_on = max(on_since, *(one.row.at for one in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
+    if any(one.missed for one in numbers):
+        chosen = left_out()
+        numbers = [one for one in numbers if (one.did or "").lstrip("+") not in chosen]
     calls, missed = sum(one.calls for one in numbers), sum(one.missed for one in numbers)
     if not calls:
         return ok(NONE)

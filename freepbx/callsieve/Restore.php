@@ -7,6 +7,9 @@ use FreePBX\modules\Backup\RestoreBase;
 
 /** FreePBX restores as Asterisk's user, who may not write CallSieve's files: they are laid down for root, who is told. */
 class Restore extends RestoreBase {
+	/** The folders that a backup of ours names: it is a file from elsewhere. */
+	private const OURS = '~^/(etc|var/lib)/callsieve(/[a-z]+)?$~D';
+
 	public function runRestore() {
 		$configs = $this->getConfigs();
 		$this->importKVStore($configs['kvstore'] ?? []);
@@ -14,7 +17,10 @@ class Restore extends RestoreBase {
 		$folder = $this->FreePBX->Config->get('ASTSPOOLDIR') . '/callsieve-restored';
 		foreach ($this->getFiles() as $file) {
 			$target = "$folder{$file->getPathTo()}/{$file->getFilename()}";
-			if ($file->getType() === 'callsieve' && (is_dir(dirname($target)) || mkdir(dirname($target), 0750, true)) && copy($file->getPathname(), $target)) {
+			if (!preg_match(self::OURS, $file->getPathTo()) || basename($file->getFilename()) !== $file->getFilename()) {
+				continue;
+			}
+			if ((is_dir(dirname($target)) || mkdir(dirname($target), 0750, true)) && copy($file->getPathname(), $target)) {
 				chmod($target, 0640);
 				$this->log(sprintf(_('CallSieve: %s is in %s; root may put it back'), basename($target), dirname($target)));
 			}

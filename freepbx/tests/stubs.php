@@ -82,7 +82,7 @@ namespace {
 			}
 
 			public function get($name) {
-				return $name === 'ASTLOGDIR' ? $this->log : '';
+				return in_array($name, ['ASTLOGDIR', 'ASTSPOOLDIR'], true) ? $this->log : '';
 			}
 		};
 		$notifications = new class {
@@ -204,6 +204,60 @@ namespace {
 				}
 			}
 			return $ext;
+		}
+	}
+}
+
+namespace FreePBX\modules\Backup {
+	/** What a module puts into a backup. */
+	class BackupBase {
+		public array $configs = [];
+		public array $files = [];
+		public array $lines = [];
+
+		public function addDependency($module) {
+		}
+
+		public function addConfigs($configs) {
+			$this->configs = $configs;
+		}
+
+		public function addFile($name, $path, $base, $type) {
+			$this->files[] = "$path/$name";
+		}
+
+		public function dumpKVStore() {
+			return ['routes' => ['1/' => 'no']];
+		}
+
+		public function dumpFeatureCodes() {
+			return ['spam' => ['customcode' => '*99']];
+		}
+
+		public function log($line, $level = 'INFO') {
+			$this->lines[] = $line;
+		}
+	}
+
+	/** What a module gets back. */
+	class RestoreBase extends BackupBase {
+		public array $imported = [];
+		public $FreePBX;
+
+		public function getConfigs() {
+			return $this->configs;
+		}
+
+		public function getFiles() {
+			return $this->files;
+		}
+
+		public function importKVStore($store) {
+			$this->imported[] = $store;
+		}
+
+		public function importFeatureCodes($codes) {
+			$this->imported[] = $codes;
 		}
 	}
 }

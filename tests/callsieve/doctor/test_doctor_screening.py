@@ -26,9 +26,11 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def looks(tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n") -> CheckContext:
+def looks(
+    tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n", dialplan: str = ""
+) -> CheckContext:
     loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
-    return CheckContext(loaded, {"database get callsieve off": off}.__getitem__, NOW)
+    return CheckContext(loaded, {"database get callsieve off": off, "dialplan show": dialplan}.__getitem__, NOW)
 
 
 def add_call(
@@ -53,6 +55,17 @@ def add_decision(db: sqlite3.Connection, at: float, linkedid: str = "") -> None:
         " VALUES (?, ?, ?, 'number', 'none', 'allow', 'allow', 'default', '', 'none', 0, '', 'observe', 1)",
         (f"{linkedid}-{at}", at, linkedid),
     )
+
+
+def test_a_route_that_was_left_out_misses_nothing(tmp_path: Path, db: sqlite3.Connection) -> None:
+    add_call(db, NOW - 3600, did=FAX, decided=False)
+    add_call(db, NOW - 7200)
+    assert are_decided(looks(tmp_path)).status is CheckStatus.FAIL
+    route = (
+        "[ Context 'ext-did-0002' created by 'x' ]\n  '442071838751' => 1. Set(__FROM_DID=1) [x:1]\n"
+        "     2. Set(CDR(did)=${FROM_DID}) [x:1]\n"
+    )
+    assert are_decided(looks(tmp_path, dialplan=route)).status is CheckStatus.OK
 
 
 def test_calls_that_were_decided(tmp_path: Path, db: sqlite3.Connection) -> None:

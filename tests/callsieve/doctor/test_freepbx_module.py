@@ -1,0 +1,75 @@
+"""What the doctor says where our FreePBX module has written into the dialplan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.dialplan import has_free_codes
+from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.freepbx_module import InboundRoutes, inbound_routes
+from callsieve.doctor.routes import are_known, are_screened
+from callsieve.pbx.cli_output import dialplan_in
+from callsieve.settings import Loaded, parse_settings
+
+MODULE = "[ Context 'app-callsieve-phone' created by 'pbx_config' ]\n  's' => 1. Gosub(callsieve-phone,s,1) [x:1]\n"
+CODES = "[ Context 'app-callsieve-codes' created by 'x' ]\n  '*37' => 1. GosubIf(1?callsieve-code,s,1(spam)) [x:1]\n"
+TRUNK = "[ Context 'from-trunk' created by 'x' ]\n  Include => 'ext-did' [x]\n"
+DIDS = "[ Context 'ext-did' created by 'x' ]\n  Include => 'ext-did-0001' [x]\n  Include => 'ext-did-0002' [x]\n"
+SCREENED = "Gosub(app-callsieve-screened,s,1)"
+
+
+def route(did: str, *steps: str) -> str:
+    lines = enumerate(("Set(CDR(did)=${FROM_DID})", *steps, "Goto(from-did-direct,201,1)"), 2)
+    return f"  '{did}' => 1. Set(__FROM_DID=${{EXTEN}}) [x:1]\n" + "".join(
+        f"     {n}. {step} [x:1]\n" for n, step in lines
+    )
+
+
+def routes(*text: str) -> str:
+    return "[ Context 'ext-did-0002' created by 'x' ]\n  'foo' => 1. NoOp(bar) [x:1]\n" + "".join(text)
+
+
+def ground(dialplan: str, context: str = "from-trunk") -> CheckContext:
+    said = {
+        "dialplan show": MODULE + CODES + TRUNK + DIDS + dialplan,
+        "pjsip show endpoint carrier": f" context : {context}\n",
+    }
+    settings = parse_settings('[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n', "test")
+    return CheckContext(
+        Loaded(settings=settings, file=None, state=Path("nowhere")), lambda asked: said.get(asked, ""), 0.0
+    )
+
+
+def test_routes_are_told_apart() -> None:
+    text = routes(route("442071838750", SCREENED), route("442071838751"), route("442071838752/12015550100", SCREENED))
+    assert inbound_routes(dialplan_in(text)) == InboundRoutes(
+        ("442071838750", "442071838752/12015550100"), ("442071838751",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "status", "detail"),
+    [
+        (routes(route("442071838750", SCREENED)), "from-trunk", CheckStatus.OK, "1 inbound routes"),
+        (routes(route("1", SCREENED), route("2")), "from-trunk", CheckStatus.OK, "by choice not 2"),
+        (routes(route("2")), "from-trunk", CheckStatus.WARN, "no inbound route"),
+        (routes(route("1", SCREENED)), "own", CheckStatus.FAIL, "own"),
+    ],
+    ids=["all", "one-left-out", "none", "a-trunk-that-comes-to-no-route"],
+)
+def test_trunks(text: str, context: str, status: CheckStatus, detail: str) -> None:
+    found = are_screened(ground(text, context))
+    assert found.status is status, found.detail
+    assert detail in str(found.detail)
+
+
+def test_numbers_are_not_followed_through_freepbx() -> None:
+    assert are_known(ground(routes(route("1", SCREENED)))).status is CheckStatus.OK
+
+
+def test_the_codes_of_the_module_are_no_clash() -> None:
+    found = has_free_codes(ground(""))
+    assert found.status is CheckStatus.OK
+    assert "Feature Codes" in str(found.detail)
