@@ -9,7 +9,7 @@ are asked for at a time, by the index on `calldate`. A call that is not over yet
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count, islice
@@ -18,7 +18,7 @@ from callsieve.imports.call_history import DoneTo, Item
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Database, connected
 from callsieve.replay.call_files import History, HistoryError, cdr_rows
-from callsieve.replay.cdr import CdrRow, OpenCalls, Sides, outcome_of_call
+from callsieve.replay.cdr import NO_EVENTS, CdrRow, ChannelEvents, OpenCalls, Sides, outcome_of_call
 
 # The fields of a CDR that are read (cdr.parse_row); `did` is FreePBX's.
 CDR_FIELDS = (
@@ -36,6 +36,7 @@ MARGIN = timedelta(hours=27)
 # A call is over when CEL says so, else for its age. Its rows are dated by their beginning and written at their end.
 OVER_SECONDS = 86_400.0
 CALLS_AT_ONCE = 200  # looked up in CEL together
+EVENTS = "'ANSWER', 'HANGUP', 'LINKEDID_END'"
 EVENTS_A_CALL = 200
 # Beyond these a date is none: MariaDB takes the year 0. Without a zone, as the table has them.
 FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2100-01-01")
@@ -75,9 +76,9 @@ def _items(
     while batch := list(islice(calls, CALLS_AT_ONCE)):
         events = cel.events_of(batch) if cel else {}
         for rows in batch:
-            hang_ups, has_ended = events.get(rows[0].call, ({}, False))
-            if has_ended or max(row.at + row.duration for row in rows) < now - OVER_SECONDS:
-                yield outcome_of_call(rows, sides, hang_ups)
+            of_call = events.get(rows[0].call, NO_EVENTS)
+            if of_call.has_ended or max(row.at + row.duration for row in rows) < now - OVER_SECONDS:
+                yield outcome_of_call(rows, sides, of_call)
             else:
                 history.going_on += 1
                 first_open = min(first_open, *(row.began_at for row in rows))
@@ -146,21 +147,37 @@ class _Cel:
             return None
         return cls(db, table, extra)
 
-    def events_of(self, calls: Sequence[Sequence[CdrRow]]) -> dict[str, tuple[dict[str, str], bool]]:
-        """What ended each channel of these calls, and whether all of the call has ended."""
+    def events_of(self, calls: Sequence[Sequence[CdrRow]]) -> dict[str, ChannelEvents]:
+        """What is told of these calls, by their linkedid."""
         ids = [rows[0].call for rows in calls]
         marks = ", ".join(["%s"] * len(ids))
-        rest = (
-            f"WHERE linkedid IN ({marks}) AND eventtype IN ('HANGUP', 'LINKEDID_END') LIMIT {len(ids) * EVENTS_A_CALL}"
-        )
-        columns = ("linkedid", "eventtype", "channame", self._extra)
-        found: dict[str, tuple[dict[str, str], bool]] = {}
+        rest = f"WHERE linkedid IN ({marks}) AND eventtype IN ({EVENTS}) ORDER BY id LIMIT {len(ids) * EVENTS_A_CALL}"
+        columns = ("linkedid", "eventtype", "eventtime", "channame", self._extra)
+        found: dict[str, list[dict[str, str]]] = {}
         for event in self._db.rows(self._table, columns, rest, ids):
-            hang_ups, has_ended = found.get(event["linkedid"], ({}, False))
-            if event["eventtype"] == "HANGUP":
-                hang_ups[event["channame"]] = _source_in(event[self._extra])
-            found[event["linkedid"]] = hang_ups, has_ended or event["eventtype"] == "LINKEDID_END"
-        return found
+            found.setdefault(event["linkedid"], []).append(event)
+        return {call: self._told(events) for call, events in found.items()}
+
+    def _told(self, events: Sequence[Mapping[str, str]]) -> ChannelEvents:
+        hang_ups: dict[str, str] = {}
+        answered: dict[str, datetime] = {}
+        talks: dict[str, float] = {}
+        for event in events:
+            channel, at = event["channame"], _instant(event["eventtime"])
+            if event["eventtype"] == "ANSWER" and at is not None:
+                answered[channel] = at
+            elif event["eventtype"] == "HANGUP":
+                hang_ups[channel] = _source_in(event[self._extra])
+                if at is not None and channel in answered:
+                    talks[channel] = (at - answered[channel]).total_seconds()
+        return ChannelEvents(hang_ups, talks, any(event["eventtype"] == "LINKEDID_END" for event in events))
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None
 
 
 def _source_in(extra: str) -> str:

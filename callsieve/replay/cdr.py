@@ -5,7 +5,7 @@
 
 A CDR does not know who hung up nor whether a message was left, and its talk begins when anything answered, a menu or a
 voicemail too: so no hang-up signal is drawn from it, and nothing where no phone of ours is named. Who hung up is in
-CEL, where that is kept too (HangUps).
+CEL, where that is kept too, and when the phone itself answered (ChannelEvents).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from hashlib import blake2b
+from typing import NamedTuple
 
 from agi.site import Trunk
 from ami_listener.asterisk_words import disposition_of
@@ -32,11 +33,24 @@ CSV_COLUMNS = (
 LEAST_COLUMNS = 15  # up to the disposition
 # Applications that connect the caller with a phone. What VoiceMail or a menu answered is no talk with anybody.
 CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
+# Where callers wait and hear something, though nothing answers.
+WAITING = frozenset({"queue"})
 OPEN_CALLS = 5000  # rows of one call lie this close together
 
-# Channel -> its "hangupsource": the channel, or the dialplan, that ended it. From the HANGUP events of CEL.
-HangUps = Mapping[str, str]
-NOBODY: HangUps = {}
+
+class ChannelEvents(NamedTuple):
+    """What CEL tells of a call's channels, by their names.
+
+    `hang_ups`: the "hangupsource" of HANGUP, which is the channel, or the dialplan, that ended this one.
+    `talks`: seconds from ANSWER to HANGUP. `has_ended`: that there was LINKEDID_END.
+    """
+
+    hang_ups: Mapping[str, str]
+    talks: Mapping[str, float]
+    has_ended: bool = False
+
+
+NO_EVENTS = ChannelEvents({}, {})
 
 _EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
 # What ended a channel, as CEL has it, where that was the dialplan: Hangup(), or the end of an extension.
@@ -62,11 +76,6 @@ class CdrRow:
     talk: float
     disposition: Disposition
     did: str = ""
-
-    @property
-    def answered_at(self) -> float:
-        """When it was answered, if it was."""
-        return self.at + max(0.0, self.duration - self.talk)
 
     @property
     def began_at(self) -> float:
@@ -170,7 +179,7 @@ def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
         yield outcome_of_call(call, sides)
 
 
-def outcome_of_call(rows: list[CdrRow], sides: Sides, hang_ups: HangUps = NOBODY) -> OutcomeRecord:
+def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO_EVENTS) -> OutcomeRecord:
     """The outcome of a call from all its rows: the first is the caller's own, others are of single phones."""
     rows = sorted(rows, key=lambda row: row.at)
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
@@ -180,7 +189,7 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, hang_ups: HangUps = NOBODY
     caller = caller_of(first.src, sides.region) if inbound else None
     taken = _taken(rows, side)
     over = max(row.at + row.duration for row in rows)
-    talk = taken.talk if taken else 0.0
+    talk = _talk(taken, events) if taken else 0.0
     dialled = first.did or first.dst
     # An extension such as 411 is no service number.
     read = number_of(dialled, sides.region) if direction is not Direction.INTERNAL else None
@@ -199,14 +208,21 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, hang_ups: HangUps = NOBODY
         answered_by=sides.phone(taken.dstchannel) if taken and inbound else None,
         rung=tuple(dict.fromkeys(phones)) if inbound else (),
         forked=len(set(phones)),
-        ring_seconds=max(0.0, taken.answered_at - rows[0].at if taken else over - rows[0].at),
+        ring_seconds=max(0.0, taken.at + taken.duration - talk - rows[0].at if taken else over - rows[0].at),
         talk_seconds=talk,
-        ended_by=_ended_by(first, taken, hang_ups, over),
+        ended_by=_ended_by(first, taken, events.hang_ups, over),
+        answered_by_pbx=inbound and taken is None and any(row.talk > 0 or row.app in WAITING for row in rows),
         source="cdr",
     )
 
 
-def _ended_by(first: CdrRow, taken: CdrRow | None, hang_ups: HangUps, over: float) -> EndedBy | None:
+def _talk(taken: CdrRow, events: ChannelEvents) -> float:
+    """How long the phone was in the call: a CDR's talk begins with the menu that answered first."""
+    talk = events.talks.get(taken.dstchannel, taken.talk)
+    return talk if 0 <= talk <= taken.talk else taken.talk
+
+
+def _ended_by(first: CdrRow, taken: CdrRow | None, hang_ups: Mapping[str, str], over: float) -> EndedBy | None:
     """Who hung up. Asterisk hands the source on to the other side, but not through a Local channel, so each side is
     asked for itself (seen with Asterisk 22: Dial, Dial of a Local channel, Queue, cancelled, timed out).
 

@@ -31,7 +31,7 @@ def mapping(names: Iterable[str]) -> str:
 
 
 CONFIG = {
-    "cel.conf": "[general]\nenable = yes\nevents = HANGUP,LINKEDID_END\n",
+    "cel.conf": "[general]\nenable = yes\nevents = ANSWER,HANGUP,LINKEDID_END\n",
     "cel_custom.conf": mapping(CEL_FIELDS),
     "cdr_custom.conf": mapping(f"CDR({name})" for name in CDR_FIELDS),
 }
@@ -42,6 +42,10 @@ exten => _+X.,1,Dial(PJSIP/201,20)
 exten => short,1,Dial(PJSIP/201,2)
  same => n,Hangup()
 exten => local,1,Dial(Local/201@from-queue/n,20)
+ same => n,Hangup()
+exten => menu,1,Answer()
+ same => n,Wait(2)
+ same => n,Dial(PJSIP/201,20)
  same => n,Hangup()
 exten => queue,1,Queue(sales)
  same => n,Hangup()
@@ -59,6 +63,8 @@ CALLS = {
     "timed-out": (CallSpec(did="short"), Answering.never(), Disposition.NO_ANSWER, EndedBy.SYSTEM),
     "local-callee": (CallSpec(did="local", hang_up_after=9), LATER, Disposition.ANSWERED, EndedBy.CALLEE),
     "local-caller": (CallSpec(did="local", hang_up_after=1), Answering(), Disposition.ANSWERED, EndedBy.CALLER),
+    "menu-caller": (CallSpec(did="menu", hang_up_after=3), Answering.never(), Disposition.NO_ANSWER, EndedBy.CALLER),
+    "menu-callee": (CallSpec(did="menu", hang_up_after=9), LATER, Disposition.ANSWERED, EndedBy.CALLEE),
     "queue-callee": (CallSpec(did="queue", hang_up_after=9), LATER, Disposition.ANSWERED, EndedBy.CALLEE),
 }
 
@@ -123,3 +129,6 @@ def test_who_answered_and_who_hung_up(
     _, _, disposition, ended_by = CALLS[name]
     assert (outcome.disposition, outcome.ended_by) == (disposition, ended_by), json.dumps(written[name], indent=1)
     assert outcome.answered_by in ({"PJSIP/201", "201"} if disposition is Disposition.ANSWERED else {None})
+    assert outcome.answered_by_pbx is (name == "menu-caller")
+    if ended_by is EndedBy.CALLEE:
+        assert outcome.talk_seconds <= 2  # CEL's instants are of whole seconds here; the menu's two do not count

@@ -22,6 +22,7 @@ from callsieve.replay.cdr import (
     CSV_COLUMNS,
     OPEN_CALLS,
     CdrRow,
+    ChannelEvents,
     OpenCalls,
     Sides,
     fields_of_csv,
@@ -40,6 +41,7 @@ from reputation.model import (
     OutcomeRecord,
     Verdict,
 )
+from reputation.signals import is_one_ring
 from reputation.store.database import open_store
 from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.outcomes import outcome_of, record_outcome
@@ -535,7 +537,7 @@ class TestWhoHungUp:
         ],
     )
     def test_of_an_answered_call(self, sources: dict[str, str], ended_by: EndedBy | None) -> None:
-        assert outcome_of_call([row()], SIDES, sources).ended_by is ended_by
+        assert outcome_of_call([row()], SIDES, ChannelEvents(sources, {})).ended_by is ended_by
 
     @pytest.mark.parametrize(
         ("sources", "ended_by"),
@@ -546,11 +548,43 @@ class TestWhoHungUp:
     )
     def test_of_an_unanswered_call(self, sources: dict[str, str], ended_by: EndedBy) -> None:
         missed = row(disposition="NO ANSWER", billsec="0", duration="3")
-        assert outcome_of_call([missed], SIDES, sources).ended_by is ended_by
+        assert outcome_of_call([missed], SIDES, ChannelEvents(sources, {})).ended_by is ended_by
 
     def test_a_phone_that_passed_the_call_on_has_not_ended_it(self) -> None:
         later = row(
             start="2026-01-01 09:00:57", uniqueid="1767258057.9", linkedid="1767258007.1", dstchannel=BOB, billsec="20"
         )
         first = row(linkedid="1767258007.1")
-        assert outcome_of_call([first, later], SIDES, {TRUNK: BOB, ANN: ANN, BOB: BOB}).ended_by is None
+        assert (
+            outcome_of_call([first, later], SIDES, ChannelEvents({TRUNK: BOB, ANN: ANN, BOB: BOB}, {})).ended_by is None
+        )
+
+    @pytest.mark.parametrize(
+        ("talks", "seconds"),
+        [
+            pytest.param({ANN: 3.0, TRUNK: 40.0}, 3.0, id="a-menu-came-first"),
+            pytest.param({}, 40.0, id="not-told"),
+            pytest.param({ANN: -3560.0}, 40.0, id="the-clock-was-put-back"),
+            pytest.param({ANN: 3640.0}, 40.0, id="the-clock-was-put-on"),
+        ],
+    )
+    def test_a_talk_begins_when_the_phone_answers(self, talks: dict[str, float], seconds: float) -> None:
+        found = outcome_of_call([row()], SIDES, ChannelEvents({}, talks))
+        assert (found.talk_seconds, found.ring_seconds) == (seconds, 50 - seconds)
+
+
+class TestWhoWaited:
+    """Giving up after a menu, or in a queue, is no single ring (reputation/signals.py)."""
+
+    @pytest.mark.parametrize(
+        ("others", "waited"),
+        [
+            pytest.param({"billsec": "0"}, False, id="ringing"),
+            pytest.param({"billsec": "3"}, True, id="menu"),
+            pytest.param({"billsec": "0", "lastapp": "Queue"}, True, id="queue"),
+        ],
+    )
+    def test_before_the_caller_gave_up(self, others: dict[str, str], waited: bool) -> None:
+        missed = row(disposition="NO ANSWER", duration="3", **others)
+        found = outcome_of_call([missed], SIDES, ChannelEvents({TRUNK: TRUNK}, {}))
+        assert (found.ended_by, found.answered_by_pbx, is_one_ring(found)) == (EndedBy.CALLER, waited, not waited)
