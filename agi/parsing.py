@@ -10,7 +10,7 @@ from agi.protocol import ProtocolError, Request
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from reputation.model import Attestation, Caller, CallerKind, Verification
-from reputation.numbers import caller_of, number_of
+from reputation.numbers import caller_of, did_number_of, number_of
 
 # STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
 # spaces filtered out. Only what speaks against the *caller* failed; a certificate that could not be fetched, or
@@ -79,7 +79,7 @@ def linkedid_of(request: Request) -> str:
 
 def did_of(text: str, region: str) -> str | None:
     """The dialled number as E.164 where it is one, else as it was dialled (an extension, `s`)."""
-    return (number_of(text, region) or text[:MAX_ID]) if text else None
+    return (did_number_of(text, region) or text[:MAX_ID]) if text else None
 
 
 def known_call_of(request: Request, site: Site) -> IncomingCall:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ami_listener.outcome import Outcome, Presentation
 from reputation.model import CallerKind, Direction, OutcomeRecord
-from reputation.numbers import caller_of, number_of
+from reputation.numbers import caller_of, did_number_of, number_of
 
 RegionOf = Callable[[str | None], str]
 
@@ -32,12 +32,9 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         disposition=outcome.disposition,
         caller=caller,
         caller_kind=kind,
-        did=_number(outcome.did, region),
-        # An extension such as 411 is no service number.
-        dialled=outcome.dialled[:MAX_TEXT] or None
-        if direction is Direction.INTERNAL
-        else _number(outcome.dialled, region),
-        own_number=_number(outcome.own_number, region),
+        did=_number(outcome.did, region, did_number_of),
+        dialled=_number(outcome.dialled, region, number_of if direction is not Direction.INTERNAL else _extension),
+        own_number=_number(outcome.own_number, region, number_of),
         trunk=outcome.trunk,
         # Who answered a call that we forwarded is not one of us, and no witness.
         answered_by=outcome.answered_by if outcome.forwarded_to is None else None,
@@ -66,5 +63,9 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
     return caller.e164, caller.kind
 
 
-def _number(text: str, region: str) -> str | None:
-    return (number_of(text, region) or text[:MAX_TEXT]) if text else None
+def _extension(_text: str, _region: str) -> None:
+    """Among ourselves no number is dialled: 411 is an extension."""
+
+
+def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> str | None:
+    return (read(text, region) or text[:MAX_TEXT]) if text else None

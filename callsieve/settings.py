@@ -22,7 +22,7 @@ from agi.loopback import is_loopback
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
 from policies.positions import places_of
-from reputation.numbers import is_possible_region, number_of
+from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.quiet_hours import WRITTEN as QUIET_HOURS
 from reputation.weights import DEFAULT, Weights, problems_of
@@ -482,7 +482,7 @@ def _problems(settings: Settings) -> Problems:
         if did.groups and did.group is not None:
             yield f"did '{did.number}'.group", "is in the place of groups: write all of them there"
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
-    yield from _repeated("did", [number_of(did.number, home) or did.number for did in settings.did])
+    yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])
 
 

@@ -37,7 +37,7 @@ from reputation.model import (
     Verdict,
     Verification,
 )
-from reputation.numbers import caller_of, is_possible_region, number_of
+from reputation.numbers import caller_of, did_number_of, is_possible_region, number_of
 from reputation.plan.rows import PlanRow, PlanSource, Purpose
 from reputation.scoring import level_at
 from reputation.weights import DAY_SECONDS, DEFAULT, Thresholds
@@ -244,7 +244,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
     call = IncomingCall(
         linkedid="",
         caller=caller_of(table.get("caller", SOMEBODY), region),
-        did=did and (number_of(did, region) or did),
+        did=did and (did_number_of(did, region) or did),
         trunk=table.get("trunk"),
         trusted=table.get("trusted", False),
         attestation=Attestation(table.get("attestation", Attestation.NONE)),

@@ -159,6 +159,17 @@ def number_of(text: str, region: str) -> str | None:
     return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).e164
 
 
+def did_number_of(text: str, region: str) -> str | None:
+    """The same of a number of ours that was called, as the trunk delivers it.
+
+    Many deliver the last three or four digits of it, or an extension, which are no service number.
+    """
+    number = number_of(text, region)
+    is_short = number is not None and len(number) <= _LONGEST_SERVICE_KEY and not _fold(text).startswith("+")
+    service = service_number_of(number) if is_short and number is not None else None
+    return None if service is not None and len(service.digits) < LEAST_SERVICE_DIGITS else number
+
+
 def is_emergency(text: str, region: str) -> bool:
     """Whether the text is exactly an emergency number of the region, or one after its calling code: `+86110`.
 

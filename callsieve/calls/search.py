@@ -9,7 +9,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.text.times import TimeError, moment_of
 from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
-from reputation.numbers import number_of
+from reputation.numbers import did_number_of
 from reputation.store.calls import ENDINGS, CallFilter
 
 FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until")
@@ -27,7 +27,7 @@ def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
     return CallFilter(
         number=number_field(context, text["number"], "number") if text["number"] else None,
         callee=text["callee"] or None,
-        did=(number_of(text["did"], context.settings.numbers.region) or text["did"]) if text["did"] else None,
+        did=(did_number_of(text["did"], context.settings.numbers.region) or text["did"]) if text["did"] else None,
         action=_word("action", text["action"], ACTION_BY_WORD),
         rule=text["rule"] or None,
         since=since_field(context, text["since"]) if text["since"] else None,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS
 from callsieve.text.csv_table import CsvTable, as_text, csv_of
 from reputation.model import Did, Person
-from reputation.numbers import number_of
+from reputation.numbers import did_number_of
 
 DID_COLUMNS = ("number", "group", "callee", "screen")
 SCREENED = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -32,7 +32,7 @@ def dids_as_csv(dids: Iterable[Did]) -> str:
 def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
     """The DIDs of a file. What cannot be used is refused with a reason."""
     for raw, group, callee, word in table:
-        number = number_of(raw, region)
+        number = did_number_of(raw, region)
         groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
         problem = _problem_of_did(number, raw, groups, callee, word)
         if number is None or problem:

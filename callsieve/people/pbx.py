@@ -29,7 +29,7 @@ from callsieve.people.reach import DialplanReach, Reach
 from callsieve.wiring import site_of
 from reputation.channels import is_phone_name
 from reputation.model import Did, Person
-from reputation.numbers import number_of
+from reputation.numbers import did_number_of
 
 MOST_ASKED = 1000  # endpoints: each is a question of its own, which takes Asterisk 5 ms
 MOST_TRUNKS = 50
@@ -315,7 +315,7 @@ def _of_pattern(name: str) -> str:
 def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
     found: Spots = {}
     for extension, context in spots:
-        if (number := number_of(extension, region)) is not None:
+        if (number := did_number_of(extension, region)) is not None:
             found.setdefault(number, []).append((extension, context))
     return found
 

@@ -22,7 +22,7 @@ from agi.site import Trunk
 from ami_listener.asterisk_words import disposition_of
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, EndedBy, OutcomeRecord
-from reputation.numbers import caller_of, number_of
+from reputation.numbers import caller_of, did_number_of, number_of
 
 # cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
 CSV_COLUMNS = (
@@ -191,9 +191,8 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
     over = max(row.at + row.duration for row in rows)
     talk = _talk(taken, events) if taken else 0.0
     dialled = first.did or first.dst
-    # An extension such as 411 is no service number.
-    read = number_of(dialled, sides.region) if direction is not Direction.INTERNAL else None
-    number = (read or dialled[:_TEXT]) if dialled else None
+    read = {Direction.OUTBOUND: number_of, Direction.INBOUND: did_number_of}.get(direction)  # else it is an extension
+    number = ((read and read(dialled, sides.region)) or dialled[:_TEXT]) if dialled else None
     phones = [phone for row in rows if (phone := sides.phone(row.dstchannel))]
     return OutcomeRecord(
         linkedid=first.call,

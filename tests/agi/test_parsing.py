@@ -163,6 +163,10 @@ def test_who_diverted_the_call(rdnis: str, diverted_from: str | None) -> None:
         pytest.param("442071838750", "US", LONDON, id="without-plus"),
         pytest.param("s", "US", "s", id="no-number"),
         pytest.param("200", "US", "200", id="an-extension"),
+        pytest.param("95599", "CN", "+8695599", id="a-service-number-of-ours"),
+        pytest.param("3012", "FR", "3012", id="the-last-four-digits"),
+        pytest.param("+333949", "FR", "+333949", id="four-digits-with-their-country"),
+        pytest.param("411", "US", "411", id="an-extension-like-a-service-number"),
         pytest.param("9" * 100, "US", "9" * 64, id="bounded"),
     ],
 )
