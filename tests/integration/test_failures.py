@@ -327,6 +327,26 @@ def test_policy_broken_at_reload(
     assert decision_on(pbx.daemon.store, STRANGER).policy == "office"
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param('adds_to = "US"\ncalling_code = 1\n', "us-own.toml: read ", id="a-key-is-missing"),
+        pytest.param("[[range]\n", "us-own.toml: not TOML", id="no-toml"),
+        pytest.param("#" * 300_000, "us-own.toml: ", id="too-large"),
+    ],
+)
+def test_a_broken_numbering_plan(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay, text: str, says: str
+) -> None:
+    (pbx.state / "plan").mkdir()
+    (pbx.state / "plan" / "us-own.toml").write_text(text)
+    assert says in pbx.daemon.wait_for_log("a numbering plan is left out")
+    result = pbx.carrier.call(CallSpec(caller="+33162123456", did=ALICE))
+    record_delay(result.ringing_seconds)
+    assert result.code == 200
+    assert decision_on(pbx.daemon.store, "+33162123456").rule == "level-tag"
+
+
 def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.daemon.write_settings("[agi]\ndeadline = 3\n")
     pbx.daemon.reload()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.plan_files import plan_folder
 from reputation.model import (
     AuthClass,
     ChallengeResult,
@@ -98,6 +99,23 @@ def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None
     assert "Nothing is known" in page
     assert "No evidence" in page
     assert "Nobody has changed" in page
+
+
+def test_what_its_range_is_for(console: Console) -> None:
+    browser = console.browser("operator")
+    assert "Its range is for telemarketing" in browser.text("/numbers/+33162123456")
+    assert "营销专用" in browser.text("/numbers/+33162123456", headers={"accept-language": "zh"})
+    assert "银行服务专线" in browser.text("/numbers/+8695588", headers={"accept-language": "zh"})
+
+
+def test_a_note_of_an_own_range_is_text(console: Console) -> None:
+    folder = plan_folder(console.office.load())
+    folder.mkdir()
+    head = 'adds_to = "GB"\ncalling_code = 44\nread = 2026-11-27\n[[range]]\nprefix = "+442071839"\n'
+    (folder / "gb-own.toml").write_text(head + 'purpose = "service"\nnote = "<script>alert(1)</script>"\n')
+    page = console.browser("operator").text("/numbers/+442071839499")
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
 
 
 def test_a_number_is_found_as_it_is_dialled(console: Console) -> None:
