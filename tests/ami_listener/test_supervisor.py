@@ -148,7 +148,7 @@ async def test_an_asterisk_that_stops_is_no_wrong_secret() -> None:
     async with managing() as manager:
         manager.is_stopping = True
         async with listening(manager, sleep=waits) as (listener, _):
-            await until(lambda: len(manager.logins) == 2)
+            await until(lambda: len(manager.logins) >= 2)
             assert listener.status.trouble is not None
             assert listener.status.trouble.kind is TroubleKind.STOPPING
             assert max(waits.seconds) < 60
@@ -161,7 +161,7 @@ async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFi
     async with managing() as manager:
         manager.secret = "another"
         async with listening(manager, sleep=waits) as (listener, seen):
-            await until(lambda: len(manager.logins) == 5)
+            await until(lambda: len(manager.logins) >= 5)
             assert min(waits.seconds) >= 60
             assert listener.status.trouble is not None
             assert listener.status.trouble.kind is TroubleKind.LOGIN_REFUSED
@@ -182,7 +182,7 @@ async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -
         else:
             manager.hangs_up_on = {"Login"}
         async with listening(manager, sleep=waits) as (listener, _):
-            await until(lambda: len(manager.logins) == 2)
+            await until(lambda: len(manager.logins) >= 2)
             assert min(waits.seconds) >= 60
             assert listener.status.state in (ListenerState.LOGGING_IN, ListenerState.WAITING)
 
