@@ -66,6 +66,12 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 		return $this->getConfig(self::routeKey($did, $caller), self::ROUTES) !== 'no';
 	}
 
+	/** The question in the form of a route, "DID/caller"; a new one has no name yet, and is screened. */
+	public function routeQuestion(string $route): string {
+		[$did, $caller] = explode('/', $route, 2) + ['', ''];
+		return Page::routeHtml(!str_contains($route, '/') || $this->isScreened($did, $caller));
+	}
+
 	/**
 	 * What the form of an inbound route was sent with. A new DID or caller takes the answer along.
 	 *

@@ -3,7 +3,6 @@
 // What FreePBX still looks for by the name of a function: destinations, and a field in the form of inbound routes.
 
 use FreePBX\modules\Callsieve\Dialplan;
-use FreePBX\modules\Callsieve\Page;
 
 if (!defined('FREEPBX_IS_AUTH')) {
 	die('No direct script access allowed');
@@ -41,9 +40,7 @@ function callsieve_hook_core($item, $page) {
 	if ($page !== 'did') {
 		return '';
 	}
-	$module = \FreePBX::Callsieve();
-	[$did, $caller] = explode('/', (string) $item, 2) + ['', ''];
-	return Page::routeHtml($module->isScreened($did, $caller));
+	return \FreePBX::Callsieve()->routeQuestion((string) $item);
 }
 
 function callsieve_hookProcess_core($item, $request) {

@@ -105,11 +105,16 @@ final class ModuleTest extends TestCase {
 		$this->assertSame($expected, $this->module->unscreened());
 	}
 
-	public function testTheFormShowsTheAnswer(): void {
-		foreach ([true, false] as $screened) {
-			preg_match('/value="(\w+)" checked/', Page::routeHtml($screened), $found);
-			$this->assertSame($screened ? 'yes' : 'no', $found[1]);
-		}
+	public static function questions(): array {
+		return ['left out' => ['1/', 'no'], 'any call, left out' => ['/', 'no'], 'another' => ['2/', 'yes'], 'a new one' => ['', 'yes']];
+	}
+
+	#[DataProvider('questions')]
+	public function testTheFormShowsTheAnswer(string $route, string $expected): void {
+		$this->module->setScreened('1', '', false);
+		$this->module->setScreened('', '', false);
+		preg_match('/value="(\w+)" checked/', $this->module->routeQuestion($route), $found);
+		$this->assertSame($expected, $found[1]);
 	}
 
 	// The dialplan
