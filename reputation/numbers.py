@@ -402,6 +402,11 @@ def supported_regions() -> tuple[str, ...]:
     return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 
+def calling_code_of(region: str) -> int:
+    """The calling code of an ISO alpha-2 region, 0 where there is none."""
+    return phonenumbers.country_code_for_region(region)
+
+
 def read_plans(regions: Iterable[str]) -> None:
     """Read the plans of these regions now. Each is a module of phonenumbers; else a call would wait for the disk."""
     for region in regions:

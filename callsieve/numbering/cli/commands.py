@@ -21,6 +21,7 @@ from callsieve.numbering.views import PURPOSE_WORDS, days_of, digits_of, plan_as
 from callsieve.plan_files import name_of, plans_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import open_named
+from reputation.numbers import calling_code_of
 from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile, PlanRow
@@ -117,6 +118,9 @@ def _show_countries(plan: NumberPlan, as_json: bool) -> None:
 
 
 def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
+    if all(one.country != country for one in plan.files):  # Canada is in the plan of the United States
+        code = calling_code_of(country)
+        country = next((one.country for one in plan.files if one.calling_code == code), country)
     found = [row for one in plan.files if one.country == country for row in one.rows]
     if as_json:
         print_json([row_as_json(row) for row in found])

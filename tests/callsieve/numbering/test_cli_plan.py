@@ -167,6 +167,11 @@ def test_what_is_shown_is_json_too(tmp_path: Path, what: str) -> None:
     assert Program(tmp_path).ok("plan", "show", *words)
 
 
+def test_a_country_is_shown_by_the_plan_of_its_calling_code(tmp_path: Path) -> None:
+    callsieve = Program(tmp_path)
+    assert callsieve.ok("plan", "show", "CA", "--json") == callsieve.ok("plan", "show", "US", "--json")
+
+
 def test_a_country_without_a_plan_is_said(tmp_path: Path) -> None:
     assert "XX" in Program(tmp_path).fails("plan", "show", "xx")
     assert "xx.toml" in Program(tmp_path).fails("plan", "remove", "xx")
