@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from callsieve.pbx.freepbx_contacts import KnownContact
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.vcard import Vcards
 from reputation.model import Person
@@ -61,6 +62,18 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
                 yield Contact(e164, card.name or None, whose)
             else:
                 cards.refuse(_no_number(number))
+
+
+def contacts_of_freepbx(
+    known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
+) -> Iterator[Contact]:
+    """Contact Manager's; `refuse` is told what is no number. What has no owner is `whose`, or for None everybody's."""
+    for number, name, person in known:
+        e164 = number_of(number, region)
+        if e164 is None or (person is not None and not NAME.fullmatch(person)):
+            refuse(_no_number(number) if e164 is None else f"person {_printable(person or '')[:40]!r} is no extension")
+        else:
+            yield Contact(e164, " ".join(_printable(name).split())[:FIELD_CHARACTERS] or None, person or whose)
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:

@@ -46,18 +46,7 @@ def conf_path() -> Path:
 def call_tables(path: Path) -> CallTables:
     """Where the calls are, as the file and FreePBX's settings say. DatabaseError, OSError."""
     conf = read_conf(path)
-    if "AMPDBUSER" not in conf:
-        raise DatabaseError(
-            f"{path}: no $amp_conf['AMPDBUSER']: not FreePBX's file; write --from mysql://USER@HOST/{CALLS}"
-        )
-    home = Address(
-        user=conf["AMPDBUSER"],
-        host=conf.get("AMPDBHOST") or "localhost",
-        port=_port(conf.get("AMPDBPORT", "")),
-        database=conf.get("AMPDBNAME") or "asterisk",
-        password=conf.get("AMPDBPASS", ""),
-        socket=conf.get("AMPDBSOCK", ""),
-    )
+    home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}
     is_elsewhere = bool(moved.get("CDRDBHOST"))
     address = Address(
@@ -69,6 +58,24 @@ def call_tables(path: Path) -> CallTables:
         socket="" if is_elsewhere else home.socket,
     )
     return CallTables(address, moved.get("CDRDBTABLENAME") or "cdr", moved.get("CELDBTABLENAME") or "cel")
+
+
+def home_address(path: Path) -> Address:
+    """FreePBX's own database, as its file says. DatabaseError, OSError."""
+    return _home(path, read_conf(path))
+
+
+def _home(path: Path, conf: Mapping[str, str]) -> Address:
+    if "AMPDBUSER" not in conf:
+        raise DatabaseError(f"{path}: no $amp_conf['AMPDBUSER']: this is not FreePBX's file")
+    return Address(
+        user=conf["AMPDBUSER"],
+        host=conf.get("AMPDBHOST") or "localhost",
+        port=_port(conf.get("AMPDBPORT", "")),
+        database=conf.get("AMPDBNAME") or "asterisk",
+        password=conf.get("AMPDBPASS", ""),
+        socket=conf.get("AMPDBSOCK", ""),
+    )
 
 
 def read_conf(path: Path) -> dict[str, str]:

@@ -84,8 +84,8 @@ LISTS = {
         "CallSieve does not let these numbers in whatever happens, they only count as evidence. To have them ring "
         "through: callsieve import numbers --from freepbx-allowlist --as-allowlist",
         {
-            "knowncallers": "FreePBX also lets in whom its Contact Manager knows: export them there as CSV or vCard, "
-            "then callsieve import contacts",
+            "knowncallers": "FreePBX also lets in whom its Contact Manager knows: callsieve import contacts "
+            "--from freepbx",
             "dest": "FreePBX sends everybody else elsewhere; here a policy says what is done with strangers",
         },
     ),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.pbx.freepbx_database import CONF_VARIABLE, CallTables, call_tables, conf_path
-from callsieve.pbx.mysql import EXAMPLE, SCHEMES, parse_address
+from callsieve.pbx.freepbx_database import CONF_VARIABLE, CallTables, call_tables, conf_path, home_address
+from callsieve.pbx.mysql import EXAMPLE, SCHEMES, Address, parse_address
+
+T = TypeVar("T")
 
 FREEPBX = "freepbx"
 # As MariaDB's own client reads it.
@@ -25,11 +30,7 @@ SHOWN = (
 def tables_from(origin: str) -> CallTables:
     """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
     if origin == FREEPBX:
-        path = conf_path()
-        try:
-            return call_tables(path)
-        except FileNotFoundError:
-            raise CommandError(f"{path}: {NO_CONF}") from None
+        return _of_freepbx(call_tables)
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
     address = parse_address(origin)
@@ -40,3 +41,16 @@ def tables_from(origin: str) -> CallTables:
     if password is None and sys.stdin.isatty():
         password = typer.prompt(f"Password of {address}", hide_input=True, default="", show_default=False, err=True)
     return CallTables(replace(address, password=password))
+
+
+def freepbx_home() -> Address:
+    """FreePBX's own database. CommandError, DatabaseError, OSError."""
+    return _of_freepbx(home_address)
+
+
+def _of_freepbx(read: Callable[[Path], T]) -> T:
+    path = conf_path()
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise CommandError(f"{path}: {NO_CONF}") from None

@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,7 +23,6 @@ from callsieve.pbx import mysql
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Address
 from callsieve.replay.cdr import Sides
-from lab.debian import LabUnavailable
 from lab.mariadb import ADDRESS, DATABASE, PASSWORD, USER, MariaDb
 from reputation.model import Disposition, EndedBy
 from reputation.store.database import open_store
@@ -46,21 +45,6 @@ EVIDENCE = ("signal", "answered", "talk", "inbound_talk", "one_ring", "outcome",
 SIDES = Sides(lambda _: None, "US")
 TWO_DAYS_AGO = float(int(time.time()) - 2 * 86_400)
 Row = tuple[object, ...]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MariaDb]:
-    try:
-        with MariaDb() as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture
-def pbx(server: MariaDb) -> MariaDb:
-    server.make_tables()
-    return server
 
 
 def cdr(at: float, call: str, **others: object) -> Row:
@@ -339,13 +323,14 @@ class TestHostileRows:
 
 
 class TestLogin:
-    def test_freepbx_says_all_of_it(self, callsieve: Program, pbx: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_freepbx_says_all_of_it(
+        self, callsieve: Program, pbx: MariaDb, freepbx_conf: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, f"{TWO_DAYS_AGO:.0f}.1")])
-        pbx.run("CREATE DATABASE IF NOT EXISTS asterisk")
         settings = "asterisk.freepbx_settings"
         pbx.run(f"CREATE OR REPLACE TABLE {settings} (keyword VARCHAR(50) PRIMARY KEY, value VARCHAR(255))")
         pbx.run(f"INSERT INTO {settings} VALUES ('CDRDBNAME', ''), ('CDRDBTABLENAME', ''), ('AMPVMUMASK', '007')")
-        conf = callsieve.file("freepbx.conf", freepbx_conf(f"$amp_conf['AMPDBSOCK'] = '{pbx.socket_path}';\n"))
+        conf = callsieve.file("freepbx.conf", freepbx_conf)
         monkeypatch.setenv("FREEPBX_CONF", str(conf))
         assert callsieve.ok("import", "calls", "--from", "freepbx").startswith("Learnt from 1 call")
         # Kept elsewhere, under another name, as FreePBX's Advanced Settings have it.
@@ -415,12 +400,3 @@ class TestLogin:
             port = silent.getsockname()[1]
             problem = callsieve.fails("import", "calls", "--from", f"mysql://{USER}@{ADDRESS}:{port}/{DATABASE}")
         assert f"{ADDRESS}:{port}" in problem
-
-
-def freepbx_conf(more: str = "") -> str:
-    """The lines that FreePBX writes, with its user's password."""
-    escaped = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
-    return (
-        "<?php\n$amp_conf['AMPDBUSER'] = '" + USER + "';\n$amp_conf['AMPDBPASS'] = '" + escaped + "';\n"
-        "$amp_conf[\"AMPDBHOST\"] = \"localhost\";\n$amp_conf['AMPDBNAME'] = 'asterisk';\n" + more + "?>\n"
-    )
