@@ -22,7 +22,7 @@ from reputation.wording import Places, Wording, listed
 MOST_QUESTIONS = 500
 MOST_NAMED = 3
 TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
-ON_FREEPBX = f"Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
+ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
 WORDS = {
     RouteReason.TAKEN: Wording("{number} from {trunk}: {step} comes first"),

@@ -91,7 +91,8 @@ def _arrives_in(front: str, line: Line) -> bool:
 
 
 def _connect_freepbx() -> InstallStep:
-    return InstallStep("For each trunk, Connectivity > Trunks > pjsip Settings > General > Context", (TRUNK_CONTEXT,))
+    context = "for each trunk, Connectivity > Trunks > pjsip Settings > General > Context"
+    return InstallStep(f"Install our FreePBX module; or, {context}", (TRUNK_CONTEXT,))
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
