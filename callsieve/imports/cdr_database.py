@@ -33,15 +33,16 @@ PAGE = "WHERE calldate >= %s AND calldate < %s ORDER BY calldate, uniqueid, dstc
 PAGE_ROWS = 5000
 # `calldate` is in the PBX's local time, or in UTC where it was told so: whichever it is, we begin early enough.
 MARGIN = timedelta(hours=27)
-# A call is over when CEL says so, else for its age. Its rows are dated by their beginning and written at their end.
+# Rows are dated by their beginning and written at their end: what began a day ago is there, and over.
 OVER_SECONDS = 86_400.0
+SETTLED_SECONDS = 60.0  # by then the channel events are there too, if any are kept
 CALLS_AT_ONCE = 200  # looked up in CEL together
 EVENTS = "'ANSWER', 'HANGUP', 'LINKEDID_END'"
 EVENTS_A_CALL = 200
 # Beyond these a date is none: MariaDB takes the year 0. Without a zone, as the table has them.
 FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2100-01-01")
 NO_DATE = "no date that can be read"
-NO_CEL = "who hung up is not known: there is no table {table}"
+NO_CEL = "who hung up is not known: there is no table {table} (FreePBX: install the module Call Event Logging)"
 NO_INDEX = (
     "who hung up was not read: {table} has no index on linkedid (CREATE INDEX linkedid_index ON {table} (linkedid))"
 )
@@ -76,14 +77,22 @@ def _items(
     while batch := list(islice(calls, CALLS_AT_ONCE)):
         events = cel.events_of(batch) if cel else {}
         for rows in batch:
-            of_call = events.get(rows[0].call, NO_EVENTS)
-            if of_call.has_ended or max(row.at + row.duration for row in rows) < now - OVER_SECONDS:
-                yield outcome_of_call(rows, sides, of_call)
+            of_call = events.get(rows[0].call)
+            if _is_over(rows, of_call, now):
+                yield outcome_of_call(rows, sides, of_call or NO_EVENTS)
             else:
                 history.going_on += 1
                 first_open = min(first_open, *(row.began_at for row in rows))
         oldest = calls.oldest_at
         yield DoneTo(source, first_open if oldest is None else min(first_open, oldest))
+
+
+def _is_over(rows: Sequence[CdrRow], events: ChannelEvents | None, now: float) -> bool:
+    """By its events; where there are none, by the caller's own row, which is written at his end; else by its age."""
+    age = now - max(row.at + row.duration for row in rows)
+    if age > OVER_SECONDS:
+        return True
+    return events.has_ended if events else age > SETTLED_SECONDS and any(row.is_callers for row in rows)
 
 
 def _records(

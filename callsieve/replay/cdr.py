@@ -63,7 +63,10 @@ _TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One CDR. `call` is its linkedid, else its uniqueid, else a name made of its content; instants are UTC seconds."""
+    """One CDR. `call` is its linkedid, else its uniqueid, else a name made of its content; instants are UTC seconds.
+
+    `is_callers`: it is of the channel that began the call. Asterisk writes that when the channel is gone.
+    """
 
     call: str
     at: float
@@ -76,6 +79,7 @@ class CdrRow:
     talk: float
     disposition: Disposition
     did: str = ""
+    is_callers: bool = False
 
     @property
     def began_at(self) -> float:
@@ -139,6 +143,7 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
         talk=talk,
         disposition=disposition,
         did=fields.get("did", "").strip(),
+        is_callers=bool(unique) and call == unique,
     )
 
 
@@ -193,7 +198,7 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
     dialled = first.did or first.dst
     read = {Direction.OUTBOUND: number_of, Direction.INBOUND: did_number_of}.get(direction)  # else it is an extension
     number = ((read and read(dialled, sides.region)) or dialled[:_TEXT]) if dialled else None
-    phones = [phone for row in rows if (phone := sides.phone(row.dstchannel))]
+    phones = _phones(rows, sides)
     return OutcomeRecord(
         linkedid=first.call,
         at=rows[0].at,
@@ -205,8 +210,8 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
         dialled=None if inbound else number,
         trunk=next((trunk for row in rows for c in (row.channel, row.dstchannel) if (trunk := sides.trunk(c))), None),
         answered_by=sides.phone(taken.dstchannel) if taken and inbound else None,
-        rung=tuple(dict.fromkeys(phones)) if inbound else (),
-        forked=len(set(phones)),
+        rung=phones if inbound else (),
+        forked=len(phones),
         ring_seconds=max(0.0, taken.at + taken.duration - talk - rows[0].at if taken else over - rows[0].at),
         talk_seconds=talk,
         ended_by=_ended_by(first, taken, events.hang_ups, over),
@@ -233,6 +238,13 @@ def _ended_by(first: CdrRow, taken: CdrRow | None, hang_ups: Mapping[str, str], 
     if taken is not None and taken.dstchannel in (source, hang_ups.get(taken.dstchannel)):
         return EndedBy.CALLEE if taken.at + taken.duration >= over - 1 else None
     return EndedBy.SYSTEM if source.startswith(_DIALPLAN) else None
+
+
+def _phones(rows: list[CdrRow], sides: Sides) -> tuple[str, ...]:
+    """The phones that rang, each once: a queue's Local channel to 201 and PJSIP/201 behind it are one."""
+    found = dict.fromkeys(phone for row in rows if (phone := sides.phone(row.dstchannel)))
+    seen = {phone.partition("/")[2] for phone in found}
+    return tuple(phone for phone in found if phone not in seen)
 
 
 def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:

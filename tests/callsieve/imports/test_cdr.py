@@ -588,3 +588,13 @@ class TestWhoWaited:
         missed = row(disposition="NO ANSWER", duration="3", **others)
         found = outcome_of_call([missed], SIDES, ChannelEvents({TRUNK: TRUNK}, {}))
         assert (found.ended_by, found.answered_by_pbx, is_one_ring(found)) == (EndedBy.CALLER, waited, not waited)
+
+
+def test_a_phone_behind_a_local_channel_rang_once() -> None:
+    """As FreePBX's queues and ring groups write it."""
+    attempts = {"linkedid": "1767258007.1", "disposition": "NO ANSWER", "billsec": "0"}
+    local = row(**attempts, dstchannel="Local/201@from-queue-00000001;1", uniqueid="1767258007.1")
+    behind = row(**attempts, channel="Local/201@from-queue-00000001;2", dstchannel=ANN, uniqueid="1767258007.3")
+    other = row(**attempts, dstchannel="Local/202@from-queue-00000002;1", uniqueid="1767258007.1")
+    found = outcome(local, behind, other)
+    assert (found.rung, found.forked) == (("PJSIP/201", "202"), 2)

@@ -162,21 +162,26 @@ class TestAgain:
         assert import_from(callsieve, pbx, "--all").startswith("Learnt from 1 call: 3 rows read, 2 calls known before")
         assert evidence(callsieve.store) == before
 
-    def test_a_call_that_goes_on_is_left_until_it_is_over(self, callsieve: Program, pbx: MariaDb) -> None:
-        at = time.time() - 600
+    @pytest.mark.parametrize("is_kept", [True, False], ids=["with-cel", "without"])
+    def test_a_call_that_goes_on_is_left(self, callsieve: Program, pbx: MariaDb, is_kept: bool) -> None:
+        """A queue's attempts are written while the caller talks already, or waits."""
+        at = float(int(time.time()) - 900)
         call = f"{at:.0f}.1"
-        queued = cdr(at, call, channel="Local/201@from-queue-1;2", dstchannel=ANN, disposition="NO ANSWER", billsec=0)
-        pbx.run(INSERT_CDR, [queued])
+        attempt = {"channel": "Local/201@from-queue-1;2", "disposition": "NO ANSWER", "billsec": 0}
+        pbx.run(INSERT_CDR, [cdr(at, call, **attempt, uniqueid=f"{at:.0f}.2")])
+        if is_kept:
+            pbx.run(INSERT_CEL, [hang_up(at + 9, call, "Local/201@from-queue-1;2", "")])
         out = import_from(callsieve, pbx)
         assert out.startswith("Learnt from 0 calls: 1 row read")
         assert "1 call may still go on" in out
         pbx.run(INSERT_CDR, [cdr(at, call, duration=580, billsec=570, dstchannel=BOB)])
-        pbx.run(INSERT_CEL, [hang_up(at + 580, call, TRUNK, TRUNK), end(at + 580, call)])
+        if is_kept:
+            pbx.run(INSERT_CEL, [hang_up(at + 580, call, TRUNK, TRUNK), end(at + 580, call)])
         assert import_from(callsieve, pbx).startswith("Learnt from 1 call: 2 rows read")
         with open_store(callsieve.store) as db:
             found = outcome_of(db, call)
         assert found is not None
-        assert (found.talk_seconds, found.ended_by) == (570.0, EndedBy.CALLER)
+        assert (found.talk_seconds, found.ended_by) == (570.0, EndedBy.CALLER if is_kept else None)
 
 
 def history(calls: int, days: float = 60.0, seed: int = 1) -> list[Row]:
