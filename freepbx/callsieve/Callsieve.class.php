@@ -106,7 +106,7 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	 * callsieve-people.path starts the same.
 	 */
 	public function afterReload() {
-		if (posix_geteuid() === 0) {
+		if (function_exists('posix_geteuid') && posix_geteuid() === 0) {
 			$this->synchronise();
 		}
 	}

@@ -32,7 +32,7 @@ class Program {
 		if ($path === '') {
 			return $this->failed('CallSieve is not installed on this machine: there is no ' . implode(', ', $this->places));
 		}
-		$process = @proc_open([$path, ...$arguments], [['file', '/dev/null', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes, '/', self::ENVIRONMENT);
+		$process = $this->opened([$path, ...$arguments], ['pipe', 'w'], ['pipe', 'w'], $pipes);
 		if (!is_resource($process)) {
 			return $this->failed("$path cannot be started");
 		}
@@ -64,8 +64,17 @@ class Program {
 		}
 		$command = ['setsid', '-f', 'timeout', '-k', '5', '60', $path, ...$arguments];
 		$output = is_writable($log) || (!file_exists($log) && is_writable(dirname($log))) ? $log : '/dev/null';
-		$process = @proc_open($command, [['file', '/dev/null', 'r'], ['file', $output, 'w'], ['redirect', 1]], $pipes, '/', self::ENVIRONMENT);
+		$process = $this->opened($command, ['file', $output, 'w'], ['redirect', 1], $pipes);
 		return is_resource($process) && proc_close($process) === 0;
+	}
+
+	/** The process, or false: also where this PHP may start none. */
+	private function opened(array $command, array $output, array $error, ?array &$pipes): mixed {
+		try {
+			return @proc_open($command, [['file', '/dev/null', 'r'], $output, $error], $pipes, '/', self::ENVIRONMENT);
+		} catch (\Throwable) {
+			return false;
+		}
 	}
 
 	/** Both outputs once they have ended; null where that takes too long or there is too much. */

@@ -56,6 +56,14 @@ final class ModuleTest extends TestCase {
 		$this->assertNull($this->says($script, $seconds, $bytes)->run('status')['code']);
 	}
 
+	public function testAPhpThatMayStartNothingIsNoError(): void {
+		$code = '(require $argv[1]) && $done = (new FreePBX\\modules\\Callsieve\\Program([$argv[2]]))->run("status"); echo json_encode($done["code"]);';
+		exec(implode(' ', array_map('escapeshellarg', [
+			PHP_BINARY, '-n', '-d', 'disable_functions=proc_open', '-r', $code, __DIR__ . '/../callsieve/Program.php', "$this->folder/callsieve",
+		])), $output);
+		$this->assertSame(['null'], $output);
+	}
+
 	public function testACommandThatIsNotThereIsNoError(): void {
 		$program = new Program(["$this->folder/nothing"]);
 		$this->assertSame([null, null, false], [$program->run('status')['code'], $program->json('status'), $program->start('/dev/null')]);
