@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from lab.tools import use_fetched_tools
 from reputation.store import database
+from tests.memory_files import forget_memory, use_memory
 from tests.reachable import make_reachable
 
 # Containers set this. Each program that a test starts would compile our modules anew: a third of its time.
@@ -52,11 +53,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """What tests find on this machine. xdist tells its workers the width of a terminal that they do not have."""
     use_fetched_tools()
+    if not hasattr(config, "workerinput"):
+        use_memory()
     if hasattr(config, "workerinput"):
         os.environ.pop("COLUMNS", None)
     elif IS_ROOT:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):  # then the tests that need it fail
             make_reachable(config.rootpath)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed can be looked at until the next run."""
+    if exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        forget_memory()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,48 @@
+"""Where temporary files of the tests are."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests import memory_files
+from tests.memory_files import PREFIX, forget_memory, use_memory
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(memory_files, "ROOM", 1)
+
+
+def test_they_are_there_and_go_at_the_end(tmp_path: Path) -> None:
+    folder = use_memory(tmp_path)
+    assert folder is not None
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    assert Path(tempfile.mkdtemp()).parent == folder
+    forget_memory()
+    assert list(tmp_path.iterdir()) == []
+    assert "TMPDIR" not in os.environ
+
+
+def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    of_a_living, of_a_dead = (tmp_path / f"{PREFIX}{pid}" for pid in (os.getppid(), 2**22 + 1))
+    of_a_living.mkdir()
+    of_a_dead.mkdir()
+    use_memory(tmp_path)
+    assert of_a_living.exists()
+    assert not of_a_dead.exists()
+
+
+def test_not_where_somebody_said_or_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert use_memory(tmp_path / "nowhere") is None
+    monkeypatch.setattr(memory_files, "ROOM", 1 << 62)
+    assert use_memory(tmp_path) is None
+    monkeypatch.setattr(memory_files, "ROOM", 1)
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    assert use_memory(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
