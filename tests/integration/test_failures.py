@@ -453,24 +453,39 @@ def test_a_module_that_is_not_there(missing: str, record_delay: RecordDelay) -> 
         assert result.code == 200
 
 
+@pytest.fixture(scope="module")
+def with_pjsiphangup() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(start_daemon=False) as office:
+        yield office
+
+
+@pytest.fixture(scope="module")
+def without_pjsiphangup() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(start_daemon=False, conf=lambda text: text.replace("PJSIPHangup", "NoSuchApplication")) as office:
+        yield office
+
+
+def code_of_a_rejected_call(pbx: ScreenedPbx, reject: str) -> int | None:
+    """How Asterisk ends a call where the trunk's setting is `reject`. The daemon runs for it."""
+    settings = SETTINGS.replace('channels = "PJSIP/carrier-*"', f'channels = "PJSIP/carrier-*"\nreject = "{reject}"')
+    pbx.daemon.write_settings(settings)
+    with pbx.daemon:
+        fill(pbx.daemon.store)
+        return pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code
+
+
 @pytest.mark.parametrize(
     ("reject", "code"), [("603", 603), ("607", 403), ("608", 403), ("busy", 486), ("not-in-service", 404)]
 )
-def test_an_asterisk_without_pjsiphangup(reject: str, code: int) -> None:
-    settings = SETTINGS.replace('channels = "PJSIP/carrier-*"', f'channels = "PJSIP/carrier-*"\nreject = "{reject}"')
-    with ScreenedPbx(settings=settings, conf=lambda text: text.replace("PJSIPHangup", "NoSuchApplication")) as pbx:
-        fill(pbx.daemon.store)
-        assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == code
+def test_an_asterisk_without_pjsiphangup(without_pjsiphangup: ScreenedPbx, reject: str, code: int) -> None:
+    assert code_of_a_rejected_call(without_pjsiphangup, reject) == code
 
 
 @pytest.mark.parametrize(
     ("reject", "code"), [("603", 603), ("607", 607), ("608", 608), ("busy", 486), ("not-in-service", 404)]
 )
-def test_the_sip_code_of_a_trunk(reject: str, code: int) -> None:
-    settings = SETTINGS.replace('channels = "PJSIP/carrier-*"', f'channels = "PJSIP/carrier-*"\nreject = "{reject}"')
-    with ScreenedPbx(settings=settings) as pbx:
-        fill(pbx.daemon.store)
-        assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == code
+def test_the_sip_code_of_a_trunk(with_pjsiphangup: ScreenedPbx, reject: str, code: int) -> None:
+    assert code_of_a_rejected_call(with_pjsiphangup, reject) == code
 
 
 def test_an_action_that_the_dialplan_does_not_know(record_delay: RecordDelay) -> None:
