@@ -121,7 +121,7 @@ class Shown:
 
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
     """What is shown of this call."""
-    name = tidied(call.name)
+    name = tidied(call.name or "")
     if decision.name is not None:
         verified = display.text(VERIFIED, decision.language)
         plain = _fitting(verified, tidied(decision.name), display.characters)

@@ -57,6 +57,7 @@ class Phrase(StrEnum):
     HIDDEN = "explain-hidden"
     TELEMARKETING = "explain-telemarketing"
     NOBODYS_RANGE = "explain-nobodys-range"
+    CARRIER_WARNS = "explain-carrier-warns"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
@@ -261,7 +262,12 @@ def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
         yield (_KEY_BY_FAMILY[family.name],)
 
 
-_KEY_BY_FAMILY = {"block": Phrase.BLOCK, "own block": Phrase.BLOCK, "quiet hours": Phrase.QUIET_HOURS}
+_KEY_BY_FAMILY = {
+    "block": Phrase.BLOCK,
+    "own block": Phrase.BLOCK,
+    "quiet hours": Phrase.QUIET_HOURS,
+    "carrier label": Phrase.CARRIER_WARNS,
+}
 
 
 def _key_of_attestation(counts: dict[str, int]) -> str:

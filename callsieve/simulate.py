@@ -20,7 +20,15 @@ from policies.engine import decide
 from policies.explanation import Look, explain
 from policies.hints import nearest
 from policies.policy import Policy, PolicySet
-from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, Situation, query_of, situation_of
+from policies.situation import (
+    NOTHING_LATELY,
+    Lately,
+    ScreeningHours,
+    Situation,
+    label_of,
+    query_of,
+    situation_of,
+)
 from reputation.explaining import would_raise
 from reputation.families.plan import evident_purpose
 from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
@@ -51,6 +59,7 @@ class Question:
     withheld: bool = False
     callback: bool = False
     diverted_from: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ def call_of(question: Question, site: Site) -> IncomingCall:
         verification=question.verification,
         priority_callback=question.callback,
         diverted_from=did_of(question.diverted_from or "", trunk.region),
+        name=question.name,
         withheld=withheld_number(caller, question.caller, trunk.region, site),
     )
 
@@ -139,11 +149,12 @@ class Ours:
         return replace(facts, did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
-        """All that is known where there is no store: what the numbering plan says of the caller's number."""
+        """All that is known where there is no store: what the numbering plan and the carrier say."""
         row = None if call.caller.e164 is None else self.plan.row_of(call.caller.e164, now)
-        if row is None:
+        if row is None and label_of(call) is None:
             return Facts()
-        circumstances = Circumstances(purpose=evident_purpose(row))
+        purpose = None if row is None else evident_purpose(row)
+        circumstances = Circumstances(purpose=purpose, label=label_of(call))
         return Facts(reputation=reputation_of(NO_EVIDENCE, circumstances, self.weights, now), plan=row)
 
 

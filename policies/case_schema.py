@@ -197,6 +197,7 @@ CALL: dict[str, Reader] = {
     "verification": _word_of(Verification),
     "priority_callback": read_boolean,
     "diverted_from": read_line,
+    "name": read_line_or_nothing,
     "at": read_instant,
 }
 
@@ -251,6 +252,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
         verification=Verification(table.get("verification", Verification.NONE)),
         priority_callback=table.get("priority_callback", False),
         diverted_from=diverted_from and (number_of(diverted_from, region) or diverted_from),
+        name=table.get("name", ""),
     )
     return call, table.get("at", SOME_DAY.timestamp())
 

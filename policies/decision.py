@@ -43,7 +43,8 @@ class IncomingCall:
     """One inbound call as it reached us. Nothing here is trusted but `trunk` and `trusted`.
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
-    the call to us, the caller being the original one. `name`: what the caller calls himself; only ever shown.
+    the call to us, the caller being the original one. `name`: the name that came with the call, which may be the
+    carrier's word or the caller's own; None where nobody wrote it down (a call of the past).
     `withheld`: the number of a caller who withholds it, where blocklists may match it; nothing else does.
     """
 
@@ -56,7 +57,7 @@ class IncomingCall:
     verification: Verification = Verification.NONE
     priority_callback: bool = False
     diverted_from: str | None = None
-    name: str = ""
+    name: str | None = ""
     withheld: str | None = None
 
     @property

@@ -16,6 +16,7 @@ from policies.decision import IncomingCall
 from policies.engine import EMERGENCY_WINDOW_SECONDS
 from policies.policy import Policy, PolicySet
 from policies.quiet_hours import resting
+from reputation.caller_names import label_of_carrier
 from reputation.emergency_closing import counts_after_closing
 from reputation.model import Facts, FactsQuery
 from reputation.plan.index import NO_PLAN, NumberPlan
@@ -83,7 +84,13 @@ def query_of(
         hour=None if quiet is None else hour_at(now, quiet.usual),
         withheld=call.withheld,
         plan=None if number is None else plan.row_of(number, now),
+        label=label_of(call),
     )
+
+
+def label_of(call: IncomingCall) -> str | None:
+    """What the carrier of a trusted trunk warns of the call with, in the place of a name."""
+    return label_of_carrier(call.name) if call.trusted and call.name else None
 
 
 def situation_of(

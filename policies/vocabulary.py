@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from policies.hints import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
+from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, supported_regions
 from reputation.plan.rows import NOBODYS, Purpose
@@ -27,6 +28,9 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # What the daemon's velocity counters keep: calls of the last hour, at most 64 a number.
 MAX_MINUTES = 60
 MAX_CALLS = 64
+
+# So many patterns of names a condition may have, each of so many characters.
+MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +292,28 @@ def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
     return all(begins_with_one(prefix, wide) for prefix in narrow)
 
 
+def read_name_patterns(value: Any) -> frozenset[str]:
+    """Names, each with `*` for any text."""
+    texts = read_texts(value)
+    if len(texts) > MAX_PATTERNS:
+        raise PolicyError(f"takes at most {MAX_PATTERNS} names, not {len(texts)}")
+    for text in sorted(texts):
+        if len(text) > MAX_PATTERN or not compared(text).replace(ANY, ""):
+            raise PolicyError(f"does not take {shown(text)}: write a name, or a part of one as *spam*")
+    return frozenset(map(compared, texts))
+
+
+def has_such_a_name(case: Case, patterns: frozenset[str]) -> bool:
+    """Whether a name came with the call, and is like one of the patterns."""
+    name = compared(case.call.name or "")
+    return bool(name) and any(name_matches(name, pattern) for pattern in patterns)
+
+
+def name_missing(case: Case) -> bool | None:
+    """Whether no name came with the call; None where nobody knows."""
+    return None if case.call.name is None else is_missing(case.call.name)
+
+
 def enum_words(members: Any) -> frozenset[str]:
     """The words of a StrEnum."""
     return frozenset(str(member) for member in members)
@@ -356,6 +382,14 @@ VOCABULARY: dict[str, Word] = {
     "verified": boolean(lambda case: is_verified(case.call, case.facts)),
     "own_number_spoofed": boolean(lambda case: own_number_spoofed(case.call, case.facts)),
     "diverted": boolean(lambda case: case.call.diverted_from is not None),
+    "name_matches": Word(
+        "names, with * for any text, such as *spam*",
+        read_name_patterns,
+        has_such_a_name,
+        frozenset.issuperset,
+        told(lambda case: compared(case.call.name or "")),
+    ),
+    "name_missing": boolean(name_missing),
     "calls_within": Word(
         '{ minutes = 10, at_least = 5, of = "number" } or of = "block"',
         read_calls_within,

@@ -328,6 +328,9 @@ def parts_of(family: Family) -> Iterator[Wording]:
         yield Wording("it called in the quiet hours")
     elif name == "plan":
         yield from (_PLAN_WORDS[what] for what in counts if what in _PLAN_WORDS)
+    elif name == "carrier label":
+        (label,) = counts
+        yield Wording("the carrier calls it {label} in the place of a name", {"label": label})
     elif name == "identity":
         yield Wording("its owner is verified")
 

@@ -146,7 +146,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
         if word == "unavailable":
             return Caller(None, _printable(raw), CallerKind.WITHHELD)
     caller = _read_cached(raw, region) if len(raw) <= _CACHED_CHARACTERS else _read(raw, region)
-    if caller.kind is CallerKind.INVALID and name and _is_withheld_word(_fold(name)):
+    if caller.kind is CallerKind.INVALID and name and is_withheld_word(_fold(name)):
         return Caller(None, caller.raw, CallerKind.WITHHELD)
     return caller
 
@@ -423,7 +423,7 @@ def _read(raw: str, region: str) -> Caller:
         return Caller(raw, raw, CallerKind.NUMBER)
     shown = _printable(raw)
     user, context = _user_and_context(_fold(raw))
-    if not user or _is_withheld_word(user):
+    if not user or is_withheld_word(user):
         return Caller(None, shown, CallerKind.WITHHELD)
     plain = _plain(user, context)
     kind, e164 = _kind_and_number(plain, region.upper())
@@ -446,7 +446,8 @@ def _fold(text: str) -> str:
     return text.replace("\t", " ").strip().strip("\"'").strip()
 
 
-def _is_withheld_word(text: str) -> bool:
+def is_withheld_word(text: str) -> bool:
+    """Whether a network says by this text that there is nothing to show."""
     return text.partition("@")[0].casefold().replace("_", " ").replace("-", " ") in _WITHHELD_WORDS
 
 

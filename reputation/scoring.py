@@ -12,7 +12,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, plan, quiet
+from reputation.families import (
+    attestation,
+    behaviour,
+    block,
+    caller,
+    carrier_label,
+    feeds,
+    identity,
+    marks,
+    plan,
+    quiet,
+)
 from reputation.families.identity import effective_level, marks_contamination
 from reputation.model import (
     NEVER_CHALLENGED,
@@ -36,8 +47,8 @@ VERIFIED_LEVEL = 2
 # Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
 # said and saw, what the caller itself did, and who it is.
 OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
-OF_CALL = frozenset({attestation.NAME, quiet.NAME, plan.NAME})
-OF_PLAN = frozenset({plan.NAME})
+TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME})  # lead to a tag and no further
+OF_CALL = frozenset({attestation.NAME, quiet.NAME}) | TAG_ONLY
 
 
 class Evidence(NamedTuple):
@@ -66,7 +77,8 @@ class Evidence(NamedTuple):
 class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
     knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
-    where a source says so.
+    where a source says so; `label`: what the carrier of a trusted trunk warns with in the place of a
+    name.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -76,6 +88,7 @@ class Circumstances(NamedTuple):
     is_stranger: bool = False
     people: int = 0
     purpose: Purpose | None = None
+    label: str | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -93,8 +106,9 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
-    of_plan = 0.0 if circumstances.purpose is None else _sum(families, OF_PLAN)
-    level = _level(_Said(log_odds - of_plan, of_plan, families, witnesses, evidence, circumstances, now), weights)
+    is_told = circumstances.purpose is not None or circumstances.label is not None
+    tag_only = _sum(families, TAG_ONLY) if is_told else 0.0
+    level = _level(_Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now), weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
@@ -128,6 +142,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
     if circumstances.purpose is not None:
         found.append(plan.plan_of(circumstances.purpose, weights.plan))
+    if circumstances.label is not None:
+        found.append(carrier_label.carrier_label_of(circumstances.label, weights.carrier_label))
     found.append(identity.identity_of(level, weights.identity))
     return tuple([family for family in found if family is not None])
 
@@ -148,10 +164,10 @@ def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
 
 
 class _Said(NamedTuple):
-    """All that a level is made of. `log_odds`: what all families say together but the plan, which is `of_plan`."""
+    """All that a level is made of. `log_odds`: what all families say together but those of TAG_ONLY."""
 
     log_odds: float
-    of_plan: float
+    tag_only: float
     families: tuple[Family, ...]
     witnesses: Witnesses
     evidence: Evidence
@@ -184,11 +200,11 @@ class _Said(NamedTuple):
 def _level(said: _Said, weights: Weights) -> Level:
     """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
 
-    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan tags and
-    leads no further, so the levels above are reached without it.
+    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan and the
+    carrier's label tag and lead no further, so the levels above are reached without them.
     """
     level = level_at(said.log_odds, weights.levels)
-    if level is Level.NONE and not said.of_plan:
+    if level is Level.NONE and not said.tag_only:
         return level
     if level > Level.CHALLENGE and not _may_convict(said, weights):
         level = Level.CHALLENGE
@@ -204,7 +220,7 @@ def _level(said: _Said, weights: Weights) -> Level:
 def _tag(said: _Said, weights: Weights) -> Level:
     """A tag comes from sources and from the call itself; all else may only speak against it."""
     own = said.of(OF_SOURCES | OF_CALL)
-    return Level.TAG if min(own, said.log_odds + said.of_plan) >= weights.levels.tag else Level.NONE
+    return Level.TAG if min(own, said.log_odds + said.tag_only) >= weights.levels.tag else Level.NONE
 
 
 def _may_label(said: _Said, weights: Weights) -> bool:

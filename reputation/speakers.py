@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from reputation.families import attestation, behaviour, block, caller, feeds, identity, marks, plan, quiet
+from reputation.families import (
+    attestation,
+    behaviour,
+    block,
+    caller,
+    carrier_label,
+    feeds,
+    identity,
+    marks,
+    plan,
+    quiet,
+)
 from reputation.model import Family, Level, Reputation, Witnesses
 from reputation.wording import Wording, listed
 
@@ -40,6 +51,7 @@ _SPEAKER_BY_FAMILY = {
     attestation.NAME: Speaker.CALL,
     quiet.NAME: Speaker.CALL,
     plan.NAME: Speaker.CALL,
+    carrier_label.NAME: Speaker.CALL,
 }
 
 

@@ -199,6 +199,12 @@ class PlanWeights(WeightsTable, frozen=True, dict=True):
         return {Purpose(word.replace("_", "-")): float(getattr(self, word)) for word in words}
 
 
+class CarrierLabelWeights(WeightsTable, frozen=True):
+    """The carrier's warning in the place of a name, on trunks with `trusted = true`. A tag, never more."""
+
+    spam: ForSpam = 1.5  # the analytics of a carrier of which nobody here knows how they came to it
+
+
 class IdentityWeights(WeightsTable, frozen=True):
     """Proven owners: how much it speaks for the caller, and how little marks may then do."""
 
@@ -261,6 +267,7 @@ class Weights(WeightsTable, frozen=True, eq=False):
     attestation: AttestationWeights = AttestationWeights()
     quiet: QuietWeights = QuietWeights()
     plan: PlanWeights = PlanWeights()
+    carrier_label: CarrierLabelWeights = CarrierLabelWeights()
     identity: IdentityWeights = IdentityWeights()
     appeal: AppealWeights = AppealWeights()
     trust: TrustWeights = TrustWeights()

@@ -78,6 +78,7 @@ def make_call(
     verification: Verification = Verification.NONE,
     priority_callback: bool = False,
     diverted_from: str | None = None,
+    name: str | None = "",
 ) -> IncomingCall:
     """A call over the carrier's trunk; `kind` counts for a caller without a number."""
     return IncomingCall(
@@ -90,6 +91,7 @@ def make_call(
         verification=verification,
         priority_callback=priority_callback,
         diverted_from=diverted_from,
+        name=name,
     )
 
 

@@ -23,7 +23,7 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
-from policies.situation import situation_of
+from policies.situation import label_of, situation_of
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.memory_store import MemoryStore
@@ -156,6 +156,7 @@ class Replay:
             trusted=event.trusted,
             attestation=event.attestation,
             verification=event.verification,
+            name=event.name,
         )
         at = outcome.at
         row, row_then = self._row_of(number, at), self._row_of(number, at if self._plan_at is None else self._plan_at)
@@ -180,14 +181,14 @@ class Replay:
         callee = self._callee(outcome, did)
         auth_class, hour = call.auth_class, hour_at(at, self._ours.hours.quiet.usual)
         if number is None:
-            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True)
+            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label_of(call))
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
         then = self.background(number).then(at)
         ties = tuple(self._ties(number, auth_class, then, at))
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
         purpose = None if row is None else evident_purpose(row)
-        circumstances = Circumstances(*about, is_stranger, len(self._people), purpose)
+        circumstances = Circumstances(*about, is_stranger, len(self._people), purpose, label_of(call))
         if then.identity is not None:
             for proof in proofs_of_control(number, self.background(number).identified_at):
                 self.ledger.add_challenge(proof)

@@ -43,6 +43,7 @@ class PastCall:
     """A call of the past: how it ended, and what the network said of it when it began.
 
     `sampled`: whether it was of the control sample, and went without its warning; None: the history does not say.
+    `name`: the name that came with it; None where nobody wrote that down.
     """
 
     outcome: OutcomeRecord
@@ -50,6 +51,7 @@ class PastCall:
     verification: Verification = Verification.NONE
     trusted: bool = False
     sampled: bool | None = None
+    name: str | None = None
 
 
 Event = PastCall | Mark
@@ -115,7 +117,7 @@ def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[
 _decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
 
 # What the network said is read by the number module, which copes with anything, and is shown nowhere.
-_FROM_THE_NETWORK = frozenset({"caller", "number"})
+_FROM_THE_NETWORK = frozenset({"caller", "number", "name"})
 
 
 def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
@@ -183,7 +185,7 @@ def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
         action=told.shown,
         rang_by=told.rang_by,
     )
-    return PastCall(outcome, attestation, verification, trusted, told.sampled)
+    return PastCall(outcome, attestation, verification, trusted, told.sampled, told.name)
 
 
 def _outbound_from(told: Outbound, region: str) -> OutcomeRecord:

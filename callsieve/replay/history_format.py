@@ -51,6 +51,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     challenge: ChallengeResult | None = None
     sampled: bool | None = None
     trusted: bool | None = None
+    name: Text | None = None
     rang_by: Tie | None = None
     complete: bool = True
 

@@ -67,6 +67,7 @@ def _told_of_inbound(event: PastCall) -> Inbound:
         challenge=one.challenge,
         sampled=event.sampled,
         trusted=event.trusted,
+        name=event.name,
         rang_by=one.rang_by,
         complete=one.complete,
     )

@@ -1,23 +1,27 @@
 """The history that the store itself keeps, as events for a replay: calls that ended and marks, in time order.
 
-What the network said of a call is not a column: it is read from the evidence of its decision, where the family of the
-attestation has it. Of a call without a decision only its class is known, and the mildest that fits is taken.
+What the network said of a call is not a column: it is read from the evidence of its decision, where the families of the
+attestation and of the carrier's label have it; other names that came with calls are not kept. Of a call without a
+decision only its class is known, and the mildest that fits is taken.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import merge
 
 from callsieve.replay.history_file import Event, PastCall, at_of
 from policies.reasons import CODES, Reason
+from reputation.caller_names import SPAM_LABELS
+from reputation.families import carrier_label
 from reputation.model import (
     Attestation,
     AuthClass,
     DecisionRecord,
     Direction,
+    Family,
     OutcomeRecord,
     Verdict,
     Verification,
@@ -35,6 +39,7 @@ _SAID = {
     "B": (Attestation.B, Verification.NONE),
     "C": (Attestation.C, Verification.NONE),
 }
+_SAID_NOTHING = (Attestation.NONE, Verification.NONE)
 
 
 def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
@@ -51,16 +56,23 @@ def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
     if outcome.direction is not Direction.INBOUND or outcome.auth_class is AuthClass.UNKNOWN:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
-    said = _said(record)
+    families = _families(record)
+    said = next((_SAID[what] for what in _whats("attestation", families) if what in _SAID), None)
+    label = next((what for what in _whats(carrier_label.NAME, families) if what in SPAM_LABELS), None)
+    if label is not None:  # of a trusted trunk only, whatever the signature said
+        return PastCall(outcome, *(said or _SAID_NOTHING), trusted=True, name=label)
     if outcome.auth_class is AuthClass.AUTHENTICATED:
         return PastCall(outcome, *said) if said == _SAID["A"] else PastCall(outcome, trusted=True)
     return PastCall(outcome, *(said or _SAID["B"]))
 
 
-def _said(record: DecisionRecord | None) -> tuple[Attestation, Verification] | None:
+def _families(record: DecisionRecord | None) -> tuple[Family, ...]:
     try:
-        families = families_of(record.vector) if record is not None else ()
+        return families_of(record.vector) if record is not None else ()
     except ValueError:
-        return None
-    counts = next((family.counts for family in families if family.name == "attestation"), ())
-    return next((_SAID[what] for what, _ in counts if what in _SAID), None)
+        return ()
+
+
+def _whats(name: str, families: Sequence[Family]) -> list[str]:
+    """What the family of that name counts."""
+    return [what for family in families if family.name == name for what, _ in family.counts]

@@ -204,7 +204,8 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
     moments = of["moments"][0]
     is_stranger = "tie" not in of and identity is None
     purpose = None if query.plan is None else evident_purpose(query.plan)
-    about = query.auth_class, query.attestation, query.verification, query.hour, is_stranger, moments[9], purpose
+    of_call = query.auth_class, query.attestation, query.verification, query.hour, is_stranger
+    about = *of_call, moments[9], purpose, query.label
     if _OF_EVIDENCE.isdisjoint(of) and moments[5:8] == (None, None, None):  # nearly every call
         return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(

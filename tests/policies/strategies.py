@@ -72,6 +72,7 @@ def calls() -> st.SearchStrategy[IncomingCall]:
         verification=st.sampled_from(Verification),
         priority_callback=st.booleans(),
         diverted_from=st.sampled_from([None, "+12015550123"]),
+        name=st.sampled_from([None, "", "12017421834", "SPAM RISK", "Acme Dental"]),
     )
 
 
@@ -164,6 +165,8 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "verified": st.booleans(),
     "own_number_spoofed": st.booleans(),
     "diverted": st.booleans(),
+    "name_matches": some_of("*spam*", "Spam Risk", "acme*", "*dental"),
+    "name_missing": st.booleans(),
     "calls_within": st.fixed_dictionaries(
         {"minutes": st.sampled_from([1, 10, 60]), "at_least": st.integers(1, 4)},
         optional={"of": st.sampled_from(["number", "block"])},

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from reputation.caller_names import SPAM_LABELS
 from reputation.decay import bounded, decayed
 from reputation.explaining import sentence_of_families
 from reputation.families.block import LISTED as LISTED_BLOCK
@@ -440,17 +441,19 @@ def test_one_more_call_back_never_raises(history: list[object], who: str) -> Non
 @given(
     histories,
     classes,
-    st.sampled_from(Purpose),
+    st.none() | st.sampled_from(Purpose),
+    st.none() | st.sampled_from(sorted(SPAM_LABELS)),
     st.sampled_from(Attestation),
     st.sampled_from(Verification),
     st.integers(0, 3),
     st.integers(0, 6),
     st.sampled_from([4, 20, 200]),
 )
-def test_a_range_leads_to_a_tag_and_no_further(
+def test_a_range_and_a_carriers_label_lead_to_a_tag_at_most(
     history: list[object],
     auth: AuthClass,
-    purpose: Purpose,
+    purpose: Purpose | None,
+    label: str | None,
     attestation: Attestation,
     verification: Verification,
     feeds: int,
@@ -461,9 +464,10 @@ def test_a_range_leads_to_a_tag_and_no_further(
     feed = tuple(Imported(str(n), "spam") for n in range(feeds))
     evidence = evidence._replace(imported=feed, listed_neighbours=listed)
     without = Circumstances(auth, attestation, verification, people=people)
-    before, after = (reputation_of(evidence, one, DEFAULT, NOW) for one in (without, without._replace(purpose=purpose)))
+    told = without._replace(purpose=purpose, label=label)
+    before, after = (reputation_of(evidence, one, DEFAULT, NOW) for one in (without, told))
     assert before.level <= after.level <= max(before.level, Level.TAG)
-    assert -1e-9 <= after.log_odds - before.log_odds <= 1.5 + 1e-9
+    assert -1e-9 <= after.log_odds - before.log_odds <= 3.0 + 1e-9
 
 
 @pytest.mark.parametrize("purpose", Purpose)
@@ -472,6 +476,12 @@ def test_what_a_range_weighs(purpose: Purpose) -> None:
     against = purpose in (Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE)
     assert (found.log_odds, found.level) == ((1.5, Level.TAG) if against else (0.0, Level.NONE))
     assert bool(sentence_of_families(found.families)) is against
+
+
+def test_what_a_carriers_label_weighs() -> None:
+    found = judged(circumstances=Circumstances(label="scam likely"))
+    assert (found.log_odds, found.level) == (1.5, Level.TAG)
+    assert "scam likely" in sentence_of_families(found.families)
 
 
 def test_a_verified_owner_outweighs_a_range() -> None:

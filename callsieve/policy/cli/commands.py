@@ -122,6 +122,9 @@ def explain_call(
     withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
     callback: Annotated[bool, typer.Option("--psap-callback", help="Marked as an emergency call-back.")] = False,
     diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="Who redirected it to us.")] = None,
+    shown_name: Annotated[
+        str | None, typer.Option("--name", metavar="TEXT", help="The name that comes with the call.")
+    ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00; now if not given.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -129,7 +132,8 @@ def explain_call(
     """Show every step for one call: what it said, and the decision. Uses what the store knows of the caller."""
     loaded = settings_of(config)
     now = _instant(at)
-    question = Question(caller, did, trunk, callee, attestation, verification, withheld, callback, diverted_from)
+    by_whom = (caller, did, trunk, callee, attestation, verification)
+    question = Question(*by_whom, withheld, callback, diverted_from, shown_name)
     policies: PolicySet | Policy = policies_of(loaded) if name is None else policy_called(name, loaded)
     try:
         call = call_of(question, site_of(loaded.settings))
