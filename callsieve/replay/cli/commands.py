@@ -53,7 +53,7 @@ OF_CDRS = (
 def replay(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[HISTORY]", help="JSON lines in time order, or Asterisk's CDRs.", show_default=False),
+        typer.Argument(metavar="HISTORY", help="JSON lines in time order, or Asterisk's CDRs.", show_default=False),
     ] = None,
     days: Annotated[
         int | None,
