@@ -128,20 +128,24 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
     if not found:
         known = ", ".join(sorted({one.country for one in plan.files}))
         raise CommandError(f"there is no plan of {country}: there are those of {known}")
-    sources = list({row.source: None for row in found if row.source is not None})
+    sources = list({one: None for row in found for one in (row.source, row.law) if one is not None})
+    pairs: list[tuple[str, Cell]] = []
     for row, group in groupby(found, lambda row: replace(row, prefix="")):
-        prefixes = ", ".join(f"{one.prefix}*" for one in group)
         place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
         label = "" if row.is_evidence or not row.source else "a label only"
-        about = (digits_of(row), days_of(row), row.note, label, place)
-        say(bold(str(PURPOSE_WORDS[row.purpose])), dim(f"  {'; '.join(filter(None, about))}"))
-        say(f"  {prefixes}")
+        law = f"blocking is forbidden [{sources.index(row.law) + 1}]" if row.law else ""
+        about = (digits_of(row), days_of(row), row.note, law, label, place)
+        pairs.append((str(PURPOSE_WORDS[row.purpose]), ", ".join(f"{one.prefix}*" for one in group)))
+        pairs.append(("", dim("; ".join(filter(None, about)))))
+    print_pairs(pairs)
     say()
-    for text in (text for one in plan.files if one.country == country for text in one.unverified):
-        say(dim(f"Not verified: {text}."))
+    unverified = [text for one in plan.files if one.country == country for text in one.unverified]
+    print_pairs([("not verified" if text is unverified[0] else "", text) for text in unverified])
+    if unverified:
+        say()
     for number, source in enumerate(sources, 1):
-        say(f"[{number}] {source.title}, read {source.read}")
-        say(dim(f"    {source.url}"))
+        print_pairs([(f"[{number}]", f"{source.title}, read {source.read}")])
+        say(dim(f"     {source.url}"))  # in one piece, to be copied
 
 
 def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> None:
