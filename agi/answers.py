@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from math import ceil
 
-from agi.display import shown_of, word_against
+from agi.display import shown_of, spoken_word_against
 from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
@@ -91,7 +91,7 @@ def whisper_of(decision: Decision) -> str:
         return ""
     if decision.rule == OWN_NUMBER_RULE:
         return OWN_NUMBER_RULE
-    return word_against(decision)
+    return spoken_word_against(decision)
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:

@@ -149,12 +149,23 @@ def word_against(decision: Decision) -> str:
     """What is said of the caller: by category, by the range of the number, else `spam`; `unknown` if nothing speaks
     against him.
     """
+    purpose = decision.purpose if decision.category is None else None
+    if purpose is not None and (purpose in AGAINST or not _is_bad(decision)):
+        return f"plan-{purpose.value}"
+    return spoken_word_against(decision)
+
+
+def spoken_word_against(decision: Decision) -> str:
+    """The same where it is heard and not read: there is no prompt for the range of a number, but for one of sellers."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
-    is_bad = decision.level is not Level.NONE or decision.rule == BLOCKLIST_RULE
-    if decision.purpose is not None and (decision.purpose in AGAINST or not is_bad):
-        return f"plan-{decision.purpose.value}"
-    return SPAM if is_bad else UNKNOWN
+    if decision.purpose is Purpose.TELEMARKETING:
+        return WORD_BY_CATEGORY["telemarketing"]
+    return SPAM if _is_bad(decision) or decision.purpose in AGAINST else UNKNOWN
+
+
+def _is_bad(decision: Decision) -> bool:
+    return decision.level is not Level.NONE or decision.rule == BLOCKLIST_RULE
 
 
 def tidied(raw_name: str) -> str:

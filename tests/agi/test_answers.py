@@ -20,10 +20,12 @@ from agi.answers import (
 )
 from agi.quoting import COMMAND_LIMIT
 from agi.site import Site
+from callsieve.prompts.catalogue import prompts_of
 from policies.decision import Action, Decision, IncomingCall, fail_open
 from policies.reasons import Why
 from policies.relations import PerPhone
 from reputation.model import Attestation, Level, Verification
+from reputation.plan.rows import Purpose
 from tests.agi.test_quoting import commands_in
 from tests.builders import CALLER, make_call, make_reputation, make_signed_call, make_site
 
@@ -117,11 +119,24 @@ def test_how_far_the_number_is_to_be_trusted(call: IncomingCall, auth: str) -> N
         pytest.param(make_decision(Action.WARN, rule="own-number", level=Level.NONE), "own-number", id="own-number"),
         pytest.param(make_decision(Action.WARN, level=Level.NONE), "unknown", id="nothing-is-known"),
         pytest.param(make_decision(Action.WARN, rule="blocklist", level=Level.NONE), "spam", id="the-blocklist"),
+        pytest.param(make_decision(Action.WARN, purpose=Purpose.UNALLOCATED), "spam", id="nobodys-number"),
+        pytest.param(make_decision(Action.WARN, purpose=Purpose.TELEMARKETING), "telemarketing", id="a-sellers-number"),
+        pytest.param(
+            make_decision(Action.WARN, purpose=Purpose.BANK, level=Level.NONE), "unknown", id="a-banks-number"
+        ),
         pytest.param(make_decision(Action.TAG, category="scam"), "", id="a-tag-is-only-shown"),
     ],
 )
 def test_what_the_callee_hears_first(decision: Decision, whisper: str) -> None:
     assert whisper_of(decision) == whisper
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+@pytest.mark.parametrize("level", [Level.NONE, Level.WARN])
+def test_every_warning_has_its_prompt(purpose: Purpose, level: Level) -> None:
+    """Without one, a warned call came without a word."""
+    word = whisper_of(make_decision(Action.WARN, purpose=purpose, level=level))
+    assert f"whisper-{word}" in prompts_of("en")
 
 
 def test_what_the_phone_shows_is_sent_whole() -> None:
