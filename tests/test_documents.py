@@ -67,3 +67,8 @@ def test_every_file_that_a_page_names_is_here(page: Path) -> None:
     there = {str(file.relative_to(ROOT)) for file in files()}
     named = set(NAMED.findall(page.read_text()))
     assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in there)} == set()
+
+
+def test_no_store_was_left_among_the_files() -> None:
+    left = [file.relative_to(ROOT) for file in files() if file.read_bytes()[:15] == b"SQLite format 3"]
+    assert left == []

@@ -83,7 +83,7 @@ def test_every_command_takes_every_spelling(callsieve: Program, spelling: str) -
 
 def test_people_read_its_digits_and_country(callsieve: Program) -> None:
     assert f"the number {BANK} (95588 in CN, service)" in callsieve.ok("list", "add", "block", "95588")
-    assert callsieve.ok("lookup", "95588").splitlines()[0] == f"{BANK}  95588 in CN, service"
+    assert callsieve.ok("lookup", "95588").splitlines()[0] == f"{BANK}  95588 in CN, bank service line"
 
 
 def test_an_appeal_of_a_bank(callsieve: Program) -> None:
@@ -149,8 +149,8 @@ LONGER = {"CN": ("95588", "10086", "12345", "955881"), "FR": ("1023", "3949", "1
 
 
 @pytest.fixture(scope="module")
-def db() -> Iterator[sqlite3.Connection]:
-    with open_store(Path(":memory:")) as db:
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path_factory.mktemp("store") / "callsieve.db") as db:
         yield db
 
 
