@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import re
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -99,8 +98,11 @@ class FastAgiServer:
 
 @contextmanager
 def port_alone() -> Iterator[None]:
-    """For the `with` block no other test of this machine listens on FreePBX's port, or asks there."""
-    with (Path(tempfile.gettempdir()) / f"callsieve-tests-{PORT}.lock").open("w") as lock:
+    """For the `with` block no other test of this machine listens on FreePBX's port, or asks there.
+
+    The lock is where all runs have it: each has temporary files of its own (tests/memory_files.py).
+    """
+    with Path(f"/tmp/callsieve-tests-{PORT}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
