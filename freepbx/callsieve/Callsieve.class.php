@@ -115,6 +115,17 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 		return $this->program->start($this->FreePBX->Config->get('ASTLOGDIR') . '/callsieve-people.log', 'import', 'people', '--from', 'freepbx', '--yes');
 	}
 
+	/**
+	 * What FreePBX asks at each `fwconsole chown`, which opens all below Asterisk's configuration to everybody: the secret of
+	 * our manager user stays closed to others.
+	 *
+	 * @return array[] in FreePBX's form: type, path, permissions
+	 */
+	public function chownFreepbx(): array {
+		$secret = $this->FreePBX->Config->get('ASTETCDIR') . '/manager.d/callsieve.conf';
+		return is_file($secret) ? [['type' => 'file', 'path' => $secret, 'perms' => 0640]] : [];
+	}
+
 	public function doConfigPageInit($page) {
 		if ($page === 'callsieve') {
 			(new Page($this))->submitted($_SERVER['REQUEST_METHOD'] ?? '', $_POST, $_SESSION);

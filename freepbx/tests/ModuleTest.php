@@ -87,6 +87,21 @@ final class ModuleTest extends TestCase {
 		$this->assertLessThan(3.0, $took);
 	}
 
+	// What FreePBX sets at `fwconsole chown`
+
+	public function testTheSecretOfOurManagerUserStaysClosed(): void {
+		$this->assertSame([], $this->module->chownFreepbx());
+		mkdir("$this->folder/manager.d");
+		$secret = "$this->folder/manager.d/callsieve.conf";
+		touch($secret);
+		try {
+			$this->assertSame([['type' => 'file', 'path' => $secret, 'perms' => 0640]], $this->module->chownFreepbx());
+		} finally {
+			unlink($secret);
+			rmdir("$this->folder/manager.d");
+		}
+	}
+
 	// Routes
 
 	public static function saved(): array {

@@ -82,7 +82,7 @@ namespace {
 			}
 
 			public function get($name) {
-				return in_array($name, ['ASTLOGDIR', 'ASTSPOOLDIR'], true) ? $this->log : '';
+				return in_array($name, ['ASTETCDIR', 'ASTLOGDIR', 'ASTSPOOLDIR'], true) ? $this->log : '';
 			}
 		};
 		$notifications = new class {

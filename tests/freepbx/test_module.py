@@ -53,8 +53,9 @@ def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
 
 def test_what_module_xml_names_is_there() -> None:
     xml = ElementTree.parse(MODULE / "module.xml").getroot()
-    (method,) = xml.findall("hooks/framework/method")
-    assert f"function {method.text}(" in (MODULE / "Callsieve.class.php").read_text()
+    methods = {method.text for method in xml.findall("hooks/framework/method")}
+    assert methods == {"afterReload", "chownFreepbx"}
+    assert all(f"function {method}(" in (MODULE / "Callsieve.class.php").read_text() for method in methods)
     (command,) = xml.findall("console/command/name")
     assert f"setName('{command.text}')" in (MODULE / "Console/Callsieve.class.php").read_text()
     assert f"*{xml.findtext('version')}*" in (xml.findtext("changelog") or "")
